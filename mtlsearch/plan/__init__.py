@@ -1,0 +1,23 @@
+"""Sharing plans: which tasks share which units; values and arithmetic, no torch.
+
+A plan says, for every unit of a backbone, how the tasks are grouped. Tasks of one group
+share that unit's weights. In a *tree* plan each unit's groups refine the groups before it:
+once apart, never together again.
+
+>>> from mtlsearch.plan import SharingPlan
+>>> plan = SharingPlan.from_splits(["boxes", "outline", "scene"], depths=[1, 3], units=4)
+>>> plan.groups(0)
+(('boxes', 'outline', 'scene'),)
+>>> plan.groups(2)
+(('boxes',), ('outline', 'scene'))
+>>> plan.is_tree, plan.copies
+(True, (1, 2, 2, 3))
+>>> print(plan)
+boxes | outline+scene @1, outline | scene @3
+"""
+
+from mtlsearch.plan._cost import Cost, plan_cost
+from mtlsearch.plan._plan import SharingPlan
+from mtlsearch.plan._trees import count_tree_plans, tree_plans
+
+__all__ = ["Cost", "SharingPlan", "count_tree_plans", "plan_cost", "tree_plans"]

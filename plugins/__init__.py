@@ -1,0 +1,1 @@
+"""Built-in plugins, written against `mtlsearch.plugin` alone."""

@@ -1,0 +1,1 @@
+"""Built-in search spaces, written against `mtlsearch.plugin` alone; no torch."""
