@@ -1,0 +1,61 @@
+"""The ``data`` part of a run file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+
+from mtlsearch.config._section import OpenSection, Section
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class SourceEntry(OpenSection):
+    """One data set source; keys beside these are the source's own settings."""
+
+    kind: str = Field(description="name of the source, see `mtlsearch datasets`")
+    root: Path | None = Field(None, description="folder it lies in, below `data.root`")
+
+
+class AugmentConfig(Section):
+    """Random changes of training images; boxes, masks and maps follow."""
+
+    crop: tuple[PositiveFloat, PositiveFloat] | None = Field(
+        (0.6, 1.0), description="area of a random crop, as a range of fractions; null: none"
+    )
+    flip: Fraction = Field(0.5, description="probability of a left-right flip")
+    jitter: Fraction = Field(0.2, description="strength of colour jitter; 0: none")
+
+
+class DataConfig(Section):
+    """Where images come from and how large the network sees them."""
+
+    root: Path = Field(
+        Path(), description="folder that the sources' roots start from; env MTLSEARCH_DATA_ROOT"
+    )
+    sources: tuple[SourceEntry, ...] = Field(
+        min_length=1, description="one or more sources; one mapping will do for one"
+    )
+    size: tuple[PositiveInt, PositiveInt] = Field(
+        (128, 128), description="height and width of the network's input; one number: square"
+    )
+    augment: AugmentConfig = AugmentConfig()
+    val_fraction: Fraction = Field(
+        0.2, description="part of `train` held out where a source has no `val` split"
+    )
+    limit: PositiveInt | None = Field(
+        None, description="use at most so many images of each split; for quick trials"
+    )
+    workers: int = Field(0, ge=0, description="processes that load data; 0: the main one")
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _one_source(cls, value: Any) -> Any:
+        return [value] if isinstance(value, dict) else value
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _square(cls, value: Any) -> Any:
+        return (value, value) if isinstance(value, int) else value

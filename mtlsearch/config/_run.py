@@ -1,0 +1,48 @@
+"""A whole run file, as a value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from mtlsearch.config._backbone import BackboneConfig
+from mtlsearch.config._data import DataConfig
+from mtlsearch.config._search import SearchConfig
+from mtlsearch.config._section import OpenSection, Section
+from mtlsearch.config._train import TrainConfig
+
+TaskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class TaskEntry(OpenSection):
+    """One task; keys beside these are the settings of its kind."""
+
+    kind: str = Field(description="name of the task kind, see `mtlsearch tasks`")
+    label: str | None = Field(None, description="label it learns; by default its own name")
+
+
+class RunConfig(Section):
+    """All that a search depends on; saved with the run, resolved."""
+
+    seed: int = Field(0, ge=0, description="seed of weights, data order and the sampler")
+    plugins: tuple[Path, ...] = Field((), description="folders with plugins of your own")
+    data: DataConfig
+    tasks: dict[TaskName, TaskEntry] = Field(min_length=1)
+    backbone: BackboneConfig = BackboneConfig()
+    train: TrainConfig = TrainConfig()
+    search: SearchConfig = SearchConfig()
+
+    def label_of(self, task: str) -> str:
+        """The label that a task learns."""
+        return self.tasks[task].label or task
+
+    @model_validator(mode="after")
+    def _weights_name_tasks(self) -> RunConfig:
+        weights = self.search.loss_weights
+        if isinstance(weights, dict) and set(weights) != set(self.tasks):
+            raise ValueError(
+                f"search.loss_weights names {sorted(weights)}, the tasks are {sorted(self.tasks)}"
+            )
+        return self

@@ -1,0 +1,41 @@
+"""The ``search`` part of a run file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+
+from mtlsearch.config._section import OpenSection, Section
+
+
+class SpaceEntry(OpenSection):
+    """A search space; keys beside this one are its own settings."""
+
+    kind: str = Field("tree", description="name of the space, see `mtlsearch spaces`")
+
+
+class SearchConfig(Section):
+    """What is searched, and for how many trials."""
+
+    space: SpaceEntry = Field(
+        SpaceEntry(), description="a name, or a mapping with `kind` and the space's settings"
+    )
+    trials: PositiveInt = Field(10, description="trials in all, the two baselines among them")
+    loss_weights: Literal["equal", "search"] | dict[str, PositiveFloat] = Field(
+        "equal", description="equal, searched on the simplex, or a number a task"
+    )
+    learning_rate: tuple[PositiveFloat, PositiveFloat] | None = Field(
+        None, description="range to search, on a log scale; null: train.learning_rate"
+    )
+    storage: str | None = Field(
+        None, description="Optuna storage URL; null: a journal file in the run directory"
+    )
+    keep: Literal["all"] | Annotated[int, Field(ge=1)] = Field(
+        "all", description="whose weights stay on disk: all trials', or the best so many"
+    )
+
+    @field_validator("space", mode="before")
+    @classmethod
+    def _bare_name(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value

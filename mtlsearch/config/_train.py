@@ -1,0 +1,28 @@
+"""The ``train`` part of a run file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from mtlsearch.config._section import Section
+
+
+class TrainConfig(Section):
+    """How one candidate is trained; the budget every trial gets."""
+
+    epochs: PositiveInt = Field(10, description="passes over the training split")
+    batch_size: PositiveInt = Field(32, description="images a step")
+    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="sgd has momentum 0.9")
+    learning_rate: PositiveFloat = Field(1e-3, description="peak, after the warm-up")
+    weight_decay: NonNegativeFloat = Field(0.05, description="none is applied to norms and biases")
+    warmup: float = Field(
+        0.1, ge=0, lt=1, description="fraction of all steps with a rising rate; cosine follows"
+    )
+    clip_norm: PositiveFloat | None = Field(
+        1.0, description="largest norm of the gradient; null: not clipped"
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="autocast on a GPU; auto: bf16 where it has it, else fp32"
+    )

@@ -1,0 +1,72 @@
+"""The public API for plugins: all that a task, a data set source or a space may use.
+
+A plugin is a module (or any object) with hook implementations, registered by an entry
+point in the group ``mtlsearch`` or found in a folder named with ``--plugins``::
+
+    from mtlsearch.plugin import Candidate, SearchSpace, SharingPlan, hookimpl
+
+    class Halfway(SearchSpace):
+        name = "halfway"
+        summary = "All tasks share the first half of the units"
+
+        def propose(self, choices, units, tasks):
+            depth = len(units) // 2
+            plan = SharingPlan.from_splits(tasks, [depth] * (len(tasks) - 1), len(units))
+            return Candidate(plan)
+
+    @hookimpl
+    def mtlsearch_search_spaces():
+        return [Halfway]
+
+Importing this package does not import torch. Modules for heads (a feature pyramid for any
+backbone) are in :mod:`mtlsearch.plugin.layers`, which does.
+"""
+
+from mtlsearch.errors import DataError, TrainingError
+from mtlsearch.labels import Boxes, Form, LabelSpec, RawLabel, Sample
+from mtlsearch.plan import SharingPlan, count_tree_plans, tree_plans
+from mtlsearch.plugin import _hooks as hooks
+from mtlsearch.plugin._batch import Batch, BoxTargets, Targets, TargetValues
+from mtlsearch.plugin._candidate import Candidate
+from mtlsearch.plugin._hooks import PROJECT, hookimpl
+from mtlsearch.plugin._metric import Metric
+from mtlsearch.plugin._settings import Settings
+from mtlsearch.plugin._source import DatasetSource
+from mtlsearch.plugin._space import Choices, SearchSpace
+from mtlsearch.plugin._task import Meter, Outputs, Task
+from mtlsearch.prediction import OutputSpec, Prediction
+from mtlsearch.units import FeatureLevel, FeatureSpec, UnitSpec
+
+__all__ = [
+    "PROJECT",
+    "Batch",
+    "BoxTargets",
+    "Boxes",
+    "Candidate",
+    "Choices",
+    "DataError",
+    "DatasetSource",
+    "FeatureLevel",
+    "FeatureSpec",
+    "Form",
+    "LabelSpec",
+    "Meter",
+    "Metric",
+    "OutputSpec",
+    "Outputs",
+    "Prediction",
+    "RawLabel",
+    "Sample",
+    "SearchSpace",
+    "Settings",
+    "SharingPlan",
+    "TargetValues",
+    "Targets",
+    "Task",
+    "TrainingError",
+    "UnitSpec",
+    "count_tree_plans",
+    "hookimpl",
+    "hooks",
+    "tree_plans",
+]

@@ -1,0 +1,77 @@
+"""The contract of a search space, and the small language in which it asks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
+
+from mtlsearch.plugin._settings import Settings as PluginSettings
+from mtlsearch.plugin._settings import SettingsT
+
+if TYPE_CHECKING:
+    from mtlsearch.plugin._candidate import Candidate
+    from mtlsearch.units import UnitSpec
+
+Choice = TypeVar("Choice", None, bool, int, float, str)
+
+
+class Choices(Protocol):
+    """Where a space's numbers come from; an Optuna trial is one, a fixed table another.
+
+    Asking the same name twice gives the same answer.
+    """
+
+    def suggest_int(self, name: str, low: int, high: int) -> int:
+        """An integer in ``low .. high``, both included."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """A number in ``low .. high``."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[str]) -> str:
+        """One of some names that have no order."""
+
+
+class SearchSpace(ABC, Generic[SettingsT]):
+    """What may be proposed.
+
+    Attributes:
+        name: the name by which run files ask for it, such as ``"tree"``.
+        summary: one line for ``mtlsearch spaces``.
+        Settings: its options in a run file.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    Settings: ClassVar[type[PluginSettings]] = PluginSettings
+
+    def __init__(self, settings: SettingsT) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def propose(
+        self, choices: Choices, units: Sequence[UnitSpec], tasks: Sequence[str]
+    ) -> Candidate:
+        """A candidate, decided by the answers of ``choices`` alone.
+
+        Args:
+            choices: where decisions come from.
+            units: the units of the backbone, in depth order.
+            tasks: the task names, sorted.
+
+        Returns:
+            A candidate; what it leaves None, such as loss weights, the run file decides.
+        """
+
+    def encode(
+        self, candidate: Candidate, units: Sequence[UnitSpec], tasks: Sequence[str]
+    ) -> Mapping[str, int | float | str] | None:
+        """Answers with which :meth:`propose` gives this candidate's plan; None if none do.
+
+        With them the sampler learns from trials it did not propose, such as baselines.
+        """
+        return None
+
+    def count(self, units: Sequence[UnitSpec], tasks: Sequence[str]) -> int | None:
+        """How many different plans it can propose, where that is known."""
+        return None
