@@ -1,0 +1,19 @@
+"""Fixtures that every floor's tests may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real photographs; skips, saying so, where there is none."""
+    root = Path(os.environ.get("MTLSEARCH_DATA_ROOT") or BESIDE)
+    if not (root / "pennfudan").is_dir():
+        pytest.skip(f"real photographs are not at {root}; set MTLSEARCH_DATA_ROOT")
+    return root
