@@ -1,6 +1,17 @@
-"""From exported arrays to predictions, JSON and pictures: numpy and Pillow alone."""
+"""From exported arrays to predictions, JSON and pictures: numpy and Pillow alone.
 
-from mtlsearch.prediction._decode import decode
+>>> import numpy as np
+>>> from mtlsearch.labels import Form
+>>> from mtlsearch.prediction import OutputSpec, decode, to_json
+>>> output = OutputSpec(Form.CATEGORY, classes=("cat", "dog"))
+>>> arrays = {"scores": np.array([0.25, 0.75], np.float32)}
+>>> prediction = decode(output, arrays, input_size=(96, 96), image_size=(480, 640))
+>>> to_json(output, prediction)["class"]
+'dog'
+"""
+
+from mtlsearch.prediction._canvas import side_by_side
+from mtlsearch.prediction._decode import TENSORS, decode
 from mtlsearch.prediction._draw import draw
 from mtlsearch.prediction._json import to_json
 from mtlsearch.prediction._spec import OutputSpec
@@ -14,6 +25,7 @@ from mtlsearch.prediction._values import (
 )
 
 __all__ = [
+    "TENSORS",
     "BoxesPrediction",
     "CategoriesPrediction",
     "CategoryPrediction",
@@ -23,5 +35,6 @@ __all__ = [
     "Prediction",
     "decode",
     "draw",
+    "side_by_side",
     "to_json",
 ]

@@ -1,0 +1,68 @@
+"""Colours: one a class, and a perceptual scale for numbers."""
+
+from __future__ import annotations
+
+import colorsys
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Colour = tuple[int, int, int]
+
+# Far apart in hue and light enough to be seen on photographs; neighbours contrast.
+_NAMED: tuple[Colour, ...] = (
+    (255, 89, 94),
+    (54, 162, 235),
+    (255, 202, 58),
+    (113, 201, 85),
+    (178, 111, 236),
+    (255, 146, 43),
+    (32, 201, 176),
+    (240, 98, 172),
+    (151, 117, 84),
+    (176, 212, 255),
+    (204, 224, 62),
+    (120, 132, 255),
+)
+
+VOID: Colour = (128, 128, 128)
+"""The colour of pixels that have no class or no number."""
+
+# Sixteen steps of viridis (van der Walt and Smith 2015, CC0): even steps of the number
+# are even steps to the eye, in grey and to the colour-blind too.
+_VIRIDIS = np.array(
+    [
+        (68, 1, 84), (72, 24, 106), (71, 45, 123), (66, 64, 134), (59, 82, 139),
+        (51, 99, 141), (44, 114, 142), (38, 130, 142), (33, 145, 140), (31, 160, 136),
+        (40, 174, 128), (63, 188, 115), (94, 201, 98), (132, 212, 75), (173, 220, 48),
+        (216, 226, 25), (253, 231, 37),
+    ],
+    np.float64,
+)  # fmt: skip
+
+
+def class_colour(index: int) -> Colour:
+    """A colour for a class, the same in every picture."""
+    if index < len(_NAMED):
+        return _NAMED[index]
+    # Steps of the golden ratio around the hues never come close to an earlier one soon.
+    hue = (index * 0.6180339887) % 1.0
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.45 + 0.2 * (index % 3), 0.95)
+    return (round(red * 255), round(green * 255), round(blue * 255))
+
+
+def perceptual(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Colours ``[..., 3]`` of numbers in 0..1, dark blue for 0 to yellow for 1."""
+    steps = np.linspace(0.0, 1.0, len(_VIRIDIS))
+    channels = [np.interp(values, steps, _VIRIDIS[:, at]) for at in range(3)]
+    return np.stack(channels, axis=-1).round().astype(np.uint8)
+
+
+def ink_on(colour: Colour) -> Colour:
+    """Black or white, whichever is easier to read on ``colour``."""
+    red, green, blue = colour
+    luminance = 0.299 * red + 0.587 * green + 0.114 * blue
+    return (0, 0, 0) if luminance > 140 else (255, 255, 255)
