@@ -1,0 +1,35 @@
+"""The bundle: a folder that runs anywhere with numpy, Pillow and onnxruntime; no torch.
+
+:mod:`mtlsearch.export` writes it, this floor reads it::
+
+    from PIL import Image
+    from mtlsearch.bundle import open_bundle
+
+    bundle = open_bundle("winner")
+    print(bundle.describe())
+    (predictions,) = bundle.predict([Image.open("street.jpg")])
+    predictions["boxes"].xyxy
+
+Opening a bundle reads JSON and an ONNX graph. Nothing in it is unpickled or run as code.
+"""
+
+from mtlsearch.bundle._folder import CARD, GRAPH, PROGRAM, WEIGHTS, digest_of, is_bundle
+from mtlsearch.bundle._manifest import FORMAT_VERSION, MANIFEST, FileEntry, Manifest
+from mtlsearch.bundle._preprocessing import Preprocessing
+from mtlsearch.bundle._runtime import Bundle, open_bundle
+
+__all__ = [
+    "CARD",
+    "FORMAT_VERSION",
+    "GRAPH",
+    "MANIFEST",
+    "PROGRAM",
+    "WEIGHTS",
+    "Bundle",
+    "FileEntry",
+    "Manifest",
+    "Preprocessing",
+    "digest_of",
+    "is_bundle",
+    "open_bundle",
+]
