@@ -1,0 +1,33 @@
+"""Any timm backbone, cut into ordered units that tasks share or not.
+
+>>> from mtlsearch.backbone import cut_backbone
+>>> from mtlsearch.plan import SharingPlan
+>>> cut = cut_backbone("test_resnet", (64, 64))
+>>> [unit.name for unit in cut.units]
+['conv1..bn1', 'layer1', 'layer2', 'layer3', 'layer4']
+>>> cut.features.levels[-1]
+FeatureLevel(channels=96, stride=32)
+>>> plan = SharingPlan.from_splits(["boxes", "breed"], depths=[3], units=len(cut.units))
+>>> backbones = cut.tie(plan)
+
+A backbone is one ordinary timm model a task; a shared unit's modules are the same objects
+in all of them, and run once in a forward. No graph is rewritten and no family has code of
+its own.
+"""
+
+from mtlsearch.backbone._cut import CutBackbone, cut_backbone
+from mtlsearch.backbone._make import list_backbones
+from mtlsearch.backbone._tied import TiedBackbones, module_keys
+from mtlsearch.backbone._trace import dry_run, ghost
+from mtlsearch.backbone._units import Granularity
+
+__all__ = [
+    "CutBackbone",
+    "Granularity",
+    "TiedBackbones",
+    "cut_backbone",
+    "dry_run",
+    "ghost",
+    "list_backbones",
+    "module_keys",
+]

@@ -1,0 +1,58 @@
+"""Proof, on the model itself, that sharing changes nothing but the work done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mtlsearch.backbone._levels import run_levels
+from mtlsearch.backbone._tied import TiedBackbones
+from mtlsearch.backbone._units import Piece
+from mtlsearch.errors import BackboneError
+from mtlsearch.plan import SharingPlan
+
+_TASKS = ("first", "second", "third")
+
+
+def check_sharing(
+    name: str,
+    template: nn.Module,
+    pieces: Sequence[Piece],
+    taps: Sequence[int],
+    image_size: tuple[int, int],
+) -> None:
+    """Build a plan that parts twice, disturb what is private, and compare with whole runs.
+
+    Raises:
+        BackboneError: a task's features depend on whether the other tasks run with it.
+    """
+    units = len(pieces)
+    depths = [max(1, units // 3), max(1, 2 * units // 3)]
+    plan = SharingPlan.from_splits(_TASKS, depths, units)
+    tied = TiedBackbones(template, pieces, taps, plan).eval()
+    generator = torch.Generator().manual_seed(0)
+    _disturb(tied, plan, generator)
+    images = torch.randn(1, 3, *image_size, generator=generator)
+    with torch.no_grad():
+        together = tied(images)
+        alone = {task: run_levels(tied.shell(task), images, taps) for task in plan.tasks}
+    for task in plan.tasks:
+        if not all(map(_same, together[task], alone[task])):
+            raise BackboneError(
+                f"{name!r} cannot be cut: a task's features change when others share its units",
+                next_step="choose another backbone, or a coarser granularity",
+            )
+
+
+def _disturb(tied: TiedBackbones, plan: SharingPlan, generator: torch.Generator) -> None:
+    """Noise on every parameter, so that no two copies of a unit are alike."""
+    with torch.no_grad():
+        for parameter in tied.parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            parameter.add_(noise, alpha=0.02)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return torch.equal(one.nan_to_num(), other.nan_to_num())

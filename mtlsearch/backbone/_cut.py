@@ -1,0 +1,131 @@
+"""A timm backbone, cut into units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from mtlsearch.backbone._check import check_sharing
+from mtlsearch.backbone._describe import describe
+from mtlsearch.backbone._levels import (
+    check_levels,
+    choose_taps,
+    feature_spec,
+    level_strides,
+    run_levels,
+)
+from mtlsearch.backbone._make import make_model, pixel_statistics
+from mtlsearch.backbone._prune import prune, unused_weights
+from mtlsearch.backbone._tied import TiedBackbones
+from mtlsearch.backbone._trace import dry_run, trace
+from mtlsearch.backbone._units import Granularity, Piece, find_pieces
+from mtlsearch.backbone._weights import load_weights
+from mtlsearch.errors import BackboneError, PlanError
+from mtlsearch.plan import SharingPlan
+from mtlsearch.units import FeatureSpec, UnitSpec
+
+
+@dataclass(frozen=True, slots=True)
+class CutBackbone:
+    """A timm model in units, ready to be shared by any tree plan.
+
+    Attributes:
+        name: timm's name for it.
+        units: its units, in depth order; every parameter and FLOP belongs to one of them.
+        features: the levels that heads are given.
+        mean: of the pixels (0 .. 1), a channel each, that the weights expect.
+        std: standard deviation of the pixels, likewise.
+        template: the uncut model without classifier and final norm; its weights are what
+            every copy of a unit starts from.
+        taps: which of timm's intermediate features the levels are.
+        pieces: the modules and parameters of each unit.
+    """
+
+    name: str
+    units: tuple[UnitSpec, ...]
+    features: FeatureSpec
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    template: nn.Module
+    taps: tuple[int, ...]
+    pieces: tuple[Piece, ...]
+
+    def tie(self, plan: SharingPlan) -> TiedBackbones:
+        """The backbones of a plan.
+
+        Raises:
+            PlanError: the plan is for another number of units, or no tree.
+        """
+        if len(plan.rows) != len(self.units):
+            raise PlanError(
+                f"the plan is for {len(plan.rows)} units, {self.name} has {len(self.units)}",
+                next_step="build the plan for the units of the backbone it runs on",
+            )
+        if not plan.is_tree:
+            raise PlanError(
+                "tasks that part come together again further down; only tree plans run yet",
+                where=str(plan),
+            )
+        return TiedBackbones(self.template, self.pieces, self.taps, plan)
+
+
+def cut_backbone(
+    name: str,
+    image_size: tuple[int, int],
+    *,
+    granularity: Granularity = "stage",
+    pretrained: bool = False,
+    checkpoint_path: str | Path | None = None,
+    seed: int = 0,
+) -> CutBackbone:
+    """Make a timm model and cut it into units.
+
+    Args:
+        name: timm's name, with or without a weights tag: ``"resnet18.a1_in1k"``.
+        image_size: ``(height, width)`` of the images in pixels.
+        granularity: what a unit is: ``"stage"``, ``"block"``, or a number of units, for
+            which neighbouring blocks are merged so that their FLOPs are balanced.
+        pretrained: start from timm's weights, downloading them if need be.
+        checkpoint_path: start from a safetensors file or a torch state dict.
+        seed: of the random weights.
+
+    Raises:
+        BackboneError: there is no such model, it cannot be made or run at that image size,
+            its weights cannot be had or do not fit, or it cannot be cut that way.
+    """
+    model = make_model(name, image_size, pretrained=pretrained, seed=seed)
+    mean, std = pixel_statistics(model)
+    check_levels(name, model)
+    try:
+        every = dry_run(model, image_size, run_levels)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise _cannot_run(name, image_size, error) from error
+    taps = choose_taps(every, image_size, model)
+    strides = level_strides(every, image_size, model)
+    seen = trace(model, image_size, lambda m, images: run_levels(m, images, taps))
+    if checkpoint_path is not None:
+        load_weights(model, Path(checkpoint_path), unneeded=unused_weights(model, seen))
+    prune(model, seen)
+    pieces = find_pieces(model, seen, granularity)
+    check_sharing(name, model, pieces, taps, image_size)
+    known = [(int(level.shape[1]), stride) for level, stride in zip(every, strides, strict=True)]
+    return CutBackbone(
+        name=name,
+        units=describe(model, pieces, known, image_size),
+        features=feature_spec([every[tap] for tap in taps], image_size, [strides[t] for t in taps]),
+        mean=mean,
+        std=std,
+        template=model,
+        taps=tuple(taps),
+        pieces=tuple(pieces),
+    )
+
+
+def _cannot_run(name: str, image_size: tuple[int, int], error: Exception) -> BackboneError:
+    return BackboneError(
+        f"{name!r} does not run on images of {image_size[0]}x{image_size[1]}: {error}",
+        next_step="choose an image size that is a multiple of the model's coarsest stride "
+        "(32 suits most)",
+    )

@@ -1,0 +1,145 @@
+"""One model a task, tied together where the plan shares."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from mtlsearch.backbone._levels import run_levels
+from mtlsearch.backbone._memo import ActivationMemo, RecalledForward
+from mtlsearch.backbone._units import Piece
+from mtlsearch.plan import SharingPlan
+
+
+class TiedBackbones(nn.Module):
+    """The backbones of a tree plan: one timm model a task, of which shared units are the same.
+
+    A shared unit's modules are the *same* objects in the models of all its tasks, so its
+    weights, gradients and running statistics are one; in a forward they run once, for the
+    first task that wants them. State-dict keys are ``<task>.<timm's own key>``.
+
+    Args:
+        template: the model that every copy starts from; left untouched.
+        pieces: its units.
+        taps: which of timm's intermediate features are the levels.
+        plan: a tree plan for as many units.
+    """
+
+    def __init__(
+        self, template: nn.Module, pieces: Sequence[Piece], taps: Sequence[int], plan: SharingPlan
+    ) -> None:
+        super().__init__()
+        self.plan = plan
+        self._pieces = tuple(pieces)
+        self._taps = tuple(taps)
+        self._memo = ActivationMemo()
+        self._keys = module_keys(plan.tasks)
+        self._sites = _number_sites(plan)
+        first: dict[int, nn.Module] = {}
+        for task in plan.tasks:
+            shell = self._tie(template, task, first)
+            for unit, site in enumerate(self._sites[task]):
+                if site not in first:
+                    first[site] = shell
+                    self._remember(shell, unit, site)
+            self.add_module(self._keys[task], shell)
+
+    def forward(
+        self, images: Tensor, tasks: Sequence[str] | None = None
+    ) -> dict[str, list[Tensor]]:
+        """The feature levels of each task.
+
+        Args:
+            images: ``[B, 3, H, W]``.
+            tasks: the tasks to run; all of the plan by default.
+
+        Returns:
+            By task, the levels ``[B, C, h, w]``, finest first.
+        """
+        chosen = self.plan.tasks if tasks is None else tuple(tasks)
+        uses = Counter(site for task in chosen for site in self._sites[task])
+        self._memo.begin(uses)
+        try:
+            features = {}
+            for task in chosen:
+                self._memo.next_task()
+                features[task] = run_levels(self.shell(task), images, self._taps)
+            return features
+        finally:
+            self._memo.end()
+
+    def shell(self, task: str) -> nn.Module:
+        """The task's own timm model."""
+        return self.get_submodule(self._keys[task])
+
+    def unit_modules(self, unit: int, task: str) -> dict[str, nn.Module]:
+        """The modules of the copy of a unit that a task uses, by their timm names."""
+        shell = self.shell(task)
+        return {slot.path: shell.get_submodule(slot.path) for slot in self._pieces[unit].slots}
+
+    def unit_parameters(self, unit: int, task: str) -> dict[str, nn.Parameter]:
+        """The parameters of the copy of a unit that a task uses, by their timm names."""
+        shell = self.shell(task)
+        return {name: shell.get_parameter(name) for name in self._pieces[unit].parameters}
+
+    def _tie(self, template: nn.Module, task: str, first: Mapping[int, nn.Module]) -> nn.Module:
+        """A copy of the template that takes what earlier tasks of its groups already have."""
+        memo: dict[int, Any] = {}
+        for piece, site in zip(self._pieces, self._sites[task], strict=True):
+            if site not in first:
+                continue
+            for name in piece.parameters:
+                memo[id(template.get_parameter(name))] = first[site].get_parameter(name)
+            for slot in piece.slots:
+                memo[id(template.get_submodule(slot.path))] = first[site].get_submodule(slot.path)
+        return copy.deepcopy(template, memo)
+
+    def _remember(self, shell: nn.Module, unit: int, site: int) -> None:
+        """Let the memo stand before the modules of a unit's copy, if several tasks use it."""
+        if sum(site in sites for sites in self._sites.values()) < 2:
+            return
+        for number, slot in enumerate(self._pieces[unit].slots):
+            module = shell.get_submodule(slot.path)
+            recalled = RecalledForward(
+                module,
+                self._memo,
+                slot=site * _SLOTS + number,
+                site=site,
+                repeats=len(slot.calls) > 1,
+                rewritten=slot.rewritten,
+            )
+            object.__setattr__(module, "forward", recalled)
+
+
+_SLOTS = 1 << 20  # more slots than a unit can have
+
+
+def module_keys(tasks: Sequence[str]) -> dict[str, str]:
+    """For every task a name that a submodule may have: itself, wherever that is possible.
+
+    A dot would nest, and a name such as ``type`` or ``half`` is a method of every module.
+    """
+    taken = {*dir(nn.ModuleDict()), *dir(TiedBackbones)}
+    keys = {}
+    for task in tasks:
+        key = task.replace(".", "_")
+        while key in taken:
+            key += "_"
+        taken.add(key)
+        keys[task] = key
+    return keys
+
+
+def _number_sites(plan: SharingPlan) -> dict[str, tuple[int, ...]]:
+    """For every task and unit the number of the copy it uses; tasks of a group have the same."""
+    offsets = [0]
+    for copies in plan.copies:
+        offsets.append(offsets[-1] + copies)
+    return {
+        task: tuple(offset + row[place] for offset, row in zip(offsets, plan.rows, strict=False))
+        for place, task in enumerate(plan.tasks)
+    }

@@ -1,0 +1,184 @@
+"""One dry run of a model: which modules run when, and what they cost."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode
+
+T = TypeVar("T")
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+Run = Callable[[nn.Module, Tensor], list[Tensor]]
+
+
+@dataclass(slots=True)
+class Call:
+    """One run of one module.
+
+    Attributes:
+        path: the module's name in the model.
+        start: the tick at which it began.
+        stop: the tick at which it ended.
+        flops: what it cost, with everything inside.
+        outputs: the tensors it returned.
+        rewritten: whether one of them was written in place afterwards.
+    """
+
+    path: str
+    start: int
+    stop: int = -1
+    flops: int = 0
+    outputs: tuple[Tensor, ...] = ()
+    versions: tuple[int, ...] = ()
+    rewritten: bool = False
+
+    def holds(self, other: Call) -> bool:
+        """Whether the other call ran inside this one."""
+        return self.start < other.start and other.stop < self.stop
+
+
+@dataclass(slots=True)
+class Trace:
+    """What a dry run saw.
+
+    Attributes:
+        calls: every run of every module, in order of beginning.
+        first_use: the tick at which a parameter was first handed to a torch function.
+        flops: of the whole run, for one image.
+        levels: the feature maps, ``[1, C, h, w]``.
+    """
+
+    calls: list[Call] = field(default_factory=list)
+    first_use: dict[str, int] = field(default_factory=dict)
+    flops: int = 0
+    levels: list[Tensor] = field(default_factory=list)
+
+    def by_path(self) -> dict[str, list[Call]]:
+        """The calls of each module that ran."""
+        found: dict[str, list[Call]] = {}
+        for call in self.calls:
+            found.setdefault(call.path, []).append(call)
+        return found
+
+
+def trace(model: nn.Module, image_size: tuple[int, int], run: Run) -> Trace:
+    """Run the model once on one image and note what happens.
+
+    The run is on the meta device, where it costs next to nothing, or on the CPU for the
+    few models that look at values. The model itself is left untouched.
+    """
+    return dry_run(model, image_size, lambda ghost, image: _observe(ghost, image, run))
+
+
+def dry_run(
+    model: nn.Module, image_size: tuple[int, int], look: Callable[[nn.Module, Tensor], T]
+) -> T:
+    """``look(copy, image [1, 3, H, W])`` on the meta device if the model can, else on the CPU."""
+    try:
+        return look(ghost(model), torch.zeros(1, 3, *image_size, device="meta"))
+    except (RuntimeError, NotImplementedError):  # it looks at values, which meta has none of
+        return look(copy.deepcopy(model).eval(), torch.zeros(1, 3, *image_size))
+
+
+def ghost(model: ModuleT) -> ModuleT:
+    """A copy on the meta device, in evaluation mode; no weight is copied."""
+    memo: dict[int, Any] = {}
+    for tensor in (*model.parameters(), *model.buffers()):
+        empty = tensor.detach().to("meta")
+        if isinstance(tensor, nn.Parameter):
+            memo[id(tensor)] = nn.Parameter(empty, requires_grad=tensor.requires_grad)
+        else:
+            memo[id(tensor)] = empty
+    return copy.deepcopy(model, memo).eval()
+
+
+def _observe(model: nn.Module, image: Tensor, run: Run) -> Trace:
+    seen = Trace()
+    clock = _Clock()
+    counter = FlopCounterMode(display=False)
+    handles = list(_watch(model, seen, clock, counter))
+    try:
+        with torch.no_grad(), counter, _ParameterUses(model, seen, clock):
+            seen.levels = run(model, image)
+    finally:
+        for handle in handles:
+            handle.remove()
+    seen.flops = counter.get_total_flops()
+    for call in seen.calls:
+        now = tuple(tensor._version for tensor in call.outputs)
+        call.rewritten = now != call.versions
+    return seen
+
+
+class _Clock:
+    """Ticks once for everything noted, so that all of it is in one order."""
+
+    def __init__(self) -> None:
+        self._now = 0
+
+    def tick(self) -> int:
+        self._now += 1
+        return self._now
+
+
+def _watch(
+    model: nn.Module, seen: Trace, clock: _Clock, counter: FlopCounterMode
+) -> Iterator[torch.utils.hooks.RemovableHandle]:
+    running: list[Call] = []
+
+    def begin(path: str) -> Callable[..., None]:
+        def note(module: nn.Module, inputs: Any) -> None:
+            call = Call(path, start=clock.tick(), flops=counter.get_total_flops())
+            seen.calls.append(call)
+            running.append(call)
+
+        return note
+
+    def end(module: nn.Module, inputs: Any, output: Any) -> None:
+        call = running.pop()
+        call.stop = clock.tick()
+        call.flops = counter.get_total_flops() - call.flops
+        call.outputs = tuple(tensors_in(output))
+        call.versions = tuple(tensor._version for tensor in call.outputs)
+
+    for path, module in model.named_modules():
+        if path:
+            yield module.register_forward_pre_hook(begin(path))
+            yield module.register_forward_hook(end)
+
+
+class _ParameterUses(TorchFunctionMode):
+    """Notes when each parameter is first handed to a torch function."""
+
+    def __init__(self, model: nn.Module, seen: Trace, clock: _Clock) -> None:
+        super().__init__()
+        self._names = {id(parameter): name for name, parameter in model.named_parameters()}
+        self._seen = seen
+        self._clock = clock
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") != "__get__":  # reading .shape is no use
+            for tensor in tensors_in((args, tuple(kwargs.values()))):
+                name = self._names.get(id(tensor))
+                if name is not None and name not in self._seen.first_use:
+                    self._seen.first_use[name] = self._clock.tick()
+        return func(*args, **kwargs)
+
+
+def tensors_in(value: Any) -> Iterable[Tensor]:
+    """The tensors in nested tuples, lists and dicts."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from tensors_in(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors_in(item)
