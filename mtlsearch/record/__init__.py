@@ -1,0 +1,21 @@
+"""What a trial was and what came of it, as values; no torch, no pandas.
+
+>>> from mtlsearch.plugin import Metric
+>>> from mtlsearch.record import TaskResult, delta_m
+>>> accuracy = (Metric("accuracy", higher_is_better=True, primary=True),)
+>>> error = (Metric("abs_rel", higher_is_better=False, primary=True),)
+>>> def results(scene, depth):
+...     return {
+...         "scene": TaskResult({"accuracy": scene}, accuracy),
+...         "depth": TaskResult({"abs_rel": depth}, error),
+...     }
+>>> value, reason = delta_m(results(0.6, 0.21), reference=results(0.5, 0.2))
+>>> round(value, 3)
+7.5
+"""
+
+from mtlsearch.record._delta_m import delta_m, reference_of
+from mtlsearch.record._result import TaskResult
+from mtlsearch.record._trial import Role, State, TrialRecord
+
+__all__ = ["Role", "State", "TaskResult", "TrialRecord", "delta_m", "reference_of"]

@@ -1,0 +1,100 @@
+"""One candidate trained and measured, or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from mtlsearch.errors import RunError
+from mtlsearch.plugin import Candidate
+from mtlsearch.record._result import TaskResult
+
+State = Literal["running", "complete", "failed", "interrupted", "pruned"]
+"""How a trial stands. Only ``complete`` ones have results to rank."""
+
+Role = Literal["independent", "hard"]
+"""Which baseline a trial is."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """All that is known of one trial.
+
+    Attributes:
+        number: its place in the study, from 0.
+        state: how it stands.
+        role: which baseline it is, None for a proposed candidate.
+        candidate: what was trained.
+        parameters: scalars in the network's weights, heads included.
+        flops: floating-point operations for one image (2 x multiply-adds), heads included.
+        results: what was measured, by task; empty unless complete.
+        epochs: how many were trained.
+        seconds: wall time of training and evaluation.
+        why: why it is not complete, for people.
+    """
+
+    number: int
+    state: State
+    role: Role | None
+    candidate: Candidate
+    parameters: int
+    flops: int
+    results: Mapping[str, TaskResult] = field(default_factory=dict)
+    epochs: int = 0
+    seconds: float = 0.0
+    why: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "results", MappingProxyType(dict(sorted(self.results.items()))))
+
+    @property
+    def plan(self) -> str:
+        """The sharing plan, for people."""
+        return str(self.candidate.plan)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-ready form, plan text and digest beside it; :meth:`from_json` reads it back."""
+        return {
+            "number": self.number,
+            "state": self.state,
+            "role": self.role,
+            "plan": self.plan,
+            "digest": self.candidate.digest,
+            "candidate": self.candidate.to_json(),
+            "parameters": self.parameters,
+            "flops": self.flops,
+            "results": {task: result.to_json() for task, result in self.results.items()},
+            "epochs": self.epochs,
+            "seconds": self.seconds,
+            "why": self.why,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> TrialRecord:
+        """The record that :meth:`to_json` wrote.
+
+        Raises:
+            RunError: the value is not of that form.
+        """
+        try:
+            return cls(
+                number=int(value["number"]),
+                state=value["state"],
+                role=value["role"],
+                candidate=Candidate.from_json(value["candidate"]),
+                parameters=int(value["parameters"]),
+                flops=int(value["flops"]),
+                results={
+                    at: TaskResult.from_json(result) for at, result in value["results"].items()
+                },
+                epochs=int(value["epochs"]),
+                seconds=float(value["seconds"]),
+                why=str(value["why"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RunError(
+                f"a trial's record cannot be read ({type(error).__name__}: {error})",
+                next_step="it was written by another version of mtlsearch, or by hand",
+            ) from error
