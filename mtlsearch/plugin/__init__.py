@@ -27,7 +27,9 @@ from mtlsearch.labels import Boxes, Form, LabelSpec, RawLabel, Sample
 from mtlsearch.plan import SharingPlan, count_tree_plans, tree_plans
 from mtlsearch.plugin import _hooks as hooks
 from mtlsearch.plugin._batch import Batch, BoxTargets, Targets, TargetValues
+from mtlsearch.plugin._box_xml import BoxXml
 from mtlsearch.plugin._candidate import Candidate
+from mtlsearch.plugin._files import read_image, read_plane
 from mtlsearch.plugin._hooks import PROJECT, hookimpl
 from mtlsearch.plugin._metric import Metric
 from mtlsearch.plugin._settings import Settings
@@ -41,6 +43,7 @@ __all__ = [
     "PROJECT",
     "Batch",
     "BoxTargets",
+    "BoxXml",
     "Boxes",
     "Candidate",
     "Choices",
@@ -68,5 +71,7 @@ __all__ = [
     "count_tree_plans",
     "hookimpl",
     "hooks",
+    "read_image",
+    "read_plane",
     "tree_plans",
 ]
