@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
 from mtlsearch.backbone._levels import stride_of
 from mtlsearch.backbone._units import Piece
@@ -46,17 +46,29 @@ def describe(
 
 def _output(piece: Piece, levels: Sequence[Level], image_size: tuple[int, int]) -> Level | None:
     """Channels and stride of what the piece hands on, as far as its tensors tell."""
-    for slot in reversed(piece.slots):
-        for tensor in slot.calls[-1].outputs:
-            readings = _readings(tensor, image_size)
+    for call in reversed(piece.calls):
+        for shape in call.shapes:
+            readings = _readings(shape, image_size)
             if readings:
-                return next((r for r in readings if r in levels), readings[0])
+                return _nearest_level(readings, levels) or readings[0]
     return None
 
 
-def _readings(tensor: Tensor, image_size: tuple[int, int]) -> list[Level]:
+def _nearest_level(readings: Sequence[Level], levels: Sequence[Level]) -> Level | None:
+    """A feature map that a reading agrees with but for rounding of the stride."""
+    return next(
+        (
+            level
+            for channels, stride in readings
+            for level in levels
+            if level[0] == channels and max(level[1], stride) <= 1.3 * min(level[1], stride)
+        ),
+        None,
+    )
+
+
+def _readings(shape: tuple[int, ...], image_size: tuple[int, int]) -> list[Level]:
     """What a tensor's shape may mean, the likeliest first."""
-    shape = [int(side) for side in tensor.shape]
     if len(shape) == 3 and min(shape) > 0:
         tokens = [(shape[2], shape[1]), (shape[1], shape[2])]
         return [(channels, stride_of((count, 1), image_size)) for channels, count in tokens]
@@ -75,11 +87,16 @@ def _has_aspect(size: tuple[int, int], image_size: tuple[int, int]) -> bool:
 
 def _name(piece: Piece, model: nn.Module) -> str:
     """``layer2`` for a whole module, ``conv1..bn1`` for a run of them."""
-    paths = [slot.path for slot in piece.slots if slot.key is not None]
+    owners = [path for path in piece.modules if _owns(path, piece)]
+    paths = owners or list(piece.modules)
     whole = _common(paths)
     if len(paths) > 1 and whole and _covers(model, whole, paths):
         return whole
     return paths[0] if len(paths) == 1 else f"{paths[0]}..{paths[-1]}"
+
+
+def _owns(path: str, piece: Piece) -> bool:
+    return any(name.startswith(f"{path}.") for name in piece.parameters)
 
 
 def _common(paths: Sequence[str]) -> str:

@@ -7,6 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+Key = tuple[int, int, int]
+"""A site, and within it a slot and the number of its call."""
+
 
 class ActivationMemo:
     """What the modules of shared units returned in the forward that is running.
@@ -17,8 +20,10 @@ class ActivationMemo:
 
     def __init__(self) -> None:
         self._uses: dict[int, int] = {}
-        self._outputs: dict[tuple[int, int], tuple[Any, int]] = {}
+        self._sites: tuple[int, ...] = ()
+        self._outputs: dict[Key, tuple[Any, int]] = {}
         self._calls: dict[int, int] = {}
+        self._inside = False
 
     def begin(self, uses: Mapping[int, int]) -> None:
         """Start a forward.
@@ -26,39 +31,47 @@ class ActivationMemo:
         Args:
             uses: how many tasks want each site (one group's copy of one unit).
         """
+        self.end()
         self._uses = dict(uses)
-        self._outputs = {}
-        self._calls = {}
 
-    def next_task(self) -> None:
-        """Count the calls of modules that run more than once from zero again."""
+    def next_task(self, sites: tuple[int, ...]) -> None:
+        """Go on with another task, which uses these sites, one a unit."""
+        self._sites = sites
         self._calls = {}
 
     def end(self) -> None:
         """Forget everything."""
-        self.begin({})
+        self._uses = {}
+        self._sites = ()
+        self._outputs = {}
+        self._calls = {}
+        self._inside = False
 
     @property
     def is_empty(self) -> bool:
         """Whether no output is held."""
         return not self._outputs
 
-    def recall(self, recalled: RecalledForward, args: Any, kwargs: Any) -> Any:
+    def recall(self, slot: RecalledForward, args: Any, kwargs: Any) -> Any:
         """The module's output: remembered, or computed and, if others want it, kept."""
-        uses = self._uses.get(recalled.site, 1)
-        if uses == 1:
-            return recalled.compute(args, kwargs)
-        key = (recalled.slot, self._count(recalled.slot) if recalled.repeats else 0)
+        if self._inside or not self._sites:
+            return slot.compute(args, kwargs)
+        number = self._count(slot.number) if len(slot.units) > 1 else 0
+        site = self._sites[slot.units[number]]
+        key = (site, slot.number, number)
         if key in self._outputs:
-            output, left = self._outputs[key]
-            if left == 1:
-                del self._outputs[key]
-            else:
+            output, left = self._outputs.pop(key)
+            if left > 1:
                 self._outputs[key] = (output, left - 1)
-            return _handed_out(output, recalled.rewritten)
-        output = recalled.compute(args, kwargs)
-        self._outputs[key] = (output, uses - 1)
-        return _handed_out(output, recalled.rewritten)
+            return _handed_out(output, slot.rewritten)
+        self._inside = True
+        output = slot.compute(args, kwargs)
+        self._inside = False
+        uses = self._uses[site]
+        if uses > 1:
+            self._outputs[key] = (output, uses - 1)
+            return _handed_out(output, slot.rewritten)
+        return output
 
     def _count(self, slot: int) -> int:
         number = self._calls.get(slot, 0)
@@ -72,9 +85,9 @@ class RecalledForward:
     Args:
         module: the module whose class does the computing.
         memo: the memo of the network it belongs to.
-        slot: number of this copy of the module, unique in the network.
-        site: number of the unit's copy that it is part of.
-        repeats: whether it runs more than once in a forward.
+        number: of the slot in the model.
+        units: the unit of each of its runs in a forward, those inside other slots not
+            counted.
         rewritten: whether its output is written in place afterwards.
     """
 
@@ -83,16 +96,14 @@ class RecalledForward:
         module: nn.Module,
         memo: ActivationMemo,
         *,
-        slot: int,
-        site: int,
-        repeats: bool,
+        number: int,
+        units: tuple[int, ...],
         rewritten: bool,
     ) -> None:
         self.module = module
         self.memo = memo
-        self.slot = slot
-        self.site = site
-        self.repeats = repeats
+        self.number = number
+        self.units = units
         self.rewritten = rewritten
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

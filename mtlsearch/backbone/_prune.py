@@ -8,6 +8,8 @@ from torch import nn
 
 from mtlsearch.backbone._trace import Trace
 
+_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
 
 def unused_weights(model: nn.Module, seen: Trace) -> list[str]:
     """Names of the parameters and buffers that the dry run did not touch."""
@@ -32,7 +34,10 @@ def prune(model: nn.Module, seen: Trace) -> None:
 
 
 def _unused_modules(model: nn.Module, seen: Trace) -> list[str]:
-    """The largest modules with weights of which nothing ran and no parameter was used."""
+    """The largest modules with weights of which nothing ran and no parameter was used.
+
+    Containers stay, emptied: a model may loop over one that it makes no use of.
+    """
     used = {call.path for call in seen.calls} | set(seen.first_use)
     alive = {prefix for path in used for prefix in _prefixes(path)}
     found: list[str] = []
@@ -40,7 +45,7 @@ def _unused_modules(model: nn.Module, seen: Trace) -> list[str]:
     def descend(path: str, module: nn.Module) -> None:
         for name, child in module.named_children():
             below = f"{path}.{name}" if path else name
-            if below in alive:
+            if below in alive or isinstance(child, _CONTAINERS):
                 descend(below, child)
             elif any(True for _ in child.parameters()) and not _is_tied(child, model, alive):
                 found.append(below)

@@ -14,6 +14,8 @@ from torch import nn
 
 from mtlsearch.backbone._trace import Call, Trace
 
+_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
 Expand = Callable[[str, nn.Module], bool]
 
 
@@ -23,9 +25,9 @@ class Slot:
 
     Attributes:
         path: its name in the model.
-        calls: its runs in the dry run, in order.
-        key: slots with one key belong to one unit; None for a slot without parameters,
-            which goes with the unit that is running.
+        calls: its runs in the dry run outside of other slots, in order.
+        key: slots with one key belong to one unit; None for a slot that goes with whatever
+            unit is running: one without parameters, or tied in several places.
     """
 
     path: str
@@ -43,9 +45,9 @@ class Slot:
         return sum(call.flops for call in self.calls)
 
     @property
-    def rewritten(self) -> bool:
-        """Whether an output of it is later written in place."""
-        return any(call.rewritten for call in self.calls)
+    def shape(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of its last run's outputs."""
+        return self.calls[-1].shapes
 
 
 def matched_slots(model: nn.Module, seen: Trace, *, coarse: bool) -> list[Slot]:
@@ -79,15 +81,29 @@ def walked_slots(model: nn.Module, seen: Trace) -> list[Slot]:
     def key(path: str) -> set[int]:
         return {numbers.setdefault(path, len(numbers))} if _has_uses(path, seen) else set()
 
-    slots = _find(model, seen, expand, key)
+    return _join_layers(_find(model, seen, expand, key), model)
+
+
+def _join_layers(slots: list[Slot], model: nn.Module) -> list[Slot]:
+    """Give every single layer the key of a block.
+
+    It is the block before, or the block behind where the layer changes the resolution. What
+    stands before the first block is a unit: the stem.
+    """
     joined: list[Slot] = []
-    running = -1
+    running, shape = -1, None
+    seen_block = awaits_block = False
     for slot in slots:
         if slot.key is None:
             joined.append(slot)
             continue
-        if running < 0 or _is_composite(model.get_submodule(slot.path)):
-            running = slot.key
+        composite = _is_composite(model.get_submodule(slot.path))
+        resizes = seen_block and slot.shape != shape and not composite
+        begins = running < 0 or (composite and not awaits_block) or (resizes and not awaits_block)
+        running = slot.key if begins else running
+        awaits_block = resizes or (awaits_block and not composite)
+        seen_block = seen_block or composite
+        shape = slot.shape
         joined.append(Slot(slot.path, slot.calls, running))
     return joined
 
@@ -116,16 +132,15 @@ def _find(
 def _independent(
     candidates: Mapping[str, tuple[Call, ...]], keys: Callable[[str], set[int]]
 ) -> list[Slot]:
-    """The candidates that never run inside another one, without those that run for nothing."""
+    """The candidates with those of their runs that are not inside another one."""
     slots = []
     every = [call for calls in candidates.values() for call in calls]
     for path, calls in candidates.items():
-        if any(other.holds(call) for call in calls for other in every):
-            continue  # tied in two places: it runs inside another slot
-        key = next(iter(keys(path)), None)
-        if key is None and len(calls) > 1:
-            continue  # an activation used all along the model belongs to no unit
-        slots.append(Slot(path, calls, key))
+        outer = tuple(call for call in calls if not any(other.holds(call) for other in every))
+        if outer:
+            tied = len(outer) < len(calls)
+            key = None if tied else next(iter(keys(path)), None)
+            slots.append(Slot(path, outer, key))
     return sorted(slots, key=lambda slot: slot.start)
 
 
@@ -155,8 +170,8 @@ def _has_twins(module: nn.Module) -> bool:
 
 
 def _branches(module: nn.Module) -> list[nn.Module]:
-    """The children, those of plain lists and dicts in their place."""
+    """The children, those of sequentials, lists and dicts in their place."""
     found: list[nn.Module] = []
     for child in module.children():
-        found += _branches(child) if isinstance(child, (nn.ModuleList, nn.ModuleDict)) else [child]
+        found += _branches(child) if isinstance(child, _CONTAINERS) else [child]
     return found

@@ -42,11 +42,11 @@ class TiedBackbones(nn.Module):
         first: dict[int, nn.Module] = {}
         for task in plan.tasks:
             shell = self._tie(template, task, first)
-            for unit, site in enumerate(self._sites[task]):
-                if site not in first:
-                    first[site] = shell
-                    self._remember(shell, unit, site)
+            for site in self._sites[task]:
+                first.setdefault(site, shell)
             self.add_module(self._keys[task], shell)
+        if min(plan.copies) < len(plan.tasks):
+            self._remember()
 
     def forward(
         self, images: Tensor, tasks: Sequence[str] | None = None
@@ -66,7 +66,7 @@ class TiedBackbones(nn.Module):
         try:
             features = {}
             for task in chosen:
-                self._memo.next_task()
+                self._memo.next_task(self._sites[task])
                 features[task] = run_levels(self.shell(task), images, self._taps)
             return features
         finally:
@@ -79,7 +79,7 @@ class TiedBackbones(nn.Module):
     def unit_modules(self, unit: int, task: str) -> dict[str, nn.Module]:
         """The modules of the copy of a unit that a task uses, by their timm names."""
         shell = self.shell(task)
-        return {slot.path: shell.get_submodule(slot.path) for slot in self._pieces[unit].slots}
+        return {path: shell.get_submodule(path) for path in self._pieces[unit].modules}
 
     def unit_parameters(self, unit: int, task: str) -> dict[str, nn.Parameter]:
         """The parameters of the copy of a unit that a task uses, by their timm names."""
@@ -94,28 +94,27 @@ class TiedBackbones(nn.Module):
                 continue
             for name in piece.parameters:
                 memo[id(template.get_parameter(name))] = first[site].get_parameter(name)
-            for slot in piece.slots:
-                memo[id(template.get_submodule(slot.path))] = first[site].get_submodule(slot.path)
+            for path in piece.modules:
+                memo[id(template.get_submodule(path))] = first[site].get_submodule(path)
         return copy.deepcopy(template, memo)
 
-    def _remember(self, shell: nn.Module, unit: int, site: int) -> None:
-        """Let the memo stand before the modules of a unit's copy, if several tasks use it."""
-        if sum(site in sites for sites in self._sites.values()) < 2:
-            return
-        for number, slot in enumerate(self._pieces[unit].slots):
-            module = shell.get_submodule(slot.path)
-            recalled = RecalledForward(
-                module,
-                self._memo,
-                slot=site * _SLOTS + number,
-                site=site,
-                repeats=len(slot.calls) > 1,
-                rewritten=slot.rewritten,
-            )
-            object.__setattr__(module, "forward", recalled)
-
-
-_SLOTS = 1 << 20  # more slots than a unit can have
+    def _remember(self) -> None:
+        """Let the memo stand before every slot of every shell."""
+        calls: dict[str, list[tuple[int, bool]]] = {}
+        for unit, piece in enumerate(self._pieces):
+            for call in piece.calls:
+                calls.setdefault(call.path, []).append((unit, call.rewritten))
+        for task in self.plan.tasks:
+            for number, (path, runs) in enumerate(calls.items()):
+                module = self.shell(task).get_submodule(path)
+                recalled = RecalledForward(
+                    module,
+                    self._memo,
+                    number=number,
+                    units=tuple(unit for unit, _ in runs),
+                    rewritten=any(rewritten for _, rewritten in runs),
+                )
+                object.__setattr__(module, "forward", recalled)
 
 
 def module_keys(tasks: Sequence[str]) -> dict[str, str]:

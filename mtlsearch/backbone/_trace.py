@@ -17,7 +17,7 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 Run = Callable[[nn.Module, Tensor], list[Tensor]]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Call:
     """One run of one module.
 
@@ -26,17 +26,16 @@ class Call:
         start: the tick at which it began.
         stop: the tick at which it ended.
         flops: what it cost, with everything inside.
-        outputs: the tensors it returned.
+        shapes: of the tensors it returned.
         rewritten: whether one of them was written in place afterwards.
     """
 
     path: str
     start: int
-    stop: int = -1
-    flops: int = 0
-    outputs: tuple[Tensor, ...] = ()
-    versions: tuple[int, ...] = ()
-    rewritten: bool = False
+    stop: int
+    flops: int
+    shapes: tuple[tuple[int, ...], ...]
+    rewritten: bool
 
     def holds(self, other: Call) -> bool:
         """Whether the other call ran inside this one."""
@@ -102,7 +101,8 @@ def _observe(model: nn.Module, image: Tensor, run: Run) -> Trace:
     seen = Trace()
     clock = _Clock()
     counter = FlopCounterMode(display=False)
-    handles = list(_watch(model, seen, clock, counter))
+    calls: list[_OpenCall] = []
+    handles = list(_watch(model, calls, clock, counter))
     try:
         with torch.no_grad(), counter, _ParameterUses(model, seen, clock):
             seen.levels = run(model, image)
@@ -110,10 +110,26 @@ def _observe(model: nn.Module, image: Tensor, run: Run) -> Trace:
         for handle in handles:
             handle.remove()
     seen.flops = counter.get_total_flops()
-    for call in seen.calls:
-        now = tuple(tensor._version for tensor in call.outputs)
-        call.rewritten = now != call.versions
+    seen.calls = [call.noted() for call in calls]
     return seen
+
+
+@dataclass(slots=True)
+class _OpenCall:
+    """A call being watched, and its outputs until the run is over."""
+
+    path: str
+    start: int
+    stop: int = 0
+    flops: int = 0
+    outputs: tuple[Tensor, ...] = ()
+    versions: tuple[int, ...] = ()
+
+    def noted(self) -> Call:
+        """What is kept of it."""
+        rewritten = tuple(tensor._version for tensor in self.outputs) != self.versions
+        shapes = tuple(tuple(map(int, tensor.shape)) for tensor in self.outputs)
+        return Call(self.path, self.start, self.stop, self.flops, shapes, rewritten)
 
 
 class _Clock:
@@ -128,14 +144,14 @@ class _Clock:
 
 
 def _watch(
-    model: nn.Module, seen: Trace, clock: _Clock, counter: FlopCounterMode
+    model: nn.Module, calls: list[_OpenCall], clock: _Clock, counter: FlopCounterMode
 ) -> Iterator[torch.utils.hooks.RemovableHandle]:
-    running: list[Call] = []
+    running: list[_OpenCall] = []
 
     def begin(path: str) -> Callable[..., None]:
         def note(module: nn.Module, inputs: Any) -> None:
-            call = Call(path, start=clock.tick(), flops=counter.get_total_flops())
-            seen.calls.append(call)
+            call = _OpenCall(path, start=clock.tick(), flops=counter.get_total_flops())
+            calls.append(call)
             running.append(call)
 
         return note

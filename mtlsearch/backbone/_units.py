@@ -10,7 +10,7 @@ from typing import Literal
 from torch import nn
 
 from mtlsearch.backbone._slots import Slot, matched_slots, walked_slots
-from mtlsearch.backbone._trace import Trace
+from mtlsearch.backbone._trace import Call, Trace
 from mtlsearch.errors import BackboneError
 
 Granularity = Literal["stage", "block"] | int
@@ -20,17 +20,25 @@ _FEWEST = 4  # with fewer units a search has nothing to choose
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The modules and loose parameters of one unit.
+    """What belongs to one unit.
 
     Attributes:
-        slots: the modules whose outputs are shared, in order of running.
+        calls: the runs of slots, modules whose outputs are shared, in order.
         parameters: names of every parameter that the unit owns, inside slots or not.
-        flops: for one image.
     """
 
-    slots: tuple[Slot, ...]
+    calls: tuple[Call, ...]
     parameters: tuple[str, ...]
-    flops: int
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Names of the modules that run, in order."""
+        return tuple(dict.fromkeys(call.path for call in self.calls))
+
+    @property
+    def flops(self) -> int:
+        """Of all runs, for one image."""
+        return sum(call.flops for call in self.calls)
 
 
 def find_pieces(model: nn.Module, seen: Trace, granularity: Granularity) -> list[Piece]:
@@ -90,23 +98,32 @@ def _merge_interleaved(slots: Sequence[Slot]) -> list[list[Slot]]:
     until = -1
     for slot in slots:
         begins = slot.key is not None and slot.start > until
-        if begins and (not units or any(s.key is not None for s in units[-1])):
-            units.append([])
-        if slot.key is not None:
-            until = max(until, last[slot.key])
-        if not units:
+        if not units or (begins and any(each.key is not None for each in units[-1])):
             units.append([])
         units[-1].append(slot)
-    return [unit for unit in units if any(slot.key is not None for slot in unit)]
+        if slot.key is not None:
+            until = max(until, last[slot.key])
+    return _merge_idle(units)
+
+
+def _merge_idle(units: Sequence[list[Slot]]) -> list[list[Slot]]:
+    """A unit without work of its own, such as a lone norm, joins the one before."""
+    busy: list[list[Slot]] = []
+    for unit in units:
+        if busy and not any(slot.flops for slot in unit):
+            busy[-1] += unit
+        else:
+            busy.append(unit)
+    return busy
 
 
 def _merge_alike(units: Sequence[list[Slot]]) -> list[list[Slot]]:
-    """Neighbours whose outputs have one shape become one unit: a stage."""
+    """Neighbours whose outputs have one shape become one unit: a stage. The stem stays alone."""
     stages: list[list[Slot]] = []
     before: object = None
     for unit in units:
-        shape = [tuple(tensor.shape) for tensor in unit[-1].calls[-1].outputs]
-        if stages and shape == before:
+        shape = unit[-1].shape
+        if len(stages) > 1 and shape == before:
             stages[-1] += unit
         else:
             stages.append(list(unit))
@@ -117,7 +134,7 @@ def _merge_alike(units: Sequence[list[Slot]]) -> list[list[Slot]]:
 def _own(units: Sequence[list[Slot]], model: nn.Module, seen: Trace) -> list[Piece]:
     """Each unit with its parameters and its share of the work.
 
-    What stands outside slots belongs to the unit that is running when it is first used.
+    What has no unit of its own belongs to the one that is running when it is first used.
     """
     starts = [unit[0].start for unit in units]
 
@@ -125,16 +142,15 @@ def _own(units: Sequence[list[Slot]], model: nn.Module, seen: Trace) -> list[Pie
         return max(0, sum(start <= tick for start in starts) - 1)
 
     owned: list[list[str]] = [[] for _ in units]
-    home = _slot_homes(units)
+    homes = _slot_homes(units)
     for name, _ in model.named_parameters():
-        if name in seen.first_use:
-            owned[at(seen.first_use[name])].append(name)
-        else:
-            owned[_home_of(name, home)].append(name)
-    return [
-        Piece(tuple(unit), tuple(names), sum(slot.flops for slot in unit))
-        for unit, names in zip(units, owned, strict=True)
-    ]
+        used = seen.first_use.get(name)
+        owned[_home_of(name, homes) if used is None else at(used)].append(name)
+    calls: list[list[Call]] = [[] for _ in units]
+    every = (call for unit in units for slot in unit for call in slot.calls)
+    for call in sorted(every, key=lambda call: call.start):
+        calls[at(call.start)].append(call)
+    return [Piece(tuple(c), tuple(names)) for c, names in zip(calls, owned, strict=True)]
 
 
 def _slot_homes(units: Sequence[list[Slot]]) -> dict[str, int]:
@@ -150,9 +166,8 @@ def _home_of(name: str, homes: Mapping[str, int]) -> int:
 
 def _joined(pieces: Sequence[Piece]) -> Piece:
     return Piece(
-        slots=tuple(slot for piece in pieces for slot in piece.slots),
+        calls=tuple(call for piece in pieces for call in piece.calls),
         parameters=tuple(name for piece in pieces for name in piece.parameters),
-        flops=sum(piece.flops for piece in pieces),
     )
 
 
