@@ -1,0 +1,31 @@
+"""Training and evaluation of one network: a budget in, metrics out.
+
+>>> import torch
+>>> from mtlsearch.training import resolve_device
+>>> resolve_device("cpu")
+device(type='cpu')
+"""
+
+from mtlsearch.training._data import TrainingData
+from mtlsearch.training._device import resolve_device
+from mtlsearch.training._evaluate import evaluate
+from mtlsearch.training._heads import seeded_heads
+from mtlsearch.training._precision import Precision, resolve_precision
+from mtlsearch.training._result import EpochRecord, TrainingProgress, TrainingResult
+from mtlsearch.training._train import train
+from mtlsearch.training._weights import load_weights, save_weights
+
+__all__ = [
+    "EpochRecord",
+    "Precision",
+    "TrainingData",
+    "TrainingProgress",
+    "TrainingResult",
+    "evaluate",
+    "load_weights",
+    "resolve_device",
+    "resolve_precision",
+    "save_weights",
+    "seeded_heads",
+    "train",
+]

@@ -1,0 +1,56 @@
+"""Metrics of a network on labelled images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import nn
+
+from mtlsearch.plugin import Batch, Task
+from mtlsearch.training._failures import explained
+from mtlsearch.training._losses import run_labelled
+from mtlsearch.training._precision import Precision
+
+
+def evaluate(
+    network: nn.Module,
+    tasks: Mapping[str, Task],
+    batches: Iterable[Batch],
+    labels_of: Mapping[str, str],
+    device: torch.device,
+    precision: Precision | None = None,
+) -> dict[str, dict[str, float]]:
+    """Every task's metrics over all batches; the network's mode is left as it was.
+
+    Args:
+        network: ``network(images, tasks) -> {task: outputs}``, on ``device``.
+        tasks: the tasks to measure, by name.
+        batches: images and labels; a task is measured on those that carry its label.
+        labels_of: the label that each task learns.
+        device: where the network is.
+        precision: the number format; float32 by default.
+
+    Returns:
+        By task and metric; NaN where nothing was labelled.
+
+    Raises:
+        TrainingError: the device's memory does not suffice.
+    """
+    meters = {name: task.meter() for name, task in tasks.items()}
+    training = network.training
+    network.eval()
+    try:
+        with torch.inference_mode(), explained():
+            for batch in batches:
+                found = run_labelled(
+                    network, tasks, labels_of, batch.to(device), precision or Precision()
+                )
+                for name, labelled in found.items():
+                    meters[name].update(labelled.outputs, labelled.targets)
+            return {
+                name: {metric: float(value) for metric, value in meter.compute().items()}
+                for name, meter in meters.items()
+            }
+    finally:
+        network.train(training)

@@ -1,0 +1,62 @@
+"""The tasks of a batch: whose labels it has, and what they are measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mtlsearch.plugin import Batch, Outputs, TargetValues, Task
+from mtlsearch.training._precision import Precision
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labelled:
+    """One task's outputs and labels for those samples of a batch that carry its label.
+
+    Attributes:
+        outputs: float32, the first dimension of each ``n``.
+        targets: their labels.
+        count: ``n``.
+    """
+
+    outputs: Outputs
+    targets: TargetValues
+    count: int
+
+
+def run_labelled(
+    network: nn.Module,
+    tasks: Mapping[str, Task],
+    labels_of: Mapping[str, str],
+    batch: Batch,
+    precision: Precision,
+) -> dict[str, Labelled]:
+    """Run the network for the tasks that the batch has labels of; none of the others.
+
+    Heads may compute in a short format; losses and metrics are always given float32.
+    """
+    present = [task for task in tasks if labels_of[task] in batch.targets]
+    if not present:
+        return {}
+    images = batch.images
+    if images.device.type == "cuda":
+        images = images.contiguous(memory_format=torch.channels_last)
+    with precision.autocast(images.device):
+        outputs = network(images, present)
+    found = {}
+    for task in present:
+        targets = batch.targets[labels_of[task]]
+        count = len(targets.rows)
+        rows = None if count == len(images) else targets.rows
+        chosen = {name: _chosen(value, rows) for name, value in outputs[task].items()}
+        found[task] = Labelled(chosen, targets.values, count)
+    return found
+
+
+def _chosen(value: Tensor, rows: Tensor | None) -> Tensor:
+    if rows is not None:
+        value = value.index_select(0, rows)
+    return value.float() if value.is_floating_point() else value

@@ -1,0 +1,95 @@
+"""One step of training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from mtlsearch.plugin import Batch, Task
+from mtlsearch.training._losses import run_labelled
+from mtlsearch.training._precision import Precision
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepOutcome:
+    """What a step leaves behind, on the device: reading it makes the device wait.
+
+    Attributes:
+        counts: labelled samples of each task that the batch had labels of.
+        numbers: float32 ``[T + 2]``: their losses, the weighted sum of these, and the
+            norm of the gradient before clipping.
+    """
+
+    counts: Mapping[str, int]
+    numbers: Tensor
+
+
+class TrainingStep:
+    """Forward, backward and update; the loss is the weighted sum of the tasks' losses.
+
+    A task without labels in a batch is not run and leaves no gradient, so the optimizer
+    does not touch what it alone uses.
+
+    Args:
+        network: ``network(images, tasks) -> {task: outputs}``, in training mode.
+        tasks: the tasks by name.
+        labels_of: the label that each task learns.
+        loss_weights: a weight a task.
+        optimizer: holds the network's parameters.
+        precision: the number format.
+        clip_norm: the gradient's largest norm; None leaves it as it is.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        tasks: Mapping[str, Task],
+        *,
+        labels_of: Mapping[str, str],
+        loss_weights: Mapping[str, float],
+        optimizer: Optimizer,
+        precision: Precision,
+        clip_norm: float | None,
+    ) -> None:
+        self._network = network
+        self.tasks = tasks
+        self._labels_of = labels_of
+        self._loss_weights = loss_weights
+        self._optimizer = optimizer
+        self._precision = precision
+        self._max_norm = float("inf") if clip_norm is None else clip_norm
+        self._parameters = [at for group in optimizer.param_groups for at in group["params"]]
+        self._scaler = torch.amp.GradScaler("cuda", enabled=precision.scales_loss)
+
+    def __call__(self, batch: Batch) -> StepOutcome | None:
+        """Train on one batch, already on the device; None if it has no label at all."""
+        self._optimizer.zero_grad(set_to_none=True)
+        found = run_labelled(self._network, self.tasks, self._labels_of, batch, self._precision)
+        if not found:
+            return None
+        losses = torch.stack(
+            [self.tasks[name].loss(at.outputs, at.targets).float() for name, at in found.items()]
+        )
+        weights = losses.new_tensor([self._loss_weights[name] for name in found])
+        total = (losses * weights).sum()
+        norm = self._update(total)
+        numbers = torch.cat([losses.detach(), torch.stack([total.detach(), norm])])
+        return StepOutcome({name: at.count for name, at in found.items()}, numbers)
+
+    def _update(self, total: Tensor) -> Tensor:
+        """Backward, clip and step; the gradient's norm before clipping."""
+        self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+        self._scaler.unscale_(self._optimizer)
+        norm = nn.utils.clip_grad_norm_(self._parameters, self._max_norm)
+        if self._scaler.is_enabled():
+            # Too large a scale overflows now and then; the scaler then skips the step and
+            # halves the scale. Below 1 it was not the scale. (Reading it makes the CPU wait
+            # for the step; bf16, which needs no scale, does not.)
+            norm = norm if self._scaler.get_scale() < 1 else torch.zeros_like(norm)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        return norm

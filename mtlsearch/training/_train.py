@@ -1,0 +1,157 @@
+"""One network, trained under a budget."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from mtlsearch.config import TrainConfig
+from mtlsearch.errors import TrainingError
+from mtlsearch.plugin import Task
+from mtlsearch.training._data import TrainingData
+from mtlsearch.training._determinism import repeatable
+from mtlsearch.training._evaluate import evaluate
+from mtlsearch.training._failures import explained
+from mtlsearch.training._log import LossLog
+from mtlsearch.training._optimizer import Schedule, build_optimizer
+from mtlsearch.training._precision import resolve_precision
+from mtlsearch.training._result import EpochRecord, TrainingProgress, TrainingResult
+from mtlsearch.training._step import TrainingStep
+
+
+def train(
+    network: nn.Module,
+    tasks: Mapping[str, Task],
+    data: TrainingData,
+    config: TrainConfig,
+    *,
+    labels_of: Mapping[str, str],
+    loss_weights: Mapping[str, float],
+    learning_rate: float,
+    device: torch.device,
+    seed: int,
+    progress: TrainingProgress | None = None,
+) -> TrainingResult:
+    """Train a network in place and measure it after every epoch.
+
+    The same arguments on the same machine give the same numbers. Torch's own generators and
+    settings are left as they were.
+
+    Args:
+        network: ``network(images, tasks) -> {task: outputs}``; it is moved to ``device``.
+        tasks: the tasks by name.
+        data: the batches.
+        config: the budget.
+        labels_of: the label that each task learns.
+        loss_weights: a weight a task.
+        learning_rate: the peak rate; the one of ``config`` is not looked at.
+        device: where to train.
+        seed: seed of dropout and the like.
+        progress: is told of steps and epochs.
+
+    Raises:
+        NonFiniteLossError: a loss or the gradient became infinite or not a number.
+        TrainingError: there is too little data, a task without labels, or too little memory.
+    """
+    _check(tasks, data, config, labels_of, loss_weights)
+    with repeatable(seed, device), explained():
+        _place(network, device)
+        optimizer = build_optimizer(
+            network, config.optimizer, learning_rate=learning_rate, weight_decay=config.weight_decay
+        )
+        precision = resolve_precision(config.precision, device)
+        step = TrainingStep(
+            network,
+            tasks,
+            labels_of=labels_of,
+            loss_weights=loss_weights,
+            optimizer=optimizer,
+            precision=precision,
+            clip_norm=config.clip_norm,
+        )
+        schedule = Schedule(
+            optimizer,
+            peak=learning_rate,
+            steps=config.epochs * data.train_steps(config.batch_size),
+            warmup=config.warmup,
+        )
+
+        def validate() -> dict[str, dict[str, float]]:
+            batches = data.eval_batches("val", config.batch_size)
+            return evaluate(network, tasks, batches, labels_of, device, precision)
+
+        return _Training(network, data, config, device, step, schedule, validate, progress).run()
+
+
+def _check(
+    tasks: Mapping[str, Task],
+    data: TrainingData,
+    config: TrainConfig,
+    labels_of: Mapping[str, str],
+    loss_weights: Mapping[str, float],
+) -> None:
+    for what, names in (("labels_of", labels_of), ("loss_weights", loss_weights)):
+        if set(names) != set(tasks):
+            raise TrainingError(
+                f"{what} names {sorted(names)}, the tasks are {sorted(tasks)}",
+                allowed=sorted(tasks),
+            )
+    if data.train_steps(config.batch_size) < 1:
+        raise TrainingError(
+            "the training split has no batch of at least 2 images",
+            where="data",
+            next_step="take more images (data.limit, data.val_fraction)",
+        )
+
+
+def _place(network: nn.Module, device: torch.device) -> None:
+    """Move the network to the device, in the memory order that is fast there."""
+    network.to(device)
+    if device.type == "cuda":
+        network.to(memory_format=torch.channels_last)
+
+
+@dataclass(slots=True)
+class _Training:
+    """The epochs of one call of :func:`train`."""
+
+    network: nn.Module
+    data: TrainingData
+    config: TrainConfig
+    device: torch.device
+    step: TrainingStep
+    schedule: Schedule
+    validate: Callable[[], dict[str, dict[str, float]]]
+    progress: TrainingProgress | None
+    done: int = 0
+
+    def run(self) -> TrainingResult:
+        began = time.monotonic()
+        epochs = tuple(self.epoch(number) for number in range(self.config.epochs))
+        return TrainingResult(epochs, self.done, time.monotonic() - began)
+
+    def epoch(self, number: int) -> EpochRecord:
+        began = time.monotonic()
+        losses = self.pass_over(number)
+        metrics = self.validate()
+        record = EpochRecord(number, losses, metrics, time.monotonic() - began)
+        if self.progress is not None:
+            self.progress.epoch(record, self.config.epochs)
+        return record
+
+    def pass_over(self, number: int) -> dict[str, float]:
+        """Train on every batch once; each task's mean loss."""
+        log = LossLog(number, self.device)
+        self.network.train()
+        for batch in self.data.train_batches(number, self.config.batch_size):
+            self.schedule.before(self.done)
+            outcome = self.step(batch.to(self.device))
+            self.done += 1
+            if outcome is not None and log.add(self.done, outcome) and self.progress is not None:
+                self.progress.step(self.done, self.schedule.steps, log.latest)
+        log.read()
+        return log.means(self.step.tasks)

@@ -1,0 +1,156 @@
+"""What every training keeps to."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from mtlsearch.errors import NonFiniteLossError, TrainingError
+from mtlsearch.training import TrainingResult
+from tests.training.fakes import Network, Points, Watcher, config, guesses, run
+
+
+def weights(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def numbers(result: TrainingResult) -> list[object]:
+    return [(record.train_losses, record.metrics) for record in result.epochs]
+
+
+def test_it_learns() -> None:
+    network = Network("a", "b")
+    result = run(network, guesses("a", "b"), Points(), config(epochs=25))
+    assert result.metrics["a"]["accuracy"] == 1.0
+    assert result.epochs[-1].train_losses["b"] < result.epochs[0].train_losses["b"] / 2
+    assert result.steps == 25 * 3
+    assert [record.epoch for record in result.epochs] == list(range(25))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_same_seed_gives_the_same_numbers_bit_for_bit(optimizer: str, precision: str) -> None:
+    settings = config(optimizer=optimizer, precision=precision)
+    first, second, other = Network("a", "b"), Network("a", "b"), Network("a", "b")
+    results = [
+        run(network, guesses("a", "b"), Points(), settings, seed=seed)
+        for network, seed in ((first, 5), (second, 5), (other, 6))
+    ]
+    assert numbers(results[0]) == numbers(results[1])
+    before, after, differing = weights(first), weights(second), weights(other)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    # Dropout is seeded, not left out.
+    assert any(not torch.equal(before[name], differing[name]) for name in before)
+
+
+def test_torch_is_left_as_it_was() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    run(Network("a"), guesses("a"), Points(labels=("a",)))
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_training_does_not_depend_on_torchs_generator() -> None:
+    torch.manual_seed(1)
+    first = run(Network("a"), guesses("a"), Points(labels=("a",)))
+    torch.manual_seed(2)
+    assert numbers(run(Network("a"), guesses("a"), Points(labels=("a",)))) == numbers(first)
+
+
+def test_the_last_epochs_metrics_are_the_networks_in_eval_mode() -> None:
+    network = Network("a")
+    data = Points(labels=("a",))
+    result = run(network, guesses("a"), data)
+    network.eval()
+    batch = data.batch(list(range(data.size)))
+    right = network(batch.images)["a"]["scores"].argmax(1) == batch.targets["a"].values
+    assert result.metrics["a"]["accuracy"] == right.float().mean().item()
+
+
+def test_progress_is_told_of_every_step_and_epoch() -> None:
+    watcher = Watcher()
+    result = run(Network("a"), guesses("a"), Points(labels=("a",)), progress=watcher)
+    assert [(done, total) for done, total, _ in watcher.steps] == [(at, 6) for at in range(1, 7)]
+    assert all(math.isfinite(loss) for _, _, loss in watcher.steps)
+    assert [record for record, _ in watcher.epochs] == list(result.epochs)
+    assert {total for _, total in watcher.epochs} == {2}
+
+
+@pytest.mark.parametrize("spoil", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_names_task_step_and_epoch(spoil: float) -> None:
+    with pytest.raises(NonFiniteLossError, match=r"task 'a' became nan in step 1 \(epoch 0\)"):
+        run(Network("a", "b"), guesses("a", "b"), Points(spoil=spoil))
+
+
+def test_an_exploding_training_is_ended() -> None:
+    settings = config(epochs=20, clip_norm=None, optimizer="sgd", warmup=0, weight_decay=0)
+    with pytest.raises(NonFiniteLossError, match="step"):
+        run(Network("a"), guesses("a"), Points(labels=("a",)), settings, rate=1e30)
+
+
+def test_a_gradient_that_is_no_number_ends_the_trial() -> None:
+    class Cliff(Network):
+        """A finite output with an infinite gradient: the square root at 0."""
+
+        def forward(self, images, tasks=None):
+            outputs = super().forward(images, tasks)
+            flat = (self.heads["a"].bias * 0).sum().sqrt()
+            return {name: {"scores": at["scores"] + flat} for name, at in outputs.items()}
+
+    with pytest.raises(NonFiniteLossError, match=r"gradient of 'a' became \w+ in step 1"):
+        run(Cliff("a"), guesses("a"), Points(labels=("a",)))
+
+
+def test_an_interrupt_passes_through() -> None:
+    class Impatient(Watcher):
+        def step(self, done: int, total: int, loss: float) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Network("a"), guesses("a"), Points(labels=("a",)), progress=Impatient())
+
+
+def test_too_little_data_is_said() -> None:
+    with pytest.raises(TrainingError, match="no batch of at least 2"):
+        run(Network("a"), guesses("a"), Points(size=1, labels=("a",)))
+
+
+def test_batchnorm_on_one_image_is_explained() -> None:
+    with pytest.raises(TrainingError, match="single image") as error:
+        run(Network("a"), guesses("a"), Points(labels=("a",)), config(batch_size=1))
+    assert "batch size of 2" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("you tried: can't allocate memory"),
+    ],
+)
+def test_out_of_memory_says_what_to_do(failure: Exception) -> None:
+    class Large(Network):
+        def forward(self, images, tasks=None):
+            raise failure
+
+    with pytest.raises(TrainingError, match="memory") as error:
+        run(Large("a"), guesses("a"), Points(labels=("a",)))
+    assert "batch_size" in str(error.value)
+
+
+def test_other_failures_are_not_hidden() -> None:
+    class Broken(Network):
+        def forward(self, images, tasks=None):
+            raise RuntimeError("size mismatch")
+
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        run(Broken("a"), guesses("a"), Points(labels=("a",)))
+
+
+def test_weights_for_other_tasks_are_refused() -> None:
+    with pytest.raises(TrainingError, match="loss_weights names"):
+        run(Network("a"), guesses("a"), Points(labels=("a",)), weights={"b": 1.0})
