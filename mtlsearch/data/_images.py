@@ -1,0 +1,81 @@
+"""The images of a run: read, checked and resized, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mtlsearch.data._counts import Tally, tally
+from mtlsearch.data._prepared import Prepared, prepare_sample
+from mtlsearch.data._report import Problem
+from mtlsearch.data._splits import Splits
+from mtlsearch.data._validate import problems_of
+from mtlsearch.errors import DataError
+from mtlsearch.labels import LabelSpec, Sample
+from mtlsearch.plugin import DatasetSource
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What reading one image gave.
+
+    Attributes:
+        problems: what is wrong with it.
+        prepared: the resized sample, where nothing is.
+        counts: its labels and classes, where nothing is.
+    """
+
+    problems: tuple[Problem, ...]
+    prepared: Prepared | None
+    counts: Mapping[str, Tally]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Images:
+    """Every image of a run, by split and index.
+
+    Attributes:
+        sources: where they come from.
+        splits: which of them stand in which split.
+        labels: the union of what the sources know.
+        kept_size: split to the ``(height, width)`` that its samples are kept in.
+    """
+
+    sources: Sequence[DatasetSource]
+    splits: Splits
+    labels: Mapping[str, LabelSpec]
+    kept_size: Mapping[str, tuple[int, int]]
+
+    def size(self, split: str) -> int:
+        """How many images a split has."""
+        return len(self.splits[split])
+
+    def locate(self, split: str, index: int) -> str:
+        """Where an image comes from."""
+        address = self.splits[split][index]
+        return self.sources[address.source].locate(address.split, address.index)
+
+    def original(self, split: str, index: int) -> Sample:
+        """An image and its labels as the source yields them.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        address = self.splits[split][index]
+        return self.sources[address.source].read(address.split, address.index)
+
+    def read(self, split: str, index: int) -> Reading:
+        """Read, check, count and resize one image; what is wrong is told, not raised."""
+        try:
+            sample = self.original(split, index)
+        except DataError as error:
+            where = error.where or self.locate(split, index)
+            return Reading((Problem(split, where, error.what),), None, {})
+        address = self.splits[split][index]
+        known = self.sources[address.source].labels
+        wrong = problems_of(sample, known)
+        if wrong:
+            where = self.locate(split, index)
+            return Reading(tuple(Problem(split, where, text) for text in wrong), None, {})
+        prepared = prepare_sample(sample, known, self.kept_size[split])
+        return Reading((), prepared, tally(sample, known))

@@ -1,0 +1,142 @@
+"""The data of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from mtlsearch.bundle import Preprocessing
+from mtlsearch.config import DataConfig
+from mtlsearch.data._augment import Augment
+from mtlsearch.data._cache import SampleCache
+from mtlsearch.data._check import check_splits
+from mtlsearch.data._collate import Collate
+from mtlsearch.data._images import Images
+from mtlsearch.data._labels import with_counts
+from mtlsearch.data._loading import Readings, View, batches, readings, sound
+from mtlsearch.data._report import CheckReport
+from mtlsearch.labels import LabelSpec, Sample
+from mtlsearch.plugin import Batch
+
+
+class DataModule:
+    """Batches, checks and single samples of all sources together; made by :func:`open_data`.
+
+    Every image is decoded once and kept, resized, in memory.
+
+    Args:
+        images: the images, by split.
+        config: the ``data`` part of the run file.
+        collate: puts samples together.
+        preprocessing: what evaluation, and later a bundle, does to an image.
+        seed: seed of order and augmentation.
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        config: DataConfig,
+        collate: Collate,
+        preprocessing: Preprocessing,
+        *,
+        seed: int,
+    ) -> None:
+        self._images = images
+        self._config = config
+        self._collate = collate
+        self._preprocessing = preprocessing
+        self._seed = seed
+        self._augment = Augment(config.augment, config.size, seed)
+        self._cache = SampleCache()
+        self._labels = dict(images.labels)
+
+    @property
+    def labels(self) -> Mapping[str, LabelSpec]:
+        """The union of what the sources know; with counts once training images are checked."""
+        return MappingProxyType(self._labels)
+
+    def size(self, split: str) -> int:
+        """How many images ``train``, ``val`` or ``test`` has."""
+        return self._images.size(split)
+
+    def locate(self, split: str, index: int) -> str:
+        """Where an image comes from, for messages and captions."""
+        return self._images.locate(split, index)
+
+    def check(
+        self,
+        progress: Callable[[int, int], None] | None = None,
+        splits: Sequence[str] = ("train", "val"),
+    ) -> CheckReport:
+        """Decode every image once, gather all that is wrong, count labels and classes.
+
+        What is sound is kept, so nothing is decoded again for training.
+
+        Args:
+            progress: is told how many images of how many are done.
+            splits: which splits to check; ``test`` is not read unless asked for.
+        """
+        report = check_splits(self._images, self._cache, splits, self._config.workers, progress)
+        if "train" in report.counts:
+            classes = {name: one.classes for name, one in report.counts["train"].items()}
+            self._labels = with_counts(self._labels, classes)
+        return report
+
+    def train_steps(self, batch_size: int) -> int:
+        """Batches of an epoch.
+
+        The last, smaller batch is left out unless it is the only one: one image alone has
+        no batch statistics. Which images that concerns changes with the epoch.
+        """
+        return max(1, self.size("train") // batch_size)
+
+    def train_batches(self, epoch: int, batch_size: int) -> Iterator[Batch]:
+        """Training images, shuffled and augmented by seed, epoch and image alone.
+
+        Raises:
+            DataError: an image that was not checked is bad.
+        """
+        chance = np.random.default_rng([self._seed, epoch])
+        order = chance.permutation(self.size("train"))[: self.train_steps(batch_size) * batch_size]
+        return self._batches("train", order.tolist(), batch_size, self._augment, epoch)
+
+    def eval_batches(self, split: str, batch_size: int) -> Iterator[Batch]:
+        """All images of a split in order, as they are.
+
+        Raises:
+            DataError: an image that was not checked is bad.
+        """
+        return self._batches(split, list(range(self.size(split))), batch_size, None, 0)
+
+    def samples(self, split: str, indices: Sequence[int]) -> list[Sample]:
+        """Original images and labels, read again from their files.
+
+        Raises:
+            DataError: one of them cannot be read.
+        """
+        return [self._images.original(split, index) for index in indices]
+
+    def prepare(self, image: Image.Image) -> Tensor:
+        """What evaluation, and a bundle, does to an image: float32 ``[3, H, W]``."""
+        return torch.from_numpy(self._preprocessing(image))
+
+    def _batches(
+        self, split: str, order: list[int], batch_size: int, augment: Augment | None, epoch: int
+    ) -> Iterator[Batch]:
+        view = View(self._images, self._cache, split, self._config.size, augment, epoch)
+        rows = [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
+        if self._config.workers:
+            self._fill(split)
+        return batches(view, rows, self._collate, self._config.workers)
+
+    def _fill(self, split: str) -> None:
+        """Keep a whole split: what a worker process keeps is lost with it."""
+        missing = self._cache.missing(split, self.size(split))
+        read = readings(Readings(self._images, split), missing, self._config.workers)
+        for index, reading in zip(missing, read, strict=True):
+            self._cache.put(split, index, sound(reading))
