@@ -77,9 +77,8 @@ class Guess(Task):
 
 
 def guesses(*names: str) -> dict[str, Task]:
-    return {
-        name: Guess(name, Settings(), LabelSpec(Form.CATEGORY, ("x", "y", "z"))) for name in names
-    }
+    label = LabelSpec(Form.CATEGORY, ("x", "y", "z"))
+    return {name: Guess(name, Settings(), label) for name in names}
 
 
 class Network(nn.Module):
