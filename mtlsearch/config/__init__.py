@@ -1,19 +1,44 @@
-"""Run files: typed, checked once, saved with the run."""
+"""Run files: typed, checked once, saved with the run.
+
+::
+
+    from mtlsearch.config import load_run, save_resolved
+
+    loaded = load_run("run.yaml", ["train.epochs=3"])
+    loaded.config.train.epochs      # 3
+    loaded.where("train", "epochs")  # "--set train.epochs=3 (train.epochs)"
+    save_resolved(loaded.config, Path("results/first/run.yaml"))
+
+Whatever is wrong with a run file is one :class:`~mtlsearch.errors.ConfigError`, which lists
+every problem with its line, the values allowed there and the nearest valid name.
+"""
 
 from mtlsearch.config._backbone import BackboneConfig
 from mtlsearch.config._data import AugmentConfig, DataConfig, SourceEntry
+from mtlsearch.config._difference import difference
+from mtlsearch.config._load import DATA_ROOT, LoadedRun, load_run
+from mtlsearch.config._origins import Origins
+from mtlsearch.config._problems import Problems
 from mtlsearch.config._run import RunConfig, TaskEntry
+from mtlsearch.config._save import save_resolved
 from mtlsearch.config._search import SearchConfig, SpaceEntry
 from mtlsearch.config._train import TrainConfig
 
 __all__ = [
+    "DATA_ROOT",
     "AugmentConfig",
     "BackboneConfig",
     "DataConfig",
+    "LoadedRun",
+    "Origins",
+    "Problems",
     "RunConfig",
     "SearchConfig",
     "SourceEntry",
     "SpaceEntry",
     "TaskEntry",
     "TrainConfig",
+    "difference",
+    "load_run",
+    "save_resolved",
 ]

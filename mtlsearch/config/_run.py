@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from mtlsearch.config._backbone import BackboneConfig
 from mtlsearch.config._data import DataConfig
@@ -42,7 +43,13 @@ class RunConfig(Section):
     def _weights_name_tasks(self) -> RunConfig:
         weights = self.search.loss_weights
         if isinstance(weights, dict) and set(weights) != set(self.tasks):
-            raise ValueError(
-                f"search.loss_weights names {sorted(weights)}, the tasks are {sorted(self.tasks)}"
+            raise PydanticCustomError(
+                "loss_weights",
+                "loss_weights names {named}, the tasks are {tasks}",
+                {
+                    "key": ["search", "loss_weights"],
+                    "named": ", ".join(sorted(weights)) or "nothing",
+                    "tasks": ", ".join(sorted(self.tasks)),
+                },
             )
         return self

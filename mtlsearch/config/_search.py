@@ -12,14 +12,14 @@ from mtlsearch.config._section import OpenSection, Section
 class SpaceEntry(OpenSection):
     """A search space; keys beside this one are its own settings."""
 
-    kind: str = Field("tree", description="name of the space, see `mtlsearch spaces`")
+    kind: str = Field(description="name of the space, see `mtlsearch spaces`")
 
 
 class SearchConfig(Section):
     """What is searched, and for how many trials."""
 
-    space: SpaceEntry = Field(
-        SpaceEntry(), description="a name, or a mapping with `kind` and the space's settings"
+    space: SpaceEntry | None = Field(
+        None, description="what may be proposed: a name, or `kind` with the space's settings"
     )
     trials: PositiveInt = Field(10, description="trials in all, the two baselines among them")
     loss_weights: Literal["equal", "search"] | dict[str, PositiveFloat] = Field(

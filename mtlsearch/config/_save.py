@@ -1,0 +1,52 @@
+"""The resolved run file, as it lies in a run directory."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+
+from mtlsearch.config._run import RunConfig
+
+HEADER = "# The run file with every default filled in, as the search used it.\n"
+
+
+def save_resolved(config: RunConfig, path: Path) -> None:
+    """Write a run file that :func:`load_run` reads back as an equal value.
+
+    It is written beside itself and renamed, so no one ever sees half of it.
+
+    Args:
+        config: the run file; its paths are absolute.
+        path: the file to write; its folder is there.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_text(HEADER + to_yaml(config.model_dump()), encoding="utf-8")
+    partial.replace(path)
+
+
+def to_yaml(value: Any) -> str:
+    """A value as YAML text; mappings in blocks, lists of plain values on one line."""
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = None
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    writer.allow_unicode = True
+    writer.width = 100
+    stream = io.StringIO()
+    writer.dump(plain(value), stream)
+    return stream.getvalue()
+
+
+def plain(value: Any) -> Any:
+    """The same value of nothing but what YAML has: paths become strings, tuples lists."""
+    if isinstance(value, BaseModel):
+        return plain(value.model_dump())
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
