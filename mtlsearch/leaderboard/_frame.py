@@ -1,0 +1,128 @@
+"""The leaderboard itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mtlsearch.errors import ConfigError, did_you_mean
+from mtlsearch.leaderboard._columns import metric_columns, metric_value
+from mtlsearch.leaderboard._pareto import pareto_front
+from mtlsearch.record import TaskResult, TrialRecord, delta_m, reference_of
+
+DTYPES = {
+    "trial": "int64",
+    "state": "str",
+    "role": "str",
+    "delta_m": "float64",
+    "params": "int64",
+    "flops": "int64",
+    "seconds": "float64",
+    "plan": "str",
+    "loss_weights": "str",
+    "learning_rate": "float64",
+    "backbone": "str",
+    "pareto": "bool",
+    "why": "str",
+}
+STATES = ("complete", "running", "interrupted", "pruned", "failed")
+"""In this order trials without a Δm stand below those with one."""
+
+
+def leaderboard(
+    records: Iterable[TrialRecord],
+    *,
+    sort: str = "delta_m",
+    top: int | None = None,
+    all_metrics: bool = False,
+) -> pd.DataFrame:
+    """Every trial in one row, the best first.
+
+    Columns: ``trial``, ``state``, ``role`` (``independent`` and ``hard`` are the
+    baselines), ``delta_m`` in percent, one ``task.metric`` a task, ``params``, ``flops`` of
+    one image, ``seconds``, ``plan``, ``loss_weights``, ``learning_rate``, ``backbone``,
+    ``pareto`` (not beaten in Δm and FLOPs by any other) and ``why`` a trial is not complete.
+
+    Args:
+        records: the trials of one run.
+        sort: a column; numbers of which more is better fall, all others rise. Whatever it
+            is, rows that lack it are last.
+        top: keep only so many rows.
+        all_metrics: a column for every metric, not each task's primary one alone.
+
+    Raises:
+        ConfigError: there is no such column to sort by, or ``top`` is below 1.
+    """
+    trials = list(records)
+    metrics = metric_columns(trials, all_metrics=all_metrics)
+    reference = reference_of(trials)
+    frame = _typed([_row(trial, list(metrics), reference) for trial in trials], list(metrics))
+    frame["pareto"] = pareto_front(frame)
+    falls = {"delta_m", "pareto"} | {at for at, spec in metrics.items() if spec.higher_is_better}
+    ranked = _sorted(frame, sort, falls=sort in falls)
+    if top is not None and top < 1:
+        raise ConfigError(f"a leaderboard of the top {top} has no rows", where="--top")
+    return ranked if top is None else ranked.head(top)
+
+
+def _row(
+    record: TrialRecord, metrics: Sequence[str], reference: Mapping[str, TaskResult]
+) -> dict[str, Any]:
+    value, reason = None, ""
+    if record.state == "complete":
+        value, reason = delta_m(record.results, reference)
+    candidate = record.candidate
+    return {
+        "trial": record.number,
+        "state": record.state,
+        "role": record.role,
+        "delta_m": np.nan if value is None else value,
+        **{column: metric_value(record, column) for column in metrics},
+        "params": record.parameters,
+        "flops": record.flops,
+        "seconds": record.seconds,
+        "plan": record.plan,
+        "loss_weights": _weights_text(candidate.loss_weights),
+        "learning_rate": candidate.learning_rate,
+        "backbone": candidate.backbone,
+        "pareto": False,
+        "why": record.why or reason,
+    }
+
+
+def _typed(rows: list[dict[str, Any]], metrics: list[str]) -> pd.DataFrame:
+    """The rows as a frame whose types do not depend on how many there are."""
+    names = list(DTYPES)
+    after_delta = names.index("delta_m") + 1
+    columns = names[:after_delta] + metrics + names[after_delta:]
+    return pd.DataFrame(rows, columns=columns).astype(
+        {**dict.fromkeys(metrics, "float64"), **DTYPES}
+    )
+
+
+def _sorted(frame: pd.DataFrame, column: str, *, falls: bool) -> pd.DataFrame:
+    if column not in frame.columns:
+        raise ConfigError(
+            f"there is no column {column!r} to sort by{did_you_mean(column, frame.columns)}",
+            where="--sort",
+            allowed=list(frame.columns),
+        )
+    standing = frame["state"].map({state: at for at, state in enumerate(STATES)})
+    keyed = frame.assign(_standing=standing)
+    order = keyed.sort_values(
+        [column, "_standing", "trial"] if column != "trial" else ["trial"],
+        ascending=[not falls, True, True] if column != "trial" else [True],
+        kind="stable",
+        na_position="last",
+    ).index
+    return frame.loc[order].reset_index(drop=True)
+
+
+def _weights_text(weights: Mapping[str, float] | None) -> str | None:
+    """``boxes=1.0, scene=0.25``: every digit, so that nothing is lost in a CSV."""
+    if weights is None:
+        return None
+    return ", ".join(f"{task}={weight!r}" for task, weight in weights.items())
