@@ -16,7 +16,7 @@ Opening a bundle reads JSON and an ONNX graph. Nothing in it is unpickled or run
 from mtlsearch.bundle._folder import CARD, GRAPH, PROGRAM, WEIGHTS, digest_of, is_bundle
 from mtlsearch.bundle._manifest import FORMAT_VERSION, MANIFEST, FileEntry, Manifest
 from mtlsearch.bundle._preprocessing import Preprocessing
-from mtlsearch.bundle._runtime import Bundle, open_bundle
+from mtlsearch.bundle._runtime import Bundle, open_bundle, open_graph
 
 __all__ = [
     "CARD",
@@ -32,4 +32,5 @@ __all__ = [
     "digest_of",
     "is_bundle",
     "open_bundle",
+    "open_graph",
 ]

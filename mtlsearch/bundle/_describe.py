@@ -42,5 +42,8 @@ def _output(output: OutputSpec) -> str:
     return LabelSpec(output.form, classes=output.classes, unit=output.unit).describe()
 
 
-def _metrics(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+def _metrics(values: Mapping[str, float | None]) -> str:
+    return ", ".join(
+        f"{name} {'undefined' if value is None else format(value, '.4g')}"
+        for name, value in values.items()
+    )

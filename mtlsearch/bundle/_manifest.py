@@ -40,7 +40,7 @@ class Manifest:
         candidate: what the trial trained, as the search proposed it.
         preprocessing: how an image becomes the network's input.
         tasks: how each task's tensors are read; the graph names them ``task.tensor``.
-        metrics: what was measured on the validation split, by task.
+        metrics: what was measured on the validation split, by task; None where undefined.
         check: tolerance and measured differences of every format.
         files: every other file of the bundle.
         extra: whatever else the exporter was told, such as the run and the trial.
@@ -54,7 +54,7 @@ class Manifest:
     candidate: Mapping[str, Any]
     preprocessing: Preprocessing
     tasks: Mapping[str, OutputSpec]
-    metrics: Mapping[str, Mapping[str, float]]
+    metrics: Mapping[str, Mapping[str, float | None]]
     check: Mapping[str, Any]
     files: Mapping[str, FileEntry]
     extra: Mapping[str, Any] = field(default_factory=dict)

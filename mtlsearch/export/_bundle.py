@@ -1,0 +1,210 @@
+"""A trained network written as a bundle, every format of it checked."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from mtlsearch import __version__
+from mtlsearch.bundle import (
+    CARD,
+    GRAPH,
+    MANIFEST,
+    PROGRAM,
+    WEIGHTS,
+    Manifest,
+    Preprocessing,
+    digest_of,
+    open_bundle,
+    open_graph,
+)
+from mtlsearch.errors import ExportError
+from mtlsearch.export._card import write_card
+from mtlsearch.export._compare import (
+    BATCH_SIZES,
+    TOLERANCE,
+    Arrays,
+    Runner,
+    check_format,
+    module_runner,
+)
+from mtlsearch.export._graph import INPUT, save_graph
+from mtlsearch.export._program import (
+    ExportedNetwork,
+    load_program,
+    make_program,
+    save_program,
+)
+from mtlsearch.export._staging import refuse_other, staged
+from mtlsearch.export._weights import reload_weights, save_weights
+from mtlsearch.network import MultiTaskNetwork, count_parameters
+from mtlsearch.plan import SharingPlan
+from mtlsearch.plugin import Candidate, Task
+
+Progress = Callable[[str], None]
+Check = dict[str, dict[str, float]]
+
+
+def export_bundle(
+    network: MultiTaskNetwork,
+    tasks: Mapping[str, Task],
+    out: Path,
+    *,
+    input_size: tuple[int, int],
+    mean: Sequence[float],
+    std: Sequence[float],
+    plan: SharingPlan,
+    candidate: Candidate,
+    backbone: str,
+    metrics: Mapping[str, Mapping[str, float]],
+    images: Tensor,
+    extra: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a trained network as a bundle.
+
+    Every format (ONNX by ONNX Runtime, the ``torch.export`` program read back from disk,
+    the safetensors weights in an emptied copy of the network) is compared with the network
+    in eval mode on the CPU: all tensors of all tasks, at batch sizes 1 and 4, to 1e-4 of
+    each tensor's largest magnitude. The folder appears once all agree, and not otherwise;
+    a bundle that stood there before is replaced then.
+
+    Args:
+        network: the trained network; it stays as it is, where it is.
+        tasks: the tasks by name.
+        out: the bundle's folder.
+        input_size: ``(height, width)`` of the network's input in pixels.
+        mean: subtracted from each channel of an image in 0..1.
+        std: each channel is then divided by it.
+        plan: the network's sharing plan.
+        candidate: what the trial trained.
+        backbone: timm's name of the backbone.
+        metrics: what was measured on the validation split, by task.
+        images: prepared validation images ``[N, 3, H, W]``, ``N >= 4``.
+        extra: anything JSON-ready to keep in ``bundle.json``, such as run and trial.
+        progress: called with a line about each step.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        ExportError: a format cannot be written or differs, or ``out`` holds something else.
+    """
+    _check_images(images, input_size)
+    refuse_other(out)
+    tell = progress or _silent
+    trained = copy.deepcopy(network).cpu().eval()
+    with staged(out) as folder:
+        differences = _write_formats(trained, tasks, folder, images.cpu().float(), tell)
+        manifest = Manifest(
+            mtlsearch=__version__,
+            backbone=backbone,
+            units=network.units,
+            plan=plan,
+            parameters=count_parameters(trained),
+            candidate=candidate.to_json(),
+            preprocessing=_preprocessing(input_size, mean, std),
+            tasks={name: task.output for name, task in sorted(tasks.items())},
+            metrics={task: _finite(values) for task, values in sorted(metrics.items())},
+            check={
+                "tolerance": TOLERANCE,
+                "relative_to": "the largest magnitude of each tensor",
+                "batch_sizes": list(BATCH_SIZES),
+                "images": len(images),
+                "differences": differences,
+            },
+            files={},
+            extra=extra or {},
+        )
+        _write_manifest(folder, manifest)
+        open_bundle(folder)
+    return out
+
+
+def _silent(_: str) -> None:
+    """Progress nobody asked for."""
+
+
+def _check_images(images: Tensor, input_size: tuple[int, int]) -> None:
+    needed = max(BATCH_SIZES)
+    if images.ndim != 4 or len(images) < needed or images.shape[1:] != (3, *input_size):
+        raise ExportError(
+            f"the formats are checked on prepared images, not on {tuple(images.shape)}",
+            allowed=[f"[N, 3, {input_size[0]}, {input_size[1]}] with N >= {needed}"],
+            next_step=f"the validation split needs at least {needed} images",
+        )
+
+
+def _write_formats(
+    network: MultiTaskNetwork,
+    tasks: Mapping[str, Task],
+    folder: Path,
+    images: Tensor,
+    tell: Progress,
+) -> Check:
+    """Write the three formats and check each; the largest difference of every tensor."""
+    exported = ExportedNetwork(network, tasks).eval()
+    expected = module_runner(exported)
+    names = sorted(expected(images[:1]))
+    differences: Check = {}
+
+    tell(f"writing {WEIGHTS}")
+    save_weights(network, folder / WEIGHTS)
+    restored = ExportedNetwork(reload_weights(network, folder / WEIGHTS), tasks).eval()
+    differences[WEIGHTS] = check_format(WEIGHTS, module_runner(restored), expected, images)
+
+    tell("tracing the network")
+    program = make_program(exported, images[: max(BATCH_SIZES)])
+    tell(f"writing {GRAPH}")
+    save_graph(program, names, folder / GRAPH)
+    differences[GRAPH] = check_format(GRAPH, _graph_runner(folder / GRAPH), expected, images)
+
+    tell(f"writing {PROGRAM}")
+    save_program(program, folder / PROGRAM)
+    reloaded = load_program(folder / PROGRAM).module()
+    differences[PROGRAM] = check_format(PROGRAM, module_runner(reloaded), expected, images)
+    return differences
+
+
+def _graph_runner(path: Path) -> Runner:
+    session = open_graph(path)
+    names = [output.name for output in session.get_outputs()]
+
+    def run(images: Tensor) -> Arrays:
+        return dict(zip(names, session.run(names, {INPUT: images.numpy()}), strict=True))
+
+    return run
+
+
+def _preprocessing(
+    size: tuple[int, int], mean: Sequence[float], std: Sequence[float]
+) -> Preprocessing:
+    return Preprocessing(
+        (int(size[0]), int(size[1])),
+        (float(mean[0]), float(mean[1]), float(mean[2])),
+        (float(std[0]), float(std[1]), float(std[2])),
+    )
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    """JSON has no NaN: a metric that is undefined is null."""
+    return {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the card and, last, ``bundle.json`` with the sums of all other files."""
+    (folder / CARD).write_text(write_card(manifest), encoding="utf-8")
+    value = manifest.to_json()
+    value["files"] = {
+        path.name: {"sha256": entry.sha256, "bytes": entry.bytes}
+        for path in sorted(folder.iterdir())
+        for entry in [digest_of(path)]
+    }
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
