@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mtlsearch.backbone._levels import run_levels
 from mtlsearch.backbone._memo import ActivationMemo, RecalledForward
+from mtlsearch.backbone._state import keep_weights_once
 from mtlsearch.backbone._units import Piece
 from mtlsearch.plan import SharingPlan
 
@@ -20,7 +21,8 @@ class TiedBackbones(nn.Module):
 
     A shared unit's modules are the *same* objects in the models of all its tasks, so its
     weights, gradients and running statistics are one; in a forward they run once, for the
-    first task that wants them. State-dict keys are ``<task>.<timm's own key>``.
+    first task that wants them. State-dict keys are ``<task>.<timm's own key>``; a shared unit
+    stands under the first of its tasks.
 
     Args:
         template: the model that every copy starts from; left untouched.
@@ -33,7 +35,7 @@ class TiedBackbones(nn.Module):
         self, template: nn.Module, pieces: Sequence[Piece], taps: Sequence[int], plan: SharingPlan
     ) -> None:
         super().__init__()
-        self.plan = plan
+        self._plan = plan
         self._pieces = tuple(pieces)
         self._taps = tuple(taps)
         self._memo = ActivationMemo()
@@ -47,6 +49,7 @@ class TiedBackbones(nn.Module):
             self.add_module(self._keys[task], shell)
         if min(plan.copies) < len(plan.tasks):
             self._remember()
+        keep_weights_once(self)
 
     def forward(
         self, images: Tensor, tasks: Sequence[str] | None = None
@@ -60,7 +63,7 @@ class TiedBackbones(nn.Module):
         Returns:
             By task, the levels ``[B, C, h, w]``, finest first.
         """
-        chosen = self.plan.tasks if tasks is None else tuple(tasks)
+        chosen = self._plan.tasks if tasks is None else tuple(tasks)
         uses = Counter(site for task in chosen for site in self._sites[task])
         self._memo.begin(uses)
         try:
@@ -71,6 +74,11 @@ class TiedBackbones(nn.Module):
             return features
         finally:
             self._memo.end()
+
+    @property
+    def remembers_nothing(self) -> bool:
+        """Whether no output is held, as it must be between forwards."""
+        return self._memo.is_empty
 
     def shell(self, task: str) -> nn.Module:
         """The task's own timm model."""
@@ -104,7 +112,7 @@ class TiedBackbones(nn.Module):
         for unit, piece in enumerate(self._pieces):
             for call in piece.calls:
                 calls.setdefault(call.path, []).append((unit, call.rewritten))
-        for task in self.plan.tasks:
+        for task in self._plan.tasks:
             for number, (path, runs) in enumerate(calls.items()):
                 module = self.shell(task).get_submodule(path)
                 recalled = RecalledForward(
@@ -126,6 +134,8 @@ def module_keys(tasks: Sequence[str]) -> dict[str, str]:
     keys = {}
     for task in tasks:
         key = task.replace(".", "_")
+        if not key or key.startswith("_"):  # private names are the module's own
+            key = f"task{key}"
         while key in taken:
             key += "_"
         taken.add(key)

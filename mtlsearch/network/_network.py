@@ -19,7 +19,7 @@ class MultiTaskNetwork(nn.Module):
     """Several tasks on one backbone, sharing what a plan says.
 
     State-dict keys are ``backbones.<task>.<timm's key>`` and ``heads.<task>.<key>``; a
-    shared unit stands under each of its tasks, with one and the same tensors.
+    shared unit stands under the first of its tasks.
 
     Args:
         cut: the cut backbone.

@@ -1,0 +1,182 @@
+"""What sharing must and must not change."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtlsearch.network import MultiTaskNetwork, count_flops, head_cost
+from mtlsearch.plan import SharingPlan, plan_cost
+from tests.backbone.families import EVERY, cut, images, whole
+from tests.network.heads import (
+    TASKS,
+    Mean,
+    disturb,
+    head,
+    middle,
+    network,
+    scores,
+    tree_plans,
+)
+
+BACKBONES = ("test_resnet", "test_vit")
+backbones = st.sampled_from(BACKBONES)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_independent_networks_are_the_single_task_networks(name):
+    backbone = cut(name)
+    units = len(backbone.units)
+    together = network(backbone, SharingPlan.independent(TASKS, units))
+    outputs = scores(together, images())
+    for seed, task in enumerate(TASKS):
+        single = MultiTaskNetwork(
+            backbone, SharingPlan.independent([task], units), {task: head(backbone, seed)}
+        ).eval()
+        assert torch.equal(outputs[task], scores(single, images())[task])
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_fully_shared_features_are_the_uncut_models(name):
+    backbone = cut(name)
+    shared = network(backbone, SharingPlan.hard(TASKS, len(backbone.units)))
+    with torch.no_grad():
+        expected = whole(backbone).forward_intermediates(
+            images(), indices=list(backbone.taps), norm=False, intermediates_only=True
+        )
+        found = shared.features(images())
+    for levels in found.values():
+        assert all(torch.equal(one, other) for one, other in zip(levels, expected, strict=True))
+
+
+@pytest.mark.parametrize("granularity", ["stage", "block"])
+@pytest.mark.parametrize("name", EVERY)
+def test_a_task_gives_the_same_alone_as_with_the_others(name, granularity):
+    backbone = cut(name, granularity)
+    built = network(backbone, middle(backbone), vary=True)
+    together = scores(built, images())
+    with torch.no_grad():
+        for task in TASKS:
+            alone = built(images(), [task])
+            assert list(alone) == [task]
+            assert torch.equal(alone[task]["scores"], together[task])
+
+
+@pytest.mark.parametrize("granularity", ["stage", "block"])
+@pytest.mark.parametrize("name", EVERY)
+def test_the_network_costs_what_the_plan_says(name, granularity):
+    backbone = cut(name, granularity)
+    each = head_cost(lambda: Mean(backbone.features), backbone.features)
+    built = network(backbone, middle(backbone))
+    cost = built.cost
+    assert cost == plan_cost(built.plan, backbone.units, [each] * 3)
+    assert cost.parameters == sum(p.numel() for p in built.parameters())
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_shared_prefix_runs_once(name):
+    backbone = cut(name)
+    built = network(backbone, middle(backbone))
+    assert count_flops(built, images(1)) == built.cost.flops
+    runs: Counter[int] = Counter()
+    slots = {path for piece in backbone.pieces for path in piece.modules}
+    for path, module in whole(backbone).named_modules():
+        if module._parameters and not _is_or_holds(path, slots):
+            for task in TASKS:
+                real = built.backbones.shell(task).get_submodule(path)
+                if id(real) not in runs:
+                    runs[id(real)] = 0
+                    real.register_forward_hook(lambda module, *_: runs.update([id(module)]))
+    scores(built, images(1))
+    single = _runs_of_one_task(backbone, slots)
+    assert max(runs.values(), default=0) == max(single.values(), default=0)
+
+
+def _is_or_holds(path, slots):
+    return any(slot == path or slot.startswith(f"{path}.") for slot in slots)
+
+
+def _runs_of_one_task(backbone, slots):
+    model = whole(backbone)
+    runs: Counter[str] = Counter()
+    for path, module in model.named_modules():
+        if module._parameters and not _is_or_holds(path, slots):
+            module.register_forward_hook(lambda *_, path=path: runs.update([path]))
+    with torch.no_grad():
+        model.forward_intermediates(images(1), indices=list(backbone.taps), norm=False)
+    return runs
+
+
+@settings(max_examples=30, deadline=None)
+@given(name=backbones, data=st.data())
+def test_private_weights_of_one_task_concern_no_other(name, data):
+    backbone = cut(name)
+    plan = data.draw(tree_plans(len(backbone.units)))
+    task = data.draw(st.sampled_from(TASKS))
+    built = network(backbone, plan, vary=True)
+    before = scores(built, images())
+    disturb(built.private_parameters(task), seed=2)
+    after = scores(built, images())
+    for other in TASKS:
+        assert torch.equal(before[other], after[other]) == (other != task)
+
+
+@settings(max_examples=20, deadline=None)
+@given(name=backbones, data=st.data())
+def test_a_unit_learns_from_the_tasks_of_its_group_and_no_others(name, data):
+    backbone = cut(name)
+    plan = data.draw(tree_plans(len(backbone.units)))
+    built = network(backbone, plan, vary=True)
+    for task in TASKS:
+        built.zero_grad()
+        built(images())[task]["scores"].square().sum().backward()
+        for unit in range(len(backbone.units)):
+            for group in plan.groups(unit):
+                parameters = built.unit_parameters(unit, group).values()
+                learns = any(p.grad is not None and p.grad.any() for p in parameters)
+                assert learns == (task in group)
+
+
+@settings(max_examples=15, deadline=None)
+@given(name=backbones, data=st.data())
+def test_shared_gradients_are_the_sum_over_tasks(name, data):
+    backbone = cut(name)
+    plan = data.draw(tree_plans(len(backbone.units)))
+    built = network(backbone, plan, vary=True)
+    built.zero_grad()
+    sum(outputs["scores"].square().sum() for outputs in built(images()).values()).backward()
+    together = {key: value.grad for key, value in built.named_parameters()}
+    built.zero_grad()
+    for task in TASKS:
+        built(images(), [task])[task]["scores"].square().sum().backward()
+    for key, value in built.named_parameters():
+        torch.testing.assert_close(together[key], value.grad, rtol=1e-4, atol=1e-4)
+
+
+@settings(max_examples=15, deadline=None)
+@given(name=backbones, data=st.data())
+def test_every_plan_costs_what_its_arithmetic_says(name, data):
+    backbone = cut(name)
+    plan = data.draw(tree_plans(len(backbone.units)))
+    each = head_cost(head(backbone, 0), backbone.features)
+    assert network(backbone, plan).cost == plan_cost(plan, backbone.units, [each] * 3)
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_efficientnet"])
+def test_running_statistics_of_a_shared_unit_move_once_a_forward(name):
+    backbone = cut(name)
+    built = network(backbone, middle(backbone)).train()
+    single = network(backbone, SharingPlan.independent(["a"], len(backbone.units))).train()
+    built(images())
+    single(images())
+    expected = dict(single.backbones.shell("a").named_buffers())
+    seen = 0
+    for task in TASKS:
+        for key, value in built.backbones.shell(task).named_buffers():
+            torch.testing.assert_close(value, expected[key])
+            seen += key.endswith("num_batches_tracked")
+    assert seen
