@@ -1,0 +1,12 @@
+"""Leaderboards for people and programs: tables, files and pictures.
+
+>>> from mtlsearch.leaderboard import leaderboard
+>>> from mtlsearch.report import render
+>>> print(render(leaderboard([]), "csv"), end="")
+trial,state,role,delta_m,params,flops,seconds,plan,loss_weights,learning_rate,backbone,pareto,why
+"""
+
+from mtlsearch.report._formats import FORMATS, Format, render, write
+from mtlsearch.report._plot import plot
+
+__all__ = ["FORMATS", "Format", "plot", "render", "write"]

@@ -1,0 +1,104 @@
+"""A leaderboard as columns of short texts, what says nothing left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mtlsearch.report import _quantity as quantity
+
+BEST = "★"
+FRONT = "◆"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        title: its heading.
+        cells: one text a row.
+        number: whether it is aligned to the right.
+        folds: whether a long text may take several lines.
+    """
+
+    title: str
+    cells: list[str]
+    number: bool = False
+    folds: bool = False
+
+
+def best_row(frame: pd.DataFrame) -> int | None:
+    """The position of the row with the highest Δm."""
+    return int(frame["delta_m"].argmax()) if frame["delta_m"].notna().any() else None
+
+
+def cells(frame: pd.DataFrame) -> list[Column]:
+    """The columns worth showing, for a table or Markdown.
+
+    Left out are the backbone, the learning rate and the loss weights where all trials have
+    the same ones. Why a trial is not complete is told below the table, by :func:`notes`.
+    """
+    columns = [
+        Column("trial", _trials(frame), number=True),
+        Column("state", quantity.words(frame["state"])),
+        Column("Δm %", quantity.percents(frame["delta_m"]), number=True),
+        *(Column(name, quantity.measures(frame[name]), number=True) for name in metrics(frame)),
+        Column("params", quantity.counts(frame["params"]), number=True),
+        Column("FLOPs", quantity.counts(frame["flops"]), number=True),
+        Column("time", quantity.durations(frame["seconds"]), number=True),
+    ]
+    for name, title, text in _VARYING:
+        if frame[name].nunique(dropna=False) > 1:
+            columns.append(Column(title, text(frame[name]), number=name != "backbone"))
+    return [*columns, Column("plan", _plans(frame), folds=True)]
+
+
+def metrics(frame: pd.DataFrame) -> list[str]:
+    """The ``task.metric`` columns."""
+    return [str(name) for name in frame.columns if "." in str(name)]
+
+
+def notes(frame: pd.DataFrame) -> list[str]:
+    """What stands below the table: what its marks mean, and why trials are not complete."""
+    marks = []
+    if best_row(frame) is not None:
+        marks.append(f"{BEST} highest Δm")
+    if frame["pareto"].any():
+        marks.append(f"{FRONT} no trial has a higher Δm for fewer FLOPs")
+    if frame["delta_m"].notna().any():
+        marks.append("Δm: mean change against the independent baseline")
+    lines = ["; ".join(marks)] if marks else []
+    unfinished = frame[frame["why"].fillna("").ne("")].sort_values("trial")
+    for number, state, why in unfinished[["trial", "state", "why"]].itertuples(index=False):
+        lines.append(f"trial {number} {_verb(state)}: {why}")
+    return lines
+
+
+_VARYING: tuple[tuple[str, str, Callable[[pd.Series], list[str]]], ...] = (
+    ("loss_weights", "loss weights", quantity.weights),
+    ("learning_rate", "rate", quantity.rates),
+    ("backbone", "backbone", quantity.words),
+)
+
+
+def _verb(state: str) -> str:
+    """``failed``, but ``was interrupted``; a complete trial has no Δm where it has a note."""
+    return {"complete": "has no Δm", "failed": "failed"}.get(state, f"was {state}")
+
+
+def _trials(frame: pd.DataFrame) -> list[str]:
+    best = best_row(frame)
+    return [
+        f"{BEST if at == best else ''}{FRONT if front else ''} {number}".strip()
+        for at, (number, front) in enumerate(zip(frame["trial"], frame["pareto"], strict=True))
+    ]
+
+
+def _plans(frame: pd.DataFrame) -> list[str]:
+    return [
+        plan if pd.isna(role) else f"{plan} (baseline)"
+        for plan, role in zip(frame["plan"], frame["role"].astype(object), strict=True)
+    ]

@@ -1,0 +1,163 @@
+"""Δm against FLOPs, as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from mtlsearch.errors import ConfigError, RunError
+from mtlsearch.report._labels import label_points
+from mtlsearch.report._quantity import scale_of
+from mtlsearch.report._unfinished import unfinished
+
+SIZE = (12.0, 7.5)  # inches, of 100 pixels each
+INK, GREY, GRID = "#22272e", "#8b949e", "#e6e9ed"
+TRIAL, FRONT, INDEPENDENT, HARD = "#9db4d0", "#1f6feb", "#d1495b", "#edae49"
+BASELINES = {"independent": (INDEPENDENT, "s"), "hard": (HARD, "D")}
+SUFFIXES = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
+
+
+def plot(frame: pd.DataFrame, path: Path) -> None:
+    """Draw every trial that has a Δm, the baselines and the Pareto front.
+
+    Args:
+        frame: what :func:`mtlsearch.leaderboard.leaderboard` gives.
+        path: a ``.png`` (1200 x 750 pixels), ``.svg`` or ``.pdf`` file; it appears whole or
+            not at all.
+
+    Raises:
+        ConfigError: the file's name ends otherwise.
+        RunError: no trial has a Δm yet.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigError(
+            f"cannot draw a {path.suffix or 'file without a suffix'}",
+            where=f"--plot {path}",
+            allowed=list(SUFFIXES),
+        )
+    measured = frame[frame["delta_m"].notna()]
+    if measured.empty:
+        raise RunError(
+            "no trial has a Δm yet, so there is nothing to draw",
+            next_step="`mtlsearch search` goes on with the run; both baselines come first",
+        )
+    figure = _figure(measured, missing=len(frame) - len(measured))
+    with unfinished(path) as temporary:
+        figure.savefig(temporary, format=SUFFIXES[path.suffix.lower()])
+
+
+def _figure(frame: pd.DataFrame, *, missing: int) -> Figure:
+    figure = Figure(
+        figsize=SIZE,
+        dpi=100,
+        facecolor="white",
+        layout=ConstrainedLayoutEngine(w_pad=0.2, h_pad=0.18),
+    )
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    factor, prefix = scale_of(frame["flops"].tolist())
+    x = frame["flops"].to_numpy(np.float64) / factor
+    y = frame["delta_m"].to_numpy(np.float64)
+    _dress(axes, f"{prefix}FLOPs for one image", _note(frame, missing))
+    _room(axes, x, y)
+    _front(axes, x, y, frame["pareto"].to_numpy(bool))
+    _trials(axes, frame, x, y)
+    _legend(axes)
+    first = [*np.flatnonzero(frame["role"].notna() | frame["pareto"])]
+    figure.draw_without_rendering()  # label places depend on where the axes come to stand
+    label_points(axes, x, y, _names(frame), first=[int(at) for at in first])
+    return figure
+
+
+def _note(frame: pd.DataFrame, missing: int) -> str:
+    """The line under the title: what is best, and what is not in the picture."""
+    best = frame.iloc[int(frame["delta_m"].argmax())]
+    note = f"best: trial {best['trial']} with {best['delta_m']:+.2f} %, plan {best['plan']}"
+    return f"{note}; {missing} without a Δm not drawn" if missing else note
+
+
+def _dress(axes: Axes, cost: str, note: str) -> None:
+    axes.set_title("Δm against cost, one point a trial", loc="left", fontsize=17, color=INK, pad=26)
+    axes.text(0, 1.015, note, transform=axes.transAxes, fontsize=11, color=GREY, va="bottom")
+    axes.set_xlabel(cost, fontsize=12, color=INK, labelpad=8)
+    axes.set_ylabel("Δm against the independent baseline, %", fontsize=12, color=INK, labelpad=8)
+    axes.tick_params(colors=INK, labelsize=11, length=0)
+    axes.grid(color=GRID, linewidth=1)
+    axes.set_axisbelow(True)
+    for side in ("top", "right", "left", "bottom"):
+        axes.spines[side].set_visible(False)
+    axes.axhline(0, color=GREY, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+
+
+def _room(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
+    """Limits with room for labels around the outermost points."""
+    for values, limit in ((x, axes.set_xlim), (np.append(y, 0.0), axes.set_ylim)):
+        span = float(values.max() - values.min()) or max(1.0, abs(float(values.max())))
+        limit(float(values.min()) - 0.09 * span, float(values.max()) + 0.09 * span)
+
+
+def _front(axes: Axes, x: np.ndarray, y: np.ndarray, on_front: np.ndarray) -> None:
+    """The best Δm that can be had for at most so many FLOPs."""
+    order = np.argsort(x[on_front], kind="stable")
+    steps_x, steps_y = x[on_front][order], y[on_front][order]
+    right = axes.get_xlim()[1]
+    axes.step(
+        np.append(steps_x, right),
+        np.append(steps_y, steps_y[-1]),
+        where="post",
+        color=FRONT,
+        linewidth=2,
+        alpha=0.75,
+        label="Pareto front",
+        zorder=2,
+    )
+
+
+def _trials(axes: Axes, frame: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> None:
+    role, front = frame["role"], frame["pareto"].to_numpy(bool)
+    proposed = role.isna().to_numpy()
+    for chosen, colour, name in (
+        (proposed & ~front, TRIAL, "trial"),
+        (proposed & front, FRONT, "trial on the front"),
+    ):
+        if chosen.any():
+            axes.scatter(
+                x[chosen], y[chosen], s=90, color=colour, edgecolors="white", label=name, zorder=3
+            )
+    for name, (colour, marker) in BASELINES.items():
+        chosen = (role == name).fillna(value=False).to_numpy(bool)
+        axes.scatter(
+            x[chosen],
+            y[chosen],
+            s=150,
+            color=colour,
+            marker=marker,
+            edgecolors="white",
+            label=f"{name} (baseline)",
+            zorder=4,
+        )
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    return [
+        str(number) if pd.isna(role) else f"{number} {role}"
+        for number, role in zip(frame["trial"], frame["role"], strict=True)
+    ]
+
+
+def _legend(axes: Axes) -> None:
+    axes.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.1),
+        ncols=5,
+        frameon=False,
+        fontsize=11,
+        labelcolor=INK,
+        handletextpad=0.4,
+    )

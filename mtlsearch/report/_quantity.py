@@ -1,0 +1,73 @@
+"""Numbers as people read them; one unit and as many decimals down a whole column."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+MISSING = ""
+
+
+def scale_of(values: Sequence[float]) -> tuple[float, str]:
+    """The factor and prefix in which the largest of some counts is best read."""
+    largest = max(values, default=0.0)
+    # From a tenth on: 0.61 G reads as well as 610 M, and compares with 1.83 G beside it.
+    return next(((at, prefix) for at, prefix in PREFIXES if largest >= 0.1 * at), (1.0, ""))
+
+
+def counts(column: pd.Series) -> list[str]:
+    """Parameters or FLOPs: ``4.9 M``, ``0.61 G``."""
+    values = column.tolist()
+    factor, prefix = scale_of(values)
+    smallest = min((value / factor for value in values if value > 0), default=1.0)
+    decimals = max(1, 1 - math.floor(math.log10(smallest))) if factor > 1 else 0
+    return [f"{value / factor:.{decimals}f} {prefix}".rstrip() for value in values]
+
+
+def percents(column: pd.Series) -> list[str]:
+    """Signed: ``+1.23``."""
+    return [MISSING if pd.isna(value) else f"{value:+.2f}" for value in column]
+
+
+def measures(column: pd.Series) -> list[str]:
+    """Metrics: three decimals, one where they are large."""
+    decimals = 1 if column.abs().max() >= 100 else 3
+    return [MISSING if pd.isna(value) else f"{value:.{decimals}f}" for value in column]
+
+
+def durations(column: pd.Series) -> list[str]:
+    """Seconds: ``9.3 s``, ``142 s``, ``17 min``."""
+    return [_duration(value) for value in column]
+
+
+def rates(column: pd.Series) -> list[str]:
+    """Learning rates: three significant digits."""
+    return [MISSING if pd.isna(value) else f"{value:.3g}" for value in column]
+
+
+def words(column: pd.Series) -> list[str]:
+    """Text as it is, nothing where there is none."""
+    return [str(value) for value in column.astype(object).where(column.notna(), MISSING)]
+
+
+def weights(column: pd.Series) -> list[str]:
+    """Loss weights in the order of the tasks: ``0.50 / 2.00 / 0.50``, or ``equal``."""
+    return [_weights(value) for value in words(column)]
+
+
+def _duration(value: float) -> str:
+    if math.isnan(value):
+        return MISSING
+    if value < 100:
+        return f"{value:.1f} s"
+    return f"{value:.0f} s" if value < 1000 else f"{value / 60:.0f} min"
+
+
+def _weights(text: str) -> str:
+    numbers = [float(pair.partition("=")[2]) for pair in text.split(", ")] if text else []
+    if numbers and len(set(numbers)) == 1:
+        return "equal"
+    return " / ".join(f"{number:.2f}" for number in numbers)

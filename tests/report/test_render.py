@@ -1,0 +1,106 @@
+"""The leaderboard as text."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mtlsearch.errors import ConfigError
+from mtlsearch.leaderboard import leaderboard
+from mtlsearch.report import FORMATS, render, write
+from tests.leaderboard.trials import baselines, run, trial
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("records", [[], [trial(0)], baselines(), run()])
+def test_every_format_shows_every_trial(form: str, records: list) -> None:
+    frame = leaderboard(records)
+    text = render(frame, form)
+    assert text.endswith("\n")
+    for record in records:
+        assert str(record.candidate.plan).replace("|", "\\|" if form == "markdown" else "|") in text
+
+
+def test_csv_and_json_keep_every_digit_and_column() -> None:
+    frame = leaderboard(run(), all_metrics=True)
+    lines = list(csv.DictReader(StringIO(render(frame, "csv"))))
+    assert list(lines[0]) == list(frame.columns)
+    numbers = frame.select_dtypes("number").columns
+    for column in numbers:
+        read = [float(line[column] or "nan") for line in lines]
+        np.testing.assert_array_equal(read, frame[column].to_numpy(float))
+    rows = json.loads(render(frame, "json"))
+    for row, (_, expected) in zip(rows, frame.iterrows(), strict=True):
+        assert list(row) == list(frame.columns)
+        for column in numbers:
+            value = math.nan if row[column] is None else row[column]
+            assert value == expected[column] or math.isnan(expected[column])
+    assert rows[0]["pareto"] is True
+    assert rows[0]["role"] is None
+
+
+def test_the_table_is_for_people() -> None:
+    text = render(leaderboard(run()), "table")
+    best = next(line for line in text.splitlines() if "★" in line and "complete" in line)
+    assert " 6 " in best
+    assert "+4.43" in best
+    assert "20.8 M" in best
+    assert "1.10 G" in best
+    assert "hard (baseline)" in text
+    assert "trial 3 failed: the loss of" in text
+    assert "trial 8 was interrupted" in text
+    assert "\x1b" not in text
+
+
+def test_what_says_nothing_is_left_out_of_the_table() -> None:
+    same = render(leaderboard(baselines()), "table")
+    assert "loss weights" not in same
+    assert "backbone" not in same
+    weighted = render(leaderboard([*baselines(), trial(2, weights=(0.5, 2.0, 0.5))]), "table")
+    assert "0.50 / 2.00 / 0.50" in weighted
+
+
+@pytest.mark.parametrize("width", [72, 80, 100, 120, 200])
+def test_the_table_fits_the_terminal_and_says_what_is_missing(width: int) -> None:
+    text = render(leaderboard(run()), "table", width=width)
+    assert max(map(len, text.splitlines())) <= width
+    for title in ("params", "state", "time"):
+        assert title in text
+    assert ("left out" in text) == (width < 110)
+
+
+def test_colours_only_where_asked_for() -> None:
+    assert "\x1b[" in render(leaderboard(run()), "table", width=120, colour=True)
+
+
+def test_task_names_are_no_markup() -> None:
+    text = render(leaderboard([trial(0, why="[red]odd[/red]", state="failed")]), "table", width=90)
+    assert "[red]odd[/red]" in text
+
+
+def test_markdown_keeps_its_cells() -> None:
+    lines = render(leaderboard(run()), "markdown").splitlines()
+    table = [line.replace("\\|", "") for line in lines if line.startswith("|")]
+    assert len(table) == 2 + 10
+    assert len({line.count("|") for line in table}) == 1
+
+
+def test_an_unknown_format_is_met_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'markdown'"):
+        render(leaderboard([]), "markdwn")
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "board.csv"
+    write(leaderboard(run()), path, "csv")
+    with path.open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 10
+    with pytest.raises(ConfigError):
+        write(leaderboard(run()), path, "xlsx")
+    assert [found.name for found in path.parent.iterdir()] == ["board.csv"]
