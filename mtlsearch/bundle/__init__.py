@@ -14,7 +14,9 @@ Opening a bundle reads JSON and an ONNX graph. Nothing in it is unpickled or run
 """
 
 from mtlsearch.bundle._folder import CARD, GRAPH, PROGRAM, WEIGHTS, digest_of, is_bundle
+from mtlsearch.bundle._images import read_image
 from mtlsearch.bundle._manifest import FORMAT_VERSION, MANIFEST, FileEntry, Manifest
+from mtlsearch.bundle._outputs import draw_all, save_outputs
 from mtlsearch.bundle._preprocessing import Preprocessing
 from mtlsearch.bundle._runtime import Bundle, open_bundle, open_graph
 
@@ -30,7 +32,10 @@ __all__ = [
     "Manifest",
     "Preprocessing",
     "digest_of",
+    "draw_all",
     "is_bundle",
     "open_bundle",
     "open_graph",
+    "read_image",
+    "save_outputs",
 ]

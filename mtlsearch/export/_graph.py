@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,20 +33,16 @@ def save_graph(program: ExportedProgram, names: Sequence[str], path: Path) -> No
             next_step="choose a trial with fewer parameters",
         )
     try:
-        with warnings.catch_warnings():
-            # onnxscript and torch.onnx still call what torch and Python deprecate.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            warnings.simplefilter("ignore", FutureWarning)
-            torch.onnx.export(
-                program,
-                (),
-                path,
-                dynamo=True,
-                input_names=[INPUT],
-                output_names=list(names),
-                external_data=False,
-                verbose=False,
-            )
+        torch.onnx.export(
+            program,
+            (),
+            path,
+            dynamo=True,
+            input_names=[INPUT],
+            output_names=list(names),
+            external_data=False,
+            verbose=False,
+        )
     except (RuntimeError, TypeError, ValueError) as error:
         raise ExportError(
             f"torch.onnx cannot write the network: {error}",

@@ -14,6 +14,7 @@ from mtlsearch.prediction._canvas import side_by_side
 from mtlsearch.prediction._decode import TENSORS, decode
 from mtlsearch.prediction._draw import draw
 from mtlsearch.prediction._json import to_json
+from mtlsearch.prediction._palette import class_colour
 from mtlsearch.prediction._spec import OutputSpec
 from mtlsearch.prediction._values import (
     BoxesPrediction,
@@ -33,6 +34,7 @@ __all__ = [
     "MaskPrediction",
     "OutputSpec",
     "Prediction",
+    "class_colour",
     "decode",
     "draw",
     "side_by_side",
