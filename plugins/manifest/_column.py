@@ -1,0 +1,203 @@
+"""Cells to labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtlsearch.plugin import (
+    Boxes,
+    BoxXml,
+    DataError,
+    Form,
+    LabelSpec,
+    RawLabel,
+    read_plane,
+)
+
+from ._settings import ColumnSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One label's column.
+
+    Attributes:
+        name: of the column.
+        settings: how it is read.
+        root: the folder that paths in cells start from.
+        classes: class names by index.
+    """
+
+    name: str
+    settings: ColumnSettings
+    root: Path
+    classes: tuple[str, ...]
+
+    @classmethod
+    def open(cls, label: str, settings: ColumnSettings, root: Path, cells: Iterable[Any]) -> Column:
+        """A label's column; its classes are looked for in the cells where none are given.
+
+        Raises:
+            DataError: the file of classes is missing or empty, or there is no class at all.
+        """
+        name = settings.column or label
+        if settings.form is Form.MAP:
+            return cls(name, settings, root, ())
+        if settings.classes is not None:
+            return cls(name, settings, root, settings.classes)
+        if settings.classes_file is not None:
+            return cls(name, settings, root, _read_classes(root / settings.classes_file))
+        found = {text for cell in cells for text in _texts(cell, settings)}
+        if not found:
+            raise DataError(f"no cell of column {name!r} holds a class", where=str(root))
+        # Numbers are sorted as numbers: 2 comes before 10.
+        numeric = all(text.lstrip("-").isdecimal() for text in found)
+        return cls(name, settings, root, tuple(sorted(found, key=int if numeric else str)))
+
+    @property
+    def spec(self) -> LabelSpec:
+        """What the label looks like."""
+        settings = self.settings
+        return LabelSpec(
+            settings.form,
+            self.classes,
+            ignore_index=settings.ignore_index,
+            channels=settings.channels,
+            unit=settings.unit,
+        )
+
+    def read(self, cell: Any, image_size: tuple[int, int], where: str) -> RawLabel:
+        """The label in a cell that is not empty.
+
+        Args:
+            cell: text, number or list.
+            image_size: ``(width, height)`` of the image.
+            where: the row, for messages.
+
+        Raises:
+            DataError: a class is unknown, or a file is missing or broken.
+        """
+        where = f"{where}, column {self.name!r}"
+        match self.settings.form:
+            case Form.CATEGORY:
+                return self._index(str(cell), where)
+            case Form.CATEGORIES:
+                found = {self._index(text, where) for text in _texts(cell, self.settings)}
+                return tuple(sorted(found))
+            case Form.BOXES:
+                return self._boxes(cell, image_size, where)
+            case Form.MASK:
+                return self._mask(self._path(cell, where), where)
+            case Form.MAP:
+                return self._map(self._path(cell, where), where)
+
+    def _index(self, text: str, where: str) -> int:
+        if self.settings.index_offset is not None and text.lstrip("-").isdecimal():
+            index = int(text) - self.settings.index_offset
+            if 0 <= index < len(self.classes):
+                return index
+        elif self.settings.index_offset is None and text in self.classes:
+            return self.classes.index(text)
+        close = get_close_matches(text, self.classes, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise DataError(f"unknown class {text!r}{hint}", where=where, allowed=self.classes)
+
+    def _path(self, cell: Any, where: str) -> Path:
+        if not isinstance(cell, str):
+            raise DataError(f"a path is wanted, not {cell!r}", where=where)
+        return self.root / cell
+
+    def _mask(self, path: Path, where: str) -> NDArray[np.integer]:
+        plane = read_plane(path, where)
+        if plane.dtype.kind not in "iu":
+            raise DataError(f"{path} holds no class indices, but {plane.dtype}", where=where)
+        offset = self.settings.index_offset or 0
+        if not offset:
+            return np.asarray(plane)
+        void = plane == self.settings.ignore_index
+        return np.where(void, plane.astype(np.int64), plane.astype(np.int64) - offset)
+
+    def _map(self, path: Path, where: str) -> NDArray[np.float32]:
+        raw = np.asarray(read_plane(path, where), np.float64)
+        if raw.ndim == 2:
+            raw = raw[None]
+        settings = self.settings
+        void = np.isnan(raw) if np.isnan(settings.invalid) else raw == settings.invalid
+        numbers = np.where(void, 0.0, raw * settings.scale + settings.offset)
+        return numbers.astype(np.float32)
+
+    def _boxes(self, cell: Any, image_size: tuple[int, int], where: str) -> Boxes:
+        if isinstance(cell, str) and not cell.startswith("["):
+            return BoxXml.read(self.root / cell, where).boxes(
+                self.classes,
+                image_size=image_size,
+                where=where,
+                one_based=self.settings.one_based,
+            )
+        entries = _parse(cell, where)
+        rows = [_entry(entry, number, where) for number, entry in enumerate(entries, start=1)]
+        xyxy = np.array([row[0] for row in rows], np.float32).reshape(-1, 4)
+        if self.settings.box_format == "xywh":
+            xyxy[:, 2:] += xyxy[:, :2]
+        classes = [self._index(row[1], where) for row in rows]
+        crowd = np.array([row[2] for row in rows], np.bool_)
+        return Boxes(xyxy, np.array(classes, np.int64), crowd)
+
+
+def _parse(cell: Any, where: str) -> list[Any]:
+    """The list of boxes that a cell holds."""
+    try:
+        entries = json.loads(cell) if isinstance(cell, str) else cell
+    except json.JSONDecodeError as error:
+        raise DataError(f"the boxes are no JSON: {error}", where=where) from error
+    if not isinstance(entries, list):
+        raise DataError(f"a path or a list of boxes is wanted, not {cell!r}", where=where)
+    return entries
+
+
+def _entry(entry: Any, number: int, where: str) -> tuple[list[float], str, bool]:
+    """Four numbers, class and crowd of ``[a, b, c, d, class]`` or of a mapping."""
+    if isinstance(entry, dict):
+        numbers, name = entry.get("box"), entry.get("class")
+        crowd = bool(entry.get("crowd", False))
+    elif isinstance(entry, list) and len(entry) == 5:
+        numbers, name, crowd = entry[:4], entry[4], False
+    else:
+        numbers, name, crowd = None, None, False
+    well = isinstance(numbers, list) and len(numbers) == 4 and isinstance(name, str | int)
+    if not well or not all(isinstance(side, int | float) for side in numbers or ()):
+        raise DataError(
+            f"box {number} is {entry!r}",
+            where=where,
+            allowed=("[a, b, c, d, class]", '{"box": [a, b, c, d], "class": name, "crowd": false}'),
+        )
+    return [float(side) for side in numbers or ()], str(name), crowd
+
+
+def _texts(cell: Any, settings: ColumnSettings) -> list[str]:
+    """The classes that a cell names; a cell with nothing but separators names none."""
+    if isinstance(cell, list):
+        return [str(item) for item in cell]
+    text = str(cell)
+    parts = text.split(settings.sep) if settings.form is Form.CATEGORIES else [text]
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _read_classes(path: Path) -> tuple[str, ...]:
+    if not path.is_file():
+        raise DataError("the file of class names is missing", where=str(path))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    names = tuple(line.strip() for line in lines if line.strip())
+    if not names:
+        raise DataError("the file of class names is empty", where=str(path))
+    if len(set(names)) != len(names):
+        raise DataError("a class name occurs twice", where=str(path))
+    return names

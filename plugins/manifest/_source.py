@@ -1,0 +1,112 @@
+"""The source of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mtlsearch.plugin import DataError, DatasetSource, LabelSpec, Sample, hookimpl, read_image
+
+from ._column import Column
+from ._settings import ManifestSettings
+from ._table import Row, read_table
+
+SPLITS = ("train", "val", "test")
+
+
+class Manifest(DatasetSource[ManifestSettings]):
+    """A CSV or JSON lines table; see :mod:`mtlsearch_plugins.manifest`."""
+
+    name = "manifest"
+    summary = "CSV or JSON lines, one row an image, labels of any form; an empty cell is none"
+    Settings = ManifestSettings
+
+    def __init__(self, settings: ManifestSettings, *, root: Path, seed: int) -> None:
+        self._root = root
+        self._file = root / settings.file
+        self._image_column = settings.image_column
+        columns, rows = read_table(self._file)
+        wanted = [one.column or label for label, one in settings.labels.items()]
+        for name in (settings.image_column, *wanted):
+            if name not in columns:
+                raise DataError(
+                    f"there is no column {name!r}",
+                    where=f"{self._file} row 1",
+                    allowed=sorted(columns),
+                )
+        self._columns = {
+            label: Column.open(label, one, root, _cells(rows, one.column or label))
+            for label, one in settings.labels.items()
+        }
+        if settings.split_column in columns:
+            self._rows = _by_column(rows, settings.split_column, self._file)
+        else:
+            self._rows = _by_chance(rows, settings.test_fraction, seed)
+
+    @property
+    def labels(self) -> Mapping[str, LabelSpec]:
+        return {label: column.spec for label, column in self._columns.items()}
+
+    def size(self, split: str) -> int:
+        return len(self._rows.get(split, ()))
+
+    def read(self, split: str, index: int) -> Sample:
+        row, where = self._row(split, index), self.locate(split, index)
+        image = read_image(self._root / self._image(row), where)
+        labels = {
+            label: column.read(row.cells[column.name], image.size, where)
+            for label, column in self._columns.items()
+            if column.name in row.cells
+        }
+        return Sample(image, labels)
+
+    def locate(self, split: str, index: int) -> str:
+        row = self._row(split, index)
+        name = row.cells.get(self._image_column)
+        return f"{self._file} row {row.line} ({name})" if name else f"{self._file} row {row.line}"
+
+    def _row(self, split: str, index: int) -> Row:
+        if not 0 <= index < self.size(split):
+            raise IndexError(f"split {split!r} has {self.size(split)} images, none is {index}")
+        return self._rows[split][index]
+
+    def _image(self, row: Row) -> str:
+        name = row.cells.get(self._image_column)
+        if not isinstance(name, str):
+            raise DataError(
+                f"column {self._image_column!r} holds no path", where=f"{self._file} row {row.line}"
+            )
+        return name
+
+
+def _cells(rows: Sequence[Row], column: str) -> list[object]:
+    return [row.cells[column] for row in rows if column in row.cells]
+
+
+def _by_column(rows: Sequence[Row], column: str, file: Path) -> dict[str, list[Row]]:
+    splits: dict[str, list[Row]] = {split: [] for split in SPLITS}
+    for row in rows:
+        name = row.cells.get(column)
+        if name not in splits:
+            raise DataError(
+                f"the split is {name!r}", where=f"{file} row {row.line}", allowed=SPLITS
+            )
+        splits[name].append(row)
+    return splits
+
+
+def _by_chance(rows: Sequence[Row], test_fraction: float, seed: int) -> dict[str, list[Row]]:
+    order = np.random.default_rng(seed).permutation(len(rows))
+    held = set(order[: round(test_fraction * len(rows))].tolist())
+    return {
+        "train": [row for at, row in enumerate(rows) if at not in held],
+        "test": [row for at, row in enumerate(rows) if at in held],
+    }
+
+
+@hookimpl
+def mtlsearch_datasets() -> Sequence[type[Manifest]]:
+    """The source ``manifest``."""
+    return [Manifest]

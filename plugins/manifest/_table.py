@@ -1,0 +1,93 @@
+"""The table's rows, whichever kind of file they stand in."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mtlsearch.plugin import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image.
+
+    Attributes:
+        line: the line of the file it ends on, the first one being 1.
+        cells: column to text, number or list; an empty cell is not in it.
+    """
+
+    line: int
+    cells: dict[str, Any]
+
+
+def read_table(path: Path) -> tuple[frozenset[str], list[Row]]:
+    """The columns there are, and all rows.
+
+    Raises:
+        DataError: the file is missing, empty or malformed; the row is named.
+    """
+    if not path.is_file():
+        raise DataError("the table is missing", where=str(path))
+    json_lines = path.suffix.lower() in (".jsonl", ".ndjson")
+    try:
+        rows = list(_json_rows(path) if json_lines else _csv_rows(path))
+    except UnicodeDecodeError as error:
+        raise DataError(f"the table is not in UTF-8: {error}", where=str(path)) from error
+    if not rows:
+        raise DataError("the table has no rows", where=str(path))
+    columns = frozenset(name for row in rows for name in row.cells)
+    return columns | (frozenset() if json_lines else _header(path)), rows
+
+
+def _dialect(path: Path) -> str:
+    return "\t" if path.suffix.lower() == ".tsv" else ","
+
+
+def _header(path: Path) -> frozenset[str]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return frozenset(next(csv.reader(file, delimiter=_dialect(path)), ()))
+
+
+def _csv_rows(path: Path) -> Iterator[Row]:
+    # Spreadsheets put a byte order mark first, which utf-8-sig takes away.
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=_dialect(path), strict=True)
+        try:
+            header = next(reader, [])
+            if len(set(header)) != len(header):
+                raise DataError("a column name occurs twice", where=f"{path} row 1")
+            for cells in reader:
+                if not cells:
+                    continue
+                if len(cells) != len(header):
+                    raise DataError(
+                        f"the row has {len(cells)} cells, the header {len(header)}",
+                        where=f"{path} row {reader.line_num}",
+                    )
+                stripped = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+                filled = {name: cell for name, cell in stripped.items() if cell}
+                yield Row(reader.line_num, filled)
+        except csv.Error as error:
+            where = f"{path} row {reader.line_num}"
+            raise DataError(f"the row is malformed: {error}", where=where) from error
+
+
+def _json_rows(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8-sig") as file:
+        for line, text in enumerate(file, start=1):
+            if not text.strip():
+                continue
+            try:
+                cells = json.loads(text)
+            except json.JSONDecodeError as error:
+                where = f"{path} row {line}"
+                raise DataError(f"the row is no JSON: {error}", where=where) from error
+            if not isinstance(cells, dict):
+                raise DataError("the row is no mapping", where=f"{path} row {line}")
+            filled = {name: cell for name, cell in cells.items() if cell not in (None, "")}
+            yield Row(line, filled)
