@@ -22,6 +22,7 @@ from mtlsearch.config._problems import Problems
 from mtlsearch.config._run import RunConfig, TaskEntry
 from mtlsearch.config._save import save_resolved
 from mtlsearch.config._search import SearchConfig, SpaceEntry
+from mtlsearch.config._template import Part, run_template
 from mtlsearch.config._train import TrainConfig
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "DataConfig",
     "LoadedRun",
     "Origins",
+    "Part",
     "Problems",
     "RunConfig",
     "SearchConfig",
@@ -40,5 +42,6 @@ __all__ = [
     "TrainConfig",
     "difference",
     "load_run",
+    "run_template",
     "save_resolved",
 ]

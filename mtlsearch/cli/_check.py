@@ -1,0 +1,80 @@
+"""``mtlsearch check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mtlsearch.cli._choices import Overrides, RunFile
+from mtlsearch.cli._console import Console
+from mtlsearch.cli._opening import open_run
+from mtlsearch.cli._progress import ProgressView
+from mtlsearch.cli._shell import Shell
+
+if TYPE_CHECKING:
+    from mtlsearch.data import CheckReport, LabelCounts
+
+PLAIN_MEAN, PLAIN_STD = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+"""Nothing is normalised here: no network will see the images."""
+
+
+def check(
+    ctx: typer.Context,
+    file: RunFile,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="SHEET.png", help="Draw samples with their labels."),
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Read all images and labels of a run file: what is wrong, and how often each class occurs.
+
+    Ends with exit code 1 where something is wrong.
+    """
+    from mtlsearch.data import open_data
+
+    shell = Shell.of(ctx)
+    loaded, catalog = open_run(file, shell, overrides or ())
+    data = open_data(
+        catalog.open_sources(loaded),
+        loaded.config.data,
+        mean=PLAIN_MEAN,
+        std=PLAIN_STD,
+        seed=loaded.config.seed,
+    )
+    catalog.build_tasks(loaded, data.labels)
+    with ProgressView(shell.console) as progress:
+        report = data.check(lambda done, total: progress.stage("reading images", done, total))
+    show_counts(report, shell.console)
+    for problem in report.problems:
+        shell.console.error(str(problem))
+    if out is not None:
+        from mtlsearch.report import contact_sheet
+
+        contact_sheet(data, out)
+        shell.console.say(f"drawn: {out}")
+    if report.problems:
+        raise typer.Exit(1)
+    shell.console.say("nothing is wrong")
+
+
+def show_counts(report: CheckReport, console: Console) -> None:
+    """A line a split, label and class: in how many images, objects or pixels it occurs."""
+    rows = [
+        (split, label, name, number)
+        for split, labels in report.counts.items()
+        for label, counts in labels.items()
+        for name, number in _lines(counts, report.images[split])
+    ]
+    console.table(("split", "label", "class", "count"), rows)
+
+
+def _lines(counts: LabelCounts, images: int) -> list[tuple[str, str]]:
+    lines = [("(images)", f"{counts.present} of {images}")]
+    lines += [(name, str(number)) for name, number in counts.classes.items()]
+    if counts.extent is not None:
+        low, high = counts.extent
+        lines.append(("(range)", f"{low:.4g} to {high:.4g}"))
+    return lines

@@ -1,0 +1,46 @@
+"""``mtlsearch leaderboard``."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from mtlsearch.cli._choices import RunFolder
+from mtlsearch.cli._shell import Shell
+
+
+def leaderboard(
+    ctx: typer.Context,
+    run: RunFolder,
+    form: Annotated[
+        Literal["table", "csv", "json", "markdown"],
+        typer.Option("--format", help="table and markdown are for people."),
+    ] = "table",
+    sort: Annotated[str, typer.Option(metavar="COLUMN", help="The column to rank by.")] = "delta_m",
+    top: Annotated[int | None, typer.Option(min=1, help="Only so many rows.")] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Draw Δm against FLOPs with the Pareto front."),
+    ] = None,
+) -> None:
+    """Show every trial of a run, the best first."""
+    from mtlsearch.config import load_run
+    from mtlsearch.leaderboard import leaderboard as rank
+    from mtlsearch.report import plot as draw
+    from mtlsearch.report import render
+    from mtlsearch.search import RunDirectory, read_records
+
+    shell = Shell.of(ctx)
+    folder = RunDirectory(run)
+    folder.require()
+    frame = rank(read_records(run, load_run(folder.config).config), sort=sort, top=top)
+    is_terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if is_terminal else None
+    shell.console.result(render(frame, form, width=width, colour=is_terminal).rstrip("\n"))
+    if plot is not None:
+        draw(frame, plot)
+        shell.console.say(f"drawn: {plot}")

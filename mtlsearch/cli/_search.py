@@ -1,0 +1,51 @@
+"""``mtlsearch search``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mtlsearch.cli._choices import Device, Overrides, RunFile
+from mtlsearch.cli._opening import open_run, pick_device
+from mtlsearch.cli._progress import ProgressView
+from mtlsearch.cli._shell import Shell
+
+
+def search(
+    ctx: typer.Context,
+    file: RunFile,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="The run directory; default: results/NAME."),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option("--trials", min=1, help="Trials in all, those already done included."),
+    ] = None,
+    overrides: Overrides = None,
+    device: Device = "auto",
+) -> None:
+    """Search for the best sharing plan, or go on with a search that was stopped.
+
+    Both baselines come first. The same command continues a search that was stopped, even by
+    kill -9; it loses at most the trial that was running.
+    """
+    from mtlsearch.search import run_search
+
+    shell = Shell.of(ctx)
+    given = [*(overrides or ()), *([f"search.trials={trials}"] if trials else ())]
+    loaded, catalog = open_run(file, shell, given)
+    folder = out or Path("results") / _name(file)
+    with ProgressView(shell.console) as progress:
+        outcome = run_search(loaded, catalog, folder, device=pick_device(device), progress=progress)
+    if outcome.exhausted:
+        shell.console.say("every plan of the search space has been measured")
+    shell.console.result(str(folder))
+    shell.console.say(f"next: mtlsearch leaderboard {folder}")
+
+
+def _name(file: Path) -> str:
+    """``my-run/run.yaml`` is called ``my-run``, ``examples/scenes.yaml`` ``scenes``."""
+    return file.resolve().parent.name if file.stem == "run" else file.stem
