@@ -50,6 +50,7 @@ class Scenes(DatasetSource[ScenesSettings]):
 
     name = "scenes"
     summary = "Generated: overlapping textured shapes with scene, boxes and masks; no files"
+    generated = True
     Settings = ScenesSettings
 
     def __init__(self, settings: ScenesSettings, *, root: Path, seed: int) -> None:
