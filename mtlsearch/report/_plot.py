@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ SIZE = (12.0, 7.5)  # inches, of 100 pixels each
 INK, GREY, GRID = "#22272e", "#8b949e", "#e6e9ed"
 TRIAL, FRONT, INDEPENDENT, HARD = "#9db4d0", "#1f6feb", "#d1495b", "#edae49"
 BASELINES = {"independent": (INDEPENDENT, "s"), "hard": (HARD, "D")}
+LONGEST_NOTE = 130  # characters, so that it ends within the picture
 SUFFIXES = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 
 
@@ -79,6 +81,7 @@ def _note(frame: pd.DataFrame, missing: int) -> str:
     """The line under the title: what is best, and what is not in the picture."""
     best = frame.iloc[int(frame["delta_m"].argmax())]
     note = f"best: trial {best['trial']} with {best['delta_m']:+.2f} %, plan {best['plan']}"
+    note = shorten(note, LONGEST_NOTE, placeholder=" ...")
     return f"{note}; {missing} without a Δm not drawn" if missing else note
 
 
@@ -132,6 +135,8 @@ def _trials(axes: Axes, frame: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> No
             )
     for name, (colour, marker) in BASELINES.items():
         chosen = (role == name).fillna(value=False).to_numpy(bool)
+        if not chosen.any():
+            continue
         axes.scatter(
             x[chosen],
             y[chosen],

@@ -17,5 +17,8 @@ class TrainingData(Protocol):
     def eval_batches(self, split: str, batch_size: int) -> Iterable[Batch]:
         """Every image of a split once, in order."""
 
+    def size(self, split: str) -> int:
+        """How many images a split has."""
+
     def train_steps(self, batch_size: int) -> int:
         """How many batches an epoch has."""

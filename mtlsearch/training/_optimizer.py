@@ -40,7 +40,9 @@ def build_optimizer(
     ]
     if name == "adamw":
         return AdamW(groups, lr=learning_rate, fused=True)
-    return SGD(groups, lr=learning_rate, momentum=MOMENTUM, fused=True)
+    # Not fused: when float16 skips the first step, fused SGD (torch 2.15) goes on with
+    # momentum that was never written.
+    return SGD(groups, lr=learning_rate, momentum=MOMENTUM)
 
 
 @dataclass(frozen=True, slots=True)

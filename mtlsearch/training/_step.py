@@ -63,7 +63,9 @@ class TrainingStep:
         self._precision = precision
         self._max_norm = float("inf") if clip_norm is None else clip_norm
         self._parameters = [at for group in optimizer.param_groups for at in group["params"]]
-        self._scaler = torch.amp.GradScaler("cuda", enabled=precision.scales_loss)
+        self._scaler = torch.amp.GradScaler(
+            self._parameters[0].device.type, enabled=precision.scales_loss
+        )
 
     def __call__(self, batch: Batch) -> StepOutcome | None:
         """Train on one batch, already on the device; None if it has no label at all."""

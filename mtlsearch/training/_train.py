@@ -100,12 +100,13 @@ def _check(
                 f"{what} names {sorted(names)}, the tasks are {sorted(tasks)}",
                 allowed=sorted(tasks),
             )
-    if data.train_steps(config.batch_size) < 1:
-        raise TrainingError(
-            "the training split has no batch of at least 2 images",
-            where="data",
-            next_step="take more images (data.limit, data.val_fraction)",
-        )
+    for split, least in (("train", 2), ("val", 1)):
+        if data.size(split) < least:
+            raise TrainingError(
+                f"the {split} split has {data.size(split)} images, training takes {least} or more",
+                where="data",
+                next_step="take more images (data.limit, data.val_fraction)",
+            )
 
 
 def _place(network: nn.Module, device: torch.device) -> None:

@@ -111,21 +111,24 @@ class Points:
     ``labelled`` says for a label which images, by number, carry it; all by default.
     """
 
-    size: int = 24
+    images: int = 24
     labels: tuple[str, ...] = ("a", "b")
     labelled: dict[str, range] = field(default_factory=dict)
     spoil: float | None = None
 
     def train_batches(self, epoch: int, batch_size: int) -> Iterator[Batch]:
-        order = torch.randperm(self.size, generator=torch.Generator().manual_seed(epoch))
+        order = torch.randperm(self.images, generator=torch.Generator().manual_seed(epoch))
         yield from self._batches(order.tolist(), batch_size)
 
     def eval_batches(self, split: str, batch_size: int) -> Iterator[Batch]:
         assert split == "val"
-        yield from self._batches(list(range(self.size)), batch_size)
+        yield from self._batches(list(range(self.images)), batch_size)
+
+    def size(self, split: str) -> int:
+        return self.images
 
     def train_steps(self, batch_size: int) -> int:
-        return -(-self.size // batch_size) if self.size > 1 else 0
+        return -(-self.images // batch_size)
 
     def _batches(self, order: list[int], batch_size: int) -> Iterator[Batch]:
         for start in range(0, len(order), batch_size):
@@ -133,14 +136,14 @@ class Points:
 
     def batch(self, numbers: list[int]) -> Batch:
         generator = torch.Generator().manual_seed(7)
-        noise = torch.randn(self.size, 3, 4, 4, generator=generator)
-        classes = torch.arange(self.size) % CLASSES
+        noise = torch.randn(self.images, 3, 4, 4, generator=generator)
+        classes = torch.arange(self.images) % CLASSES
         images = (noise + classes[:, None, None, None])[numbers]
         if self.spoil is not None:
             images[0, 0, 0, 0] = self.spoil
         targets = {}
         for label in self.labels:
-            carriers = self.labelled.get(label, range(self.size))
+            carriers = self.labelled.get(label, range(self.images))
             rows = [row for row, number in enumerate(numbers) if number in carriers]
             if rows:
                 values = classes[numbers][rows]

@@ -22,7 +22,7 @@ def test_a_task_absent_from_a_batch_is_not_moved(optimizer: str) -> None:
 
     class Ordered(Points):
         def train_batches(self, epoch, batch_size):
-            yield from self._batches(list(range(self.size)), batch_size)
+            yield from self._batches(list(range(self.images)), batch_size)
 
     network = Network("a", "b")
     seen: list[dict[str, torch.Tensor]] = []

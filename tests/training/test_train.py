@@ -66,9 +66,9 @@ def test_the_last_epochs_metrics_are_the_networks_in_eval_mode() -> None:
     data = Points(labels=("a",))
     result = run(network, guesses("a"), data)
     network.eval()
-    batch = data.batch(list(range(data.size)))
+    batch = data.batch(list(range(data.images)))
     right = network(batch.images)["a"]["scores"].argmax(1) == batch.targets["a"].values
-    assert result.metrics["a"]["accuracy"] == right.sum().item() / data.size
+    assert result.metrics["a"]["accuracy"] == right.sum().item() / data.images
 
 
 def test_progress_is_told_of_every_step_and_epoch() -> None:
@@ -115,8 +115,8 @@ def test_an_interrupt_passes_through() -> None:
 
 
 def test_too_little_data_is_said() -> None:
-    with pytest.raises(TrainingError, match="no batch of at least 2"):
-        run(Network("a"), guesses("a"), Points(size=1, labels=("a",)))
+    with pytest.raises(TrainingError, match="train split has 1 images, training takes 2"):
+        run(Network("a"), guesses("a"), Points(images=1, labels=("a",)))
 
 
 def test_batchnorm_on_one_image_is_explained() -> None:

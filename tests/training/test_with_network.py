@@ -1,0 +1,115 @@
+"""Training of the real network: what a plan means for the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from mtlsearch.backbone import CutBackbone, cut_backbone
+from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.plan import SharingPlan
+from mtlsearch.plugin import Batch, FeatureSpec, Task
+from mtlsearch.training import load_weights, save_weights, seeded_heads
+from tests.training.fakes import CLASSES, Guess, Points, config, run
+
+TASKS = ("a", "b")
+
+
+class Pooled(nn.Module):
+    """Averages the last level and guesses."""
+
+    def __init__(self, features: FeatureSpec) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features.levels[-1].channels, CLASSES)
+
+    def forward(self, levels: list[Tensor]) -> dict[str, Tensor]:
+        return {"scores": self.linear(levels[-1].mean((2, 3)))}
+
+
+class PooledGuess(Guess):
+    def build_head(self, features: FeatureSpec) -> nn.Module:
+        return Pooled(features)
+
+
+class Pictures(Points):
+    """The points, blown up to 32 x 32 pixels."""
+
+    def _batches(self, order: list[int], batch_size: int) -> Iterator[Batch]:
+        for batch in super()._batches(order, batch_size):
+            yield Batch(batch.images.repeat_interleave(8, 2).repeat_interleave(8, 3), batch.targets)
+
+
+@pytest.fixture(scope="module")
+def cut() -> CutBackbone:
+    return cut_backbone("test_resnet", (32, 32))
+
+
+def tasks(*names: str) -> dict[str, Task]:
+    return {name: PooledGuess(name, Guess.Settings(), None) for name in names}  # type: ignore[arg-type]
+
+
+def build(cut: CutBackbone, plan: SharingPlan) -> MultiTaskNetwork:
+    return MultiTaskNetwork(cut, plan, seeded_heads(tasks(*plan.tasks), cut.features, 3))
+
+
+def own(network: MultiTaskNetwork, task: str) -> dict[str, Tensor]:
+    """What one task's outputs depend on."""
+    keep = (f"backbones.{task}.", f"heads.{task}.")
+    return {name: at for name, at in network.named_parameters() if name.startswith(keep)}
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_independent_is_the_single_task_networks_bit_for_bit(
+    cut: CutBackbone, optimizer: str
+) -> None:
+    settings = config(clip_norm=None, optimizer=optimizer)
+    together = build(cut, SharingPlan.independent(TASKS, len(cut.units)))
+    data = Pictures(labels=TASKS, labelled={"b": range(9)})
+    measured = run(together, tasks(*TASKS), data, settings).metrics
+    for task in TASKS:
+        alone = build(cut, SharingPlan.hard([task], len(cut.units)))
+        lonely = run(alone, tasks(task), data, settings)
+        assert lonely.metrics[task] == measured[task]
+        expected = own(alone, task)
+        assert len(expected) > 20
+        for name, found in own(together, task).items():
+            assert torch.equal(found, expected[name]), name
+
+
+def test_a_shared_prefix_stays_shared_and_learns_from_both(cut: CutBackbone) -> None:
+    plan = SharingPlan.from_splits(TASKS, [2], len(cut.units))
+    network = build(cut, plan)
+    run(network, tasks(*TASKS), Pictures(labels=TASKS))
+    first = network.unit_parameters(0, TASKS)
+    deep = len(cut.units) - 1
+    mine, yours = (network.unit_parameters(deep, (task,)) for task in TASKS)
+    assert all(at is network.backbones.unit_parameters(0, "b")[name] for name, at in first.items())
+    assert any(not torch.equal(mine[name], yours[name]) for name in mine)
+
+
+def test_trained_weights_come_back_into_a_fresh_network(cut: CutBackbone, tmp_path: Path) -> None:
+    plan = SharingPlan.from_splits(TASKS, [1], len(cut.units))
+    network, fresh = build(cut, plan), build(cut, plan)
+    run(network, tasks(*TASKS), Pictures(labels=TASKS))
+    save_weights(network, tmp_path / "w.safetensors")
+    load_weights(fresh, tmp_path / "w.safetensors")
+    images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        found, expected = fresh.eval()(images), network.eval()(images)
+    for task in TASKS:
+        assert torch.equal(found[task]["scores"], expected[task]["scores"])
+
+
+def test_the_same_seed_gives_the_same_numbers_with_every_plan(cut: CutBackbone) -> None:
+    for depth in range(len(cut.units) + 1):
+        plan = SharingPlan.from_splits(TASKS, [depth], len(cut.units))
+        first, second = (
+            run(build(cut, plan), tasks(*TASKS), Pictures(labels=TASKS), config(epochs=1))
+            for _ in range(2)
+        )
+        assert first.epochs[0].train_losses == second.epochs[0].train_losses
+        assert first.metrics == second.metrics
