@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from mtlsearch.prediction._canvas import Entry, enlarged, font, text_size, with_caption
+from mtlsearch.prediction._canvas import Entry, enlarged, text_size, with_caption
+from mtlsearch.prediction._frames import Frame, draw_frames
 from mtlsearch.prediction._json import class_name
-from mtlsearch.prediction._palette import VOID, Colour, class_colour, ink_on, perceptual
+from mtlsearch.prediction._palette import VOID, Colour, class_colour, perceptual
 from mtlsearch.prediction._values import (
     BoxesPrediction,
     CategoriesPrediction,
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
     from mtlsearch.prediction._spec import OutputSpec
 
+DRAWN = 0.3
+"""Boxes of a lower score are counted, not drawn; ``draw_threshold`` overrides it."""
+
 OPACITY = 0.5
 """How strongly a mask covers the image."""
 
@@ -35,8 +40,9 @@ def draw(output: OutputSpec, image: Image.Image, prediction: Prediction) -> Imag
     is put below, so the picture is not of the image's size. Boxes carry their class and
     score; masks cover the image half, with a legend of the classes in them; maps take the
     image's place, in viridis (three channels as red, green and blue), with their scale
-    below. A class named ``background`` is not tinted. Scores that are absent, or all
-    exactly 1 as in a true label, are not written.
+    below. A class named ``background`` is not tinted. Boxes of a score below 0.3
+    (``draw_threshold``) are only counted. Scores that are absent, or all exactly 1 as in a
+    true label, are not written.
 
     Args:
         output: what the prediction's classes and unit are.
@@ -71,50 +77,32 @@ def _category_entries(
 def _draw_boxes(
     output: OutputSpec, canvas: Image.Image, prediction: BoxesPrediction, factor: int
 ) -> Image.Image:
-    told = prediction.scores.size and bool((prediction.scores != 1).any())
-    size = text_size(canvas)
-    pen = ImageDraw.Draw(canvas)
-    # The best box is drawn last, on top of the others.
-    for at in reversed(range(len(prediction.xyxy))):
+    least = output.options.get("draw_threshold", DRAWN)
+    sure = prediction.scores.size == 0 or bool((prediction.scores == 1).all())
+    shown = [at for at in range(len(prediction.xyxy)) if sure or prediction.scores[at] >= least]
+    frames = []
+    for at in shown:
         index = int(prediction.classes[at])
-        text = class_name(output, index) + (f" {prediction.scores[at]:.2f}" if told else "")
-        box = [float(side) * factor for side in prediction.xyxy[at]]
-        _draw_box(pen, canvas.size, box, text, class_colour(index), size)
-    present = sorted({int(index) for index in prediction.classes})
-    counts = np.bincount(prediction.classes, minlength=1)
+        text = class_name(output, index) + ("" if sure else f" {prediction.scores[at]:.2f}")
+        left, top, right, bottom = (float(side) * factor for side in prediction.xyxy[at])
+        frames.append(Frame((left, top, right, bottom), text, class_colour(index)))
+    draw_frames(canvas, frames)
+    counts = Counter(int(prediction.classes[at]) for at in shown)
     entries: list[Entry] = [
-        (class_colour(at), f"{counts[at]} x {class_name(output, at)}") for at in present
+        (class_colour(at), f"{count} x {class_name(output, at)}")
+        for at, count in counts.most_common()
     ]
-    return with_caption(canvas, entries or [(None, "no boxes")])
-
-
-def _draw_box(
-    pen: ImageDraw.ImageDraw,
-    canvas: tuple[int, int],
-    box: list[float],
-    text: str,
-    colour: Colour,
-    size: int,
-) -> None:
-    """A frame, and its text on a plate above it, or inside where there is no room."""
-    left, top, right, bottom = box
-    right, bottom = max(left + 1, right - 1), max(top + 1, bottom - 1)
-    width = max(2, size // 6)
-    # A dark rim keeps a bright frame visible on a bright image.
-    pen.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=(0, 0, 0), width=1)
-    pen.rectangle((left, top, right, bottom), outline=colour, width=width)
-    letters = font(size)
-    wide, high = letters.getlength(text) + size // 2, round(size * 1.25)
-    x = max(0.0, min(left, canvas[0] - wide))
-    y = top - high if top >= high else top
-    pen.rectangle((x, y, x + wide, y + high), fill=colour)
-    pen.text((x + size // 4, y + high / 2), text, ink_on(colour), letters, anchor="lm")
+    faint = len(prediction.xyxy) - len(shown)
+    if faint or not entries:
+        entries.append((None, f"{faint} below {least:.2g}" if faint else "no boxes"))
+    return with_caption(canvas, entries)
 
 
 def _draw_mask(output: OutputSpec, canvas: Image.Image, prediction: MaskPrediction) -> Image.Image:
     indices = np.asarray(prediction.indices)
-    present = [int(at) for at in np.unique(indices)]
-    tinted = [at for at in present if class_name(output, at) != "background"]
+    present, areas = np.unique(indices, return_counts=True)
+    largest_first = present[np.argsort(-areas, kind="stable")].tolist()
+    tinted = [at for at in largest_first if class_name(output, at) != "background"]
     colours = np.zeros((*indices.shape, 3), np.uint8)
     cover = np.zeros(indices.shape, np.float32)
     for at in tinted:

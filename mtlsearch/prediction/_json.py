@@ -40,7 +40,7 @@ def to_json(output: OutputSpec, prediction: Prediction) -> dict[str, Any]:
                 pixel is finite
     ==========  =====================================================================
 
-    Scores are rounded to four decimals, coordinates to two.
+    Scores are rounded to four decimals (None where not finite), coordinates to two.
     """
     return {"form": output.form.value, **_content(output, prediction)}
 
@@ -71,16 +71,21 @@ def _scored(output: OutputSpec, index: int, scores: NDArray[np.float32]) -> dict
     """Class and score; a true label may come without scores."""
     named: dict[str, Any] = {"class": class_name(output, index)}
     if index < scores.size:
-        named["score"] = round(float(scores[index]), 4)
+        named["score"] = _rounded(scores[index])
     return named
 
 
 def _box(output: OutputSpec, prediction: BoxesPrediction, at: int) -> dict[str, Any]:
     named: dict[str, Any] = {"class": class_name(output, int(prediction.classes[at]))}
     if prediction.scores.size:
-        named["score"] = round(float(prediction.scores[at]), 4)
+        named["score"] = _rounded(prediction.scores[at])
     named["xyxy"] = [round(float(side), 2) for side in prediction.xyxy[at]]
     return named
+
+
+def _rounded(score: np.float32) -> float | None:
+    """Four decimals; JSON has no NaN."""
+    return round(float(score), 4) if np.isfinite(score) else None
 
 
 def _fractions(output: OutputSpec, prediction: MaskPrediction) -> dict[str, float]:

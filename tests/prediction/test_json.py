@@ -1,0 +1,83 @@
+"""Predictions as JSON: names in place of numbers, nothing that JSON lacks."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from mtlsearch.labels import Form
+from mtlsearch.prediction import (
+    BoxesPrediction,
+    CategoriesPrediction,
+    CategoryPrediction,
+    MapPrediction,
+    MaskPrediction,
+    OutputSpec,
+    to_json,
+)
+
+CLASSES = ("background", "cat", "dog")
+SCORES = np.array([0.1, 0.7, 0.2], np.float32)
+BOX = np.array([[1.234, 2, 30, 40]], np.float32)
+NOTHING = np.zeros(0, np.float32)
+
+CASES = [
+    (
+        Form.CATEGORY,
+        CategoryPrediction(1, SCORES),
+        {
+            "class": "cat",
+            "score": 0.7,
+            "top": [
+                {"class": "cat", "score": 0.7},
+                {"class": "dog", "score": 0.2},
+                {"class": "background", "score": 0.1},
+            ],
+        },
+    ),
+    (Form.CATEGORY, CategoryPrediction(2, NOTHING), {"class": "dog", "top": []}),
+    (
+        Form.CATEGORIES,
+        CategoriesPrediction((1, 2), SCORES),
+        {"classes": [{"class": "cat", "score": 0.7}, {"class": "dog", "score": 0.2}]},
+    ),
+    (
+        Form.BOXES,
+        BoxesPrediction(BOX, np.array([2]), np.array([0.5], np.float32)),
+        {"boxes": [{"class": "dog", "score": 0.5, "xyxy": [1.23, 2.0, 30.0, 40.0]}]},
+    ),
+    (
+        Form.BOXES,
+        BoxesPrediction(BOX, np.array([2]), NOTHING),
+        {"boxes": [{"class": "dog", "xyxy": [1.23, 2.0, 30.0, 40.0]}]},
+    ),
+    (
+        Form.MASK,
+        MaskPrediction(np.array([[0, 0, 2, 255]])),
+        {"size": [1, 4], "fractions": {"background": 0.5, "dog": 0.25, "void": 0.25}},
+    ),
+    (
+        Form.MAP,
+        MapPrediction(np.array([[[1, 2, 9, np.nan]]], np.float32)),
+        {"size": [1, 4], "unit": "m", "channels": [{"min": 1.0, "median": 2.0, "max": 9.0}]},
+    ),
+    (
+        Form.MAP,
+        MapPrediction(np.full((1, 2, 2), np.inf, np.float32)),
+        {"size": [2, 2], "unit": "m", "channels": [{"min": None, "median": None, "max": None}]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("form", "prediction", "expected"), CASES)
+def test_a_prediction_is_written_with_the_names_of_its_classes(form, prediction, expected):
+    value = to_json(OutputSpec(form, CLASSES, unit="m"), prediction)
+    assert value == {"form": form.value, **expected}
+    assert json.loads(json.dumps(value, allow_nan=False)) == value
+
+
+def test_a_score_that_is_no_number_is_null():
+    broken = CategoryPrediction(0, np.full(3, np.nan, np.float32))
+    assert to_json(OutputSpec(Form.CATEGORY, CLASSES), broken)["score"] is None
