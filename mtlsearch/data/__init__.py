@@ -19,6 +19,7 @@ from mtlsearch.data._drawable import label_prediction
 from mtlsearch.data._module import DataModule
 from mtlsearch.data._open import open_data
 from mtlsearch.data._report import CheckReport, Problem
+from mtlsearch.data._validate import problems_of
 
 __all__ = [
     "CheckReport",
@@ -27,4 +28,5 @@ __all__ = [
     "Problem",
     "label_prediction",
     "open_data",
+    "problems_of",
 ]
