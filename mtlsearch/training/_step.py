@@ -61,7 +61,7 @@ class TrainingStep:
         self._loss_weights = loss_weights
         self._optimizer = optimizer
         self._precision = precision
-        self._max_norm = float("inf") if clip_norm is None else clip_norm
+        self._clip_norm = clip_norm
         self._parameters = [at for group in optimizer.param_groups for at in group["params"]]
         self._scaler = torch.amp.GradScaler(
             self._parameters[0].device.type, enabled=precision.scales_loss
@@ -86,7 +86,7 @@ class TrainingStep:
         """Backward, clip and step; the gradient's norm before clipping."""
         self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
         self._scaler.unscale_(self._optimizer)
-        norm = nn.utils.clip_grad_norm_(self._parameters, self._max_norm)
+        norm = self._clip()
         if self._scaler.is_enabled():
             # Too large a scale overflows now and then; the scaler then skips the step and
             # halves the scale. Below 1 it was not the scale. (Reading it makes the CPU wait
@@ -94,4 +94,16 @@ class TrainingStep:
             norm = norm if self._scaler.get_scale() < 1 else torch.zeros_like(norm)
         self._scaler.step(self._optimizer)
         self._scaler.update()
+        return norm
+
+    def _clip(self) -> Tensor:
+        """The gradient's norm before clipping."""
+        gradients = [at.grad for at in self._parameters if at.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        if self._clip_norm is None:
+            return norm
+        # On the CPU the norm is known here, and a gradient within bounds need not be
+        # multiplied by 1. A GPU is not waited for.
+        if norm.device.type != "cpu" or norm > self._clip_norm:
+            nn.utils.clip_grads_with_norm_(self._parameters, self._clip_norm, norm)
         return norm

@@ -1,0 +1,339 @@
+"""Training-step time: our network against the same network written by hand.
+
+Run ``python benchmarks/step.py`` (minutes), or ``--quick`` (under a minute). For every
+backbone and plan three contestants take turns, so that a machine that slows down slows all:
+
+* ``hand``: plain ``nn.Module`` code without any of ours, in a plain training loop;
+* ``ours``: :class:`mtlsearch.network.MultiTaskNetwork` in the same loop;
+* ``trainer``: the same network in our trainer's step, which checks losses and clips too.
+
+Before anything is timed all three are shown to be one network: the same weights, the same
+outputs in eval mode, the same loss in training mode.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import csv
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import torch
+from by_hand import BY_HAND, ByHand
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mtlsearch.backbone import cut_backbone
+from mtlsearch.labels import Form, LabelSpec
+from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.plan import SharingPlan
+from mtlsearch.plugin import (
+    Batch,
+    FeatureSpec,
+    Meter,
+    Metric,
+    Outputs,
+    OutputSpec,
+    Settings,
+    Targets,
+    TargetValues,
+    Task,
+)
+from mtlsearch.training import Precision, resolve_device, seeded_heads
+from mtlsearch.training._log import LossLog
+from mtlsearch.training._optimizer import build_optimizer
+from mtlsearch.training._step import TrainingStep
+
+TASKS = ("boxes", "outline", "scene")
+CLASSES = 10
+
+
+class Head(nn.Module):
+    """Averages every level and classifies."""
+
+    def __init__(self, features: FeatureSpec) -> None:
+        super().__init__()
+        self.linear = nn.Linear(sum(level.channels for level in features.levels), CLASSES)
+
+    def forward(self, levels: Sequence[Tensor]) -> Outputs:
+        """``scores`` ``[B, 10]`` of levels ``[B, C, h, w]``."""
+        return {"scores": self.linear(torch.cat([level.mean((2, 3)) for level in levels], 1))}
+
+
+class Classify(Task):
+    """The plainest task, so that the backbone is what is timed."""
+
+    kind = "classify"
+    summary = "classes of pooled levels"
+    accepts = (Form.CATEGORY,)
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """Accuracy, never asked for."""
+        return (Metric("accuracy", higher_is_better=True, primary=True),)
+
+    @property
+    def output(self) -> OutputSpec:
+        """Classes without names."""
+        return OutputSpec(Form.CATEGORY)
+
+    def build_head(self, features: FeatureSpec) -> nn.Module:
+        """Pooling and one linear layer."""
+        return Head(features)
+
+    def loss(self, outputs: Outputs, targets: TargetValues) -> Tensor:
+        """Cross-entropy."""
+        return F.cross_entropy(outputs["scores"], targets)
+
+    def meter(self) -> Meter:
+        """Not there: only steps are timed."""
+        raise NotImplementedError("only steps are timed")
+
+    def predict(self, outputs: Outputs) -> Outputs:
+        """The scores as they are."""
+        return outputs
+
+
+def plans(units: int) -> dict[str, SharingPlan]:
+    """Everything shared, a tree that parts in the middle, nothing shared."""
+    return {
+        "hard": SharingPlan.hard(TASKS, units),
+        "tree": SharingPlan.from_splits(TASKS, [units // 2, (3 * units) // 4], units),
+        "independent": SharingPlan.independent(TASKS, units),
+    }
+
+
+def make_batch(batch: int, size: int, device: torch.device) -> Batch:
+    """Noise with a class for every task, on the device."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(batch, 3, size, size, generator=generator)
+    rows = torch.arange(batch)
+    targets = {
+        task: Targets(rows, torch.randint(CLASSES, (batch,), generator=generator)) for task in TASKS
+    }
+    moved = Batch(images, targets).to(device)
+    if device.type != "cuda":
+        return moved
+    return Batch(moved.images.contiguous(memory_format=torch.channels_last), moved.targets)
+
+
+Step = Callable[[], None]
+
+
+def plain_step(network: nn.Module, batch: Batch, precision: Precision) -> Step:
+    """A training loop's body as it stands in tutorials."""
+    optimizer = build_optimizer(network, "adamw", learning_rate=1e-4, weight_decay=0.05)
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        with precision.autocast(batch.images.device):
+            outputs = network(batch.images)
+        loss = sum(
+            F.cross_entropy(outputs[task]["scores"].float(), batch.targets[task].values)
+            for task in TASKS
+        )
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def trainer_step(
+    network: nn.Module, tasks: dict[str, Task], batch: Batch, precision: Precision
+) -> Step:
+    """Our trainer's step with its log."""
+    training = TrainingStep(
+        network,
+        tasks,
+        labels_of={task: task for task in TASKS},
+        loss_weights=dict.fromkeys(TASKS, 1.0),
+        optimizer=build_optimizer(network, "adamw", learning_rate=1e-4, weight_decay=0.05),
+        precision=precision,
+        clip_norm=1.0,
+    )
+    log = LossLog(0, batch.images.device)
+    return lambda: log.add(0, training(batch)) and None
+
+
+def check_equal(ours: nn.Module, hand: nn.Module, images: Tensor) -> None:
+    """Raise unless both compute the same, in eval and in training mode."""
+    count = [sum(at.numel() for at in network.parameters()) for network in (ours, hand)]
+    if count[0] != count[1]:
+        raise SystemExit(f"ours has {count[0]} parameters, the hand-written {count[1]}")
+    for mode in (False, True):
+        # Copies, since training mode moves the running statistics.
+        found, expected = (copy.deepcopy(at).train(mode)(images) for at in (ours, hand))
+        for task in TASKS:
+            torch.testing.assert_close(
+                found[task]["scores"], expected[task]["scores"], rtol=1e-4, atol=1e-5
+            )
+
+
+def wait(device: torch.device) -> None:
+    """Until the device has done all it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def timed(
+    steps: dict[str, Step], repeats: int, each: int, device: torch.device
+) -> dict[str, list[float]]:
+    """Milliseconds a step of every contestant, taking turns, a new order every round."""
+    names = list(steps)
+    found: dict[str, list[float]] = {name: [] for name in names}
+    for name in names:
+        for _ in range(3):
+            steps[name]()
+    for turn in range(repeats):
+        shift = turn % len(names)
+        for name in names[shift:] + names[:shift]:
+            wait(device)
+            began = time.perf_counter()
+            for _ in range(each):
+                steps[name]()
+            wait(device)
+            found[name].append((time.perf_counter() - began) / each * 1000)
+    return found
+
+
+def peak_memory(step: Step, device: torch.device) -> float:
+    """Mebibytes that a step takes beyond what was there before; NaN on the CPU."""
+    if device.type != "cuda":
+        return float("nan")
+    wait(device)
+    before = torch.cuda.memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    step()
+    wait(device)
+    return (torch.cuda.max_memory_allocated(device) - before) / 2**20
+
+
+@dataclass(frozen=True)
+class Row:
+    """One backbone with one plan."""
+
+    backbone: str
+    plan: str
+    gflops: float
+    hand_ms: float
+    ours_ms: float
+    trainer_ms: float
+    ours_ratio: float
+    trainer_ratio: float
+    memory_ratio: float
+
+
+def measure(name: str, options: argparse.Namespace, device: torch.device) -> Iterator[Row]:
+    """Time one backbone with every plan."""
+    cut = cut_backbone(name, (options.size, options.size))
+    tasks: dict[str, Task] = {
+        task: Classify(task, Settings(), LabelSpec(Form.CATEGORY)) for task in TASKS
+    }
+    batch = make_batch(options.batch, options.size, device)
+    precision = Precision(torch.bfloat16 if options.bf16 else None)
+    for plan_name, plan in plans(len(cut.units)).items():
+        heads = seeded_heads(tasks, cut.features, 0)
+        ours = MultiTaskNetwork(cut, plan, heads)
+        hand = ByHand(cut.template, plan, BY_HAND[name], copy.deepcopy(heads))
+        check_equal(ours, hand, batch.images[:4].cpu())
+        networks = {"hand": hand, "ours": ours, "trainer": copy.deepcopy(ours)}
+        for network in networks.values():
+            network.to(device).train()
+            if device.type == "cuda":
+                network.to(memory_format=torch.channels_last)
+        steps = {
+            "hand": plain_step(networks["hand"], batch, precision),
+            "ours": plain_step(networks["ours"], batch, precision),
+            "trainer": trainer_step(networks["trainer"], tasks, batch, precision),
+        }
+        times = timed(steps, options.repeats, options.each, device)
+        memory = {at: peak_memory(steps[at], device) for at in ("hand", "ours")}
+        middle = {at: statistics.median(values) for at, values in times.items()}
+        ratio = {
+            at: statistics.median(a / b for a, b in zip(times[at], times["hand"], strict=True))
+            for at in ("ours", "trainer")
+        }
+        yield Row(
+            name,
+            plan_name,
+            ours.cost.flops / 1e9,
+            middle["hand"],
+            middle["ours"],
+            middle["trainer"],
+            ratio["ours"],
+            ratio["trainer"],
+            memory["ours"] / memory["hand"],
+        )
+
+
+def show(row: Row) -> None:
+    """Print a row of the table."""
+    print(
+        f"{row.backbone:24}{row.plan:13}{row.gflops:8.3f}{row.hand_ms:10.2f}{row.ours_ms:10.2f}"
+        f"{row.trainer_ms:10.2f}{row.ours_ratio:9.3f}{row.trainer_ratio:9.3f}"
+        f"{row.memory_ratio:9.3f}",
+        flush=True,
+    )
+
+
+def write(rows: Sequence[Row], path: Path) -> None:
+    """Write the table as CSV, whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.tmp")
+    with unfinished.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Row)])
+        writer.writeheader()
+        writer.writerows({at: _short(value) for at, value in asdict(row).items()} for row in rows)
+    unfinished.replace(path)
+
+
+def _short(value: object) -> object:
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--backbones", nargs="+", choices=list(BY_HAND), default=list(BY_HAND))
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--size", type=int, default=96, help="pixels a side")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--repeats", type=int, default=25, help="turns of each contestant")
+    parser.add_argument("--each", type=int, default=1, help="steps a turn")
+    parser.add_argument("--bf16", action="store_true", help="autocast")
+    parser.add_argument("--quick", action="store_true", help="small and short")
+    parser.add_argument("--out", type=Path, help="write the table as CSV")
+    options = parser.parse_args()
+    if options.quick:
+        options.size, options.batch, options.repeats = 64, 4, 7
+    return options
+
+
+def main() -> None:
+    """Measure, print and perhaps write."""
+    options = parse()
+    device = resolve_device(options.device)
+    print(
+        f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads, "
+        f"{options.size} px, batch {options.batch}, {options.repeats} turns of {options.each}"
+    )
+    print(
+        f"{'backbone':24}{'plan':13}{'GFLOPs':>8}{'hand ms':>10}{'ours ms':>10}{'trainer':>10}"
+        f"{'ours/h':>9}{'train/h':>9}{'memory':>9}"
+    )
+    rows = []
+    for name in options.backbones:
+        for row in measure(name, options, device):
+            show(row)
+            rows.append(row)
+    middle = statistics.median(row.ours_ratio for row in rows)
+    print(f"median of ours / hand over {len(rows)} rows: {middle:.3f}")
+    if options.out is not None:
+        write(rows, options.out)
+
+
+if __name__ == "__main__":
+    main()
