@@ -78,10 +78,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="*", help="timm names; by default every family")
     parser.add_argument("--variants", type=int, default=40, help="how many further models")
+    parser.add_argument(
+        "--largest",
+        type=float,
+        default=200,
+        help="million parameters of a model; memory is T times",
+    )
     parser.add_argument("--csv", type=Path, help="where the rows go")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # timm's and torch's deprecations are not the subject
-    chosen = options.models or list(choose_models(options.variants))
+    chosen = options.models or list(choose_models(options.variants, options.largest * 1e6))
     rows = []
     for model in chosen:
         for granularity in ("stage", "block"):
@@ -92,7 +98,7 @@ def main() -> None:
     sys.exit(any(not row.passed for row in rows))
 
 
-def choose_models(variants: int) -> Iterator[str]:
+def choose_models(variants: int, largest: float) -> Iterator[str]:
     """The smallest model of every timm module, then others of up to 30 million parameters."""
     smallest, others = [], []
     for module in sorted(timm.list_modules()):
@@ -101,7 +107,9 @@ def choose_models(variants: int) -> Iterator[str]:
             for name in timm.list_models(module=module)
             if (size := parameters_of(name)) is not None
         )
-        if sized:
+        if sized and sized[0][0] > largest:
+            print(f"skipped {module}: its smallest model, {sized[0][1]}, is above --largest")
+        elif sized:
             smallest.append(sized[0][1])
             others += [name for size, name in sized[1:] if size <= LARGEST]
     yield from smallest

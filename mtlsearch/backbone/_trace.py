@@ -82,16 +82,17 @@ def dry_run(
     try:
         return look(ghost(model), torch.zeros(1, 3, *image_size, device="meta"))
     except (RuntimeError, NotImplementedError):  # it looks at values, which meta has none of
-        return look(copy.deepcopy(model).eval(), torch.zeros(1, 3, *image_size))
+        twin = copy.deepcopy(model).eval().requires_grad_(False)
+        return look(twin, torch.zeros(1, 3, *image_size))
 
 
 def ghost(model: ModuleT) -> ModuleT:
-    """A copy on the meta device, in evaluation mode; no weight is copied."""
+    """A copy on the meta device, in evaluation mode and without gradients; no weight is copied."""
     memo: dict[int, Any] = {}
     for tensor in (*model.parameters(), *model.buffers()):
         empty = tensor.detach().to("meta")
         if isinstance(tensor, nn.Parameter):
-            memo[id(tensor)] = nn.Parameter(empty, requires_grad=tensor.requires_grad)
+            memo[id(tensor)] = nn.Parameter(empty, requires_grad=False)
         else:
             memo[id(tensor)] = empty
     return copy.deepcopy(model, memo).eval()

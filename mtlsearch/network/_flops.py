@@ -22,7 +22,8 @@ def count_flops(run: Callable[..., Any], *inputs: Any) -> int:
     what is done element by element is not.
     """
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
+    # Without gradients the counter stumbles over views of parameters (a class token, expanded).
+    with torch.enable_grad(), counter:
         run(*inputs)
     return int(counter.get_total_flops())
 
@@ -49,7 +50,7 @@ def head_cost(head: nn.Module | Callable[[], nn.Module], features: FeatureSpec) 
     try:
         flops = count_flops(ghost(head), _levels(features, "meta"))
     except (RuntimeError, NotImplementedError):  # it looks at values, which meta has none of
-        on_cpu = copy.deepcopy(head).to("cpu").eval()
+        on_cpu = copy.deepcopy(head).to("cpu").eval().requires_grad_(False)
         flops = count_flops(on_cpu, _levels(features, "cpu"))
     return Cost(parameters, flops)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from mtlsearch.network import MultiTaskNetwork, count_flops, head_cost
 from mtlsearch.plan import SharingPlan, plan_cost
@@ -77,38 +77,38 @@ def test_the_network_costs_what_the_plan_says(name, granularity):
     assert cost.parameters == sum(p.numel() for p in built.parameters())
 
 
+class LayerRuns(TorchFunctionMode):
+    """Counts how often convolutions and linear layers are really computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.count += func in (torch.conv2d, nn.functional.conv2d, nn.functional.linear)
+        return func(*args, **(kwargs or {}))
+
+
+def layer_runs(run, *inputs):
+    with torch.no_grad(), LayerRuns() as runs:
+        run(*inputs)
+    return runs.count
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_a_shared_prefix_runs_once(name):
     backbone = cut(name)
-    built = network(backbone, middle(backbone))
-    assert count_flops(built, images(1)) == built.cost.flops
-    runs: Counter[int] = Counter()
-    slots = {path for piece in backbone.pieces for path in piece.modules}
-    for path, module in whole(backbone).named_modules():
-        if module._parameters and not _is_or_holds(path, slots):
-            for task in TASKS:
-                real = built.backbones.shell(task).get_submodule(path)
-                if id(real) not in runs:
-                    runs[id(real)] = 0
-                    real.register_forward_hook(lambda module, *_: runs.update([id(module)]))
-    scores(built, images(1))
-    single = _runs_of_one_task(backbone, slots)
-    assert max(runs.values(), default=0) == max(single.values(), default=0)
-
-
-def _is_or_holds(path, slots):
-    return any(slot == path or slot.startswith(f"{path}.") for slot in slots)
-
-
-def _runs_of_one_task(backbone, slots):
-    model = whole(backbone)
-    runs: Counter[str] = Counter()
-    for path, module in model.named_modules():
-        if module._parameters and not _is_or_holds(path, slots):
-            module.register_forward_hook(lambda *_, path=path: runs.update([path]))
-    with torch.no_grad():
-        model.forward_intermediates(images(1), indices=list(backbone.taps), norm=False)
-    return runs
+    units = len(backbone.units)
+    single = network(backbone, SharingPlan.hard(["a"], units))
+    shared = network(backbone, SharingPlan.hard(TASKS, units))
+    apart = network(backbone, SharingPlan.independent(TASKS, units))
+    once = layer_runs(single.features, images(1))
+    assert once > 0
+    assert layer_runs(shared.features, images(1)) == once
+    assert layer_runs(apart.features, images(1)) == 3 * once
+    parted = network(backbone, middle(backbone))
+    assert once < layer_runs(parted.features, images(1)) < 3 * once
+    assert count_flops(parted, images(1)) == parted.cost.flops
 
 
 @settings(max_examples=30, deadline=None)
