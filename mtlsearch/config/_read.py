@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     """
     text = _read_text(path)
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        constructor, _ = YAML(typ="safe", pure=True).get_constructor_parser(StringIO(text))
+        node = constructor.composer.get_single_node()
         lines = dict(_lines(node, (), (), str(path)))
-        tree = YAML(typ="safe", pure=True).load(text)
+        tree = None if node is None else constructor.construct_document(node)
     except YAMLError as error:
         raise _explain(error, str(path)) from error
     if tree is None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from ruamel.yaml import YAML
+from ruamel.yaml.representer import SafeRepresenter
 
 from mtlsearch.config._run import RunConfig
 
@@ -32,13 +34,36 @@ def save_resolved(config: RunConfig, path: Path) -> None:
 def to_yaml(value: Any) -> str:
     """A value as YAML text; mappings in blocks, lists of plain values on one line."""
     writer = YAML(typ="safe", pure=True)
-    writer.default_flow_style = None
+    writer.Representer = _Representer
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     writer.allow_unicode = True
     writer.width = 100
     stream = io.StringIO()
     writer.dump(plain(value), stream)
     return stream.getvalue()
+
+
+_WORD = re.compile(r"[\w/.][\w/. -]*[\w/.]|\w", re.ASCII)
+
+
+class _Representer(SafeRepresenter):
+    """Quotes all but plain words: some texts that ruamel leaves bare it cannot read again."""
+
+    def represent_text(self, text: str) -> Any:
+        style = None if _WORD.fullmatch(text) else '"'
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    def represent_items(self, items: list[Any]) -> Any:
+        flat = not any(isinstance(item, dict | list) for item in items)
+        return self.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=flat)
+
+    def represent_keys(self, mapping: dict[Any, Any]) -> Any:
+        return self.represent_mapping("tag:yaml.org,2002:map", mapping, flow_style=not mapping)
+
+
+_Representer.add_representer(str, _Representer.represent_text)
+_Representer.add_representer(list, _Representer.represent_items)
+_Representer.add_representer(dict, _Representer.represent_keys)
 
 
 def plain(value: Any) -> Any:
