@@ -34,9 +34,10 @@ With mtlsearch: `mtlsearch predict BUNDLE IMAGE... --out DIR`. Without it:
 import json
 import numpy as np
 import onnxruntime
+from pathlib import Path
 from PIL import Image
 
-about = json.load(open("{manifest}"))
+about = json.loads(Path("{manifest}").read_text(encoding="utf-8"))
 size, mean, std = (about["preprocessing"][key] for key in ("size", "mean", "std"))
 image = Image.open("photo.jpg").convert("RGB").resize(size[::-1], Image.Resampling.BILINEAR)
 pixels = (np.asarray(image, np.float32) / 255 - np.float32(mean)) / np.float32(std)
