@@ -30,7 +30,7 @@ def read_image(path: Path, where: str) -> Image.Image:
         DataError: the file is missing, cut short or no image.
     """
     # Palettes with transparency have to pass through RGBA, or Pillow warns.
-    picture = ImageOps.exif_transpose(_open(path, where))
+    picture = _open(path, where)
     if picture.mode == "P" and "transparency" in picture.info:
         picture = picture.convert("RGBA")
     return picture.convert("RGB")
@@ -60,14 +60,14 @@ def read_plane(path: Path, where: str) -> NDArray[np.generic]:
 
 
 def _open(path: Path, where: str) -> Image.Image:
+    """The decoded picture, upright."""
     _require(path, where)
     try:
-        picture = Image.open(path)
-        picture.load()
+        with Image.open(path) as picture:
+            return ImageOps.exif_transpose(picture)
     except (*_BROKEN, Image.DecompressionBombError) as error:
         reason = str(error).replace(repr(str(path)), "it")
         raise DataError(f"{path} cannot be decoded: {reason}", where=where) from error
-    return picture
 
 
 def _read_npy(path: Path, where: str) -> NDArray[np.generic]:

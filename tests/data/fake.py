@@ -1,0 +1,99 @@
+"""A source in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from PIL import Image
+
+from mtlsearch.config import DataConfig
+from mtlsearch.data import DataModule, open_data
+from mtlsearch.errors import DataError
+from mtlsearch.labels import Boxes, Form, LabelSpec, RawLabel, Sample
+from mtlsearch.plugin import DatasetSource, Settings
+
+LABELS = {
+    "kind": LabelSpec(Form.CATEGORY, ("a", "b", "c")),
+    "tags": LabelSpec(Form.CATEGORIES, ("x", "y")),
+    "boxes": LabelSpec(Form.BOXES, ("dog", "cat")),
+    "mask": LabelSpec(Form.MASK, ("background", "thing")),
+    "depth": LabelSpec(Form.MAP, unit="m"),
+}
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class Fake(DatasetSource[Settings]):
+    """Samples handed in, by split."""
+
+    name = "fake"
+    summary = "Samples in memory"
+
+    def __init__(
+        self,
+        splits: Mapping[str, Sequence[Sample | DataError]],
+        labels: Mapping[str, LabelSpec] = LABELS,
+        name: str = "fake",
+    ) -> None:
+        self._splits = splits
+        self._labels = labels
+        self._called = name
+        self.reads = 0
+
+    @property
+    def labels(self) -> Mapping[str, LabelSpec]:
+        return self._labels
+
+    def size(self, split: str) -> int:
+        return len(self._splits.get(split, ()))
+
+    def read(self, split: str, index: int) -> Sample:
+        self.reads += 1
+        found = self._splits[split][index]
+        if isinstance(found, DataError):
+            raise found
+        return found
+
+    def locate(self, split: str, index: int) -> str:
+        return f"{self._called} {split} row {index}"
+
+
+def square(index: int = 0, *, size: tuple[int, int] = (60, 80), **changes: RawLabel) -> Sample:
+    """An image of (height, width) with a bright block, and labels that all tell of it."""
+    height, width = size
+    top, left, bottom, right = 12, 20, 42, 60
+    pixels = np.full((height, width, 3), 20 + index % 60, np.uint8)
+    pixels[top:bottom, left:right] = (230, 200, 160)
+    mask = np.zeros((height, width), np.uint8)
+    mask[top:bottom, left:right] = 1
+    depth = np.where(mask, 2.0, 5.0).astype(np.float32)[None]
+    boxes = Boxes(
+        np.array([[left, top, right, bottom]], np.float32), np.array([1]), np.array([False])
+    )
+    labels: dict[str, RawLabel] = {
+        "kind": index % 3,
+        "tags": (index % 2,),
+        "boxes": boxes,
+        "mask": mask,
+        "depth": depth,
+    }
+    return Sample(Image.fromarray(pixels), {**labels, **changes})
+
+
+def config(**keys: object) -> DataConfig:
+    return DataConfig.model_validate({"sources": {"kind": "fake"}, "size": (48, 64), **keys})
+
+
+def opened(*sources: DatasetSource, seed: int = 0, **keys: object) -> DataModule:
+    return open_data(sources, config(**keys), mean=MEAN, std=STD, seed=seed)
+
+
+def many(count: int, val: int = 4, test: int = 0) -> Fake:
+    """Splits of squares."""
+    return Fake(
+        {
+            "train": [square(at) for at in range(count)],
+            "val": [square(100 + at) for at in range(val)],
+            "test": [square(200 + at) for at in range(test)],
+        }
+    )

@@ -1,0 +1,83 @@
+"""Splits: held out, limited and joined."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtlsearch.data._splits import SPLITS, make_splits
+from mtlsearch.errors import DataError
+
+from .fake import Fake, many, opened, square
+
+
+class Sized(Fake):
+    """A source of nothing but sizes."""
+
+    def __init__(self, train: int, val: int = 0, test: int = 0) -> None:
+        super().__init__({"train": [square()] * 0})
+        self._sizes = {"train": train, "val": val, "test": test}
+
+    def size(self, split: str) -> int:
+        return self._sizes[split]
+
+
+@given(
+    sizes=st.lists(
+        st.tuples(st.integers(2, 60), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=3
+    ),
+    fraction=st.floats(0.01, 0.99),
+    limit=st.none() | st.integers(1, 30),
+    seed=st.integers(0, 5),
+)
+@settings(max_examples=100, deadline=None)
+def test_splits_are_disjoint_and_repeatable(
+    sizes: list[tuple[int, int, int]], fraction: float, limit: int | None, seed: int
+) -> None:
+    sources = [Sized(*size) for size in sizes]
+    splits = make_splits(sources, val_fraction=fraction, limit=limit, seed=seed)
+    rows = [row for name in SPLITS for row in splits[name]]
+    assert len(set(rows)) == len(rows)
+    assert splits == make_splits(sources, val_fraction=fraction, limit=limit, seed=seed)
+    assert all(row.split == "test" for row in splits["test"])
+    assert all(0 <= row.index < sources[row.source].size(row.split) for row in rows)
+    if limit is None:
+        assert len(rows) == sum(sum(size) for size in sizes)
+    else:
+        assert max(len(splits[name]) for name in SPLITS) <= limit
+
+
+def test_a_fifth_is_held_out_where_there_is_no_val() -> None:
+    splits = make_splits([Sized(50, 0, 7)], val_fraction=0.2, limit=None, seed=0)
+    assert [len(splits[name]) for name in SPLITS] == [40, 10, 7]
+    other = make_splits([Sized(50, 0, 7)], val_fraction=0.2, limit=None, seed=1)
+    assert splits["val"] != other["val"]
+
+
+def test_an_existing_val_is_left_alone() -> None:
+    splits = make_splits([Sized(50, 5)], val_fraction=0.2, limit=None, seed=0)
+    assert [len(splits[name]) for name in SPLITS] == [50, 5, 0]
+
+
+def test_nothing_to_train_or_validate_on_is_an_error() -> None:
+    with pytest.raises(DataError, match="'train'"):
+        make_splits([Sized(0, 5)], val_fraction=0.2, limit=None, seed=0)
+    with pytest.raises(DataError, match="'val'"):
+        make_splits([Sized(5)], val_fraction=0, limit=None, seed=0)
+
+
+def test_limit_reaches_all_parts_of_a_sorted_list() -> None:
+    splits = make_splits([Sized(1000, 5)], val_fraction=0, limit=50, seed=0)
+    rows = [row.index for row in splits["train"]]
+    assert rows == sorted(rows)
+    assert rows[0] < 200
+    assert rows[-1] > 800
+
+
+def test_sources_follow_one_another() -> None:
+    first, second = many(3, val=2), many(4, val=1)
+    data = opened(first, second)
+    assert (data.size("train"), data.size("val")) == (7, 3)
+    assert data.locate("train", 3) == "fake train row 0"
+    assert data.locate("val", 1) == "fake val row 1"

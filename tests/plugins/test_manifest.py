@@ -1,0 +1,323 @@
+"""The source of tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mtlsearch_plugins.manifest import Manifest
+from PIL import Image
+from pydantic import ValidationError
+
+from mtlsearch.config import DataConfig
+from mtlsearch.data import DataModule, open_data
+from mtlsearch.errors import DataError
+from mtlsearch.labels import Boxes, Form
+from mtlsearch.testing import DatasetContract
+
+LABELS: dict[str, dict[str, Any]] = {
+    "breed": {"form": "category"},
+    "tags": {"form": "categories"},
+    "outline": {"form": "mask", "column": "mask", "classes": ["background", "dog"]},
+    "heads": {"form": "boxes", "classes": ["dog", "cat"]},
+    "depth": {"form": "map", "scale": 0.001, "unit": "m"},
+}
+HEADER = ["image", "breed", "tags", "mask", "heads", "depth", "split"]
+INLINE = '"[[1, 2, 30, 20, ""dog""], {""box"": [0, 0, 9, 9], ""class"": ""cat"", ""crowd"": true}]"'
+ROWS = [
+    ["a.png", "pug", "small;brown", "a_mask.png", INLINE, "a_depth.png", "train"],
+    ["b.png", "", "", "", "", "", "train"],
+    ["c.png", "beagle", ";", "", "c.xml", "c_depth.npy", "train"],
+    ["d.png", "pug", "brown", "a_mask.png", "[]", "", "val"],
+]
+XML = (
+    "<annotation><size><width>40</width><height>30</height></size><object><name>cat</name>"
+    "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>5</xmax><ymax>6</ymax></bndbox></object>"
+    "</annotation>"
+)
+
+
+def write_table(root: Path, rows: list[list[str]] = ROWS, header: list[str] = HEADER) -> None:
+    for at, name in enumerate("abcd"):
+        Image.new("RGB", (40, 30), (20 * at, 1, 2)).save(root / f"{name}.png")
+    mask = np.zeros((30, 40), np.uint8)
+    mask[3:9, 4:20] = 1
+    mask[0] = 255
+    Image.fromarray(mask).save(root / "a_mask.png")
+    depth = np.full((30, 40), 2500, np.uint16)
+    depth[0, 0] = 0
+    Image.fromarray(depth).save(root / "a_depth.png")
+    np.save(root / "c_depth.npy", np.full((1, 30, 40), 4000.0))
+    (root / "c.xml").write_text(XML)
+    lines = [",".join(cells) for cells in [header, *rows]]
+    (root / "manifest.csv").write_text("\n".join(lines) + "\n")
+
+
+def make(root: Path, seed: int = 0, **options: object) -> Manifest:
+    options = {"labels": LABELS, **options}
+    return Manifest(Manifest.Settings.model_validate(options), root=root, seed=seed)
+
+
+def data_of(source: Manifest) -> DataModule:
+    config = DataConfig.model_validate({"sources": {"kind": "manifest"}, "size": 16})
+    return open_data([source], config, mean=(0.5,) * 3, std=(0.5,) * 3, seed=0)
+
+
+def complaint(root: Path, **options: object) -> str:
+    with pytest.raises(DataError) as caught:
+        data_of(make(root, **options)).check().raise_if_bad()
+    return str(caught.value)
+
+
+def changed(row: int, column: str, cell: str) -> list[list[str]]:
+    rows = [list(cells) for cells in ROWS]
+    rows[row][HEADER.index(column)] = cell
+    return rows
+
+
+class TestManifest(DatasetContract):
+    def make_source(self, folder: Path) -> Manifest:
+        write_table(folder)
+        return make(folder)
+
+
+class TestManifestInJsonLines(DatasetContract):
+    def make_source(self, folder: Path) -> Manifest:
+        write_table(folder)
+        rows = [
+            {"image": "a.png", "breed": "pug", "tags": ["small"], "heads": [[1, 2, 30, 20, "dog"]]},
+            {"image": "b.png", "breed": None, "tags": [], "heads": "c.xml"},
+            {"image": "c.png", "mask": "a_mask.png", "depth": "a_depth.png"},
+        ]
+        text = "\n".join(json.dumps(row) for row in rows)
+        (folder / "table.jsonl").write_text(text + "\n")
+        return make(folder, file="table.jsonl")
+
+
+def test_cells_become_labels(tmp_path: Path) -> None:
+    write_table(tmp_path)
+    source = make(tmp_path)
+    labels = source.read("train", 0).labels
+    assert source.labels["breed"].classes == ("beagle", "pug")
+    assert labels["breed"] == 1
+    assert source.labels["tags"].classes == ("brown", "small")
+    assert labels["tags"] == (0, 1)
+    boxes = labels["heads"]
+    assert isinstance(boxes, Boxes)
+    assert boxes.xyxy.tolist() == [[1, 2, 30, 20], [0, 0, 9, 9]]
+    assert boxes.crowd.tolist() == [False, True]
+    depth = np.asarray(labels["depth"])
+    assert depth.shape == (1, 30, 40)
+    assert depth[0, 1, 1] == np.float32(2.5)
+    assert depth[0, 0, 0] == 0
+    assert sorted(np.unique(np.asarray(labels["outline"])).tolist()) == [0, 1, 255]
+
+
+def test_empty_cells_are_missing_labels(tmp_path: Path) -> None:
+    write_table(tmp_path)
+    source = make(tmp_path)
+    assert source.read("train", 1).labels == {}
+    third = source.read("train", 2).labels
+    assert third["tags"] == ()
+    assert isinstance(third["heads"], Boxes)
+    assert third["heads"].xyxy.tolist() == [[0, 0, 5, 6]]
+    none = source.read("val", 0).labels["heads"]
+    assert isinstance(none, Boxes)
+    assert len(none.xyxy) == 0
+
+
+def test_classes_that_are_numbers_are_sorted_as_numbers(tmp_path: Path) -> None:
+    header = ["image", "count"]
+    write_table(tmp_path, [["a.png", "10"], ["b.png", "2"]], header)
+    source = make(tmp_path, labels={"count": {"form": "category"}})
+    assert source.labels["count"].classes == ("2", "10")
+
+
+def test_cells_may_be_indices_from_an_offset(tmp_path: Path) -> None:
+    write_table(tmp_path, [["a.png", "1"], ["b.png", "2"], ["c.png", "3"]], ["image", "kind"])
+    labels = {"kind": {"form": "category", "classes": ["x", "y"], "index_offset": 1}}
+    source = make(tmp_path, labels=labels)
+    assert [source.read("train", at).labels["kind"] for at in range(2)] == [0, 1]
+    text = complaint(tmp_path, labels=labels)
+    assert "unknown class '3'" in text
+    assert "row 4" in text
+
+
+def test_mask_offset_leaves_void_alone(tmp_path: Path) -> None:
+    write_table(tmp_path, [["a.png", "m.png"], ["b.png", ""]], ["image", "mask"])
+    Image.fromarray(np.array([[1, 2], [255, 1]], np.uint8)).resize((40, 30), 0).save(
+        tmp_path / "m.png"
+    )
+    spec = {"form": "mask", "classes": ["wall", "floor"], "index_offset": 1}
+    mask = np.asarray(make(tmp_path, labels={"mask": spec}).read("train", 0).labels["mask"])
+    assert [mask[0, 0], mask[0, -1], mask[-1, 0]] == [0, 1, 255]
+
+
+def test_boxes_may_be_given_by_size(tmp_path: Path) -> None:
+    write_table(tmp_path)
+    labels = {"heads": {**LABELS["heads"], "box_format": "xywh", "classes": ["dog", "cat"]}}
+    boxes = make(tmp_path, labels=labels).read("train", 0).labels["heads"]
+    assert isinstance(boxes, Boxes)
+    assert boxes.xyxy.tolist()[0] == [1, 2, 31, 22]
+
+
+def test_without_a_split_column_test_is_drawn_by_the_seed(tmp_path: Path) -> None:
+    write_table(tmp_path, [[f"{name}.png", "x"] for name in "abcd"], ["image", "breed"])
+    labels = {"breed": {"form": "category"}}
+    source = make(tmp_path, labels=labels, test_fraction=0.25)
+    assert (source.size("train"), source.size("val"), source.size("test")) == (3, 0, 1)
+    others = {
+        make(tmp_path, seed, labels=labels, test_fraction=0.25).locate("test", 0)
+        for seed in range(9)
+    }
+    assert len(others) > 1
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "cell", "said"),
+    [
+        (2, "image", "nowhere.png", "nowhere.png is missing"),
+        (2, "depth", "nowhere.png", "nowhere.png is missing"),
+        (2, "heads", "nowhere.xml", "nowhere.xml is missing"),
+        (2, "heads", '"[[1, 2, 3, 4, ""dgo""]]"', "unknown class 'dgo'; did you mean 'dog'?"),
+        (2, "heads", '"[[1, 2, 3, 4]]"', "box 1 is [1, 2, 3, 4]"),
+        (2, "heads", '"[[1, 2, 99, 4, ""dog""]]"', "outside the image of 40 x 30"),
+        (2, "heads", '"[[1, 2, 1, 4, ""dog""]]"', "no area"),
+        (2, "heads", '"[[1, 2,"', "no JSON"),
+        (2, "mask", "a_depth.png", "class 2500 is unknown"),
+        (2, "mask", "d.png", "has 3 channels (RGB), one is wanted"),
+    ],
+)
+def test_bad_cells_are_named_with_their_row(
+    tmp_path: Path, row: int, column: str, cell: str, said: str
+) -> None:
+    write_table(tmp_path, changed(row, column, cell))
+    text = complaint(tmp_path)
+    assert said in text
+    assert f"manifest.csv row {row + 2}" in text
+
+
+def test_unknown_class_is_named_with_row_column_and_hint(tmp_path: Path) -> None:
+    write_table(tmp_path, changed(0, "breed", "pgu"))
+    labels = {"breed": {"form": "category", "classes": ["pug", "beagle"]}}
+    text = complaint(tmp_path, labels=labels)
+    assert "unknown class 'pgu'; did you mean 'pug'?" in text
+    assert "row 2 (a.png), column 'breed'" in text
+
+
+def test_truncated_pictures_are_named(tmp_path: Path) -> None:
+    write_table(tmp_path)
+    noise = np.random.default_rng(0).integers(0, 255, (30, 40, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "c.png")
+    for name in ("c.png", "c_depth.npy"):
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+        text = complaint(tmp_path)
+        assert f"{name} cannot be decoded" in text
+        assert "row 4" in text
+        (tmp_path / name).write_bytes(whole)
+
+
+def test_maps_of_another_size_or_not_finite_are_named(tmp_path: Path) -> None:
+    write_table(tmp_path)
+    np.save(tmp_path / "c_depth.npy", np.ones((40, 30)))
+    assert "the map is 30 x 40 pixels, its image 40 x 30" in complaint(tmp_path)
+    numbers = np.ones((30, 40))
+    numbers[2, 3] = np.nan
+    np.save(tmp_path / "c_depth.npy", numbers)
+    assert "1 numbers of the map are not finite" in complaint(tmp_path)
+    told = {"depth": {"form": "map", "invalid": float("nan")}}
+    depth = np.asarray(make(tmp_path, labels=told).read("train", 2).labels["depth"])
+    assert depth[0, 2, 3] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("image,breed\na.png\n", "the row has 1 cells, the header 2"),
+        ('image,breed\na.png,"pug\n', "row 2"),
+        ("image,breed\n", "no rows"),
+        ("image,bred\na.png,pug\n", "there is no column 'breed'"),
+        ("image,breed,split\na.png,pug,trian\n", "the split is 'trian'"),
+        ("image,breed,breed\na.png,pug,x\n", "occurs twice"),
+    ],
+)
+def test_malformed_csv_is_named_at_the_door(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "manifest.csv").write_text(text)
+    with pytest.raises(DataError) as caught:
+        make(tmp_path, labels={"breed": {"form": "category"}})
+    assert said in str(caught.value)
+    assert "manifest.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"image": "a.png", "breed": "pug"}\n{"image": \n', "row 2"),
+        ("[1, 2]\n", "no mapping"),
+    ],
+)
+def test_malformed_json_lines_are_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "table.jsonl").write_text(text)
+    with pytest.raises(DataError) as caught:
+        make(tmp_path, labels={"breed": {"form": "category"}}, file="table.jsonl")
+    assert said in str(caught.value)
+
+
+def test_missing_table_and_missing_classes_file_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the table is missing"):
+        make(tmp_path)
+    write_table(tmp_path)
+    labels = {"outline": {"form": "mask", "column": "mask", "classes_file": "no.txt"}}
+    with pytest.raises(DataError, match="file of class names is missing"):
+        make(tmp_path, labels=labels)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        {"form": "mask"},
+        {"form": "boxes"},
+        {"form": "map", "classes": ["a"]},
+        {"form": "category", "index_offset": 1},
+        {"form": "category", "classes": ["a"], "classes_file": "a.txt"},
+        {"form": "outline"},
+        {"form": "category", "colum": "x"},
+    ],
+)
+def test_columns_that_make_no_sense_are_refused(column: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Manifest.Settings.model_validate({"labels": {"x": column}})
+
+
+@pytest.mark.real_data
+def test_pennfudan_is_clean(real_data: Path) -> None:
+    labels = {
+        "pedestrians": {"form": "category", "classes": [1, 2, 3, 4]},
+        "boxes": {"form": "boxes", "classes": ["person"]},
+        "segmentation": {"form": "mask", "classes": ["background", "person"]},
+    }
+    report = data_of(make(real_data / "pennfudan", labels=labels)).check()
+    report.raise_if_bad()
+    assert report.images == {"train": 107, "val": 23}
+    assert report.counts["train"]["boxes"].classes == {"person": 280}
+
+
+@pytest.mark.real_data
+def test_nyuv2_is_clean(real_data: Path) -> None:
+    labels = {
+        "scene": {"form": "category"},
+        "segmentation": {"form": "mask", "classes_file": "segmentation_classes.txt"},
+        "depth": {"form": "map", "scale": 1 / 25.5, "unit": "m"},
+    }
+    source = make(real_data / "nyuv2", labels=labels)
+    assert source.labels["depth"].form is Form.MAP
+    assert len(source.labels["scene"].classes) == 10
+    report = data_of(source).check()
+    report.raise_if_bad()
+    extent = report.counts["train"]["depth"].extent
+    assert extent is not None
+    assert 0.5 < extent[0] < extent[1] < 10.1
