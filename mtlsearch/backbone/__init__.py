@@ -18,7 +18,7 @@ its own.
 from mtlsearch.backbone._cut import CutBackbone, cut_backbone
 from mtlsearch.backbone._make import list_backbones
 from mtlsearch.backbone._tied import TiedBackbones, module_keys
-from mtlsearch.backbone._trace import dry_run, ghost
+from mtlsearch.backbone._trace import dry_run, dtype_of, ghost
 from mtlsearch.backbone._units import Granularity
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "TiedBackbones",
     "cut_backbone",
     "dry_run",
+    "dtype_of",
     "ghost",
     "list_backbones",
     "module_keys",

@@ -100,7 +100,7 @@ def cut_backbone(
     check_levels(name, model)
     try:
         every = dry_run(model, image_size, run_levels)
-    except (RuntimeError, AssertionError, ValueError) as error:
+    except (RuntimeError, AssertionError, ValueError, IndexError, ArithmeticError) as error:
         raise _cannot_run(name, image_size, error) from error
     taps = choose_taps(every, image_size, model)
     strides = level_strides(every, image_size, model)

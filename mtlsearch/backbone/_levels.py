@@ -12,6 +12,7 @@ from mtlsearch.errors import BackboneError
 from mtlsearch.units import FeatureLevel, FeatureSpec
 
 _FINEST = 4  # finer levels cost a head more than they tell it
+_CUT_OFF = 3  # pixels of a level that inception lacks at each side
 _PLAIN = 4  # levels taken of a backbone that keeps one stride, as ViTDet and DPT do
 
 
@@ -95,5 +96,8 @@ def feature_spec(
 
 
 def _agrees(stride: int, level: Tensor, image_size: tuple[int, int]) -> bool:
+    """Whether a map has the size its stride makes, but for what unpadded convolutions cut off."""
     sizes: torch.Size = level.shape[-2:]
-    return all(abs(side / stride - size) < 1 for side, size in zip(image_size, sizes, strict=True))
+    return all(
+        abs(side / stride - size) <= _CUT_OFF for side, size in zip(image_size, sizes, strict=True)
+    )

@@ -56,15 +56,26 @@ def matched_slots(model: nn.Module, seen: Trace, *, coarse: bool) -> list[Slot]:
     The spine is the modules whose parameters lie in more than one group, the slots are the
     largest modules below it.
     """
-    matcher = getattr(model, "group_matcher", None)
-    if matcher is None:
+    group_of = _matched_groups(model, coarse=coarse)
+    if not group_of:
         return []
-    group_of = group_parameters(model, matcher(coarse=coarse), reverse=True)
 
     def in_many_groups(path: str, module: nn.Module) -> bool:
         return len(_groups_below(path, seen, group_of)) > 1
 
     return _find(model, seen, in_many_groups, lambda path: _groups_below(path, seen, group_of))
+
+
+def _matched_groups(model: nn.Module, *, coarse: bool) -> dict[str, int]:
+    """The group of every parameter, as timm numbers them for layer-wise learning rates."""
+    matcher = getattr(model, "group_matcher", None)
+    if matcher is None:
+        return {}
+    try:
+        patterns = matcher(coarse=coarse)
+    except (AssertionError, NotImplementedError):  # rdnet knows no coarse groups, and says so
+        return {}
+    return dict(group_parameters(model, patterns, reverse=True))
 
 
 def walked_slots(model: nn.Module, seen: Trace) -> list[Slot]:

@@ -24,6 +24,10 @@ class TiedBackbones(nn.Module):
     first task that wants them. State-dict keys are ``<task>.<timm's own key>``; a shared unit
     stands under the first of its tasks.
 
+    All tasks of one forward see the same batch: a shared unit draws one drop-path mask for
+    them and updates its running statistics once. Tasks that bring different batches take a
+    forward each, and each one updates them.
+
     Args:
         template: the model that every copy starts from; left untouched.
         pieces: its units.

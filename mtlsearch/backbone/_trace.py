@@ -79,11 +79,18 @@ def dry_run(
     model: nn.Module, image_size: tuple[int, int], look: Callable[[nn.Module, Tensor], T]
 ) -> T:
     """``look(copy, image [1, 3, H, W])`` on the meta device if the model can, else on the CPU."""
+    dtype = dtype_of(model)
     try:
-        return look(ghost(model), torch.zeros(1, 3, *image_size, device="meta"))
-    except (RuntimeError, NotImplementedError):  # it looks at values, which meta has none of
-        twin = copy.deepcopy(model).eval().requires_grad_(False)
-        return look(twin, torch.zeros(1, 3, *image_size))
+        return look(ghost(model), torch.zeros(1, 3, *image_size, device="meta", dtype=dtype))
+    except RuntimeError:  # it looks at values, which meta has none of
+        twin = copy.deepcopy(model).cpu().eval().requires_grad_(False)
+        return look(twin, torch.zeros(1, 3, *image_size, dtype=dtype))
+
+
+def dtype_of(module: nn.Module) -> torch.dtype:
+    """The precision of a module's weights; torch's default where it has none."""
+    first = next(module.parameters(), None)
+    return torch.get_default_dtype() if first is None else first.dtype
 
 
 def ghost(model: ModuleT) -> ModuleT:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mtlsearch.backbone import ghost
+from mtlsearch.backbone import dtype_of, ghost
 from mtlsearch.plan import Cost
 from mtlsearch.units import FeatureSpec
 
@@ -47,17 +47,18 @@ def head_cost(head: nn.Module | Callable[[], nn.Module], features: FeatureSpec) 
         with torch.random.fork_rng(devices=[]):
             head = head()
     parameters = count_parameters(head)
+    dtype = dtype_of(head)
     try:
-        flops = count_flops(ghost(head), _levels(features, "meta"))
-    except (RuntimeError, NotImplementedError):  # it looks at values, which meta has none of
+        flops = count_flops(ghost(head), _levels(features, "meta", dtype))
+    except RuntimeError:  # it looks at values, which meta has none of
         on_cpu = copy.deepcopy(head).to("cpu").eval().requires_grad_(False)
-        flops = count_flops(on_cpu, _levels(features, "cpu"))
+        flops = count_flops(on_cpu, _levels(features, "cpu", dtype))
     return Cost(parameters, flops)
 
 
-def _levels(features: FeatureSpec, device: str) -> list[Tensor]:
+def _levels(features: FeatureSpec, device: str, dtype: torch.dtype) -> list[Tensor]:
     """One image's levels ``[1, C, h, w]``, all zeros."""
     return [
-        torch.zeros(1, level.channels, *size, device=device)
+        torch.zeros(1, level.channels, *size, device=device, dtype=dtype)
         for level, size in zip(features.levels, features.sizes, strict=True)
     ]

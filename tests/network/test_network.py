@@ -70,6 +70,14 @@ def test_a_deep_copy_is_tied_like_the_original_and_apart_from_it(built):
     assert not same(scores(twin, images()), before)
 
 
+def test_a_network_in_another_precision_stays_tied(built):
+    count = built.cost
+    double = copy.deepcopy(built).double()
+    assert double.cost == count
+    assert len(list(double.parameters())) == len(list(built.parameters()))
+    assert all(parameter.dtype == torch.float64 for parameter in double.parameters())
+
+
 def test_a_pickled_network_comes_back(built):
     twin = pickle.loads(pickle.dumps(built))
     assert same(scores(twin, images()), scores(built, images()))
