@@ -1,0 +1,12 @@
+"""One class an image, or several.
+
+Learns labels of the forms ``category`` (cross-entropy; accuracy and macro F1) and
+``categories`` (binary cross-entropy; mean average precision over classes)::
+
+    tasks:
+      breed: {kind: classification, label_smoothing: 0.1, class_weights: balanced}
+"""
+
+from ._task import Classification, mtlsearch_tasks
+
+__all__ = ["Classification", "mtlsearch_tasks"]
