@@ -1,0 +1,119 @@
+"""The example package: it keeps the contract, and arrives by entry point once installed."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from mtlsearch.labels import Form, LabelSpec
+from mtlsearch.plugin import Task
+from mtlsearch.testing import TaskContract
+from tests.examples.depth_package import FOLDER, SOURCE, load
+
+Depth = load().Depth
+LABEL = LabelSpec(Form.MAP, unit="m")
+
+
+class TestDepth(TaskContract):
+    task = Depth
+    label = LABEL
+
+
+class TestTwoMaps(TaskContract):
+    task = Depth
+    label = LabelSpec(Form.MAP, channels=2)
+
+
+def make() -> Task:
+    return Depth("depth", Depth.Settings(), LABEL)
+
+
+def outputs_of(depth: Tensor) -> dict[str, Tensor]:
+    return {"log_depth": depth.log()}
+
+
+def measure(found: Tensor, truth: Tensor) -> dict[str, float]:
+    meter = make().meter()
+    meter.update(outputs_of(found), truth)
+    return dict(meter.compute())
+
+
+def row(*values: float) -> Tensor:
+    return torch.tensor(values).view(1, 1, 1, -1)
+
+
+def test_metrics_and_loss_by_hand() -> None:
+    truth, found = row(1.0, 2.0, 4.0), row(1.2, 1.0, 4.0)
+    assert measure(found, truth) == pytest.approx(
+        {"abs_rel": (0.2 + 0.5 + 0) / 3, "delta1": 2 / 3}, abs=1e-6
+    )
+    loss = make().loss(outputs_of(found), truth).item()
+    assert loss == pytest.approx((math.log(1.2) + math.log(2)) / 3)
+
+
+def test_perfect_predictions() -> None:
+    truth = row(0.7, 3.0, 80.0)
+    assert measure(truth, truth) == pytest.approx({"abs_rel": 0, "delta1": 1}, abs=1e-6)
+    assert make().loss(outputs_of(truth), truth).item() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("void", [0.0, -1.0, math.nan, math.inf])
+def test_void_is_left_out(void: float) -> None:
+    truth, found = row(1.0, void), row(2.0, 5.0)
+    assert measure(found, truth)["abs_rel"] == pytest.approx(1)
+    log_depth = found.log().requires_grad_()
+    loss = make().loss({"log_depth": log_depth}, truth)
+    loss.backward()
+    assert loss.item() == pytest.approx(math.log(2))
+    assert log_depth.grad is not None
+    assert log_depth.grad.flatten().tolist() == pytest.approx([1, 0])
+
+
+def test_void_alone_teaches_and_measures_nothing() -> None:
+    log_depth = torch.zeros(2, 1, 3, 3, requires_grad=True)
+    loss = make().loss({"log_depth": log_depth}, torch.zeros(2, 1, 3, 3))
+    loss.backward()
+    assert loss.item() == 0
+    assert log_depth.grad is not None
+    assert not log_depth.grad.any()
+    assert all(math.isnan(value) for value in measure(row(1.0), row(0.0)).values())
+
+
+def test_it_stays_an_example() -> None:
+    assert len(SOURCE.read_text().splitlines()) <= 130
+
+
+@pytest.mark.slow
+def test_it_arrives_by_entry_point(tmp_path: Path) -> None:
+    """Installed by pip, without a network, into a folder of its own."""
+    # From a copy, since building leaves files beside the source.
+    source = shutil.copytree(
+        FOLDER, tmp_path / "source", ignore=shutil.ignore_patterns("*.egg-info", "build")
+    )
+    where = tmp_path / "site"
+    flags = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
+    install = [sys.executable, "-m", "pip", "install", *flags, "--target", str(where), str(source)]
+    subprocess.run(install, check=True, capture_output=True, text=True)
+    asked = (
+        "import json, mtlsearch_depth; from mtlsearch.catalog import build_catalog;"
+        "kind = build_catalog().tasks['depth'];"
+        "print(json.dumps([kind.__module__, mtlsearch_depth.__file__, kind.summary]))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", asked],
+        check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(where)},
+    )  # fmt: skip
+    module, file, summary = json.loads(answer.stdout)
+    assert module == "mtlsearch_depth"
+    assert Path(file).is_relative_to(where)
+    assert "depth" in module
+    assert summary
