@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
-
-from torch import Tensor, nn
-from torch.nn import functional as F
+from typing import TYPE_CHECKING, cast
 
 from mtlsearch.plugin import (
     FeatureSpec,
@@ -21,11 +18,12 @@ from mtlsearch.plugin import (
     TrainingError,
     hookimpl,
 )
-from mtlsearch.plugin.layers import class_weights
 
-from ._head import ClassificationHead
-from ._meter import CategoriesMeter, CategoryMeter
 from ._settings import ClassificationSettings
+
+# Torch takes seconds to import, and plugins are also listed: methods import what they need.
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 class Classification(Task[ClassificationSettings]):
@@ -68,6 +66,8 @@ class Classification(Task[ClassificationSettings]):
 
     def build_head(self, features: FeatureSpec) -> nn.Module:
         """Average pooling, a norm and a linear layer."""
+        from ._head import ClassificationHead
+
         return ClassificationHead(
             features,
             len(self.label.classes),
@@ -81,21 +81,25 @@ class Classification(Task[ClassificationSettings]):
         Weighted losses are averaged over samples, not over their weights, so that a sample
         counts the same whatever batch it is in.
         """
-        logits = outputs["logits"].float()
-        weight = class_weights(
-            self.settings.class_weights, self.label, where=f"task {self.name}, class_weights"
+        from mtlsearch.plugin.layers import class_weights
+
+        from ._loss import categories_loss, category_loss
+
+        logits, truth = outputs["logits"].float(), cast("Tensor", targets)
+        where = f"task {self.name}, class_weights"
+        weight = class_weights(self.settings.class_weights, self.label, where=where)
+        losses = (categories_loss if self._several else category_loss)(
+            logits,
+            truth,
+            weight=None if weight is None else weight.to(logits.device),
+            smoothing=self.settings.label_smoothing,
         )
-        weight = None if weight is None else weight.to(logits.device)
-        smoothing = self.settings.label_smoothing
-        truth = cast("Tensor", targets)
-        if self._several:
-            soft = truth.float() * (1 - smoothing) + smoothing / 2
-            return F.binary_cross_entropy_with_logits(logits, soft, weight)
-        losses = F.cross_entropy(logits, truth, weight, reduction="none", label_smoothing=smoothing)
         return losses.mean()
 
     def meter(self) -> Meter:
         """See :attr:`metrics`."""
+        from ._meter import CategoriesMeter, CategoryMeter
+
         return CategoriesMeter() if self._several else CategoryMeter(len(self.label.classes))
 
     def predict(self, outputs: Outputs) -> Outputs:

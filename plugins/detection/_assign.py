@@ -24,11 +24,14 @@ class Assignment:
     Attributes:
         positive: bool ``[n, N]``, whether it answers for a box.
         box: int64 ``[n, N]``, for which (0 where for none).
+        share: float32 ``[n, N]`` in 0..1, how well it does among the points of its box; the
+            best has 1.
         quality: float32 ``[n, N]`` in 0..1, the score it should give that box's class.
     """
 
     positive: Tensor
     box: Tensor
+    share: Tensor
     quality: Tensor
 
 
@@ -58,8 +61,9 @@ def assign(
     box = overlap.where(chosen, -1.0).argmax(2)
     chosen &= torch.zeros_like(chosen).scatter_(2, box[..., None], True)
     fit, overlap = fit.where(chosen, 0.0), overlap.where(chosen, 0.0)
-    scale = overlap.amax(1, keepdim=True) / fit.amax(1, keepdim=True).clamp(min=1e-12)
-    return Assignment(chosen.any(2), box, (fit * scale).amax(2))
+    share = fit / fit.amax(1, keepdim=True).clamp(min=1e-12)
+    quality = share * overlap.amax(1, keepdim=True)
+    return Assignment(chosen.any(2), box, share.amax(2), quality.amax(2))
 
 
 def _best(fit: Tensor, most: int) -> Tensor:

@@ -39,9 +39,10 @@ def detection_loss(
     asked = _asked(logits, truth, assigned)
     crowd = _covered(grid, PaddedBoxes.of(targets, crowd=True)) & ~assigned.positive
     scores = _quality_focal(logits, asked).sum(2).where(~crowd, 0.0).sum(1)
-    total = assigned.quality.sum(1)
-    missed = _giou(boxes, truth, assigned) * assigned.quality
-    return scores / total.clamp(min=1) + box_weight * missed.sum(1) / total.clamp(min=1e-6)
+    missed = (_giou(boxes, truth, assigned) * assigned.share).sum(1)
+    return scores / assigned.quality.sum(1).clamp(min=1) + box_weight * missed / assigned.share.sum(
+        1
+    ).clamp(min=1e-6)
 
 
 def _asked(logits: Tensor, truth: PaddedBoxes, assigned: Assignment) -> Tensor:

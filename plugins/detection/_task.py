@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
-
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, cast
 
 from mtlsearch.plugin import (
     BoxTargets,
@@ -20,11 +18,11 @@ from mtlsearch.plugin import (
     hookimpl,
 )
 
-from ._head import DetectionHead
-from ._loss import detection_loss
-from ._meter import DetectionMeter
-from ._predict import predict
 from ._settings import DetectionSettings
+
+# Torch takes seconds to import, and plugins are also listed: methods import what they need.
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 class Detection(Task[DetectionSettings]):
@@ -55,6 +53,8 @@ class Detection(Task[DetectionSettings]):
 
     def build_head(self, features: FeatureSpec) -> nn.Module:
         """Two towers on a feature pyramid."""
+        from ._head import DetectionHead
+
         return DetectionHead(
             features,
             len(self.label.classes),
@@ -65,6 +65,8 @@ class Detection(Task[DetectionSettings]):
 
     def loss(self, outputs: Outputs, targets: TargetValues) -> Tensor:
         """Quality focal loss of the scores and GIoU of the boxes."""
+        from ._loss import detection_loss
+
         return detection_loss(
             outputs,
             cast("tuple[BoxTargets, ...]", targets),
@@ -74,6 +76,8 @@ class Detection(Task[DetectionSettings]):
 
     def meter(self) -> Meter:
         """See :attr:`metrics`."""
+        from ._meter import DetectionMeter
+
         return DetectionMeter(
             iou_threshold=self.settings.iou_threshold,
             max_detections=self.settings.max_detections,
@@ -81,6 +85,8 @@ class Detection(Task[DetectionSettings]):
 
     def predict(self, outputs: Outputs) -> Outputs:
         """``boxes`` ``[B, N, 4]`` and ``scores`` ``[B, N, C]``."""
+        from ._predict import predict
+
         return predict(outputs)
 
 

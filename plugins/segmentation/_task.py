@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
-
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, cast
 
 from mtlsearch.plugin import (
     FeatureSpec,
@@ -20,12 +18,12 @@ from mtlsearch.plugin import (
     TrainingError,
     hookimpl,
 )
-from mtlsearch.plugin.layers import class_weights
 
-from ._head import SegmentationHead
-from ._loss import cross_entropy, dice
-from ._meter import SegmentationMeter
 from ._settings import SegmentationSettings
+
+# Torch takes seconds to import, and plugins are also listed: methods import what they need.
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 class Segmentation(Task[SegmentationSettings]):
@@ -64,6 +62,8 @@ class Segmentation(Task[SegmentationSettings]):
 
     def build_head(self, features: FeatureSpec) -> nn.Module:
         """A light pyramid decoder."""
+        from ._head import SegmentationHead
+
         return SegmentationHead(
             features,
             len(self.label.classes),
@@ -73,11 +73,13 @@ class Segmentation(Task[SegmentationSettings]):
 
     def loss(self, outputs: Outputs, targets: TargetValues) -> Tensor:
         """Cross-entropy and ``dice`` times the Dice loss, each a mean over an image's pixels."""
+        from mtlsearch.plugin.layers import class_weights
+
+        from ._loss import cross_entropy, dice
+
         logits, truth = outputs["logits"].float(), cast("Tensor", targets)
-        ignore = self.label.ignore_index
-        weight = class_weights(
-            self.settings.class_weights, self.label, where=f"task {self.name}, class_weights"
-        )
+        ignore, where = self.label.ignore_index, f"task {self.name}, class_weights"
+        weight = class_weights(self.settings.class_weights, self.label, where=where)
         weight = None if weight is None else weight.to(logits.device)
         losses = cross_entropy(logits, truth, ignore_index=ignore, weight=weight)
         if self.settings.dice:
@@ -86,6 +88,8 @@ class Segmentation(Task[SegmentationSettings]):
 
     def meter(self) -> Meter:
         """See :attr:`metrics`."""
+        from ._meter import SegmentationMeter
+
         return SegmentationMeter(len(self.label.classes), self.label.ignore_index)
 
     def predict(self, outputs: Outputs) -> Outputs:

@@ -96,9 +96,8 @@ def test_it_stays_an_example() -> None:
 def test_it_arrives_by_entry_point(tmp_path: Path) -> None:
     """Installed by pip, without a network, into a folder of its own."""
     # From a copy, since building leaves files beside the source.
-    source = shutil.copytree(
-        FOLDER, tmp_path / "source", ignore=shutil.ignore_patterns("*.egg-info", "build")
-    )
+    unwanted = shutil.ignore_patterns("*.egg-info", "build", "__pycache__")
+    source = shutil.copytree(FOLDER, tmp_path / "source", ignore=unwanted)
     where = tmp_path / "site"
     flags = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
     install = [sys.executable, "-m", "pip", "install", *flags, "--target", str(where), str(source)]
@@ -115,5 +114,11 @@ def test_it_arrives_by_entry_point(tmp_path: Path) -> None:
     module, file, summary = json.loads(answer.stdout)
     assert module == "mtlsearch_depth"
     assert Path(file).is_relative_to(where)
-    assert "depth" in module
-    assert summary
+    assert summary == Depth.summary
+    # The package's own tests, as a stranger runs them.
+    own = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_depth.py"]
+    tested = subprocess.run(
+        [*own, "-k", "introduces or metrics or predictions"],
+        cwd=source, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(where)},
+    )  # fmt: skip
+    assert tested.returncode == 0, tested.stdout
