@@ -1,0 +1,126 @@
+"""What a run may propose: the space plugin's plans with the run file's own choices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mtlsearch.config import SearchConfig
+from mtlsearch.plan import SharingPlan
+from mtlsearch.plugin import Candidate, Choices, SearchSpace
+from mtlsearch.search._simplex import encode_weights, suggest_weights
+from mtlsearch.units import UnitSpec
+
+Role = Literal["independent", "hard"]
+Answers = dict[str, int | float | str]
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateSpace:
+    """Complete candidates, each decided by answers to named questions.
+
+    Attributes:
+        space: proposes the plan, and more if it likes.
+        config: what else is searched.
+        tasks: task names, sorted.
+        backbones: timm names to choose from; baselines use the first.
+        learning_rate: the rate where none is searched.
+        units_of: a backbone's units.
+    """
+
+    space: SearchSpace[Any]
+    config: SearchConfig
+    tasks: tuple[str, ...]
+    backbones: tuple[str, ...]
+    learning_rate: float
+    units_of: Callable[[str], Sequence[UnitSpec]]
+
+    def propose(self, choices: Choices) -> Candidate:
+        """A candidate with nothing left open."""
+        backbone = self.backbones[0]
+        if len(self.backbones) > 1:
+            backbone = choices.suggest_categorical("backbone", self.backbones)
+        plans = _Prefixed(choices, self._prefix(backbone))
+        candidate = self.space.propose(plans, self.units_of(backbone), self.tasks)
+        return candidate.with_defaults(
+            loss_weights=self._weights(choices, candidate),
+            learning_rate=self._rate(choices, candidate),
+            backbone=backbone,
+        )
+
+    def baseline(self, role: Role) -> Candidate:
+        """The ``independent`` or the ``hard`` candidate, equal weights."""
+        units = len(self.units_of(self.backbones[0]))
+        make = SharingPlan.independent if role == "independent" else SharingPlan.hard
+        return Candidate(
+            make(self.tasks, units),
+            dict.fromkeys(self.tasks, 1.0),
+            self.learning_rate,
+            self.backbones[0],
+        )
+
+    def encode(self, candidate: Candidate) -> Answers | None:
+        """Answers with which :meth:`propose` gives this candidate; None if none do."""
+        backbone = candidate.backbone or self.backbones[0]
+        plan = self.space.encode(candidate, self.units_of(backbone), self.tasks)
+        if plan is None:
+            return None
+        answers: Answers = {f"{self._prefix(backbone)}{name}": at for name, at in plan.items()}
+        if len(self.backbones) > 1:
+            answers["backbone"] = backbone
+        if self.config.loss_weights == "search" and candidate.loss_weights is not None:
+            weights = encode_weights(candidate.loss_weights, self.tasks)
+            if weights is None:
+                return None
+            answers.update(weights)
+        if self.config.learning_rate is not None:
+            low, high = self.config.learning_rate
+            if not low <= (candidate.learning_rate or 0.0) <= high:
+                return None
+            answers["learning_rate"] = candidate.learning_rate or low
+        return answers
+
+    @property
+    def count(self) -> int | None:
+        """How many candidates there are; None where numbers are continuous or unknown."""
+        if self.config.loss_weights == "search" or self.config.learning_rate is not None:
+            return None
+        counts = [self.space.count(self.units_of(name), self.tasks) for name in self.backbones]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    def _prefix(self, backbone: str) -> str:
+        return f"{backbone}/" if len(self.backbones) > 1 else ""
+
+    def _weights(self, choices: Choices, candidate: Candidate) -> Mapping[str, float]:
+        if candidate.loss_weights is not None:
+            return candidate.loss_weights
+        if self.config.loss_weights == "search":
+            return suggest_weights(choices, self.tasks)
+        if self.config.loss_weights == "equal":
+            return dict.fromkeys(self.tasks, 1.0)
+        return self.config.loss_weights
+
+    def _rate(self, choices: Choices, candidate: Candidate) -> float:
+        if candidate.learning_rate is not None or self.config.learning_rate is None:
+            return candidate.learning_rate or self.learning_rate
+        low, high = self.config.learning_rate
+        return choices.suggest_float("learning_rate", low, high, log=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prefixed:
+    """Choices whose names start with the backbone: its units are not another's."""
+
+    choices: Choices
+    prefix: str
+
+    def suggest_int(self, name: str, low: int, high: int) -> int:
+        return self.choices.suggest_int(f"{self.prefix}{name}", low, high)
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        return self.choices.suggest_float(f"{self.prefix}{name}", low, high, log=log)
+
+    def suggest_categorical(self, name: str, choices: Sequence[str]) -> str:
+        return self.choices.suggest_categorical(f"{self.prefix}{name}", choices)

@@ -1,0 +1,32 @@
+"""A trial's epochs as a table."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from mtlsearch.training import EpochRecord
+
+
+def write_history(path: Path, epochs: tuple[EpochRecord, ...]) -> None:
+    """One row an epoch: each task's mean training loss and validation metrics."""
+    rows = [
+        {
+            "epoch": record.epoch,
+            "seconds": round(record.seconds, 3),
+            **{f"{task}.loss": loss for task, loss in record.train_losses.items()},
+            **{
+                f"{task}.{metric}": value
+                for task, metrics in record.metrics.items()
+                for metric, value in metrics.items()
+            },
+        }
+        for record in epochs
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".tmp")
+    with unfinished.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    unfinished.replace(path)

@@ -1,0 +1,71 @@
+"""Where the study is kept: a journal file in the run directory, or any storage URL."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import BaseJournalFileLock, JournalFileBackend
+
+from mtlsearch.errors import RunError
+
+
+def open_storage(url: str | None, journal: Path) -> BaseStorage:
+    """The storage at ``url``, or the journal file where there is none.
+
+    Raises:
+        RunError: the URL cannot be opened.
+    """
+    if url is None:
+        lock = _KernelLock(journal.with_suffix(".lock"))
+        return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+    try:
+        return optuna.storages.get_storage(url)
+    except (ImportError, ValueError, OSError, *_database_errors()) as error:
+        raise RunError(
+            f"the storage cannot be opened: {error}",
+            where=f"search.storage: {url}",
+            next_step="see Optuna's storage URLs, such as sqlite:///study.db; null keeps a "
+            "journal file in the run directory",
+        ) from error
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return (SQLAlchemyError, optuna.exceptions.StorageInternalError)
+
+
+def drop_torn_line(journal: Path) -> None:
+    """Cut off a last line that a kill left half written; what stands before it is whole.
+
+    Only for whoever holds the run's lock: another's line may be half written just now.
+    """
+    if not journal.exists():
+        return
+    content = journal.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        with journal.open("r+b") as file:
+            file.truncate(whole)
+
+
+class _KernelLock(BaseJournalFileLock):
+    """A lock that the kernel lets go of when its process dies, however it dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> bool:
+        self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o644)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

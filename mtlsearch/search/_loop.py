@@ -1,0 +1,174 @@
+"""The search itself: baselines, then proposals, until the trials are spent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from mtlsearch.errors import RunError, TrainingError
+from mtlsearch.record import State, TaskResult, TrialRecord, delta_m
+from mtlsearch.search._candidate_space import CandidateSpace, Role
+from mtlsearch.search._evaluator import Evaluator
+from mtlsearch.search._progress import SearchProgress
+from mtlsearch.search._proposer import Proposal, propose, propose_baseline
+from mtlsearch.search._trial_store import SETTLED, TrialStore
+
+BASELINES: tuple[Role, ...] = ("independent", "hard")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOutcome:
+    """How a search ended.
+
+    Attributes:
+        settled: trials that are complete or failed, of this and earlier sittings.
+        exhausted: whether it ended early because every candidate has been measured.
+    """
+
+    settled: int
+    exhausted: bool
+
+
+def search(
+    space: CandidateSpace,
+    evaluator: Evaluator,
+    store: TrialStore,
+    *,
+    trials: int,
+    seed: int,
+    progress: SearchProgress,
+) -> SearchOutcome:
+    """Run trials until there are ``trials`` in all, those of earlier sittings included.
+
+    Both baselines come first. No candidate is measured twice. A trial that cannot be
+    trained fails and counts; one that is interrupted does not and is run again.
+
+    Raises:
+        RunError: the ``independent`` baseline cannot be measured, so nothing can be ranked.
+    """
+    store.close_interrupted()
+    progress.search_started(_settled(store), trials)
+    while _settled(store) < trials:
+        proposal = _next(space, store, seed)
+        if proposal is None:
+            return SearchOutcome(_settled(store), exhausted=True)
+        _run(proposal, evaluator, store, progress)
+    return SearchOutcome(_settled(store), exhausted=False)
+
+
+def _settled(store: TrialStore) -> int:
+    return sum(record.state in SETTLED for record in store.records())
+
+
+def _next(space: CandidateSpace, store: TrialStore, seed: int) -> Proposal | None:
+    records = [record for record in store.records() if record.state in SETTLED]
+    for role in BASELINES:
+        if not any(record.role == role and _serves(record) for record in records):
+            return propose_baseline(space, role)
+    reference = _reference(store)
+    known = {record.candidate.digest: _value(record, reference) for record in records}
+    return propose(space, known, store.trials, seed=seed)
+
+
+def _serves(record: TrialRecord) -> bool:
+    """A failed ``hard`` baseline is a result; without ``independent`` there is none."""
+    return record.role != "independent" or record.state == "complete"
+
+
+def _run(
+    proposal: Proposal, evaluator: Evaluator, store: TrialStore, progress: SearchProgress
+) -> None:
+    """Measure one candidate and settle its trial, whatever happens."""
+    cost = evaluator.cost(proposal.candidate)
+    record = store.start(
+        proposal,
+        TrialRecord(
+            number=0,
+            state="running",
+            role=proposal.role,
+            candidate=proposal.candidate,
+            parameters=cost.parameters,
+            flops=cost.flops,
+        ),
+    )
+    began = time.monotonic()
+    try:
+        measurement = evaluator.measure(record.number, record.candidate, progress)
+    except TrainingError as error:
+        record = _ended(record, "failed", error.what, began)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        store.settle(_ended(record, "failed", why, began), None)
+        raise
+    except BaseException:
+        store.settle(_ended(record, "interrupted", "stopped before it ended", began), None)
+        raise
+    else:
+        record = replace(
+            record,
+            state="complete",
+            results=measurement.results,
+            epochs=measurement.epochs,
+            seconds=measurement.seconds,
+        )
+    _settle(record, store, progress)
+
+
+def _ended(record: TrialRecord, state: State, why: str, began: float) -> TrialRecord:
+    return replace(record, state=state, why=why, seconds=time.monotonic() - began)
+
+
+def _settle(record: TrialRecord, store: TrialStore, progress: SearchProgress) -> None:
+    is_reference = record.role == "independent"
+    reference = record.results if is_reference else _reference(store)
+    value: float | None = None
+    if record.state == "complete":
+        value, reason = delta_m(record.results, reference)
+        if value is None:
+            record = replace(record, state="failed", why=reason)
+    store.settle(record, value)
+    progress.trial_finished(record.number, record.state, value, record.seconds, record.why)
+    if is_reference and record.state == "failed":
+        raise RunError(
+            f"the independent baseline cannot be measured: {record.why}",
+            where=f"trial {record.number}",
+            next_step="without it nothing can be ranked; change the run file (more epochs, "
+            "another learning rate) and search in a new folder",
+        )
+    _tell_best(store, progress)
+
+
+def _tell_best(store: TrialStore, progress: SearchProgress) -> None:
+    best = best_record(store.records())
+    if best is not None:
+        progress.best(*best)
+
+
+def best_record(records: list[TrialRecord]) -> tuple[int, float] | None:
+    """Number and Δm of the best complete trial, the independent baseline's 0 included."""
+    reference = reference_of(records)
+    values = {
+        record.number: value
+        for record in records
+        if record.state == "complete"
+        and (value := delta_m(record.results, reference)[0]) is not None
+    }
+    return max(values.items(), key=lambda item: item[1]) if values else None
+
+
+def reference_of(records: list[TrialRecord]) -> Mapping[str, TaskResult]:
+    """What Δm is measured against: the results of the ``independent`` trial."""
+    for record in records:
+        if record.role == "independent" and record.state == "complete":
+            return record.results
+    return {}
+
+
+def _reference(store: TrialStore) -> Mapping[str, TaskResult]:
+    return reference_of(store.records())
+
+
+def _value(record: TrialRecord, reference: Mapping[str, TaskResult]) -> float | None:
+    return delta_m(record.results, reference)[0] if record.state == "complete" else None
+

@@ -1,0 +1,99 @@
+"""One search from a run file, in a run directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from mtlsearch.catalog import Catalog
+from mtlsearch.config import LoadedRun, RunConfig, difference, save_resolved
+from mtlsearch.errors import RunError
+from mtlsearch.record import TrialRecord
+from mtlsearch.search._journal import drop_torn_line, open_storage
+from mtlsearch.search._keep import forget_weights
+from mtlsearch.search._loop import SearchOutcome, search
+from mtlsearch.search._progress import SearchProgress
+from mtlsearch.search._run_directory import RunDirectory
+from mtlsearch.search._session import open_session
+from mtlsearch.search._trial_store import TrialStore
+
+MAY_DIFFER = frozenset({"search.trials", "search.keep", "data.workers", "plugins"})
+"""Keys that may change when a run goes on: none of them changes what a trial measures."""
+
+
+def run_search(
+    loaded: LoadedRun,
+    catalog: Catalog,
+    out: Path,
+    *,
+    device: torch.device,
+    progress: SearchProgress,
+) -> SearchOutcome:
+    """Search, or go on with a search that was stopped, until the trials are spent.
+
+    Args:
+        loaded: the run file with the lines its keys stand on.
+        catalog: where task kinds, sources and spaces come from.
+        out: the run directory; made if it is not there.
+        device: where networks are trained.
+        progress: watches.
+
+    Raises:
+        RunError: the directory is in use, or holds a search with other settings.
+    """
+    run = RunDirectory(out)
+    with run.locked():
+        _refuse_another(run, loaded.config)
+        session = open_session(loaded, catalog, run, device=device, progress=progress)
+        save_resolved(loaded.config, run.config)
+        drop_torn_line(run.journal)
+        store = open_store(run, loaded.config)
+        try:
+            return search(
+                session.space,
+                session.evaluator,
+                store,
+                trials=loaded.config.search.trials,
+                seed=loaded.config.seed,
+                progress=progress,
+            )
+        finally:
+            forget_weights(run, store.records(), loaded.config.search.keep)
+
+
+def open_store(run: RunDirectory, config: RunConfig) -> TrialStore:
+    """The trials of a run; in a shared storage the study bears the run directory's name."""
+    url = config.search.storage
+    name = "mtlsearch" if url is None else run.path.resolve().name
+    return TrialStore(open_storage(url, run.journal), name)
+
+
+def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:
+    """Every trial of a run, by number; reading disturbs no search that is under way.
+
+    Raises:
+        RunError: there is no run in this folder.
+    """
+    run = RunDirectory(out)
+    run.require()
+    return open_store(run, config).records()
+
+
+def _refuse_another(run: RunDirectory, config: RunConfig) -> None:
+    """A run directory holds one search: trials of two budgets can not be compared."""
+    if not run.config.is_file():
+        return
+    from mtlsearch.config import load_run
+
+    changed = [
+        key
+        for key in difference(load_run(run.config).config, config)
+        if key not in MAY_DIFFER
+    ]
+    if changed:
+        raise RunError(
+            f"this folder holds a search with other settings: {', '.join(changed)}",
+            where=str(run.path),
+            next_step="give another folder with --out, or take the changes back",
+        )

@@ -1,0 +1,87 @@
+"""The folder a search lives in."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtlsearch.errors import RunError
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """Names of what lies in a run directory.
+
+    ::
+
+        RUN/run.yaml                          the resolved run file
+        RUN/study.journal                     the Optuna study, unless a storage URL keeps it
+        RUN/trials/0003/weights.safetensors   a trial's network
+        RUN/trials/0003/history.csv           its losses and metrics, epoch by epoch
+    """
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved run file."""
+        return self.path / "run.yaml"
+
+    @property
+    def journal(self) -> Path:
+        """The Optuna journal."""
+        return self.path / "study.journal"
+
+    def trial(self, number: int) -> Path:
+        """A trial's own folder."""
+        return self.path / "trials" / f"{number:04d}"
+
+    def weights(self, number: int) -> Path:
+        """A trial's trained weights."""
+        return self.trial(number) / "weights.safetensors"
+
+    def history(self, number: int) -> Path:
+        """A trial's epochs."""
+        return self.trial(number) / "history.csv"
+
+    def require(self) -> None:
+        """Be sure that a search was run here.
+
+        Raises:
+            RunError: there is no run in this folder.
+        """
+        if not self.config.is_file():
+            raise RunError(
+                "there is no run here",
+                where=str(self.path),
+                next_step=f"`mtlsearch search RUN.yaml --out {self.path}` makes one",
+            )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process; the kernel lets go when the process dies.
+
+        Raises:
+            RunError: another process searches in it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                owner = os.read(descriptor, 32).decode() or "unknown"
+                raise RunError(
+                    f"another search runs here, process {owner}",
+                    where=str(self.path),
+                    next_step="wait for it, stop it, or give another folder with --out",
+                ) from error
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
+            yield
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,89 @@
+"""A run file made real: its data opened, its tasks and backbones ready."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from mtlsearch.backbone import CutBackbone, cut_backbone
+from mtlsearch.catalog import Catalog
+from mtlsearch.config import LoadedRun, RunConfig
+from mtlsearch.data import DataModule, open_data
+from mtlsearch.search._candidate_space import CandidateSpace
+from mtlsearch.search._progress import SearchProgress
+from mtlsearch.search._run_directory import RunDirectory
+from mtlsearch.search._training_evaluator import TrainingEvaluator
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """All that searching, training and exporting one run needs.
+
+    Attributes:
+        config: the run file.
+        data: its images.
+        evaluator: trains candidates.
+        space: proposes them.
+    """
+
+    config: RunConfig
+    data: DataModule
+    evaluator: TrainingEvaluator
+    space: CandidateSpace
+
+
+def open_session(
+    loaded: LoadedRun,
+    catalog: Catalog,
+    run: RunDirectory,
+    *,
+    device: torch.device,
+    progress: SearchProgress,
+    check: bool = True,
+) -> Session:
+    """Open the data, check all of it, and make ready what a search needs.
+
+    Args:
+        loaded: the run file with the lines its keys stand on.
+        catalog: where task kinds, sources and spaces come from.
+        run: where trials leave their weights.
+        device: where networks are trained.
+        progress: is told how far the reading is.
+        check: read every training and validation image first; export skips that.
+
+    Raises:
+        ConfigError: the run file asks for what the data or the plugins do not have.
+        DataError: files or rows are bad; the message names the first ones.
+        BackboneError: a backbone cannot be made, loaded or cut.
+    """
+    config = loaded.config
+    cuts = {name: _cut(config, name) for name in config.backbone.names}
+    first = cuts[config.backbone.names[0]]
+    data = open_data(
+        catalog.open_sources(loaded), config.data, mean=first.mean, std=first.std, seed=config.seed
+    )
+    if check:
+        data.check(lambda done, total: progress.stage("reading images", done, total)).raise_if_bad()
+    tasks = catalog.build_tasks(loaded, data.labels)
+    evaluator = TrainingEvaluator(config, tasks, data, cuts, run, device)
+    space = CandidateSpace(
+        space=catalog.space(loaded),
+        config=config.search,
+        tasks=evaluator.tasks,
+        backbones=config.backbone.names,
+        learning_rate=config.train.learning_rate,
+        units_of=evaluator.units,
+    )
+    return Session(config, data, evaluator, space)
+
+
+def _cut(config: RunConfig, name: str) -> CutBackbone:
+    return cut_backbone(
+        name,
+        config.data.size,
+        granularity=config.backbone.granularity,
+        pretrained=config.backbone.pretrained,
+        checkpoint_path=config.backbone.checkpoint_path,
+        seed=config.seed,
+    )

@@ -1,0 +1,54 @@
+"""A trial's trained network, from its weights on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from mtlsearch.errors import RunError
+from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.record import TrialRecord, delta_m, reference_of
+from mtlsearch.search._session import Session
+from mtlsearch.training import load_weights
+
+
+def pick_trial(records: Sequence[TrialRecord], trial: Literal["best"] | int) -> TrialRecord:
+    """The trial with the highest Δm, or the one of that number.
+
+    Raises:
+        RunError: there is no such trial, or it was not completed.
+    """
+    complete = [record for record in records if record.state == "complete"]
+    if trial == "best":
+        if not complete:
+            raise RunError(
+                "no trial is complete yet", next_step="`mtlsearch search` goes on with the run"
+            )
+        reference = reference_of(complete)
+        return max(complete, key=lambda at: delta_m(at.results, reference)[0] or 0.0)
+    for record in records:
+        if record.number == trial and record.state == "complete":
+            return record
+    state = next((record.state for record in records if record.number == trial), None)
+    raise RunError(
+        f"trial {trial} is {state}" if state else f"there is no trial {trial}",
+        allowed=["best", *(str(record.number) for record in complete)],
+    )
+
+
+def load_trial(session: Session, record: TrialRecord) -> MultiTaskNetwork:
+    """The network of a completed trial with its trained weights, in eval mode, on the CPU.
+
+    Raises:
+        RunError: its weights were not kept.
+    """
+    path = session.evaluator.run.weights(record.number)
+    if not path.is_file():
+        raise RunError(
+            f"the weights of trial {record.number} were not kept",
+            where=str(path),
+            next_step="raise `search.keep` in the run file before searching, or export another",
+        )
+    network = session.evaluator.build(record.candidate)
+    load_weights(network, path)
+    return network.eval()

@@ -1,0 +1,113 @@
+"""Measuring a candidate by training it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from mtlsearch.backbone import CutBackbone
+from mtlsearch.config import RunConfig
+from mtlsearch.data import DataModule
+from mtlsearch.network import MultiTaskNetwork, head_cost
+from mtlsearch.plan import Cost, plan_cost
+from mtlsearch.plugin import Candidate, Task
+from mtlsearch.record import TaskResult
+from mtlsearch.search._evaluator import Measurement
+from mtlsearch.search._history import write_history
+from mtlsearch.search._progress import SearchProgress
+from mtlsearch.search._run_directory import RunDirectory
+from mtlsearch.training import EpochRecord, save_weights, seeded_heads, train
+from mtlsearch.units import UnitSpec
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingEvaluator:
+    """Trains candidates on images, keeps their weights and reads the validation metrics.
+
+    Attributes:
+        config: the run file; its ``train`` part is every trial's budget.
+        tables: the tasks by name.
+        data: the images.
+        cuts: the cut backbones by name.
+        run: where weights and histories go.
+        device: where networks are trained.
+    """
+
+    config: RunConfig
+    task_of: Mapping[str, Task]
+    data: DataModule
+    cuts: Mapping[str, CutBackbone]
+    run: RunDirectory
+    device: torch.device
+    _head_costs: dict[str, list[Cost]] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The task names, sorted."""
+        return tuple(sorted(self.task_of))
+
+    def units(self, backbone: str) -> Sequence[UnitSpec]:
+        """The units of a backbone, in depth order."""
+        return self.cuts[backbone].units
+
+    def cost(self, candidate: Candidate) -> Cost:
+        """Parameters and FLOPs, by arithmetic on units and heads."""
+        name = self._backbone(candidate)
+        if name not in self._head_costs:
+            heads = self._heads(self.cuts[name])
+            self._head_costs[name] = [
+                head_cost(head, self.cuts[name].features) for head in heads.values()
+            ]
+        return plan_cost(candidate.plan, self.cuts[name].units, self._head_costs[name])
+
+    def build(self, candidate: Candidate) -> MultiTaskNetwork:
+        """The untrained network, on the CPU: the same weights for every plan."""
+        cut = self.cuts[self._backbone(candidate)]
+        return MultiTaskNetwork(cut, candidate.plan, self._heads(cut))
+
+    def measure(self, number: int, candidate: Candidate, progress: SearchProgress) -> Measurement:
+        """Train, evaluate, keep weights and history; see :class:`Evaluator`."""
+        config = self.config.train
+        steps = config.epochs * self.data.train_steps(config.batch_size)
+        progress.trial_started(number, str(candidate.plan), steps)
+        network = self.build(candidate).to(self.device)
+        result = train(
+            network,
+            self.task_of,
+            self.data,
+            config,
+            labels_of={task: self.config.label_of(task) for task in self.task_of},
+            loss_weights=candidate.loss_weights or dict.fromkeys(self.tasks, 1.0),
+            learning_rate=candidate.learning_rate or config.learning_rate,
+            device=self.device,
+            seed=self.config.seed,
+            progress=_Relay(progress),
+        )
+        save_weights(network, self.run.weights(number))
+        write_history(self.run.history(number), result.epochs)
+        results = {
+            name: TaskResult(result.metrics[name], tuple(task.metrics))
+            for name, task in self.task_of.items()
+        }
+        return Measurement(results, len(result.epochs), result.seconds)
+
+    def _backbone(self, candidate: Candidate) -> str:
+        return candidate.backbone or self.config.backbone.names[0]
+
+    def _heads(self, cut: CutBackbone) -> dict[str, torch.nn.Module]:
+        return seeded_heads(self.task_of, cut.features, self.config.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Relay:
+    """Passes a training's progress on to whoever watches the search."""
+
+    progress: SearchProgress
+
+    def step(self, done: int, total: int, loss: float) -> None:
+        self.progress.step(done, loss)
+
+    def epoch(self, record: EpochRecord, total: int) -> None:
+        self.progress.epoch_finished(record.epoch + 1, total, record.metrics)

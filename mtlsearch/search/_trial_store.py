@@ -1,0 +1,76 @@
+"""The trials of a run, kept by Optuna."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+
+from mtlsearch.record import TrialRecord
+from mtlsearch.search._proposer import Proposal
+
+SETTLED = ("complete", "failed")
+"""States of trials that count and are not tried again."""
+
+
+class TrialStore:
+    """An Optuna study whose trials carry our records as user attributes.
+
+    The study opens in any Optuna tool: its value is Δm in percent, its parameters are the
+    answers that the space asked for.
+    """
+
+    def __init__(self, storage: BaseStorage, name: str) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._study = optuna.create_study(
+            storage=storage, study_name=name, direction="maximize", load_if_exists=True
+        )
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """Optuna's own view of the trials."""
+        return self._study.get_trials(deepcopy=False)
+
+    def records(self) -> list[TrialRecord]:
+        """Every trial, by number."""
+        return [_record(trial) for trial in self.trials if "record" in trial.user_attrs]
+
+    def start(self, proposal: Proposal, record: TrialRecord) -> TrialRecord:
+        """Write a running trial down, all of it in one step; gives the record its number."""
+        token = uuid.uuid4().hex
+        self._study.add_trial(
+            create_trial(
+                state=TrialState.RUNNING,
+                params=dict(proposal.params),
+                distributions=dict(proposal.distributions),
+                user_attrs={"record": record.to_json(), "token": token},
+            )
+        )
+        number = next(t.number for t in reversed(self.trials) if t.user_attrs.get("token") == token)
+        return replace(record, number=number)
+
+    def settle(self, record: TrialRecord, delta_m: float | None) -> None:
+        """Write down how a trial ended."""
+        frozen = self.trials[record.number]
+        Trial(self._study, frozen._trial_id).set_user_attr("record", record.to_json())
+        if record.state == "complete" and delta_m is not None:
+            self._study.tell(record.number, delta_m)
+        else:
+            self._study.tell(record.number, state=TrialState.FAIL)
+
+    def close_interrupted(self) -> int:
+        """Settle trials that a killed process left running; they will be run again."""
+        left = [trial for trial in self.trials if trial.state is TrialState.RUNNING]
+        for record in map(_record, left):
+            why = "the process was stopped before it ended"
+            self.settle(replace(record, state="interrupted", why=why), None)
+        return len(left)
+
+
+def _record(trial: FrozenTrial) -> TrialRecord:
+    record = TrialRecord.from_json(trial.user_attrs["record"])
+    return replace(record, number=trial.number)
+

@@ -1,0 +1,65 @@
+"""An evaluator by formula, so that a search takes milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from mtlsearch.config import SearchConfig
+from mtlsearch.errors import TrainingError
+from mtlsearch.plan import Cost, plan_cost
+from mtlsearch.plugin import Candidate, Metric
+from mtlsearch.record import TaskResult
+from mtlsearch.search import CandidateSpace, Measurement, SearchProgress
+from mtlsearch.units import UnitSpec
+from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
+
+SCORE = (Metric("score", higher_is_better=True, primary=True, high=float("inf")),)
+
+
+def units(count: int) -> list[UnitSpec]:
+    return [UnitSpec(at, f"unit{at}", 8, 2, 100, 1000) for at in range(count)]
+
+
+def sharing_score(candidate: Candidate) -> float:
+    """Best when exactly half of the units are shared by all."""
+    shared = sum(copies == 1 for copies in candidate.plan.copies)
+    return 2.0 - abs(shared - len(candidate.plan.rows) / 2) / len(candidate.plan.rows)
+
+
+@dataclass
+class Formula:
+    """Measures with a function of the candidate."""
+
+    tasks: tuple[str, ...] = ("a", "b", "c")
+    count: int = 4
+    score: Callable[[Candidate], float] = sharing_score
+    fails: Callable[[int], bool] = lambda number: False
+    interrupts_at: int | None = None
+    measured: list[Candidate] = field(default_factory=list)
+
+    def units(self, backbone: str) -> Sequence[UnitSpec]:
+        return units(self.count)
+
+    def cost(self, candidate: Candidate) -> Cost:
+        return plan_cost(candidate.plan, units(self.count))
+
+    def measure(self, number: int, candidate: Candidate, progress: SearchProgress) -> Measurement:
+        if number == self.interrupts_at:
+            raise KeyboardInterrupt
+        self.measured.append(candidate)
+        if self.fails(number):
+            raise TrainingError("it would not train")
+        value = self.score(candidate)
+        return Measurement({task: TaskResult({"score": value}, SCORE) for task in self.tasks}, 1, 0.1)
+
+
+def space_for(evaluator: Formula, **config: object) -> CandidateSpace:
+    return CandidateSpace(
+        space=TreeSpace(TreeSettings()),
+        config=SearchConfig.model_validate(config),
+        tasks=evaluator.tasks,
+        backbones=("one",),
+        learning_rate=0.1,
+        units_of=evaluator.units,
+    )

@@ -1,0 +1,134 @@
+"""What every search keeps to, whatever measures its candidates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtlsearch.errors import RunError
+from mtlsearch.plugin import Candidate
+from mtlsearch.search import Silent, TrialStore, open_storage, pick_trial, search
+from tests.search.synthetic import Formula, space_for
+
+
+def store_at(folder: Path) -> TrialStore:
+    return TrialStore(open_storage(None, folder / "study.journal"), "test")
+
+
+def run(folder: Path, evaluator: Formula, trials: int, seed: int = 0, **config: object) -> TrialStore:
+    store = store_at(folder)
+    search(space_for(evaluator, **config), evaluator, store, trials=trials, seed=seed, progress=Silent())
+    return store
+
+
+def test_baselines_come_first(tmp_path: Path) -> None:
+    records = run(tmp_path, Formula(), 4).records()
+    assert [record.role for record in records] == ["independent", "hard", None, None]
+    assert str(records[0].candidate.plan) == "independent"
+    assert str(records[1].candidate.plan) == "hard"
+
+
+@pytest.mark.parametrize("loss_weights", ["equal", "search"])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_nothing_is_measured_twice(tmp_path: Path, loss_weights: str, seed: int) -> None:
+    evaluator = Formula()
+    run(tmp_path, evaluator, 30, seed, loss_weights=loss_weights)
+    digests = [candidate.digest for candidate in evaluator.measured]
+    assert len(digests) == len(set(digests)) == 30
+
+
+def test_a_small_space_is_exhausted_and_says_so(tmp_path: Path) -> None:
+    evaluator = Formula(tasks=("a", "b"), count=3)
+    store = store_at(tmp_path)
+    outcome = search(
+        space_for(evaluator), evaluator, store, trials=50, seed=0, progress=Silent()
+    )
+    assert outcome.exhausted
+    assert outcome.settled == len(store.records()) == 4
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 5), stop=st.integers(0, 7))
+def test_a_stopped_search_goes_on_as_if_it_had_not_been(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, stop: int
+) -> None:
+    whole, stopped = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("stopped")
+    straight = Formula()
+    run(whole, straight, 8, seed)
+
+    broken = Formula(interrupts_at=stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(stopped, broken, 8, seed)
+    after = Formula()
+    store = run(stopped, after, 8, seed)
+
+    assert broken.measured + after.measured == straight.measured
+    states = [record.state for record in store.records()]
+    assert states.count("complete") == 8
+    assert states.count("interrupted") == 1
+
+
+def test_trials_means_the_total(tmp_path: Path) -> None:
+    run(tmp_path, Formula(), 5)
+    again = Formula()
+    run(tmp_path, again, 5)
+    assert not again.measured
+    more = Formula()
+    run(tmp_path, more, 7)
+    assert len(more.measured) == 2
+
+
+def test_a_failed_trial_counts_and_says_why(tmp_path: Path) -> None:
+    records = run(tmp_path, Formula(fails=lambda number: number == 2), 5).records()
+    assert [record.state for record in records] == ["complete"] * 2 + ["failed"] + ["complete"] * 2
+    assert "would not train" in records[2].why
+
+
+def test_without_the_independent_baseline_nothing_goes_on(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="independent"):
+        run(tmp_path, Formula(fails=lambda number: number == 0), 5)
+
+
+def test_a_baseline_of_zero_stops_the_search_and_says_why(tmp_path: Path) -> None:
+    evaluator = Formula(score=lambda candidate: 0.0)
+    with pytest.raises(RunError, match="independent"):
+        run(tmp_path, evaluator, 5)
+
+
+def test_the_same_seed_proposes_the_same(tmp_path: Path) -> None:
+    first, second = Formula(), Formula()
+    run(tmp_path / "a", first, 12, seed=3, loss_weights="search", learning_rate=[0.01, 1.0])
+    run(tmp_path / "b", second, 12, seed=3, loss_weights="search", learning_rate=[0.01, 1.0])
+    assert first.measured == second.measured
+
+
+def test_a_torn_journal_line_loses_nothing_else(tmp_path: Path) -> None:
+    from mtlsearch.search._journal import drop_torn_line
+
+    before = run(tmp_path, Formula(), 4).records()
+    journal = tmp_path / "study.journal"
+    with journal.open("ab") as file:
+        file.write(b'{"op_code": 5, "work')
+    drop_torn_line(journal)
+    assert store_at(tmp_path).records() == before
+
+
+def test_best_is_the_highest_delta_m(tmp_path: Path) -> None:
+    def score(candidate: Candidate) -> float:
+        return 3.0 if str(candidate.plan) == "hard" else 1.0
+
+    records = run(tmp_path, Formula(score=score), 6).records()
+    assert pick_trial(records, "best").role == "hard"
+    with pytest.raises(RunError, match="no trial 99"):
+        pick_trial(records, 99)
+
+
+def test_the_sampler_finds_what_is_good(tmp_path: Path) -> None:
+    """Of 315 plans, a third of the measured ones should be at the planted optimum's depth."""
+    evaluator = Formula(tasks=("a", "b", "c", "d"), count=4)
+    run(tmp_path, evaluator, 40)
+    at_best = [sum(c == 1 for c in candidate.plan.copies) == 2 for candidate in evaluator.measured]
+    assert sum(at_best[20:]) > sum(at_best[:20]) / 2
