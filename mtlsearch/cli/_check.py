@@ -10,11 +10,15 @@ import typer
 from mtlsearch.cli._choices import Overrides, RunFile
 from mtlsearch.cli._console import Console
 from mtlsearch.cli._opening import open_run
+from mtlsearch.cli._picture import save_picture
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.cli._shell import Shell
 
 if TYPE_CHECKING:
-    from mtlsearch.data import CheckReport, LabelCounts
+    from mtlsearch.data import CheckReport, DataModule, LabelCounts
+
+SAMPLES, SEED = 8, 0
+"""How many samples a contact sheet shows, and which."""
 
 PLAIN_MEAN, PLAIN_STD = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 """Nothing is normalised here: no network will see the images."""
@@ -51,13 +55,23 @@ def check(
     for problem in report.problems:
         shell.console.error(str(problem))
     if out is not None:
-        from mtlsearch.report import contact_sheet
-
-        contact_sheet(data, out)
-        shell.console.say(f"drawn: {out}")
+        _draw(data, out, shell.console)
     if report.problems:
         raise typer.Exit(1)
     shell.console.say("nothing is wrong")
+
+
+def _draw(data: DataModule, out: Path, console: Console) -> None:
+    from mtlsearch.errors import DataError
+    from mtlsearch.report import contact_sheet
+
+    try:
+        sheet = contact_sheet(data, "train", SAMPLES, SEED)
+    except DataError as error:  # one of the bad files that were just named
+        console.warn(f"{out} is not drawn: {error}")
+        return
+    save_picture(sheet, out)
+    console.say(f"drawn: {out}")
 
 
 def show_counts(report: CheckReport, console: Console) -> None:

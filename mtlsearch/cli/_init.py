@@ -72,13 +72,17 @@ def first_run(catalog: Catalog) -> str:
         )
     source = catalog.dataset(name)
     labels = source(source.Settings(), root=Path(), seed=0).labels
-    kinds = {
-        label: next((kind for kind, task in catalog.tasks.items() if spec.form in task.accepts), "")
-        for label, spec in labels.items()
-    }
     tasks = {
-        label: Part(kind, catalog.task(kind).Settings) for label, kind in kinds.items() if kind
+        label: Part(kind, catalog.task(kind).Settings)
+        for label, spec in labels.items()
+        for kind in [at for at, task in catalog.tasks.items() if spec.form in task.accepts][:1]
     }
+    if not tasks:
+        raise PluginError(
+            f"no plugin has a task kind that learns one of the labels of {name!r}",
+            allowed=[f"{label} ({spec.form})" for label, spec in labels.items()],
+            next_step="`mtlsearch plugins` lists what failed to load",
+        )
     space = _widest(catalog, sorted(tasks))
     return run_template(
         [Part(name, source.Settings)], tasks, Part(space, catalog.spaces[space].Settings), MODEST

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from mtlsearch.cli._choices import RunFolder
+from mtlsearch.cli._opening import read_run
 from mtlsearch.cli._shell import Shell
 
 
@@ -28,16 +29,15 @@ def leaderboard(
     ] = None,
 ) -> None:
     """Show every trial of a run, the best first."""
-    from mtlsearch.config import load_run
+    shell = Shell.of(ctx)
+    loaded = read_run(run, shell)
+
     from mtlsearch.leaderboard import leaderboard as rank
     from mtlsearch.report import plot as draw
     from mtlsearch.report import render
-    from mtlsearch.search import RunDirectory, read_records
+    from mtlsearch.search import read_records
 
-    shell = Shell.of(ctx)
-    folder = RunDirectory(run)
-    folder.require()
-    frame = rank(read_records(run, load_run(folder.config).config), sort=sort, top=top)
+    frame = rank(read_records(run, loaded.config), sort=sort, top=top)
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None
     shell.console.result(render(frame, form, width=width, colour=is_terminal).rstrip("\n"))

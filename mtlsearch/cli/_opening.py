@@ -29,11 +29,13 @@ def open_run(file: Path, shell: Shell, overrides: Sequence[str] = ()) -> tuple[L
         ConfigError: something is wrong with it; every problem is listed with its line.
         PluginError: it asks for what no plugin gives.
     """
-    from mtlsearch.catalog import build_catalog
     from mtlsearch.config import load_run
 
     loaded = load_run(file, overrides, env=os.environ, plugins=shell.plugins)
     loaded.require_paths()
+
+    from mtlsearch.catalog import build_catalog  # plugins may import torch: seconds
+
     catalog = build_catalog(loaded.config.plugins)
     catalog.check(loaded)
     return loaded, catalog
@@ -45,7 +47,19 @@ def reopen_run(run: Path, shell: Shell) -> tuple[LoadedRun, Catalog]:
     Raises:
         RunError: there is no run.
     """
+    loaded = read_run(run, shell)
+
     from mtlsearch.catalog import build_catalog
+
+    return loaded, build_catalog(loaded.config.plugins)
+
+
+def read_run(run: Path, shell: Shell) -> LoadedRun:
+    """The run file that a run directory keeps; loads no plugin.
+
+    Raises:
+        RunError: there is no run.
+    """
     from mtlsearch.config import load_run
     from mtlsearch.errors import RunError
 
@@ -56,8 +70,7 @@ def reopen_run(run: Path, shell: Shell) -> tuple[LoadedRun, Catalog]:
             where=str(run),
             next_step=f"`mtlsearch search RUN.yaml --out {run}` makes one",
         )
-    loaded = load_run(file, plugins=shell.plugins)
-    return loaded, build_catalog(loaded.config.plugins)
+    return load_run(file, plugins=shell.plugins)
 
 
 def pick_device(name: str) -> torch.device:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from mtlsearch.cli._choices import Overrides, RunFile
 from mtlsearch.cli._opening import open_run
+from mtlsearch.cli._picture import save_picture
 from mtlsearch.cli._shell import Shell
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 
 def sample(
@@ -34,12 +32,5 @@ def sample(
         raise DataError(f"there is no image in the split {split!r}", where=str(file))
     for number, (source, index) in enumerate(rows[:count]):
         path = out / f"{split}-{number:03d}.png"
-        _save(source.read(split, index).image, path)
+        save_picture(source.read(split, index).image, path)
         shell.console.result(str(path))
-
-
-def _save(image: Image.Image, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.partial.png")
-    image.save(partial)
-    partial.replace(path)

@@ -32,11 +32,12 @@ def search(
     Both baselines come first. The same command continues a search that was stopped, even by
     kill -9; it loses at most the trial that was running.
     """
-    from mtlsearch.search import run_search
-
     shell = Shell.of(ctx)
     given = [*(overrides or ()), *([f"search.trials={trials}"] if trials else ())]
-    loaded, catalog = open_run(file, shell, given)
+    loaded, catalog = open_run(file, shell, given)  # what is wrong is said before torch loads
+
+    from mtlsearch.search import run_search
+
     folder = out or Path("results") / _name(file)
     with ProgressView(shell.console) as progress:
         outcome = run_search(loaded, catalog, folder, device=pick_device(device), progress=progress)

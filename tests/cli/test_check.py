@@ -1,0 +1,84 @@
+"""``check`` names what is wrong with the data and counts what is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.catalog.plugins import DATASET, SPACE, TASK, write
+from tests.cli.program import run
+
+RUN = """\
+plugins: [mine]
+data:
+  sources: {kind: squares, count: 6}
+  size: 16
+tasks:
+  shade: {kind: shades}
+search: {space: flat}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "run.yaml").write_text(RUN)
+    write(
+        tmp_path / "mine",
+        {
+            "a": TASK.format(name="shades"),
+            "b": DATASET.format(name="squares", generated=True),
+            "c": SPACE.format(name="flat"),
+        },
+    )
+    return tmp_path
+
+
+def spoil(folder: Path) -> None:
+    """Give one image a class that does not exist."""
+    file = folder / "mine" / "b.py"
+    file.write_text(file.read_text().replace("index % 2", "index if index == 5 else 0"))
+
+
+def test_sound_data_are_counted(folder: Path) -> None:
+    done = run("check", "run.yaml", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert ["train", "shade", "dark", "3"] in [line.split() for line in done.stdout.splitlines()]
+    assert ["train", "edges", "(images)", "0", "of", "6"] in [
+        line.split() for line in done.stdout.splitlines()
+    ]
+    assert "nothing is wrong" in done.stderr
+
+
+def test_bad_data_are_named(folder: Path) -> None:
+    spoil(folder)
+    done = run("check", "run.yaml", "--out", "sheet.png", cwd=folder)
+    assert done.returncode == 1
+    assert "train 5" in done.stderr
+    assert "nothing is wrong" not in done.stderr
+
+
+def test_a_contact_sheet_is_drawn(folder: Path) -> None:
+    done = run("check", "run.yaml", "--out", "pictures/sheet.png", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert [file.name for file in (folder / "pictures").iterdir()] == ["sheet.png"]
+    with Image.open(folder / "pictures" / "sheet.png") as sheet:
+        assert min(sheet.size) > 16
+
+
+def test_a_task_that_no_data_provides(folder: Path) -> None:
+    done = run("check", "run.yaml", "--set", "tasks.shade.label=shad", cwd=folder)
+    assert done.returncode == 2
+    assert "did you mean 'shade'?" in done.stderr
+    assert "--set tasks.shade.label=shad" in done.stderr
+
+
+def test_samples_are_written(folder: Path) -> None:
+    done = run("sample", "run.yaml", "--count", "2", "--out", "few", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    names = done.stdout.splitlines()
+    assert len(names) == 2
+    for name in names:
+        with Image.open(folder / name) as image:
+            assert image.size == (8, 8)

@@ -1,0 +1,75 @@
+"""What there is, one line each; what one is, every setting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mtlsearch.catalog import Catalog, build_catalog
+from tests.catalog.plugins import good
+from tests.cli.program import run
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return build_catalog()
+
+
+@pytest.mark.parametrize("command", ["tasks", "datasets", "spaces"])
+def test_one_line_each(catalog: Catalog, command: str) -> None:
+    classes = getattr(catalog, command)
+    done = run(command)
+    assert done.returncode == 0
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(classes)
+    for name, line in zip(classes, done.stdout.splitlines(), strict=True):
+        assert line.endswith(classes[name].summary.rstrip())
+
+
+@pytest.mark.parametrize("command", ["tasks", "datasets", "spaces"])
+def test_settings_of_each(catalog: Catalog, command: str) -> None:
+    for name, item in getattr(catalog, command).items():
+        done = run(command, name)
+        assert done.returncode == 0
+        for field, info in item.Settings.model_fields.items():
+            (line,) = [at for at in done.stdout.splitlines() if at.split()[:1] == [field]]
+            assert (info.description or "") in line
+
+
+def test_a_setting_with_type_default_and_meaning(tmp_path: Path) -> None:
+    done = run("datasets", "squares", "--plugins", good(tmp_path))
+    assert "count  int  4  images of each split" in done.stdout
+
+
+def test_a_kind_says_which_labels_it_learns(tmp_path: Path) -> None:
+    done = run("tasks", "shades", "--plugins", good(tmp_path))
+    assert "labels of the form category" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["tasks", "datasets", "spaces"])
+def test_an_unknown_name(command: str) -> None:
+    done = run(command, "nobody")
+    assert done.returncode == 2
+    assert "named 'nobody'" in done.stderr
+
+
+def test_plugins_say_what_they_add_and_where_from(catalog: Catalog) -> None:
+    done = run("plugins")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [plugin.name for plugin in catalog.plugins]
+    for line, plugin in zip(lines, catalog.plugins, strict=True):
+        assert plugin.where in line
+
+
+def test_backbones_by_part_and_by_pattern() -> None:
+    part, pattern = run("backbones", "resnet18"), run("backbones", "resnet18*")
+    assert "resnet18" in pattern.stdout.splitlines()
+    assert set(pattern.stdout.splitlines()) < set(part.stdout.splitlines())
+    assert all("resnet18" in line for line in part.stdout.splitlines())
+
+
+def test_no_such_backbone() -> None:
+    done = run("backbones", "resnte18")
+    assert done.returncode == 2
+    assert "did you mean 'resnet18'?" in done.stderr

@@ -1,0 +1,114 @@
+"""Watching a search: lines where no one sees bars, bars where somebody does."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from mtlsearch.cli._console import Console
+from mtlsearch.cli._progress import ProgressView, duration
+
+SITTING = """
+from mtlsearch.cli._console import Console
+from mtlsearch.cli._progress import ProgressView
+with ProgressView(Console()) as view:
+    for done in range(3):
+        view.stage("reading images", done + 1, 3)
+    view.search_started(1, 3)
+    for number in (1, 2):
+        view.trial_started(number, "a[b]", 2)
+        view.step(1, 0.5)
+        view.epoch_finished(1, 1, {"one": {"acc": 0.5}})
+        view.step(2, 0.25)
+        view.trial_finished(number, "complete", 1.5 * number, 61.0, "")
+        view.best(number, 1.5 * number)
+"""
+
+
+def sitting(console: Console) -> None:
+    with ProgressView(console) as view:
+        view.stage("reading images", 1, 2)
+        view.stage("reading images", 2, 2)
+        view.search_started(1, 3)
+        view.trial_started(1, "a+b | a b", 2)
+        view.step(1, 0.5)
+        view.epoch_finished(1, 1, {"one": {"acc": 0.5}})
+        view.trial_finished(1, "complete", -1.25, 61.0, "")
+        view.best(0, 0.0)
+        view.trial_finished(2, "failed", None, 1.0, "loss of one is nan at step 3")
+        view.best(0, 0.0)
+
+
+def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    sitting(Console())
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "reading images ...",
+        "going on: 1 of 3 trials are done",
+        "trial 1  complete  Δm -1.25 %  1 min 01 s",
+        "best so far: trial 0, Δm +0.00 %",
+        "trial 2  failed  1.0 s  (loss of one is nan at step 3)",
+    ]
+
+
+def test_verbose_lines_have_epochs(capsys: pytest.CaptureFixture[str]) -> None:
+    sitting(Console(verbose=True))
+    err = capsys.readouterr().err
+    assert "trial 1: a+b | a b" in err
+    assert "epoch 1 of 1  one.acc 0.5" in err
+
+
+def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    sitting(Console(quiet=True))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_bars_on_a_terminal() -> None:
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "PYTHONUTF8": "1"}
+    with subprocess.Popen([sys.executable, "-c", SITTING], stderr=theirs, env=environment) as child:
+        os.close(theirs)
+        seen = _read(ours)
+    assert child.returncode == 0
+    for text in (
+        "trials",
+        "2/3",
+        "trial 2",
+        "best Δm +3.00 % (trial 2)",
+        "loss 0.25",
+        "1 min 01 s",
+    ):
+        assert text in seen
+
+
+def _read(descriptor: int) -> str:
+    chunks = []
+    while True:
+        try:
+            chunk = os.read(descriptor, 4096)
+        except OSError:  # Linux says so when the other end is closed
+            break
+        if not chunk:
+            break
+        chunks.append(chunk)
+    os.close(descriptor)
+    return b"".join(chunks).decode()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.04, "0.0 s"),
+        (12.34, "12.3 s"),
+        (245, "4 min 05 s"),
+        (7380, "2 h 03 min"),
+        (float("nan"), "unknown time"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

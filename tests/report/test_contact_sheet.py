@@ -1,0 +1,54 @@
+"""Samples with their labels on one picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from mtlsearch_plugins.scenes import Scenes
+
+from mtlsearch.config import DataConfig
+from mtlsearch.data import DataModule, open_data
+from mtlsearch.report import contact_sheet
+
+
+def scenes(**settings: object) -> DataModule:
+    source = Scenes(Scenes.Settings.model_validate(settings), root=Path(), seed=0)
+    config = DataConfig.model_validate({"sources": {"kind": "scenes"}, "size": 32})
+    return open_data([source], config, mean=(0.5,) * 3, std=(0.5,) * 3, seed=0)
+
+
+def test_a_row_a_sample_and_a_column_a_label() -> None:
+    data = scenes(train=6, val=2)
+    two, four = (contact_sheet(data, "train", count, 0) for count in (2, 4))
+    assert two.width == four.width
+    assert four.height > 1.7 * two.height
+    assert two.width > 4 * 256
+
+
+def test_no_more_rows_than_samples() -> None:
+    data = scenes(train=6, val=2)
+    assert contact_sheet(data, "val", 9, 0).size == contact_sheet(data, "val", 2, 0).size
+
+
+def test_the_seed_decides() -> None:
+    data = scenes(train=30, val=2)
+    sheets = [np.asarray(contact_sheet(data, "train", 2, seed)) for seed in (0, 0, 1)]
+    assert np.array_equal(sheets[0], sheets[1])
+    assert sheets[0].shape != sheets[2].shape or not np.array_equal(sheets[0], sheets[2])
+
+
+def test_missing_labels_leave_an_empty_cell() -> None:
+    data = scenes(train=4, val=2, missing=1.0)
+    sheet = np.asarray(contact_sheet(data, "train", 1, 0))
+    blank = sheet[40:300, 400:]
+    assert (blank == (236, 238, 241)).all(axis=-1).mean() > 0.8
+
+
+def test_large_images_are_shown_small() -> None:
+    data = scenes(train=4, val=2, size=700)
+    (sample,) = data.samples("train", [0])
+    assert sample.image.size == (700, 700)
+    assert contact_sheet(data, "train", 1, 0).height < 500
+    assert replace(sample).labels.keys() == {"scene", "objects", "shapes"}
