@@ -29,8 +29,11 @@ def read_image(path: Path, where: str) -> Image.Image:
     Raises:
         DataError: the file is missing, cut short or no image.
     """
-    # Palettes with transparency have to pass through RGBA, or Pillow warns.
     picture = _open(path, where)
+    if picture.mode.startswith("I;16"):
+        # Pillow would clip 16 bits to 8, and nearly all of the picture to white.
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
+    # Palettes with transparency have to pass through RGBA, or Pillow warns.
     if picture.mode == "P" and "transparency" in picture.info:
         picture = picture.convert("RGBA")
     return picture.convert("RGB")

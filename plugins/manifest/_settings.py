@@ -54,9 +54,8 @@ class ColumnSettings(Settings):
         named = self.classes is not None or self.classes_file is not None
         if self.form in (Form.BOXES, Form.MASK) and not named:
             raise ValueError(f"a label of form {self.form.value} needs classes or classes_file")
-        if self.form in (Form.CATEGORY, Form.CATEGORIES) and self.index_offset is not None:
-            if not named:
-                raise ValueError("index_offset needs classes or classes_file")
+        if self.index_offset is not None and self.form is not Form.MAP and not named:
+            raise ValueError("index_offset needs classes or classes_file")
         if self.form is Form.MAP and named:
             raise ValueError("a map has no classes")
         return self

@@ -1,0 +1,96 @@
+"""Pictures of all modes, upright, or an error that names them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mtlsearch.errors import DataError
+from mtlsearch.plugin import read_image, read_plane
+
+ORIENTATION = 0x0112
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / ("x.tiff" if mode == "CMYK" else "x.png")
+    Image.new(mode, (12, 7)).save(path)
+    image = read_image(path, "row 1")
+    assert (image.mode, image.size) == ("RGB", (12, 7))
+
+
+def test_sixteen_bits_keep_their_greys(tmp_path: Path) -> None:
+    """Pillow alone clips them to white."""
+    ramp = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    Image.fromarray(ramp).save(tmp_path / "x.png")
+    pixels = np.asarray(read_image(tmp_path / "x.png", "row 1"))[..., 0]
+    assert pixels[0, 0] == 0
+    assert pixels[-1, -1] == 255
+    assert abs(int(pixels[4, 0]) - int(ramp[4, 0]) // 256) <= 1
+
+
+def test_a_palette_with_transparency_is_read_without_a_warning(tmp_path: Path) -> None:
+    picture = Image.new("P", (4, 4), 1)
+    picture.putpalette([0, 0, 0, 200, 100, 50])
+    picture.save(tmp_path / "x.png", transparency=b"\x80\xff")
+    image = read_image(tmp_path / "x.png", "row 1")
+    assert image.getpixel((0, 0)) == (200, 100, 50)
+
+
+def test_orientation_is_respected_by_images_and_planes(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6  # turn right to see it upright
+    pixels = np.zeros((4, 8), np.uint8)
+    pixels[0, 0] = 200
+    for mode in ("RGB", "L"):
+        path = tmp_path / f"{mode}.png"
+        Image.fromarray(pixels).convert(mode).save(path, exif=exif)
+    image = read_image(tmp_path / "RGB.png", "row 1")
+    assert image.size == (4, 8)
+    assert image.getpixel((3, 0)) == (200, 200, 200)
+    plane = read_plane(tmp_path / "L.png", "row 1")
+    assert plane.shape == (8, 4)
+    assert plane[0, 3] == 200
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x.png", "x.bmp"])
+@pytest.mark.parametrize("part", [0.0, 0.02, 0.5, 0.95])
+def test_a_truncated_picture_is_named(tmp_path: Path, name: str, part: float) -> None:
+    path = tmp_path / name
+    noise = np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(part * len(whole))])
+    with pytest.raises(DataError) as caught:
+        read_image(path, "list.csv row 3")
+    assert str(path) in caught.value.what
+    assert caught.value.where == "list.csv row 3"
+
+
+def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "no.png", tmp_path, tmp_path / "no.npy"):
+        with pytest.raises(DataError, match="is missing"):
+            read_plane(path, "row 1")
+
+
+def test_planes_keep_their_numbers(tmp_path: Path) -> None:
+    for numbers in (
+        np.arange(12, dtype=np.uint8).reshape(3, 4),
+        (np.arange(12) * 5000).astype(np.uint16).reshape(3, 4),
+        np.array([[True, False]]),
+    ):
+        Image.fromarray(numbers).save(tmp_path / "x.png")
+        np.save(tmp_path / "x.npy", numbers)
+        for name in ("x.png", "x.npy"):
+            plane = read_plane(tmp_path / name, "row 1")
+            assert np.array_equal(plane, numbers.astype(plane.dtype))
+            assert plane.dtype.kind == "u"
+
+
+def test_an_array_of_objects_is_never_unpickled(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.array([{"a": 1}], object), allow_pickle=True)
+    with pytest.raises(DataError, match="cannot be decoded"):
+        read_plane(tmp_path / "x.npy", "row 1")
