@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# Test workers stand side by side, one a core: a second thread each would only make all of them
+# wait. Set before torch is imported, so that programs that tests start inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import BaseJournalFileLock, JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from mtlsearch.errors import RunError
 
@@ -22,21 +23,19 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
     if url is None:
         lock = _KernelLock(journal.with_suffix(".lock"))
         return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+    # Optuna's URLs are SQLAlchemy's, whose errors pass through; importing it takes time.
+    from sqlalchemy.exc import SQLAlchemyError
+
+    faults = (ImportError, ValueError, OSError, SQLAlchemyError, StorageInternalError)
     try:
         return optuna.storages.get_storage(url)
-    except (ImportError, ValueError, OSError, *_database_errors()) as error:
+    except faults as error:
         raise RunError(
             f"the storage cannot be opened: {error}",
             where=f"search.storage: {url}",
             next_step="see Optuna's storage URLs, such as sqlite:///study.db; null keeps a "
             "journal file in the run directory",
         ) from error
-
-
-def _database_errors() -> tuple[type[Exception], ...]:
-    from sqlalchemy.exc import SQLAlchemyError
-
-    return (SQLAlchemyError, optuna.exceptions.StorageInternalError)
 
 
 def drop_torn_line(journal: Path) -> None:
@@ -53,10 +52,14 @@ def drop_torn_line(journal: Path) -> None:
             file.truncate(whole)
 
 
-class _KernelLock(BaseJournalFileLock):
-    """A lock that the kernel lets go of when its process dies, however it dies."""
+class _KernelLock(JournalFileOpenLock):
+    """A lock that the kernel lets go of when its process dies, however it dies.
+
+    Optuna's own is a file that a killed process leaves behind for half a minute.
+    """
 
     def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
         self._path = path
         self._descriptor: int | None = None
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mtlsearch.errors import RunError, TrainingError
-from mtlsearch.record import State, TaskResult, TrialRecord, delta_m
+from mtlsearch.record import State, TaskResult, TrialRecord, delta_m, reference_of
 from mtlsearch.search._candidate_space import CandidateSpace, Role
 from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._progress import SearchProgress
@@ -157,18 +157,9 @@ def best_record(records: list[TrialRecord]) -> tuple[int, float] | None:
     return max(values.items(), key=lambda item: item[1]) if values else None
 
 
-def reference_of(records: list[TrialRecord]) -> Mapping[str, TaskResult]:
-    """What Δm is measured against: the results of the ``independent`` trial."""
-    for record in records:
-        if record.role == "independent" and record.state == "complete":
-            return record.results
-    return {}
-
-
 def _reference(store: TrialStore) -> Mapping[str, TaskResult]:
     return reference_of(store.records())
 
 
 def _value(record: TrialRecord, reference: Mapping[str, TaskResult]) -> float | None:
     return delta_m(record.results, reference)[0] if record.state == "complete" else None
-

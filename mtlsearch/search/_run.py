@@ -87,9 +87,7 @@ def _refuse_another(run: RunDirectory, config: RunConfig) -> None:
     from mtlsearch.config import load_run
 
     changed = [
-        key
-        for key in difference(load_run(run.config).config, config)
-        if key not in MAY_DIFFER
+        key for key in difference(load_run(run.config).config, config) if key not in MAY_DIFFER
     ]
     if changed:
         raise RunError(

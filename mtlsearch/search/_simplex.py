@@ -25,9 +25,7 @@ def suggest_weights(choices: Choices, tasks: Sequence[str]) -> dict[str, float]:
         rest -= share
     shares.append((tasks[0], rest))
     count = len(tasks)
-    return {
-        task: SMALLEST + (1 - SMALLEST) * share * count for task, share in reversed(shares)
-    }
+    return {task: SMALLEST + (1 - SMALLEST) * share * count for task, share in reversed(shares)}
 
 
 def encode_weights(weights: Mapping[str, float], tasks: Sequence[str]) -> dict[str, float] | None:

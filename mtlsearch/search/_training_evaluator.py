@@ -28,7 +28,7 @@ class TrainingEvaluator:
 
     Attributes:
         config: the run file; its ``train`` part is every trial's budget.
-        tables: the tasks by name.
+        task_of: the tasks by name.
         data: the images.
         cuts: the cut backbones by name.
         run: where weights and histories go.

@@ -73,4 +73,3 @@ class TrialStore:
 def _record(trial: FrozenTrial) -> TrialRecord:
     record = TrialRecord.from_json(trial.user_attrs["record"])
     return replace(record, number=trial.number)
-

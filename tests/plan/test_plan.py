@@ -23,7 +23,10 @@ def plans(draw: st.DrawFn) -> SharingPlan:
     labels = st.lists(st.integers(0, 4), min_size=len(tasks), max_size=len(tasks))
     return SharingPlan.from_groups(
         [
-            [[task for task, at in zip(tasks, row, strict=True) if at == group] for group in set(row)]
+            [
+                [task for task, at in zip(tasks, row, strict=True) if at == group]
+                for group in set(row)
+            ]
             for row in draw(st.lists(labels, min_size=units, max_size=units))
         ]
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
+
 from mtlsearch.config import SearchConfig
 from mtlsearch.errors import TrainingError
 from mtlsearch.plan import Cost, plan_cost
@@ -12,7 +14,6 @@ from mtlsearch.plugin import Candidate, Metric
 from mtlsearch.record import TaskResult
 from mtlsearch.search import CandidateSpace, Measurement, SearchProgress
 from mtlsearch.units import UnitSpec
-from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
 SCORE = (Metric("score", higher_is_better=True, primary=True, high=float("inf")),)
 
@@ -51,7 +52,9 @@ class Formula:
         if self.fails(number):
             raise TrainingError("it would not train")
         value = self.score(candidate)
-        return Measurement({task: TaskResult({"score": value}, SCORE) for task in self.tasks}, 1, 0.1)
+        return Measurement(
+            {task: TaskResult({"score": value}, SCORE) for task in self.tasks}, 1, 0.1
+        )
 
 
 def space_for(evaluator: Formula, **config: object) -> CandidateSpace:

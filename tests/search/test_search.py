@@ -18,9 +18,18 @@ def store_at(folder: Path) -> TrialStore:
     return TrialStore(open_storage(None, folder / "study.journal"), "test")
 
 
-def run(folder: Path, evaluator: Formula, trials: int, seed: int = 0, **config: object) -> TrialStore:
+def run(
+    folder: Path, evaluator: Formula, trials: int, seed: int = 0, **config: object
+) -> TrialStore:
     store = store_at(folder)
-    search(space_for(evaluator, **config), evaluator, store, trials=trials, seed=seed, progress=Silent())
+    search(
+        space_for(evaluator, **config),
+        evaluator,
+        store,
+        trials=trials,
+        seed=seed,
+        progress=Silent(),
+    )
     return store
 
 
@@ -43,9 +52,7 @@ def test_nothing_is_measured_twice(tmp_path: Path, loss_weights: str, seed: int)
 def test_a_small_space_is_exhausted_and_says_so(tmp_path: Path) -> None:
     evaluator = Formula(tasks=("a", "b"), count=3)
     store = store_at(tmp_path)
-    outcome = search(
-        space_for(evaluator), evaluator, store, trials=50, seed=0, progress=Silent()
-    )
+    outcome = search(space_for(evaluator), evaluator, store, trials=50, seed=0, progress=Silent())
     assert outcome.exhausted
     assert outcome.settled == len(store.records()) == 4
 
