@@ -55,22 +55,20 @@ def check(
     for problem in report.problems:
         shell.console.error(str(problem))
     if out is not None:
-        _draw(data, out, shell.console)
+        _draw(data, report, out, shell.console)
     if report.problems:
         raise typer.Exit(1)
     shell.console.say("nothing is wrong")
 
 
-def _draw(data: DataModule, out: Path, console: Console) -> None:
-    from mtlsearch.errors import DataError
+def _draw(data: DataModule, report: CheckReport, out: Path, console: Console) -> None:
     from mtlsearch.report import contact_sheet
 
-    try:
-        sheet = contact_sheet(data, "train", SAMPLES, SEED)
-    except DataError as error:  # one of the bad files that were just named
-        console.warn(f"{out} is not drawn: {error}")
+    bad = report.bad("train")
+    if len(bad) == data.size("train"):
+        console.warn(f"{out} is not drawn: no training image is sound")
         return
-    save_picture(sheet, out)
+    save_picture(contact_sheet(data, "train", SAMPLES, SEED, without=bad), out)
     console.say(f"drawn: {out}")
 
 

@@ -70,12 +70,12 @@ class Images:
             sample = self.original(split, index)
         except DataError as error:
             where = error.where or self.locate(split, index)
-            return Reading((Problem(split, where, error.what),), None, {})
+            return Reading((Problem(split, index, where, error.what),), None, {})
         address = self.splits[split][index]
         known = self.sources[address.source].labels
         wrong = problems_of(sample, known)
         if wrong:
             where = self.locate(split, index)
-            return Reading(tuple(Problem(split, where, text) for text in wrong), None, {})
+            return Reading(tuple(Problem(split, index, where, text) for text in wrong), None, {})
         prepared = prepare_sample(sample, known, self.kept_size[split])
         return Reading((), prepared, tally(sample, known))

@@ -18,11 +18,13 @@ class Problem:
 
     Attributes:
         split: the split it was found in.
+        index: the image's place in that split.
         where: the file and its row.
         what: what is wrong with it.
     """
 
     split: str
+    index: int
     where: str
     what: str
 
@@ -43,6 +45,10 @@ class CheckReport:
     problems: tuple[Problem, ...]
     counts: Mapping[str, Mapping[str, LabelCounts]]
     images: Mapping[str, int]
+
+    def bad(self, split: str) -> frozenset[int]:
+        """The images of a split that something is wrong with."""
+        return frozenset(problem.index for problem in self.problems if problem.split == split)
 
     def raise_if_bad(self) -> None:
         """Do nothing where all is well.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from mtlsearch.errors import DataError
 from mtlsearch.labels import Boxes, RawLabel, Sample
 from mtlsearch.prediction import draw
 
@@ -28,7 +29,9 @@ FAINT = (236, 238, 241)
 SMALL, LARGE = 12, 15
 
 
-def contact_sheet(data: DataModule, split: str, count: int, seed: int) -> Image.Image:
+def contact_sheet(
+    data: DataModule, split: str, count: int, seed: int, *, without: Collection[int] = ()
+) -> Image.Image:
     """A row a sample, drawn by the seed: the image, and each label in a column of its own.
 
     Class names stand below a label, the file below its row; a label that the image lacks
@@ -39,13 +42,15 @@ def contact_sheet(data: DataModule, split: str, count: int, seed: int) -> Image.
         split: which split.
         count: how many samples, at most.
         seed: which ones.
+        without: samples that are not to be drawn, such as those a check found bad.
 
     Raises:
-        DataError: one of the samples cannot be read.
+        DataError: one of the samples cannot be read, or there is none to draw.
     """
-    size = data.size(split)
-    chosen = np.random.default_rng(seed).permutation(size)[: min(count, size)]
-    indices = sorted(chosen.tolist())
+    drawn = np.random.default_rng(seed).permutation(data.size(split)).tolist()
+    indices = sorted([index for index in drawn if index not in without][:count])
+    if not indices:
+        raise DataError(f"there is no sound image in the split {split!r} to draw")
     rows = [_titles(["image", *data.labels])]
     for index, sample in zip(indices, data.samples(split, indices), strict=True):
         rows.append(_row(data, _shrunk(sample), data.locate(split, index)))

@@ -57,6 +57,8 @@ def test_bad_data_are_named(folder: Path) -> None:
     assert done.returncode == 1
     assert "train 5" in done.stderr
     assert "nothing is wrong" not in done.stderr
+    with Image.open(folder / "sheet.png") as sheet:  # of those that are sound
+        assert min(sheet.size) > 16
 
 
 def test_a_contact_sheet_is_drawn(folder: Path) -> None:

@@ -6,11 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from mtlsearch_plugins.scenes import Scenes
 
 from mtlsearch.config import DataConfig
 from mtlsearch.data import DataModule, open_data
+from mtlsearch.errors import DataError
 from mtlsearch.report import contact_sheet
+
+TITLES = 35
+"""Height of the line of titles, in pixels."""
 
 
 def scenes(**settings: object) -> DataModule:
@@ -32,6 +37,17 @@ def test_no_more_rows_than_samples() -> None:
     assert contact_sheet(data, "val", 9, 0).size == contact_sheet(data, "val", 2, 0).size
 
 
+def test_bad_samples_are_left_out() -> None:
+    data = scenes(train=3, val=2)
+    sheets = [contact_sheet(data, "train", 9, 0, without=bad) for bad in ((), (1,))]
+    alone = [contact_sheet(data, "train", 9, 0, without={0, 1, 2} - {at}) for at in range(3)]
+    heights = [sheet.height - TITLES for sheet in alone]
+    assert sheets[0].height - TITLES == sum(heights)
+    assert sheets[1].height - TITLES == heights[0] + heights[2]
+    with pytest.raises(DataError, match="no sound image"):
+        contact_sheet(data, "train", 9, 0, without=range(3))
+
+
 def test_the_seed_decides() -> None:
     data = scenes(train=30, val=2)
     sheets = [np.asarray(contact_sheet(data, "train", 2, seed)) for seed in (0, 0, 1)]
@@ -47,8 +63,8 @@ def test_missing_labels_leave_an_empty_cell() -> None:
 
 
 def test_large_images_are_shown_small() -> None:
-    data = scenes(train=4, val=2, size=700)
+    data = scenes(train=1, val=1, size=400)
     (sample,) = data.samples("train", [0])
-    assert sample.image.size == (700, 700)
+    assert sample.image.size == (400, 400)
     assert contact_sheet(data, "train", 1, 0).height < 500
     assert replace(sample).labels.keys() == {"scene", "objects", "shapes"}
