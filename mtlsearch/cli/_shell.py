@@ -38,10 +38,8 @@ class Shell:
         return Console(verbose=self.verbose or self.debug, quiet=self.quiet)
 
     def set_up_logging(self) -> None:
-        """Let libraries log as much as was asked for."""
-        level = logging.ERROR if self.quiet else logging.WARNING
-        if self.verbose:
-            level = logging.INFO
-        if self.debug:
-            level = logging.DEBUG
+        """Log as much as was asked for; libraries only warn, or inform with ``--debug``."""
+        level = logging.ERROR if self.quiet else logging.INFO if self.debug else logging.WARNING
         logging.basicConfig(level=level, format="%(name)s: %(message)s", force=True)
+        own = logging.DEBUG if self.debug else logging.INFO if self.verbose else logging.NOTSET
+        logging.getLogger("mtlsearch").setLevel(own)
