@@ -36,4 +36,5 @@ COMMANDS: tuple[Command, ...] = (
     Command("datasets", "mtlsearch.cli._datasets", LOOKING),
     Command("spaces", "mtlsearch.cli._spaces", LOOKING),
     Command("backbones", "mtlsearch.cli._backbones", LOOKING),
+    Command("units", "mtlsearch.cli._units", LOOKING),
 )

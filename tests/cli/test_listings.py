@@ -73,3 +73,25 @@ def test_no_such_backbone() -> None:
     done = run("backbones", "resnte18")
     assert done.returncode == 2
     assert "did you mean 'resnet18'?" in done.stderr
+
+
+def test_units_with_their_size_and_work() -> None:
+    done = run("units", "test_resnet", "--granularity", "3", "--size", "64x96")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert [row[0] for row in rows] == ["0", "1", "2"]
+    assert rows[-1][3] == "32"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--granularity", "stages"], "allowed: stage, block, a number of units"),
+        (["--size", "64x"], "128x160 (height x width)"),
+        (["--size", "0"], "is no image size"),
+    ],
+)
+def test_units_of_what_makes_no_sense(options: list[str], says: str) -> None:
+    done = run("units", "test_resnet", *options)
+    assert done.returncode == 2
+    assert says in done.stderr
