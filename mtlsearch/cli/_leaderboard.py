@@ -19,10 +19,13 @@ def leaderboard(
     run: RunFolder,
     form: Annotated[
         Literal["table", "csv", "json", "markdown"],
-        typer.Option("--format", help="table and markdown are for people."),
+        typer.Option("--format", help="table and markdown: primary metrics; csv and json: all."),
     ] = "table",
     sort: Annotated[str, typer.Option(metavar="COLUMN", help="The column to rank by.")] = "delta_m",
     top: Annotated[int | None, typer.Option(min=1, help="Only so many rows.")] = None,
+    all_metrics: Annotated[
+        bool, typer.Option("--all-metrics", help="Every metric, in tables for people as well.")
+    ] = False,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="FILE.png", help="Draw Δm against FLOPs with the Pareto front."),
@@ -37,7 +40,9 @@ def leaderboard(
     from mtlsearch.report import render
     from mtlsearch.search import read_records
 
-    frame = rank(read_records(run, loaded.config), sort=sort, top=top)
+    records = read_records(run, loaded.config)
+    everything = all_metrics or form in ("csv", "json")
+    frame = rank(records, sort=sort, top=top, all_metrics=everything)
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None
     shell.console.result(render(frame, form, width=width, colour=is_terminal).rstrip("\n"))
