@@ -69,16 +69,11 @@ class CandidateSpace:
         answers: Answers = {f"{self._prefix(backbone)}{name}": at for name, at in plan.items()}
         if len(self.backbones) > 1:
             answers["backbone"] = backbone
-        if self.config.loss_weights == "search" and candidate.loss_weights is not None:
-            weights = encode_weights(candidate.loss_weights, self.tasks)
-            if weights is None:
-                return None
-            answers.update(weights)
-        if self.config.learning_rate is not None:
-            low, high = self.config.learning_rate
-            if not low <= (candidate.learning_rate or 0.0) <= high:
-                return None
-            answers["learning_rate"] = candidate.learning_rate or low
+        weights, rate = self._weight_answers(candidate), self._rate_answers(candidate)
+        if weights is None or rate is None:
+            return None
+        answers.update(weights)
+        answers.update(rate)
         return answers
 
     @property
@@ -93,14 +88,32 @@ class CandidateSpace:
     def _prefix(self, backbone: str) -> str:
         return f"{backbone}/" if len(self.backbones) > 1 else ""
 
+    def _weight_answers(self, candidate: Candidate) -> Mapping[str, float] | None:
+        weights = candidate.loss_weights
+        if weights is None:
+            return {}
+        if self.config.loss_weights == "search":
+            return encode_weights(weights, self.tasks)
+        return {} if weights == self._fixed_weights else None
+
+    def _rate_answers(self, candidate: Candidate) -> Mapping[str, float] | None:
+        rate = candidate.learning_rate
+        if self.config.learning_rate is None:
+            return {} if rate in (None, self.learning_rate) else None
+        low, high = self.config.learning_rate
+        return None if rate is None or not low <= rate <= high else {"learning_rate": rate}
+
+    @property
+    def _fixed_weights(self) -> Mapping[str, float]:
+        given = self.config.loss_weights
+        return dict.fromkeys(self.tasks, 1.0) if isinstance(given, str) else given
+
     def _weights(self, choices: Choices, candidate: Candidate) -> Mapping[str, float]:
         if candidate.loss_weights is not None:
             return candidate.loss_weights
         if self.config.loss_weights == "search":
             return suggest_weights(choices, self.tasks)
-        if self.config.loss_weights == "equal":
-            return dict.fromkeys(self.tasks, 1.0)
-        return self.config.loss_weights
+        return self._fixed_weights
 
     def _rate(self, choices: Choices, candidate: Candidate) -> float:
         if candidate.learning_rate is not None or self.config.learning_rate is None:
