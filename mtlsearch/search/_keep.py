@@ -18,8 +18,13 @@ def forget_weights(
     reference = reference_of(records)
     ranked = sorted(
         (record for record in records if record.state == "complete" and record.role is None),
-        key=lambda record: delta_m(record.results, reference)[0] or float("-inf"),
+        key=lambda record: _rank(delta_m(record.results, reference)[0]),
         reverse=True,
     )
     for record in ranked[keep:]:
         run.weights(record.number).unlink(missing_ok=True)
+
+
+def _rank(value: float | None) -> float:
+    """A Δm of 0 is better than none."""
+    return float("-inf") if value is None else value

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mtlsearch.errors import RunError, TrainingError
 from mtlsearch.record import State, TaskResult, TrialRecord, delta_m, reference_of
-from mtlsearch.search._candidate_space import CandidateSpace, Role
+from mtlsearch.search._candidate_space import CandidateSpace
 from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._proposer import Proposal, propose, propose_baseline
 from mtlsearch.search._trial_store import SETTLED, TrialStore
-
-BASELINES: tuple[Role, ...] = ("independent", "hard")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +36,37 @@ def search(
     trials: int,
     seed: int,
     progress: SearchProgress,
+    after_each: Callable[[Sequence[TrialRecord]], None] | None = None,
 ) -> SearchOutcome:
     """Run trials until there are ``trials`` in all, those of earlier sittings included.
 
     Both baselines come first. No candidate is measured twice. A trial that cannot be
     trained fails and counts; one that is interrupted does not and is run again.
 
+    Args:
+        space: what may be proposed.
+        evaluator: measures candidates.
+        store: remembers them.
+        trials: how many there are to be in all.
+        seed: of the proposals.
+        progress: watches.
+        after_each: is called with all records at the beginning and after every trial.
+
     Raises:
         RunError: the ``independent`` baseline cannot be measured, so nothing can be ranked.
     """
     store.close_interrupted()
     progress.search_started(_settled(store), trials)
-    while _settled(store) < trials:
+    if after_each is not None:
+        after_each(store.records())
+    # Without its reference a search is not done, however many trials have failed.
+    while _settled(store) < trials or not _reference(store):
         proposal = _next(space, store, seed)
         if proposal is None:
             return SearchOutcome(_settled(store), exhausted=True)
         _run(proposal, evaluator, store, progress)
+        if after_each is not None:
+            after_each(store.records())
     return SearchOutcome(_settled(store), exhausted=False)
 
 
@@ -63,17 +76,14 @@ def _settled(store: TrialStore) -> int:
 
 def _next(space: CandidateSpace, store: TrialStore, seed: int) -> Proposal | None:
     records = [record for record in store.records() if record.state in SETTLED]
-    for role in BASELINES:
-        if not any(record.role == role and _serves(record) for record in records):
-            return propose_baseline(space, role)
     reference = _reference(store)
+    if not reference:
+        return propose_baseline(space, "independent")
     known = {record.candidate.digest: _value(record, reference) for record in records}
+    hard = propose_baseline(space, "hard")
+    if hard.candidate.digest not in known:  # a single task has one baseline alone
+        return hard
     return propose(space, known, store.trials, seed=seed)
-
-
-def _serves(record: TrialRecord) -> bool:
-    """A failed ``hard`` baseline is a result; without ``independent`` there is none."""
-    return record.role != "independent" or record.state == "complete"
 
 
 def _run(

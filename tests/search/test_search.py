@@ -11,17 +11,25 @@ from hypothesis import strategies as st
 from mtlsearch.errors import RunError
 from mtlsearch.plugin import Candidate
 from mtlsearch.search import Silent, TrialStore, open_storage, pick_trial, search
+from mtlsearch.search._journal import drop_torn_line
 from tests.search.synthetic import Formula, space_for
 
 
-def store_at(folder: Path) -> TrialStore:
-    return TrialStore(open_storage(None, folder / "study.journal"), "test")
+def store_at(folder: Path, url: str | None = None) -> TrialStore:
+    folder.mkdir(exist_ok=True)
+    return TrialStore(open_storage(url, folder / "study.journal"), "test")
 
 
 def run(
-    folder: Path, evaluator: Formula, trials: int, seed: int = 0, **config: object
+    folder: Path,
+    evaluator: Formula,
+    trials: int,
+    seed: int = 0,
+    *,
+    storage: str | None = None,
+    **config: object,
 ) -> TrialStore:
-    store = store_at(folder)
+    store = store_at(folder, storage)
     search(
         space_for(evaluator, **config),
         evaluator,
@@ -99,6 +107,58 @@ def test_without_the_independent_baseline_nothing_goes_on(tmp_path: Path) -> Non
         run(tmp_path, Formula(fails=lambda number: number == 0), 5)
 
 
+def test_however_many_trials_are_asked_for(tmp_path: Path) -> None:
+    """A search that has no reference is not done, even if its trials are spent."""
+    for sitting in range(2):
+        with pytest.raises(RunError, match="independent"):
+            run(tmp_path, Formula(fails=lambda number: True), 1)
+        assert len(store_at(tmp_path).records()) == sitting + 1
+    records = run(tmp_path, Formula(), 3).records()
+    assert [record.state for record in records] == ["failed", "failed", "complete"]
+
+
+def test_a_mistake_of_a_plugin_is_raised_and_its_trial_failed(tmp_path: Path) -> None:
+    def score(candidate: Candidate) -> float:
+        if str(candidate.plan) == "hard":
+            raise ZeroDivisionError("a mistake")
+        return 1.0
+
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path, Formula(score=score), 4)
+    record = store_at(tmp_path).records()[-1]
+    assert record.state == "failed"
+    assert record.why == "ZeroDivisionError: a mistake"
+    assert len(run(tmp_path, Formula(), 4).records()) == 4
+
+
+def test_one_task_has_one_baseline(tmp_path: Path) -> None:
+    """Sharing nothing and sharing all are the same then, and nothing is trained twice."""
+    evaluator = Formula(tasks=("a",))
+    store = store_at(tmp_path)
+    outcome = search(space_for(evaluator), evaluator, store, trials=9, seed=0, progress=Silent())
+    assert outcome.exhausted
+    assert [record.role for record in store.records()] == ["independent"]
+    run(tmp_path / "rates", evaluator, 4, learning_rate=[0.01, 1.0])
+    assert len(store_at(tmp_path / "rates").records()) == 4
+
+
+def test_somebody_may_look_after_each_trial(tmp_path: Path) -> None:
+    """At the beginning too: a sitting may have been killed before its last look."""
+    seen: list[int] = []
+    run(tmp_path, Formula(), 3)
+    evaluator = Formula()
+    search(
+        space_for(evaluator),
+        evaluator,
+        store_at(tmp_path),
+        trials=5,
+        seed=0,
+        progress=Silent(),
+        after_each=lambda records: seen.append(len(records)),
+    )
+    assert seen == [3, 4, 5]
+
+
 def test_a_baseline_of_zero_stops_the_search_and_says_why(tmp_path: Path) -> None:
     evaluator = Formula(score=lambda candidate: 0.0)
     with pytest.raises(RunError, match="independent"):
@@ -113,14 +173,15 @@ def test_the_same_seed_proposes_the_same(tmp_path: Path) -> None:
 
 
 def test_a_torn_journal_line_loses_nothing_else(tmp_path: Path) -> None:
-    from mtlsearch.search._journal import drop_torn_line
-
-    before = run(tmp_path, Formula(), 4).records()
-    journal = tmp_path / "study.journal"
-    with journal.open("ab") as file:
+    run(tmp_path, Formula(), 4)
+    with (tmp_path / "study.journal").open("ab") as file:
         file.write(b'{"op_code": 5, "work')
-    drop_torn_line(journal)
-    assert store_at(tmp_path).records() == before
+    drop_torn_line(tmp_path / "study.journal")
+    whole = Formula()
+    run(tmp_path / "whole", whole, 6)
+    after = Formula()
+    run(tmp_path, after, 6)
+    assert after.measured == whole.measured[4:]
 
 
 def test_best_is_the_highest_delta_m(tmp_path: Path) -> None:
