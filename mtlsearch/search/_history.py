@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mtlsearch.training import EpochRecord
+if TYPE_CHECKING:
+    from mtlsearch.training import EpochRecord
 
 
 def write_history(path: Path, epochs: tuple[EpochRecord, ...]) -> None:

@@ -17,6 +17,11 @@ from mtlsearch.errors import RunError
 def open_storage(url: str | None, journal: Path) -> BaseStorage:
     """The storage at ``url``, or the journal file where there is none.
 
+    Args:
+        url: one of Optuna's; a relative SQLite file stands beside the journal, so that it
+            is found again from any working directory.
+        journal: the file to keep the study in where there is no URL.
+
     Raises:
         RunError: the URL cannot be opened.
     """
@@ -28,14 +33,25 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
 
     faults = (ImportError, ValueError, OSError, SQLAlchemyError, StorageInternalError)
     try:
-        return optuna.storages.get_storage(url)
+        return optuna.storages.get_storage(_from_folder(url, journal.parent))
     except faults as error:
         raise RunError(
-            f"the storage cannot be opened: {error}",
+            f"the storage cannot be opened: {str(error).partition(chr(10))[0]}",
             where=f"search.storage: {url}",
             next_step="see Optuna's storage URLs, such as sqlite:///study.db; null keeps a "
             "journal file in the run directory",
         ) from error
+
+
+def _from_folder(url: str, folder: Path) -> str:
+    """The URL with the path of a relative SQLite file made absolute."""
+    from sqlalchemy.engine import make_url
+
+    parsed = make_url(url)
+    file = parsed.database
+    if parsed.get_backend_name() != "sqlite" or not file or file == ":memory:":
+        return url
+    return parsed.set(database=str(folder.resolve() / file)).render_as_string()
 
 
 def drop_torn_line(journal: Path) -> None:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from mtlsearch.catalog import Catalog
-from mtlsearch.config import LoadedRun, RunConfig, difference, save_resolved
+from mtlsearch.config import LoadedRun, RunConfig, difference, load_run, save_resolved
 from mtlsearch.errors import RunError
-from mtlsearch.record import TrialRecord
-from mtlsearch.search._journal import drop_torn_line, open_storage
+from mtlsearch.search._journal import drop_torn_line
 from mtlsearch.search._keep import forget_weights
 from mtlsearch.search._loop import SearchOutcome, search
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._session import open_session
-from mtlsearch.search._trial_store import TrialStore
+from mtlsearch.search._study import open_store
 
-MAY_DIFFER = frozenset({"search.trials", "search.keep", "data.workers", "plugins"})
+if TYPE_CHECKING:
+    import torch
+
+MAY_DIFFER = ("search.trials", "search.keep", "data.workers", "plugins")
 """Keys that may change when a run goes on: none of them changes what a trial measures."""
 
 
@@ -45,50 +46,27 @@ def run_search(
     run = RunDirectory(out)
     with run.locked():
         _refuse_another(run, loaded.config)
-        session = open_session(loaded, catalog, run, device=device, progress=progress)
-        save_resolved(loaded.config, run.config)
         drop_torn_line(run.journal)
         store = open_store(run, loaded.config)
-        try:
-            return search(
-                session.space,
-                session.evaluator,
-                store,
-                trials=loaded.config.search.trials,
-                seed=loaded.config.seed,
-                progress=progress,
-            )
-        finally:
-            forget_weights(run, store.records(), loaded.config.search.keep)
-
-
-def open_store(run: RunDirectory, config: RunConfig) -> TrialStore:
-    """The trials of a run; in a shared storage the study bears the run directory's name."""
-    url = config.search.storage
-    name = "mtlsearch" if url is None else run.path.resolve().name
-    return TrialStore(open_storage(url, run.journal), name)
-
-
-def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:
-    """Every trial of a run, by number; reading disturbs no search that is under way.
-
-    Raises:
-        RunError: there is no run in this folder.
-    """
-    run = RunDirectory(out)
-    run.require()
-    return open_store(run, config).records()
+        session = open_session(loaded, catalog, run, device=device, progress=progress)
+        save_resolved(loaded.config, run.config)
+        return search(
+            session.space,
+            session.evaluator,
+            store,
+            trials=loaded.config.search.trials,
+            seed=loaded.config.seed,
+            progress=progress,
+            after_each=lambda records: forget_weights(run, records, loaded.config.search.keep),
+        )
 
 
 def _refuse_another(run: RunDirectory, config: RunConfig) -> None:
     """A run directory holds one search: trials of two budgets can not be compared."""
     if not run.config.is_file():
         return
-    from mtlsearch.config import load_run
-
-    changed = [
-        key for key in difference(load_run(run.config).config, config) if key not in MAY_DIFFER
-    ]
+    differing = difference(load_run(run.config).config, config)
+    changed = [key for key in differing if not key.startswith(MAY_DIFFER)]
     if changed:
         raise RunError(
             f"this folder holds a search with other settings: {', '.join(changed)}",

@@ -20,6 +20,7 @@ class RunDirectory:
 
         RUN/run.yaml                          the resolved run file
         RUN/study.journal                     the Optuna study, unless a storage URL keeps it
+        RUN/study.name                        the study's name in that storage
         RUN/trials/0003/weights.safetensors   a trial's network
         RUN/trials/0003/history.csv           its losses and metrics, epoch by epoch
     """
@@ -35,6 +36,11 @@ class RunDirectory:
     def journal(self) -> Path:
         """The Optuna journal."""
         return self.path / "study.journal"
+
+    @property
+    def study_name(self) -> Path:
+        """The name of the study in a storage that others may use as well."""
+        return self.path / "study.name"
 
     def trial(self, number: int) -> Path:
         """A trial's own folder."""
@@ -66,10 +72,17 @@ class RunDirectory:
         """Hold the run for this process; the kernel lets go when the process dies.
 
         Raises:
-            RunError: another process searches in it.
+            RunError: another process searches in it, or it cannot be written to.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+        except OSError as error:
+            raise RunError(
+                f"this is no folder that a search can write to ({error.strerror})",
+                where=str(self.path),
+                next_step="give another folder with --out",
+            ) from error
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-
-from mtlsearch.backbone import CutBackbone, cut_backbone
 from mtlsearch.catalog import Catalog
 from mtlsearch.config import LoadedRun, RunConfig
-from mtlsearch.data import DataModule, open_data
 from mtlsearch.search._candidate_space import CandidateSpace
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._training_evaluator import TrainingEvaluator
+
+if TYPE_CHECKING:
+    import torch
+
+    from mtlsearch.backbone import CutBackbone
+    from mtlsearch.data import DataModule
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +60,34 @@ def open_session(
         DataError: files or rows are bad; the message names the first ones.
         BackboneError: a backbone cannot be made, loaded or cut.
     """
+    from mtlsearch.data import open_data
+
     config = loaded.config
     cuts = {name: _cut(config, name) for name in config.backbone.names}
     first = cuts[config.backbone.names[0]]
     data = open_data(
         catalog.open_sources(loaded), config.data, mean=first.mean, std=first.std, seed=config.seed
     )
+    space = catalog.space(loaded)
+    catalog.build_tasks(loaded, data.labels)  # what is wrong is said before images are read
     if check:
         data.check(lambda done, total: progress.stage("reading images", done, total)).raise_if_bad()
-    tasks = catalog.build_tasks(loaded, data.labels)
+    tasks = catalog.build_tasks(loaded, data.labels)  # with the classes counted
     evaluator = TrainingEvaluator(config, tasks, data, cuts, run, device)
-    space = CandidateSpace(
-        space=catalog.space(loaded),
+    candidates = CandidateSpace(
+        space=space,
         config=config.search,
         tasks=evaluator.tasks,
         backbones=config.backbone.names,
         learning_rate=config.train.learning_rate,
         units_of=evaluator.units,
     )
-    return Session(config, data, evaluator, space)
+    return Session(config, data, evaluator, candidates)
 
 
 def _cut(config: RunConfig, name: str) -> CutBackbone:
+    from mtlsearch.backbone import cut_backbone
+
     return cut_backbone(
         name,
         config.data.size,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mtlsearch.errors import RunError
-from mtlsearch.network import MultiTaskNetwork
 from mtlsearch.record import TrialRecord, delta_m, reference_of
 from mtlsearch.search._session import Session
-from mtlsearch.training import load_weights
+
+if TYPE_CHECKING:
+    from mtlsearch.network import MultiTaskNetwork
 
 
 def pick_trial(records: Sequence[TrialRecord], trial: Literal["best"] | int) -> TrialRecord:
@@ -42,6 +43,8 @@ def load_trial(session: Session, record: TrialRecord) -> MultiTaskNetwork:
     Raises:
         RunError: its weights were not kept.
     """
+    from mtlsearch.training import load_weights
+
     path = session.evaluator.run.weights(record.number)
     if not path.is_file():
         raise RunError(

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import torch
-
-from mtlsearch.backbone import CutBackbone
 from mtlsearch.config import RunConfig
-from mtlsearch.data import DataModule
-from mtlsearch.network import MultiTaskNetwork, head_cost
 from mtlsearch.plan import Cost, plan_cost
 from mtlsearch.plugin import Candidate, Task
 from mtlsearch.record import TaskResult
@@ -18,8 +14,15 @@ from mtlsearch.search._evaluator import Measurement
 from mtlsearch.search._history import write_history
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._run_directory import RunDirectory
-from mtlsearch.training import EpochRecord, save_weights, seeded_heads, train
 from mtlsearch.units import UnitSpec
+
+if TYPE_CHECKING:
+    import torch
+
+    from mtlsearch.backbone import CutBackbone
+    from mtlsearch.data import DataModule
+    from mtlsearch.network import MultiTaskNetwork
+    from mtlsearch.training import EpochRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class TrainingEvaluator:
 
     def cost(self, candidate: Candidate) -> Cost:
         """Parameters and FLOPs, by arithmetic on units and heads."""
+        from mtlsearch.network import head_cost
+
         name = self._backbone(candidate)
         if name not in self._head_costs:
             heads = self._heads(self.cuts[name])
@@ -64,11 +69,15 @@ class TrainingEvaluator:
 
     def build(self, candidate: Candidate) -> MultiTaskNetwork:
         """The untrained network, on the CPU: the same weights for every plan."""
+        from mtlsearch.network import MultiTaskNetwork
+
         cut = self.cuts[self._backbone(candidate)]
         return MultiTaskNetwork(cut, candidate.plan, self._heads(cut))
 
     def measure(self, number: int, candidate: Candidate, progress: SearchProgress) -> Measurement:
         """Train, evaluate, keep weights and history; see :class:`Evaluator`."""
+        from mtlsearch.training import save_weights, train
+
         config = self.config.train
         steps = config.epochs * self.data.train_steps(config.batch_size)
         progress.trial_started(number, str(candidate.plan), steps)
@@ -97,6 +106,8 @@ class TrainingEvaluator:
         return candidate.backbone or self.config.backbone.names[0]
 
     def _heads(self, cut: CutBackbone) -> dict[str, torch.nn.Module]:
+        from mtlsearch.training import seeded_heads
+
         return seeded_heads(self.task_of, cut.features, self.config.seed)
 
 

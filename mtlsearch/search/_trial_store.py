@@ -9,7 +9,7 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-from mtlsearch.record import TrialRecord
+from mtlsearch.record import TrialRecord, delta_m, reference_of
 from mtlsearch.search._proposer import Proposal
 
 SETTLED = ("complete", "failed")
@@ -21,13 +21,24 @@ class TrialStore:
 
     The study opens in any Optuna tool: its value is Δm in percent, its parameters are the
     answers that the space asked for.
+
+    Args:
+        storage: where Optuna keeps it.
+        name: the study's name there; it is made if there is none.
     """
 
     def __init__(self, storage: BaseStorage, name: str) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._study = optuna.create_study(
-            storage=storage, study_name=name, direction="maximize", load_if_exists=True
-        )
+        if not self.is_in(storage, name):  # loading writes nothing, making always does
+            optuna.create_study(
+                storage=storage, study_name=name, direction="maximize", load_if_exists=True
+            )
+        self._study = optuna.load_study(storage=storage, study_name=name)
+
+    @staticmethod
+    def is_in(storage: BaseStorage, name: str) -> bool:
+        """Whether the storage holds a study of that name; writes nothing."""
+        return name in optuna.get_all_study_names(storage)
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -62,12 +73,22 @@ class TrialStore:
             self._study.tell(record.number, state=TrialState.FAIL)
 
     def close_interrupted(self) -> int:
-        """Settle trials that a killed process left running; they will be run again."""
-        left = [trial for trial in self.trials if trial.state is TrialState.RUNNING]
-        for record in map(_record, left):
-            why = "the process was stopped before it ended"
-            self.settle(replace(record, state="interrupted", why=why), None)
+        """Settle trials that a killed process left running; they will be run again.
+
+        One that was killed while it was being settled keeps what was written of it.
+        """
+        records, trials = self.records(), self.trials
+        left = [at for at in records if trials[at.number].state is TrialState.RUNNING]
+        for record in left:
+            value, _ = delta_m(record.results, reference_of(records))
+            self.settle(_closed(record), value)
         return len(left)
+
+
+def _closed(record: TrialRecord) -> TrialRecord:
+    if record.state != "running":
+        return record
+    return replace(record, state="interrupted", why="the process was stopped before it ended")
 
 
 def _record(trial: FrozenTrial) -> TrialRecord:

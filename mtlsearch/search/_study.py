@@ -1,0 +1,51 @@
+"""The study of a run directory: begun, gone on with, or only read."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from mtlsearch.config import RunConfig
+from mtlsearch.record import TrialRecord
+from mtlsearch.search._journal import open_storage
+from mtlsearch.search._run_directory import RunDirectory
+from mtlsearch.search._trial_store import TrialStore
+
+
+def open_store(run: RunDirectory, config: RunConfig) -> TrialStore:
+    """The trials of a run, which begin here if there are none yet.
+
+    In a storage that others may use the study bears the run directory's name and a few
+    letters of its own, since many run directories are called alike.
+    """
+    name = _study_name(run, config)
+    if name is None:
+        name = f"{run.path.resolve().name}-{uuid.uuid4().hex[:8]}"
+        partial = run.study_name.with_suffix(".partial")
+        partial.write_text(name, encoding="utf-8")
+        partial.replace(run.study_name)
+    return TrialStore(open_storage(config.search.storage, run.journal), name)
+
+
+def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:
+    """Every trial of a run, by number.
+
+    Writes nothing, so that it disturbs no search that is under way.
+
+    Raises:
+        RunError: there is no run in this folder.
+    """
+    run = RunDirectory(out)
+    run.require()
+    name = _study_name(run, config)
+    if name is None or (config.search.storage is None and not run.journal.is_file()):
+        return []
+    storage = open_storage(config.search.storage, run.journal)
+    return TrialStore(storage, name).records() if TrialStore.is_in(storage, name) else []
+
+
+def _study_name(run: RunDirectory, config: RunConfig) -> str | None:
+    """The name of the run's study; None where it has none yet."""
+    if config.search.storage is None:
+        return "mtlsearch"  # alone in a journal of its own
+    return run.study_name.read_text(encoding="utf-8") if run.study_name.is_file() else None

@@ -1,0 +1,132 @@
+"""A run directory holds one search, and its trials are found again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mtlsearch.catalog import build_catalog
+from mtlsearch.config import LoadedRun, RunConfig, save_resolved
+from mtlsearch.errors import PluginError, RunError
+from mtlsearch.record import TrialRecord
+from mtlsearch.search import RunDirectory, Silent, open_store, read_records, run_search
+from mtlsearch.search._proposer import propose_baseline
+from tests.search.synthetic import Formula, space_for
+
+BASE: dict[str, Any] = {
+    "plugins": ["here"],
+    "data": {"root": "/", "sources": {"kind": "nothing"}, "size": 32},
+    "backbone": {"name": "test_resnet"},
+    "tasks": {"a": {"kind": "nothing"}},
+    "train": {"epochs": 3},
+    "search": {"space": "nothing", "trials": 4},
+}
+
+
+def config(**changes: Any) -> RunConfig:
+    tree = {key: dict(value) if isinstance(value, dict) else value for key, value in BASE.items()}
+    for dotted, value in changes.items():
+        part, _, key = dotted.partition("__")
+        if key:
+            tree[part][key] = value
+        else:
+            tree[part] = value
+    return RunConfig.model_validate(tree)
+
+
+def start(out: Path, config: RunConfig) -> None:
+    """Begin a search without any plugin: it gets no further than what is checked before."""
+    device = torch.device("cpu")
+    catalog = build_catalog([], entry_points=False)
+    run_search(LoadedRun(config), catalog, out, device=device, progress=Silent())
+
+
+def begun(out: Path, config: RunConfig) -> RunDirectory:
+    run = RunDirectory(out)
+    run.path.mkdir(parents=True)
+    save_resolved(config, run.config)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"seed": 5}, "seed"),
+        ({"train__epochs": 4}, "train.epochs"),
+        ({"search__space": "tree"}, "search.space.kind"),
+        ({"search__storage": "sqlite:///x.db"}, "search.storage"),
+        ({"tasks__b": {"kind": "nothing"}}, "tasks.b"),
+        ({"data__limit": 3, "train__epochs": 9}, "data.limit, train.epochs"),
+    ],
+)
+def test_other_settings_are_refused(tmp_path: Path, changes: dict[str, Any], named: str) -> None:
+    run = begun(tmp_path / "run", config())
+    before = run.config.read_text()
+    with pytest.raises(RunError, match=f"other settings: {named}\n") as error:
+        start(run.path, config(**changes))
+    assert str(run.path) in str(error.value)
+    assert "--out" in str(error.value)
+    assert run.config.read_text() == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"search__trials": 9},
+        {"search__keep": 2},
+        {"data__workers": 3},
+        {"plugins": ["there"]},
+        {"plugins": ["here", "there"]},
+    ],
+    ids=str,
+)
+def test_what_changes_no_measurement_may_change(tmp_path: Path, changes: dict[str, Any]) -> None:
+    run = begun(tmp_path / "run", config())
+    with pytest.raises(PluginError, match="'nothing'"):  # further than the settings
+        start(run.path, config(**changes))
+
+
+def test_what_fails_before_the_first_trial_binds_nobody(tmp_path: Path) -> None:
+    for seed in range(2):
+        with pytest.raises(PluginError, match="'nothing'"):
+            start(tmp_path / "run", config(seed=seed))
+
+
+def begin(run: RunDirectory, config: RunConfig) -> TrialRecord:
+    proposal = propose_baseline(space_for(Formula()), "hard")
+    record = TrialRecord(0, "running", "hard", proposal.candidate, 1, 2)
+    return open_store(run, config).start(proposal, record)
+
+
+@pytest.mark.parametrize("storage", [None, "sqlite:///{}/shared.db"])
+def test_trials_are_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: str | None
+) -> None:
+    """From any working directory, in a folder that was moved, beside a run of that name."""
+    chosen = config(search__storage=storage and storage.format(tmp_path))
+    one, other = begun(tmp_path / "one" / "run", chosen), begun(tmp_path / "two" / "run", chosen)
+    record = begin(one, chosen)
+    monkeypatch.chdir(tmp_path / "two")
+    assert read_records(one.path, chosen) == [record]
+    assert read_records(other.path, chosen) == []
+    assert begin(other, chosen).number == 0
+    moved = shutil.move(one.path, tmp_path / "moved")
+    assert read_records(moved, chosen) == [record]
+
+
+@pytest.mark.parametrize("storage", [None, "sqlite:///study.db"])
+def test_reading_writes_nothing(tmp_path: Path, storage: str | None) -> None:
+    chosen = config(search__storage=storage)
+    run = begun(tmp_path / "run", chosen)
+    assert read_records(run.path, chosen) == []
+    assert [path.name for path in run.path.iterdir()] == ["run.yaml"]
+
+
+def test_no_run_no_records(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no run here"):
+        read_records(tmp_path, config())

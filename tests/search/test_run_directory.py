@@ -1,0 +1,69 @@
+"""A run directory belongs to one process at a time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mtlsearch.errors import RunError
+from mtlsearch.search import RunDirectory
+
+HOLD = """
+import sys
+from pathlib import Path
+from mtlsearch.search._run_directory import RunDirectory
+with RunDirectory(Path(sys.argv[1])).locked():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_lock_is_held_and_let_go(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "results" / "first")
+    with run.locked():
+        with pytest.raises(RunError, match=f"process {os.getpid()}") as error, run.locked():
+            pass
+        assert str(run.path) in str(error.value)
+        assert "--out" in str(error.value)
+    with run.locked():
+        pass
+
+
+def test_another_process_holds_it_until_it_dies(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(RunError, match=f"process {other.pid}"), run.locked():
+            pass
+        other.kill()
+    with run.locked():
+        pass
+
+
+def test_what_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("a file")
+    with pytest.raises(RunError, match="no folder"), RunDirectory(tmp_path / "run.yaml").locked():
+        pass
+
+
+def test_it_knows_whether_there_was_a_search(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "nothing")
+    with pytest.raises(RunError, match="no run here") as error:
+        run.require()
+    assert "mtlsearch search" in str(error.value)
+    run.path.mkdir()
+    run.config.write_text("seed: 0\n")
+    run.require()
+
+
+def test_every_trial_has_a_folder_of_its_own() -> None:
+    run = RunDirectory(Path("run"))
+    assert run.weights(3) == Path("run/trials/0003/weights.safetensors")
+    assert run.history(12345) == Path("run/trials/12345/history.csv")
