@@ -11,6 +11,7 @@ from mtlsearch.cli._choices import Device, Overrides, RunFile
 from mtlsearch.cli._opening import open_run, pick_device
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.cli._shell import Shell
+from mtlsearch.errors import RunError
 
 
 def search(
@@ -39,12 +40,28 @@ def search(
     from mtlsearch.search import run_search
 
     folder = out or Path("results") / _name(file)
-    with ProgressView(shell.console) as progress:
-        outcome = run_search(loaded, catalog, folder, device=pick_device(device), progress=progress)
+    try:
+        with ProgressView(shell.console) as progress:
+            outcome = run_search(
+                loaded, catalog, folder, device=pick_device(device), progress=progress
+            )
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(str(_stopped(folder))) from stop
     if outcome.exhausted:
-        shell.console.say("every plan of the search space has been measured")
+        shell.console.say(
+            f"{outcome.settled} of {loaded.config.search.trials} trials: "
+            "no further candidate was found that has not been measured"
+        )
     shell.console.result(str(folder))
     shell.console.say(f"next: mtlsearch leaderboard {folder}")
+
+
+def _stopped(folder: Path) -> RunError:
+    return RunError(
+        "stopped; finished trials are kept, the one that was running is run again",
+        where=str(folder),
+        next_step=f"the same command goes on; `mtlsearch leaderboard {folder}` shows what there is",
+    )
 
 
 def _name(file: Path) -> str:
