@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from torch.utils.data import DataLoader, Dataset
 
-from mtlsearch.data._augment import Augment, plain
 from mtlsearch.data._cache import SampleCache
-from mtlsearch.data._collate import Collate
+from mtlsearch.data._collate import collate
+from mtlsearch.data._finish import Finish
 from mtlsearch.data._images import Images, Reading
 from mtlsearch.data._prepared import Prepared
 from mtlsearch.errors import DataError
@@ -24,36 +24,54 @@ _CONTEXT = "fork" if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True, slots=True)
-class View(Dataset[Prepared]):
-    """One split's samples as an epoch sees them, or as evaluation does.
+class Batches(Dataset[Batch]):
+    """Batches of one split by the indices of their images.
 
     Args:
         images: where a sample that is not kept comes from.
         cache: the kept ones.
         split: which split.
-        size: ``(height, width)`` of the samples.
-        augment: None for evaluation.
-        epoch: which epoch, where there is augmentation.
+        finish: makes of kept samples what a network sees.
+        epoch: which epoch; None for evaluation.
     """
 
     images: Images
     cache: SampleCache
     split: str
-    size: tuple[int, int]
-    augment: Augment | None = None
-    epoch: int = 0
+    finish: Finish
+    epoch: int | None = None
 
-    def __len__(self) -> int:
-        return self.images.size(self.split)
+    def __getitem__(self, indices: list[int]) -> Batch:
+        """The batch, finished where that can be done in any process."""
+        batch = collate([self._kept(index) for index in indices], self.finish.labels)
+        return batch if self._later else self.finish(batch, indices, self.epoch)
 
-    def __getitem__(self, index: int) -> Prepared:
+    @property
+    def _later(self) -> bool:
+        """Whether only the main process can finish: a forked one cannot use a GPU."""
+        return self.finish.device.type != "cpu"
+
+    def each(self, order: Sequence[list[int]], workers: int) -> Iterator[Batch]:
+        """The batches with these indices, one after the other."""
+        batches: Iterable[Batch] = (self[indices] for indices in order)
+        if workers:
+            batches = DataLoader(
+                self,
+                sampler=order,
+                batch_size=None,
+                num_workers=workers,
+                collate_fn=_as_it_is,
+                multiprocessing_context=_CONTEXT,
+            )
+        for indices, batch in zip(order, batches, strict=True):
+            yield self.finish(batch, indices, self.epoch) if self._later else batch
+
+    def _kept(self, index: int) -> Prepared:
         prepared = self.cache.get(self.split, index)
         if prepared is None:
             prepared = sound(self.images.read(self.split, index))
             self.cache.put(self.split, index, prepared)
-        if self.augment is None:
-            return plain(prepared, self.size)
-        return self.augment(prepared, self.epoch, index)
+        return prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +95,6 @@ def sound(reading: Reading) -> Prepared:
         first = reading.problems[0]
         raise DataError(first.what, where=first.where)
     return reading.prepared
-
-
-def batches(
-    view: View, order: Sequence[list[int]], collate: Collate, workers: int
-) -> Iterator[Batch]:
-    """The batches with these indices, one after the other."""
-    if workers == 0:
-        return (collate([view[index] for index in rows]) for rows in order)
-    loader = DataLoader(
-        view,
-        batch_sampler=order,
-        num_workers=workers,
-        collate_fn=collate,
-        multiprocessing_context=_CONTEXT,
-    )
-    return iter(loader)
 
 
 def readings(source: Readings, indices: Sequence[int], workers: int) -> Iterator[Reading]:

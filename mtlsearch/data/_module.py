@@ -12,13 +12,12 @@ from torch import Tensor
 
 from mtlsearch.bundle import Preprocessing
 from mtlsearch.config import DataConfig
-from mtlsearch.data._augment import Augment
 from mtlsearch.data._cache import SampleCache
 from mtlsearch.data._check import check_splits
-from mtlsearch.data._collate import Collate
+from mtlsearch.data._finish import Finish
 from mtlsearch.data._images import Images
 from mtlsearch.data._labels import with_counts
-from mtlsearch.data._loading import Readings, View, batches, readings, sound
+from mtlsearch.data._loading import Batches, Readings, readings, sound
 from mtlsearch.data._report import CheckReport
 from mtlsearch.labels import LabelSpec, Sample
 from mtlsearch.plugin import Batch
@@ -32,7 +31,7 @@ class DataModule:
     Args:
         images: the images, by split.
         config: the ``data`` part of the run file.
-        collate: puts samples together.
+        finish: makes of kept samples what a network sees.
         preprocessing: what evaluation, and later a bundle, does to an image.
         seed: seed of order and augmentation.
     """
@@ -41,17 +40,16 @@ class DataModule:
         self,
         images: Images,
         config: DataConfig,
-        collate: Collate,
+        finish: Finish,
         preprocessing: Preprocessing,
         *,
         seed: int,
     ) -> None:
         self._images = images
         self._config = config
-        self._collate = collate
+        self._finish = finish
         self._preprocessing = preprocessing
         self._seed = seed
-        self._augment = Augment(config.augment, config.size, seed)
         self._cache = SampleCache()
         self._labels = dict(images.labels)
 
@@ -103,7 +101,7 @@ class DataModule:
         """
         chance = np.random.default_rng([self._seed, epoch])
         order = chance.permutation(self.size("train"))[: self.train_steps(batch_size) * batch_size]
-        return self._batches("train", order.tolist(), batch_size, self._augment, epoch)
+        return self._batches("train", order.tolist(), batch_size, epoch)
 
     def eval_batches(self, split: str, batch_size: int) -> Iterator[Batch]:
         """All images of a split in order, as they are.
@@ -111,7 +109,7 @@ class DataModule:
         Raises:
             DataError: an image that was not checked is bad.
         """
-        return self._batches(split, list(range(self.size(split))), batch_size, None, 0)
+        return self._batches(split, list(range(self.size(split))), batch_size, None)
 
     def samples(self, split: str, indices: Sequence[int]) -> list[Sample]:
         """Original images and labels, read again from their files.
@@ -126,13 +124,13 @@ class DataModule:
         return torch.from_numpy(self._preprocessing(image))
 
     def _batches(
-        self, split: str, order: list[int], batch_size: int, augment: Augment | None, epoch: int
+        self, split: str, order: list[int], batch_size: int, epoch: int | None
     ) -> Iterator[Batch]:
-        view = View(self._images, self._cache, split, self._config.size, augment, epoch)
         rows = [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
         if self._config.workers:
             self._fill(split)
-        return batches(view, rows, self._collate, self._config.workers)
+        batches = Batches(self._images, self._cache, split, self._finish, epoch)
+        return batches.each(rows, self._config.workers)
 
     def _fill(self, split: str) -> None:
         """Keep a whole split: what a worker process keeps is lost with it."""
