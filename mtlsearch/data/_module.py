@@ -19,6 +19,7 @@ from mtlsearch.data._images import Images
 from mtlsearch.data._labels import with_counts
 from mtlsearch.data._loading import Batches, Readings, readings, sound
 from mtlsearch.data._report import CheckReport
+from mtlsearch.data._shelf import cache_folder
 from mtlsearch.labels import LabelSpec, Sample
 from mtlsearch.plugin import Batch
 
@@ -26,7 +27,8 @@ from mtlsearch.plugin import Batch
 class DataModule:
     """Batches, checks and single samples of all sources together; made by :func:`open_data`.
 
-    Every image is decoded once and kept, resized, in memory.
+    Every image is decoded once and kept, resized: in files that further runs find again, or in
+    memory.
 
     Args:
         images: the images, by split.
@@ -50,7 +52,7 @@ class DataModule:
         self._finish = finish
         self._preprocessing = preprocessing
         self._seed = seed
-        self._cache = SampleCache()
+        self._cache = SampleCache(images, cache_folder(config), config.sources)
         self._labels = dict(images.labels)
 
     @property
@@ -70,16 +72,25 @@ class DataModule:
         self,
         progress: Callable[[int, int], None] | None = None,
         splits: Sequence[str] = ("train", "val"),
+        *,
+        reread: bool = False,
     ) -> CheckReport:
-        """Decode every image once, gather all that is wrong, count labels and classes.
+        """Be sure of every image, gather all that is wrong, count labels and classes.
 
-        What is sound is kept, so nothing is decoded again for training.
+        What is sound is kept, so nothing is decoded again for training. A split that an
+        earlier run kept in files is not read again as long as nothing about it changed.
 
         Args:
             progress: is told how many images of how many are done.
             splits: which splits to check; ``test`` is not read unless asked for.
+            reread: decode every image, whatever was kept.
+
+        Raises:
+            DataError: resized images cannot be kept in ``data.cache``.
         """
-        report = check_splits(self._images, self._cache, splits, self._config.workers, progress)
+        report = check_splits(
+            self._images, self._cache, splits, self._config.workers, progress, reread=reread
+        )
         if "train" in report.counts:
             classes = {name: one.classes for name, one in report.counts["train"].items()}
             self._labels = with_counts(self._labels, classes)

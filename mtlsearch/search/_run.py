@@ -18,7 +18,7 @@ from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._session import open_session
 from mtlsearch.search._trial_store import TrialStore
 
-MAY_DIFFER = frozenset({"search.trials", "search.keep", "data.workers", "plugins"})
+MAY_DIFFER = frozenset({"search.trials", "search.keep", "data.workers", "data.cache", "plugins"})
 """Keys that may change when a run goes on: none of them changes what a trial measures."""
 
 
