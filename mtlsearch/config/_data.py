@@ -52,7 +52,9 @@ class DataConfig(Section):
         "auto",
         description="folder where resized images are kept; auto: the user's; null: memory only",
     )
-    workers: int = Field(0, ge=0, description="processes that load data; 0: the main one")
+    workers: int = Field(
+        0, ge=0, description="processes that read images, threads that make batches; 0: none"
+    )
 
     @field_validator("sources", mode="before")
     @classmethod

@@ -9,8 +9,8 @@ from mtlsearch.config import SourceEntry
 from mtlsearch.data._fingerprint import fingerprint
 from mtlsearch.data._images import Images
 from mtlsearch.data._kept_split import KeptSplit
+from mtlsearch.data._place import Place
 from mtlsearch.data._prepared import Prepared
-from mtlsearch.data._shelf import Place
 
 
 class SampleCache:

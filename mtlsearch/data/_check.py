@@ -11,9 +11,9 @@ from mtlsearch.data._counts import LabelCounts, Tally, add_up
 from mtlsearch.data._images import Images
 from mtlsearch.data._kept_split import SplitWriter
 from mtlsearch.data._loading import Readings, readings
+from mtlsearch.data._place import Place, explained
 from mtlsearch.data._prepared import Prepared
 from mtlsearch.data._report import CheckReport, Problem
-from mtlsearch.data._shelf import Place, explained
 
 Found = tuple[list[Problem], Mapping[str, LabelCounts]]
 

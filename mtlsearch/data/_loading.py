@@ -1,12 +1,15 @@
-"""Batches, put together in this process or in others."""
+"""Images read by other processes, and batches put together by other threads."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import torch
 from torch.utils.data import DataLoader, Dataset
 
 from mtlsearch.data._cache import SampleCache
@@ -19,12 +22,12 @@ from mtlsearch.plugin import Batch
 
 ItemT = TypeVar("ItemT")
 
-# Forked workers share the kept samples, where spawned ones are sent a copy each.
+# Forked workers share the sources' indices, where spawned ones are sent a copy each.
 _CONTEXT = "fork" if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True, slots=True)
-class Batches(Dataset[Batch]):
+class Batches:
     """Batches of one split by the indices of their images.
 
     Args:
@@ -41,30 +44,32 @@ class Batches(Dataset[Batch]):
     finish: Finish
     epoch: int | None = None
 
-    def __getitem__(self, indices: list[int]) -> Batch:
-        """The batch, finished where that can be done in any process."""
-        batch = collate([self._kept(index) for index in indices], self.finish.labels)
-        return batch if self._later else self.finish(batch, indices, self.epoch)
-
-    @property
-    def _later(self) -> bool:
-        """Whether only the main process can finish: a forked one cannot use a GPU."""
-        return self.finish.device.type != "cpu"
+    def make(self, indices: list[int]) -> Batch:
+        """The batch of these images."""
+        samples = [self._kept(index) for index in indices]
+        return self.finish(collate(samples, self.finish.labels), indices, self.epoch)
 
     def each(self, order: Sequence[list[int]], workers: int) -> Iterator[Batch]:
-        """The batches with these indices, one after the other."""
-        batches: Iterable[Batch] = (self[indices] for indices in order)
-        if workers:
-            batches = DataLoader(
-                self,
-                sampler=order,
-                batch_size=None,
-                num_workers=workers,
-                collate_fn=_as_it_is,
-                multiprocessing_context=_CONTEXT,
-            )
-        for indices, batch in zip(order, batches, strict=True):
-            yield self.finish(batch, indices, self.epoch) if self._later else batch
+        """The batches with these indices, one after the other.
+
+        Kept samples are put together by threads, some batches ahead: there is little to do
+        in Python, and a thread, unlike a process, need not send what it made and can use
+        the GPU. Chance belongs to each image, so it does not matter who makes a batch.
+        """
+        if workers == 0:
+            yield from map(self.make, order)
+            return
+        pool = ThreadPoolExecutor(workers, "data", _one_core)
+        coming: deque[Future[Batch]] = deque()
+        try:
+            for indices in order:
+                coming.append(pool.submit(self.make, indices))
+                if len(coming) > workers:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _kept(self, index: int) -> Prepared:
         prepared = self.cache.get(self.split, index)
@@ -72,6 +77,11 @@ class Batches(Dataset[Batch]):
             prepared = sound(self.images.read(self.split, index))
             self.cache.put(self.split, index, prepared)
         return prepared
+
+
+def _one_core() -> None:
+    """Keep a thread from taking the cores that train; threads that run already keep theirs."""
+    torch.set_num_threads(1)
 
 
 @dataclass(frozen=True, slots=True)

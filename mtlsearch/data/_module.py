@@ -18,8 +18,8 @@ from mtlsearch.data._finish import Finish
 from mtlsearch.data._images import Images
 from mtlsearch.data._labels import with_counts
 from mtlsearch.data._loading import Batches, Readings, readings, sound
+from mtlsearch.data._place import cache_folder
 from mtlsearch.data._report import CheckReport
-from mtlsearch.data._shelf import cache_folder
 from mtlsearch.labels import LabelSpec, Sample
 from mtlsearch.plugin import Batch
 
@@ -144,7 +144,7 @@ class DataModule:
         return batches.each(rows, self._config.workers)
 
     def _fill(self, split: str) -> None:
-        """Keep a whole split: what a worker process keeps is lost with it."""
+        """Keep a whole split before its batches are made: reading takes processes."""
         missing = self._cache.missing(split, self.size(split))
         read = readings(Readings(self._images, split), missing, self._config.workers)
         for index, reading in zip(missing, read, strict=True):

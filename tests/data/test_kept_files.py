@@ -16,8 +16,8 @@ import torch
 
 from mtlsearch.data import DataModule
 from mtlsearch.data._kept_split import KeptSplit
+from mtlsearch.data._place import cache_folder
 from mtlsearch.data._plane_file import PlaneFile
-from mtlsearch.data._shelf import cache_folder
 from mtlsearch.errors import DataError
 from mtlsearch.labels import Boxes, LabelSpec, RawLabel, Sample
 
