@@ -50,7 +50,9 @@ def check(
     )
     catalog.build_tasks(loaded, data.labels)
     with ProgressView(shell.console) as progress:
-        report = data.check(lambda done, total: progress.stage("reading images", done, total))
+        report = data.check(
+            lambda done, total: progress.stage("reading images", done, total), reread=True
+        )
     show_counts(report, shell.console)
     for problem in report.problems:
         shell.console.error(str(problem))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
@@ -48,7 +48,13 @@ class DataConfig(Section):
     limit: PositiveInt | None = Field(
         None, description="use at most so many images of each split; for quick trials"
     )
-    workers: int = Field(0, ge=0, description="processes that load data; 0: the main one")
+    cache: Literal["auto"] | Path | None = Field(
+        "auto",
+        description="folder where resized images are kept; auto: the user's; null: memory only",
+    )
+    workers: int = Field(
+        0, ge=0, description="processes that read images, threads that make batches; 0: none"
+    )
 
     @field_validator("sources", mode="before")
     @classmethod

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from mtlsearch.data._cache import SampleCache
 from mtlsearch.data._counts import LabelCounts, Tally, add_up
 from mtlsearch.data._images import Images
+from mtlsearch.data._kept_split import SplitWriter
 from mtlsearch.data._loading import Readings, readings
+from mtlsearch.data._place import Place, explained
+from mtlsearch.data._prepared import Prepared
 from mtlsearch.data._report import CheckReport, Problem
+
+Found = tuple[list[Problem], Mapping[str, LabelCounts]]
 
 
 def check_splits(
@@ -17,21 +24,108 @@ def check_splits(
     splits: Sequence[str],
     workers: int,
     progress: Callable[[int, int], None] | None,
+    *,
+    reread: bool,
 ) -> CheckReport:
-    """Read all images of some splits; sound ones are kept in the cache."""
-    total, done = sum(images.size(split) for split in splits), 0
-    problems: list[Problem] = []
-    counts: dict[str, dict[str, LabelCounts]] = {}
-    for split in splits:
+    """Read all images of some splits; sound ones are kept in the cache.
+
+    Args:
+        images: the images.
+        cache: keeps them; a split that it has in files was read before.
+        splits: which splits.
+        workers: processes that read.
+        progress: is told how many images of how many are done.
+        reread: read those in files too.
+
+    Raises:
+        DataError: the files cannot be written.
+    """
+    total = sum(images.size(split) for split in splits)
+    check = _Check(images, cache, workers, _Counter(total, progress), reread)
+    found = {split: check.split(split) for split in splits}
+    return CheckReport(
+        tuple(problem for problems, _ in found.values() for problem in problems),
+        {split: counts for split, (_, counts) in found.items()},
+        {split: images.size(split) for split in splits},
+    )
+
+
+@dataclass(slots=True)
+class _Counter:
+    """Counts images and says so."""
+
+    total: int
+    progress: Callable[[int, int], None] | None
+    done: int = 0
+
+    def add(self, count: int) -> None:
+        self.done += count
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    images: Images
+    cache: SampleCache
+    workers: int
+    counter: _Counter
+    reread: bool
+
+    def split(self, split: str) -> Found:
+        place = self.cache.place(split)
+        if place is None:
+            return self._read(split, lambda at, sample: self.cache.put(split, at, sample))
+        if self.reread or self.cache.split(split) is None:
+            with place.locked():
+                # Whoever held the lock before has probably written it.
+                kept = place.open()
+                if kept is None:
+                    return self._fill(split, place)
+            self.cache.adopt(split, kept)
+        kept = self.cache.split(split)
+        if kept is None or self.reread:
+            return self._read(split, lambda at, sample: None)
+        self.counter.add(self.images.size(split))
+        return [], kept.counts
+
+    def _fill(self, split: str, place: Place) -> Found:
+        """Read a split to files; a bad image leaves none."""
+        partial = place.begin()
+        try:
+            with explained(place.folder.parent):
+                writer = SplitWriter(
+                    partial, self.images.labels, place.count, self.images.kept_size[split]
+                )
+            try:
+                problems, counts = self._read(split, lambda at, sample: _add(writer, at, sample))
+            finally:
+                writer.close()
+            if not problems:
+                with explained(place.folder.parent):
+                    writer.finish(counts)
+                place.publish(partial)
+                self.cache.adopt(split, place.open())
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return problems, counts
+
+    def _read(self, split: str, keep: Callable[[int, Prepared], None]) -> Found:
+        problems: list[Problem] = []
         tallies: list[dict[str, Tally]] = []
-        indices = range(images.size(split))
-        for index, reading in enumerate(readings(Readings(images, split), indices, workers)):
+        indices = range(self.images.size(split))
+        found = readings(Readings(self.images, split), indices, self.workers)
+        for index, reading in enumerate(found):
             problems.extend(reading.problems)
             if reading.prepared is not None:
-                cache.put(split, index, reading.prepared)
+                keep(index, reading.prepared)
                 tallies.append(dict(reading.counts))
-            done += 1
-            if progress is not None:
-                progress(done, total)
-        counts[split] = add_up(tallies, images.labels)
-    return CheckReport(tuple(problems), counts, {split: images.size(split) for split in splits})
+            self.counter.add(1)
+        return problems, add_up(tallies, self.images.labels)
+
+
+def _add(writer: SplitWriter, index: int, sample: Prepared) -> None:
+    # Behind a bad image nothing is written: the split will not be kept.
+    if index == writer.rows:
+        with explained(writer.folder):
+            writer.add(sample)

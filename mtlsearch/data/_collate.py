@@ -1,9 +1,8 @@
-"""Prepared samples to a batch."""
+"""Kept samples to a batch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,35 +12,23 @@ from mtlsearch.labels import Form, LabelSpec
 from mtlsearch.plugin import Batch, BoxTargets, Targets, TargetValues
 
 
-@dataclass(frozen=True, slots=True)
-class Collate:
+def collate(samples: Sequence[Prepared], labels: Mapping[str, LabelSpec]) -> Batch:
     """Stacks samples of one size; a label goes in with those samples that carry it.
 
+    Images are uint8 and masks as they are kept: what a network sees, :class:`Finish` makes of
+    them, where it is done fastest.
+
     Args:
+        samples: one or more.
         labels: all labels of the run.
-        mean: what the backbone expects subtracted, a number a channel, in parts of 255.
-        std: what it expects to be divided by, after that.
     """
-
-    labels: Mapping[str, LabelSpec]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    def __call__(self, samples: Sequence[Prepared]) -> Batch:
-        """One batch of ``B`` samples."""
-        images = torch.stack([sample.image for sample in samples])
-        targets: dict[str, Targets] = {}
-        for name, spec in self.labels.items():
-            rows = [row for row, sample in enumerate(samples) if name in sample.labels]
-            if rows:
-                values = [samples[row].labels[name] for row in rows]
-                targets[name] = Targets(torch.tensor(rows), _stack(spec, values))
-        return Batch(self.normalise(images), targets)
-
-    def normalise(self, images: Tensor) -> Tensor:
-        """uint8 ``[B, 3, H, W]`` to float32, scaled to 0..1 and normalised."""
-        mean, std = (torch.tensor(part).view(1, -1, 1, 1) for part in (self.mean, self.std))
-        return (images.float() / 255 - mean) / std
+    targets: dict[str, Targets] = {}
+    for name, spec in labels.items():
+        rows = [row for row, sample in enumerate(samples) if name in sample.labels]
+        if rows:
+            values = [samples[row].labels[name] for row in rows]
+            targets[name] = Targets(torch.tensor(rows), _stack(spec, values))
+    return Batch(torch.stack([sample.image for sample in samples]), targets)
 
 
 def _stack(spec: LabelSpec, values: Sequence[PreparedLabel]) -> TargetValues:
@@ -55,5 +42,4 @@ def _stack(spec: LabelSpec, values: Sequence[PreparedLabel]) -> TargetValues:
         return hot
     if spec.form is Form.CATEGORY:
         return torch.tensor(values)
-    planes = torch.stack([value for value in values if isinstance(value, Tensor)])
-    return planes.long() if spec.form is Form.MASK else planes
+    return torch.stack([value for value in values if isinstance(value, Tensor)])

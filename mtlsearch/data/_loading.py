@@ -1,17 +1,20 @@
-"""Batches, put together in this process or in others."""
+"""Images read by other processes, and batches put together by other threads."""
 
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import torch
 from torch.utils.data import DataLoader, Dataset
 
-from mtlsearch.data._augment import Augment, plain
 from mtlsearch.data._cache import SampleCache
-from mtlsearch.data._collate import Collate
+from mtlsearch.data._collate import collate
+from mtlsearch.data._finish import Finish
 from mtlsearch.data._images import Images, Reading
 from mtlsearch.data._prepared import Prepared
 from mtlsearch.errors import DataError
@@ -19,41 +22,66 @@ from mtlsearch.plugin import Batch
 
 ItemT = TypeVar("ItemT")
 
-# Forked workers share the kept samples, where spawned ones are sent a copy each.
+# Forked workers share the sources' indices, where spawned ones are sent a copy each.
 _CONTEXT = "fork" if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True, slots=True)
-class View(Dataset[Prepared]):
-    """One split's samples as an epoch sees them, or as evaluation does.
+class Batches:
+    """Batches of one split by the indices of their images.
 
     Args:
         images: where a sample that is not kept comes from.
         cache: the kept ones.
         split: which split.
-        size: ``(height, width)`` of the samples.
-        augment: None for evaluation.
-        epoch: which epoch, where there is augmentation.
+        finish: makes of kept samples what a network sees.
+        epoch: which epoch; None for evaluation.
     """
 
     images: Images
     cache: SampleCache
     split: str
-    size: tuple[int, int]
-    augment: Augment | None = None
-    epoch: int = 0
+    finish: Finish
+    epoch: int | None = None
 
-    def __len__(self) -> int:
-        return self.images.size(self.split)
+    def make(self, indices: list[int]) -> Batch:
+        """The batch of these images."""
+        samples = [self._kept(index) for index in indices]
+        return self.finish(collate(samples, self.finish.labels), indices, self.epoch)
 
-    def __getitem__(self, index: int) -> Prepared:
+    def each(self, order: Sequence[list[int]], workers: int) -> Iterator[Batch]:
+        """The batches with these indices, one after the other.
+
+        Kept samples are put together by threads, some batches ahead: there is little to do
+        in Python, and a thread, unlike a process, need not send what it made and can use
+        the GPU. Chance belongs to each image, so it does not matter who makes a batch.
+        """
+        if workers == 0:
+            yield from map(self.make, order)
+            return
+        pool = ThreadPoolExecutor(workers, "data", _one_core)
+        coming: deque[Future[Batch]] = deque()
+        try:
+            for indices in order:
+                coming.append(pool.submit(self.make, indices))
+                if len(coming) > workers:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _kept(self, index: int) -> Prepared:
         prepared = self.cache.get(self.split, index)
         if prepared is None:
             prepared = sound(self.images.read(self.split, index))
             self.cache.put(self.split, index, prepared)
-        if self.augment is None:
-            return plain(prepared, self.size)
-        return self.augment(prepared, self.epoch, index)
+        return prepared
+
+
+def _one_core() -> None:
+    """Keep a thread from taking the cores that train; threads that run already keep theirs."""
+    torch.set_num_threads(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +105,6 @@ def sound(reading: Reading) -> Prepared:
         first = reading.problems[0]
         raise DataError(first.what, where=first.where)
     return reading.prepared
-
-
-def batches(
-    view: View, order: Sequence[list[int]], collate: Collate, workers: int
-) -> Iterator[Batch]:
-    """The batches with these indices, one after the other."""
-    if workers == 0:
-        return (collate([view[index] for index in rows]) for rows in order)
-    loader = DataLoader(
-        view,
-        batch_sampler=order,
-        num_workers=workers,
-        collate_fn=collate,
-        multiprocessing_context=_CONTEXT,
-    )
-    return iter(loader)
 
 
 def readings(source: Readings, indices: Sequence[int], workers: int) -> Iterator[Reading]:

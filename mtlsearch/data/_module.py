@@ -12,13 +12,13 @@ from torch import Tensor
 
 from mtlsearch.bundle import Preprocessing
 from mtlsearch.config import DataConfig
-from mtlsearch.data._augment import Augment
 from mtlsearch.data._cache import SampleCache
 from mtlsearch.data._check import check_splits
-from mtlsearch.data._collate import Collate
+from mtlsearch.data._finish import Finish
 from mtlsearch.data._images import Images
 from mtlsearch.data._labels import with_counts
-from mtlsearch.data._loading import Readings, View, batches, readings, sound
+from mtlsearch.data._loading import Batches, Readings, readings, sound
+from mtlsearch.data._place import cache_folder
 from mtlsearch.data._report import CheckReport
 from mtlsearch.labels import LabelSpec, Sample
 from mtlsearch.plugin import Batch
@@ -27,12 +27,13 @@ from mtlsearch.plugin import Batch
 class DataModule:
     """Batches, checks and single samples of all sources together; made by :func:`open_data`.
 
-    Every image is decoded once and kept, resized, in memory.
+    Every image is decoded once and kept, resized: in files that further runs find again, or in
+    memory.
 
     Args:
         images: the images, by split.
         config: the ``data`` part of the run file.
-        collate: puts samples together.
+        finish: makes of kept samples what a network sees.
         preprocessing: what evaluation, and later a bundle, does to an image.
         seed: seed of order and augmentation.
     """
@@ -41,18 +42,17 @@ class DataModule:
         self,
         images: Images,
         config: DataConfig,
-        collate: Collate,
+        finish: Finish,
         preprocessing: Preprocessing,
         *,
         seed: int,
     ) -> None:
         self._images = images
         self._config = config
-        self._collate = collate
+        self._finish = finish
         self._preprocessing = preprocessing
         self._seed = seed
-        self._augment = Augment(config.augment, config.size, seed)
-        self._cache = SampleCache()
+        self._cache = SampleCache(images, cache_folder(config), config.sources)
         self._labels = dict(images.labels)
 
     @property
@@ -72,16 +72,25 @@ class DataModule:
         self,
         progress: Callable[[int, int], None] | None = None,
         splits: Sequence[str] = ("train", "val"),
+        *,
+        reread: bool = False,
     ) -> CheckReport:
-        """Decode every image once, gather all that is wrong, count labels and classes.
+        """Be sure of every image, gather all that is wrong, count labels and classes.
 
-        What is sound is kept, so nothing is decoded again for training.
+        What is sound is kept, so nothing is decoded again for training. A split that an
+        earlier run kept in files is not read again as long as nothing about it changed.
 
         Args:
             progress: is told how many images of how many are done.
             splits: which splits to check; ``test`` is not read unless asked for.
+            reread: decode every image, whatever was kept.
+
+        Raises:
+            DataError: resized images cannot be kept in ``data.cache``.
         """
-        report = check_splits(self._images, self._cache, splits, self._config.workers, progress)
+        report = check_splits(
+            self._images, self._cache, splits, self._config.workers, progress, reread=reread
+        )
         if "train" in report.counts:
             classes = {name: one.classes for name, one in report.counts["train"].items()}
             self._labels = with_counts(self._labels, classes)
@@ -103,7 +112,7 @@ class DataModule:
         """
         chance = np.random.default_rng([self._seed, epoch])
         order = chance.permutation(self.size("train"))[: self.train_steps(batch_size) * batch_size]
-        return self._batches("train", order.tolist(), batch_size, self._augment, epoch)
+        return self._batches("train", order.tolist(), batch_size, epoch)
 
     def eval_batches(self, split: str, batch_size: int) -> Iterator[Batch]:
         """All images of a split in order, as they are.
@@ -111,7 +120,7 @@ class DataModule:
         Raises:
             DataError: an image that was not checked is bad.
         """
-        return self._batches(split, list(range(self.size(split))), batch_size, None, 0)
+        return self._batches(split, list(range(self.size(split))), batch_size, None)
 
     def samples(self, split: str, indices: Sequence[int]) -> list[Sample]:
         """Original images and labels, read again from their files.
@@ -126,16 +135,16 @@ class DataModule:
         return torch.from_numpy(self._preprocessing(image))
 
     def _batches(
-        self, split: str, order: list[int], batch_size: int, augment: Augment | None, epoch: int
+        self, split: str, order: list[int], batch_size: int, epoch: int | None
     ) -> Iterator[Batch]:
-        view = View(self._images, self._cache, split, self._config.size, augment, epoch)
         rows = [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
         if self._config.workers:
             self._fill(split)
-        return batches(view, rows, self._collate, self._config.workers)
+        batches = Batches(self._images, self._cache, split, self._finish, epoch)
+        return batches.each(rows, self._config.workers)
 
     def _fill(self, split: str) -> None:
-        """Keep a whole split: what a worker process keeps is lost with it."""
+        """Keep a whole split before its batches are made: reading takes processes."""
         missing = self._cache.missing(split, self.size(split))
         read = readings(Readings(self._images, split), missing, self._config.workers)
         for index, reading in zip(missing, read, strict=True):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from mtlsearch.bundle import Preprocessing
 from mtlsearch.config import DataConfig
-from mtlsearch.data._collate import Collate
+from mtlsearch.data._finish import Finish
 from mtlsearch.data._images import Images
 from mtlsearch.data._labels import union_labels
 from mtlsearch.data._module import DataModule
@@ -24,6 +26,7 @@ def open_data(
     mean: Sequence[float],
     std: Sequence[float],
     seed: int,
+    device: torch.device | None = None,
 ) -> DataModule:
     """The data of a run: all sources together.
 
@@ -33,6 +36,7 @@ def open_data(
         mean: what the backbone expects subtracted from images in 0..1, a number a channel.
         std: what it expects to be divided by, after that.
         seed: seed of splits, order and augmentation.
+        device: where images are augmented and batches end up; the CPU by default.
 
     Raises:
         DataError: two sources mean different things by one label, or there is nothing to
@@ -44,12 +48,19 @@ def open_data(
     margin = MARGIN if config.augment.crop is not None else 1.0
     kept = dict.fromkeys(splits, config.size)
     kept["train"] = (round(height * margin), round(width * margin))
-    red, green, blue = mean
-    red_std, green_std, blue_std = std
+    means, stds = _three(mean), _three(std)
+    finish = Finish(
+        labels, config.augment, config.size, means, stds, seed, device or torch.device("cpu")
+    )
     return DataModule(
         Images(sources, splits, labels, kept),
         config,
-        Collate(labels, (red, green, blue), (red_std, green_std, blue_std)),
-        Preprocessing(config.size, (red, green, blue), (red_std, green_std, blue_std)),
+        finish,
+        Preprocessing(config.size, means, stds),
         seed=seed,
     )
+
+
+def _three(numbers: Sequence[float]) -> tuple[float, float, float]:
+    red, green, blue = numbers
+    return red, green, blue

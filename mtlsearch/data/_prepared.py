@@ -31,12 +31,6 @@ class Prepared:
     image: Tensor
     labels: Mapping[str, PreparedLabel]
 
-    @property
-    def nbytes(self) -> int:
-        """Memory it takes, in bytes; classes and boxes, which are small, not counted."""
-        planes = [value for value in self.labels.values() if isinstance(value, Tensor)]
-        return sum(tensor.nbytes for tensor in (self.image, *planes))
-
     def clone(self) -> Prepared:
         """A copy in this process's own memory.
 
@@ -87,10 +81,15 @@ def _resize_label(
     if not isinstance(value, np.ndarray):
         return tuple(int(item) for item in value) if isinstance(value, tuple) else int(value)
     if spec.form is Form.MASK:
-        small = len(spec.classes) <= 256 and 0 <= spec.ignore_index <= 255
-        return torch.from_numpy(_nearest(value.astype(np.uint8 if small else np.int32), size))
+        return torch.from_numpy(_nearest(value.astype(mask_type(spec)), size))
     planes = [_nearest(plane, size) for plane in value.astype(np.float32)]
     return torch.from_numpy(np.stack(planes))
+
+
+def mask_type(spec: LabelSpec) -> np.dtype[np.integer]:
+    """The type that masks of a label are kept in: uint8 where its numbers fit."""
+    small = len(spec.classes) <= 256 and 0 <= spec.ignore_index <= 255
+    return np.dtype(np.uint8 if small else np.int32)
 
 
 def _nearest(plane: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.generic]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Generic
 
 from mtlsearch.plugin._settings import Settings as PluginSettings
@@ -64,6 +64,15 @@ class DatasetSource(ABC, Generic[SettingsT]):
         Raises:
             DataError: the file is missing or broken; the message names it and its row.
         """
+
+    def files(self, split: str, index: int) -> Sequence[Path] | None:
+        """The files that an image and its labels are read from, whether they are there or not.
+
+        As long as none of them changes, nor the settings, nor the source's code, the image is
+        not decoded again. None, the default, says that there are no such files: the image is
+        then decoded once a run.
+        """
+        return None
 
     @abstractmethod
     def locate(self, split: str, index: int) -> str:

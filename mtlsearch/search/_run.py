@@ -19,7 +19,7 @@ from mtlsearch.search._study import open_store
 if TYPE_CHECKING:
     import torch
 
-MAY_DIFFER = ("search.trials", "search.keep", "data.workers", "plugins")
+MAY_DIFFER = ("search.trials", "search.keep", "data.workers", "data.cache", "plugins")
 """Keys that may change when a run goes on: none of them changes what a trial measures."""
 
 

@@ -66,7 +66,12 @@ def open_session(
     cuts = {name: _cut(config, name) for name in config.backbone.names}
     first = cuts[config.backbone.names[0]]
     data = open_data(
-        catalog.open_sources(loaded), config.data, mean=first.mean, std=first.std, seed=config.seed
+        catalog.open_sources(loaded),
+        config.data,
+        mean=first.mean,
+        std=first.std,
+        seed=config.seed,
+        device=device,
     )
     space = catalog.space(loaded)
     catalog.build_tasks(loaded, data.labels)  # what is wrong is said before images are read

@@ -113,6 +113,14 @@ class DatasetContract:
         assert all(places)
         assert len(set(places)) == len(places)
 
+    def test_files_are_named_alike_every_time(self, source: DatasetSource, tmp_path: Path) -> None:
+        """Of an image that is read from files at least one is there; else none is named."""
+        again = self.make_source(tmp_path)
+        for split, index in self._some(source):
+            files = source.files(split, index)
+            assert files == again.files(split, index)
+            assert files is None or any(file.is_file() for file in files)
+
     def test_bad_index_raises(self, source: DatasetSource) -> None:
         """There is no image beyond the last and none before the first."""
         for index in (source.size("train"), -1):

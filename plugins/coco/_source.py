@@ -103,6 +103,9 @@ class Coco(DatasetSource[CocoSettings]):
                 )
         return Sample(image, self._labels_of(annotations, (entry.height, entry.width), where))
 
+    def files(self, split: str, index: int) -> Sequence[Path]:
+        return [self._index[split].path, self._image_path(split, self._entry(split, index))]
+
     def locate(self, split: str, index: int) -> str:
         entry = self._entry(split, index)
         path = self._image_path(split, entry)

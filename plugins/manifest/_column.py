@@ -99,6 +99,11 @@ class Column:
             case Form.MAP:
                 return self._map(self._path(cell, where), where)
 
+    def files(self, cell: Any) -> list[Path]:
+        """The files that a cell names."""
+        named = self.settings.form in (Form.BOXES, Form.MASK, Form.MAP) and isinstance(cell, str)
+        return [] if not named or cell.startswith("[") else [self.root / cell]
+
     def _index(self, text: str, where: str) -> int:
         if self.settings.index_offset is not None and text.lstrip("-").isdecimal():
             index = int(text) - self.settings.index_offset

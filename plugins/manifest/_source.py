@@ -62,6 +62,14 @@ class Manifest(DatasetSource[ManifestSettings]):
         }
         return Sample(image, labels)
 
+    def files(self, split: str, index: int) -> Sequence[Path]:
+        row = self._row(split, index)
+        cells = [(column, row.cells.get(column.name)) for column in self._columns.values()]
+        named = [path for column, cell in cells for path in column.files(cell)]
+        image = row.cells.get(self._image_column)
+        images = [self._root / image] if isinstance(image, str) else []
+        return [self._file, *images, *named]
+
     def locate(self, split: str, index: int) -> str:
         row = self._row(split, index)
         name = row.cells.get(self._image_column)

@@ -99,6 +99,12 @@ class Voc(DatasetSource[VocSettings]):
             labels["segmentation"] = read_plane(mask, where)
         return Sample(image, labels)
 
+    def files(self, split: str, index: int) -> Sequence[Path]:
+        name = self._name(split, index)
+        xml = self._root / "Annotations" / f"{name}.xml"
+        mask = self._root / "SegmentationClass" / f"{name}.png"
+        return [self._image_path(name), xml, *([mask] if self._masks else [])]
+
     def locate(self, split: str, index: int) -> str:
         image = self._image_path(self._name(split, index))
         return f"{self._list_path(split)} line {self._names[split][index][0]} ({image})"
