@@ -43,9 +43,11 @@ from mtlsearch.plugin import (
     TargetValues,
     Task,
 )
-from mtlsearch.training import Precision, resolve_device, seeded_heads
+from mtlsearch.training import Precision, Ranks, resolve_device, seeded_heads
+from mtlsearch.training._fitted_step import FittedStep
 from mtlsearch.training._log import LossLog
 from mtlsearch.training._optimizer import build_optimizer
+from mtlsearch.training._placement import resolve_placement
 from mtlsearch.training._step import TrainingStep
 
 TASKS = ("boxes", "outline", "scene")
@@ -155,8 +157,10 @@ def trainer_step(
         precision=precision,
         clip_norm=1.0,
     )
+    placement = resolve_placement("auto", batch.images.device)
+    fitted = FittedStep(training, network, placement, parts=1, ranks=Ranks(), tell=print)
     log = LossLog(0, batch.images.device)
-    return lambda: log.add(0, training(batch)) and None
+    return lambda: log.add(0, fitted(batch)) and None
 
 
 def check_equal(ours: nn.Module, hand: nn.Module, images: Tensor) -> None:

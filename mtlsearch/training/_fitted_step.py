@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -11,6 +11,7 @@ from mtlsearch.plugin import Batch
 from mtlsearch.training._failures import is_out_of_memory
 from mtlsearch.training._micro_batches import micro_batches
 from mtlsearch.training._placement import Placement
+from mtlsearch.training._ranks import Ranks
 from mtlsearch.training._step import BatchLosses, StepOutcome, TrainingStep
 
 
@@ -26,6 +27,8 @@ class FittedStep:
         network: what it trains; its buffers are put back.
         placement: where batches go.
         parts: in how many parts a batch comes at first.
+        ranks: who trains with this process: each takes a part of every batch, in as many
+            parts again.
         tell: is told, for people, that a batch comes in more parts from now on.
     """
 
@@ -36,12 +39,14 @@ class FittedStep:
         placement: Placement,
         *,
         parts: int,
+        ranks: Ranks,
         tell: Callable[[str], None],
     ) -> None:
         self.device = placement.device
         self._step = step
         self._placement = placement
         self._start = _Start(network, placement.device)
+        self._ranks = ranks
         self._tell = tell
         self.parts = parts
         self.note = ""
@@ -53,21 +58,48 @@ class FittedStep:
             torch.OutOfMemoryError: not even one image fits.
         """
         self._start.keep()
-        losses = self._gradient(batch)
-        return None if losses is None else self._step.update(losses)
+        counts = self._step.counts(batch)
+        if not counts:
+            return None
+        return self._step.update(self._pooled(self._gradient(batch, counts), counts))
 
-    def _gradient(self, batch: Batch) -> BatchLosses | None:
+    def _gradient(self, batch: Batch, counts: Mapping[str, int]) -> BatchLosses | None:
+        """The gradient of this process's images; None if they have no label."""
+        own = self._ranks.part(batch)
+        images = -(-len(batch.images) // self._ranks.count)
         while True:
+            losses, full = None, False
             try:
-                parts = micro_batches(batch, self.parts)
-                return self._step.gradient([self._placement.batch(part) for part in parts])
+                parts = [] if own is None else micro_batches(own, self.parts)
+                placed = [self._placement.batch(part) for part in parts]
+                losses = self._step.gradient(placed, counts)
             except RuntimeError as error:
-                if not is_out_of_memory(error) or self.parts >= len(batch.images):
+                # Where several processes train, they give up together, below.
+                alone = self._ranks.count == 1
+                if not is_out_of_memory(error) or (alone and self.parts >= images):
                     raise
+                full = True
+            if not self._ranks.any(full, self.device):
+                return losses
+            if self.parts >= images:
+                raise torch.OutOfMemoryError("out of memory in one of the processes")
             # Here the error is gone, and with it the frames that hold what filled the memory.
             self._step.forget_gradient()
             self._start.restore()
-            self._halve(len(batch.images))
+            self._halve(images)
+
+    def _pooled(self, losses: BatchLosses | None, counts: Mapping[str, int]) -> BatchLosses:
+        """Losses and gradients of all processes' images together."""
+        if self._ranks.count == 1 and losses is not None:
+            return losses
+        numbers = torch.zeros(len(counts) + 1, device=self.device)
+        if losses is not None:
+            places = [list(counts).index(task) for task in losses.counts]
+            numbers[places] = losses.means
+            numbers[-1] = losses.total
+        self._ranks.sum(numbers)
+        self._ranks.sum_gradients(self._step.parameters)
+        return BatchLosses(counts, numbers[:-1], numbers[-1])
 
     def _halve(self, images: int) -> None:
         self.parts = min(2 * self.parts, images)

@@ -77,27 +77,30 @@ class TrainingStep:
         self._optimizer = optimizer
         self._precision = precision
         self._clip_norm = clip_norm
-        self._parameters = [at for group in optimizer.param_groups for at in group["params"]]
+        self.parameters = [at for group in optimizer.param_groups for at in group["params"]]
         self._scaler = torch.amp.GradScaler(
-            self._parameters[0].device.type, enabled=precision.scales_loss
+            self.parameters[0].device.type, enabled=precision.scales_loss
         )
 
     def __call__(self, *parts: Batch) -> StepOutcome | None:
         """Train on one batch, whole or in parts, on the device; None if it has no label at all."""
-        losses = self.gradient(parts)
+        losses = self.gradient(parts, self.counts(*parts))
         return None if losses is None else self.update(losses)
 
-    def gradient(self, parts: Sequence[Batch]) -> BatchLosses | None:
+    def gradient(self, parts: Sequence[Batch], counts: Mapping[str, int]) -> BatchLosses | None:
         """Forward and backward of each part; None if no part has a label.
 
-        A task's loss is its mean over the labelled samples of all parts: each part's counts
+        A task's loss is its mean over the labelled samples of the batch: each part's counts
         by the share of these that it has. So the gradient is that of the whole batch.
+
+        Args:
+            parts: the batch's parts, or some of them, on the device.
+            counts: labelled samples of each task in the whole batch, see :meth:`counts`.
         """
         self.forget_gradient()
-        counts = self._counts(parts)
         found = [self._backward(part, counts) for part in parts]
         losses = [part for part in found if part is not None]
-        return None if not losses else _summed(losses, counts)
+        return None if not losses else _summed(losses, list(counts))
 
     def update(self, losses: BatchLosses) -> StepOutcome:
         """Clip the gradient and let the optimizer step."""
@@ -108,7 +111,7 @@ class TrainingStep:
         """Drop what the parameters have as gradient."""
         self._optimizer.zero_grad(set_to_none=True)
 
-    def _counts(self, parts: Sequence[Batch]) -> dict[str, int]:
+    def counts(self, *parts: Batch) -> dict[str, int]:
         """Labelled samples of each task in all parts; tasks without any are left out."""
         found = {
             task: sum(len(part.targets[at].rows) for part in parts if at in part.targets)
@@ -147,24 +150,29 @@ class TrainingStep:
 
     def _clip(self) -> Tensor:
         """The gradient's norm before clipping."""
-        gradients = [at.grad for at in self._parameters if at.grad is not None]
+        gradients = [at.grad for at in self.parameters if at.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
         if self._clip_norm is None:
             return norm
         # On the CPU the norm is known here, and a gradient within bounds need not be
         # multiplied by 1. A GPU is not waited for.
         if norm.device.type != "cpu" or norm > self._clip_norm:
-            nn.utils.clip_grads_with_norm_(self._parameters, self._clip_norm, norm)
+            nn.utils.clip_grads_with_norm_(self.parameters, self._clip_norm, norm)
         return norm
 
 
-def _summed(parts: Sequence[BatchLosses], counts: Mapping[str, int]) -> BatchLosses:
+def _summed(parts: Sequence[BatchLosses], order: Sequence[str]) -> BatchLosses:
     """What the parts of a batch contribute, added up by task."""
     if len(parts) == 1:
         return parts[0]
     means: dict[str, Tensor] = {}
+    counts: dict[str, int] = {}
     for part in parts:
-        for name, mean in zip(part.counts, part.means.unbind(), strict=True):
+        for (name, count), mean in zip(part.counts.items(), part.means.unbind(), strict=True):
             means[name] = means[name] + mean if name in means else mean
+            counts[name] = counts.get(name, 0) + count
     total = torch.stack([part.total for part in parts]).sum()
-    return BatchLosses(counts, torch.stack([means[name] for name in counts]), total)
+    found = [name for name in order if name in means]
+    return BatchLosses(
+        {name: counts[name] for name in found}, torch.stack([means[name] for name in found]), total
+    )

@@ -22,8 +22,11 @@ from mtlsearch.training._log import LossLog
 from mtlsearch.training._optimizer import Schedule, build_optimizer
 from mtlsearch.training._placement import resolve_placement
 from mtlsearch.training._precision import resolve_precision
+from mtlsearch.training._ranks import Ranks
 from mtlsearch.training._result import EpochRecord, TrainingProgress, TrainingResult
 from mtlsearch.training._step import TrainingStep
+
+ALONE = Ranks()
 
 
 def train(
@@ -38,6 +41,7 @@ def train(
     device: torch.device,
     seed: int,
     progress: TrainingProgress | None = None,
+    ranks: Ranks = ALONE,
 ) -> TrainingResult:
     """Train a network in place and measure it after every epoch.
 
@@ -55,6 +59,9 @@ def train(
         device: where to train.
         seed: seed of dropout and the like.
         progress: is told of steps and epochs.
+        ranks: the processes that train this network together; each calls this function with
+            the same arguments but for ``device``, and gets the same result. Batches are
+            parted between them, evaluation is done by each.
 
     Raises:
         NonFiniteLossError: a loss or the gradient became infinite or not a number.
@@ -64,7 +71,7 @@ def train(
     _check(tasks, data, config, labels_of, loss_weights)
     placement = resolve_placement(config.channels_last, device)
     with (
-        repeatable(seed, device),
+        repeatable(seed + ranks.rank, device),
         explained(),
         compiled(network, wanted=config.compile) as runner,
     ):
@@ -93,10 +100,15 @@ def train(
             if progress is not None:
                 progress.note(text)
 
-        fitted = FittedStep(step, network, placement, parts=config.accumulate, tell=tell)
+        fitted = FittedStep(
+            step, network, placement, parts=config.accumulate, ranks=ranks, tell=tell
+        )
 
         def validate() -> dict[str, dict[str, float]]:
-            batches = data.eval_batches("val", -(-config.batch_size // fitted.parts))
+            ranks.average_buffers(network)
+            batches = data.eval_batches(
+                "val", -(-config.batch_size // (ranks.count * fitted.parts))
+            )
             return evaluate(
                 network, tasks, batches, labels_of, device, precision, config.channels_last
             )
