@@ -184,7 +184,11 @@ def wait(device: torch.device) -> None:
 
 
 def timed(
-    steps: dict[str, Step], repeats: int, each: int, device: torch.device
+    steps: dict[str, Step],
+    repeats: int,
+    each: int,
+    device: torch.device,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Milliseconds a step of every contestant, taking turns, a new order every round."""
     names = list(steps)
@@ -196,11 +200,11 @@ def timed(
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
             wait(device)
-            began = time.perf_counter()
+            began = clock()
             for _ in range(each):
                 steps[name]()
             wait(device)
-            found[name].append((time.perf_counter() - began) / each * 1000)
+            found[name].append((clock() - began) / each * 1000)
     return found
 
 
@@ -254,7 +258,8 @@ def measure(name: str, options: argparse.Namespace, device: torch.device) -> Ite
             "ours": plain_step(networks["ours"], batch, precision),
             "trainer": trainer_step(networks["trainer"], tasks, batch, precision),
         }
-        times = timed(steps, options.repeats, options.each, device)
+        clock = time.process_time if options.cpu_time else time.perf_counter
+        times = timed(steps, options.repeats, options.each, device, clock)
         memory = {at: peak_memory(steps[at], device) for at in ("hand", "ours")}
         middle = {at: statistics.median(values) for at, values in times.items()}
         ratio = {
@@ -308,6 +313,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=25, help="turns of each contestant")
     parser.add_argument("--each", type=int, default=1, help="steps a turn")
     parser.add_argument("--bf16", action="store_true", help="autocast")
+    parser.add_argument(
+        "--cpu-time",
+        action="store_true",
+        help="count this process's time on the processor; for a CPU that others use too",
+    )
     parser.add_argument("--quick", action="store_true", help="small and short")
     parser.add_argument("--out", type=Path, help="write the table as CSV")
     options = parser.parse_args()
