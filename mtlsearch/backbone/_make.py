@@ -41,6 +41,7 @@ def make_model(name: str, image_size: ImageSize, *, pretrained: bool, seed: int)
         if pretrained:
             raise BackboneError(
                 f"the pretrained weights of {name!r} cannot be had: {error}",
+                where="backbone.pretrained",
                 next_step="download them on a machine with access and name the file as "
                 "checkpoint_path, or train from random weights with pretrained: false",
             ) from error

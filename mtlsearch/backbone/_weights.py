@@ -24,6 +24,9 @@ def load_weights(model: nn.Module, path: Path, *, unneeded: Collection[str]) -> 
     shapes do not fit, timm's own converter for the family is tried, which knows older names
     and resizes position embeddings.
 
+    The weights of a trial in which all tasks share all units are a backbone's too, and are
+    taken for one; its heads are passed over.
+
     Args:
         model: the model, filled in place.
         path: the file; torch files are read with ``weights_only=True``.
@@ -33,10 +36,11 @@ def load_weights(model: nn.Module, path: Path, *, unneeded: Collection[str]) -> 
         BackboneError: the file cannot be read, or lacks weights or has them in other
             shapes; the message names them.
     """
-    state = _read(path)
+    state = _one_backbone(_read(path), path)
+    own = model.state_dict()
     needed = {
         key: value
-        for key, value in model.state_dict().items()
+        for key, value in own.items()
         if key not in unneeded and value.is_floating_point()
     }
     if _misfits(needed, state):
@@ -45,8 +49,7 @@ def load_weights(model: nn.Module, path: Path, *, unneeded: Collection[str]) -> 
             state = converted
     misfits = _misfits(needed, state)
     if misfits:
-        raise _refusal(path, misfits, needed, state)
-    own = model.state_dict()
+        raise _refusal(path, misfits, state.keys() - own.keys())
     model.load_state_dict(
         {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}, strict=False
     )
@@ -76,6 +79,32 @@ def _unreadable(path: Path, error: Exception) -> BackboneError:
     )
 
 
+def _one_backbone(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """The backbone in a trial's weights; any other file as it is.
+
+    Only where nothing is apart is there one that every plan can start from.
+    """
+    if not all(key.startswith(("backbones.", "heads.")) for key in state):
+        return state
+    copies: dict[str, dict[str, Tensor]] = {}
+    for key, value in state.items():
+        place, task, name = key.split(".", 2)
+        if place == "backbones":
+            copies.setdefault(task, {})[name] = value
+    whole = max(copies.values(), key=len, default={})
+    if any(
+        name not in whole or not torch.equal(value, whole[name])
+        for copy in copies.values()
+        for name, value in copy.items()
+    ):
+        raise BackboneError(
+            f"these are a trial's weights in which {', '.join(copies)} have units of their own",
+            where=str(path),
+            next_step="start from the weights of a trial with the hard plan (trial 1 of a run)",
+        )
+    return whole
+
+
 def _misfits(needed: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
     found = [f"{key} is missing" for key in needed if key not in state]
     for key in needed.keys() & state.keys():
@@ -98,12 +127,10 @@ def _converted(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key: value for key, value in converted.items() if isinstance(value, Tensor)}
 
 
-def _refusal(
-    path: Path, misfits: list[str], needed: Mapping[str, Tensor], state: Mapping[str, Tensor]
-) -> BackboneError:
+def _refusal(path: Path, misfits: list[str], unknown: Collection[str]) -> BackboneError:
     listed = "; ".join(misfits[:_SHOWN])
     more = f"; and {len(misfits) - _SHOWN} more" if len(misfits) > _SHOWN else ""
-    strangers = sorted(state.keys() - needed.keys())[:_SHOWN]
+    strangers = sorted(unknown)[:_SHOWN]
     hint = f" (the file has {', '.join(strangers)})" if strangers else ""
     return BackboneError(
         f"the weights do not fit: {listed}{more}{hint}",

@@ -84,6 +84,10 @@ class ProgressView:
         )
         self._console.detail(f"  epoch {epoch} of {epochs}  {numbers}")
 
+    def note(self, text: str) -> None:
+        """Something of the running trial that a person should know."""
+        self._say(f"  note: {text}")
+
     def trial_finished(
         self, number: int, state: str, delta_m: float | None, seconds: float, why: str = ""
     ) -> None:

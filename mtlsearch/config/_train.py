@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic_core import PydanticCustomError
 
 from mtlsearch.config._section import Section
 
@@ -26,3 +27,26 @@ class TrainConfig(Section):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="autocast on a GPU; auto: bf16 where it has it, else fp32"
     )
+    channels_last: bool | Literal["auto"] = Field(
+        "auto", description="memory order of images and convolutions; auto: true on a GPU"
+    )
+    compile: bool = Field(
+        False, description="train through torch.compile; takes minutes before it saves any"
+    )
+    accumulate: PositiveInt = Field(
+        1, description="parts a batch is computed in, to save memory; their gradients add up"
+    )
+
+    @model_validator(mode="after")
+    def _parts_have_images(self) -> TrainConfig:
+        if self.accumulate > self.batch_size:
+            raise PydanticCustomError(
+                "accumulate",
+                "a batch of {images} images cannot be computed in {parts} parts",
+                {
+                    "key": ["train", "accumulate"],
+                    "images": self.batch_size,
+                    "parts": self.accumulate,
+                },
+            )
+        return self

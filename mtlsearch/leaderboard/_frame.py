@@ -44,7 +44,8 @@ def leaderboard(
     Columns: ``trial``, ``state``, ``role`` (``independent`` and ``hard`` are the
     baselines), ``delta_m`` in percent, one ``task.metric`` a task, ``params``, ``flops`` of
     one image, ``seconds``, ``plan``, ``loss_weights``, ``learning_rate``, ``backbone``,
-    ``pareto`` (not beaten in Δm and FLOPs by any other) and ``why`` a trial is not complete.
+    ``pareto`` (not beaten in Δm and FLOPs by any other) and ``why`` a trial is not complete,
+    or what there is to know of one that is.
 
     Args:
         records: the trials of one run.
@@ -89,7 +90,7 @@ def _row(
         "learning_rate": candidate.learning_rate,
         "backbone": candidate.backbone,
         "pareto": False,
-        "why": record.why or reason,
+        "why": record.why or reason or record.note,
     }
 
 

@@ -33,6 +33,7 @@ class TrialRecord:
         epochs: how many were trained.
         seconds: wall time of training and evaluation.
         why: why it is not complete, for people.
+        note: what a reader of its results should know, for people; empty if nothing.
     """
 
     number: int
@@ -45,6 +46,7 @@ class TrialRecord:
     epochs: int = 0
     seconds: float = 0.0
     why: str = ""
+    note: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "results", MappingProxyType(dict(sorted(self.results.items()))))
@@ -69,6 +71,7 @@ class TrialRecord:
             "epochs": self.epochs,
             "seconds": self.seconds,
             "why": self.why,
+            "note": self.note,
         }
 
     @classmethod
@@ -92,6 +95,7 @@ class TrialRecord:
                 epochs=int(value["epochs"]),
                 seconds=float(value["seconds"]),
                 why=str(value["why"]),
+                note=str(value.get("note", "")),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunError(

@@ -21,11 +21,13 @@ class Measurement:
         results: each task's validation metrics.
         epochs: how many were trained.
         seconds: wall time of training and evaluation.
+        note: what a reader of the results should know, for people; empty if nothing.
     """
 
     results: Mapping[str, TaskResult]
     epochs: int
     seconds: float
+    note: str = ""
 
 
 class Evaluator(Protocol):

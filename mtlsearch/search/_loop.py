@@ -121,6 +121,7 @@ def _run(
             results=measurement.results,
             epochs=measurement.epochs,
             seconds=measurement.seconds,
+            note=measurement.note,
         )
     _settle(record, store, progress)
 

@@ -26,6 +26,9 @@ class SearchProgress(Protocol):
     ) -> None:
         """Epoch ``epoch`` of ``epochs`` (from 1) was evaluated: metrics by task."""
 
+    def note(self, text: str) -> None:
+        """Something of the running trial that a person should know."""
+
     def trial_finished(
         self, number: int, state: str, delta_m: float | None, seconds: float, why: str
     ) -> None:
@@ -53,6 +56,9 @@ class Silent:
     def epoch_finished(
         self, epoch: int, epochs: int, metrics: Mapping[str, Mapping[str, float]]
     ) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
         """Say nothing."""
 
     def trial_finished(

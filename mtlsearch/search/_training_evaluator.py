@@ -100,7 +100,7 @@ class TrainingEvaluator:
             name: TaskResult(result.metrics[name], tuple(task.metrics))
             for name, task in self.task_of.items()
         }
-        return Measurement(results, len(result.epochs), result.seconds)
+        return Measurement(results, len(result.epochs), result.seconds, result.note)
 
     def _backbone(self, candidate: Candidate) -> str:
         return candidate.backbone or self.config.backbone.names[0]
@@ -122,3 +122,6 @@ class _Relay:
 
     def epoch(self, record: EpochRecord, total: int) -> None:
         self.progress.epoch_finished(record.epoch + 1, total, record.metrics)
+
+    def note(self, text: str) -> None:
+        self.progress.note(text)

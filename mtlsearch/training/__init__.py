@@ -11,6 +11,7 @@ from mtlsearch.training._device import resolve_device
 from mtlsearch.training._evaluate import evaluate
 from mtlsearch.training._heads import seeded_heads
 from mtlsearch.training._precision import Precision, resolve_precision
+from mtlsearch.training._ranks import Ranks, joined_ranks
 from mtlsearch.training._result import EpochRecord, TrainingProgress, TrainingResult
 from mtlsearch.training._train import train
 from mtlsearch.training._weights import load_weights, save_weights
@@ -18,10 +19,12 @@ from mtlsearch.training._weights import load_weights, save_weights
 __all__ = [
     "EpochRecord",
     "Precision",
+    "Ranks",
     "TrainingData",
     "TrainingProgress",
     "TrainingResult",
     "evaluate",
+    "joined_ranks",
     "load_weights",
     "resolve_device",
     "resolve_precision",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from torch import nn
 from mtlsearch.plugin import Batch, Task
 from mtlsearch.training._failures import explained
 from mtlsearch.training._losses import run_labelled
+from mtlsearch.training._placement import resolve_placement
 from mtlsearch.training._precision import Precision
 
 
@@ -20,6 +22,7 @@ def evaluate(
     labels_of: Mapping[str, str],
     device: torch.device,
     precision: Precision | None = None,
+    channels_last: bool | Literal["auto"] = "auto",
 ) -> dict[str, dict[str, float]]:
     """Every task's metrics over all batches; the network's mode is left as it was.
 
@@ -30,6 +33,7 @@ def evaluate(
         labels_of: the label that each task learns.
         device: where the network is.
         precision: the number format; float32 by default.
+        channels_last: the memory order of images; ``auto`` is yes on CUDA alone.
 
     Returns:
         By task and metric; NaN where nothing was labelled.
@@ -37,6 +41,7 @@ def evaluate(
     Raises:
         TrainingError: the device's memory does not suffice.
     """
+    placement = resolve_placement(channels_last, device)
     meters = {name: task.meter() for name, task in tasks.items()}
     training = network.training
     network.eval()
@@ -44,7 +49,7 @@ def evaluate(
         with torch.inference_mode(), explained():
             for batch in batches:
                 found = run_labelled(
-                    network, tasks, labels_of, batch.to(device), precision or Precision()
+                    network, tasks, labels_of, placement.batch(batch), precision or Precision()
                 )
                 for name, labelled in found.items():
                     meters[name].update(labelled.outputs, labelled.targets)

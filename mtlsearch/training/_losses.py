@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from mtlsearch.plugin import Batch, Outputs, TargetValues, Task
@@ -41,16 +40,13 @@ def run_labelled(
     present = [task for task in tasks if labels_of[task] in batch.targets]
     if not present:
         return {}
-    images = batch.images
-    if images.device.type == "cuda":
-        images = images.contiguous(memory_format=torch.channels_last)
-    with precision.autocast(images.device):
-        outputs = network(images, present)
+    with precision.autocast(batch.images.device):
+        outputs = network(batch.images, present)
     found = {}
     for task in present:
         targets = batch.targets[labels_of[task]]
         count = len(targets.rows)
-        rows = None if count == len(images) else targets.rows
+        rows = None if count == len(batch.images) else targets.rows
         chosen = {name: _chosen(value, rows) for name, value in outputs[task].items()}
         found[task] = Labelled(chosen, targets.values, count)
     return found

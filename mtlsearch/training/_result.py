@@ -35,11 +35,15 @@ class TrainingResult:
         epochs: all epochs, in order.
         steps: batches that were trained on.
         seconds: wall time, evaluations included.
+        parts: in how many parts a batch was computed at the end.
+        note: what a reader of the result should know, for people; empty if nothing.
     """
 
     epochs: tuple[EpochRecord, ...]
     steps: int
     seconds: float
+    parts: int = 1
+    note: str = ""
 
     @property
     def metrics(self) -> Metrics:
@@ -61,3 +65,6 @@ class TrainingProgress(Protocol):
 
     def epoch(self, record: EpochRecord, total: int) -> None:
         """An epoch has ended; ``total`` is how many there will be."""
+
+    def note(self, text: str) -> None:
+        """Something a person should know, such as that batches come in parts from now on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +26,21 @@ class StepOutcome:
 
     counts: Mapping[str, int]
     numbers: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchLosses:
+    """Losses of a batch whose gradient lies in the parameters.
+
+    Attributes:
+        counts: labelled samples of each task that the batch has labels of.
+        means: float32 ``[T]``, on the device: each task's loss, averaged over these.
+        total: float32 scalar: their weighted sum.
+    """
+
+    counts: Mapping[str, int]
+    means: Tensor
+    total: Tensor
 
 
 class TrainingStep:
@@ -62,29 +77,66 @@ class TrainingStep:
         self._optimizer = optimizer
         self._precision = precision
         self._clip_norm = clip_norm
-        self._parameters = [at for group in optimizer.param_groups for at in group["params"]]
+        self.parameters = [at for group in optimizer.param_groups for at in group["params"]]
         self._scaler = torch.amp.GradScaler(
-            self._parameters[0].device.type, enabled=precision.scales_loss
+            self.parameters[0].device.type, enabled=precision.scales_loss
         )
 
-    def __call__(self, batch: Batch) -> StepOutcome | None:
-        """Train on one batch, already on the device; None if it has no label at all."""
+    def __call__(self, *parts: Batch) -> StepOutcome | None:
+        """Train on one batch, whole or in parts, on the device; None if it has no label at all."""
+        losses = self.gradient(parts, self.counts(*parts))
+        return None if losses is None else self.update(losses)
+
+    def gradient(self, parts: Sequence[Batch], counts: Mapping[str, int]) -> BatchLosses | None:
+        """Forward and backward of each part; None if no part has a label.
+
+        A task's loss is its mean over the labelled samples of the batch: each part's counts
+        by the share of these that it has. So the gradient is that of the whole batch.
+
+        Args:
+            parts: the batch's parts, or some of them, on the device.
+            counts: labelled samples of each task in the whole batch, see :meth:`counts`.
+        """
+        self.forget_gradient()
+        found = [self._backward(part, counts) for part in parts]
+        losses = [part for part in found if part is not None]
+        return None if not losses else _summed(losses, list(counts))
+
+    def update(self, losses: BatchLosses) -> StepOutcome:
+        """Clip the gradient and let the optimizer step."""
+        numbers = torch.cat([losses.means, torch.stack([losses.total, self._update()])])
+        return StepOutcome(losses.counts, numbers)
+
+    def forget_gradient(self) -> None:
+        """Drop what the parameters have as gradient."""
         self._optimizer.zero_grad(set_to_none=True)
-        found = run_labelled(self._network, self.tasks, self._labels_of, batch, self._precision)
+
+    def counts(self, *parts: Batch) -> dict[str, int]:
+        """Labelled samples of each task in all parts; tasks without any are left out."""
+        found = {
+            task: sum(len(part.targets[at].rows) for part in parts if at in part.targets)
+            for task, at in ((task, self._labels_of[task]) for task in self.tasks)
+        }
+        return {task: count for task, count in found.items() if count}
+
+    def _backward(self, part: Batch, counts: Mapping[str, int]) -> BatchLosses | None:
+        """Add one part's gradient; what it contributes to the batch's means and total."""
+        found = run_labelled(self._network, self.tasks, self._labels_of, part, self._precision)
         if not found:
             return None
         losses = torch.stack(
             [self.tasks[name].loss(at.outputs, at.targets).float() for name, at in found.items()]
         )
+        shares = losses.new_tensor([at.count / counts[name] for name, at in found.items()])
         weights = losses.new_tensor([self._loss_weights[name] for name in found])
-        total = (losses * weights).sum()
-        norm = self._update(total)
-        numbers = torch.cat([losses.detach(), torch.stack([total.detach(), norm])])
-        return StepOutcome({name: at.count for name, at in found.items()}, numbers)
-
-    def _update(self, total: Tensor) -> Tensor:
-        """Backward, clip and step; the gradient's norm before clipping."""
+        means = losses * shares
+        total = (means * weights).sum()
         self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+        own = {name: at.count for name, at in found.items()}
+        return BatchLosses(own, means.detach(), total.detach())
+
+    def _update(self) -> Tensor:
+        """Clip and step; the gradient's norm before clipping."""
         self._scaler.unscale_(self._optimizer)
         norm = self._clip()
         if self._scaler.is_enabled():
@@ -98,12 +150,29 @@ class TrainingStep:
 
     def _clip(self) -> Tensor:
         """The gradient's norm before clipping."""
-        gradients = [at.grad for at in self._parameters if at.grad is not None]
+        gradients = [at.grad for at in self.parameters if at.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
         if self._clip_norm is None:
             return norm
         # On the CPU the norm is known here, and a gradient within bounds need not be
         # multiplied by 1. A GPU is not waited for.
         if norm.device.type != "cpu" or norm > self._clip_norm:
-            nn.utils.clip_grads_with_norm_(self._parameters, self._clip_norm, norm)
+            nn.utils.clip_grads_with_norm_(self.parameters, self._clip_norm, norm)
         return norm
+
+
+def _summed(parts: Sequence[BatchLosses], order: Sequence[str]) -> BatchLosses:
+    """What the parts of a batch contribute, added up by task."""
+    if len(parts) == 1:
+        return parts[0]
+    means: dict[str, Tensor] = {}
+    counts: dict[str, int] = {}
+    for part in parts:
+        for (name, count), mean in zip(part.counts.items(), part.means.unbind(), strict=True):
+            means[name] = means[name] + mean if name in means else mean
+            counts[name] = counts.get(name, 0) + count
+    total = torch.stack([part.total for part in parts]).sum()
+    found = [name for name in order if name in means]
+    return BatchLosses(
+        {name: counts[name] for name in found}, torch.stack([means[name] for name in found]), total
+    )

@@ -12,15 +12,21 @@ from torch import nn
 from mtlsearch.config import TrainConfig
 from mtlsearch.errors import TrainingError
 from mtlsearch.plugin import Task
+from mtlsearch.training._compile import compiled
 from mtlsearch.training._data import TrainingData
 from mtlsearch.training._determinism import repeatable
 from mtlsearch.training._evaluate import evaluate
 from mtlsearch.training._failures import explained
+from mtlsearch.training._fitted_step import FittedStep
 from mtlsearch.training._log import LossLog
 from mtlsearch.training._optimizer import Schedule, build_optimizer
+from mtlsearch.training._placement import resolve_placement
 from mtlsearch.training._precision import resolve_precision
+from mtlsearch.training._ranks import Ranks
 from mtlsearch.training._result import EpochRecord, TrainingProgress, TrainingResult
 from mtlsearch.training._step import TrainingStep
+
+ALONE = Ranks()
 
 
 def train(
@@ -35,6 +41,7 @@ def train(
     device: torch.device,
     seed: int,
     progress: TrainingProgress | None = None,
+    ranks: Ranks = ALONE,
 ) -> TrainingResult:
     """Train a network in place and measure it after every epoch.
 
@@ -52,20 +59,29 @@ def train(
         device: where to train.
         seed: seed of dropout and the like.
         progress: is told of steps and epochs.
+        ranks: the processes that train this network together; each calls this function with
+            the same arguments but for ``device``, and gets the same result. Batches are
+            parted between them, evaluation is done by each.
 
     Raises:
         NonFiniteLossError: a loss or the gradient became infinite or not a number.
-        TrainingError: there is too little data, a task without labels, or too little memory.
+        TrainingError: there is too little data, a task without labels, too little memory even
+            for single images, or the network does not compile.
     """
     _check(tasks, data, config, labels_of, loss_weights)
-    with repeatable(seed, device), explained():
-        _place(network, device)
+    placement = resolve_placement(config.channels_last, device)
+    with (
+        repeatable(seed + ranks.rank, device),
+        explained(),
+        compiled(network, wanted=config.compile) as runner,
+    ):
+        placement.network(network)
         optimizer = build_optimizer(
             network, config.optimizer, learning_rate=learning_rate, weight_decay=config.weight_decay
         )
         precision = resolve_precision(config.precision, device)
         step = TrainingStep(
-            network,
+            runner,
             tasks,
             labels_of=labels_of,
             loss_weights=loss_weights,
@@ -80,11 +96,24 @@ def train(
             warmup=config.warmup,
         )
 
-        def validate() -> dict[str, dict[str, float]]:
-            batches = data.eval_batches("val", config.batch_size)
-            return evaluate(network, tasks, batches, labels_of, device, precision)
+        def tell(text: str) -> None:
+            if progress is not None:
+                progress.note(text)
 
-        return _Training(network, data, config, device, step, schedule, validate, progress).run()
+        fitted = FittedStep(
+            step, network, placement, parts=config.accumulate, ranks=ranks, tell=tell
+        )
+
+        def validate() -> dict[str, dict[str, float]]:
+            ranks.average_buffers(network)
+            batches = data.eval_batches(
+                "val", -(-config.batch_size // (ranks.count * fitted.parts))
+            )
+            return evaluate(
+                network, tasks, batches, labels_of, device, precision, config.channels_last
+            )
+
+        return _Training(network, tasks, data, config, fitted, schedule, validate, progress).run()
 
 
 def _check(
@@ -109,22 +138,15 @@ def _check(
             )
 
 
-def _place(network: nn.Module, device: torch.device) -> None:
-    """Move the network to the device, in the memory order that is fast there."""
-    network.to(device)
-    if device.type == "cuda":
-        network.to(memory_format=torch.channels_last)
-
-
 @dataclass(slots=True)
 class _Training:
     """The epochs of one call of :func:`train`."""
 
     network: nn.Module
+    tasks: Mapping[str, Task]
     data: TrainingData
     config: TrainConfig
-    device: torch.device
-    step: TrainingStep
+    step: FittedStep
     schedule: Schedule
     validate: Callable[[], dict[str, dict[str, float]]]
     progress: TrainingProgress | None
@@ -133,7 +155,8 @@ class _Training:
     def run(self) -> TrainingResult:
         began = time.monotonic()
         epochs = tuple(self.epoch(number) for number in range(self.config.epochs))
-        return TrainingResult(epochs, self.done, time.monotonic() - began)
+        seconds = time.monotonic() - began
+        return TrainingResult(epochs, self.done, seconds, self.step.parts, self.step.note)
 
     def epoch(self, number: int) -> EpochRecord:
         began = time.monotonic()
@@ -146,13 +169,13 @@ class _Training:
 
     def pass_over(self, number: int) -> dict[str, float]:
         """Train on every batch once; each task's mean loss."""
-        log = LossLog(number, self.device)
+        log = LossLog(number, self.step.device)
         self.network.train()
         for batch in self.data.train_batches(number, self.config.batch_size):
             self.schedule.before(self.done)
-            outcome = self.step(batch.to(self.device))
+            outcome = self.step(batch)
             self.done += 1
             if outcome is not None and log.add(self.done, outcome) and self.progress is not None:
                 self.progress.step(self.done, self.schedule.steps, log.latest)
         log.read()
-        return log.means(self.step.tasks)
+        return log.means(self.tasks)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
+from urllib.error import URLError
 
 import pytest
 import timm
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from mtlsearch.backbone import cut_backbone, list_backbones
 from mtlsearch.errors import BackboneError, PlanError
@@ -128,13 +130,33 @@ def test_an_image_size_the_model_cannot_take_is_refused():
         cut_backbone("crossvit_9_240", SIZE)
 
 
-def test_pretrained_weights_that_cannot_be_downloaded_name_the_way_out(monkeypatch):
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ConnectionError("no route to host"),
+        LocalEntryNotFoundError("no route to host"),
+        OfflineModeIsEnabled("no route to host"),
+        URLError("no route to host"),
+    ],
+)
+def test_pretrained_weights_that_cannot_be_downloaded_name_the_way_out(monkeypatch, failure):
     def offline(*args, **kwargs):
-        raise ConnectionError("no route to host")
+        raise failure
 
     monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", offline)
-    with pytest.raises(BackboneError, match="checkpoint_path"):
-        cut_backbone("resnet18", SIZE, pretrained=True)
+    with pytest.raises(BackboneError, match=r"weights of 'test_resnet'.*no route") as caught:
+        cut_backbone("test_resnet", SIZE, pretrained=True)
+    assert caught.value.where == "backbone.pretrained"
+    assert "checkpoint_path" in caught.value.next_step
+    assert "pretrained: false" in caught.value.next_step
+
+
+def test_without_a_network_pretrained_says_so(monkeypatch, tmp_path):
+    """The hub's own client, told that there is no network, with nothing downloaded before."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(BackboneError, match="pretrained weights of 'test_resnet' cannot be had"):
+        cut_backbone("test_resnet", SIZE, pretrained=True)
 
 
 def test_a_model_without_weights_says_so():

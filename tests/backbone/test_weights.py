@@ -76,6 +76,42 @@ def test_weights_of_another_family_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_a_renamed_weight_is_missing_under_its_name_and_shown_under_the_other(
+    tmp_path, state, suffix
+):
+    state["layer1.0.my_conv.weight"] = state.pop("layer1.0.conv1.weight")
+    path = tmp_path / f"renamed{suffix}"
+    save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
+    with pytest.raises(BackboneError) as caught:
+        loaded(path)
+    assert "layer1.0.conv1.weight is missing" in str(caught.value)
+    assert "layer1.0.my_conv.weight" in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_every_weight_of_a_wrong_shape_is_named_with_both_shapes(tmp_path, state, suffix):
+    for name in ("layer2.0.bn1.running_mean", "layer3.0.conv2.weight"):
+        state[name] = torch.cat([state[name], state[name]]).contiguous()
+    path = tmp_path / f"wide{suffix}"
+    save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
+    with pytest.raises(BackboneError) as caught:
+        loaded(path)
+    own = model().state_dict()
+    for name in ("layer2.0.bn1.running_mean", "layer3.0.conv2.weight"):
+        want, have = list(own[name].shape), list(state[name].shape)
+        assert f"{name} is {have}, the model takes {want}" in str(caught.value)
+
+
+def test_weights_in_half_precision_are_taken_as_float32(tmp_path, state):
+    halves = {key: at.half() if at.is_floating_point() else at for key, at in state.items()}
+    save_file(halves, tmp_path / "half.safetensors")
+    found = loaded(tmp_path / "half.safetensors")
+    assert {at.dtype for at in found.values()} <= {torch.float32, torch.int64}
+    for key, at in found.items():
+        torch.testing.assert_close(at, state[key], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_a_file_that_is_no_weights_is_refused(tmp_path, suffix):
     (tmp_path / f"junk{suffix}").write_bytes(b"not weights at all")
     with pytest.raises(BackboneError, match="cannot be read"):

@@ -37,6 +37,7 @@ def sitting(console: Console) -> None:
         view.trial_started(1, "a+b | a b", 2)
         view.step(1, 0.5)
         view.epoch_finished(1, 1, {"one": {"acc": 0.5}})
+        view.note("batches come in 2 parts")
         view.trial_finished(1, "complete", -1.25, 61.0, "")
         view.best(0, 0.0)
         view.trial_finished(2, "failed", None, 1.0, "loss of one is nan at step 3")
@@ -50,6 +51,7 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert err.splitlines() == [
         "reading images ...",
         "going on: 1 of 3 trials are done",
+        "  note: batches come in 2 parts",
         "trial 1  complete  Δm -1.25 %  1 min 01 s",
         "best so far: trial 0, Δm +0.00 %",
         "trial 2  failed  1.0 s  (loss of one is nan at step 3)",

@@ -72,6 +72,11 @@ def test_an_undefined_delta_says_why() -> None:
     assert "boxes.mAP was not measured" in row["why"]
 
 
+def test_a_complete_trial_with_something_to_know_says_it() -> None:
+    frame = leaderboard([*baselines(), replace(trial(2), note="in 2 parts")])
+    assert frame.set_index("trial")["why"].to_dict() == {0: "", 1: "", 2: "in 2 parts"}
+
+
 @pytest.mark.parametrize(
     ("column", "falls"),
     [("boxes.mAP", True), ("depth.abs_rel", False), ("flops", False), ("trial", False)],

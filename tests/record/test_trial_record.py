@@ -28,7 +28,16 @@ def record(value: float = 0.5) -> TrialRecord:
     )
     result = TaskResult({"acc": value, "error": 3.0}, specs)
     return TrialRecord(
-        4, "complete", None, CANDIDATE, 10**7, 10**12, {"b": result, "a": result}, 5, 1.25, ""
+        number=4,
+        state="complete",
+        role=None,
+        candidate=CANDIDATE,
+        parameters=10**7,
+        flops=10**12,
+        results={"b": result, "a": result},
+        epochs=5,
+        seconds=1.25,
+        note="batches came in 2 parts",
     )
 
 
@@ -37,6 +46,12 @@ def test_strict_json_keeps_a_record_whole(value: float) -> None:
     before = record(value)
     text = json.dumps(before.to_json(), allow_nan=False)
     assert TrialRecord.from_json(json.loads(text)) == before
+
+
+def test_a_record_from_before_there_were_notes_is_read() -> None:
+    older = record().to_json()
+    del older["note"]
+    assert TrialRecord.from_json(older).note == ""
 
 
 def test_nan_survives() -> None:

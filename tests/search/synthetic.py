@@ -37,6 +37,7 @@ class Formula:
     score: Callable[[Candidate], float] = sharing_score
     fails: Callable[[int], bool] = lambda number: False
     interrupts_at: int | None = None
+    note: str = ""
     measured: list[Candidate] = field(default_factory=list)
 
     def units(self, backbone: str) -> Sequence[UnitSpec]:
@@ -53,7 +54,7 @@ class Formula:
             raise TrainingError("it would not train")
         value = self.score(candidate)
         return Measurement(
-            {task: TaskResult({"score": value}, SCORE) for task in self.tasks}, 1, 0.1
+            {task: TaskResult({"score": value}, SCORE) for task in self.tasks}, 1, 0.1, self.note
         )
 
 

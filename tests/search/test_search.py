@@ -48,6 +48,11 @@ def test_baselines_come_first(tmp_path: Path) -> None:
     assert str(records[1].candidate.plan) == "hard"
 
 
+def test_what_there_is_to_know_of_a_measurement_stands_in_the_record(tmp_path: Path) -> None:
+    records = run(tmp_path, Formula(note="in 2 parts"), 3).records()
+    assert [(record.state, record.note) for record in records] == [("complete", "in 2 parts")] * 3
+
+
 @pytest.mark.parametrize("loss_weights", ["equal", "search"])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_nothing_is_measured_twice(tmp_path: Path, loss_weights: str, seed: int) -> None:

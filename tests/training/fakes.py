@@ -157,12 +157,16 @@ class Watcher:
 
     steps: list[tuple[int, int, float]] = field(default_factory=list)
     epochs: list[tuple[EpochRecord, int]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def step(self, done: int, total: int, loss: float) -> None:
         self.steps.append((done, total, loss))
 
     def epoch(self, record: EpochRecord, total: int) -> None:
         self.epochs.append((record, total))
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 def config(**changes: object) -> TrainConfig:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mtlsearch.backbone import CutBackbone, cut_backbone
+from mtlsearch.errors import BackboneError
 from mtlsearch.network import MultiTaskNetwork
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Batch, FeatureSpec, Task
@@ -102,6 +103,33 @@ def test_trained_weights_come_back_into_a_fresh_network(cut: CutBackbone, tmp_pa
         found, expected = fresh.eval()(images), network.eval()(images)
     for task in TASKS:
         assert torch.equal(found[task]["scores"], expected[task]["scores"])
+
+
+def test_a_run_can_start_from_a_trial_that_shared_everything(
+    cut: CutBackbone, tmp_path: Path
+) -> None:
+    """Every plan starts from it alike: both tasks' copies of every unit are the trained ones."""
+    hard = build(cut, SharingPlan.hard(TASKS, len(cut.units)))
+    run(hard, tasks(*TASKS), Pictures(labels=TASKS), config(epochs=1))
+    save_weights(hard, tmp_path / "w.safetensors")
+    warm = cut_backbone("test_resnet", (32, 32), checkpoint_path=tmp_path / "w.safetensors")
+    network = build(warm, SharingPlan.independent(TASKS, len(cut.units)))
+    trained = hard.backbones.shell("a").state_dict()
+    for task in TASKS:
+        for name, value in network.backbones.shell(task).state_dict().items():
+            assert torch.equal(value, trained[name]), name
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_trial_whose_tasks_parted_is_no_start_for_others(
+    cut: CutBackbone, tmp_path: Path, depth: int
+) -> None:
+    parted = build(cut, SharingPlan.from_splits(TASKS, [depth], len(cut.units)))
+    run(parted, tasks(*TASKS), Pictures(labels=TASKS), config(epochs=1))
+    save_weights(parted, tmp_path / "w.safetensors")
+    with pytest.raises(BackboneError, match="a, b have units of their own") as error:
+        cut_backbone("test_resnet", (32, 32), checkpoint_path=tmp_path / "w.safetensors")
+    assert "hard plan" in str(error.value)
 
 
 def test_the_same_seed_gives_the_same_numbers_with_every_plan(cut: CutBackbone) -> None:

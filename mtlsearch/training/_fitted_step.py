@@ -1,0 +1,138 @@
+"""Steps in as many parts as the device's memory asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import nn
+
+from mtlsearch.plugin import Batch
+from mtlsearch.training._failures import is_out_of_memory
+from mtlsearch.training._micro_batches import micro_batches
+from mtlsearch.training._placement import Placement
+from mtlsearch.training._ranks import Ranks
+from mtlsearch.training._step import BatchLosses, StepOutcome, TrainingStep
+
+
+class FittedStep:
+    """Takes a step in parts whose gradients add up, and in more of them where memory runs out.
+
+    A step that did not fit is taken again from where it began: the same weights, running
+    statistics and random numbers. So from the step on in which memory ran out, a training
+    is one with that many parts.
+
+    Args:
+        step: the step.
+        network: what it trains; its buffers are put back.
+        placement: where batches go.
+        parts: in how many parts a batch comes at first.
+        ranks: who trains with this process: each takes a part of every batch, in as many
+            parts again.
+        tell: is told, for people, that a batch comes in more parts from now on.
+    """
+
+    def __init__(
+        self,
+        step: TrainingStep,
+        network: nn.Module,
+        placement: Placement,
+        *,
+        parts: int,
+        ranks: Ranks,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.device = placement.device
+        self._step = step
+        self._placement = placement
+        self._start = _Start(network, placement.device)
+        self._ranks = ranks
+        self._tell = tell
+        self.parts = parts
+        self.note = ""
+
+    def __call__(self, batch: Batch) -> StepOutcome | None:
+        """Train on one batch; None if it has no label at all.
+
+        Raises:
+            torch.OutOfMemoryError: not even one image fits.
+        """
+        self._start.keep()
+        counts = self._step.counts(batch)
+        if not counts:
+            return None
+        return self._step.update(self._pooled(self._gradient(batch, counts), counts))
+
+    def _gradient(self, batch: Batch, counts: Mapping[str, int]) -> BatchLosses | None:
+        """The gradient of this process's images; None if they have no label."""
+        own = self._ranks.part(batch)
+        images = -(-len(batch.images) // self._ranks.count)
+        while True:
+            losses, full = None, False
+            try:
+                parts = [] if own is None else micro_batches(own, self.parts)
+                placed = [self._placement.batch(part) for part in parts]
+                losses = self._step.gradient(placed, counts)
+            except RuntimeError as error:
+                # Where several processes train, they give up together, below.
+                alone = self._ranks.count == 1
+                if not is_out_of_memory(error) or (alone and self.parts >= images):
+                    raise
+                full = True
+            if not self._ranks.any(full, self.device):
+                return losses
+            if self.parts >= images:
+                raise torch.OutOfMemoryError("out of memory in one of the processes")
+            # Here the error is gone, and with it the frames that hold what filled the memory.
+            self._step.forget_gradient()
+            self._start.restore()
+            self._halve(images)
+
+    def _pooled(self, losses: BatchLosses | None, counts: Mapping[str, int]) -> BatchLosses:
+        """Losses and gradients of all processes' images together."""
+        if self._ranks.count == 1 and losses is not None:
+            return losses
+        numbers = torch.zeros(len(counts) + 1, device=self.device)
+        if losses is not None:
+            places = [list(counts).index(task) for task in losses.counts]
+            numbers[places] = losses.means
+            numbers[-1] = losses.total
+        self._ranks.sum(numbers)
+        self._ranks.sum_gradients(self._step.parameters)
+        return BatchLosses(counts, numbers[:-1], numbers[-1])
+
+    def _halve(self, images: int) -> None:
+        self.parts = min(2 * self.parts, images)
+        self.note = (
+            f"the device's memory is too small for this batch of {images} images: "
+            f"it was trained in {self.parts} parts"
+        )
+        self._tell(self.note)
+
+
+class _Start:
+    """Where a step began, but for what only the optimizer changes."""
+
+    def __init__(self, network: nn.Module, device: torch.device) -> None:
+        self._device = device
+        self._buffers = list(network.buffers())
+        self._copies = [buffer.clone() for buffer in self._buffers]
+
+    def keep(self) -> None:
+        self._cpu = torch.get_rng_state()
+        if self._device.type == "cuda":
+            self._cuda = torch.cuda.get_rng_state(self._device)
+        _copy(self._buffers, self._copies)
+
+    def restore(self) -> None:
+        _copy(self._copies, self._buffers)
+        torch.set_rng_state(self._cpu)
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(self._cuda, self._device)
+            torch.cuda.empty_cache()
+
+
+def _copy(source: list[torch.Tensor], target: list[torch.Tensor]) -> None:
+    if source:
+        with torch.no_grad():
+            torch._foreach_copy_(target, source)
