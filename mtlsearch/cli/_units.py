@@ -39,7 +39,9 @@ def units(
         for unit in cut.units
     ]
     shell.console.table(("unit", "modules", "channels", "stride", "parameters", "FLOPs"), rows)
-    levels = ", ".join(f"{at.channels} channels at stride {at.stride}" for at in cut.features.levels)
+    levels = ", ".join(
+        f"{at.channels} channels at stride {at.stride}" for at in cut.features.levels
+    )
     shell.console.detail(f"heads are given {levels}")
 
 

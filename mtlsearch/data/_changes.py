@@ -130,10 +130,10 @@ def _crops(
     own = size[1] / size[0]
     aspect = own * ASPECT ** (2 * chance[:, _ASPECTS] - 1)
     tries = np.stack([np.sqrt(area * aspect), np.sqrt(area / aspect)], axis=2).round()
-    fits = ((tries > 0) & (tries <= whole)).all(axis=2)
+    fits: NDArray[np.bool_] = np.all((tries > 0) & (tries <= whole), axis=2)
     first = tries[np.arange(len(tries)), fits.argmax(axis=1)]
     widest = np.minimum(whole, np.round([kept[0] * own * ASPECT, kept[1] / own * ASPECT]))
-    fitting = fits.any(axis=1)[:, None]
+    fitting: NDArray[np.bool_] = np.any(fits, axis=1, keepdims=True)
     extent = np.where(fitting, first, widest).astype(np.int64)
     places = np.floor(chance[:, [_LEFT, _TOP]] * (whole - extent + 1)).astype(np.int64)
     return np.where(fitting, places, (whole - extent) // 2), extent

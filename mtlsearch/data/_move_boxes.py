@@ -50,9 +50,9 @@ def move_boxes(
     return tuple(
         BoxTargets(*parts)
         for parts in zip(
-            clipped[keep].split(left_over),
-            classes[keep].split(left_over),
-            crowd[keep].split(left_over),
+            torch.split(clipped[keep], left_over),
+            torch.split(classes[keep], left_over),
+            torch.split(crowd[keep], left_over),
             strict=True,
         )
     )

@@ -65,7 +65,7 @@ class Ranks:
         gradients = [at.grad for at in chosen if at.grad is not None]
         flat = self.sum(torch.cat([gradient.reshape(-1) for gradient in gradients]))
         for gradient, summed in zip(
-            gradients, flat.split([at.numel() for at in gradients]), strict=True
+            gradients, torch.split(flat, [at.numel() for at in gradients]), strict=True
         ):
             gradient.copy_(summed.view(gradient.shape))
 
