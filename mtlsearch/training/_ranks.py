@@ -64,10 +64,10 @@ class Ranks:
                 parameter.grad = torch.zeros_like(parameter)
         gradients = [at.grad for at in chosen if at.grad is not None]
         flat = self.sum(torch.cat([gradient.reshape(-1) for gradient in gradients]))
-        for gradient, summed in zip(
-            gradients, torch.split(flat, [at.numel() for at in gradients]), strict=True
-        ):
-            gradient.copy_(summed.view(gradient.shape))
+        start = 0
+        for gradient in gradients:
+            gradient.copy_(flat[start : start + gradient.numel()].view(gradient.shape))
+            start += gradient.numel()
 
     def average_buffers(self, network: nn.Module) -> None:
         """Give all processes the mean of their running statistics."""
