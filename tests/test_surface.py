@@ -44,6 +44,7 @@ mtlsearch.plugin:
   DataError
   DatasetSource(settings, *, root, seed)
     Settings
+    files(split, index)
     generated
     labels (abstract)
     locate(split, index) (abstract)
