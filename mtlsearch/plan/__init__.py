@@ -14,10 +14,30 @@ once apart, never together again.
 (True, (1, 2, 2, 3))
 >>> print(plan)
 boxes | outline+scene @1, outline | scene @3
+
+Other plans bring tasks together again, or let a task pass by a unit. A unit whose tasks come
+from different ways has one copy of its weights and runs once for each way:
+
+>>> plan = SharingPlan.from_groups([[["boxes"], ["scene"]], [["boxes", "scene"]]])
+>>> plan.copies, plan.runs
+((2, 1), (2, 2))
+>>> print(SharingPlan.hard(["boxes", "scene"], units=3).with_skips({1: ["scene"]}))
+boxes | scene skips @1, boxes+scene @2
 """
 
-from mtlsearch.plan._cost import Cost, plan_cost
+from mtlsearch.plan._cost import Cost, check_plan, plan_cost
 from mtlsearch.plan._plan import SharingPlan
+from mtlsearch.plan._rows import SKIPPED
+from mtlsearch.plan._statistics import Statistics
 from mtlsearch.plan._trees import count_tree_plans, tree_plans
 
-__all__ = ["Cost", "SharingPlan", "count_tree_plans", "plan_cost", "tree_plans"]
+__all__ = [
+    "SKIPPED",
+    "Cost",
+    "SharingPlan",
+    "Statistics",
+    "check_plan",
+    "count_tree_plans",
+    "plan_cost",
+    "tree_plans",
+]

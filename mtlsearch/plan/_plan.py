@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 from mtlsearch.errors import PlanError
+from mtlsearch.plan._describe import describe
+from mtlsearch.plan._rows import SKIPPED, Row, canonical, paths
+from mtlsearch.plan._statistics import Statistics, read_statistics
 
 Groups = tuple[tuple[str, ...], ...]
 
@@ -18,11 +22,16 @@ class SharingPlan:
     """For every unit a partition of the tasks.
 
     Equal plans are equal: tasks are sorted, and each unit's partition is a *restricted
-    growth string*, one group number a task, numbered in order of first appearance.
+    growth string*, one group number a task, numbered in order of first appearance. A task
+    that passes by a unit has no group there.
 
     Attributes:
         tasks: the task names, sorted.
-        rows: one row a unit, in depth order; ``rows[u][t]`` is the group of ``tasks[t]``.
+        rows: one row a unit, in depth order; ``rows[u][t]`` is the group of ``tasks[t]``, or
+            -1 where that task passes by the unit.
+        statistics: what keeps running statistics, as BatchNorm has them, in a unit that runs
+            on several inputs: its copy (``"shared"``, one set) or each of its runs
+            (``"path"``). Always ``"shared"`` where no unit runs on several.
 
     Raises:
         PlanError: no task, no unit, a task named twice, or rows not in canonical form
@@ -30,7 +39,8 @@ class SharingPlan:
     """
 
     tasks: tuple[str, ...]
-    rows: tuple[tuple[int, ...], ...]
+    rows: tuple[Row, ...]
+    statistics: Statistics = "shared"
 
     def __post_init__(self) -> None:
         if not self.tasks or not self.rows:
@@ -38,12 +48,14 @@ class SharingPlan:
         if list(self.tasks) != sorted(set(self.tasks)):
             raise PlanError(f"a plan's tasks are sorted and named once, not {list(self.tasks)}")
         for unit, row in enumerate(self.rows):
-            if len(row) != len(self.tasks) or row != _canonical(row):
+            if len(row) != len(self.tasks) or row != canonical(row):
                 raise PlanError(
                     f"{list(row)} is no canonical partition of {len(self.tasks)} tasks",
                     where=f"unit {unit}",
                     next_step="build the plan with SharingPlan.from_groups",
                 )
+        if self.statistics != "shared" and self.runs == self.copies:
+            object.__setattr__(self, "statistics", "shared")
 
     @classmethod
     def hard(cls, tasks: Sequence[str], units: int) -> SharingPlan:
@@ -74,7 +86,7 @@ class SharingPlan:
                     allowed=tasks,
                 )
             of_task = {task: number for number, group in enumerate(unit) for task in group}
-            rows.append(_canonical(tuple(of_task[task] for task in tasks)))
+            rows.append(canonical(tuple(of_task[task] for task in tasks)))
         return cls(tasks, tuple(rows))
 
     @classmethod
@@ -94,39 +106,97 @@ class SharingPlan:
             _runs(order, [depth > unit for depth in depths]) for unit in range(units)
         )
 
+    def with_skips(self, skips: Mapping[int, Iterable[str]]) -> SharingPlan:
+        """The same plan, but for tasks that pass by some units.
+
+        Args:
+            skips: for a unit's number, the tasks that pass by it.
+
+        Raises:
+            PlanError: there is no such unit or task.
+        """
+        rows = list(self.rows)
+        for unit, tasks in skips.items():
+            passing = set(tasks)
+            if not 0 <= unit < len(rows) or not passing <= set(self.tasks):
+                raise PlanError(
+                    f"{', '.join(sorted(passing)) or 'no task'} cannot pass by unit {unit}",
+                    allowed=[f"units 0 .. {len(rows) - 1}", *self.tasks],
+                )
+            row = zip(self.tasks, rows[unit], strict=True)
+            rows[unit] = canonical(
+                tuple(SKIPPED if task in passing else group for task, group in row)
+            )
+        return replace(self, rows=tuple(rows))
+
+    def with_statistics(self, statistics: Statistics) -> SharingPlan:
+        """The same plan with running statistics kept by copies or by runs; comes last.
+
+        A plan of which no unit runs on several inputs stays as it is.
+        """
+        return replace(self, statistics=statistics)
+
     @property
     def copies(self) -> tuple[int, ...]:
-        """How many copies of each unit's weights there are."""
+        """How many copies of each unit's weights there are; 0 where all tasks pass by."""
         return tuple(max(row) + 1 for row in self.rows)
 
     @property
+    def paths(self) -> tuple[Row, ...]:
+        """For every unit and task the number of the run that the task has a part in.
+
+        Tasks have one in common where they have shared everything so far: the same groups
+        and the same units passed by. -1 where the task passes by the unit.
+        """
+        return paths(self.rows)
+
+    @property
+    def runs(self) -> tuple[int, ...]:
+        """How often each unit runs in a forward of all tasks: once for every distinct path."""
+        return tuple(max(row) + 1 for row in self.paths)
+
+    @property
     def is_tree(self) -> bool:
-        """Whether each unit's groups refine those of the unit before."""
-        return all(
+        """Whether no task passes by a unit and each unit's groups refine those before."""
+        return not self.has_skips and all(
             len(set(zip(upper, lower, strict=True))) == max(lower) + 1
             for upper, lower in pairwise(self.rows)
         )
 
     @property
+    def has_skips(self) -> bool:
+        """Whether a task passes by a unit."""
+        return any(SKIPPED in row for row in self.rows)
+
+    @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that equal plans, and only they, have in common."""
-        text = json.dumps([self.tasks, self.rows], separators=(",", ":"))
+        parts: list[Any] = [self.tasks, self.rows]
+        if self.statistics != "shared":
+            parts.append(self.statistics)
+        text = json.dumps(parts, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def groups(self, unit: int) -> Groups:
-        """The groups of one unit, each a tuple of task names."""
+        """The groups of one unit, each a tuple of task names; without tasks that pass by."""
         row = self.rows[unit]
         return tuple(
             tuple(task for task, group in zip(self.tasks, row, strict=True) if group == number)
             for number in range(max(row) + 1)
         )
 
-    def to_json(self) -> dict[str, list[list[int]] | list[str]]:
+    def skipping(self, unit: int) -> tuple[str, ...]:
+        """The tasks that pass by a unit."""
+        named = zip(self.tasks, self.rows[unit], strict=True)
+        return tuple(task for task, group in named if group == SKIPPED)
+
+    def to_json(self) -> dict[str, Any]:
         """A JSON-ready form; :meth:`from_json` reads it back."""
-        return {"tasks": list(self.tasks), "rows": [list(row) for row in self.rows]}
+        value: dict[str, Any] = {"tasks": list(self.tasks), "rows": [list(r) for r in self.rows]}
+        return value if self.statistics == "shared" else {**value, "statistics": self.statistics}
 
     @classmethod
-    def from_json(cls, value: dict[str, list[list[int]] | list[str]]) -> SharingPlan:
+    def from_json(cls, value: Mapping[str, Any]) -> SharingPlan:
         """The plan that :meth:`to_json` wrote.
 
         Raises:
@@ -135,31 +205,14 @@ class SharingPlan:
         try:
             tasks = tuple(str(task) for task in value["tasks"])
             rows = tuple(tuple(int(group) for group in row) for row in value["rows"])
-        except (KeyError, TypeError, ValueError) as error:
+            statistics = read_statistics(value.get("statistics", "shared"))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise PlanError(f"not a sharing plan: {value!r}") from error
-        return cls(tasks, rows)
+        return cls(tasks, rows, statistics)
 
     def __str__(self) -> str:
         """``hard``, ``independent``, or the depths at which groups change."""
-        if max(self.copies) == 1:
-            return "hard"
-        if min(self.copies) == len(self.tasks):
-            return "independent"
-        before: Groups = (self.tasks,)
-        changes = []
-        for unit in range(len(self.rows)):
-            now = self.groups(unit)
-            changed = [group for group in now if group not in before]
-            if changed:
-                changes.append(f"{' | '.join('+'.join(group) for group in changed)} @{unit}")
-            before = now
-        return ", ".join(changes)
-
-
-def _canonical(row: tuple[int, ...]) -> tuple[int, ...]:
-    """Groups renumbered in order of first appearance."""
-    numbers: dict[int, int] = {}
-    return tuple(numbers.setdefault(group, len(numbers)) for group in row)
+        return describe(self)
 
 
 def _runs(order: Sequence[str], together: Sequence[bool]) -> list[list[str]]:

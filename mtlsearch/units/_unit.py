@@ -16,6 +16,8 @@ class UnitSpec:
         stride: image pixels per output pixel, along one side.
         parameters: scalars in its weights, those a task-specific copy costs.
         flops: floating-point operations for one image (2 x multiply-adds).
+        skippable: whether a task may pass by it: what it gives has the shape of what it takes,
+            and what comes after sees nothing else of it.
     """
 
     index: int
@@ -24,3 +26,4 @@ class UnitSpec:
     stride: int
     parameters: int
     flops: int
+    skippable: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import pytest
@@ -17,7 +18,16 @@ NAMES = ["boxes", "depth", "edges", "outline", "scene"]
 
 @st.composite
 def plans(draw: st.DrawFn) -> SharingPlan:
-    """Any plan, trees and others."""
+    """Any plan."""
+    plan = draw(partitions())
+    passing = st.lists(st.sampled_from(plan.tasks), unique=True)
+    skips = draw(st.dictionaries(st.integers(0, len(plan.rows) - 1), passing))
+    return plan.with_skips(skips).with_statistics(draw(st.sampled_from(["shared", "path"])))
+
+
+@st.composite
+def partitions(draw: st.DrawFn) -> SharingPlan:
+    """Any plan of which no task passes by a unit, trees and others."""
     tasks = NAMES[: draw(st.integers(1, 5))]
     units = draw(st.integers(1, 6))
     labels = st.lists(st.integers(0, 4), min_size=len(tasks), max_size=len(tasks))
@@ -41,7 +51,7 @@ def trees(draw: st.DrawFn) -> SharingPlan:
 
 
 def units_of(plan: SharingPlan) -> list[UnitSpec]:
-    return [UnitSpec(at, f"u{at}", 8, 4, 10**at, 7 * 10**at) for at in range(len(plan.rows))]
+    return [UnitSpec(at, f"u{at}", 8, 4, 10**at, 7 * 10**at, True) for at in range(len(plan.rows))]
 
 
 @given(plans(), st.randoms())
@@ -52,7 +62,9 @@ def test_equal_plans_are_equal(plan: SharingPlan, shuffler: random.Random) -> No
         shuffler.shuffle(unit)
         for group in unit:
             shuffler.shuffle(group)
-    again = SharingPlan.from_groups(listed)
+    every = [[*unit, *([task] for task in plan.skipping(at))] for at, unit in enumerate(listed)]
+    skips = {at: plan.skipping(at) for at in range(len(plan.rows))}
+    again = SharingPlan.from_groups(every).with_skips(skips).with_statistics(plan.statistics)
     assert again == plan
     assert again.digest == plan.digest
     assert hash(again) == hash(plan)
@@ -73,7 +85,8 @@ def test_groups_are_a_partition(plan: SharingPlan) -> None:
     for unit, copies in enumerate(plan.copies):
         groups = plan.groups(unit)
         assert len(groups) == copies
-        assert sorted(task for group in groups for task in group) == list(plan.tasks)
+        using = [task for group in groups for task in group]
+        assert sorted((*using, *plan.skipping(unit))) == list(plan.tasks)
 
 
 @given(trees())
@@ -82,7 +95,7 @@ def test_splits_give_trees_and_never_fewer_copies_deeper_down(plan: SharingPlan)
     assert list(plan.copies) == sorted(plan.copies)
 
 
-@given(plans())
+@given(partitions())
 def test_cost_lies_between_hard_and_independent(plan: SharingPlan) -> None:
     units = units_of(plan)
     heads = [Cost(5, 50)] * len(plan.tasks)
@@ -92,6 +105,77 @@ def test_cost_lies_between_hard_and_independent(plan: SharingPlan) -> None:
     assert hard.parameters <= own.parameters <= alone.parameters
     assert hard.flops <= own.flops <= alone.flops
     assert alone.flops == len(plan.tasks) * sum(unit.flops for unit in units) + 50 * len(plan.tasks)
+
+
+@given(plans())
+def test_a_unit_runs_once_for_every_way_that_leads_to_it(plan: SharingPlan) -> None:
+    """Two tasks have a run in common just where they share all they have gone through."""
+    for unit, row in enumerate(plan.paths):
+        ways = {tuple(upper[at] for upper in plan.rows[: unit + 1]) for at in _users(plan, unit)}
+        assert plan.runs[unit] == len(ways) >= plan.copies[unit]
+        for one in _users(plan, unit):
+            for other in _users(plan, unit):
+                alike = all(upper[one] == upper[other] for upper in plan.rows[: unit + 1])
+                assert (row[one] == row[other]) == alike
+    if plan.is_tree:
+        assert plan.paths == plan.rows
+
+
+def _users(plan: SharingPlan, unit: int) -> list[int]:
+    return [at for at, group in enumerate(plan.rows[unit]) if group >= 0]
+
+
+@given(plans())
+def test_cost_counts_copies_and_runs(plan: SharingPlan) -> None:
+    units = units_of(plan)
+    assert plan_cost(plan, units) == Cost(
+        sum(copies * unit.parameters for copies, unit in zip(plan.copies, units, strict=True)),
+        sum(runs * unit.flops for runs, unit in zip(plan.runs, units, strict=True)),
+    )
+    without = [dataclasses.replace(unit, skippable=False) for unit in units]
+    if plan.has_skips:
+        with pytest.raises(PlanError, match="cannot pass by"):
+            plan_cost(plan, without)
+    else:
+        assert plan_cost(plan, without) == plan_cost(plan, units)
+
+
+@given(partitions())
+def test_a_plan_computes_what_the_tree_of_its_paths_computes(plan: SharingPlan) -> None:
+    tree = SharingPlan(plan.tasks, plan.paths)
+    assert tree.is_tree
+    own, other = plan_cost(plan, units_of(plan)), plan_cost(tree, units_of(plan))
+    assert own.flops == other.flops
+    assert own.parameters <= other.parameters
+
+
+@given(plans())
+def test_statistics_are_apart_only_where_a_unit_runs_on_several_inputs(plan: SharingPlan) -> None:
+    if plan.runs == plan.copies:
+        assert plan.with_statistics("path") == plan
+    else:
+        shared, apart = plan.with_statistics("shared"), plan.with_statistics("path")
+        assert shared.digest != apart.digest
+        assert str(shared) != str(apart)
+
+
+@given(plans(), plans())
+def test_different_plans_read_differently(one: SharingPlan, other: SharingPlan) -> None:
+    if one.tasks == other.tasks and len(one.rows) == len(other.rows):
+        assert (str(one) == str(other)) == (one == other)
+
+
+def test_plans_without_skips_are_written_as_they_always_were() -> None:
+    plan = SharingPlan.from_groups([[["a", "b"]], [["a"], ["b"]], [["a", "b"]]])
+    assert plan.to_json() == {"tasks": ["a", "b"], "rows": [[0, 0], [0, 1], [0, 0]]}
+    assert plan.digest == "b9d62d4ab3fb"
+    assert str(plan) == "a | b @1, a+b @2"
+
+
+@pytest.mark.parametrize("skips", [{3: ["a"]}, {-1: ["a"]}, {0: ["c"]}])
+def test_skips_of_strangers_are_refused(skips: dict[int, list[str]]) -> None:
+    with pytest.raises(PlanError, match="cannot pass by unit"):
+        SharingPlan.hard(["a", "b"], 3).with_skips(skips)
 
 
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 5))
@@ -140,7 +224,16 @@ def test_rows_out_of_canonical_form_are_refused() -> None:
         SharingPlan(("a", "b"), ((1, 0),))
 
 
-@pytest.mark.parametrize("value", [{}, {"tasks": ["a"]}, {"tasks": 3, "rows": 4}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"tasks": ["a"]},
+        {"tasks": 3, "rows": 4},
+        {"tasks": ["a"], "rows": [[-2]]},
+        {"tasks": ["a"], "rows": [[0]], "statistics": "none"},
+    ],
+)
 def test_json_of_another_form_is_refused(value: dict[str, object]) -> None:
     with pytest.raises(PlanError):
         SharingPlan.from_json(value)  # type: ignore[arg-type]
