@@ -23,15 +23,14 @@ def check_sharing(
     pieces: Sequence[Piece],
     taps: Sequence[int],
     image_size: tuple[int, int],
+    skippable: Sequence[bool],
 ) -> None:
-    """Build a plan that parts twice, disturb what is private, and compare with whole runs.
+    """Build a plan with all that plans may have, disturb it, and compare with whole runs.
 
     Raises:
         BackboneError: a task's features depend on whether the other tasks run with it.
     """
-    units = len(pieces)
-    depths = [max(1, units // 3), max(1, 2 * units // 3)]
-    plan = SharingPlan.from_splits(_TASKS, depths, units)
+    plan = demanding_plan(len(pieces), [at for at, may in enumerate(skippable) if may])
     tied = TiedBackbones(template, pieces, taps, plan).eval()
     generator = torch.Generator().manual_seed(0)
     _disturb(tied, generator)
@@ -45,6 +44,23 @@ def check_sharing(
                 f"{name!r} cannot be cut: a task's features change when others share its units",
                 next_step="choose another backbone, or a coarser granularity",
             )
+
+
+def demanding_plan(units: int, skippable: Sequence[int]) -> SharingPlan:
+    """One in which tasks share, part, come together again and pass by a unit.
+
+    Args:
+        units: how many the backbone has.
+        skippable: the numbers of those that may be passed by.
+    """
+    first, second, third = ([task] for task in _TASKS)
+    parts, joins = max(1, units // 3), max(1, 2 * units // 3)
+    together, apart = [_TASKS], [first, [*second, *third]]
+    again = [[*first, *third], second]
+    plan = SharingPlan.from_groups(
+        together if unit < parts else apart if unit < joins else again for unit in range(units)
+    )
+    return plan.with_skips(dict.fromkeys(skippable[len(skippable) // 2 :][:1], second))
 
 
 def _disturb(tied: TiedBackbones, generator: torch.Generator) -> None:

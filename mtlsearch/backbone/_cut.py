@@ -18,18 +18,19 @@ from mtlsearch.backbone._levels import (
 )
 from mtlsearch.backbone._make import make_model, pixel_statistics
 from mtlsearch.backbone._prune import prune, unused_weights
+from mtlsearch.backbone._skips import find_skippable
 from mtlsearch.backbone._tied import TiedBackbones
 from mtlsearch.backbone._trace import dry_run, trace
 from mtlsearch.backbone._units import Granularity, Piece, find_pieces
 from mtlsearch.backbone._weights import load_weights
-from mtlsearch.errors import BackboneError, PlanError
-from mtlsearch.plan import SharingPlan
+from mtlsearch.errors import BackboneError
+from mtlsearch.plan import SharingPlan, check_plan
 from mtlsearch.units import FeatureSpec, UnitSpec
 
 
 @dataclass(frozen=True, slots=True)
 class CutBackbone:
-    """A timm model in units, ready to be shared by any tree plan.
+    """A timm model in units, ready to be shared by any plan.
 
     Attributes:
         name: timm's name for it.
@@ -56,18 +57,10 @@ class CutBackbone:
         """The backbones of a plan.
 
         Raises:
-            PlanError: the plan is for another number of units, or no tree.
+            PlanError: the plan is for another number of units, or passes by one that is not
+                skippable.
         """
-        if len(plan.rows) != len(self.units):
-            raise PlanError(
-                f"the plan is for {len(plan.rows)} units, {self.name} has {len(self.units)}",
-                next_step="build the plan for the units of the backbone it runs on",
-            )
-        if not plan.is_tree:
-            raise PlanError(
-                "tasks that part come together again further down; only tree plans run yet",
-                where=str(plan),
-            )
+        check_plan(plan, self.units)
         return TiedBackbones(self.template, self.pieces, self.taps, plan)
 
 
@@ -109,11 +102,12 @@ def cut_backbone(
         load_weights(model, Path(checkpoint_path), unneeded=unused_weights(model, seen))
     prune(model, seen)
     pieces = find_pieces(model, seen, granularity)
-    check_sharing(name, model, pieces, taps, image_size)
+    skippable = find_skippable(model, pieces, seen, image_size, taps)
+    check_sharing(name, model, pieces, taps, image_size, skippable)
     known = [(int(level.shape[1]), stride) for level, stride in zip(every, strides, strict=True)]
     return CutBackbone(
         name=name,
-        units=describe(model, pieces, known, image_size),
+        units=describe(model, pieces, known, image_size, skippable),
         features=feature_spec([every[tap] for tap in taps], image_size, [strides[t] for t in taps]),
         mean=mean,
         std=std,

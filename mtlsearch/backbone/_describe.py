@@ -16,7 +16,11 @@ Level = tuple[int, int]
 
 
 def describe(
-    model: nn.Module, pieces: Sequence[Piece], levels: Sequence[Level], image_size: tuple[int, int]
+    model: nn.Module,
+    pieces: Sequence[Piece],
+    levels: Sequence[Level],
+    image_size: tuple[int, int],
+    skippable: Sequence[bool],
 ) -> tuple[UnitSpec, ...]:
     """The pieces of a model as unit specifications.
 
@@ -25,6 +29,7 @@ def describe(
         pieces: its units.
         levels: channels and stride of every feature map that timm gives of it.
         image_size: ``(height, width)`` in pixels.
+        skippable: for every unit, whether a task may pass by it.
     """
     sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
     specs = []
@@ -39,6 +44,7 @@ def describe(
                 stride=before[1],
                 parameters=sum(sizes[name] for name in piece.parameters),
                 flops=piece.flops,
+                skippable=skippable[index],
             )
         )
     return tuple(specs)

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from itertools import accumulate
 
 from torch import Tensor, nn
 
 from mtlsearch.backbone._levels import run_levels
 from mtlsearch.backbone._memo import ActivationMemo, RecalledForward
+from mtlsearch.backbone._skips import PassBy
 from mtlsearch.backbone._state import keep_weights_once
+from mtlsearch.backbone._tie import tie_shells
 from mtlsearch.backbone._units import Piece
-from mtlsearch.plan import SharingPlan
+from mtlsearch.plan import SKIPPED, SharingPlan
 
 
 class TiedBackbones(nn.Module):
-    """The backbones of a tree plan: one timm model a task, of which shared units are the same.
+    """The backbones of a plan: one timm model a task, of which shared units are the same.
 
     A shared unit's modules are the *same* objects in the models of all its tasks, so its
-    weights, gradients and running statistics are one; in a forward they run once, for the
-    first task that wants them. State-dict keys are ``<task>.<timm's own key>``; a shared unit
-    stands under the first of its tasks.
+    weights, gradients and running statistics are one; in a forward they run once for all
+    tasks that have gone the same way so far, and again for those that come another way. Where
+    the plan keeps statistics by path, tasks that come different ways have modules of their
+    own with the *same* parameters. State-dict keys are ``<task>.<timm's own key>``; what is
+    shared stands under the first of its tasks.
 
-    All tasks of one forward see the same batch: a shared unit draws one drop-path mask for
-    them and updates its running statistics once. Tasks that bring different batches take a
-    forward each, and each one updates them.
+    All tasks of one forward see the same batch: a shared unit draws one drop-path mask and
+    updates its running statistics once for every way that leads to it. Tasks that bring
+    different batches take a forward each, and each one updates them.
 
     Args:
         template: the model that every copy starts from; left untouched.
         pieces: its units.
         taps: which of timm's intermediate features are the levels.
-        plan: a tree plan for as many units.
+        plan: a plan for as many units, which passes by none that changes shapes.
     """
 
     def __init__(
@@ -45,13 +48,9 @@ class TiedBackbones(nn.Module):
         self._memo = ActivationMemo()
         self._keys = module_keys(plan.tasks)
         self._sites = _number_sites(plan)
-        first: dict[int, nn.Module] = {}
-        for task in plan.tasks:
-            shell = self._tie(template, task, first)
-            for site in self._sites[task]:
-                first.setdefault(site, shell)
+        for task, shell in tie_shells(template, self._pieces, plan).items():
             self.add_module(self._keys[task], shell)
-        if min(plan.copies) < len(plan.tasks):
+        if any(runs < len(plan.tasks) for runs in plan.runs):
             self._remember()
         keep_weights_once(self)
 
@@ -98,18 +97,6 @@ class TiedBackbones(nn.Module):
         shell = self.shell(task)
         return {name: shell.get_parameter(name) for name in self._pieces[unit].parameters}
 
-    def _tie(self, template: nn.Module, task: str, first: Mapping[int, nn.Module]) -> nn.Module:
-        """A copy of the template that takes what earlier tasks of its groups already have."""
-        memo: dict[int, Any] = {}
-        for piece, site in zip(self._pieces, self._sites[task], strict=True):
-            if site not in first:
-                continue
-            for name in piece.parameters:
-                memo[id(template.get_parameter(name))] = first[site].get_parameter(name)
-            for path in piece.modules:
-                memo[id(template.get_submodule(path))] = first[site].get_submodule(path)
-        return copy.deepcopy(template, memo)
-
     def _remember(self) -> None:
         """Let the memo stand before every slot of every shell."""
         calls: dict[str, list[tuple[int, bool]]] = {}
@@ -119,6 +106,8 @@ class TiedBackbones(nn.Module):
         for task in self._plan.tasks:
             for number, (path, runs) in enumerate(calls.items()):
                 module = self.shell(task).get_submodule(path)
+                if isinstance(module, PassBy):
+                    continue
                 recalled = RecalledForward(
                     module,
                     self._memo,
@@ -148,11 +137,15 @@ def module_keys(tasks: Sequence[str]) -> dict[str, str]:
 
 
 def _number_sites(plan: SharingPlan) -> dict[str, tuple[int, ...]]:
-    """For every task and unit the number of the copy it uses; tasks of a group have the same."""
-    offsets = [0]
-    for copies in plan.copies:
-        offsets.append(offsets[-1] + copies)
+    """For every task and unit the number, over all units, of the run it has a part in.
+
+    Tasks with one in common see one output. -1 where the task passes by the unit.
+    """
+    offsets = [0, *accumulate(plan.runs)]
     return {
-        task: tuple(offset + row[place] for offset, row in zip(offsets, plan.rows, strict=False))
+        task: tuple(
+            offset + row[place] if row[place] != SKIPPED else SKIPPED
+            for offset, row in zip(offsets, plan.paths, strict=False)
+        )
         for place, task in enumerate(plan.tasks)
     }

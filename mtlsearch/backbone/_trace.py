@@ -28,6 +28,9 @@ class Call:
         flops: what it cost, with everything inside.
         shapes: of the tensors it returned.
         rewritten: whether one of them was written in place afterwards.
+        given: the number, in the run, of the tensor it was given first.
+        returned: the number of the tensor it returned; None if that was not just one.
+        keeps_shape: whether these two have the same shape and precision.
     """
 
     path: str
@@ -36,6 +39,9 @@ class Call:
     flops: int
     shapes: tuple[tuple[int, ...], ...]
     rewritten: bool
+    given: int | None = None
+    returned: int | None = None
+    keeps_shape: bool = False
 
     def holds(self, other: Call) -> bool:
         """Whether the other call ran inside this one."""
@@ -118,26 +124,53 @@ def _observe(model: nn.Module, image: Tensor, run: Run) -> Trace:
         for handle in handles:
             handle.remove()
     seen.flops = counter.get_total_flops()
-    seen.calls = [call.noted() for call in calls]
+    numbers: dict[int, int] = {}
+    seen.calls = [call.noted(numbers) for call in calls]
     return seen
 
 
 @dataclass(slots=True)
 class _OpenCall:
-    """A call being watched, and its outputs until the run is over."""
+    """A call being watched; its input and outputs are held until the run is over."""
 
     path: str
     start: int
+    given: Tensor | None = None
+    returned: Tensor | None = None
     stop: int = 0
     flops: int = 0
     outputs: tuple[Tensor, ...] = ()
     versions: tuple[int, ...] = ()
 
-    def noted(self) -> Call:
-        """What is kept of it."""
+    def noted(self, numbers: dict[int, int]) -> Call:
+        """What is kept of it.
+
+        Args:
+            numbers: those of the tensors so far, by identity; more are added.
+        """
         rewritten = tuple(tensor._version for tensor in self.outputs) != self.versions
         shapes = tuple(tuple(map(int, tensor.shape)) for tensor in self.outputs)
-        return Call(self.path, self.start, self.stop, self.flops, shapes, rewritten)
+        given, returned = (
+            None if tensor is None else numbers.setdefault(id(tensor), len(numbers))
+            for tensor in (self.given, self.returned)
+        )
+        return Call(
+            self.path,
+            self.start,
+            self.stop,
+            self.flops,
+            shapes,
+            rewritten,
+            given,
+            returned,
+            self._keeps_shape(),
+        )
+
+    def _keeps_shape(self) -> bool:
+        if self.given is None or self.returned is None:
+            return False
+        alike = self.given.shape == self.returned.shape and self.given.dtype == self.returned.dtype
+        return bool(alike)
 
 
 class _Clock:
@@ -159,6 +192,7 @@ def _watch(
     def begin(path: str) -> Callable[..., None]:
         def note(module: nn.Module, inputs: Any) -> None:
             call = _OpenCall(path, start=clock.tick(), flops=counter.get_total_flops())
+            call.given = inputs[0] if inputs and isinstance(inputs[0], Tensor) else None
             calls.append(call)
             running.append(call)
 
@@ -168,6 +202,7 @@ def _watch(
         call = running.pop()
         call.stop = clock.tick()
         call.flops = counter.get_total_flops() - call.flops
+        call.returned = output if isinstance(output, Tensor) else None
         call.outputs = tuple(tensors_in(output))
         call.versions = tuple(tensor._version for tensor in call.outputs)
 

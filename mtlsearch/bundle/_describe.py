@@ -32,7 +32,13 @@ def _sharing(manifest: Manifest) -> list[str]:
     names = [f"{unit.index:>2} {unit.name}" for unit in manifest.units]
     wide = max((len(name) for name in names), default=0)
     return [
-        f"{name:<{wide}}  " + " | ".join("+".join(group) for group in manifest.plan.groups(at))
+        f"{name:<{wide}}  "
+        + " | ".join(
+            [
+                *("+".join(group) for group in manifest.plan.groups(at)),
+                *(f"{task} skips" for task in manifest.plan.skipping(at)),
+            ]
+        )
         for at, name in enumerate(names)
         if at < len(manifest.plan.rows)
     ]

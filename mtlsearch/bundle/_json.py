@@ -10,7 +10,13 @@ from mtlsearch.errors import ExportError
 
 T = TypeVar("T")
 
-NAMES = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
+NAMES = {
+    dict: "an object",
+    list: "a list",
+    str: "a text",
+    int: "a whole number",
+    bool: "true or false",
+}
 
 
 def damaged(what: str, where: str) -> ExportError:

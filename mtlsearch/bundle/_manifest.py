@@ -144,6 +144,8 @@ def _unit(value: object, where: str) -> UnitSpec:
         stride=take(value, "stride", int, where),
         parameters=take(value, "parameters", int, where),
         flops=take(value, "flops", int, where),
+        # Bundles of before there were plans that pass by units do not say.
+        skippable=take({"skippable": False, **value}, "skippable", bool, where),
     )
 
 

@@ -23,13 +23,13 @@ class MultiTaskNetwork(nn.Module):
 
     Args:
         cut: the cut backbone.
-        plan: a tree plan for its units.
+        plan: a plan for its units.
         heads: for every task of the plan a module from a list of levels ``[B, C, h, w]`` to
             named tensors.
 
     Raises:
-        PlanError: the plan is no tree, is for another number of units, or for other tasks
-            than there are heads.
+        PlanError: the plan is for another number of units, for other tasks than there are
+            heads, or passes by a unit that is not skippable.
     """
 
     def __init__(self, cut: CutBackbone, plan: SharingPlan, heads: Mapping[str, nn.Module]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -65,6 +66,57 @@ def tree_plans(units: int) -> st.SearchStrategy[SharingPlan]:
     return st.builds(
         lambda order, at: SharingPlan.from_splits(order, at, units), st.permutations(TASKS), depths
     )
+
+
+@st.composite
+def any_plans(draw: st.DrawFn, cut: CutBackbone) -> SharingPlan:
+    """Any partition at any unit, any task passing by where it may, any statistics."""
+    row = st.tuples(*(st.integers(0, len(TASKS) - 1) for _ in TASKS))
+    groups = draw(st.lists(row, min_size=len(cut.units), max_size=len(cut.units)))
+    plan = SharingPlan.from_groups(
+        [[t for t, at in zip(TASKS, numbers, strict=True) if at == n] for n in set(numbers)]
+        for numbers in groups
+    )
+    skips = {
+        unit.index: draw(st.lists(st.sampled_from(TASKS), unique=True))
+        for unit in cut.units
+        if unit.skippable
+    }
+    return plan.with_skips(skips).with_statistics(draw(st.sampled_from(["shared", "path"])))
+
+
+def rejoining(cut: CutBackbone) -> SharingPlan:
+    """The first task goes apart from the others in the second unit, all share the rest."""
+    apart = [[TASKS[0]], list(TASKS[1:])]
+    return SharingPlan.from_groups(
+        apart if unit == 1 else [list(TASKS)] for unit in range(len(cut.units))
+    )
+
+
+def reference(network: MultiTaskNetwork, cut: CutBackbone, task: str) -> nn.Module:
+    """The task's network as an ordinary timm model that shares nothing with any other."""
+    model = copy.deepcopy(cut.template)
+    values = {
+        name: value
+        for unit in range(len(cut.units))
+        for group in network.plan.groups(unit)
+        if task in group
+        for name, value in network.unit_parameters(unit, group).items()
+    }
+    with torch.no_grad():
+        for name, value in values.items():
+            model.get_parameter(name).copy_(value)
+    for unit, piece in enumerate(cut.pieces):
+        for path in piece.modules if task in network.plan.skipping(unit) else ():
+            model.set_submodule(path, nn.Identity())
+    return model.train(network.training)
+
+
+def levels_of(model: nn.Module, cut: CutBackbone, images: Tensor) -> list[Tensor]:
+    found: list[Tensor] = model.forward_intermediates(
+        images, indices=list(cut.taps), norm=False, intermediates_only=True
+    )
+    return found
 
 
 def scores(network: nn.Module, images: Tensor) -> dict[str, Tensor]:

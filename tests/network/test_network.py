@@ -218,9 +218,6 @@ def test_what_does_not_belong_together_is_refused():
         MultiTaskNetwork(backbone, middle(backbone), {"boxes": heads["boxes"]})
     with pytest.raises(PlanError, match="units"):
         MultiTaskNetwork(backbone, SharingPlan.hard(TASKS, 3), heads)
-    apart, one = [[task] for task in TASKS], [TASKS]
-    with pytest.raises(PlanError, match="only tree plans"):
-        MultiTaskNetwork(backbone, SharingPlan.from_groups([one, apart, one, one, one]), heads)
     built = MultiTaskNetwork(backbone, middle(backbone), heads)
     with pytest.raises(PlanError, match="did you mean 'outline'"):
         built(images(), ["outlin"])
