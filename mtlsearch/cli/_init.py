@@ -90,7 +90,7 @@ def first_run(catalog: Catalog) -> str:
 
 
 def _widest(catalog: Catalog, tasks: list[str]) -> str:
-    """The space with the most plans to propose, as far as spaces know."""
+    """The starter space with the most plans to propose, as far as spaces know."""
     from mtlsearch.errors import PluginError
     from mtlsearch.units import UnitSpec
 
@@ -98,7 +98,8 @@ def _widest(catalog: Catalog, tasks: list[str]) -> str:
     counts = {
         name: space(space.Settings()).count(units, tasks) or 0
         for name, space in catalog.spaces.items()
-        if not any(field.is_required() for field in space.Settings.model_fields.values())
+        if space.starter
+        and not any(field.is_required() for field in space.Settings.model_fields.values())
     }
     if not counts:
         raise PluginError("no plugin has a search space that works without settings")

@@ -38,11 +38,15 @@ class SearchSpace(ABC, Generic[SettingsT]):
     Attributes:
         name: the name by which run files ask for it, such as ``"tree"``.
         summary: one line for ``mtlsearch spaces``.
+        starter: whether a new run file may name it without being asked to. A space says no
+            that is wider than a first search can cover, or whose networks compute more than
+            their weights suggest.
         Settings: its options in a run file.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    starter: ClassVar[bool] = True
     Settings: ClassVar[type[PluginSettings]] = PluginSettings
 
     def __init__(self, settings: SettingsT) -> None:

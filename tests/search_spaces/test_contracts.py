@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from mtlsearch_search_spaces.hard import HardSpace
 from mtlsearch_search_spaces.independent import IndependentSpace
+from mtlsearch_search_spaces.layerwise import LayerwiseSpace
+from mtlsearch_search_spaces.skip import SkipSpace
 from mtlsearch_search_spaces.tree import TreeSpace
 
 from mtlsearch.testing import SpaceContract
@@ -26,3 +28,21 @@ class TestTree(SpaceContract):
 class TestTreeWithASharedStem(SpaceContract):
     space = TreeSpace
     settings: ClassVar = {"first_shared": 2}
+
+
+class TestLayerwise(SpaceContract):
+    space = LayerwiseSpace
+
+
+class TestLayerwiseWithASharedStem(SpaceContract):
+    space = LayerwiseSpace
+    settings: ClassVar = {"first_shared": 1, "norm_statistics": "shared"}
+
+
+class TestSkip(SpaceContract):
+    space = SkipSpace
+
+
+class TestSkipWithSharedStatistics(SpaceContract):
+    space = SkipSpace
+    settings: ClassVar = {"norm_statistics": "shared"}
