@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -98,11 +98,28 @@ def tasks(**others: SmallTask) -> dict[str, SmallTask]:
     return {name: kind(name) for name, kind in TASKS.items()} | others
 
 
-def network(backbone: str, of: Mapping[str, SmallTask], seed: int = 0) -> MultiTaskNetwork:
+def tree(tasks: Sequence[str], units: int) -> SharingPlan:
+    return SharingPlan.from_splits(sorted(tasks), [1, units - 1], units)
+
+
+def rejoining(tasks: Sequence[str], units: int) -> SharingPlan:
+    """The tasks part in the second unit and come together again; the first passes by it."""
+    first, *others = sorted(tasks)
+    plan = SharingPlan.from_groups(
+        [[first], others] if unit == 2 else [list(tasks)] for unit in range(units)
+    )
+    return plan.with_skips({1: [first]}).with_statistics("path")
+
+
+def network(
+    backbone: str,
+    of: Mapping[str, SmallTask],
+    seed: int = 0,
+    plan_of: Callable[[Sequence[str], int], SharingPlan] = tree,
+) -> MultiTaskNetwork:
     torch.manual_seed(seed)
     cut = cut_backbone(backbone, SIZE)
-    units = len(cut.units)
-    plan = SharingPlan.from_splits(sorted(of), [1, units - 1], units)
+    plan = plan_of(list(of), len(cut.units))
     heads = {name: task.build_head(cut.features) for name, task in of.items()}
     made = MultiTaskNetwork(cut, plan, heads)
     with torch.no_grad():

@@ -127,6 +127,20 @@ def test_backbones_of_all_sorts_are_exported(backbone, tmp_path):
     assert max(max(gaps.values()) for gaps in check["differences"].values()) <= TOLERANCE
 
 
+def test_a_plan_that_is_no_tree_is_exported_and_read_back(tmp_path):
+    tasks = networks.tasks()
+    network = networks.network("test_resnet", tasks, plan_of=networks.rejoining)
+    out = export_bundle(network, tasks, tmp_path / "bundle", **networks.about(network))
+    manifest = open_bundle(out).manifest
+    assert manifest.plan == network.plan
+    assert manifest.plan.has_skips
+    assert manifest.plan.statistics == "path"
+    assert manifest.units == network.units
+    assert "breed+outline | boxes skips" in open_bundle(out).describe()
+    differences = manifest.check["differences"].values()
+    assert max(max(gaps.values()) for gaps in differences) <= TOLERANCE
+
+
 class Moody(networks.Category):
     """Multiplies by a number that Python draws anew each time: a graph keeps the first."""
 
