@@ -78,9 +78,10 @@ mtlsearch.plugin:
     encode(candidate, units, tasks)
     name
     propose(choices, units, tasks) (abstract)
+    starter
     summary
   Settings
-  SharingPlan(tasks, rows)
+  SharingPlan(tasks, rows, statistics=...)
     copies
     digest
     from_groups(units)
@@ -88,9 +89,15 @@ mtlsearch.plugin:
     from_splits(order, depths, units)
     groups(unit)
     hard(tasks, units)
+    has_skips
     independent(tasks, units)
     is_tree
+    paths
+    runs
+    skipping(unit)
     to_json()
+    with_skips(skips)
+    with_statistics(statistics)
   TargetValues
   Targets(rows, values)
     to(device)
@@ -108,7 +115,7 @@ mtlsearch.plugin:
     predict(outputs) (abstract)
     summary
   TrainingError
-  UnitSpec(index, name, channels, stride, parameters, flops)
+  UnitSpec(index, name, channels, stride, parameters, flops, skippable=...)
   count_tree_plans(tasks, units, *, first_shared=...)
   hookimpl
   hooks: mtlsearch_datasets, mtlsearch_search_spaces, mtlsearch_tasks

@@ -93,6 +93,9 @@ class MultiTaskNetwork(nn.Module):
     def unit_modules(self, unit: int, group: Sequence[str]) -> dict[str, nn.Module]:
         """The modules of a group's copy of a unit, by their timm names.
 
+        Where the plan keeps statistics by path and the group's tasks come different ways,
+        each way has modules with the same parameters; these are the first task's.
+
         Raises:
             PlanError: the plan has no such group in that unit.
         """

@@ -24,6 +24,7 @@ def test_it_is_valid_and_all_its_names_exist(tmp_path: Path) -> None:
     (source,) = catalog.open_sources(loaded)
     tasks = catalog.build_tasks(loaded, source.labels)
     assert len(tasks) >= 2
+    assert catalog.spaces[loaded.config.search.space.kind].starter
     assert [path.name for path in file.parent.iterdir()] == ["run.yaml"]
 
 
