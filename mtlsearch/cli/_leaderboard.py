@@ -41,6 +41,8 @@ def leaderboard(
     from mtlsearch.search import read_records
 
     records = read_records(run, loaded.config)
+    if not records:
+        shell.console.say("no trial was begun yet; `mtlsearch search` goes on with the run")
     everything = all_metrics or form in ("csv", "json")
     frame = rank(records, sort=sort, top=top, all_metrics=everything)
     is_terminal = sys.stdout.isatty()

@@ -31,6 +31,7 @@ class ProgressView:
         self._total = 0
         self._best = ""
         self._stage = ""
+        self._plans: dict[int, str] = {}
 
     def __enter__(self) -> Self:
         if self._bars:
@@ -64,6 +65,7 @@ class ProgressView:
 
     def trial_started(self, number: int, what: str, steps: int) -> None:
         """A trial begins."""
+        self._plans = {number: what}
         if self._bars:
             self._bars.trial(number, steps)
         self._console.detail(f"trial {number}: {what}")
@@ -93,8 +95,9 @@ class ProgressView:
     ) -> None:
         """A trial is over."""
         value = "" if delta_m is None else f"  Δm {delta_m:+.2f} %"
+        plan = f"  {self._plans[number]}" if number in self._plans else ""
         reason = f"  ({why})" if why else ""
-        self._say(f"trial {number}  {state}{value}  {duration(seconds)}{reason}")
+        self._say(f"trial {number}  {state}{value}  {duration(seconds)}{plan}{reason}")
         if self._bars:
             self._bars.finished()
 

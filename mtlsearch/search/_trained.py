@@ -27,14 +27,18 @@ def pick_trial(records: Sequence[TrialRecord], trial: Literal["best"] | int) -> 
             )
         reference = reference_of(complete)
         return max(complete, key=lambda at: delta_m(at.results, reference)[0] or 0.0)
-    for record in records:
-        if record.number == trial and record.state == "complete":
-            return record
-    state = next((record.state for record in records if record.number == trial), None)
-    raise RunError(
-        f"trial {trial} is {state}" if state else f"there is no trial {trial}",
-        allowed=["best", *(str(record.number) for record in complete)],
-    )
+    chosen = next((record for record in records if record.number == trial), None)
+    if chosen is None or chosen.state != "complete":
+        raise RunError(
+            f"there is no trial {trial}" if chosen is None else _unfinished(chosen),
+            allowed=["best", *(str(record.number) for record in complete)],
+        )
+    return chosen
+
+
+def _unfinished(record: TrialRecord) -> str:
+    why = f" ({record.why})" if record.why else ""
+    return f"trial {record.number} is not complete but {record.state}{why}"
 
 
 def load_trial(session: Session, record: TrialRecord) -> MultiTaskNetwork:

@@ -52,7 +52,7 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "reading images ...",
         "going on: 1 of 3 trials are done",
         "  note: batches come in 2 parts",
-        "trial 1  complete  Δm -1.25 %  1 min 01 s",
+        "trial 1  complete  Δm -1.25 %  1 min 01 s  a+b | a b",
         "best so far: trial 0, Δm +0.00 %",
         "trial 2  failed  1.0 s  (loss of one is nan at step 3)",
     ]

@@ -195,8 +195,18 @@ def test_best_is_the_highest_delta_m(tmp_path: Path) -> None:
 
     records = run(tmp_path, Formula(score=score), 6).records()
     assert pick_trial(records, "best").role == "hard"
+    assert pick_trial(records, 3) == records[3]
     with pytest.raises(RunError, match="no trial 99"):
         pick_trial(records, 99)
+
+
+def test_what_is_not_complete_is_not_picked(tmp_path: Path) -> None:
+    records = run(tmp_path, Formula(fails=lambda number: number == 2), 4).records()
+    with pytest.raises(RunError, match=r"2 is not complete but failed \(it would") as error:
+        pick_trial(records, 2)
+    assert error.value.allowed == ("best", "0", "1", "3")
+    with pytest.raises(RunError, match="no trial is complete"):
+        pick_trial(records[2:3], "best")
 
 
 def test_the_sampler_finds_what_is_good(tmp_path: Path) -> None:
