@@ -70,7 +70,7 @@ class TestPlugins:
         assert set(import_module(f"mtlsearch.{door}").__all__) - said == set()
 
     def test_its_plugins_load_and_feed_its_run_file(self, mine: Path) -> None:
-        loaded = load_run(mine / "run.yaml", ["data.limit=4"])
+        loaded = load_run(mine / "run.yaml", ["data.sources.0.train=4", "data.sources.0.val=2"])
         loaded.require_paths()
         catalog = build_catalog(loaded.config.plugins)
         assert catalog.failures == ()
