@@ -122,7 +122,7 @@ def test_classification(real_data: Path) -> None:
 def test_detection(real_data: Path) -> None:
     data = photographs(real_data, "pennfudan", (128, 128))
     metrics = teach(Detection, "boxes", data, steps=150)
-    assert metrics["mAP50"] > 0.9  # a backbone this small leaves out a box behind another
+    assert metrics["mAP50"] > 0.9  # resnet10t, five times as slow, is above 0.98
     assert metrics["mAP"] > 0.85
 
 
