@@ -16,7 +16,7 @@ def catalog() -> Catalog:
     return build_catalog()
 
 
-@pytest.mark.parametrize("command", ["tasks", "datasets", "spaces"])
+@pytest.mark.parametrize("command", ["tasks", "datasets", "spaces", "balancers"])
 def test_one_line_each(catalog: Catalog, command: str) -> None:
     classes = getattr(catalog, command)
     done = run(command)
@@ -26,7 +26,7 @@ def test_one_line_each(catalog: Catalog, command: str) -> None:
         assert line.endswith(classes[name].summary.rstrip())
 
 
-@pytest.mark.parametrize("command", ["tasks", "datasets", "spaces"])
+@pytest.mark.parametrize("command", ["tasks", "datasets", "spaces", "balancers"])
 def test_settings_of_each(catalog: Catalog, command: str) -> None:
     for name, item in getattr(catalog, command).items():
         done = run(command, name)
@@ -46,7 +46,7 @@ def test_a_kind_says_which_labels_it_learns(tmp_path: Path) -> None:
     assert "labels of the form category" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["tasks", "datasets", "spaces"])
+@pytest.mark.parametrize("command", ["tasks", "datasets", "spaces", "balancers"])
 def test_an_unknown_name(command: str) -> None:
     done = run(command, "nobody")
     assert done.returncode == 2
