@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mtlsearch.plugin import Batch, Task
-from mtlsearch.training._losses import run_labelled
+from mtlsearch.training._balancing import Balance, Balancing
+from mtlsearch.training._losses import Labelled, run_labelled
 from mtlsearch.training._precision import Precision
 
 
@@ -42,6 +43,7 @@ class TrainingStep:
         optimizer: holds the network's parameters.
         precision: the number format.
         clip_norm: the gradient's largest norm; None leaves it as it is.
+        balance: what is done to losses and gradients besides; None is nothing.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class TrainingStep:
         optimizer: Optimizer,
         precision: Precision,
         clip_norm: float | None,
+        balance: Balance | None = None,
     ) -> None:
         self._network = network
         self.tasks = tasks
@@ -63,6 +66,7 @@ class TrainingStep:
         self._precision = precision
         self._clip_norm = clip_norm
         self._parameters = [at for group in optimizer.param_groups for at in group["params"]]
+        self._balancing = Balancing(balance, self._parameters)
         self._scaler = torch.amp.GradScaler(
             self._parameters[0].device.type, enabled=precision.scales_loss
         )
@@ -73,18 +77,42 @@ class TrainingStep:
         found = run_labelled(self._network, self.tasks, self._labels_of, batch, self._precision)
         if not found:
             return None
-        losses = torch.stack(
-            [self.tasks[name].loss(at.outputs, at.targets).float() for name, at in found.items()]
-        )
-        weights = losses.new_tensor([self._loss_weights[name] for name in found])
+        each = self._losses(found)
+        losses, names = torch.stack(each), list(found)
+        static = losses.new_tensor([self._loss_weights[name] for name in found])
+        weights = self._balancing.weights(losses, static, names)
         total = (losses * weights).sum()
-        norm = self._update(total)
+        if self._balancing.per_task_gradients:
+            self._balancing.backward(each, weights, names)
+        else:
+            self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+        norm = self._update()
+        if self._balancing.measures_again:
+            self._balancing.after_step(self._losses_again(batch), static, names)
         numbers = torch.cat([losses.detach(), torch.stack([total.detach(), norm])])
         return StepOutcome({name: at.count for name, at in found.items()}, numbers)
 
-    def _update(self, total: Tensor) -> Tensor:
-        """Backward, clip and step; the gradient's norm before clipping."""
-        self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+    def epoch_ended(self) -> None:
+        """A pass over the training split has ended."""
+        self._balancing.epoch_ended()
+
+    def _losses(self, found: Mapping[str, Labelled]) -> list[Tensor]:
+        """Each task's loss, a scalar."""
+        return [self.tasks[name].loss(at.outputs, at.targets).float() for name, at in found.items()]
+
+    def _losses_again(self, batch: Batch) -> Tensor:
+        """Each task's loss with the weights as they are now; running statistics stay."""
+        buffers = list(self._network.buffers())
+        kept = [buffer.clone() for buffer in buffers]
+        with torch.no_grad():
+            found = run_labelled(self._network, self.tasks, self._labels_of, batch, self._precision)
+            losses = torch.stack(self._losses(found))
+            for buffer, before in zip(buffers, kept, strict=True):
+                buffer.copy_(before)
+        return losses
+
+    def _update(self) -> Tensor:
+        """Clip and step; the gradient's norm before clipping."""
         self._scaler.unscale_(self._optimizer)
         norm = self._clip()
         if self._scaler.is_enabled():

@@ -12,6 +12,7 @@ from torch import nn
 from mtlsearch.config import TrainConfig
 from mtlsearch.errors import TrainingError
 from mtlsearch.plugin import Task
+from mtlsearch.training._balancing import Balance
 from mtlsearch.training._data import TrainingData
 from mtlsearch.training._determinism import repeatable
 from mtlsearch.training._evaluate import evaluate
@@ -21,6 +22,7 @@ from mtlsearch.training._optimizer import Schedule, build_optimizer
 from mtlsearch.training._precision import resolve_precision
 from mtlsearch.training._result import EpochRecord, TrainingProgress, TrainingResult
 from mtlsearch.training._step import TrainingStep
+from mtlsearch.training._unfit import refuse_unfit
 
 
 def train(
@@ -35,6 +37,7 @@ def train(
     device: torch.device,
     seed: int,
     progress: TrainingProgress | None = None,
+    balance: Balance | None = None,
 ) -> TrainingResult:
     """Train a network in place and measure it after every epoch.
 
@@ -52,12 +55,18 @@ def train(
         device: where to train.
         seed: seed of dropout and the like.
         progress: is told of steps and epochs.
+        balance: how tasks that share are balanced; None keeps to ``loss_weights``.
 
     Raises:
         NonFiniteLossError: a loss or the gradient became infinite or not a number.
-        TrainingError: there is too little data, a task without labels, or too little memory.
+        TrainingError: there is too little data, a task without labels, too little memory, or
+            the balancer does not fit the way of training.
     """
     _check(tasks, data, config, labels_of, loss_weights)
+    if balance is not None:
+        refuse_unfit(
+            balance.make(sorted(tasks)), precision=resolve_precision(config.precision, device)
+        )
     with repeatable(seed, device), explained():
         _place(network, device)
         optimizer = build_optimizer(
@@ -72,6 +81,7 @@ def train(
             optimizer=optimizer,
             precision=precision,
             clip_norm=config.clip_norm,
+            balance=balance,
         )
         schedule = Schedule(
             optimizer,
@@ -155,4 +165,5 @@ class _Training:
             if outcome is not None and log.add(self.done, outcome) and self.progress is not None:
                 self.progress.step(self.done, self.schedule.steps, log.latest)
         log.read()
+        self.step.epoch_ended()
         return log.means(self.step.tasks)
