@@ -14,6 +14,7 @@ from mtlsearch.search._candidate_space import CandidateSpace
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._training_evaluator import TrainingEvaluator
+from mtlsearch.training import refuse_unfit, resolve_precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def open_session(
         ConfigError: the run file asks for what the data or the plugins do not have.
         DataError: files or rows are bad; the message names the first ones.
         BackboneError: a backbone cannot be made, loaded or cut.
+        TrainingError: a balancer does not work with the way of training.
     """
     config = loaded.config
     cuts = {name: _cut(config, name) for name in config.backbone.names}
@@ -66,7 +68,12 @@ def open_session(
     if check:
         data.check(lambda done, total: progress.stage("reading images", done, total)).raise_if_bad()
     tasks = catalog.build_tasks(loaded, data.labels)
-    evaluator = TrainingEvaluator(config, tasks, data, cuts, run, device)
+    balancers = catalog.open_balancers(loaded)
+    for make in balancers.values():
+        refuse_unfit(
+            make(sorted(tasks)), precision=resolve_precision(config.train.precision, device)
+        )
+    evaluator = TrainingEvaluator(config, tasks, data, cuts, run, device, balancers)
     space = CandidateSpace(
         space=catalog.space(loaded),
         config=config.search,

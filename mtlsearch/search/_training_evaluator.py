@@ -18,7 +18,15 @@ from mtlsearch.search._evaluator import Measurement
 from mtlsearch.search._history import write_history
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._run_directory import RunDirectory
-from mtlsearch.training import EpochRecord, save_weights, seeded_heads, train
+from mtlsearch.training import (
+    Balance,
+    BalancerMaker,
+    EpochRecord,
+    save_weights,
+    seeded_heads,
+    shared_parts,
+    train,
+)
 from mtlsearch.units import UnitSpec
 
 
@@ -33,6 +41,7 @@ class TrainingEvaluator:
         cuts: the cut backbones by name.
         run: where weights and histories go.
         device: where networks are trained.
+        balancers: what makes each balancer that candidates may name; static weights need none.
     """
 
     config: RunConfig
@@ -41,6 +50,7 @@ class TrainingEvaluator:
     cuts: Mapping[str, CutBackbone]
     run: RunDirectory
     device: torch.device
+    balancers: Mapping[str, BalancerMaker] = field(default_factory=dict)
     _head_costs: dict[str, list[Cost]] = field(default_factory=dict)
 
     @property
@@ -73,6 +83,7 @@ class TrainingEvaluator:
         steps = config.epochs * self.data.train_steps(config.batch_size)
         progress.trial_started(number, str(candidate.plan), steps)
         network = self.build(candidate).to(self.device)
+        make = self.balancers.get(candidate.balance)
         result = train(
             network,
             self.task_of,
@@ -84,6 +95,7 @@ class TrainingEvaluator:
             device=self.device,
             seed=self.config.seed,
             progress=_Relay(progress),
+            balance=None if make is None else Balance(make, shared_parts(network)),
         )
         save_weights(network, self.run.weights(number))
         write_history(self.run.history(number), result.epochs)
