@@ -127,11 +127,11 @@ class CandidateSpace:
     def _weights(self, choices: Choices, candidate: Candidate, balance: str) -> Mapping[str, float]:
         if candidate.loss_weights is not None:
             return candidate.loss_weights
+        if isinstance(self.config.loss_weights, dict):
+            return self.config.loss_weights
         if self.config.loss_weights == "search" and balance == STATIC:
             return suggest_weights(choices, self.tasks)
-        if self.config.loss_weights in ("equal", "search"):
-            return dict.fromkeys(self.tasks, 1.0)
-        return self.config.loss_weights
+        return dict.fromkeys(self.tasks, 1.0)
 
     def _rate(self, choices: Choices, candidate: Candidate) -> float:
         if candidate.learning_rate is not None or self.config.learning_rate is None:

@@ -147,7 +147,9 @@ def _combine(
         for own in gradients.values()
     ]
     flat = _combined(balancer, torch.stack(rows), list(gradients))
-    for parameter, piece in zip(reached, flat.split([at.numel() for at in reached]), strict=True):
+    for parameter, piece in zip(
+        reached, torch.split(flat, [at.numel() for at in reached]), strict=True
+    ):
         _add(parameter, piece.view_as(parameter))
 
 

@@ -39,7 +39,8 @@ def refuse_unfit(
     if gradients and compiles:
         raise _unfit(
             balancer,
-            "takes a backward pass a task, and a compiled network allows one",
+            "takes a backward pass a task, and a compiled network has one for all tasks, which "
+            "torch may refuse to run twice",
             "take compile: false",
         )
     if (gradients or again) and parts > 1:

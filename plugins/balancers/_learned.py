@@ -47,7 +47,7 @@ class Learned(Balancer[LearnedSettings]):
         optimizer.zero_grad(set_to_none=True)
         with torch.enable_grad():
             leaf = losses.detach().clone().requires_grad_()
-            each = zip(tasks, leaf.split(1), strict=True)
+            each = zip(tasks, torch.split(leaf, 1), strict=True)
             torch.stack([self._one_of[task](loss) for task, loss in each]).sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         assert leaf.grad is not None  # it was just computed
