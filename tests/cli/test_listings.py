@@ -26,7 +26,15 @@ def test_one_line_each(catalog: Catalog, command: str) -> None:
         assert line.endswith(classes[name].summary.rstrip())
 
 
-@pytest.mark.parametrize("command", ["tasks", "datasets", "spaces", "balancers"])
+def test_settings_of_a_balancer(catalog: Catalog) -> None:
+    """Of one: there are too many to start a program for each."""
+    done = run("balancers", "cagrad")
+    assert done.returncode == 0
+    (line,) = [at for at in done.stdout.splitlines() if at.split()[:1] == ["c"]]
+    assert (catalog.balancers["cagrad"].Settings.model_fields["c"].description or "") in line
+
+
+@pytest.mark.parametrize("command", ["tasks", "datasets", "spaces"])
 def test_settings_of_each(catalog: Catalog, command: str) -> None:
     for name, item in getattr(catalog, command).items():
         done = run(command, name)
