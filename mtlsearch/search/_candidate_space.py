@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan
-from mtlsearch.plugin import Candidate, Choices, SearchSpace
+from mtlsearch.plugin import STATIC, Candidate, Choices, SearchSpace
 from mtlsearch.search._simplex import encode_weights, suggest_weights
 from mtlsearch.units import UnitSpec
 
@@ -43,10 +43,12 @@ class CandidateSpace:
             backbone = choices.suggest_categorical("backbone", self.backbones)
         plans = _Prefixed(choices, self._prefix(backbone))
         candidate = self.space.propose(plans, self.units_of(backbone), self.tasks)
+        balance = self._balance(choices, candidate)
         return candidate.with_defaults(
-            loss_weights=self._weights(choices, candidate),
+            loss_weights=self._weights(choices, candidate, balance),
             learning_rate=self._rate(choices, candidate),
             backbone=backbone,
+            balance=balance,
         )
 
     def baseline(self, role: Role) -> Candidate:
@@ -69,9 +71,11 @@ class CandidateSpace:
         answers: Answers = {f"{self._prefix(backbone)}{name}": at for name, at in plan.items()}
         if len(self.backbones) > 1:
             answers["backbone"] = backbone
+        balance = self._balance_answers(candidate)
         weights, rate = self._weight_answers(candidate), self._rate_answers(candidate)
-        if weights is None or rate is None:
+        if balance is None or weights is None or rate is None:
             return None
+        answers.update(balance)
         answers.update(weights)
         answers.update(rate)
         return answers
@@ -81,18 +85,52 @@ class CandidateSpace:
         """How many candidates there are; None where numbers are continuous or unknown."""
         if self.config.loss_weights == "search" or self.config.learning_rate is not None:
             return None
-        counts = [self.space.count(self.units_of(name), self.tasks) for name in self.backbones]
+        counts = [self._count(name) for name in self.backbones]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
 
+    def _count(self, backbone: str) -> int | None:
+        units = self.units_of(backbone)
+        plans = self.space.count(units, self.tasks)
+        if plans is None or len(self._balances) == 1 or len(self.tasks) == 1:
+            return plans
+        # A plan that shares nothing is one candidate, whatever the balance. With skips there
+        # could be others than this one, but no backbone has an image pass by its first unit.
+        alone = Candidate(SharingPlan.independent(self.tasks, len(units)))
+        lonely = self.space.encode(alone, units, self.tasks) is not None
+        return plans * len(self._balances) - lonely * (len(self._balances) - 1)
+
+    @property
+    def _balances(self) -> tuple[str, ...]:
+        return tuple(entry.kind for entry in self.config.balancers)
+
+    def _balance(self, choices: Choices, candidate: Candidate) -> str:
+        """What balances a candidate; nothing that is shared is nothing to balance."""
+        if candidate.balance != STATIC:
+            return candidate.balance
+        names = self._balances
+        name = names[0] if len(names) == 1 else choices.suggest_categorical("balance", names)
+        return name if _shares(candidate.plan) else STATIC
+
     def _prefix(self, backbone: str) -> str:
         return f"{backbone}/" if len(self.backbones) > 1 else ""
+
+    def _balance_answers(self, candidate: Candidate) -> Mapping[str, str] | None:
+        names, name = self._balances, candidate.balance
+        if not _shares(candidate.plan):
+            # It is static, whatever is answered.
+            if name != STATIC:
+                return None
+            name = STATIC if STATIC in names else names[0]
+        if name not in names:
+            return None
+        return {"balance": name} if len(names) > 1 else {}
 
     def _weight_answers(self, candidate: Candidate) -> Mapping[str, float] | None:
         weights = candidate.loss_weights
         if weights is None:
             return {}
-        if self.config.loss_weights == "search":
+        if self.config.loss_weights == "search" and candidate.balance == STATIC:
             return encode_weights(weights, self.tasks)
         return {} if weights == self._fixed_weights else None
 
@@ -108,10 +146,10 @@ class CandidateSpace:
         given = self.config.loss_weights
         return dict.fromkeys(self.tasks, 1.0) if isinstance(given, str) else given
 
-    def _weights(self, choices: Choices, candidate: Candidate) -> Mapping[str, float]:
+    def _weights(self, choices: Choices, candidate: Candidate, balance: str) -> Mapping[str, float]:
         if candidate.loss_weights is not None:
             return candidate.loss_weights
-        if self.config.loss_weights == "search":
+        if self.config.loss_weights == "search" and balance == STATIC:
             return suggest_weights(choices, self.tasks)
         return self._fixed_weights
 
@@ -120,6 +158,11 @@ class CandidateSpace:
             return candidate.learning_rate or self.learning_rate
         low, high = self.config.learning_rate
         return choices.suggest_float("learning_rate", low, high, log=True)
+
+
+def _shares(plan: SharingPlan) -> bool:
+    """Whether any two tasks share anything."""
+    return any(len(group) > 1 for unit in range(len(plan.rows)) for group in plan.groups(unit))
 
 
 @dataclass(frozen=True, slots=True)
