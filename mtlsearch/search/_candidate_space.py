@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from optuna.trial import FixedTrial
 
 from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, Choices, SearchSpace
+from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._simplex import encode_weights, suggest_weights
 from mtlsearch.units import UnitSpec
 
 Role = Literal["independent", "hard"]
 Answers = dict[str, int | float | str]
+
+LISTED_AT_MOST = 10_000
+"""Candidates of a space that is still compared as a whole before each trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,7 @@ class CandidateSpace:
         backbones: timm names to choose from; baselines use the first.
         learning_rate: the rate where none is searched.
         units_of: a backbone's units.
+        only: plans that may be proposed; None for all that the space has.
     """
 
     space: SearchSpace[Any]
@@ -35,6 +42,27 @@ class CandidateSpace:
     backbones: tuple[str, ...]
     learning_rate: float
     units_of: Callable[[str], Sequence[UnitSpec]]
+    only: Collection[SharingPlan] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        space: SearchSpace[Any],
+        evaluator: Evaluator,
+        config: SearchConfig | None = None,
+        *,
+        only: Collection[SharingPlan] | None = None,
+    ) -> CandidateSpace:
+        """A space for an evaluator that needs no run file, such as a table or a function."""
+        return cls(
+            space=space,
+            config=config or SearchConfig.model_validate({}),
+            tasks=evaluator.tasks,
+            backbones=("any",),
+            learning_rate=1.0,
+            units_of=evaluator.units,
+            only=only,
+        )
 
     def propose(self, choices: Choices) -> Candidate:
         """A candidate with nothing left open."""
@@ -43,11 +71,24 @@ class CandidateSpace:
             backbone = choices.suggest_categorical("backbone", self.backbones)
         plans = _Prefixed(choices, self._prefix(backbone))
         candidate = self.space.propose(plans, self.units_of(backbone), self.tasks)
-        return candidate.with_defaults(
-            loss_weights=self._weights(choices, candidate),
-            learning_rate=self._rate(choices, candidate),
-            backbone=backbone,
-        )
+        return self._complete(candidate, choices, backbone)
+
+    def listed(self) -> tuple[Candidate, ...] | None:
+        """Every candidate, where there are few enough and the space lists them."""
+        count = self.count
+        if count is None or count > LISTED_AT_MOST:
+            return None
+        found: list[Candidate] = []
+        for name in self.backbones:
+            candidates = self.space.candidates(self.units_of(name), self.tasks)
+            if candidates is None:
+                return None
+            found += [self._complete(at, FixedTrial({}), name) for at in candidates]
+        return tuple(candidate for candidate in found if self.allows(candidate))
+
+    def allows(self, candidate: Candidate) -> bool:
+        """Whether its plan is one of those that may be proposed."""
+        return self.only is None or candidate.plan in self.only
 
     def baseline(self, role: Role) -> Candidate:
         """The ``independent`` or the ``hard`` candidate, equal weights."""
@@ -84,6 +125,13 @@ class CandidateSpace:
         counts = [self.space.count(self.units_of(name), self.tasks) for name in self.backbones]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
+
+    def _complete(self, candidate: Candidate, choices: Choices, backbone: str) -> Candidate:
+        return candidate.with_defaults(
+            loss_weights=self._weights(choices, candidate),
+            learning_rate=self._rate(choices, candidate),
+            backbone=backbone,
+        )
 
     def _prefix(self, backbone: str) -> str:
         return f"{backbone}/" if len(self.backbones) > 1 else ""

@@ -1,0 +1,125 @@
+"""All plans ranked before each trial: the sampler for spaces that can be listed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import ndtr
+
+from mtlsearch.plugin import Candidate
+from mtlsearch.search._candidate_space import CandidateSpace
+from mtlsearch.search._plan_surrogate import (
+    Array,
+    Character,
+    Levels,
+    choose_character,
+    predict,
+    views,
+)
+from mtlsearch.search._proposal import Proposal, proposal_of
+from mtlsearch.search._tried import Tried
+
+BLIND = 2
+"""Candidates drawn blindly, after the baselines, before the surrogate is asked."""
+
+LEARNT_FROM = 200
+"""Trials the surrogate looks at, so that deciding stays quick: the best half, the first half."""
+
+REFITS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
+"""With so many measured trials the surrogate's character is chosen anew, from those alone."""
+
+
+class PlanRanking:
+    """Proposes the plan from which the surrogate expects the largest improvement.
+
+    Args:
+        space: what may be proposed.
+        candidates: all of it; tree plans over one number of units.
+    """
+
+    def __init__(self, space: CandidateSpace, candidates: Sequence[Candidate]) -> None:
+        self._space = space
+        self._candidates = candidates
+        self._place = {candidate.digest: at for at, candidate in enumerate(candidates)}
+        all_views = views([candidate.plan for candidate in candidates])
+        pairs = [np.unique(at, axis=0, return_inverse=True) for at in all_views]
+        self._distinct: list[Levels] = [distinct for distinct, _ in pairs]
+        self._view_of = [inverse.reshape(-1) for _, inverse in pairs]
+        self._characters: dict[tuple[str, ...], Character] = {}
+
+    @classmethod
+    def of(cls, space: CandidateSpace) -> PlanRanking | None:
+        """For a space whose candidates are few tree plans of two tasks or more; else None."""
+        candidates = space.listed()
+        if not candidates or len(space.tasks) < 2 or len(space.backbones) > 1:
+            return None
+        plain = all(candidate.plan.is_tree for candidate in candidates)
+        return cls(space, candidates) if plain else None
+
+    def propose(self, tried: Sequence[Tried], *, seed: int) -> Proposal | None:
+        """See :class:`Sampler`."""
+        free = np.ones(len(self._candidates), dtype=bool)
+        free[[self._place[trial.digest] for trial in tried if trial.digest in self._place]] = False
+        if not free.any():
+            return None
+        chance = np.random.default_rng([seed, len(tried)])
+        # A draw decides between plans that promise the same.
+        worth = chance.random(len(free))
+        measured = [trial for trial in tried if trial.changes is not None]
+        if sum(trial.proposal.role is None for trial in measured) >= BLIND:
+            promise = self._promise(measured)
+            worth = np.where(promise >= promise[free].max() - 1e-9, worth, -1.0)
+        worth[~free] = -2.0
+        return proposal_of(self._space, self._candidates[int(worth.argmax())])
+
+    def _promise(self, measured: Sequence[Tried]) -> Array:
+        """``[N]``: log of the improvement over the best so far that is to be expected."""
+        character = self._character(measured)
+        learnt = _worth_learning(measured)
+        means, variances = zip(
+            *predict(_views(learnt), self._changes(learnt), self._distinct, character),
+            strict=True,
+        )
+        tasks = len(means)
+        mean = sum(at[of] for at, of in zip(means, self._view_of, strict=True)) / tasks
+        spread = sum(at[of] for at, of in zip(variances, self._view_of, strict=True))
+        best = max(trial.value for trial in measured if trial.value is not None)
+        deviation = np.sqrt(spread) / tasks
+        return np.asarray(np.log(deviation) + _log_improvement((mean - best) / deviation))
+
+    def _character(self, measured: Sequence[Tried]) -> Character:
+        """Chosen from the first so many trials, and so the same after a stop and a new start."""
+        count = max((at for at in REFITS if at <= len(measured)), default=len(measured))
+        first = measured[:count]
+        key = tuple(trial.digest for trial in first)
+        if key not in self._characters:
+            self._characters = {key: choose_character(_views(first), self._changes(first))}
+        return self._characters[key]
+
+    def _changes(self, measured: Sequence[Tried]) -> Array:
+        """``[n, T]``, tasks in order."""
+        known = [trial.changes for trial in measured if trial.changes is not None]
+        return np.array([[changes[task] for task in self._space.tasks] for changes in known])
+
+
+def _views(measured: Sequence[Tried]) -> Levels:
+    return views([trial.proposal.candidate.plan for trial in measured])
+
+
+def _worth_learning(measured: Sequence[Tried]) -> Sequence[Tried]:
+    if len(measured) <= LEARNT_FROM:
+        return measured
+    half = LEARNT_FROM // 2
+    later = sorted(measured[half:], key=lambda trial: trial.value or 0.0, reverse=True)
+    return [*measured[:half], *later[: LEARNT_FROM - half]]
+
+
+def _log_improvement(score: Array) -> Array:
+    """Log of ``E[max(0, z + score)]`` of a standard normal ``z``, far below 0 too."""
+    density = -0.5 * score**2 - 0.5 * np.log(2.0 * np.pi)
+    far = score < -5.0
+    near = np.where(far, 0.0, score)
+    exact = np.exp(-0.5 * near**2) / np.sqrt(2.0 * np.pi) + near * ndtr(near)
+    # Below -5 the two terms nearly cancel; this is the first term of their difference.
+    return np.where(far, density - 2.0 * np.log(np.maximum(1.0, -score)), np.log(exact))
