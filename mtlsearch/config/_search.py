@@ -8,7 +8,6 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from mtlsearch.config._section import OpenSection, Section
 
-
 Sampler = Literal["auto", "tpe", "gp", "nsga2", "random"]
 
 
