@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import erfcx, ndtr
 
 from mtlsearch.plugin import Candidate
 from mtlsearch.search._candidate_space import CandidateSpace
@@ -117,9 +117,11 @@ def _worth_learning(measured: Sequence[Tried]) -> Sequence[Tried]:
 
 def _log_improvement(score: Array) -> Array:
     """Log of ``E[max(0, z + score)]`` of a standard normal ``z``, far below 0 too."""
-    density = -0.5 * score**2 - 0.5 * np.log(2.0 * np.pi)
-    far = score < -5.0
-    near = np.where(far, 0.0, score)
-    exact = np.exp(-0.5 * near**2) / np.sqrt(2.0 * np.pi) + near * ndtr(near)
-    # Below -5 the two terms nearly cancel; this is the first term of their difference.
-    return np.where(far, density - 2.0 * np.log(np.maximum(1.0, -score)), np.log(exact))
+    above, below = np.maximum(score, 0.0), np.minimum(score, 0.0)
+    density = -0.5 * np.log(2.0 * np.pi) - 0.5 * score**2
+    sure = np.log(np.exp(-0.5 * above**2) / np.sqrt(2.0 * np.pi) + above * ndtr(above))
+    # Scaled by the density, what is left of two terms that nearly cancel stays a number; below
+    # -1e5 it would not, and there the density alone decides.
+    near = np.maximum(below, -1e5)
+    rare = density + np.log1p(near * np.sqrt(np.pi / 2.0) * erfcx(-near / np.sqrt(2.0)))
+    return np.where(score > 0.0, sure, rare)
