@@ -193,11 +193,11 @@ def replay(space: CandidateSpace, sampler: Sampler, worth: Worth, seed: int, bud
     return Run(found, regret, spent / max(1, len(tried) - 2))
 
 
-def landscapes(tasks: int) -> Iterator[tuple[int, Worth]]:
+def landscapes(tasks: int, noise: float) -> Iterator[tuple[int, Worth]]:
     """Open landscapes without end, with their seeds."""
     plans = list(tree_plans("abcdefgh"[:tasks], UNITS, first_shared=FIRST_SHARED))
     for seed in range(10**6):
-        planted_here = planted(plans, seed)
+        planted_here = planted(plans, seed, noise=noise)
         worth = Worth(planted_here.plans, planted_here.measured, planted_here.true)
         if worth.is_open:
             yield seed, worth
@@ -284,7 +284,12 @@ def problems(
         return
     for tasks in options.tasks:
         count = sum(1 for _ in tree_plans("abcdefgh"[:tasks], UNITS, first_shared=FIRST_SHARED))
-        yield f"planted T={tasks}", count, options.budget or BUDGETS[tasks], landscapes(tasks)
+        yield (
+            f"planted T={tasks}",
+            count,
+            options.budget or BUDGETS[tasks],
+            landscapes(tasks, options.noise),
+        )
 
 
 def draw(curves: Mapping[str, Mapping[str, Array]], path: Path) -> None:
@@ -325,6 +330,9 @@ def parse() -> argparse.Namespace:
         "--seeds", nargs="+", default=[], help="a number for all, or SAMPLER=NUMBER each"
     )
     parser.add_argument("--budget", type=int, help="most trials a search; random is never cut")
+    parser.add_argument(
+        "--noise", type=float, default=NOISE, help="of a task's change on landscapes, percent"
+    )
     parser.add_argument("--out", type=Path, help="write the table as CSV")
     parser.add_argument("--picture", type=Path, help="draw best-so-far curves as PNG")
     options = parser.parse_args()
@@ -352,7 +360,7 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     print(
         f"trials until within {WITHIN:.0%} of the range from the best, baselines included; "
-        f"landscapes with {NOISE} % noise a task"
+        f"landscapes with {options.noise} % noise a task"
     )
     print(
         f"{'problem':22}{'plans':>7}{'sampler':>11}{'seeds':>7}{'budget':>8}{'median':>8}"

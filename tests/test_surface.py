@@ -75,6 +75,7 @@ mtlsearch.plugin:
   Sample(image, labels=...)
   SearchSpace(settings)
     Settings
+    candidates(units, tasks)
     count(units, tasks)
     encode(candidate, units, tasks)
     name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import erfcx, ndtr
 
 from mtlsearch.plugin import Candidate
@@ -20,10 +21,10 @@ from mtlsearch.search._plan_surrogate import (
 from mtlsearch.search._proposal import Proposal, proposal_of
 from mtlsearch.search._tried import Tried
 
-BLIND = 2
+BLIND = 1
 """Candidates drawn blindly, after the baselines, before the surrogate is asked."""
 
-LEARNT_FROM = 200
+LEARNT_FROM = 150
 """Trials the surrogate looks at, so that deciding stays quick: the best half, the first half."""
 
 REFITS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
@@ -76,17 +77,18 @@ class PlanRanking:
     def _promise(self, measured: Sequence[Tried]) -> Array:
         """``[N]``: log of the improvement over the best so far that is to be expected."""
         character = self._character(measured)
-        learnt = _worth_learning(measured)
+        changes = self._changes(measured)
+        values = changes.mean(axis=1)
+        learnt = _worth_learning(values)
+        seen = _views([measured[at] for at in learnt])
         means, variances = zip(
-            *predict(_views(learnt), self._changes(learnt), self._distinct, character),
-            strict=True,
+            *predict(seen, changes[learnt], self._distinct, character), strict=True
         )
         tasks = len(means)
         mean = sum(at[of] for at, of in zip(means, self._view_of, strict=True)) / tasks
         spread = sum(at[of] for at, of in zip(variances, self._view_of, strict=True))
-        best = max(trial.value for trial in measured if trial.value is not None)
         deviation = np.sqrt(spread) / tasks
-        return np.asarray(np.log(deviation) + _log_improvement((mean - best) / deviation))
+        return np.log(deviation) + _log_improvement((mean - values.max()) / deviation)
 
     def _character(self, measured: Sequence[Tried]) -> Character:
         """Chosen from the first so many trials, and so the same after a stop and a new start."""
@@ -107,12 +109,13 @@ def _views(measured: Sequence[Tried]) -> Levels:
     return views([trial.proposal.candidate.plan for trial in measured])
 
 
-def _worth_learning(measured: Sequence[Tried]) -> Sequence[Tried]:
-    if len(measured) <= LEARNT_FROM:
-        return measured
+def _worth_learning(values: Array) -> NDArray[np.intp]:
+    """The first trials and the best of the later ones, where there are too many."""
     half = LEARNT_FROM // 2
-    later = sorted(measured[half:], key=lambda trial: trial.value or 0.0, reverse=True)
-    return [*measured[:half], *later[: LEARNT_FROM - half]]
+    if len(values) <= LEARNT_FROM:
+        return np.arange(len(values))
+    later = half + np.argsort(-values[half:], kind="stable")[: LEARNT_FROM - half]
+    return np.concatenate([np.arange(half), later])
 
 
 def _log_improvement(score: Array) -> Array:
@@ -124,4 +127,4 @@ def _log_improvement(score: Array) -> Array:
     # -1e5 it would not, and there the density alone decides.
     near = np.maximum(below, -1e5)
     rare = density + np.log1p(near * np.sqrt(np.pi / 2.0) * erfcx(-near / np.sqrt(2.0)))
-    return np.where(score > 0.0, sure, rare)
+    return np.asarray(np.where(score > 0.0, sure, rare))
