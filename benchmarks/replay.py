@@ -262,7 +262,8 @@ def summarize(problem: str, plans: int, sampler: str, runs: Sequence[Run], budge
 
 def blind(worth: Worth, seed: int, budget: int) -> Run:
     """``random`` by one permutation, which is what drawing untried plans uniformly comes to."""
-    base = [at for at, plan in enumerate(worth.plans) if str(plan) in ("independent", "hard")]
+    named = {str(plan): at for at, plan in enumerate(worth.plans)}
+    base = [named[role] for role in ("independent", "hard") if role in named]
     rest = np.setdiff1d(np.arange(len(worth.plans)), base)
     order = np.concatenate([base, np.random.default_rng(seed).permutation(rest)])
     lacks = (worth.true.max() - np.maximum.accumulate(worth.true[order])) / np.ptp(worth.true)

@@ -88,7 +88,8 @@ class PlanRanking:
         mean = sum(at[of] for at, of in zip(means, self._view_of, strict=True)) / tasks
         spread = sum(at[of] for at, of in zip(variances, self._view_of, strict=True))
         deviation = np.sqrt(spread) / tasks
-        return np.log(deviation) + _log_improvement((mean - values.max()) / deviation)
+        score = (mean - values.max()) / deviation
+        return np.asarray(np.log(deviation) + _log_improvement(score))
 
     def _character(self, measured: Sequence[Tried]) -> Character:
         """Chosen from the first so many trials, and so the same after a stop and a new start."""

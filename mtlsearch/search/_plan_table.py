@@ -5,7 +5,8 @@ Columns:
 =================  =========================================================================
 ``setting``        optional: what else was varied, such as how related the tasks are
 ``plan``           a word a unit, a character a task: ``000 001 012`` has all three tasks
-                   share the first unit; equal characters share, tasks in order of name
+                   share the first unit; equal characters share, tasks in order of name,
+                   and ``-`` passes by
 ``seed``           the training seed
 ``epoch``          from 1; a plan's last is its result
 ``TASK.METRIC:max``  a validation metric, ``:min`` where lower is better
@@ -24,12 +25,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from mtlsearch.errors import DataError
+from mtlsearch.errors import DataError, PlanError
 from mtlsearch.plan import Cost, SharingPlan
 from mtlsearch.plugin import Metric
 from mtlsearch.record import TaskResult
 
 GROUPS = "0123456789abcdefghijklmnopqrstuvwxyz"
+SKIPS = "-"
 DIRECTIONS = {"max": True, "min": False}
 
 
@@ -56,7 +58,9 @@ def plan_code(plan: SharingPlan) -> str:
     >>> plan_code(SharingPlan.from_splits(["a", "b", "c"], depths=[1, 2], units=3))
     '000 011 012'
     """
-    return " ".join("".join(GROUPS[group] for group in row) for row in plan.rows)
+    return " ".join(
+        "".join(SKIPS if group < 0 else GROUPS[group] for group in row) for row in plan.rows
+    )
 
 
 def plan_of(code: str, tasks: Sequence[str]) -> SharingPlan:
@@ -65,7 +69,10 @@ def plan_of(code: str, tasks: Sequence[str]) -> SharingPlan:
     Raises:
         PlanError: it is none of these tasks.
     """
-    rows = tuple(tuple(GROUPS.find(group) for group in word) for word in code.split())
+    number = {character: at for at, character in enumerate(GROUPS)} | {SKIPS: -1}
+    if not set(code) <= {*number, " "}:
+        raise PlanError(f"no plan's code: {code!r}", allowed=["0 to 9", "a to z", SKIPS])
+    rows = tuple(tuple(number[character] for character in word) for word in code.split())
     return SharingPlan(tuple(tasks), rows)
 
 

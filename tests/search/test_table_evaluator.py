@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
-from mtlsearch.errors import DataError
+from mtlsearch.errors import DataError, PlanError
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.search import CandidateSpace, TableEvaluator, TrialStore, plan_code, search
 from mtlsearch.search._plan_table import plan_of
@@ -38,9 +38,18 @@ PLANS = [
 ]
 
 
+PLANS.append(SharingPlan.hard("abc", 3).with_skips({1: ["b"]}))
+
+
 @given(plan=st.sampled_from(PLANS))
 def test_a_plan_survives_its_code(plan: SharingPlan) -> None:
     assert plan_of(plan_code(plan), plan.tasks) == plan
+
+
+@pytest.mark.parametrize("code", ["00 0?", "0 00", "00 10", ""])
+def test_what_is_no_code_is_no_plan(code: str) -> None:
+    with pytest.raises(PlanError):
+        plan_of(code, ("a", "b"))
 
 
 def test_the_last_epoch_of_the_lowest_seed_is_the_result(tmp_path: Path) -> None:
