@@ -8,6 +8,8 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from mtlsearch.config._section import OpenSection, Section
 
+Sampler = Literal["auto", "tpe", "gp", "nsga2", "random"]
+
 
 class SpaceEntry(OpenSection):
     """A search space; keys beside this one are its own settings."""
@@ -28,6 +30,11 @@ class SearchConfig(Section):
         None, description="what may be proposed: a name, or `kind` with the space's settings"
     )
     trials: PositiveInt = Field(10, description="trials in all, the two baselines among them")
+    sampler: Sampler = Field(
+        "auto",
+        description="who chooses the next trial: auto (ranks all plans where they can be "
+        "listed, tpe elsewhere), tpe, gp, nsga2 or random",
+    )
     loss_weights: Literal["equal", "search"] | dict[str, PositiveFloat] = Field(
         "equal", description="equal, searched on the simplex, or a number a task"
     )

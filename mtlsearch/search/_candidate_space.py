@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Literal
+
+from optuna.trial import FixedTrial
 
 from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import STATIC, Candidate, Choices, SearchSpace
+from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._simplex import encode_weights, suggest_weights
 from mtlsearch.units import UnitSpec
 
 Role = Literal["independent", "hard"]
 Answers = dict[str, int | float | str]
+
+LISTED_AT_MOST = 10_000
+"""Candidates of a space that is still compared as a whole before each trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,7 @@ class CandidateSpace:
         backbones: timm names to choose from; baselines use the first.
         learning_rate: the rate where none is searched.
         units_of: a backbone's units.
+        only: plans that may be proposed; None for all that the space has.
     """
 
     space: SearchSpace[Any]
@@ -35,6 +43,27 @@ class CandidateSpace:
     backbones: tuple[str, ...]
     learning_rate: float
     units_of: Callable[[str], Sequence[UnitSpec]]
+    only: Collection[SharingPlan] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        space: SearchSpace[Any],
+        evaluator: Evaluator,
+        config: SearchConfig | None = None,
+        *,
+        only: Collection[SharingPlan] | None = None,
+    ) -> CandidateSpace:
+        """A space for an evaluator that needs no run file, such as a table or a function."""
+        return cls(
+            space=space,
+            config=config or SearchConfig.model_validate({}),
+            tasks=evaluator.tasks,
+            backbones=("any",),
+            learning_rate=1.0,
+            units_of=evaluator.units,
+            only=only,
+        )
 
     def propose(self, choices: Choices) -> Candidate:
         """A candidate with nothing left open."""
@@ -43,13 +72,26 @@ class CandidateSpace:
             backbone = choices.suggest_categorical("backbone", self.backbones)
         plans = _Prefixed(choices, self._prefix(backbone))
         candidate = self.space.propose(plans, self.units_of(backbone), self.tasks)
-        balance = self._balance(choices, candidate)
-        return candidate.with_defaults(
-            loss_weights=self._weights(choices, candidate, balance),
-            learning_rate=self._rate(choices, candidate),
-            backbone=backbone,
-            balance=balance,
-        )
+        return self._complete(candidate, choices, backbone)
+
+    def listed(self) -> tuple[Candidate, ...] | None:
+        """Every candidate, where there are few enough and the space lists them."""
+        count = self.count
+        if count is None or count > LISTED_AT_MOST:
+            return None
+        found: dict[str, Candidate] = {}
+        for name in self.backbones:
+            candidates = self.space.candidates(self.units_of(name), self.tasks)
+            if candidates is None:
+                return None
+            for at, balance in product(candidates, self._balances):
+                candidate = self._complete(at, FixedTrial({"balance": balance}), name)
+                found[candidate.digest] = candidate  # what shares nothing comes once
+        return tuple(candidate for candidate in found.values() if self.allows(candidate))
+
+    def allows(self, candidate: Candidate) -> bool:
+        """Whether its plan is one of those that may be proposed."""
+        return self.only is None or candidate.plan in self.only
 
     def baseline(self, role: Role) -> Candidate:
         """The ``independent`` or the ``hard`` candidate, equal weights."""
@@ -88,6 +130,15 @@ class CandidateSpace:
         counts = [self._count(name) for name in self.backbones]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
+
+    def _complete(self, candidate: Candidate, choices: Choices, backbone: str) -> Candidate:
+        balance = self._balance(choices, candidate)
+        return candidate.with_defaults(
+            loss_weights=self._weights(choices, candidate, balance),
+            learning_rate=self._rate(choices, candidate),
+            backbone=backbone,
+            balance=balance,
+        )
 
     def _count(self, backbone: str) -> int | None:
         units = self.units_of(backbone)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_model, save_model
 
 from mtlsearch.errors import PlanError
 from mtlsearch.network import head_cost
@@ -20,6 +24,7 @@ from tests.network.heads import (
     network,
     reference,
     rejoining,
+    same,
     scores,
 )
 
@@ -156,6 +161,24 @@ def test_a_task_without_labels_moves_no_statistics_of_its_own_path():
     stem = {key for key in before[TASKS[0]] if key.startswith(("conv1", "bn1"))}
     assert moved[TASKS[0]] == stem
     assert moved[TASKS[1]] == moved[TASKS[2]] == set(before[TASKS[1]])
+
+
+@pytest.mark.parametrize("statistics", ["shared", "path"])
+def test_copies_and_files_stay_tied(statistics, tmp_path):
+    backbone = cut("test_resnet")
+    plan = rejoining(backbone).with_skips({1: TASKS[1:2]}).with_statistics(statistics)
+    built = network(backbone, plan, vary=True).train()
+    built(images())  # statistics of different paths differ from here on
+    expected = scores(built.eval(), images())
+    save_model(built, str(tmp_path / "net.safetensors"))
+    loaded = network(backbone, plan)
+    load_model(loaded, str(tmp_path / "net.safetensors"))
+    for twin in (loaded, copy.deepcopy(built), pickle.loads(pickle.dumps(built))):
+        assert same(scores(twin, images()), expected)
+        assert len(list(twin.parameters())) == len(list(built.parameters()))
+        disturb(twin.parameters(), seed=5)
+        assert not same(scores(twin, images()), expected)
+    assert same(scores(built, images()), expected)
 
 
 def test_keeping_statistics_apart_costs_neither_weights_nor_work():
