@@ -89,7 +89,7 @@ class GradDrop(Aggregated):
 class ConFIG(Aggregated):
     """ConFIG (Liu et al. 2024): the direction that all gradients agree with alike."""
 
-    name = "config"
+    name = "con_fig"
     summary = "goes where all gradients agree alike, as far as they agree"
 
     def aggregator(self, count: int) -> Aggregator:
