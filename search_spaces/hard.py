@@ -29,6 +29,10 @@ class HardSpace(SearchSpace):
         """One."""
         return 1
 
+    def candidates(self, units: Sequence[UnitSpec], tasks: Sequence[str]) -> list[Candidate]:
+        """The hard plan."""
+        return [Candidate(SharingPlan.hard(tasks, len(units)))]
+
 
 @hookimpl
 def mtlsearch_search_spaces() -> list[type[SearchSpace]]:

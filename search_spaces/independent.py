@@ -29,6 +29,10 @@ class IndependentSpace(SearchSpace):
         """One."""
         return 1
 
+    def candidates(self, units: Sequence[UnitSpec], tasks: Sequence[str]) -> list[Candidate]:
+        """The independent plan."""
+        return [Candidate(SharingPlan.independent(tasks, len(units)))]
+
 
 @hookimpl
 def mtlsearch_search_spaces() -> list[type[SearchSpace]]:

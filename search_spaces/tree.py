@@ -9,7 +9,7 @@ further one has a place to be put in: ``T! / 2`` orders, as integers too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from pydantic import Field, NonNegativeInt
@@ -23,6 +23,7 @@ from mtlsearch.plugin import (
     UnitSpec,
     count_tree_plans,
     hookimpl,
+    tree_plans,
 )
 
 
@@ -73,6 +74,11 @@ class TreeSpace(SearchSpace[TreeSettings]):
     def count(self, units: Sequence[UnitSpec], tasks: Sequence[str]) -> int:
         """How many trees there are."""
         return count_tree_plans(len(tasks), len(units), first_shared=self._shallowest(units))
+
+    def candidates(self, units: Sequence[UnitSpec], tasks: Sequence[str]) -> Iterator[Candidate]:
+        """Every tree."""
+        shared = self._shallowest(units)
+        return map(Candidate, tree_plans(tasks, len(units), first_shared=shared))
 
     def _shallowest(self, units: Sequence[UnitSpec]) -> int:
         return min(self.settings.first_shared, len(units))

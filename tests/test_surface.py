@@ -23,6 +23,16 @@ FRONT_DOORS = sorted(
 
 API = """
 mtlsearch.plugin:
+  Balancer(settings, tasks)
+    Settings
+    after_step(losses, tasks)
+    combine(jacobian, tasks)
+    epoch_ended()
+    measures_again
+    name
+    per_task_gradients
+    summary
+    weigh(losses, tasks)
   Batch(images, targets)
     to(device)
   BoxTargets(xyxy, classes, crowd)
@@ -32,11 +42,11 @@ mtlsearch.plugin:
     read(path, where)
   Boxes(xyxy, classes, crowd)
     empty()
-  Candidate(plan, loss_weights=..., learning_rate=..., backbone=...)
+  Candidate(plan, loss_weights=..., learning_rate=..., backbone=..., balance=...)
     digest
     from_json(value)
     to_json()
-    with_defaults(*, loss_weights, learning_rate, backbone)
+    with_defaults(*, loss_weights, learning_rate, backbone, balance=...)
   Choices
     suggest_categorical(name, choices)
     suggest_float(name, low, high, *, log=...)
@@ -72,9 +82,11 @@ mtlsearch.plugin:
   PROJECT
   Prediction
   RawLabel
+  STATIC
   Sample(image, labels=...)
   SearchSpace(settings)
     Settings
+    candidates(units, tasks)
     count(units, tasks)
     encode(candidate, units, tasks)
     name
@@ -119,7 +131,7 @@ mtlsearch.plugin:
   UnitSpec(index, name, channels, stride, parameters, flops, skippable=...)
   count_tree_plans(tasks, units, *, first_shared=...)
   hookimpl
-  hooks: mtlsearch_datasets, mtlsearch_search_spaces, mtlsearch_tasks
+  hooks: mtlsearch_balancers, mtlsearch_datasets, mtlsearch_search_spaces, mtlsearch_tasks
   read_image(path, where)
   read_plane(path, where)
   tree_plans(tasks, units, *, first_shared=...)
@@ -131,6 +143,12 @@ mtlsearch.plugin.layers:
   conv_block(channels_in, channels_out, kernel_size=...)
   resize(maps, size)
 mtlsearch.testing:
+  BalancerContract
+    balancer
+    combined(seed=...)
+    make(tasks=...)
+    settings
+    weights(seed=...)
   DatasetContract
     make_source(folder)
     samples

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from mtlsearch.catalog._contributions import DATASETS, SPACES, TASKS
+from mtlsearch.catalog._contributions import BALANCERS, DATASETS, SPACES, TASKS
 from mtlsearch.catalog._found import from_entry_points, from_folders
-from mtlsearch.catalog._opening import check_settings, open_source, open_space, open_task
+from mtlsearch.catalog._opening import (
+    check_settings,
+    open_balancers,
+    open_source,
+    open_space,
+    open_task,
+)
 from mtlsearch.catalog._plugins import Gathered, LoadedPlugin, PluginFailure, gather
 from mtlsearch.catalog._shelf import Shelf
 from mtlsearch.config import LoadedRun
 from mtlsearch.labels import LabelSpec
-from mtlsearch.plugin import DatasetSource, SearchSpace, Task
+from mtlsearch.plugin import Balancer, DatasetSource, SearchSpace, Task
 
 
 def build_catalog(plugin_folders: Sequence[Path] = (), *, entry_points: bool = True) -> Catalog:
@@ -34,7 +40,7 @@ def build_catalog(plugin_folders: Sequence[Path] = (), *, entry_points: bool = T
 
 
 class Catalog:
-    """Task kinds, data set sources and search spaces by name.
+    """Task kinds, data set sources, search spaces and balancers by name.
 
     Attributes:
         plugins: the plugins that work, by name.
@@ -42,6 +48,7 @@ class Catalog:
         tasks: task kinds by name, sorted.
         datasets: data set sources by name, sorted.
         spaces: search spaces by name, sorted.
+        balancers: balancers by name, sorted.
     """
 
     def __init__(self, gathered: Gathered) -> None:
@@ -50,7 +57,8 @@ class Catalog:
         self._tasks: Shelf[Task[Any]] = Shelf(TASKS, classes[TASKS.noun], broken)
         self._datasets: Shelf[DatasetSource[Any]] = Shelf(DATASETS, classes[DATASETS.noun], broken)
         self._spaces: Shelf[SearchSpace[Any]] = Shelf(SPACES, classes[SPACES.noun], broken)
-        shelves = (self._tasks, self._datasets, self._spaces)
+        self._balancers: Shelf[Balancer[Any]] = Shelf(BALANCERS, classes[BALANCERS.noun], broken)
+        shelves = (self._tasks, self._datasets, self._spaces, self._balancers)
         clashes = chain.from_iterable(shelf.clashes() for shelf in shelves)
         self.failures: tuple[PluginFailure, ...] = (*broken, *clashes)
 
@@ -68,6 +76,11 @@ class Catalog:
     def spaces(self) -> Mapping[str, type[SearchSpace[Any]]]:
         """Search spaces by name, sorted."""
         return self._spaces
+
+    @property
+    def balancers(self) -> Mapping[str, type[Balancer[Any]]]:
+        """Balancers by name, sorted."""
+        return self._balancers
 
     def task(self, kind: str, *, where: str | None = None) -> type[Task[Any]]:
         """The task kind of that name.
@@ -95,6 +108,15 @@ class Catalog:
             PluginError: two plugins do.
         """
         return self._spaces.find(name, where=where)
+
+    def balancer(self, name: str, *, where: str | None = None) -> type[Balancer[Any]]:
+        """The balancer of that name.
+
+        Raises:
+            UnknownNameError: no plugin gives it.
+            PluginError: two plugins do.
+        """
+        return self._balancers.find(name, where=where)
 
     def check(self, loaded: LoadedRun) -> None:
         """Be sure that a run file's kinds exist and their settings are right; opens nothing.
@@ -143,3 +165,16 @@ class Catalog:
         """
         check_settings(self, loaded)
         return open_space(self, loaded)
+
+    def open_balancers(
+        self, loaded: LoadedRun
+    ) -> dict[str, Callable[[Sequence[str]], Balancer[Any]]]:
+        """What makes each balancer of a run file, by name: from task names to the balancer.
+
+        Raises:
+            ConfigError: see :meth:`check`.
+            PluginError: see :meth:`check`.
+            TrainingError: something that one of them needs is not installed.
+        """
+        check_settings(self, loaded)
+        return open_balancers(self, loaded)

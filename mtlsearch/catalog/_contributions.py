@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mtlsearch.plugin import DatasetSource, Form, SearchSpace, Settings, Task
+from mtlsearch.plugin import Balancer, DatasetSource, Form, SearchSpace, Settings, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class Kind:
 TASKS = Kind("task kind", "mtlsearch_tasks", Task, "kind", "tasks")
 DATASETS = Kind("data set source", "mtlsearch_datasets", DatasetSource, "name", "datasets")
 SPACES = Kind("search space", "mtlsearch_search_spaces", SearchSpace, "name", "spaces")
-KINDS = (TASKS, DATASETS, SPACES)
+BALANCERS = Kind("balancer", "mtlsearch_balancers", Balancer, "name", "balancers")
+KINDS = (TASKS, DATASETS, SPACES, BALANCERS)
 
 
 def faults_of(kind: Kind, handed_in: object) -> Iterator[str]:

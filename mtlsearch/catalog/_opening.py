@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mtlsearch.config import LoadedRun, Problems
 from mtlsearch.errors import ConfigError, did_you_mean
-from mtlsearch.plugin import DatasetSource, LabelSpec, SearchSpace, Settings, Task
+from mtlsearch.plugin import STATIC, Balancer, DatasetSource, LabelSpec, SearchSpace, Settings, Task
 
 if TYPE_CHECKING:
     from mtlsearch.catalog._catalog import Catalog
@@ -52,6 +53,16 @@ def _all_settings(
         entry = config.search.space
         space = catalog.space_named(entry.kind, where=loaded.where(*path, "kind"))
         yield path, space.Settings, entry.settings
+    for index, balance in enumerate(config.search.balancers):
+        path = _balance_path(loaded, index)
+        if balance.kind in catalog.balancers or balance.kind != STATIC:  # the host does static
+            found_balancer = catalog.balancer(balance.kind, where=loaded.where(*path))
+            yield path, found_balancer.Settings, balance.settings
+
+
+def _balance_path(loaded: LoadedRun, index: int) -> Path:
+    listed = isinstance(loaded.config.search.balance, tuple)
+    return ("search", "balance", index) if listed else ("search", "balance")
 
 
 def open_source(catalog: Catalog, loaded: LoadedRun, index: int) -> DatasetSource[Any]:
@@ -81,6 +92,19 @@ def open_space(catalog: Catalog, loaded: LoadedRun) -> SearchSpace[Any]:
         raise ConfigError("the run file names no search space", where=loaded.where("search"))
     found = catalog.space_named(entry.kind)
     return found(found.Settings.model_validate(entry.settings))
+
+
+def open_balancers(
+    catalog: Catalog, loaded: LoadedRun
+) -> dict[str, Callable[[Sequence[str]], Balancer[Any]]]:
+    """The balancers that a run may use; see :meth:`Catalog.open_balancers`."""
+    makers: dict[str, Callable[[Sequence[str]], Balancer[Any]]] = {}
+    for entry in loaded.config.search.balancers:
+        if entry.kind in catalog.balancers:
+            found = catalog.balancer(entry.kind)
+            makers[entry.kind] = partial(found, found.Settings.model_validate(entry.settings))
+            makers[entry.kind](sorted(loaded.config.tasks))  # says now what is not installed
+    return makers
 
 
 def open_task(

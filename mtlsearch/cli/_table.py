@@ -35,6 +35,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("tasks", "mtlsearch.cli._tasks", LOOKING),
     Command("datasets", "mtlsearch.cli._datasets", LOOKING),
     Command("spaces", "mtlsearch.cli._spaces", LOOKING),
+    Command("balancers", "mtlsearch.cli._balancers", LOOKING),
     Command("backbones", "mtlsearch.cli._backbones", LOOKING),
     Command("units", "mtlsearch.cli._units", LOOKING),
 )

@@ -8,11 +8,19 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from mtlsearch.config._section import OpenSection, Section
 
+Sampler = Literal["auto", "tpe", "gp", "nsga2", "random"]
+
 
 class SpaceEntry(OpenSection):
     """A search space; keys beside this one are its own settings."""
 
     kind: str = Field(description="name of the space, see `mtlsearch spaces`")
+
+
+class BalanceEntry(OpenSection):
+    """A balancer; keys beside this one are its own settings."""
+
+    kind: str = Field(description="name of the balancer, see `mtlsearch balancers`")
 
 
 class SearchConfig(Section):
@@ -22,8 +30,16 @@ class SearchConfig(Section):
         None, description="what may be proposed: a name, or `kind` with the space's settings"
     )
     trials: PositiveInt = Field(10, description="trials in all, the two baselines among them")
+    sampler: Sampler = Field(
+        "auto",
+        description="who chooses the next trial: auto (ranks all plans where they can be "
+        "listed, tpe elsewhere), tpe, gp, nsga2 or random",
+    )
     loss_weights: Literal["equal", "search"] | dict[str, PositiveFloat] = Field(
         "equal", description="equal, searched on the simplex, or a number a task"
+    )
+    balance: str | BalanceEntry | tuple[str | BalanceEntry, ...] = Field(
+        "static", description="how tasks that share are balanced: a name, or a list to search over"
     )
     learning_rate: tuple[PositiveFloat, PositiveFloat] | None = Field(
         None, description="range to search, on a log scale; null: train.learning_rate"
@@ -39,3 +55,25 @@ class SearchConfig(Section):
     @classmethod
     def _bare_name(cls, value: Any) -> Any:
         return {"kind": value} if isinstance(value, str) else value
+
+    @field_validator("balance")
+    @classmethod
+    def _each_once(cls, value: Any) -> Any:
+        names = [entry.kind for entry in _entries(value)]
+        if not names:
+            raise ValueError("balance names no balancer; `balance: static` is the plain sum")
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"balance names {twice!r} twice")
+        return value
+
+    @property
+    def balancers(self) -> tuple[BalanceEntry, ...]:
+        """The balancers to choose from, each with its settings."""
+        return _entries(self.balance)
+
+
+def _entries(
+    balance: str | BalanceEntry | tuple[str | BalanceEntry, ...],
+) -> tuple[BalanceEntry, ...]:
+    listed = balance if isinstance(balance, tuple) else (balance,)
+    return tuple(BalanceEntry(kind=at) if isinstance(at, str) else at for at in listed)

@@ -25,6 +25,7 @@ DTYPES = {
     "loss_weights": "str",
     "learning_rate": "float64",
     "backbone": "str",
+    "balance": "str",
     "pareto": "bool",
     "why": "str",
 }
@@ -44,8 +45,8 @@ def leaderboard(
     Columns: ``trial``, ``state``, ``role`` (``independent`` and ``hard`` are the
     baselines), ``delta_m`` in percent, one ``task.metric`` a task, ``params``, ``flops`` of
     one image, ``seconds``, ``plan``, ``loss_weights``, ``learning_rate``, ``backbone``,
-    ``pareto`` (not beaten in Δm and FLOPs by any other) and ``why`` a trial is not complete,
-    or what there is to know of one that is.
+    ``balance`` where there is more than one, ``pareto`` (not beaten in Δm and FLOPs by any
+    other) and ``why`` a trial is not complete, or what there is to know of one that is.
 
     Args:
         records: the trials of one run.
@@ -61,6 +62,8 @@ def leaderboard(
     metrics = metric_columns(trials, all_metrics=all_metrics)
     reference = reference_of(trials)
     frame = _typed([_row(trial, list(metrics), reference) for trial in trials], list(metrics))
+    if frame["balance"].nunique() < 2:
+        frame = frame.drop(columns="balance")
     frame["pareto"] = pareto_front(frame)
     falls = {"delta_m", "pareto"} | {at for at, spec in metrics.items() if spec.higher_is_better}
     ranked = _sorted(frame, sort, falls=sort in falls)
@@ -89,6 +92,7 @@ def _row(
         "loss_weights": _weights_text(candidate.loss_weights),
         "learning_rate": candidate.learning_rate,
         "backbone": candidate.backbone,
+        "balance": candidate.balance,
         "pareto": False,
         "why": record.why or reason or record.note,
     }

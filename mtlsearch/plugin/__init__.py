@@ -1,4 +1,4 @@
-"""The public API for plugins: all that a task, a data set source or a space may use.
+"""The public API for plugins: all that a task, a data source, a space or a balancer may use.
 
 A plugin is a module (or any object) with hook implementations, registered by an entry
 point in the group ``mtlsearch`` or found in a folder named with ``--plugins``::
@@ -26,9 +26,10 @@ from mtlsearch.errors import DataError, TrainingError
 from mtlsearch.labels import Boxes, Form, LabelSpec, RawLabel, Sample
 from mtlsearch.plan import SharingPlan, count_tree_plans, tree_plans
 from mtlsearch.plugin import _hooks as hooks
+from mtlsearch.plugin._balancer import Balancer
 from mtlsearch.plugin._batch import Batch, BoxTargets, Targets, TargetValues
 from mtlsearch.plugin._box_xml import BoxXml
-from mtlsearch.plugin._candidate import Candidate
+from mtlsearch.plugin._candidate import STATIC, Candidate
 from mtlsearch.plugin._files import read_image, read_plane
 from mtlsearch.plugin._hooks import PROJECT, hookimpl
 from mtlsearch.plugin._metric import Metric
@@ -41,6 +42,8 @@ from mtlsearch.units import FeatureLevel, FeatureSpec, UnitSpec
 
 __all__ = [
     "PROJECT",
+    "STATIC",
+    "Balancer",
     "Batch",
     "BoxTargets",
     "BoxXml",

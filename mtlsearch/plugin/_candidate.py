@@ -11,6 +11,9 @@ from typing import Any
 
 from mtlsearch.plan import SharingPlan
 
+STATIC = "static"
+"""The balance of a candidate that says nothing else: each loss has a weight that stays."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -21,12 +24,14 @@ class Candidate:
         loss_weights: a weight a task; None leaves it to the run file.
         learning_rate: None leaves it to the run file.
         backbone: a timm name; None leaves it to the run file.
+        balance: name of the balancer; ``"static"`` leaves it to the run file.
     """
 
     plan: SharingPlan
     loss_weights: Mapping[str, float] | None = None
     learning_rate: float | None = None
     backbone: str | None = field(default=None)
+    balance: str = STATIC
 
     def __post_init__(self) -> None:
         if self.loss_weights is not None:
@@ -40,7 +45,12 @@ class Candidate:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def with_defaults(
-        self, *, loss_weights: Mapping[str, float], learning_rate: float, backbone: str
+        self,
+        *,
+        loss_weights: Mapping[str, float],
+        learning_rate: float,
+        backbone: str,
+        balance: str = STATIC,
     ) -> Candidate:
         """The same candidate with what it left open filled in."""
         return replace(
@@ -48,15 +58,20 @@ class Candidate:
             loss_weights=self.loss_weights or loss_weights,
             learning_rate=self.learning_rate or learning_rate,
             backbone=self.backbone or backbone,
+            balance=balance if self.balance == STATIC else self.balance,
         )
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready form; :meth:`from_json` reads it back."""
+        # What is static is left out, so that candidates of before there was a choice keep
+        # their digest.
+        balance = {} if self.balance == STATIC else {"balance": self.balance}
         return {
             "plan": self.plan.to_json(),
             "loss_weights": None if self.loss_weights is None else dict(self.loss_weights),
             "learning_rate": self.learning_rate,
             "backbone": self.backbone,
+            **balance,
         }
 
     @classmethod
@@ -71,4 +86,5 @@ class Candidate:
             value["loss_weights"],
             value["learning_rate"],
             value["backbone"],
+            value.get("balance", STATIC),
         )

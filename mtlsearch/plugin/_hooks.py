@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from mtlsearch.plugin._balancer import Balancer
     from mtlsearch.plugin._source import DatasetSource
     from mtlsearch.plugin._space import SearchSpace
     from mtlsearch.plugin._task import Task
@@ -50,4 +51,16 @@ def mtlsearch_search_spaces() -> Sequence[type[SearchSpace]]:  # type: ignore[em
 
     Returns:
         Subclasses of :class:`~mtlsearch.plugin.SearchSpace`, with names of their own.
+    """
+
+
+@hookspec
+def mtlsearch_balancers() -> Sequence[type[Balancer]]:  # type: ignore[empty-body]
+    """Ways of balancing the tasks of a network that this plugin adds.
+
+    Called once, when the catalogue is built. Takes no argument.
+
+    Returns:
+        Subclasses of :class:`~mtlsearch.plugin.Balancer`, with names of their own. They
+        are made anew for every training; see the class.
     """

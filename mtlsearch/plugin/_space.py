@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
 
 from mtlsearch.plugin._settings import Settings as PluginSettings
@@ -78,4 +78,14 @@ class SearchSpace(ABC, Generic[SettingsT]):
 
     def count(self, units: Sequence[UnitSpec], tasks: Sequence[str]) -> int | None:
         """How many different plans it can propose, where that is known."""
+        return None
+
+    def candidates(
+        self, units: Sequence[UnitSpec], tasks: Sequence[str]
+    ) -> Iterable[Candidate] | None:
+        """Every candidate it can propose, each once; None where they are not listed.
+
+        Asked for only where ``count`` is small. The sampler can then compare all of them
+        before each trial, which finds a good one sooner than drawing does.
+        """
         return None

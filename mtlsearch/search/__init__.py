@@ -2,20 +2,33 @@
 
 Three parts meet in :func:`search`: a :class:`CandidateSpace` that proposes, an
 :class:`Evaluator` that measures, and a :class:`TrialStore` that remembers.
-:func:`run_search` puts them together from a run file.
+:func:`run_search` puts them together from a run file. What measures need not train; see
+``docs/searching-from-python.md``:
+
+>>> from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
+>>> from mtlsearch.search import CandidateSpace, FunctionEvaluator, TrialStore, search
+>>> def score(candidate):
+...     return {task: 10.0 + candidate.plan.copies[1] for task in candidate.plan.tasks}
+>>> evaluator = FunctionEvaluator(score, tasks=["boxes", "outline", "scene"], units=4)
+>>> space = CandidateSpace.of(TreeSpace(TreeSettings()), evaluator)
+>>> search(space, evaluator, TrialStore.in_memory(), trials=12, seed=0).settled
+12
 
 Importing this package does not import torch, which takes seconds: a leaderboard does without.
 """
 
 from mtlsearch.search._candidate_space import CandidateSpace
 from mtlsearch.search._evaluator import Evaluator, Measurement
+from mtlsearch.search._function_evaluator import FunctionEvaluator
 from mtlsearch.search._journal import open_storage
 from mtlsearch.search._loop import SearchOutcome, search
+from mtlsearch.search._plan_table import plan_code
 from mtlsearch.search._progress import SearchProgress, Silent
 from mtlsearch.search._run import run_search
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._session import Session, open_session
 from mtlsearch.search._study import open_store, read_records
+from mtlsearch.search._table_evaluator import TableEvaluator
 from mtlsearch.search._trained import load_trial, pick_trial
 from mtlsearch.search._training_evaluator import TrainingEvaluator
 from mtlsearch.search._trial_store import TrialStore
@@ -23,12 +36,14 @@ from mtlsearch.search._trial_store import TrialStore
 __all__ = [
     "CandidateSpace",
     "Evaluator",
+    "FunctionEvaluator",
     "Measurement",
     "RunDirectory",
     "SearchOutcome",
     "SearchProgress",
     "Session",
     "Silent",
+    "TableEvaluator",
     "TrainingEvaluator",
     "TrialStore",
     "load_trial",
@@ -36,6 +51,7 @@ __all__ = [
     "open_storage",
     "open_store",
     "pick_trial",
+    "plan_code",
     "read_records",
     "run_search",
     "search",

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Literal
+
+from optuna.trial import FixedTrial
 
 from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan
-from mtlsearch.plugin import Candidate, Choices, SearchSpace
+from mtlsearch.plugin import STATIC, Candidate, Choices, SearchSpace
+from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._simplex import encode_weights, suggest_weights
 from mtlsearch.units import UnitSpec
 
 Role = Literal["independent", "hard"]
 Answers = dict[str, int | float | str]
+
+LISTED_AT_MOST = 10_000
+"""Candidates of a space that is still compared as a whole before each trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,7 @@ class CandidateSpace:
         backbones: timm names to choose from; baselines use the first.
         learning_rate: the rate where none is searched.
         units_of: a backbone's units.
+        only: plans that may be proposed; None for all that the space has.
     """
 
     space: SearchSpace[Any]
@@ -35,6 +43,27 @@ class CandidateSpace:
     backbones: tuple[str, ...]
     learning_rate: float
     units_of: Callable[[str], Sequence[UnitSpec]]
+    only: Collection[SharingPlan] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        space: SearchSpace[Any],
+        evaluator: Evaluator,
+        config: SearchConfig | None = None,
+        *,
+        only: Collection[SharingPlan] | None = None,
+    ) -> CandidateSpace:
+        """A space for an evaluator that needs no run file, such as a table or a function."""
+        return cls(
+            space=space,
+            config=config or SearchConfig.model_validate({}),
+            tasks=evaluator.tasks,
+            backbones=("any",),
+            learning_rate=1.0,
+            units_of=evaluator.units,
+            only=only,
+        )
 
     def propose(self, choices: Choices) -> Candidate:
         """A candidate with nothing left open."""
@@ -43,11 +72,26 @@ class CandidateSpace:
             backbone = choices.suggest_categorical("backbone", self.backbones)
         plans = _Prefixed(choices, self._prefix(backbone))
         candidate = self.space.propose(plans, self.units_of(backbone), self.tasks)
-        return candidate.with_defaults(
-            loss_weights=self._weights(choices, candidate),
-            learning_rate=self._rate(choices, candidate),
-            backbone=backbone,
-        )
+        return self._complete(candidate, choices, backbone)
+
+    def listed(self) -> tuple[Candidate, ...] | None:
+        """Every candidate, where there are few enough and the space lists them."""
+        count = self.count
+        if count is None or count > LISTED_AT_MOST:
+            return None
+        found: dict[str, Candidate] = {}
+        for name in self.backbones:
+            candidates = self.space.candidates(self.units_of(name), self.tasks)
+            if candidates is None:
+                return None
+            for at, balance in product(candidates, self._balances):
+                candidate = self._complete(at, FixedTrial({"balance": balance}), name)
+                found[candidate.digest] = candidate  # what shares nothing comes once
+        return tuple(candidate for candidate in found.values() if self.allows(candidate))
+
+    def allows(self, candidate: Candidate) -> bool:
+        """Whether its plan is one of those that may be proposed."""
+        return self.only is None or candidate.plan in self.only
 
     def baseline(self, role: Role) -> Candidate:
         """The ``independent`` or the ``hard`` candidate, equal weights."""
@@ -69,9 +113,11 @@ class CandidateSpace:
         answers: Answers = {f"{self._prefix(backbone)}{name}": at for name, at in plan.items()}
         if len(self.backbones) > 1:
             answers["backbone"] = backbone
+        balance = self._balance_answers(candidate)
         weights, rate = self._weight_answers(candidate), self._rate_answers(candidate)
-        if weights is None or rate is None:
+        if balance is None or weights is None or rate is None:
             return None
+        answers.update(balance)
         answers.update(weights)
         answers.update(rate)
         return answers
@@ -81,18 +127,61 @@ class CandidateSpace:
         """How many candidates there are; None where numbers are continuous or unknown."""
         if self.config.loss_weights == "search" or self.config.learning_rate is not None:
             return None
-        counts = [self.space.count(self.units_of(name), self.tasks) for name in self.backbones]
+        counts = [self._count(name) for name in self.backbones]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
 
+    def _complete(self, candidate: Candidate, choices: Choices, backbone: str) -> Candidate:
+        balance = self._balance(choices, candidate)
+        return candidate.with_defaults(
+            loss_weights=self._weights(choices, candidate, balance),
+            learning_rate=self._rate(choices, candidate),
+            backbone=backbone,
+            balance=balance,
+        )
+
+    def _count(self, backbone: str) -> int | None:
+        units = self.units_of(backbone)
+        plans = self.space.count(units, self.tasks)
+        if plans is None or len(self._balances) == 1 or len(self.tasks) == 1:
+            return plans
+        # A plan that shares nothing is one candidate, whatever the balance. With skips there
+        # could be others than this one, but no backbone has an image pass by its first unit.
+        alone = Candidate(SharingPlan.independent(self.tasks, len(units)))
+        lonely = self.space.encode(alone, units, self.tasks) is not None
+        return plans * len(self._balances) - lonely * (len(self._balances) - 1)
+
+    @property
+    def _balances(self) -> tuple[str, ...]:
+        return tuple(entry.kind for entry in self.config.balancers)
+
+    def _balance(self, choices: Choices, candidate: Candidate) -> str:
+        """What balances a candidate; nothing that is shared is nothing to balance."""
+        if candidate.balance != STATIC:
+            return candidate.balance
+        names = self._balances
+        name = names[0] if len(names) == 1 else choices.suggest_categorical("balance", names)
+        return name if _shares(candidate.plan) else STATIC
+
     def _prefix(self, backbone: str) -> str:
         return f"{backbone}/" if len(self.backbones) > 1 else ""
+
+    def _balance_answers(self, candidate: Candidate) -> Mapping[str, str] | None:
+        names, name = self._balances, candidate.balance
+        if not _shares(candidate.plan):
+            # It is static, whatever is answered.
+            if name != STATIC:
+                return None
+            name = STATIC if STATIC in names else names[0]
+        if name not in names:
+            return None
+        return {"balance": name} if len(names) > 1 else {}
 
     def _weight_answers(self, candidate: Candidate) -> Mapping[str, float] | None:
         weights = candidate.loss_weights
         if weights is None:
             return {}
-        if self.config.loss_weights == "search":
+        if self.config.loss_weights == "search" and candidate.balance == STATIC:
             return encode_weights(weights, self.tasks)
         return {} if weights == self._fixed_weights else None
 
@@ -108,10 +197,10 @@ class CandidateSpace:
         given = self.config.loss_weights
         return dict.fromkeys(self.tasks, 1.0) if isinstance(given, str) else given
 
-    def _weights(self, choices: Choices, candidate: Candidate) -> Mapping[str, float]:
+    def _weights(self, choices: Choices, candidate: Candidate, balance: str) -> Mapping[str, float]:
         if candidate.loss_weights is not None:
             return candidate.loss_weights
-        if self.config.loss_weights == "search":
+        if self.config.loss_weights == "search" and balance == STATIC:
             return suggest_weights(choices, self.tasks)
         return self._fixed_weights
 
@@ -120,6 +209,11 @@ class CandidateSpace:
             return candidate.learning_rate or self.learning_rate
         low, high = self.config.learning_rate
         return choices.suggest_float("learning_rate", low, high, log=True)
+
+
+def _shares(plan: SharingPlan) -> bool:
+    """Whether any two tasks share anything."""
+    return any(len(group) > 1 for unit in range(len(plan.rows)) for group in plan.groups(unit))
 
 
 @dataclass(frozen=True, slots=True)

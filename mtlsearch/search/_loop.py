@@ -10,9 +10,11 @@ from mtlsearch.errors import RunError, TrainingError
 from mtlsearch.record import State, TaskResult, TrialRecord, delta_m, reference_of
 from mtlsearch.search._candidate_space import CandidateSpace
 from mtlsearch.search._evaluator import Evaluator
-from mtlsearch.search._progress import SearchProgress
-from mtlsearch.search._proposer import Proposal, propose, propose_baseline
+from mtlsearch.search._progress import SearchProgress, Silent
+from mtlsearch.search._proposal import Proposal, propose_baseline
+from mtlsearch.search._sampler import Sampler, make_sampler
 from mtlsearch.search._trial_store import SETTLED, TrialStore
+from mtlsearch.search._tried import TriedTrials
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def search(
     *,
     trials: int,
     seed: int,
-    progress: SearchProgress,
+    progress: SearchProgress | None = None,
     after_each: Callable[[Sequence[TrialRecord]], None] | None = None,
 ) -> SearchOutcome:
     """Run trials until there are ``trials`` in all, those of earlier sittings included.
@@ -44,24 +46,26 @@ def search(
     trained fails and counts; one that is interrupted does not and is run again.
 
     Args:
-        space: what may be proposed.
+        space: what may be proposed, and by which sampler.
         evaluator: measures candidates.
         store: remembers them.
         trials: how many there are to be in all.
         seed: of the proposals.
-        progress: watches.
+        progress: watches; by default nobody does.
         after_each: is called with all records at the beginning and after every trial.
 
     Raises:
         RunError: the ``independent`` baseline cannot be measured, so nothing can be ranked.
     """
+    progress = Silent() if progress is None else progress
+    sampler, tried = make_sampler(space), TriedTrials(store)
     store.close_interrupted()
     progress.search_started(_settled(store), trials)
     if after_each is not None:
         after_each(store.records())
     # Without its reference a search is not done, however many trials have failed.
     while _settled(store) < trials or not _reference(store):
-        proposal = _next(space, store, seed)
+        proposal = _next(space, sampler, tried, seed)
         if proposal is None:
             return SearchOutcome(_settled(store), exhausted=True)
         _run(proposal, evaluator, store, progress)
@@ -74,16 +78,17 @@ def _settled(store: TrialStore) -> int:
     return sum(record.state in SETTLED for record in store.records())
 
 
-def _next(space: CandidateSpace, store: TrialStore, seed: int) -> Proposal | None:
-    records = [record for record in store.records() if record.state in SETTLED]
-    reference = _reference(store)
-    if not reference:
+def _next(
+    space: CandidateSpace, sampler: Sampler, trials: TriedTrials, seed: int
+) -> Proposal | None:
+    tried = trials.read()
+    if not trials.has_reference:
         return propose_baseline(space, "independent")
-    known = {record.candidate.digest: _value(record, reference) for record in records}
     hard = propose_baseline(space, "hard")
-    if hard.candidate.digest not in known:  # a single task has one baseline alone
+    # A single task has one baseline alone.
+    if all(trial.digest != hard.candidate.digest for trial in tried):
         return hard
-    return propose(space, known, store.trials, seed=seed)
+    return sampler.propose(tried, seed=seed)
 
 
 def _run(
@@ -170,7 +175,3 @@ def best_record(records: list[TrialRecord]) -> tuple[int, float] | None:
 
 def _reference(store: TrialStore) -> Mapping[str, TaskResult]:
     return reference_of(store.records())
-
-
-def _value(record: TrialRecord, reference: Mapping[str, TaskResult]) -> float | None:
-    return delta_m(record.results, reference)[0] if record.state == "complete" else None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mtlsearch.backbone import CutBackbone
     from mtlsearch.data import DataModule
+    from mtlsearch.training import BalancerMaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,12 @@ def open_session(
         ConfigError: the run file asks for what the data or the plugins do not have.
         DataError: files or rows are bad; the message names the first ones.
         BackboneError: a backbone cannot be made, loaded or cut.
+        TrainingError: a balancer does not work with the way of training.
     """
     from mtlsearch.data import open_data
 
     config = loaded.config
+    balancers = _balancers(loaded, catalog, device)
     cuts = {name: _cut(config, name) for name in config.backbone.names}
     first = cuts[config.backbone.names[0]]
     data = open_data(
@@ -78,7 +81,7 @@ def open_session(
     if check:
         data.check(lambda done, total: progress.stage("reading images", done, total)).raise_if_bad()
     tasks = catalog.build_tasks(loaded, data.labels)  # with the classes counted
-    evaluator = TrainingEvaluator(config, tasks, data, cuts, run, device)
+    evaluator = TrainingEvaluator(config, tasks, data, cuts, run, device, balancers)
     candidates = CandidateSpace(
         space=space,
         config=config.search,
@@ -88,6 +91,24 @@ def open_session(
         units_of=evaluator.units,
     )
     return Session(config, data, evaluator, candidates)
+
+
+def _balancers(
+    loaded: LoadedRun, catalog: Catalog, device: torch.device
+) -> dict[str, BalancerMaker]:
+    """The run's balancers, all of which its way of training allows."""
+    from mtlsearch.training import refuse_unfit, resolve_precision
+
+    budget = loaded.config.train
+    makers = catalog.open_balancers(loaded)
+    for make in makers.values():
+        refuse_unfit(
+            make(sorted(loaded.config.tasks)),
+            precision=resolve_precision(budget.precision, device),
+            compiles=budget.compile,
+            parts=budget.accumulate,
+        )
+    return makers
 
 
 def _cut(config: RunConfig, name: str) -> CutBackbone:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mtlsearch.config import RunConfig
+from mtlsearch.errors import TrainingError
 from mtlsearch.plan import Cost, plan_cost
-from mtlsearch.plugin import Candidate, Task
+from mtlsearch.plugin import STATIC, Candidate, Task
 from mtlsearch.record import TaskResult
 from mtlsearch.search._evaluator import Measurement
 from mtlsearch.search._history import write_history
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mtlsearch.backbone import CutBackbone
     from mtlsearch.data import DataModule
     from mtlsearch.network import MultiTaskNetwork
-    from mtlsearch.training import EpochRecord
+    from mtlsearch.training import Balance, BalancerMaker, EpochRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class TrainingEvaluator:
         cuts: the cut backbones by name.
         run: where weights and histories go.
         device: where networks are trained.
+        balancers: what makes each balancer that candidates may name; static weights need none.
     """
 
     config: RunConfig
@@ -44,6 +46,7 @@ class TrainingEvaluator:
     cuts: Mapping[str, CutBackbone]
     run: RunDirectory
     device: torch.device
+    balancers: Mapping[str, BalancerMaker] = field(default_factory=dict)
     _head_costs: dict[str, list[Cost]] = field(default_factory=dict)
 
     @property
@@ -93,6 +96,7 @@ class TrainingEvaluator:
             device=self.device,
             seed=self.config.seed,
             progress=_Relay(progress),
+            balance=self._balance(candidate, network),
         )
         save_weights(network, self.run.weights(number))
         write_history(self.run.history(number), result.epochs)
@@ -101,6 +105,22 @@ class TrainingEvaluator:
             for name, task in self.task_of.items()
         }
         return Measurement(results, len(result.epochs), result.seconds, result.note)
+
+    def _balance(self, candidate: Candidate, network: MultiTaskNetwork) -> Balance | None:
+        """How the candidate's tasks are balanced; None where its weights are static."""
+        from mtlsearch.training import Balance, shared_parts
+
+        make = self.balancers.get(candidate.balance)
+        if make is not None:
+            return Balance(make, shared_parts(network))
+        if candidate.balance == STATIC:
+            return None
+        raise TrainingError(
+            f"the space asks for the balance {candidate.balance!r}, which the run does not have",
+            where="search.balance",
+            allowed=sorted(self.balancers),
+            next_step="name it in search.balance",
+        )
 
     def _backbone(self, candidate: Candidate) -> str:
         return candidate.backbone or self.config.backbone.names[0]

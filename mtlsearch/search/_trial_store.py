@@ -6,11 +6,11 @@ import uuid
 from dataclasses import replace
 
 import optuna
-from optuna.storages import BaseStorage
+from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from mtlsearch.record import TrialRecord, delta_m, reference_of
-from mtlsearch.search._proposer import Proposal
+from mtlsearch.search._proposal import Proposal
 
 SETTLED = ("complete", "failed")
 """States of trials that count and are not tried again."""
@@ -35,6 +35,13 @@ class TrialStore:
             )
         self._study = optuna.load_study(storage=storage, study_name=name)
 
+        self._read: dict[int, tuple[object, TrialRecord]] = {}
+
+    @classmethod
+    def in_memory(cls) -> TrialStore:
+        """A store that is gone with the process."""
+        return cls(InMemoryStorage(), "mtlsearch")
+
     @staticmethod
     def is_in(storage: BaseStorage, name: str) -> bool:
         """Whether the storage holds a study of that name; writes nothing."""
@@ -46,8 +53,8 @@ class TrialStore:
         return self._study.get_trials(deepcopy=False)
 
     def records(self) -> list[TrialRecord]:
-        """Every trial, by number."""
-        return [_record(trial) for trial in self.trials if "record" in trial.user_attrs]
+        """Every trial, by number; the same objects as long as nothing new was written."""
+        return [self._parsed(trial) for trial in self.trials if "record" in trial.user_attrs]
 
     def start(self, proposal: Proposal, record: TrialRecord) -> TrialRecord:
         """Write a running trial down, all of it in one step; gives the record its number."""
@@ -83,6 +90,13 @@ class TrialStore:
             value, _ = delta_m(record.results, reference_of(records))
             self.settle(_closed(record), value)
         return len(left)
+
+    def _parsed(self, trial: FrozenTrial) -> TrialRecord:
+        written = trial.user_attrs["record"]
+        known = self._read.get(trial.number)
+        if known is None or known[0] is not written:
+            known = self._read[trial.number] = written, _record(trial)
+        return known[1]
 
 
 def _closed(record: TrialRecord) -> TrialRecord:

@@ -13,11 +13,13 @@ import pytest
 
 # Before the suites are imported, so that their asserts say what differs.
 pytest.register_assert_rewrite(
+    "mtlsearch.testing._balancer_contract",
     "mtlsearch.testing._dataset_contract",
     "mtlsearch.testing._space_contract",
     "mtlsearch.testing._task_contract",
 )
 
+from mtlsearch.testing._balancer_contract import BalancerContract  # noqa: E402
 from mtlsearch.testing._choices import FixedChoices, RandomChoices  # noqa: E402
 from mtlsearch.testing._dataset_contract import DatasetContract  # noqa: E402
 from mtlsearch.testing._features import FEATURES, random_levels  # noqa: E402
@@ -27,6 +29,7 @@ from mtlsearch.testing._task_contract import TaskContract  # noqa: E402
 
 __all__ = [
     "FEATURES",
+    "BalancerContract",
     "DatasetContract",
     "FixedChoices",
     "RandomChoices",

@@ -91,6 +91,17 @@ class SpaceContract:
             found = {self.propose(choices, tasks, units).plan for choices in every_choice()}
             assert count == len(found), f"{tasks} tasks, {units} units"
 
+    def test_the_list_is_all(self) -> None:
+        """Every candidate that some answers propose is listed, once, and no other."""
+        for tasks, units in self.counted:
+            listed = self.make_space().candidates(make_units(units), TASKS[:tasks])
+            if listed is None:
+                pytest.skip("the space does not list its candidates")
+            digests = [candidate.digest for candidate in listed]
+            found = {self.propose(at, tasks, units).digest for at in every_choice()}
+            assert len(digests) == len(set(digests)), f"{tasks} tasks, {units} units"
+            assert set(digests) == found, f"{tasks} tasks, {units} units"
+
 
 def make_units(count: int) -> list[UnitSpec]:
     """Units of a backbone that halves its maps five times; every third one keeps the shape."""

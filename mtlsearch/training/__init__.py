@@ -6,6 +6,7 @@
 device(type='cpu')
 """
 
+from mtlsearch.training._balancing import Balance, BalancerMaker
 from mtlsearch.training._data import TrainingData
 from mtlsearch.training._device import resolve_device
 from mtlsearch.training._evaluate import evaluate
@@ -13,22 +14,29 @@ from mtlsearch.training._heads import seeded_heads
 from mtlsearch.training._precision import Precision, resolve_precision
 from mtlsearch.training._ranks import Ranks, joined_ranks
 from mtlsearch.training._result import EpochRecord, TrainingProgress, TrainingResult
+from mtlsearch.training._shared_parts import SharedPart, shared_parts
 from mtlsearch.training._train import train
+from mtlsearch.training._unfit import refuse_unfit
 from mtlsearch.training._weights import load_weights, save_weights
 
 __all__ = [
+    "Balance",
+    "BalancerMaker",
     "EpochRecord",
     "Precision",
     "Ranks",
+    "SharedPart",
     "TrainingData",
     "TrainingProgress",
     "TrainingResult",
     "evaluate",
     "joined_ranks",
     "load_weights",
+    "refuse_unfit",
     "resolve_device",
     "resolve_precision",
     "save_weights",
     "seeded_heads",
+    "shared_parts",
     "train",
 ]

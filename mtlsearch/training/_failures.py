@@ -39,6 +39,30 @@ def explained() -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def fits_whole(balancer: str | None) -> Iterator[None]:
+    """Raise a TrainingError where memory runs out in a batch that may not come in parts.
+
+    Args:
+        balancer: the name of what needs whole batches; None passes all on.
+
+    Raises:
+        TrainingError: memory has run out.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if balancer is None or not is_out_of_memory(error):
+            raise
+        raise TrainingError(
+            "the device's memory does not suffice for a batch, which balance "
+            f"{balancer!r} needs whole",
+            where="train.batch_size",
+            next_step="take a smaller batch_size, smaller images (data.size) or balance: static, "
+            "with which batches may come in parts",
+        ) from error
+
+
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether the GPU's memory, or the machine's, has run out."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mtlsearch.plugin import Batch
-from mtlsearch.training._failures import is_out_of_memory
+from mtlsearch.training._failures import fits_whole, is_out_of_memory
 from mtlsearch.training._micro_batches import micro_batches
 from mtlsearch.training._placement import Placement
 from mtlsearch.training._ranks import Ranks
@@ -20,7 +20,8 @@ class FittedStep:
 
     A step that did not fit is taken again from where it began: the same weights, running
     statistics and random numbers. So from the step on in which memory ran out, a training
-    is one with that many parts.
+    is one with that many parts. A balancer that needs whole batches forbids that: what it has
+    seen of a batch is not taken back either.
 
     Args:
         step: the step.
@@ -47,6 +48,7 @@ class FittedStep:
         self._placement = placement
         self._start = _Start(network, placement.device)
         self._ranks = ranks
+        self._whole_for = step.balancing.whole_batches_for
         self._tell = tell
         self.parts = parts
         self.note = ""
@@ -56,12 +58,18 @@ class FittedStep:
 
         Raises:
             torch.OutOfMemoryError: not even one image fits.
+            TrainingError: the batch does not fit, and may not come in parts.
         """
         self._start.keep()
         counts = self._step.counts(batch)
         if not counts:
             return None
-        return self._step.update(self._pooled(self._gradient(batch, counts), counts))
+        with fits_whole(self._whole_for):
+            return self._step.update(self._pooled(self._gradient(batch, counts), counts))
+
+    def epoch_ended(self) -> None:
+        """A pass over the training split has ended."""
+        self._step.balancing.epoch_ended()
 
     def _gradient(self, batch: Batch, counts: Mapping[str, int]) -> BatchLosses | None:
         """The gradient of this process's images; None if they have no label."""
@@ -76,7 +84,8 @@ class FittedStep:
             except RuntimeError as error:
                 # Where several processes train, they give up together, below.
                 alone = self._ranks.count == 1
-                if not is_out_of_memory(error) or (alone and self.parts >= images):
+                final = self.parts >= images or self._whole_for is not None
+                if not is_out_of_memory(error) or (alone and final):
                     raise
                 full = True
             if not self._ranks.any(full, self.device):

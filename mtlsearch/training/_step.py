@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mtlsearch.plugin import Batch, Task
-from mtlsearch.training._losses import run_labelled
+from mtlsearch.training._balancing import Balance, Balancing
+from mtlsearch.training._losses import Labelled, run_labelled
 from mtlsearch.training._precision import Precision
 
 
@@ -36,11 +37,13 @@ class BatchLosses:
         counts: labelled samples of each task that the batch has labels of.
         means: float32 ``[T]``, on the device: each task's loss, averaged over these.
         total: float32 scalar: their weighted sum.
+        again: the batch, on the device, where its losses are to be measured after the update.
     """
 
     counts: Mapping[str, int]
     means: Tensor
     total: Tensor
+    again: Batch | None = None
 
 
 class TrainingStep:
@@ -57,6 +60,7 @@ class TrainingStep:
         optimizer: holds the network's parameters.
         precision: the number format.
         clip_norm: the gradient's largest norm; None leaves it as it is.
+        balance: what is done to losses and gradients besides; None is nothing.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class TrainingStep:
         optimizer: Optimizer,
         precision: Precision,
         clip_norm: float | None,
+        balance: Balance | None = None,
     ) -> None:
         self._network = network
         self.tasks = tasks
@@ -78,6 +83,7 @@ class TrainingStep:
         self._precision = precision
         self._clip_norm = clip_norm
         self.parameters = [at for group in optimizer.param_groups for at in group["params"]]
+        self.balancing = Balancing(balance, self.parameters)
         self._scaler = torch.amp.GradScaler(
             self.parameters[0].device.type, enabled=precision.scales_loss
         )
@@ -105,6 +111,8 @@ class TrainingStep:
     def update(self, losses: BatchLosses) -> StepOutcome:
         """Clip the gradient and let the optimizer step."""
         numbers = torch.cat([losses.means, torch.stack([losses.total, self._update()])])
+        if losses.again is not None:
+            self._measure_again(losses.again)
         return StepOutcome(losses.counts, numbers)
 
     def forget_gradient(self) -> None:
@@ -124,16 +132,38 @@ class TrainingStep:
         found = run_labelled(self._network, self.tasks, self._labels_of, part, self._precision)
         if not found:
             return None
-        losses = torch.stack(
-            [self.tasks[name].loss(at.outputs, at.targets).float() for name, at in found.items()]
-        )
+        each, names = self._losses(found), list(found)
+        losses = torch.stack(each)
         shares = losses.new_tensor([at.count / counts[name] for name, at in found.items()])
-        weights = losses.new_tensor([self._loss_weights[name] for name in found])
+        weights = self.balancing.weights(losses, self._static(losses, names), names)
         means = losses * shares
         total = (means * weights).sum()
-        self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+        if self.balancing.per_task_gradients:
+            self.balancing.backward(each, weights, names)
+        else:
+            self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
         own = {name: at.count for name, at in found.items()}
-        return BatchLosses(own, means.detach(), total.detach())
+        again = part if self.balancing.measures_again else None
+        return BatchLosses(own, means.detach(), total.detach(), again)
+
+    def _static(self, losses: Tensor, names: Sequence[str]) -> Tensor:
+        """The run's weight of each loss."""
+        return losses.new_tensor([self._loss_weights[name] for name in names])
+
+    def _losses(self, found: Mapping[str, Labelled]) -> list[Tensor]:
+        """Each task's loss, a scalar."""
+        return [self.tasks[name].loss(at.outputs, at.targets).float() for name, at in found.items()]
+
+    def _measure_again(self, batch: Batch) -> None:
+        """Tell the balancer the losses with the new weights; running statistics stay."""
+        buffers = list(self._network.buffers())
+        kept = [buffer.clone() for buffer in buffers]
+        with torch.no_grad():
+            found = run_labelled(self._network, self.tasks, self._labels_of, batch, self._precision)
+            losses, names = torch.stack(self._losses(found)), list(found)
+            for buffer, before in zip(buffers, kept, strict=True):
+                buffer.copy_(before)
+        self.balancing.after_step(losses, self._static(losses, names), names)
 
     def _update(self) -> Tensor:
         """Clip and step; the gradient's norm before clipping."""

@@ -12,6 +12,7 @@ from torch import nn
 from mtlsearch.config import TrainConfig
 from mtlsearch.errors import TrainingError
 from mtlsearch.plugin import Task
+from mtlsearch.training._balancing import Balance
 from mtlsearch.training._compile import compiled
 from mtlsearch.training._data import TrainingData
 from mtlsearch.training._determinism import repeatable
@@ -25,6 +26,7 @@ from mtlsearch.training._precision import resolve_precision
 from mtlsearch.training._ranks import Ranks
 from mtlsearch.training._result import EpochRecord, TrainingProgress, TrainingResult
 from mtlsearch.training._step import TrainingStep
+from mtlsearch.training._unfit import refuse_unfit
 
 ALONE = Ranks()
 
@@ -42,6 +44,7 @@ def train(
     seed: int,
     progress: TrainingProgress | None = None,
     ranks: Ranks = ALONE,
+    balance: Balance | None = None,
 ) -> TrainingResult:
     """Train a network in place and measure it after every epoch.
 
@@ -62,13 +65,24 @@ def train(
         ranks: the processes that train this network together; each calls this function with
             the same arguments but for ``device``, and gets the same result. Batches are
             parted between them, evaluation is done by each.
+        balance: how tasks that share are balanced; None keeps to ``loss_weights``.
 
     Raises:
         NonFiniteLossError: a loss or the gradient became infinite or not a number.
-        TrainingError: there is too little data, a task without labels, too little memory even
-            for single images, or the network does not compile.
+        TrainingError: there is too little data, a task without labels, too little memory (even
+            for single images, or for whole batches where the balancer needs them), the network
+            does not compile, or the balancer does not fit the way of training.
     """
     _check(tasks, data, config, labels_of, loss_weights)
+    precision = resolve_precision(config.precision, device)
+    if balance is not None:
+        refuse_unfit(
+            balance.make(sorted(tasks)),
+            precision=precision,
+            compiles=config.compile,
+            parts=config.accumulate,
+            processes=ranks.count,
+        )
     placement = resolve_placement(config.channels_last, device)
     with (
         repeatable(seed + ranks.rank, device),
@@ -79,7 +93,6 @@ def train(
         optimizer = build_optimizer(
             network, config.optimizer, learning_rate=learning_rate, weight_decay=config.weight_decay
         )
-        precision = resolve_precision(config.precision, device)
         step = TrainingStep(
             runner,
             tasks,
@@ -88,6 +101,7 @@ def train(
             optimizer=optimizer,
             precision=precision,
             clip_norm=config.clip_norm,
+            balance=balance,
         )
         schedule = Schedule(
             optimizer,
@@ -178,4 +192,5 @@ class _Training:
             if outcome is not None and log.add(self.done, outcome) and self.progress is not None:
                 self.progress.step(self.done, self.schedule.steps, log.latest)
         log.read()
+        self.step.epoch_ended()
         return log.means(self.tasks)

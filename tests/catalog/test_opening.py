@@ -161,3 +161,56 @@ def test_a_folder_that_is_not_there_has_a_line(
 def test_what_is_generated_needs_no_folder(catalog: Catalog, tmp_path: Path) -> None:
     assert not (tmp_path / "photos").exists()
     assert catalog.open_sources(loaded(tmp_path))
+
+
+BALANCER = """
+from mtlsearch.plugin import Balancer, Settings, hookimpl
+from pydantic import Field
+
+class HalfSettings(Settings):
+    part: float = Field(0.5, description="how much is left")
+
+class Half(Balancer[HalfSettings]):
+    name = "half"
+    summary = "half of every loss"
+    Settings = HalfSettings
+
+    def weigh(self, losses, tasks):
+        return losses * 0 + self.settings.part
+
+@hookimpl
+def mtlsearch_balancers():
+    return [Half]
+"""
+
+
+def test_balancers_are_made_with_their_settings_for_tasks(tmp_path: Path) -> None:
+    folder = write(good(tmp_path / "plugins"), {"half": BALANCER})
+    catalog = build_catalog([folder], entry_points=False)
+    assert list(catalog.balancers) == ["half"]
+    text = RUN + "  balance: [static, {kind: half, part: 0.25}]\n"
+    makers = catalog.open_balancers(loaded(tmp_path, text))
+    assert list(makers) == ["half"]  # static is the host's own where no plugin gives it
+    balancer = makers["half"](["shade", "tone"])
+    assert balancer.tasks == ("shade", "tone")
+    assert balancer.settings.model_dump() == {"part": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("balance", "line", "says"),
+    [
+        ("hlaf", "search.balance", "did you mean 'half'?"),
+        ("[static, hlaf]", "search.balance.1", "did you mean 'half'?"),
+        ("[{kind: half, prat: 1}]", "search.balance.0.prat", "did you mean 'part'?"),
+        ("{kind: half, part: much}", "search.balance.part", "a valid number"),
+    ],
+)
+def test_a_wrong_balance_is_said_with_its_key(
+    tmp_path: Path, balance: str, line: str, says: str
+) -> None:
+    folder = write(good(tmp_path / "plugins"), {"half": BALANCER})
+    catalog = build_catalog([folder], entry_points=False)
+    with pytest.raises((UnknownNameError, ConfigError)) as error:
+        catalog.check(loaded(tmp_path, RUN + f"  balance: {balance}\n"))
+    assert says in str(error.value)
+    assert line in str(error.value)

@@ -16,7 +16,7 @@ def catalog() -> Catalog:
     return build_catalog()
 
 
-@pytest.mark.parametrize("command", ["tasks", "datasets", "spaces"])
+@pytest.mark.parametrize("command", ["tasks", "datasets", "spaces", "balancers"])
 def test_one_line_each(catalog: Catalog, command: str) -> None:
     classes = getattr(catalog, command)
     done = run(command)
@@ -24,6 +24,14 @@ def test_one_line_each(catalog: Catalog, command: str) -> None:
     assert [line.split()[0] for line in done.stdout.splitlines()] == list(classes)
     for name, line in zip(classes, done.stdout.splitlines(), strict=True):
         assert line.endswith(classes[name].summary.rstrip())
+
+
+def test_settings_of_a_balancer(catalog: Catalog) -> None:
+    """Of one: there are too many to start a program for each."""
+    done = run("balancers", "cagrad")
+    assert done.returncode == 0
+    (line,) = [at for at in done.stdout.splitlines() if at.split()[:1] == ["c"]]
+    assert (catalog.balancers["cagrad"].Settings.model_fields["c"].description or "") in line
 
 
 @pytest.mark.parametrize("command", ["tasks", "datasets", "spaces"])
@@ -46,7 +54,7 @@ def test_a_kind_says_which_labels_it_learns(tmp_path: Path) -> None:
     assert "labels of the form category" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["tasks", "datasets", "spaces"])
+@pytest.mark.parametrize("command", ["tasks", "datasets", "spaces", "balancers"])
 def test_an_unknown_name(command: str) -> None:
     done = run(command, "nobody")
     assert done.returncode == 2

@@ -130,3 +130,11 @@ def test_the_front_may_be_of_other_columns() -> None:
     front = pareto_front(frame, maximise="scene.accuracy", minimise="params")
     assert front[frame["trial"] == 1].all()
     assert frame.loc[front, "scene.accuracy"].max() == frame["scene.accuracy"].max()
+
+
+def test_the_balance_is_shown_where_there_is_more_than_one() -> None:
+    assert "balance" not in leaderboard(run()).columns
+    assert "balance" not in leaderboard([]).columns
+    frame = leaderboard([*run(), trial(10, balance="uw")])
+    assert list(frame[frame["trial"] == 10]["balance"]) == ["uw"]
+    assert set(frame[frame["trial"] != 10]["balance"]) == {"static"}

@@ -33,6 +33,7 @@ def trial(
     flops: int | None = None,
     weights: tuple[float, ...] = (1.0, 1.0, 1.0),
     why: str = "",
+    balance: str = "static",
 ) -> TrialRecord:
     plan = plan or SharingPlan.from_splits(TASKS, [2, 4], UNITS)
     done = state == "complete"
@@ -40,7 +41,9 @@ def trial(
         number=number,
         state=state,
         role=role,
-        candidate=Candidate(plan, dict(zip(TASKS, weights, strict=True)), 1e-3, "resnet18"),
+        candidate=Candidate(
+            plan, dict(zip(TASKS, weights, strict=True)), 1e-3, "resnet18", balance
+        ),
         parameters=2_310_000 * sum(plan.copies),
         flops=122_000_000 * sum(plan.copies) if flops is None else flops,
         results=(measured or results()) if done else {},

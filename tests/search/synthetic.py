@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
 from mtlsearch.config import SearchConfig
 from mtlsearch.errors import TrainingError
 from mtlsearch.plan import Cost, plan_cost
-from mtlsearch.plugin import Candidate, Metric
+from mtlsearch.plugin import Candidate, Metric, SearchSpace
 from mtlsearch.record import TaskResult
 from mtlsearch.search import CandidateSpace, Measurement, SearchProgress
 from mtlsearch.units import UnitSpec
@@ -66,4 +67,12 @@ def space_for(evaluator: Formula, **config: object) -> CandidateSpace:
         backbones=("one",),
         learning_rate=0.1,
         units_of=evaluator.units,
+    )
+
+
+def with_space(space: SearchSpace[Any], **config: object) -> CandidateSpace:
+    """The space of a formula with another plugin in it."""
+    plain = space_for(Formula(), **config)
+    return CandidateSpace(
+        space, plain.config, plain.tasks, plain.backbones, plain.learning_rate, plain.units_of
     )

@@ -14,7 +14,7 @@ from mtlsearch.config import LoadedRun, RunConfig, save_resolved
 from mtlsearch.errors import PluginError, RunError
 from mtlsearch.record import TrialRecord
 from mtlsearch.search import RunDirectory, Silent, open_store, read_records, run_search
-from mtlsearch.search._proposer import propose_baseline
+from mtlsearch.search._proposal import propose_baseline
 from tests.search.synthetic import Formula, space_for
 
 BASE: dict[str, Any] = {

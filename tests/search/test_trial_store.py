@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from mtlsearch.record import TaskResult, TrialRecord
 from mtlsearch.search import Silent, TrialStore, search
-from mtlsearch.search._proposer import propose_baseline
+from mtlsearch.search._proposal import propose_baseline
 from tests.search.synthetic import SCORE, Formula, space_for
 from tests.search.test_search import run, store_at
 

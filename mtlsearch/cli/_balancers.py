@@ -1,0 +1,24 @@
+"""``mtlsearch balancers``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mtlsearch.cli._listing import show_all, show_one
+from mtlsearch.cli._opening import open_catalog
+from mtlsearch.cli._shell import Shell
+
+
+def balancers(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="Show the settings of this one.")] = None,
+) -> None:
+    """List the ways of balancing tasks that share, or the settings of one."""
+    shell = Shell.of(ctx)
+    catalog = open_catalog(shell)
+    if name is None:
+        show_all(catalog.balancers, catalog, shell.console)
+        return
+    show_one(catalog.balancer(name), name, shell.console)

@@ -1,0 +1,89 @@
+"""An Optuna sampler that answers the space's questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import optuna
+from optuna.samplers import BaseGASampler, BaseSampler
+from optuna.trial import FrozenTrial, create_trial
+
+from mtlsearch.search._blind_sampler import BlindSampler
+from mtlsearch.search._candidate_space import CandidateSpace
+from mtlsearch.search._proposal import Proposal
+from mtlsearch.search._tried import Tried
+
+GUIDED_TRIES = 25
+"""Proposals of a sampler, duplicates among them, before untried ones are drawn blindly."""
+
+
+class AnswerSampler:
+    """Lets an Optuna sampler answer what the space asks.
+
+    The sampler works on a copy of the study in memory. What it proposes a second time is told
+    to it there with the value it already has, so that it moves on, and never reaches the real
+    study or a training.
+
+    Args:
+        space: what may be proposed.
+        make: the Optuna sampler with a seed.
+        tries: how many duplicates to bear with before drawing blindly.
+        generation: trials a generation, for samplers that breed generations.
+    """
+
+    def __init__(
+        self,
+        space: CandidateSpace,
+        make: Callable[[int], BaseSampler],
+        *,
+        tries: int = GUIDED_TRIES,
+        generation: int | None = None,
+    ) -> None:
+        self._space = space
+        self._make = make
+        self._tries = tries
+        self._generation = generation
+        self._blind = BlindSampler(space)
+
+    def propose(self, tried: Sequence[Tried], *, seed: int) -> Proposal | None:
+        """See :class:`Sampler`."""
+        values = {trial.digest: trial.value for trial in tried}
+        for proposal in self._draws(tried, values, seed * 100_003 + len(tried)):
+            digest = proposal.candidate.digest
+            if digest not in values and self._space.allows(proposal.candidate):
+                return proposal
+        return self._blind.propose(tried, seed=seed)
+
+    def _draws(
+        self, tried: Sequence[Tried], values: dict[str, float | None], seed: int
+    ) -> Iterator[Proposal]:
+        sampler = self._make(seed)
+        scratch = optuna.create_study(direction="maximize", sampler=sampler)
+        scratch.add_trials(self._known(tried, sampler))
+        for _ in range(self._tries):
+            trial = scratch.ask()
+            candidate = self._space.propose(trial)
+            yield Proposal(candidate, trial.params, trial.distributions)
+            value = values.get(candidate.digest)
+            state = optuna.trial.TrialState.FAIL if value is None else None
+            scratch.tell(trial, value, state=state)
+
+    def _known(self, tried: Sequence[Tried], sampler: BaseSampler) -> list[FrozenTrial]:
+        """What the sampler can learn from: measured, and asked for by answers."""
+        useful = [trial for trial in tried if trial.value is not None and trial.proposal.params]
+        return [
+            create_trial(
+                value=trial.value,
+                params=dict(trial.proposal.params),
+                distributions=dict(trial.proposal.distributions),
+                system_attrs=self._bred(sampler, at),
+            )
+            for at, trial in enumerate(useful)
+        ]
+
+    def _bred(self, sampler: BaseSampler, at: int) -> dict[str, Any]:
+        """The generation of a trial, which Optuna knows only of trials that it asked for itself."""
+        if self._generation is None or not isinstance(sampler, BaseGASampler):
+            return {}
+        return {sampler._get_generation_key(): at // self._generation}

@@ -1,0 +1,55 @@
+"""Who chooses the next candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, TPESampler
+
+from mtlsearch.search._answer_sampler import AnswerSampler
+from mtlsearch.search._blind_sampler import BlindSampler
+from mtlsearch.search._candidate_space import CandidateSpace
+from mtlsearch.search._plan_ranking import PlanRanking
+from mtlsearch.search._proposal import Proposal
+from mtlsearch.search._tried import Tried
+
+POPULATION = 16
+"""Trials a generation of NSGA-II: Optuna's 50 are more than most searches have in all."""
+
+
+class Sampler(Protocol):
+    """Proposes candidates, none of them twice."""
+
+    def propose(self, tried: Sequence[Tried], *, seed: int) -> Proposal | None:
+        """The next candidate; None when the space is exhausted.
+
+        Decided by the arguments alone: a search that was stopped goes on as if it had not been.
+
+        Args:
+            tried: all that is settled, by trial number.
+            seed: the run's.
+        """
+
+
+def make_sampler(space: CandidateSpace) -> Sampler:
+    """The sampler that the run file asks for."""
+    name = space.config.sampler
+    if name == "random":
+        return BlindSampler(space)
+    if name == "auto":
+        ranking = PlanRanking.of(space)
+        if ranking is not None:
+            return ranking
+    if name == "nsga2":
+        return AnswerSampler(space, _nsga2, generation=POPULATION)
+    startup = min(10, 2 + 2 * len(space.tasks))
+    if name == "gp":
+        return AnswerSampler(
+            space, lambda seed: GPSampler(seed=seed, n_startup_trials=startup), tries=4
+        )
+    return AnswerSampler(space, lambda seed: TPESampler(seed=seed, n_startup_trials=startup))
+
+
+def _nsga2(seed: int) -> BaseSampler:
+    return NSGAIISampler(seed=seed, population_size=POPULATION)
