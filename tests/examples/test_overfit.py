@@ -83,7 +83,7 @@ class Lesson:
         device = torch.device("cpu")
         return evaluate(self.network, {name: self.task}, batches, labels_of, device)[name]
 
-    def learn(self, steps: int, learning_rate: float = 4e-3) -> None:
+    def learn(self, steps: int, learning_rate: float) -> None:
         optimizer = torch.optim.AdamW(self.network.parameters(), lr=learning_rate)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: 0.5 + 0.5 * math.cos(math.pi * step / steps)
@@ -99,13 +99,15 @@ class Lesson:
             schedule.step()
 
 
-def teach(kind: type[Task[Any]], label: str, data: DataModule, steps: int) -> dict[str, float]:
+def teach(
+    kind: type[Task[Any]], label: str, data: DataModule, steps: int, learning_rate: float
+) -> dict[str, float]:
     """The metrics after so many steps; printed beside those before."""
     assert data.check(splits=("train",)).problems == ()
     settings = kind.Settings.model_validate(OPTIONS.get(kind.kind, {}))
     lesson = Lesson(kind("it", settings, data.labels[label]), label, data)
     before = lesson.measure()
-    lesson.learn(steps)
+    lesson.learn(steps, learning_rate)
     after = lesson.measure()
     for name, value in after.items():
         print(f"{kind.kind} {name}: {before[name]:.3f} -> {value:.3f}")
@@ -113,35 +115,35 @@ def teach(kind: type[Task[Any]], label: str, data: DataModule, steps: int) -> di
 
 
 def test_classification(real_data: Path) -> None:
-    data = photographs(real_data, "pennfudan", (96, 96))
-    metrics = teach(Classification, "pedestrians", data, steps=60)
+    data = photographs(real_data, "pennfudan", (64, 64))
+    metrics = teach(Classification, "pedestrians", data, steps=40, learning_rate=2e-3)
     assert metrics["accuracy"] == 1
     assert metrics["f1"] == 1
 
 
 def test_detection(real_data: Path) -> None:
     data = photographs(real_data, "pennfudan", (128, 128))
-    metrics = teach(Detection, "boxes", data, steps=150)
-    assert metrics["mAP50"] > 0.9  # resnet10t, five times as slow, is above 0.98
+    metrics = teach(Detection, "boxes", data, steps=150, learning_rate=1e-3)
+    assert metrics["mAP50"] > 0.9  # with one box missed it is 0.92
     assert metrics["mAP"] > 0.85
 
 
 def test_segmentation(real_data: Path) -> None:
     data = photographs(real_data, "pennfudan", (96, 96))
-    metrics = teach(Segmentation, "segmentation", data, steps=120)
+    metrics = teach(Segmentation, "segmentation", data, steps=100, learning_rate=2e-3)
     assert metrics["mIoU"] > 0.9
     assert metrics["pixel_accuracy"] > 0.97
 
 
 def test_segmentation_of_rooms(real_data: Path) -> None:
-    data = photographs(real_data, "nyuv2", (96, 128))
-    metrics = teach(Segmentation, "segmentation", data, steps=120)
+    data = photographs(real_data, "nyuv2", (64, 96))
+    metrics = teach(Segmentation, "segmentation", data, steps=100, learning_rate=4e-3)
     assert metrics["mIoU"] > 0.75
     assert metrics["pixel_accuracy"] > 0.9
 
 
 def test_depth(real_data: Path) -> None:
-    data = photographs(real_data, "nyuv2", (96, 128))
-    metrics = teach(load().Depth, "depth", data, steps=220)
+    data = photographs(real_data, "nyuv2", (64, 96))
+    metrics = teach(load().Depth, "depth", data, steps=180, learning_rate=2e-3)
     assert metrics["abs_rel"] < 0.05
     assert metrics["delta1"] > 0.95
