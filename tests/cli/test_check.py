@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.catalog.plugins import DATASET, SPACE, TASK, write
-from tests.cli.program import run
+from tests.cli.inside import call
 
 RUN = """\
 plugins: [mine]
@@ -22,7 +22,9 @@ search: {space: flat}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with a run file and its plugins."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "run.yaml").write_text(RUN)
     write(
         tmp_path / "mine",
@@ -42,44 +44,44 @@ def spoil(folder: Path) -> None:
 
 
 def test_sound_data_are_counted(folder: Path) -> None:
-    done = run("check", "run.yaml", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    assert ["train", "shade", "dark", "3"] in [line.split() for line in done.stdout.splitlines()]
+    done = call("check", "run.yaml")
+    assert done.code == 0, done.err
+    assert ["train", "shade", "dark", "3"] in [line.split() for line in done.out.splitlines()]
     assert ["train", "edges", "(images)", "0", "of", "6"] in [
-        line.split() for line in done.stdout.splitlines()
+        line.split() for line in done.out.splitlines()
     ]
-    assert "nothing is wrong" in done.stderr
+    assert "nothing is wrong" in done.err
 
 
 def test_bad_data_are_named(folder: Path) -> None:
     spoil(folder)
-    done = run("check", "run.yaml", "--out", "sheet.png", cwd=folder)
-    assert done.returncode == 1
-    assert "train 5" in done.stderr
-    assert "nothing is wrong" not in done.stderr
+    done = call("check", "run.yaml", "--out", "sheet.png")
+    assert done.code == 1
+    assert "train 5" in done.err
+    assert "nothing is wrong" not in done.err
     with Image.open(folder / "sheet.png") as sheet:  # of those that are sound
         assert min(sheet.size) > 16
 
 
 def test_a_contact_sheet_is_drawn(folder: Path) -> None:
-    done = run("check", "run.yaml", "--out", "pictures/sheet.png", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    done = call("check", "run.yaml", "--out", "pictures/sheet.png")
+    assert done.code == 0, done.err
     assert [file.name for file in (folder / "pictures").iterdir()] == ["sheet.png"]
     with Image.open(folder / "pictures" / "sheet.png") as sheet:
         assert min(sheet.size) > 16
 
 
 def test_a_task_that_no_data_provides(folder: Path) -> None:
-    done = run("check", "run.yaml", "--set", "tasks.shade.label=shad", cwd=folder)
-    assert done.returncode == 2
-    assert "did you mean 'shade'?" in done.stderr
-    assert "--set tasks.shade.label=shad" in done.stderr
+    done = call("check", "run.yaml", "--set", "tasks.shade.label=shad")
+    assert done.code == 2
+    assert "did you mean 'shade'?" in done.err
+    assert "--set tasks.shade.label=shad" in done.err
 
 
 def test_samples_are_written(folder: Path) -> None:
-    done = run("sample", "run.yaml", "--count", "2", "--out", "few", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    names = done.stdout.splitlines()
+    done = call("sample", "run.yaml", "--count", "2", "--out", "few")
+    assert done.code == 0, done.err
+    names = done.out.splitlines()
     assert len(names) == 2
     for name in names:
         with Image.open(folder / name) as image:

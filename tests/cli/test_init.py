@@ -9,6 +9,7 @@ import pytest
 from mtlsearch.catalog import build_catalog
 from mtlsearch.config import load_run
 from tests.catalog.plugins import good
+from tests.cli.inside import call
 from tests.cli.program import run
 
 
@@ -29,9 +30,9 @@ def test_it_is_valid_and_all_its_names_exist(tmp_path: Path) -> None:
 
 
 def test_its_data_are_sound(tmp_path: Path) -> None:
-    run("init", tmp_path)
-    done = run("check", tmp_path / "run.yaml", "--set", "data.limit=12")
-    assert done.returncode == 0, done.stderr
+    assert call("init", tmp_path).code == 0
+    done = call("check", tmp_path / "run.yaml", "--set", "data.limit=12")
+    assert done.code == 0, done.err
 
 
 def test_it_replaces_nothing_unless_told_to(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.catalog.plugins import BROKEN, good, write
+from tests.cli.inside import call
 from tests.cli.program import run
 
 
@@ -50,5 +51,5 @@ def test_debug_behind_the_name(folder: Path) -> None:
 
 
 def test_verbose_says_more() -> None:
-    assert "backbones" not in run("backbones", "resnet18").stderr
-    assert "backbones" in run("backbones", "resnet18", "-v").stderr
+    assert "backbones" not in call("backbones", "resnet18").err
+    assert "backbones" in call("backbones", "resnet18", "-v").err
