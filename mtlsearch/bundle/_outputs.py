@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from mtlsearch.files import unfinished
 from mtlsearch.prediction import (
     MapPrediction,
     MaskPrediction,
@@ -79,6 +79,5 @@ def _npy(prediction: MapPrediction) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    with unfinished(path) as partial:
+        partial.write_bytes(content)

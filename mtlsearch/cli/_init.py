@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from mtlsearch.cli._opening import open_catalog
 from mtlsearch.cli._shell import Shell
+from mtlsearch.files import unfinished
 
 if TYPE_CHECKING:
     from mtlsearch.catalog import Catalog
@@ -46,10 +46,8 @@ def init(
         )
     out = folder / "results"
     text = HEADER.format(file=file, out=out) + first_run(open_catalog(shell))
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".run.yaml.{os.getpid()}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(file)
+    with unfinished(file) as partial:
+        partial.write_text(text, encoding="utf-8")
     shell.console.result(str(file))
     shell.console.say(f"next: mtlsearch search {file} --out {out}")
 

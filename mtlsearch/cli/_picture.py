@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtlsearch.files import unfinished
+
 if TYPE_CHECKING:
     from PIL import Image
+
+FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
 def save_picture(image: Image.Image, path: Path) -> None:
     """Write a picture; the format goes by the suffix, PNG where there is none known.
 
-    It is written beside itself and renamed.
+    It appears whole or not at all.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    suffix = path.suffix if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp") else ".png"
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial{suffix}")
-    try:
-        image.save(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with unfinished(path) as partial:
+        image.save(partial, FORMATS.get(path.suffix.lower(), "PNG"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.representer import SafeRepresenter
 
 from mtlsearch.config._run import RunConfig
+from mtlsearch.files import unfinished
 
 HEADER = "# The run file with every default filled in, as the search used it.\n"
 
@@ -20,15 +20,14 @@ HEADER = "# The run file with every default filled in, as the search used it.\n"
 def save_resolved(config: RunConfig, path: Path) -> None:
     """Write a run file that :func:`load_run` reads back as an equal value.
 
-    It is written beside itself and renamed, so no one ever sees half of it.
+    No one ever sees half of it.
 
     Args:
         config: the run file; its paths are absolute.
-        path: the file to write; its folder is there.
+        path: the file to write.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(HEADER + to_yaml(config.model_dump()), encoding="utf-8")
-    partial.replace(path)
+    with unfinished(path) as partial:
+        partial.write_text(HEADER + to_yaml(config.model_dump()), encoding="utf-8")
 
 
 def to_yaml(value: Any) -> str:

@@ -9,9 +9,9 @@ from typing import Literal, get_args
 import pandas as pd
 
 from mtlsearch.errors import ConfigError, did_you_mean
+from mtlsearch.files import unfinished
 from mtlsearch.report._cells import cells, notes
 from mtlsearch.report._table import table as as_table
-from mtlsearch.report._unfinished import unfinished
 
 Format = Literal["table", "csv", "json", "markdown"]
 FORMATS: tuple[str, ...] = get_args(Format)

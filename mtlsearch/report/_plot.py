@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mtlsearch.errors import ConfigError, RunError
+from mtlsearch.files import unfinished
 from mtlsearch.report._labels import label_points
 from mtlsearch.report._quantity import scale_of
-from mtlsearch.report._unfinished import unfinished
 
 SIZE = (12.0, 7.5)  # inches, of 100 pixels each
 INK, GREY, GRID = "#22272e", "#8b949e", "#e6e9ed"

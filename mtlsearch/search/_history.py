@@ -6,6 +6,8 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtlsearch.files import unfinished
+
 if TYPE_CHECKING:
     from mtlsearch.training import EpochRecord
 
@@ -25,10 +27,7 @@ def write_history(path: Path, epochs: tuple[EpochRecord, ...]) -> None:
         }
         for record in epochs
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    with unfinished.open("w", newline="") as file:
+    with unfinished(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    unfinished.replace(path)

@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 
 from mtlsearch.config import RunConfig
+from mtlsearch.files import unfinished
 from mtlsearch.record import TrialRecord
 from mtlsearch.search._journal import open_storage
 from mtlsearch.search._run_directory import RunDirectory
@@ -21,9 +22,8 @@ def open_store(run: RunDirectory, config: RunConfig) -> TrialStore:
     name = _study_name(run, config)
     if name is None:
         name = f"{run.path.resolve().name}-{uuid.uuid4().hex[:8]}"
-        partial = run.study_name.with_suffix(".partial")
-        partial.write_text(name, encoding="utf-8")
-        partial.replace(run.study_name)
+        with unfinished(run.study_name) as partial:
+            partial.write_text(name, encoding="utf-8")
     return TrialStore(open_storage(config.search.storage, run.journal), name)
 
 

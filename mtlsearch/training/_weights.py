@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -10,6 +9,7 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from mtlsearch.errors import RunError
+from mtlsearch.files import unfinished
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
@@ -17,13 +17,8 @@ def save_weights(network: nn.Module, path: Path) -> None:
 
     The file appears whole or not at all.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        save_model(network, str(unfinished))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with unfinished(path) as temporary:
+        save_model(network, str(temporary))
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
