@@ -14,8 +14,8 @@
 7.5
 """
 
-from mtlsearch.record._delta_m import delta_m, reference_of
+from mtlsearch.record._delta_m import delta_m, deltas, reference_of
 from mtlsearch.record._result import TaskResult
 from mtlsearch.record._trial import Role, State, TrialRecord
 
-__all__ = ["Role", "State", "TaskResult", "TrialRecord", "delta_m", "reference_of"]
+__all__ = ["Role", "State", "TaskResult", "TrialRecord", "delta_m", "deltas", "reference_of"]

@@ -54,6 +54,18 @@ def reference_of(records: Iterable[TrialRecord]) -> Mapping[str, TaskResult]:
     return {}
 
 
+def deltas(records: Iterable[TrialRecord]) -> dict[int, float]:
+    """Δm in percent of every complete trial that has one, by number."""
+    known = list(records)
+    reference = reference_of(known)
+    found = {
+        record.number: delta_m(record.results, reference)[0]
+        for record in known
+        if record.state == "complete"
+    }
+    return {number: value for number, value in found.items() if value is not None}
+
+
 def _change(
     spec: Metric, measured: Mapping[str, float], baseline: Mapping[str, float]
 ) -> tuple[float | None, str]:

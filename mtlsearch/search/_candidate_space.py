@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Literal
+from typing import Any
 
 from optuna.trial import FixedTrial
 
 from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import STATIC, Candidate, Choices, SearchSpace
+from mtlsearch.record import Role
 from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._simplex import encode_weights, suggest_weights
 from mtlsearch.units import UnitSpec
 
-Role = Literal["independent", "hard"]
 Answers = dict[str, int | float | str]
 
 LISTED_AT_MOST = 10_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from mtlsearch.record import TrialRecord, delta_m, reference_of
+from mtlsearch.record import TrialRecord, deltas
 from mtlsearch.search._run_directory import RunDirectory
 
 
@@ -15,16 +15,11 @@ def forget_weights(
     """Delete the weights of all but the best ``keep`` trials; baselines always stay."""
     if keep == "all":
         return
-    reference = reference_of(records)
+    known = deltas(records)
     ranked = sorted(
         (record for record in records if record.state == "complete" and record.role is None),
-        key=lambda record: _rank(delta_m(record.results, reference)[0]),
+        key=lambda record: known.get(record.number, float("-inf")),
         reverse=True,
     )
     for record in ranked[keep:]:
         run.weights(record.number).unlink(missing_ok=True)
-
-
-def _rank(value: float | None) -> float:
-    """A Δm of 0 is better than none."""
-    return float("-inf") if value is None else value

@@ -156,21 +156,9 @@ def _settle(record: TrialRecord, store: TrialStore, progress: SearchProgress) ->
 
 
 def _tell_best(store: TrialStore, progress: SearchProgress) -> None:
-    best = best_record(store.records())
+    best = store.best()
     if best is not None:
         progress.best(*best)
-
-
-def best_record(records: list[TrialRecord]) -> tuple[int, float] | None:
-    """Number and Δm of the best complete trial, the independent baseline's 0 included."""
-    reference = reference_of(records)
-    values = {
-        record.number: value
-        for record in records
-        if record.state == "complete"
-        and (value := delta_m(record.results, reference)[0]) is not None
-    }
-    return max(values.items(), key=lambda item: item[1]) if values else None
 
 
 def _reference(store: TrialStore) -> Mapping[str, TaskResult]:

@@ -10,7 +10,8 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FixedTrial
 
 from mtlsearch.plugin import Candidate
-from mtlsearch.search._candidate_space import CandidateSpace, Role
+from mtlsearch.record import Role
+from mtlsearch.search._candidate_space import CandidateSpace
 
 
 @dataclass(frozen=True, slots=True)

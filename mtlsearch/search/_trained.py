@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from mtlsearch.errors import RunError
-from mtlsearch.record import TrialRecord, delta_m, reference_of
+from mtlsearch.record import TrialRecord, deltas
 from mtlsearch.search._session import Session
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ def pick_trial(records: Sequence[TrialRecord], trial: Literal["best"] | int) -> 
             raise RunError(
                 "no trial is complete yet", next_step="`mtlsearch search` goes on with the run"
             )
-        reference = reference_of(complete)
-        return max(complete, key=lambda at: delta_m(at.results, reference)[0] or 0.0)
+        known = deltas(complete)
+        return max(complete, key=lambda at: known.get(at.number, 0.0))
     chosen = next((record for record in records if record.number == trial), None)
     if chosen is None or chosen.state != "complete":
         raise RunError(

@@ -56,6 +56,15 @@ class TrialStore:
         """Every trial, by number; the same objects as long as nothing new was written."""
         return [self._parsed(trial) for trial in self.trials if "record" in trial.user_attrs]
 
+    def best(self) -> tuple[int, float] | None:
+        """Number and Δm of the best complete trial, the independent baseline's 0 included."""
+        values = {
+            trial.number: trial.value
+            for trial in self.trials
+            if trial.state is TrialState.COMPLETE and trial.value is not None
+        }
+        return max(values.items(), key=lambda item: item[1]) if values else None
+
     def start(self, proposal: Proposal, record: TrialRecord) -> TrialRecord:
         """Write a running trial down, all of it in one step; gives the record its number."""
         token = uuid.uuid4().hex
