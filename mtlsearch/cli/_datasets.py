@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mtlsearch.cli._listing import show_all, show_one
+from mtlsearch.cli._listing import list_or_show
 from mtlsearch.cli._opening import open_catalog
 from mtlsearch.cli._shell import Shell
 
@@ -18,7 +18,4 @@ def datasets(
     """List the data set sources, or the settings of one."""
     shell = Shell.of(ctx)
     catalog = open_catalog(shell)
-    if name is None:
-        show_all(catalog.datasets, catalog, shell.console)
-        return
-    show_one(catalog.dataset(name), name, shell.console)
+    list_or_show(catalog.datasets, catalog.dataset, name, catalog, shell.console)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +11,31 @@ if TYPE_CHECKING:
 
     from mtlsearch.catalog import Catalog
     from mtlsearch.cli._console import Console
+
+
+def list_or_show(
+    classes: Mapping[str, type[Any]],
+    find: Callable[[str], type[Any]],
+    name: str | None,
+    catalog: Catalog,
+    console: Console,
+    more: Callable[[Any], str] = lambda item: "",
+) -> None:
+    """All of them, or with its settings the one that is named.
+
+    Args:
+        classes: what there is, by name.
+        find: the class of a name; raises for one that there is not.
+        name: which one; None is all.
+        catalog: where they come from.
+        console: where to say it.
+        more: what else there is to say of one.
+    """
+    if name is None:
+        show_all(classes, catalog, console)
+    else:
+        item = find(name)
+        show_one(item, name, console, more(item))
 
 
 def show_all(classes: Mapping[str, type[Any]], catalog: Catalog, console: Console) -> None:

@@ -61,16 +61,11 @@ def read_run(run: Path, shell: Shell) -> LoadedRun:
         RunError: there is no run.
     """
     from mtlsearch.config import load_run
-    from mtlsearch.errors import RunError
+    from mtlsearch.search import RunDirectory
 
-    file = run / "run.yaml"
-    if not file.is_file():
-        raise RunError(
-            "there is no run here",
-            where=str(run),
-            next_step=f"`mtlsearch search RUN.yaml --out {run}` makes one",
-        )
-    return load_run(file, plugins=shell.plugins)
+    folder = RunDirectory(run)
+    folder.require()
+    return load_run(folder.config, plugins=shell.plugins)
 
 
 def pick_device(name: str) -> torch.device:

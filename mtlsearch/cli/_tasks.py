@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mtlsearch.cli._listing import show_all, show_one
+from mtlsearch.cli._listing import list_or_show
 from mtlsearch.cli._opening import open_catalog
 from mtlsearch.cli._shell import Shell
+
+if TYPE_CHECKING:
+    from mtlsearch.plugin import Task
 
 
 def tasks(
@@ -18,9 +21,9 @@ def tasks(
     """List the task kinds, or the settings of one."""
     shell = Shell.of(ctx)
     catalog = open_catalog(shell)
-    if name is None:
-        show_all(catalog.tasks, catalog, shell.console)
-        return
-    kind = catalog.task(name)
+    list_or_show(catalog.tasks, catalog.task, name, catalog, shell.console, _forms)
+
+
+def _forms(kind: type[Task[Any]]) -> str:
     forms = ", ".join(form.value for form in kind.accepts)
-    show_one(kind, name, shell.console, f"It learns labels of the form {forms}.")
+    return f"It learns labels of the form {forms}."
