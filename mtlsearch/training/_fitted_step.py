@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mtlsearch.plugin import Batch
+from mtlsearch.training._buffers import KeptBuffers
 from mtlsearch.training._failures import fits_whole, is_out_of_memory
 from mtlsearch.training._micro_batches import micro_batches
 from mtlsearch.training._placement import Placement
@@ -124,24 +125,17 @@ class _Start:
 
     def __init__(self, network: nn.Module, device: torch.device) -> None:
         self._device = device
-        self._buffers = list(network.buffers())
-        self._copies = [buffer.clone() for buffer in self._buffers]
+        self._buffers = KeptBuffers(network)
 
     def keep(self) -> None:
         self._cpu = torch.get_rng_state()
         if self._device.type == "cuda":
             self._cuda = torch.cuda.get_rng_state(self._device)
-        _copy(self._buffers, self._copies)
+        self._buffers.keep()
 
     def restore(self) -> None:
-        _copy(self._copies, self._buffers)
+        self._buffers.restore()
         torch.set_rng_state(self._cpu)
         if self._device.type == "cuda":
             torch.cuda.set_rng_state(self._cuda, self._device)
             torch.cuda.empty_cache()
-
-
-def _copy(source: list[torch.Tensor], target: list[torch.Tensor]) -> None:
-    if source:
-        with torch.no_grad():
-            torch._foreach_copy_(target, source)

@@ -25,12 +25,9 @@ class SharedPart:
 
 def shared_parts(network: MultiTaskNetwork) -> list[SharedPart]:
     """What a network's tasks share: a part a unit and group of two or more, in depth order."""
-    plan = network.plan
     return [
         SharedPart(group, tuple(network.unit_parameters(unit, group).values()))
-        for unit in range(len(network.units))
-        for group in plan.groups(unit)
-        if len(group) > 1
+        for unit, group in network.shared_groups()
     ]
 
 

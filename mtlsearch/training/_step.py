@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from mtlsearch.plugin import Batch, Task
 from mtlsearch.training._balancing import Balance, Balancing
+from mtlsearch.training._buffers import KeptBuffers
 from mtlsearch.training._losses import Labelled, run_labelled
 from mtlsearch.training._precision import Precision
 
@@ -156,13 +157,11 @@ class TrainingStep:
 
     def _measure_again(self, batch: Batch) -> None:
         """Tell the balancer the losses with the new weights; running statistics stay."""
-        buffers = list(self._network.buffers())
-        kept = [buffer.clone() for buffer in buffers]
+        kept = KeptBuffers(self._network)
         with torch.no_grad():
             found = run_labelled(self._network, self.tasks, self._labels_of, batch, self._precision)
             losses, names = torch.stack(self._losses(found)), list(found)
-            for buffer, before in zip(buffers, kept, strict=True):
-                buffer.copy_(before)
+        kept.restore()
         self.balancing.after_step(losses, self._static(losses, names), names)
 
     def _update(self) -> Tensor:
