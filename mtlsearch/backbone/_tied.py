@@ -141,11 +141,11 @@ def _number_sites(plan: SharingPlan) -> dict[str, tuple[int, ...]]:
 
     Tasks with one in common see one output. -1 where the task passes by the unit.
     """
-    offsets = [0, *accumulate(plan.runs)]
+    offsets, paths = [0, *accumulate(plan.runs)], plan.paths
     return {
         task: tuple(
             offset + row[place] if row[place] != SKIPPED else SKIPPED
-            for offset, row in zip(offsets, plan.paths, strict=False)
+            for offset, row in zip(offsets, paths, strict=False)
         )
         for place, task in enumerate(plan.tasks)
     }

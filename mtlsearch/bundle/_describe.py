@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mtlsearch.bundle._manifest import Manifest
 from mtlsearch.labels import LabelSpec
+from mtlsearch.plan import describe_unit
 from mtlsearch.prediction import OutputSpec
 
 
@@ -32,13 +33,7 @@ def _sharing(manifest: Manifest) -> list[str]:
     names = [f"{unit.index:>2} {unit.name}" for unit in manifest.units]
     wide = max((len(name) for name in names), default=0)
     return [
-        f"{name:<{wide}}  "
-        + " | ".join(
-            [
-                *("+".join(group) for group in manifest.plan.groups(at)),
-                *(f"{task} skips" for task in manifest.plan.skipping(at)),
-            ]
-        )
+        f"{name:<{wide}}  {' | '.join(describe_unit(manifest.plan, at))}"
         for at, name in enumerate(names)
         if at < len(manifest.plan.rows)
     ]

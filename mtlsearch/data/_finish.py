@@ -11,6 +11,7 @@ from torch import Tensor
 from mtlsearch.config import AugmentConfig
 from mtlsearch.data._changes import Changes, draw_changes, no_changes
 from mtlsearch.data._colour import jitter
+from mtlsearch.data._column import PLANES
 from mtlsearch.data._move_boxes import move_boxes
 from mtlsearch.data._resample import Resample
 from mtlsearch.labels import Form, LabelSpec
@@ -79,7 +80,7 @@ class Finish:
 
     @staticmethod
     def _plane(form: Form, one: Targets, resample: Resample) -> Targets:
-        if not isinstance(one.values, Tensor) or form not in (Form.MASK, Form.MAP):
+        if not isinstance(one.values, Tensor) or form not in PLANES:
             return one
         moved = resample.planes(one.values, one.rows)
         return Targets(one.rows, moved.long() if form is Form.MASK else moved)

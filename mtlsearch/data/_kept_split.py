@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from mtlsearch.data._column import Column, pack
+from mtlsearch.data._column import PLANES, Column, pack
 from mtlsearch.data._counts import LabelCounts
 from mtlsearch.data._plane_file import PlaneFile, mapped, settle
 from mtlsearch.data._prepared import Prepared, PreparedLabel, mask_type
@@ -142,7 +142,7 @@ def _part(small: Mapping[str, np.ndarray[Any, Any]], number: int) -> dict[str, A
 
 
 def _opened(spec: LabelSpec, path: Path) -> Tensor | None:
-    return mapped(path) if spec.form in (Form.MASK, Form.MAP) else None
+    return mapped(path) if spec.form in PLANES else None
 
 
 def _counts(read: Mapping[str, Any]) -> LabelCounts:

@@ -26,6 +26,7 @@ boxes | scene skips @1, boxes+scene @2
 """
 
 from mtlsearch.plan._cost import Cost, check_plan, plan_cost
+from mtlsearch.plan._describe import describe_unit
 from mtlsearch.plan._plan import SharingPlan
 from mtlsearch.plan._rows import SKIPPED
 from mtlsearch.plan._statistics import Statistics
@@ -38,6 +39,7 @@ __all__ = [
     "Statistics",
     "check_plan",
     "count_tree_plans",
+    "describe_unit",
     "plan_cost",
     "tree_plans",
 ]
