@@ -13,6 +13,7 @@ from mtlsearch.backbone import CutBackbone
 from mtlsearch.network import MultiTaskNetwork
 from mtlsearch.plan import SharingPlan
 from mtlsearch.units import FeatureSpec
+from tests.backbone.families import images
 
 TASKS = ("boxes", "breed", "outline")
 
@@ -126,3 +127,27 @@ def scores(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
 
 def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def units_learn_from_their_groups(built: MultiTaskNetwork) -> None:
+    """Every copy of a unit gets a gradient from the tasks of its group and from no other."""
+    for task in TASKS:
+        built.zero_grad()
+        built(images())[task]["scores"].square().sum().backward()
+        for unit in range(len(built.units)):
+            for group in built.plan.groups(unit):
+                parameters = built.unit_parameters(unit, group).values()
+                learns = any(p.grad is not None and p.grad.any() for p in parameters)
+                assert learns == (task in group)
+
+
+def gradients_add_up(built: MultiTaskNetwork) -> None:
+    """The gradient of all tasks together is the sum of each one's alone."""
+    built.zero_grad()
+    sum(outputs["scores"].square().sum() for outputs in built(images()).values()).backward()
+    together = {key: value.grad for key, value in built.named_parameters()}
+    built.zero_grad()
+    for task in TASKS:
+        built(images(), [task])[task]["scores"].square().sum().backward()
+    for key, value in built.named_parameters():
+        torch.testing.assert_close(together[key], value.grad, rtol=1e-4, atol=1e-4)

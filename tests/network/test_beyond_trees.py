@@ -19,6 +19,7 @@ from tests.network.heads import (
     TASKS,
     any_plans,
     disturb,
+    gradients_add_up,
     head,
     levels_of,
     network,
@@ -26,6 +27,7 @@ from tests.network.heads import (
     rejoining,
     same,
     scores,
+    units_learn_from_their_groups,
 )
 
 BACKBONES = ("test_resnet", "test_vit")
@@ -62,15 +64,7 @@ def test_every_plan_costs_what_its_arithmetic_says(name, data):
 def test_a_unit_learns_from_the_tasks_of_its_group_and_no_others(name, data):
     backbone = cut(name)
     plan = data.draw(any_plans(backbone))
-    built = network(backbone, plan, vary=True)
-    for task in TASKS:
-        built.zero_grad()
-        built(images())[task]["scores"].square().sum().backward()
-        for unit in range(len(backbone.units)):
-            for group in plan.groups(unit):
-                parameters = built.unit_parameters(unit, group).values()
-                learns = any(p.grad is not None and p.grad.any() for p in parameters)
-                assert learns == (task in group)
+    units_learn_from_their_groups(network(backbone, plan, vary=True))
 
 
 @settings(max_examples=4, deadline=None)
@@ -78,13 +72,7 @@ def test_a_unit_learns_from_the_tasks_of_its_group_and_no_others(name, data):
 def test_gradients_of_a_unit_that_runs_often_add_up(name, data):
     backbone = cut(name)
     built = network(backbone, data.draw(any_plans(backbone)), vary=True)
-    sum(outputs["scores"].square().sum() for outputs in built(images()).values()).backward()
-    together = {key: value.grad for key, value in built.named_parameters()}
-    built.zero_grad()
-    for task in TASKS:
-        built(images(), [task])[task]["scores"].square().sum().backward()
-    for key, value in built.named_parameters():
-        torch.testing.assert_close(together[key], value.grad, rtol=1e-4, atol=1e-4)
+    gradients_add_up(built)
 
 
 @settings(max_examples=4, deadline=None)

@@ -16,11 +16,13 @@ from tests.network.heads import (
     TASKS,
     Mean,
     disturb,
+    gradients_add_up,
     head,
     middle,
     network,
     scores,
     tree_plans,
+    units_learn_from_their_groups,
 )
 
 BACKBONES = ("test_resnet", "test_vit")
@@ -130,15 +132,7 @@ def test_private_weights_of_one_task_concern_no_other(name, data):
 def test_a_unit_learns_from_the_tasks_of_its_group_and_no_others(name, data):
     backbone = cut(name)
     plan = data.draw(tree_plans(len(backbone.units)))
-    built = network(backbone, plan, vary=True)
-    for task in TASKS:
-        built.zero_grad()
-        built(images())[task]["scores"].square().sum().backward()
-        for unit in range(len(backbone.units)):
-            for group in plan.groups(unit):
-                parameters = built.unit_parameters(unit, group).values()
-                learns = any(p.grad is not None and p.grad.any() for p in parameters)
-                assert learns == (task in group)
+    units_learn_from_their_groups(network(backbone, plan, vary=True))
 
 
 @settings(max_examples=15, deadline=None)
@@ -147,14 +141,7 @@ def test_shared_gradients_are_the_sum_over_tasks(name, data):
     backbone = cut(name)
     plan = data.draw(tree_plans(len(backbone.units)))
     built = network(backbone, plan, vary=True)
-    built.zero_grad()
-    sum(outputs["scores"].square().sum() for outputs in built(images()).values()).backward()
-    together = {key: value.grad for key, value in built.named_parameters()}
-    built.zero_grad()
-    for task in TASKS:
-        built(images(), [task])[task]["scores"].square().sum().backward()
-    for key, value in built.named_parameters():
-        torch.testing.assert_close(together[key], value.grad, rtol=1e-4, atol=1e-4)
+    gradients_add_up(built)
 
 
 @settings(max_examples=15, deadline=None)
