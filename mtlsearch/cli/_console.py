@@ -57,17 +57,22 @@ class Console:
         if not self.quiet:
             self._mark("warning:", "yellow", text)
 
+    def stopped(self, text: str) -> None:
+        """The person stopped the command."""
+        self._mark("stopped:", "yellow", text)
+
     def error(self, text: str) -> None:
         """Why the command stops."""
         self._mark("error:", "bold red", text)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A result in columns: a ruled table for a person, aligned lines for a program."""
+        """A result in columns under their names; aligned lines where it is read by a program."""
         if sys.stdout.isatty():
             self._ruled(columns, rows)
             return
-        widths = [max(map(len, cells), default=0) for cells in zip(*rows, strict=True)]
-        for row in rows:
+        lines = [columns, *rows]
+        widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+        for row in lines:
             cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
             self.result("  ".join(cells).rstrip())
 

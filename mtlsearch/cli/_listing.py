@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from mtlsearch.cli._settings_table import COLUMNS, settings_rows
 
+if TYPE_CHECKING:
     from mtlsearch.catalog import Catalog
     from mtlsearch.cli._console import Console
+
+_ROLE = re.compile(r":\w+:`~?([^`]+)`")
+"""A reference as documentation has it, ``:mod:`name```."""
 
 
 def list_or_show(
@@ -51,7 +55,7 @@ def show_one(item: type[Any], name: str, console: Console, more: str = "") -> No
     console.result(f"{name}: {item.summary}")
     documentation = inspect.getdoc(item)
     if documentation:
-        console.result(f"\n{documentation}")
+        console.result("\n" + _ROLE.sub(r"\1", documentation))
     if more:
         console.result(f"\n{more}")
     fields = item.Settings.model_fields
@@ -59,21 +63,4 @@ def show_one(item: type[Any], name: str, console: Console, more: str = "") -> No
         console.result("\nIt has no settings.")
         return
     console.result("\nSettings:")
-    console.table(("setting", "type", "default", "meaning"), _settings(item.Settings))
-
-
-def _settings(model: type[BaseModel]) -> list[tuple[str, str, str, str]]:
-    rows = []
-    for name, field in model.model_fields.items():
-        default = "required" if field.is_required() else repr(field.get_default())
-        if field.default_factory is not None:
-            default = repr(field.get_default(call_default_factory=True, validated_data={}))
-        rows.append((name, _type(field.annotation), default, field.description or ""))
-    return rows
-
-
-def _type(annotation: Any) -> str:
-    """A type as a person writes it: ``"int | None"``."""
-    if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
-        return annotation.__name__
-    return str(annotation).replace("typing.", "").replace("pathlib.", "")
+    console.table(COLUMNS, list(settings_rows(item.Settings)))

@@ -21,8 +21,10 @@ def test_one_line_each(catalog: Catalog, command: str) -> None:
     classes = getattr(catalog, command)
     done = run(command)
     assert done.returncode == 0
-    assert [line.split()[0] for line in done.stdout.splitlines()] == list(classes)
-    for name, line in zip(classes, done.stdout.splitlines(), strict=True):
+    header, *lines = done.stdout.splitlines()
+    assert header.split() == ["name", "summary"]
+    assert [line.split()[0] for line in lines] == list(classes)
+    for name, line in zip(classes, lines, strict=True):
         assert line.endswith(classes[name].summary.rstrip())
 
 
@@ -46,7 +48,11 @@ def test_settings_of_each(catalog: Catalog, command: str) -> None:
 
 def test_a_setting_with_type_default_and_meaning(tmp_path: Path) -> None:
     done = run("datasets", "squares", "--plugins", good(tmp_path))
-    assert "count  int  4  images of each split" in done.stdout
+    settings = [line.split(maxsplit=3) for line in done.stdout.splitlines()[-2:]]
+    assert settings == [
+        ["setting", "type", "default", "meaning"],
+        ["count", "integer", "4", "images of each split"],
+    ]
 
 
 def test_a_kind_says_which_labels_it_learns(tmp_path: Path) -> None:
@@ -64,7 +70,7 @@ def test_an_unknown_name(command: str) -> None:
 def test_plugins_say_what_they_add_and_where_from(catalog: Catalog) -> None:
     done = run("plugins")
     assert done.returncode == 0
-    lines = done.stdout.splitlines()
+    lines = done.stdout.splitlines()[1:]
     assert [line.split()[0] for line in lines] == [plugin.name for plugin in catalog.plugins]
     for line, plugin in zip(lines, catalog.plugins, strict=True):
         assert plugin.where in line
@@ -86,7 +92,8 @@ def test_no_such_backbone() -> None:
 def test_units_with_their_size_and_work() -> None:
     done = run("units", "test_resnet", "--granularity", "3", "--size", "64x96")
     assert done.returncode == 0, done.stderr
-    rows = [line.split() for line in done.stdout.splitlines()]
+    header, *rows = [line.split() for line in done.stdout.splitlines()]
+    assert header[:2] == ["unit", "modules"]
     assert [row[0] for row in rows] == ["0", "1", "2"]
     assert rows[-1][3] == "32"
 
