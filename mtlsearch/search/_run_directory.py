@@ -67,6 +67,21 @@ class RunDirectory:
                 next_step=f"`mtlsearch search RUN.yaml --out {self.path}` makes one",
             )
 
+    @property
+    def in_use(self) -> bool:
+        """Whether a process searches in it now."""
+        try:
+            descriptor = os.open(self.path / ".lock", os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the run for this process; the kernel lets go when the process dies.

@@ -10,7 +10,7 @@ from mtlsearch.files import unfinished
 from mtlsearch.record import TrialRecord
 from mtlsearch.search._journal import open_storage
 from mtlsearch.search._run_directory import RunDirectory
-from mtlsearch.search._trial_store import TrialStore
+from mtlsearch.search._trial_store import TrialStore, closed
 
 
 def open_store(run: RunDirectory, config: RunConfig) -> TrialStore:
@@ -30,7 +30,8 @@ def open_store(run: RunDirectory, config: RunConfig) -> TrialStore:
 def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:
     """Every trial of a run, by number.
 
-    Writes nothing, so that it disturbs no search that is under way.
+    Writes nothing, so that it disturbs no search that is under way. What a killed search left
+    running is told as interrupted.
 
     Raises:
         RunError: there is no run in this folder.
@@ -41,7 +42,10 @@ def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:
     if name is None or (config.search.storage is None and not run.journal.is_file()):
         return []
     storage = open_storage(config.search.storage, run.journal)
-    return TrialStore(storage, name).records() if TrialStore.is_in(storage, name) else []
+    if not TrialStore.is_in(storage, name):
+        return []
+    records = TrialStore(storage, name).records()
+    return records if run.in_use else [closed(record) for record in records]
 
 
 def _study_name(run: RunDirectory, config: RunConfig) -> str | None:

@@ -97,7 +97,7 @@ class TrialStore:
         left = [at for at in records if trials[at.number].state is TrialState.RUNNING]
         for record in left:
             value, _ = delta_m(record.results, reference_of(records))
-            self.settle(_closed(record), value)
+            self.settle(closed(record), value)
         return len(left)
 
     def _parsed(self, trial: FrozenTrial) -> TrialRecord:
@@ -108,7 +108,8 @@ class TrialStore:
         return known[1]
 
 
-def _closed(record: TrialRecord) -> TrialRecord:
+def closed(record: TrialRecord) -> TrialRecord:
+    """The record as it is once nobody runs it any more."""
     if record.state != "running":
         return record
     return replace(record, state="interrupted", why="the process was stopped before it ended")

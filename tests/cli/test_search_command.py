@@ -89,7 +89,7 @@ def test_a_kill_loses_the_running_trial_alone(line: Line, tmp_path: Path) -> Non
         "search", line.file, "--out", run, prelude=STOPPING.format(signal="SIGKILL")
     )
     assert killed.returncode == -9, killed.stderr
-    assert [record.state for record in records_of(run)] == ["complete", "complete", "running"]
+    assert [record.state for record in records_of(run)] == ["complete", "complete", "interrupted"]
     said = call("search", line.file, "--out", run)
     assert said.code == 0
     assert "going on: 2 of 4 trials are done" in said.err
@@ -108,9 +108,9 @@ def test_ctrl_c_says_how_to_go_on(line: Line, tmp_path: Path) -> None:
     )
     assert stopped.returncode == 130
     assert stopped.stdout == ""
-    at = stopped.stderr.index("error: ")
+    at = stopped.stderr.index("stopped: ")
     assert stopped.stderr[at:].splitlines() == [
-        "error: stopped; finished trials are kept, the one that was running is run again",
+        "stopped: finished trials are kept, the one that was running is run again",
         f"  where:   {run}",
         f"  next:    the same command goes on; `mtlsearch leaderboard {run}` shows what there is",
     ]

@@ -42,7 +42,9 @@ def test_another_process_holds_it_until_it_dies(tmp_path: Path) -> None:
         assert other.stdout.readline() == b"held\n"
         with pytest.raises(RunError, match=f"process {other.pid}"), run.locked():
             pass
+        assert run.in_use
         other.kill()
+    assert not run.in_use
     with run.locked():
         pass
 
