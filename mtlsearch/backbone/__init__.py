@@ -16,7 +16,7 @@ its own.
 """
 
 from mtlsearch.backbone._cut import CutBackbone, cut_backbone
-from mtlsearch.backbone._make import list_backbones
+from mtlsearch.backbone._make import list_backbones, require_backbone
 from mtlsearch.backbone._tied import TiedBackbones, module_keys
 from mtlsearch.backbone._trace import dry_run, dtype_of, ghost
 from mtlsearch.backbone._units import Granularity
@@ -31,4 +31,5 @@ __all__ = [
     "ghost",
     "list_backbones",
     "module_keys",
+    "require_backbone",
 ]

@@ -33,7 +33,7 @@ def make_model(name: str, image_size: ImageSize, *, pretrained: bool, seed: int)
         BackboneError: no such model, its weights cannot be had, or it cannot be made for
             that image size.
     """
-    _check_name(name)
+    require_backbone(name)
     size = {"img_size": image_size} if _has_fixed_size(name) else {}
     try:
         return _create(name, seed, pretrained=pretrained, **size)
@@ -59,12 +59,22 @@ def pixel_statistics(model: nn.Module) -> tuple[tuple[float, ...], tuple[float, 
     return tuple(map(float, mean)), tuple(map(float, std))
 
 
-def _check_name(name: str) -> None:
+def require_backbone(name: str, *, where: str | None = None) -> None:
+    """Be sure that timm has a model of that name; makes none.
+
+    Args:
+        name: a timm name, or one with timm's own prefix such as ``local-dir:``.
+        where: where the name stands, for the message.
+
+    Raises:
+        BackboneError: it has none; the nearest name is suggested.
+    """
     source, _, rest = name.partition(":")
     if rest or timm.is_model(source):  # "local-dir:weights/" and "hf-hub:who/what" are timm's own
         return
     raise BackboneError(
         f"timm has no model named {name!r}{did_you_mean(name, timm.list_models())}",
+        where=where,
         next_step="`mtlsearch backbones` lists the names",
     )
 

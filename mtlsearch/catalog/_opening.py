@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from mtlsearch.config import LoadedRun, Problems
-from mtlsearch.errors import ConfigError, did_you_mean
+from mtlsearch.errors import ConfigError, DataError, did_you_mean
 from mtlsearch.plugin import STATIC, Balancer, DatasetSource, LabelSpec, SearchSpace, Settings, Task
 
 if TYPE_CHECKING:
@@ -72,17 +73,28 @@ def open_source(catalog: Catalog, loaded: LoadedRun, index: int) -> DatasetSourc
     found = catalog.dataset(entry.kind)
     root = config.data.root / (entry.root or "")
     if not found.generated and not root.is_dir():
-        key: Path = ("data", "sources", index, "root") if config.data.root.is_dir() else _ROOT
-        raise ConfigError(
+        raise _no_folder(loaded, index, root)
+    try:
+        return found(found.Settings.model_validate(entry.settings), root=root, seed=config.seed)
+    except DataError as error:
+        raise error.named_in(loaded.where("data", "sources", index)) from error
+
+
+def _no_folder(loaded: LoadedRun, index: int, root: FilePath) -> ConfigError:
+    """A source's folder is not there: because of its own root, or of the one it starts from."""
+    above = loaded.config.data.root
+    if above.is_dir():
+        return ConfigError(
             f"there is no folder {root}",
-            where=loaded.where(*key),
-            next_step="`--set data.root=DIR` or the variable MTLSEARCH_DATA_ROOT says where "
-            "the data lie",
+            where=loaded.where("data", "sources", index, "root"),
+            next_step=f"a source's root starts from data.root, which is {above}",
         )
-    return found(found.Settings.model_validate(entry.settings), root=root, seed=config.seed)
-
-
-_ROOT: Path = ("data", "root")
+    return ConfigError(
+        f"there is no folder {root}",
+        where=loaded.where("data", "root"),
+        next_step="`--set data.root=DIR` or the variable MTLSEARCH_DATA_ROOT says where "
+        "the data lie",
+    )
 
 
 def open_space(catalog: Catalog, loaded: LoadedRun) -> SearchSpace[Any]:

@@ -17,20 +17,17 @@ def backbones(
 ) -> None:
     """List the timm backbones that a run file may name, one a line."""
     from mtlsearch.backbone import list_backbones
-    from mtlsearch.errors import UnknownNameError
+    from mtlsearch.errors import ConfigError, did_you_mean
 
     shell = Shell.of(ctx)
     is_pattern = not pattern or any(sign in pattern for sign in "*?[")
     names = list_backbones(pattern if is_pattern else f"*{pattern}*")
     if not names:
-        raise UnknownNameError("backbone", pattern, _near(pattern, list_backbones()))
+        raise ConfigError(
+            f"no backbone's name has {pattern!r} in it"
+            f"{did_you_mean(pattern.strip('*'), list_backbones())}",
+            next_step="`mtlsearch backbones` lists all of them; '*' stands for anything",
+        )
     for name in names:
         shell.console.result(name)
     shell.console.detail(f"{len(names)} backbones")
-
-
-def _near(pattern: str, names: list[str]) -> list[str]:
-    """A handful of the names most like the one asked for; all of them would fill the screen."""
-    from difflib import get_close_matches
-
-    return get_close_matches(pattern.strip("*"), names, n=5, cutoff=0.4)

@@ -37,10 +37,13 @@ def check(
 
     Ends with exit code 1 where something is wrong.
     """
+    from mtlsearch.backbone import require_backbone
     from mtlsearch.data import open_data
 
     shell = Shell.of(ctx)
     loaded, catalog = open_run(file, shell, overrides or ())
+    for name in loaded.config.backbone.names:
+        require_backbone(name, where=loaded.where("backbone", "name"))
     data = open_data(
         catalog.open_sources(loaded),
         loaded.config.data,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from typing import Self
 
 from mtlsearch.errors._nearest import did_you_mean
 
@@ -31,6 +33,12 @@ class MtlsearchError(Exception):
         self.allowed = tuple(allowed)
         self.next_step = next_step
 
+    def named_in(self, place: str) -> Self:
+        """The same failure, which also says where what it concerns was asked for."""
+        found = copy(self)
+        found.where = f"{self.where}, named in {place}" if self.where else place
+        return found
+
     def __str__(self) -> str:
         lines = [self.what]
         if self.where:
@@ -58,16 +66,23 @@ class UnknownNameError(PluginError):
         name: the name nobody provides.
         known: the names there are; the nearest is suggested.
         where: where the name stands.
+        next_step: where else to look; by default at the plugins.
     """
 
     def __init__(
-        self, what_kind: str, name: str, known: Sequence[str], *, where: str | None = None
+        self,
+        what_kind: str,
+        name: str,
+        known: Sequence[str],
+        *,
+        where: str | None = None,
+        next_step: str = "`mtlsearch plugins` lists what is loaded and what failed to load",
     ) -> None:
         super().__init__(
             f"there is no {what_kind} named {name!r}{did_you_mean(name, known)}",
             where=where,
             allowed=sorted(known),
-            next_step="`mtlsearch plugins` lists what is loaded and what failed to load",
+            next_step=next_step,
         )
 
 

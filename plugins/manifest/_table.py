@@ -32,7 +32,11 @@ def read_table(path: Path) -> tuple[frozenset[str], list[Row]]:
         DataError: the file is missing, empty or malformed; the row is named.
     """
     if not path.is_file():
-        raise DataError("the table is missing", where=str(path))
+        raise DataError(
+            "the table is missing",
+            where=str(path),
+            next_step="the source's `file` is its name, below the source's `root`",
+        )
     json_lines = path.suffix.lower() in (".jsonl", ".ndjson")
     try:
         rows = list(_json_rows(path) if json_lines else _csv_rows(path))
