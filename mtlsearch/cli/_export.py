@@ -21,8 +21,8 @@ def export(
 ) -> None:
     """Write a trial's network as a bundle that runs anywhere.
 
-    ONNX, a torch.export program, safetensors weights and a JSON that describes them, each
-    checked against the trained network. A bundle that stands at BUNDLE is replaced.
+    It holds ONNX, a torch.export program, safetensors weights and a JSON.
+    Each is checked against the trained network. What stands at BUNDLE is replaced.
     """
     wanted = _trial(trial)
     shell = Shell.of(ctx)

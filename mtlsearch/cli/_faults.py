@@ -29,7 +29,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
                     warnings.simplefilter("ignore")  # those of libraries; -v shows them
                 command(ctx, **options)
         except KeyboardInterrupt as stop:
-            shell.console.error(str(stop) or "stopped")
+            shell.console.stopped(str(stop) or "by Ctrl-C")
             raise typer.Exit(STOPPED) from stop
         except MtlsearchError as error:
             _show(error, shell)

@@ -44,7 +44,7 @@ def init(
         raise ConfigError(
             "there is a run file already", where=str(file), next_step="--force replaces it"
         )
-    out = folder / "results"
+    out = Path("results") / folder.resolve().name
     text = HEADER.format(file=file, out=out) + first_run(open_catalog(shell))
     with unfinished(file) as partial:
         partial.write_text(text, encoding="utf-8")

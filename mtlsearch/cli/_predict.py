@@ -47,7 +47,8 @@ def predict(
     document = {"bundle": str(bundle), "images": predicted, "failed": failed}
     console.result(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
     if out is not None and predicted:
-        console.say(f"pictures of {len(predicted)} image(s) lie in {out}")
+        many = "1 image" if len(predicted) == 1 else f"{len(predicted)} images"
+        console.say(f"pictures of {many} lie in {out}")
     if failed:
         raise typer.Exit(FAILED)
 

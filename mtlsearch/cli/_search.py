@@ -30,8 +30,8 @@ def search(
 ) -> None:
     """Search for the best sharing plan, or go on with a search that was stopped.
 
-    Both baselines come first. The same command continues a search that was stopped, even by
-    kill -9; it loses at most the trial that was running.
+    Both baselines come first. The same command goes on after a stop, even by kill -9.
+    It loses at most the trial that was running.
     """
     shell = Shell.of(ctx)
     given = [*(overrides or ()), *([f"search.trials={trials}"] if trials else ())]
@@ -58,7 +58,7 @@ def search(
 
 def _stopped(folder: Path) -> RunError:
     return RunError(
-        "stopped; finished trials are kept, the one that was running is run again",
+        "finished trials are kept, the one that was running is run again",
         where=str(folder),
         next_step=f"the same command goes on; `mtlsearch leaderboard {folder}` shows what there is",
     )

@@ -167,7 +167,11 @@ def _demand(detail: ErrorDetails) -> str:
     if detail["type"] == "path_type":
         return "should be a path"
     message = re.sub(r"^(Input|String|Tuple|List|Dictionary)\s+", "", detail["msg"])
-    return message.split(", unable")[0].replace("valid dictionary", "mapping")
+    return (
+        message.split(", unable")[0]
+        .replace("valid dictionary", "mapping")
+        .replace("valid tuple", "list")
+    )
 
 
 def _expected(detail: ErrorDetails) -> list[str]:

@@ -45,7 +45,9 @@ class SearchConfig(Section):
         None, description="range to search, on a log scale; null: train.learning_rate"
     )
     storage: str | None = Field(
-        None, description="Optuna storage URL; null: a journal file in the run directory"
+        None,
+        description="Optuna storage URL; a relative SQLite path starts from the run directory; "
+        "null: a journal file there",
     )
     keep: Literal["all"] | Annotated[int, Field(ge=1)] = Field(
         "all", description="whose weights stay on disk: all trials', or the best so many"

@@ -69,7 +69,7 @@ def notes(frame: pd.DataFrame) -> list[str]:
     if frame["pareto"].any():
         marks.append(f"{FRONT} no trial has a higher Δm for fewer FLOPs")
     if frame["delta_m"].notna().any():
-        marks.append("Δm: mean change against the independent baseline")
+        marks.append("Δm: mean change of all metrics against the independent baseline")
     lines = ["; ".join(marks)] if marks else []
     unfinished = frame[frame["why"].fillna("").ne("")].sort_values("trial")
     for number, state, why in unfinished[["trial", "state", "why"]].itertuples(index=False):

@@ -37,10 +37,20 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
     except faults as error:
         raise RunError(
             f"the storage cannot be opened: {str(error).partition(chr(10))[0]}",
-            where=f"search.storage: {url}",
+            where=f"search.storage: {_without_password(url)}",
             next_step="see Optuna's storage URLs, such as sqlite:///study.db; null keeps a "
             "journal file in the run directory",
         ) from error
+
+
+def _without_password(url: str) -> str:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:  # no URL at all
+        return url
 
 
 def _from_folder(url: str, folder: Path) -> str:

@@ -49,7 +49,7 @@ def test_code_and_message(
 ) -> None:
     assert raising(monkeypatch, error) == code
     out, err = capsys.readouterr()
-    assert err.startswith("error: ")
+    assert err.startswith("stopped: " if code == 130 else "error: ")
     assert says in err
     assert len(err.splitlines()) <= 5
     assert "Traceback" not in err

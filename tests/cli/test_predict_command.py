@@ -47,7 +47,7 @@ def test_it_writes_pictures_under_names_of_their_own(bundle, photos, tmp_path, c
     code, out, err = _run(capsys, bundle, *photos, "--out", tmp_path / "pictures")
     named = [at["picture"] for at in json.loads(out)["images"]]
     assert code == 0
-    assert "2 image(s)" in err
+    assert "2 images" in err
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == [
         "street-2.png",
         "street-2.tint.png",

@@ -97,3 +97,10 @@ def test_a_url_that_does_not_open(tmp_path: Path, url: str) -> None:
     assert url in str(error.value)
     assert "sqlite:///study.db" in str(error.value)
     assert len(str(error.value).splitlines()) == 3
+
+
+def test_a_password_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(RunError) as error:
+        open_storage("nosuch://me:secret@here/study", tmp_path / "study.journal")
+    assert "secret" not in str(error.value)
+    assert "nosuch://me:***@here/study" in str(error.value)
