@@ -16,6 +16,9 @@ from __future__ import annotations
 import argparse
 import copy
 import csv
+import ctypes
+import gc
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -209,15 +212,57 @@ def timed(
 
 
 def peak_memory(step: Step, device: torch.device) -> float:
-    """Mebibytes that a step takes beyond what was there before; NaN on the CPU."""
+    """Mebibytes that a step takes beyond what was there before."""
     if device.type != "cuda":
-        return float("nan")
+        return peak_memory_of_process(step)
     wait(device)
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
     step()
     wait(device)
     return (torch.cuda.max_memory_allocated(device) - before) / 2**20
+
+
+def peak_memory_of_process(step: Step) -> float:
+    """The same on a CPU, in a process of its own; NaN where the kernel does not tell.
+
+    There malloc gives every tensor its own pages and takes them back when it is freed, so
+    that what the process holds is what the tensors take.
+    """
+    if not Path("/proc/self/clear_refs").exists():
+        return float("nan")
+    here, there = multiprocessing.Pipe(duplex=False)
+
+    def run() -> None:
+        torch.set_num_threads(1)
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, 4096)
+        libc.malloc_trim(0)
+        for _ in range(2):
+            step()
+        gc.collect()
+        libc.malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+        before = _kibibytes("VmRSS")
+        step()
+        there.send((_kibibytes("VmHWM") - before) / 1024)
+
+    child = multiprocessing.get_context("fork").Process(target=run)
+    child.start()
+    there.close()
+    try:
+        return float(here.recv())
+    finally:
+        child.join()
+
+
+M_MMAP_THRESHOLD = -3
+"""Of ``mallopt(3)``."""
+
+
+def _kibibytes(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
 
 
 @dataclass(frozen=True)
