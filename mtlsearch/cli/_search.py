@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from mtlsearch.cli._choices import Device, Overrides, RunFile
-from mtlsearch.cli._opening import open_run, pick_device
+from mtlsearch.cli._opening import open_run
+from mtlsearch.cli._processes import joined_processes
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.cli._shell import Shell
 from mtlsearch.errors import RunError
@@ -37,14 +38,18 @@ def search(
     given = [*(overrides or ()), *([f"search.trials={trials}"] if trials else ())]
     loaded, catalog = open_run(file, shell, given)  # what is wrong is said before torch loads
 
-    from mtlsearch.search import run_search
+    from mtlsearch.search import follow_search, run_search
 
     folder = out or Path("results") / _name(file)
     try:
-        with ProgressView(shell.console) as progress:
-            outcome = run_search(
-                loaded, catalog, folder, device=pick_device(device), progress=progress
-            )
+        with joined_processes(device) as (ranks, place):
+            if ranks.rank > 0:
+                follow_search(loaded, catalog, folder, device=place, ranks=ranks)
+                return
+            with ProgressView(shell.console) as progress:
+                outcome = run_search(
+                    loaded, catalog, folder, device=place, progress=progress, ranks=ranks
+                )
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(str(_stopped(folder))) from stop
     if outcome.exhausted:

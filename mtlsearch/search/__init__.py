@@ -24,7 +24,7 @@ from mtlsearch.search._journal import open_storage
 from mtlsearch.search._loop import SearchOutcome, search
 from mtlsearch.search._plan_table import plan_code
 from mtlsearch.search._progress import SearchProgress, Silent
-from mtlsearch.search._run import run_search
+from mtlsearch.search._run import follow_search, run_search
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._session import Session, open_session
 from mtlsearch.search._study import open_store, read_records
@@ -46,6 +46,7 @@ __all__ = [
     "TableEvaluator",
     "TrainingEvaluator",
     "TrialStore",
+    "follow_search",
     "load_trial",
     "open_session",
     "open_storage",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,16 @@ from mtlsearch.errors import RunError
 from mtlsearch.search._journal import drop_torn_line
 from mtlsearch.search._keep import forget_weights
 from mtlsearch.search._loop import SearchOutcome, search
-from mtlsearch.search._progress import SearchProgress
+from mtlsearch.search._progress import SearchProgress, Silent
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._session import open_session
 from mtlsearch.search._study import open_store
+from mtlsearch.search._team import follow, leading
 
 if TYPE_CHECKING:
     import torch
+
+    from mtlsearch.training import Ranks
 
 MAY_DIFFER = ("search.trials", "search.keep", "data.workers", "data.cache", "plugins")
 """Keys that may change when a run goes on: none of them changes what a trial measures."""
@@ -30,6 +34,7 @@ def run_search(
     *,
     device: torch.device,
     progress: SearchProgress,
+    ranks: Ranks | None = None,
 ) -> SearchOutcome:
     """Search, or go on with a search that was stopped, until the trials are spent.
 
@@ -39,6 +44,8 @@ def run_search(
         out: the run directory; made if it is not there.
         device: where networks are trained.
         progress: watches.
+        ranks: the processes that train each network together; None is this one alone. All but
+            the first call :func:`follow_search`.
 
     Raises:
         RunError: the directory is in use, or holds a search with other settings.
@@ -48,17 +55,43 @@ def run_search(
         _refuse_another(run, loaded.config)
         drop_torn_line(run.journal)
         store = open_store(run, loaded.config)
-        session = open_session(loaded, catalog, run, device=device, progress=progress)
+        session = open_session(loaded, catalog, run, device=device, progress=progress, ranks=ranks)
         save_resolved(loaded.config, run.config)
-        return search(
-            session.space,
-            session.evaluator,
-            store,
-            trials=loaded.config.search.trials,
-            seed=loaded.config.seed,
-            progress=progress,
-            after_each=lambda records: forget_weights(run, records, loaded.config.search.keep),
-        )
+        together = ranks is not None and ranks.count > 1
+        with leading(session.evaluator) if together else nullcontext(session.evaluator) as measures:
+            return search(
+                session.space,
+                measures,
+                store,
+                trials=loaded.config.search.trials,
+                seed=loaded.config.seed,
+                progress=progress,
+                after_each=lambda records: forget_weights(run, records, loaded.config.search.keep),
+            )
+
+
+def follow_search(
+    loaded: LoadedRun, catalog: Catalog, out: Path, *, device: torch.device, ranks: Ranks
+) -> None:
+    """Train along with the process that calls :func:`run_search`, until it is done.
+
+    Args:
+        loaded: the same run file.
+        catalog: the same plugins.
+        out: the same run directory; nothing is written to it.
+        device: where this process's part of every batch is trained.
+        ranks: this process among the others.
+    """
+    session = open_session(
+        loaded,
+        catalog,
+        RunDirectory(out),
+        device=device,
+        progress=Silent(),
+        check=False,
+        ranks=ranks,
+    )
+    follow(session.evaluator)
 
 
 def _refuse_another(run: RunDirectory, config: RunConfig) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mtlsearch.backbone import CutBackbone
     from mtlsearch.data import DataModule
-    from mtlsearch.training import BalancerMaker
+    from mtlsearch.training import BalancerMaker, Ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ def open_session(
     device: torch.device,
     progress: SearchProgress,
     check: bool = True,
+    ranks: Ranks | None = None,
 ) -> Session:
     """Open the data, check all of it, and make ready what a search needs.
 
@@ -55,6 +56,7 @@ def open_session(
         device: where networks are trained.
         progress: is told how far the reading is.
         check: read every training and validation image first; export skips that.
+        ranks: the processes that train together; None is this one alone.
 
     Raises:
         ConfigError: the run file asks for what the data or the plugins do not have.
@@ -65,7 +67,7 @@ def open_session(
     from mtlsearch.data import open_data
 
     config = loaded.config
-    balancers = _balancers(loaded, catalog, device)
+    balancers = _balancers(loaded, catalog, device, processes=ranks.count if ranks else 1)
     cuts = {name: _cut(config, name) for name in config.backbone.names}
     first = cuts[config.backbone.names[0]]
     data = open_data(
@@ -81,7 +83,7 @@ def open_session(
     if check:
         data.check(lambda done, total: progress.stage("reading images", done, total)).raise_if_bad()
     tasks = catalog.build_tasks(loaded, data.labels)  # with the classes counted
-    evaluator = TrainingEvaluator(config, tasks, data, cuts, run, device, balancers)
+    evaluator = TrainingEvaluator(config, tasks, data, cuts, run, device, balancers, ranks)
     candidates = CandidateSpace(
         space=space,
         config=config.search,
@@ -94,7 +96,7 @@ def open_session(
 
 
 def _balancers(
-    loaded: LoadedRun, catalog: Catalog, device: torch.device
+    loaded: LoadedRun, catalog: Catalog, device: torch.device, *, processes: int
 ) -> dict[str, BalancerMaker]:
     """The run's balancers, all of which its way of training allows."""
     from mtlsearch.training import refuse_unfit, resolve_precision
@@ -107,6 +109,7 @@ def _balancers(
             precision=resolve_precision(budget.precision, device),
             compiles=budget.compile,
             parts=budget.accumulate,
+            processes=processes,
         )
     return makers
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mtlsearch.backbone import CutBackbone
     from mtlsearch.data import DataModule
     from mtlsearch.network import MultiTaskNetwork
-    from mtlsearch.training import Balance, BalancerMaker, EpochRecord
+    from mtlsearch.training import Balance, BalancerMaker, EpochRecord, Ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class TrainingEvaluator:
         run: where weights and histories go.
         device: where networks are trained.
         balancers: what makes each balancer that candidates may name; static weights need none.
+        ranks: the processes that train together; None is this one alone. The first of them
+            keeps weights and histories.
     """
 
     config: RunConfig
@@ -47,6 +49,7 @@ class TrainingEvaluator:
     run: RunDirectory
     device: torch.device
     balancers: Mapping[str, BalancerMaker] = field(default_factory=dict)
+    ranks: Ranks | None = None
     _head_costs: dict[str, list[Cost]] = field(default_factory=dict)
 
     @property
@@ -79,8 +82,9 @@ class TrainingEvaluator:
 
     def measure(self, number: int, candidate: Candidate, progress: SearchProgress) -> Measurement:
         """Train, evaluate, keep weights and history; see :class:`Evaluator`."""
-        from mtlsearch.training import save_weights, train
+        from mtlsearch.training import Ranks, save_weights, train
 
+        ranks = self.ranks or Ranks()
         config = self.config.train
         steps = config.epochs * self.data.train_steps(config.batch_size)
         progress.trial_started(number, str(candidate.plan), steps)
@@ -96,10 +100,12 @@ class TrainingEvaluator:
             device=self.device,
             seed=self.config.seed,
             progress=_Relay(progress),
+            ranks=ranks,
             balance=self._balance(candidate, network),
         )
-        save_weights(network, self.run.weights(number))
-        write_history(self.run.history(number), result.epochs)
+        if ranks.rank == 0:
+            save_weights(network, self.run.weights(number))
+            write_history(self.run.history(number), result.epochs)
         results = {
             name: TaskResult(result.metrics[name], tuple(task.metrics))
             for name, task in self.task_of.items()

@@ -49,6 +49,7 @@ class FittedStep:
         self._placement = placement
         self._start = _Start(network, placement.device)
         self._ranks = ranks
+        self.together = ranks.count > 1
         self._whole_for = step.balancing.whole_batches_for
         self._tell = tell
         self.parts = parts

@@ -25,11 +25,14 @@ class LossLog:
     Args:
         epoch: the epoch's number, for messages.
         device: where outcomes come from.
+        by_count: read after so many steps, not after so much time: processes that train
+            together have to find at the same step what is not finite.
     """
 
-    def __init__(self, epoch: int, device: torch.device) -> None:
+    def __init__(self, epoch: int, device: torch.device, *, by_count: bool = False) -> None:
         self._epoch = epoch
         self._patient = device.type == "cuda"
+        self._seconds = math.inf if by_count else SECONDS_UNREAD
         self._unread: list[tuple[int, StepOutcome]] = []
         self._read_at = time.monotonic()
         self._sums: dict[str, float] = defaultdict(float)
@@ -44,7 +47,7 @@ class LossLog:
         """
         self._unread.append((step, outcome))
         waited = time.monotonic() - self._read_at
-        if self._patient and len(self._unread) < STEPS_UNREAD and waited < SECONDS_UNREAD:
+        if self._patient and len(self._unread) < STEPS_UNREAD and waited < self._seconds:
             return False
         self.read()
         return True

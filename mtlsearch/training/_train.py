@@ -183,7 +183,7 @@ class _Training:
 
     def pass_over(self, number: int) -> dict[str, float]:
         """Train on every batch once; each task's mean loss."""
-        log = LossLog(number, self.step.device)
+        log = LossLog(number, self.step.device, by_count=self.step.together)
         self.network.train()
         for batch in self.data.train_batches(number, self.config.batch_size):
             self.schedule.before(self.done)

@@ -21,6 +21,7 @@ from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import STATIC, Candidate
 from mtlsearch.search import RunDirectory, Silent, open_session
 from mtlsearch.testing import RandomChoices
+from mtlsearch.training import Ranks
 from tests.search.synthetic import Formula, space_for, units
 
 
@@ -153,6 +154,18 @@ def test_a_run_that_cannot_be_trained_so_is_refused_before_data_is_read(
         )
     assert error.value.where == "search.balance"
     assert next(iter(changes)) in str(error.value)
+
+
+def test_several_processes_want_whole_batches(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="spreads them over processes"):
+        open_session(
+            LoadedRun(RunConfig.model_validate(RUN)),
+            build_catalog(),
+            RunDirectory(tmp_path),
+            device=torch.device("cpu"),
+            progress=Silent(),
+            ranks=Ranks(0, 2),
+        )
 
 
 def test_the_count_is_that_of_different_candidates() -> None:
