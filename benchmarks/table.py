@@ -6,6 +6,9 @@ related the tasks are, and then the best 20 of each setting with a second seed. 
 setting, plan, seed and epoch; ``docs/searching-from-python.md`` describes the columns, and
 ``benchmarks/replay.py --table`` replays searches on it.
 
+With ``--run RUN.yaml`` (and ``--set``, as behind ``mtlsearch search``) the plans of that run
+file's tasks over its backbone's units are trained instead, and the setting is the file's name.
+
 It can be stopped at any time and goes on with the same command: a plan's rows are written in
 one piece when it is trained, and what is there is passed over. The settings of the training
 are part of no row, so keep to one command for one file.
@@ -22,13 +25,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import torch
 
+from mtlsearch.backbone import cut_backbone
 from mtlsearch.catalog import build_catalog
-from mtlsearch.config import LoadedRun, RunConfig
+from mtlsearch.config import LoadedRun, RunConfig, load_run
 from mtlsearch.errors import TrainingError
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.plugin import Candidate
@@ -64,7 +69,22 @@ class Epochs(Silent):
         self.seen.append((self.now() - self.began, metrics))
 
 
-def make_run(options: argparse.Namespace, relatedness: float, seed: int) -> LoadedRun:
+def settings_of(options: argparse.Namespace) -> dict[str, Callable[[int], LoadedRun]]:
+    """What is trained, by the setting's name: a run for every training seed."""
+    if options.run is None:
+        return {
+            f"relatedness={at:g}": partial(make_scenes, options, at) for at in options.relatedness
+        }
+    return {options.run.stem: partial(make_run, options)}
+
+
+def make_run(options: argparse.Namespace, seed: int) -> LoadedRun:
+    """The given run file with so many epochs and that seed."""
+    given = [f"train.epochs={options.epochs}", *options.set, f"seed={seed}"]
+    return load_run(options.run, given, env=os.environ, plugins=options.plugins)
+
+
+def make_scenes(options: argparse.Namespace, relatedness: float, seed: int) -> LoadedRun:
     """The run file: the example ``scenes``, as small as the options say."""
     source = {
         "kind": "scenes",
@@ -72,7 +92,7 @@ def make_run(options: argparse.Namespace, relatedness: float, seed: int) -> Load
         "val": options.val,
         "size": options.size,
         "relatedness": relatedness,
-        "seed_offset": IMAGES - seed,
+        "seed_offset": IMAGES - seed,  # the same images for every training seed
     }
     augment = {"crop": None, "flip": 0.5, "jitter": 0.1}
     return LoadedRun(
@@ -209,11 +229,10 @@ def wanted(
 
 def fill(options: argparse.Namespace, device: torch.device) -> None:
     """Train what the table lacks, until ``--limit`` plans were trained."""
-    catalog = build_catalog()
+    catalog = build_catalog(options.plugins)
     trained = 0
-    for relatedness in options.relatedness:
-        setting = f"relatedness={relatedness:g}"
-        plans = listed(options.units)
+    for setting, run_of in settings_of(options).items():
+        plans = listed(run_of(0))
         for seed, chosen in wanted(read(options.out, options.epochs), setting, plans, options):
             table = read(options.out, options.epochs)
             there = set(map(tuple, table[KEYS[:3]].to_numpy()))
@@ -222,9 +241,8 @@ def fill(options: argparse.Namespace, device: torch.device) -> None:
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 run = RunDirectory(Path(folder))
-                loaded = make_run(options, relatedness, seed)
                 session = open_session(
-                    loaded, catalog, run, device=device, progress=Silent(), check=False
+                    run_of(seed), catalog, run, device=device, progress=Silent(), check=False
                 )
                 for plan in left[: options.limit - trained]:
                     trained += 1
@@ -251,9 +269,11 @@ def train_and_append(
     )
 
 
-def listed(units: int) -> list[SharingPlan]:
+def listed(run: LoadedRun) -> list[SharingPlan]:
     """``independent`` and every tree plan that shares the first unit."""
-    tasks = ("objects", "scene", "shapes")
+    tasks, backbone = sorted(run.config.tasks), run.config.backbone
+    cut = cut_backbone(backbone.names[0], run.config.data.size, granularity=backbone.granularity)
+    units = len(cut.units)
     trees = tree_plans(tasks, units, first_shared=FIRST_SHARED)
     return [SharingPlan.independent(tasks, units), *trees]
 
@@ -280,6 +300,9 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, required=True, help="the table")
     parser.add_argument("--merge", type=Path, nargs="+", help="only merge these tables into --out")
+    parser.add_argument("--run", type=Path, help="a run file to take in place of scenes")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--plugins", type=Path, action="append", default=[], metavar="DIR")
     parser.add_argument("--relatedness", type=float, nargs=2, default=[0.33, 1.0])
     parser.add_argument("--backbone", default="test_efficientnet")
     parser.add_argument("--units", type=int, default=6)

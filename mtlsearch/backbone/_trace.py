@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -118,7 +119,9 @@ def _observe(model: nn.Module, image: Tensor, run: Run) -> Trace:
     calls: list[_OpenCall] = []
     handles = list(_watch(model, calls, clock, counter))
     try:
-        with torch.no_grad(), counter, _ParameterUses(model, seen, clock):
+        # Not every torch's counter knows the CPU's fused attention.
+        attention = sdpa_kernel(SDPBackend.MATH)
+        with torch.no_grad(), attention, counter, _ParameterUses(model, seen, clock):
             seen.levels = run(model, image)
     finally:
         for handle in handles:

@@ -111,3 +111,29 @@ def test_writing_in_place_does_not_reach_other_tasks(depths):
         for task in plan.tasks:
             alone = tied.shell(task).forward_intermediates(images)
             assert all(map(torch.equal, together[task], alone))
+
+
+class Attention(nn.Module):
+    """Fused attention of 96 pixels with each other, 8 channels."""
+
+    def forward(self, x):
+        tokens = x.flatten(2).transpose(1, 2).repeat(1, 1, 4)[:, :, :8]
+        return nn.functional.scaled_dot_product_attention(tokens, tokens, tokens)
+
+
+@pytest.mark.parametrize("looks_at_values", [False, True])
+def test_fused_attention_is_work_on_every_device(looks_at_values):
+    """A model that looks at values is run on the CPU, whose fused kernel counters pass over."""
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = Attention()
+
+        def forward(self, images):
+            if looks_at_values:
+                float(images.sum())
+            return [self.attention(images)]
+
+    seen = trace(Model(), SIZE, lambda model, images: model(images))
+    assert seen.flops == seen.calls[0].flops == 2 * (2 * 96 * 96 * 8)
