@@ -30,7 +30,7 @@ from mtlsearch.plan._describe import describe_unit
 from mtlsearch.plan._plan import SharingPlan
 from mtlsearch.plan._rows import SKIPPED
 from mtlsearch.plan._statistics import Statistics
-from mtlsearch.plan._trees import count_tree_plans, tree_plans
+from mtlsearch.plan._trees import count_tree_plans, refinements, tree_plans
 
 __all__ = [
     "SKIPPED",
@@ -41,5 +41,6 @@ __all__ = [
     "count_tree_plans",
     "describe_unit",
     "plan_cost",
+    "refinements",
     "tree_plans",
 ]

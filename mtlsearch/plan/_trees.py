@@ -24,7 +24,7 @@ def tree_plans(tasks: Sequence[str], units: int, *, first_shared: int = 0) -> It
             yield SharingPlan(names, rows)
             return
         above = rows[-1] if rows else shared
-        below = [above] if len(rows) < first_shared else _refinements(above)
+        below = [above] if len(rows) < first_shared else refinements(above)
         for row in below:
             yield from grow((*rows, row))
 
@@ -41,8 +41,8 @@ def count_tree_plans(tasks: int, units: int, *, first_shared: int = 0) -> int:
 
 
 @cache
-def _refinements(row: Row) -> tuple[Row, ...]:
-    """Every partition that refines ``row``, itself among them, in canonical form."""
+def refinements(row: Row) -> tuple[Row, ...]:
+    """Every partition that refines ``row``, in canonical form, ``row`` itself first."""
     found: list[Row] = []
 
     def assign(chosen: Row) -> None:
@@ -67,4 +67,4 @@ def _refinements(row: Row) -> tuple[Row, ...]:
 def _count(row: Row, depth: int) -> int:
     if depth == 0:
         return 1
-    return sum(_count(below, depth - 1) for below in _refinements(row))
+    return sum(_count(below, depth - 1) for below in refinements(row))

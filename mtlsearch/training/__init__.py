@@ -7,11 +7,16 @@ device(type='cpu')
 """
 
 from mtlsearch.training._balancing import Balance, BalancerMaker
+from mtlsearch.training._buffers import KeptBuffers
 from mtlsearch.training._data import TrainingData
 from mtlsearch.training._device import resolve_device
 from mtlsearch.training._evaluate import evaluate
 from mtlsearch.training._heads import seeded_heads
+from mtlsearch.training._losses import Labelled, run_labelled
+from mtlsearch.training._micro_batches import micro_batches
+from mtlsearch.training._placement import Placement, resolve_placement
 from mtlsearch.training._precision import Precision, resolve_precision
+from mtlsearch.training._probe import StepProbe
 from mtlsearch.training._ranks import Ranks, joined_ranks
 from mtlsearch.training._result import EpochRecord, TrainingProgress, TrainingResult
 from mtlsearch.training._shared_parts import SharedPart, shared_parts
@@ -23,18 +28,25 @@ __all__ = [
     "Balance",
     "BalancerMaker",
     "EpochRecord",
+    "KeptBuffers",
+    "Labelled",
+    "Placement",
     "Precision",
     "Ranks",
     "SharedPart",
+    "StepProbe",
     "TrainingData",
     "TrainingProgress",
     "TrainingResult",
     "evaluate",
     "joined_ranks",
     "load_weights",
+    "micro_batches",
     "refuse_unfit",
     "resolve_device",
+    "resolve_placement",
     "resolve_precision",
+    "run_labelled",
     "save_weights",
     "seeded_heads",
     "shared_parts",

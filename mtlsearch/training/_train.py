@@ -11,7 +11,7 @@ from torch import nn
 
 from mtlsearch.config import TrainConfig
 from mtlsearch.errors import TrainingError
-from mtlsearch.plugin import Task
+from mtlsearch.plugin import Batch, Task
 from mtlsearch.training._balancing import Balance
 from mtlsearch.training._compile import compiled
 from mtlsearch.training._data import TrainingData
@@ -23,6 +23,7 @@ from mtlsearch.training._log import LossLog
 from mtlsearch.training._optimizer import Schedule, build_optimizer
 from mtlsearch.training._placement import resolve_placement
 from mtlsearch.training._precision import resolve_precision
+from mtlsearch.training._probe import StepProbe
 from mtlsearch.training._ranks import Ranks
 from mtlsearch.training._result import EpochRecord, TrainingProgress, TrainingResult
 from mtlsearch.training._step import TrainingStep
@@ -45,6 +46,7 @@ def train(
     progress: TrainingProgress | None = None,
     ranks: Ranks = ALONE,
     balance: Balance | None = None,
+    probe: StepProbe | None = None,
 ) -> TrainingResult:
     """Train a network in place and measure it after every epoch.
 
@@ -66,6 +68,7 @@ def train(
             the same arguments but for ``device``, and gets the same result. Batches are
             parted between them, evaluation is done by each.
         balance: how tasks that share are balanced; None keeps to ``loss_weights``.
+        probe: looks at the network before every step, and leaves it as it was.
 
     Raises:
         NonFiniteLossError: a loss or the gradient became infinite or not a number.
@@ -127,7 +130,13 @@ def train(
                 network, tasks, batches, labels_of, device, precision, config.channels_last
             )
 
-        return _Training(network, tasks, data, config, fitted, schedule, validate, progress).run()
+        def look(done: int, batch: Batch) -> None:
+            if probe is not None:
+                probe(done, placement.batch(batch))
+
+        return _Training(
+            network, tasks, data, config, fitted, schedule, validate, progress, look
+        ).run()
 
 
 def _check(
@@ -164,6 +173,7 @@ class _Training:
     schedule: Schedule
     validate: Callable[[], dict[str, dict[str, float]]]
     progress: TrainingProgress | None
+    look: Callable[[int, Batch], None]
     done: int = 0
 
     def run(self) -> TrainingResult:
@@ -187,6 +197,7 @@ class _Training:
         self.network.train()
         for batch in self.data.train_batches(number, self.config.batch_size):
             self.schedule.before(self.done)
+            self.look(self.done, batch)
             outcome = self.step(batch)
             self.done += 1
             if outcome is not None and log.add(self.done, outcome) and self.progress is not None:
