@@ -165,6 +165,7 @@ LIGHT = {
     "config": ("pydantic", "ruamel"),
     "record": ("numpy", "PIL", "pluggy", "pydantic"),
     "catalog": ("numpy", "PIL", "pluggy", "pydantic", "ruamel"),
+    "affinity": ("numpy", "PIL", "pluggy", "pydantic", "ruamel"),
 }
 """Floors that start fast or run on small machines, and the libraries they may bring along."""
 

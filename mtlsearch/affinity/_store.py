@@ -1,0 +1,86 @@
+"""Affinity on disk."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mtlsearch.affinity._affinity import Affinity
+from mtlsearch.affinity._recommendation import recommend
+from mtlsearch.errors import RunError
+from mtlsearch.files import unfinished
+
+JSON, CSV = "affinity.json", "affinity.csv"
+
+COLUMNS = ("measure", "unit", "modules", "from", "to", "value", "error", "steps")
+
+
+def write_affinity(affinity: Affinity, folder: Path) -> None:
+    """Write ``affinity.csv`` and then ``affinity.json``, each whole or not at all.
+
+    The table has a row a measure, unit and pair of tasks; the unit is empty where a measure is
+    of the whole backbone. The JSON holds what is recommended as well.
+    """
+    with unfinished(folder / CSV) as path, path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows(_rows(affinity))
+    value = {**affinity.to_json(), "recommendation": recommend(affinity).to_json()}
+    with unfinished(folder / JSON) as path:
+        path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_affinity(path: Path) -> Affinity:
+    """What :func:`write_affinity` wrote.
+
+    Args:
+        path: the folder, or the JSON file in it.
+
+    Raises:
+        RunError: there is none, or it cannot be read.
+    """
+    file = path / JSON if path.is_dir() else path
+    try:
+        return Affinity.from_json(json.loads(file.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise RunError(
+            f"there is no task affinity ({error.strerror})",
+            where=str(file),
+            next_step="`mtlsearch affinity RUN.yaml` measures it",
+        ) from error
+    except (RunError, ValueError) as error:
+        what = error.what if isinstance(error, RunError) else f"no JSON ({error})"
+        raise RunError(
+            f"the task affinity cannot be read: {what}",
+            where=str(file),
+            next_step="`mtlsearch affinity RUN.yaml` measures it anew",
+        ) from error
+
+
+def _rows(affinity: Affinity) -> Iterator[tuple[Any, ...]]:
+    for measure in ("gradients", "representations", "unit_lookahead"):
+        for unit, name in enumerate(affinity.units):
+            matrix = getattr(affinity, measure)[unit]
+            for i, j in _ordered(affinity):
+                steps = "" if measure == "representations" else affinity.steps[i, j]
+                yield measure, unit, name, *_names(affinity, i, j), _cell(matrix[i, j]), "", steps
+    for i, j in _ordered(affinity):
+        value, error = affinity.lookahead[i, j], affinity.lookahead_error[i, j]
+        steps = affinity.steps[i, j]
+        yield "lookahead", "", "", *_names(affinity, i, j), _cell(value), _cell(error), steps
+
+
+def _ordered(affinity: Affinity) -> Iterator[tuple[int, int]]:
+    count = range(len(affinity.tasks))
+    return ((i, j) for i in count for j in count)
+
+
+def _names(affinity: Affinity, i: int, j: int) -> tuple[str, str]:
+    return affinity.tasks[i], affinity.tasks[j]
+
+
+def _cell(value: float) -> str:
+    return "" if value != value else f"{value:.6g}"
