@@ -16,7 +16,9 @@ from mtlsearch.config._problems import Problems
 from mtlsearch.config._read import read_yaml
 from mtlsearch.config._run import RunConfig
 
-_CACHE = ("data", "cache")
+_WORDS: dict[KeyPath, str] = {("data", "cache"): "auto", ("search", "prior"): "affinity"}
+"""Keys of paths that may hold a word instead."""
+
 DATA_ROOT = "MTLSEARCH_DATA_ROOT"
 """The environment variable that sets ``data.root``."""
 
@@ -128,13 +130,13 @@ def _with_absolute_paths(
     data, plugins = tree.get("data"), tree.get("plugins")
     if isinstance(data, dict) and data.get("root") is None:
         tree = {**tree, "data": {**data, "root": "."}}
-    places: list[KeyPath] = [("data", "root"), _CACHE, ("backbone", "checkpoint_path")]
+    places: list[KeyPath] = [("data", "root"), *_WORDS, ("backbone", "checkpoint_path")]
     if isinstance(plugins, list):
         places += [("plugins", str(at)) for at in range(len(plugins))]
     for keys in places:
         value = _value(tree, keys)
         if isinstance(value, str):
-            if keys == _CACHE and value == "auto":
+            if value == _WORDS.get(keys):
                 continue
             was_given = any(keys[: len(path)] == path for path in given)
             base = Path.cwd() if was_given else folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
@@ -34,6 +35,11 @@ class SearchConfig(Section):
         "auto",
         description="who chooses the next trial: auto (ranks all plans where they can be "
         "listed, tpe elsewhere), tpe, gp, nsga2 or random",
+    )
+    prior: Literal["affinity"] | Path | None = Field(
+        None,
+        description="the first proposal by task affinity: its file, or affinity: the one "
+        "in the run directory; null: a blind one",
     )
     loss_weights: Literal["equal", "search"] | dict[str, PositiveFloat] = Field(
         "equal", description="equal, searched on the simplex, or a number a task"

@@ -9,6 +9,7 @@ from typing import Any
 
 from optuna.trial import FixedTrial
 
+from mtlsearch.affinity import Affinity
 from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import STATIC, Candidate, Choices, SearchSpace
@@ -35,6 +36,7 @@ class CandidateSpace:
         learning_rate: the rate where none is searched.
         units_of: a backbone's units.
         only: plans that may be proposed; None for all that the space has.
+        prior: how the tasks get on, by which the first proposal goes; None is not known.
     """
 
     space: SearchSpace[Any]
@@ -44,6 +46,7 @@ class CandidateSpace:
     learning_rate: float
     units_of: Callable[[str], Sequence[UnitSpec]]
     only: Collection[SharingPlan] | None = None
+    prior: Affinity | None = None
 
     @classmethod
     def of(
@@ -103,6 +106,19 @@ class CandidateSpace:
             self.learning_rate,
             self.backbones[0],
         )
+
+    def with_plan(self, plan: SharingPlan) -> Candidate | None:
+        """A plan with whatever else baselines have; None if it may not be proposed."""
+        backbone = self.backbones[0]
+        candidate = Candidate(
+            plan,
+            self._fixed_weights,
+            self.learning_rate,
+            backbone,
+            self._balances[0] if _shares(plan) else STATIC,
+        )
+        known = self.space.encode(candidate, self.units_of(backbone), self.tasks)
+        return None if known is None or not self.allows(candidate) else candidate
 
     def encode(self, candidate: Candidate) -> Answers | None:
         """Answers with which :meth:`propose` gives this candidate; None if none do."""

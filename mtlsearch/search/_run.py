@@ -12,6 +12,7 @@ from mtlsearch.errors import RunError
 from mtlsearch.search._journal import drop_torn_line
 from mtlsearch.search._keep import forget_weights
 from mtlsearch.search._loop import SearchOutcome, search
+from mtlsearch.search._prior import read_prior, with_prior
 from mtlsearch.search._progress import SearchProgress, Silent
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._session import open_session
@@ -54,13 +55,15 @@ def run_search(
     with run.locked():
         _refuse_another(run, loaded.config)
         drop_torn_line(run.journal)
+        prior = read_prior(loaded.config.search, run)
         store = open_store(run, loaded.config)
         session = open_session(loaded, catalog, run, device=device, progress=progress, ranks=ranks)
+        space = with_prior(session.space, prior)
         save_resolved(loaded.config, run.config)
         together = ranks is not None and ranks.count > 1
         with leading(session.evaluator) if together else nullcontext(session.evaluator) as measures:
             return search(
-                session.space,
+                space,
                 measures,
                 store,
                 trials=loaded.config.search.trials,

@@ -23,6 +23,7 @@ class RunDirectory:
         RUN/study.name                        the study's name in that storage
         RUN/trials/0003/weights.safetensors   a trial's network
         RUN/trials/0003/history.csv           its losses and metrics, epoch by epoch
+        RUN/affinity/                         task affinity, where it was measured
     """
 
     path: Path
@@ -41,6 +42,11 @@ class RunDirectory:
     def study_name(self) -> Path:
         """The name of the study in a storage that others may use as well."""
         return self.path / "study.name"
+
+    @property
+    def affinity(self) -> Path:
+        """The folder of the task affinity."""
+        return self.path / "affinity"
 
     def trial(self, number: int) -> Path:
         """A trial's own folder."""

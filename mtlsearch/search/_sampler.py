@@ -10,6 +10,7 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, TPESampler
 from mtlsearch.search._answer_sampler import AnswerSampler
 from mtlsearch.search._blind_sampler import BlindSampler
 from mtlsearch.search._candidate_space import CandidateSpace
+from mtlsearch.search._first_proposal import FirstProposal
 from mtlsearch.search._plan_ranking import PlanRanking
 from mtlsearch.search._proposal import Proposal
 from mtlsearch.search._tried import Tried
@@ -33,7 +34,12 @@ class Sampler(Protocol):
 
 
 def make_sampler(space: CandidateSpace) -> Sampler:
-    """The sampler that the run file asks for."""
+    """The sampler that the run file asks for, after a first proposal where there is a prior."""
+    sampler = _make_sampler(space)
+    return sampler if space.prior is None else FirstProposal(space, space.prior, sampler)
+
+
+def _make_sampler(space: CandidateSpace) -> Sampler:
     name = space.config.sampler
     if name == "random":
         return BlindSampler(space)

@@ -102,12 +102,15 @@ def test_paths_of_the_file_start_from_its_folder(
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     run_file.write_text(
-        MINIMAL + "plugins: [mine, ../ours]\nbackbone: {checkpoint_path: weights.safetensors}\n"
+        MINIMAL.replace("  space: wide", "  space: wide\n  prior: known/affinity.json")
+        + "plugins: [mine, ../ours]\nbackbone: {checkpoint_path: weights.safetensors}\n"
     )
     config = load_run(run_file).config
     assert config.data.root == tmp_path / "photos"
     assert config.plugins == (tmp_path / "mine", tmp_path.parent / "ours")
     assert config.backbone.checkpoint_path == tmp_path / "weights.safetensors"
+    assert config.search.prior == tmp_path / "known" / "affinity.json"
+    assert load_run(run_file, ["search.prior=affinity"]).config.search.prior == "affinity"
 
 
 def test_paths_of_the_command_line_start_from_where_one_stands(
