@@ -68,6 +68,11 @@ def read_run(run: Path, shell: Shell) -> LoadedRun:
     return load_run(folder.config, plugins=shell.plugins)
 
 
+def run_name(file: Path) -> str:
+    """``my-run/run.yaml`` is called ``my-run``, ``examples/scenes.yaml`` ``scenes``."""
+    return file.resolve().parent.name if file.stem == "run" else file.stem
+
+
 def pick_device(name: str) -> torch.device:
     """The device of that name; ``auto`` is the GPU where there is one.
 

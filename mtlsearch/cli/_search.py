@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mtlsearch.cli._choices import Device, Overrides, RunFile
-from mtlsearch.cli._opening import open_run
+from mtlsearch.cli._opening import open_run, run_name
 from mtlsearch.cli._processes import joined_processes
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.cli._shell import Shell
@@ -40,7 +40,7 @@ def search(
 
     from mtlsearch.search import follow_search, run_search
 
-    folder = out or Path("results") / _name(file)
+    folder = out or Path("results") / run_name(file)
     try:
         with joined_processes(device) as (ranks, place):
             if ranks.rank > 0:
@@ -67,8 +67,3 @@ def _stopped(folder: Path) -> RunError:
         where=str(folder),
         next_step=f"the same command goes on; `mtlsearch leaderboard {folder}` shows what there is",
     )
-
-
-def _name(file: Path) -> str:
-    """``my-run/run.yaml`` is called ``my-run``, ``examples/scenes.yaml`` ``scenes``."""
-    return file.resolve().parent.name if file.stem == "run" else file.stem

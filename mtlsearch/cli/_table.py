@@ -26,6 +26,7 @@ LOOKING = "What there is"
 COMMANDS: tuple[Command, ...] = (
     Command("init", "mtlsearch.cli._init", SEARCHING),
     Command("check", "mtlsearch.cli._check", SEARCHING),
+    Command("affinity", "mtlsearch.cli._affinity", SEARCHING),
     Command("search", "mtlsearch.cli._search", SEARCHING),
     Command("leaderboard", "mtlsearch.cli._leaderboard", SEARCHING),
     Command("export", "mtlsearch.cli._export", SEARCHING),

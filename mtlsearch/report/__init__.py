@@ -6,8 +6,9 @@
 trial,state,role,delta_m,params,flops,seconds,plan,loss_weights,learning_rate,backbone,pareto,why
 """
 
+from mtlsearch.report._affinity_picture import draw_affinity
 from mtlsearch.report._contact_sheet import contact_sheet
 from mtlsearch.report._formats import FORMATS, Format, render, write
 from mtlsearch.report._plot import plot
 
-__all__ = ["FORMATS", "Format", "contact_sheet", "plot", "render", "write"]
+__all__ = ["FORMATS", "Format", "contact_sheet", "draw_affinity", "plot", "render", "write"]

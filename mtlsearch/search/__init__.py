@@ -25,6 +25,7 @@ from mtlsearch.search._loop import SearchOutcome, search
 from mtlsearch.search._plan_table import plan_code
 from mtlsearch.search._progress import SearchProgress, Silent
 from mtlsearch.search._run import follow_search, run_search
+from mtlsearch.search._run_affinity import AffinityOutcome, run_affinity
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._session import Session, open_session
 from mtlsearch.search._study import open_store, read_records
@@ -34,6 +35,7 @@ from mtlsearch.search._training_evaluator import TrainingEvaluator
 from mtlsearch.search._trial_store import TrialStore
 
 __all__ = [
+    "AffinityOutcome",
     "CandidateSpace",
     "Evaluator",
     "FunctionEvaluator",
@@ -54,6 +56,7 @@ __all__ = [
     "pick_trial",
     "plan_code",
     "read_records",
+    "run_affinity",
     "run_search",
     "search",
 ]
