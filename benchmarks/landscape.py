@@ -42,11 +42,13 @@ class Landscape:
         plans: the plans, ``independent`` first.
         measured: ``[N, T]`` each task's relative change as a trial would measure it, percent.
         true: ``[N]`` mean change over tasks without the noise, percent.
+        agreement: ``[U, T, T]`` cosine of what two tasks want of a unit.
     """
 
     plans: tuple[SharingPlan, ...]
     measured: Array
     true: Array
+    agreement: Array
 
 
 def planted(plans: Sequence[SharingPlan], seed: int, *, noise: float = NOISE) -> Landscape:
@@ -64,7 +66,8 @@ def planted(plans: Sequence[SharingPlan], seed: int, *, noise: float = NOISE) ->
     misfit = ((settled - wants) ** 2).sum(axis=3)  # [N, U, T]
     agree = np.einsum("utd,uod->uto", wants, wants)
     size = np.sqrt(np.einsum("utt->ut", agree))
-    agree = np.maximum(0.0, agree / size[:, :, None] / size[:, None, :])
+    agreement = agree / size[:, :, None] / size[:, None, :]
+    agree = np.maximum(0.0, agreement)
     others = together * (1.0 - np.eye(len(tasks)))
     added = np.einsum("nuto,uto,o->nut", others, agree, images)
     gain = 0.22 * np.log1p(1.5 * added).mean(axis=1) / np.sqrt(images)
@@ -78,7 +81,7 @@ def planted(plans: Sequence[SharingPlan], seed: int, *, noise: float = NOISE) ->
     change = 100.0 * (metric / metric[0] - 1.0)
     wobble = noise * rng.standard_normal(change.shape)
     wobble[0] = 0.0
-    return Landscape(listed, change + wobble, change.mean(axis=1))
+    return Landscape(listed, change + wobble, change.mean(axis=1), agreement)
 
 
 def _wants(rng: np.random.Generator, tasks: int, units: int) -> Array:

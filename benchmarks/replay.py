@@ -19,7 +19,10 @@ several, each against ``independent`` with the same seed; the sampler sees the l
 Samplers: ``random``, uniform over untried plans; ``plain-tpe``, TPE with a categorical a unit
 and task (its group's number; parted tasks stay apart, so that every answer is a tree);
 ``tpe``, ``gp`` and ``nsga2``, as ``search.sampler`` has them, on places and split depths;
-``auto``, our default.
+``auto``, our default; on landscapes also ``auto`` with a first proposal by task affinity:
+``right``, what tasks want of each unit, with noise as an estimate has; ``shuffled``, the same
+numbers dealt out to units and pairs at random; ``reversed``, the most alike made the least.
+On a table, ``--affinity DIR`` of what ``mtlsearch affinity`` measured gives ``measured``.
 
 What it prints says how many seeds and trials each sampler was given. Slow ones can be given
 fewer with ``--seeds tpe=50 gp=5``.
@@ -31,7 +34,7 @@ import argparse
 import csv
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,12 +43,14 @@ from landscape import NOISE, Array, planted
 from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 from optuna.samplers import TPESampler
 
+from mtlsearch.affinity import Affinity, read_affinity
 from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.plugin import Candidate, Choices, SearchSpace, Settings, UnitSpec
 from mtlsearch.record import delta_m
 from mtlsearch.search import CandidateSpace
 from mtlsearch.search._answer_sampler import AnswerSampler
+from mtlsearch.search._first_proposal import FirstProposal
 from mtlsearch.search._function_evaluator import alike_units
 from mtlsearch.search._plan_table import read_table, trained_plans
 from mtlsearch.search._proposal import Proposal, propose_baseline
@@ -54,8 +59,13 @@ from mtlsearch.search._tried import Tried, task_changes
 
 UNITS, FIRST_SHARED = 6, 1
 WITHIN = 0.01
-SAMPLERS = ("random", "plain-tpe", "tpe", "gp", "nsga2", "auto")
+PRIORS = ("right", "shuffled", "reversed", "measured")
+SAMPLERS = ("random", "plain-tpe", "tpe", "gp", "nsga2", "auto", *PRIORS)
 SEEDS = {"random": 200, "plain-tpe": 40, "tpe": 40, "gp": 5, "nsga2": 40, "auto": 200}
+SEEDS |= dict.fromkeys(PRIORS, 200)
+PRIOR_NOISE = 0.1
+"""Standard deviation of what a right prior says of a unit and pair, a cosine."""
+
 BUDGETS = {3: 51, 4: 150, 5: 200}
 
 
@@ -67,11 +77,15 @@ class Worth:
         plans: all that may be measured, both baselines among them.
         measured: ``[N, T]`` each task's change as a trial measures it, percent.
         true: ``[N]`` Δm by which plans are judged, percent.
+        agreement: ``[U, T, T]`` how much of a unit two tasks want in common, where known.
+        affinity: what was measured, where it was.
     """
 
     plans: tuple[SharingPlan, ...]
     measured: Array
     true: Array
+    agreement: Array | None = None
+    affinity: Affinity | None = None
 
     @property
     def good(self) -> frozenset[SharingPlan]:
@@ -134,7 +148,7 @@ def make(name: str, worth: Worth, *, partial: bool) -> tuple[CandidateSpace, Sam
         space=GroupSpace(Settings())
         if plain
         else TreeSpace(TreeSettings(first_shared=FIRST_SHARED)),
-        config=SearchConfig.model_validate({"sampler": "tpe" if plain else name}),
+        config=SearchConfig.model_validate({"sampler": _SETTINGS.get(name, name)}),
         tasks=tasks,
         backbones=("any",),
         learning_rate=1.0,
@@ -144,6 +158,35 @@ def make(name: str, worth: Worth, *, partial: bool) -> tuple[CandidateSpace, Sam
     if plain:
         return space, AnswerSampler(space, lambda seed: TPESampler(seed=seed))
     return space, make_sampler(space)
+
+
+_SETTINGS = {"plain-tpe": "tpe", **dict.fromkeys(PRIORS, "auto")}
+"""What ``search.sampler`` is for a sampler of another name."""
+
+
+def with_prior(
+    kind: str, space: CandidateSpace, sampler: Sampler, worth: Worth, seed: int
+) -> Sampler:
+    """The sampler after a first proposal by an affinity of that kind; itself for other names."""
+    if kind == "measured" and worth.affinity is not None:
+        return FirstProposal(space, worth.affinity, sampler)
+    if kind not in PRIORS or worth.agreement is None:
+        return sampler
+    rng = np.random.default_rng([seed, PRIORS.index(kind)])
+    tasks, count = worth.plans[0].tasks, len(worth.agreement)
+    i, j = np.triu_indices(len(tasks), 1)
+    known = worth.agreement[:, i, j]
+    known = known + PRIOR_NOISE * rng.standard_normal(known.shape)
+    if kind == "shuffled":
+        known = rng.permutation(known.ravel()).reshape(known.shape)
+    elif kind == "reversed":
+        known = known.max() + known.min() - known
+    alike = np.ones_like(worth.agreement)
+    alike[:, i, j] = alike[:, j, i] = known
+    pair, each = np.zeros((len(tasks), len(tasks))), np.zeros_like(alike)
+    units = tuple(str(at) for at in range(count))
+    affinity = Affinity(tasks, units, each, pair, pair, each, alike, pair.astype(np.int64), 0, 0)
+    return FirstProposal(space, affinity, sampler)
 
 
 @dataclass(frozen=True)
@@ -198,7 +241,9 @@ def landscapes(tasks: int, noise: float) -> Iterator[tuple[int, Worth]]:
     plans = list(tree_plans("abcdefgh"[:tasks], UNITS, first_shared=FIRST_SHARED))
     for seed in range(10**6):
         planted_here = planted(plans, seed, noise=noise)
-        worth = Worth(planted_here.plans, planted_here.measured, planted_here.true)
+        worth = Worth(
+            planted_here.plans, planted_here.measured, planted_here.true, planted_here.agreement
+        )
         if worth.is_open:
             yield seed, worth
 
@@ -279,6 +324,8 @@ def problems(
     """Name, number of plans, budget and an endless supply of seeds with their worth."""
     if options.table is not None:
         worth = read_worth(options.table, options.setting)
+        if options.affinity is not None:
+            worth = replace(worth, affinity=read_affinity(options.affinity))
         name = options.table.stem + (f" {options.setting}" if options.setting else "")
         seeds = ((seed, worth) for seed in range(10**6))
         yield name, len(worth.plans), options.budget or len(worth.plans), seeds
@@ -324,6 +371,7 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--table", type=Path, help="a table of trained plans")
+    parser.add_argument("--affinity", type=Path, help="task affinity measured for the table")
     parser.add_argument("--setting", help="which of the table's settings")
     parser.add_argument("--tasks", type=int, nargs="+", choices=list(BUDGETS), default=[3, 4, 5])
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS))
@@ -337,6 +385,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="write the table as CSV")
     parser.add_argument("--picture", type=Path, help="draw best-so-far curves as PNG")
     options = parser.parse_args()
+    known = {"measured"} if options.affinity is not None else set[str]()
+    known |= {*PRIORS[:3]} if options.table is None else set()
+    options.samplers = [at for at in options.samplers if at not in PRIORS or at in known]
     options.counts = dict(SEEDS)
     for given in options.seeds:
         name, _, number = given.rpartition("=")
@@ -344,13 +395,13 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def show(row: Summary, blind_median: float | None) -> None:
+def show(row: Summary, medians: Mapping[str, float]) -> None:
     """Print a row of the table."""
-    ratio = row.median / blind_median if blind_median else float("nan")
+    blind, default = (row.median / medians.get(at, float("nan")) for at in ("random", "auto"))
     print(
         f"{row.problem:22}{row.plans:7}{row.sampler:>11}{row.seeds:7}{row.budget:8}"
         f"{row.median:8.0f}{row.quarter:7.0f}{row.three_quarters:7.0f}{row.not_found:9.0%}"
-        f"{ratio:10.3f}{row.deciding_ms:9.1f}",
+        f"{blind:10.3f}{default:8.2f}{row.deciding_ms:9.1f}",
         flush=True,
     )
 
@@ -365,26 +416,26 @@ def main() -> None:
     )
     print(
         f"{'problem':22}{'plans':>7}{'sampler':>11}{'seeds':>7}{'budget':>8}{'median':>8}"
-        f"{'25 %':>7}{'75 %':>7}{'missed':>9}{'/ random':>10}{'cpu ms':>9}"
+        f"{'25 %':>7}{'75 %':>7}{'missed':>9}{'/ random':>10}{'/ auto':>8}{'cpu ms':>9}"
     )
     rows: list[Summary] = []
     curves: dict[str, dict[str, Array]] = {}
     for problem, plans, budget, supply in problems(options):
         most = max(options.counts[name] for name in options.samplers)
         worths = [next(supply) for _ in range(most)]
-        blind_median = None
+        medians: dict[str, float] = {}
         for name in options.samplers:
             runs = []
-            space_and_sampler = make(name, worths[0][1], partial=options.table is not None)
+            space, sampler = make(name, worths[0][1], partial=options.table is not None)
             for seed, worth in worths[: options.counts[name]]:
                 if name == "random":
                     runs.append(blind(worth, seed, budget))
                 else:
-                    runs.append(replay(*space_and_sampler, worth, seed, budget))
+                    prior = with_prior(name, space, sampler, worth, seed)
+                    runs.append(replay(space, prior, worth, seed, budget))
             rows.append(summarize(problem, plans, name, runs, budget))
-            if name == "random":
-                blind_median = rows[-1].median
-            show(rows[-1], blind_median)
+            medians[name] = rows[-1].median
+            show(rows[-1], medians)
             curves.setdefault(problem, {})[name] = np.median([run.regret for run in runs], axis=0)
     if options.out is not None:
         write(rows, options.out)
