@@ -39,22 +39,21 @@ def representations_alike(
     training = network.training
     network.eval()
     try:
-        with torch.inference_mode(), _outputs(network) as outputs:
+        with torch.inference_mode(), _grams(network) as grams:
             for images in batches:
                 if len(images) < FEWEST:
                     continue
                 network.features(images)
                 for unit in range(units):
-                    grams = [gram(outputs[unit, task]) for task in network.tasks]
-                    sums[unit] += len(images) * dependences(grams)
-                outputs.clear()
+                    own = [grams[unit, task] for task in network.tasks]
+                    sums[unit] += len(images) * dependences(own)
                 seen += len(images)
                 told(seen)
     finally:
         network.train(training)
-    own = np.einsum("utt->ut", sums)
+    size = np.einsum("utt->ut", sums)
     # What does not change with the image depends on nothing but for rounding.
-    scale = np.sqrt(np.where(own > 1e-12, own, np.nan))
+    scale = np.sqrt(np.where(size > 1e-12, size, np.nan))
     return sums / scale[:, :, None] / scale[:, None, :], seen
 
 
@@ -78,13 +77,16 @@ def dependences(grams: Sequence[Tensor]) -> Array:
     return np.asarray(((inner + outer - 2.0 / (n - 2) * (rows @ rows.T)) / (n * (n - 3))).numpy())
 
 
-Outputs = dict[tuple[int, str], Tensor]
+Grams = dict[tuple[int, str], Tensor]
 
 
 @contextmanager
-def _outputs(network: MultiTaskNetwork) -> Iterator[Outputs]:
-    """Gathers what comes out of each unit's last module, by unit and task."""
-    found: Outputs = {}
+def _grams(network: MultiTaskNetwork) -> Iterator[Grams]:
+    """Gathers the Gram matrix of what comes out of each unit, by unit and task.
+
+    As it comes out: all outputs of a batch at once would take gigabytes.
+    """
+    found: Grams = {}
     hooks = []
     for unit in range(len(network.units)):
         for task in network.tasks:
@@ -97,9 +99,9 @@ def _outputs(network: MultiTaskNetwork) -> Iterator[Outputs]:
             hook.remove()
 
 
-def _keeper(found: Outputs, key: tuple[int, str]) -> Callable[[nn.Module, object, object], None]:
+def _keeper(found: Grams, key: tuple[int, str]) -> Callable[[nn.Module, object, object], None]:
     def keep(module: nn.Module, given: object, output: object) -> None:
-        found[key] = next(_tensors(output))
+        found[key] = gram(next(_tensors(output)))
 
     return keep
 
