@@ -68,7 +68,7 @@ def _outsiders(affinity: Affinity) -> Iterator[str]:
 def _worth(affinity: Affinity, row: tuple[int, ...]) -> tuple[float, float]:
     """What a grouping is worth, and the standard error of that."""
     # What was seen in fewer than two steps is not known.
-    known = np.isfinite(affinity.lookahead_error)
+    known = np.isfinite(affinity.lookahead) & np.isfinite(affinity.lookahead_error)
     gains = np.where(known, affinity.lookahead, 0.0)
     variances = np.where(known, affinity.lookahead_error**2, 0.0)
     numbers = np.array(row)

@@ -100,3 +100,8 @@ def test_many_tasks_get_no_suggestion() -> None:
 def test_few_steps_part_nobody() -> None:
     gains = symmetric("ab", {("a", "b"): -0.5})
     assert best_groups(affinity("ab", alike=[{}], gains=gains, error=np.nan)) == (("a", "b"),)
+
+
+def test_what_is_not_known_parts_nobody() -> None:
+    gains = symmetric("abc", {("a", "b"): np.nan, ("a", "c"): 0.01, ("b", "c"): 0.01})
+    assert best_groups(affinity("abc", alike=[{}], gains=gains)) == (("a", "b", "c"),)
