@@ -11,6 +11,7 @@ from mtlsearch.training._data import TrainingData
 from mtlsearch.training._device import resolve_device
 from mtlsearch.training._evaluate import evaluate
 from mtlsearch.training._heads import seeded_heads
+from mtlsearch.training._knowledge import Lesson, distilled, mutual
 from mtlsearch.training._precision import Precision, resolve_precision
 from mtlsearch.training._ranks import Ranks, joined_ranks
 from mtlsearch.training._result import EpochRecord, TrainingProgress, TrainingResult
@@ -23,15 +24,18 @@ __all__ = [
     "Balance",
     "BalancerMaker",
     "EpochRecord",
+    "Lesson",
     "Precision",
     "Ranks",
     "SharedPart",
     "TrainingData",
     "TrainingProgress",
     "TrainingResult",
+    "distilled",
     "evaluate",
     "joined_ranks",
     "load_weights",
+    "mutual",
     "refuse_unfit",
     "resolve_device",
     "resolve_precision",
