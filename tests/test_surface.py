@@ -30,6 +30,7 @@ mtlsearch.plugin:
     epoch_ended()
     measures_again
     name
+    observe(losses, tasks)
     per_task_gradients
     summary
     weigh(losses, tasks)
