@@ -30,6 +30,7 @@ mtlsearch.plugin:
     epoch_ended()
     measures_again
     name
+    observe(losses, tasks)
     per_task_gradients
     summary
     weigh(losses, tasks)
@@ -42,11 +43,11 @@ mtlsearch.plugin:
     read(path, where)
   Boxes(xyxy, classes, crowd)
     empty()
-  Candidate(plan, loss_weights=..., learning_rate=..., backbone=..., balance=...)
+  Candidate(plan, loss_weights=..., learning_rate=..., backbone=..., balance=..., knowledge=..., attention=...)
     digest
     from_json(value)
     to_json()
-    with_defaults(*, loss_weights, learning_rate, backbone, balance=...)
+    with_defaults(*, loss_weights, learning_rate, backbone, balance=..., knowledge=..., attention=...)
   Choices
     suggest_categorical(name, choices)
     suggest_float(name, low, high, *, log=...)
@@ -71,6 +72,9 @@ mtlsearch.plugin:
     CATEGORY
     MAP
     MASK
+  Knowledge(kind, alpha)
+    from_json(value)
+    to_json()
   LabelSpec(form, classes=..., ignore_index=..., channels=..., unit=..., counts=...)
     describe()
   Meter
@@ -182,7 +186,7 @@ mtlsearch.testing:
     task
   random_levels(features, count, generator)
   random_targets(label, count, image_size, generator)
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.parametrize("name", FRONT_DOORS)

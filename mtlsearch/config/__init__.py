@@ -16,6 +16,7 @@ every problem with its line, the values allowed there and the nearest valid name
 from mtlsearch.config._backbone import BackboneConfig
 from mtlsearch.config._data import AugmentConfig, DataConfig, SourceEntry
 from mtlsearch.config._difference import difference
+from mtlsearch.config._knowledge import KnowledgeEntry
 from mtlsearch.config._load import DATA_ROOT, LoadedRun, load_run
 from mtlsearch.config._origins import Origins
 from mtlsearch.config._problems import Problems
@@ -31,6 +32,7 @@ __all__ = [
     "BackboneConfig",
     "BalanceEntry",
     "DataConfig",
+    "KnowledgeEntry",
     "LoadedRun",
     "Origins",
     "Part",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
+from mtlsearch.config._knowledge import Given, KnowledgeEntry, options, refuse_twice
 from mtlsearch.config._section import OpenSection, Section
 
 Sampler = Literal["auto", "tpe", "gp", "nsga2", "random"]
@@ -47,6 +48,14 @@ class SearchConfig(Section):
     balance: str | BalanceEntry | tuple[str | BalanceEntry, ...] = Field(
         "static", description="how tasks that share are balanced: a name, or a list to search over"
     )
+    knowledge: Given = Field(
+        "none",
+        description="what tasks learn from features besides: none, distil or mutual, with alpha "
+        "beside kind, or a list to search over",
+    )
+    attention: bool | tuple[bool, ...] = Field(
+        False, description="whether tasks that share have gates on their features; a list: searched"
+    )
     learning_rate: tuple[PositiveFloat, PositiveFloat] | None = Field(
         None, description="range to search, on a log scale; null: train.learning_rate"
     )
@@ -73,6 +82,30 @@ class SearchConfig(Section):
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"balance names {twice!r} twice")
         return value
+
+    @field_validator("knowledge")
+    @classmethod
+    def _kinds_once(cls, value: Any) -> Any:
+        refuse_twice(value)
+        return value
+
+    @field_validator("attention")
+    @classmethod
+    def _some_attention(cls, value: Any) -> Any:
+        if value == ():
+            raise ValueError("attention names nothing; `attention: false` goes without")
+        return value
+
+    @property
+    def knowledge_options(self) -> tuple[KnowledgeEntry, ...]:
+        """The knowledge to choose from; of several, the first is ``none``."""
+        return options(self.knowledge)
+
+    @property
+    def attention_options(self) -> tuple[bool, ...]:
+        """With gates, without, or both."""
+        given = self.attention if isinstance(self.attention, tuple) else (self.attention,)
+        return tuple(sorted(set(given)))
 
     @property
     def balancers(self) -> tuple[BalanceEntry, ...]:

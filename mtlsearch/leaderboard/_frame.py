@@ -26,9 +26,12 @@ DTYPES = {
     "learning_rate": "float64",
     "backbone": "str",
     "balance": "str",
+    "knowledge": "str",
+    "attention": "bool",
     "pareto": "bool",
     "why": "str",
 }
+SHOWN_WHERE_THEY_DIFFER = ("balance", "knowledge", "attention")
 STATES = ("complete", "running", "interrupted", "pruned", "failed")
 """In this order trials without a Δm stand below those with one."""
 
@@ -45,8 +48,9 @@ def leaderboard(
     Columns: ``trial``, ``state``, ``role`` (``independent`` and ``hard`` are the
     baselines), ``delta_m`` in percent, one ``task.metric`` a task, ``params``, ``flops`` of
     one image, ``seconds``, ``plan``, ``loss_weights``, ``learning_rate``, ``backbone``,
-    ``balance`` where there is more than one, ``pareto`` (not beaten in Δm and FLOPs by any
-    other) and ``why`` a trial is not complete, or what there is to know of one that is.
+    ``balance``, ``knowledge`` and ``attention`` where trials differ in them, ``pareto`` (not
+    beaten in Δm and FLOPs by any other) and ``why`` a trial is not complete, or what there
+    is to know of one that is.
 
     Args:
         records: the trials of one run.
@@ -62,8 +66,8 @@ def leaderboard(
     metrics = metric_columns(trials, all_metrics=all_metrics)
     reference = reference_of(trials)
     frame = _typed([_row(trial, list(metrics), reference) for trial in trials], list(metrics))
-    if frame["balance"].nunique() < 2:
-        frame = frame.drop(columns="balance")
+    alike = [column for column in SHOWN_WHERE_THEY_DIFFER if frame[column].nunique() < 2]
+    frame = frame.drop(columns=alike)
     frame["pareto"] = pareto_front(frame)
     falls = {"delta_m", "pareto"} | {at for at, spec in metrics.items() if spec.higher_is_better}
     ranked = _sorted(frame, sort, falls=sort in falls)
@@ -93,6 +97,8 @@ def _row(
         "learning_rate": candidate.learning_rate,
         "backbone": candidate.backbone,
         "balance": candidate.balance,
+        "knowledge": "none" if candidate.knowledge is None else str(candidate.knowledge),
+        "attention": candidate.attention,
         "pareto": False,
         "why": record.why or reason or record.note,
     }

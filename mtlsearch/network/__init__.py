@@ -17,10 +17,12 @@ torch.Size([2, 96])
 """
 
 from mtlsearch.network._flops import count_flops, count_parameters, head_cost
+from mtlsearch.network._gate import GatedHead
 from mtlsearch.network._latency import measure_latency
 from mtlsearch.network._network import MultiTaskNetwork
 
 __all__ = [
+    "GatedHead",
     "MultiTaskNetwork",
     "count_flops",
     "count_parameters",

@@ -32,6 +32,7 @@ from mtlsearch.plugin._box_xml import BoxXml
 from mtlsearch.plugin._candidate import STATIC, Candidate
 from mtlsearch.plugin._files import read_image, read_plane
 from mtlsearch.plugin._hooks import PROJECT, hookimpl
+from mtlsearch.plugin._knowledge import Knowledge
 from mtlsearch.plugin._metric import Metric
 from mtlsearch.plugin._settings import Settings
 from mtlsearch.plugin._source import DatasetSource
@@ -55,6 +56,7 @@ __all__ = [
     "FeatureLevel",
     "FeatureSpec",
     "Form",
+    "Knowledge",
     "LabelSpec",
     "Meter",
     "Metric",

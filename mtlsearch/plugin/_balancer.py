@@ -71,6 +71,18 @@ class Balancer(ABC, Generic[SettingsT]):
         """
         return None
 
+    def observe(self, losses: Tensor, tasks: Sequence[str]) -> None:
+        """The losses whose gradients :meth:`combine` may be given next.
+
+        Called once a step where :attr:`per_task_gradients` is set, with all tasks of the group
+        that the batch has labels of. ``combine`` may see fewer: those whose gradient is zero
+        are left out.
+
+        Args:
+            losses: float32 ``[n]``, ``n >= 1``, detached, with weights applied.
+            tasks: whose they are, a part of :attr:`tasks`, in their order.
+        """
+
     def combine(self, jacobian: Tensor, tasks: Sequence[str]) -> Tensor:
         """One gradient of several; called where :attr:`per_task_gradients` is set.
 

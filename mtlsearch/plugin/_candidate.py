@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mtlsearch.plan import SharingPlan
+from mtlsearch.plugin._knowledge import Knowledge
 
 STATIC = "static"
 """The balance of a candidate that says nothing else: each loss has a weight that stays."""
@@ -25,6 +26,9 @@ class Candidate:
         learning_rate: None leaves it to the run file.
         backbone: a timm name; None leaves it to the run file.
         balance: name of the balancer; ``"static"`` leaves it to the run file.
+        knowledge: what is learnt from features besides; None leaves it to the run file.
+        attention: whether tasks that share have a gate on each feature level; False leaves
+            it to the run file.
     """
 
     plan: SharingPlan
@@ -32,6 +36,8 @@ class Candidate:
     learning_rate: float | None = None
     backbone: str | None = field(default=None)
     balance: str = STATIC
+    knowledge: Knowledge | None = None
+    attention: bool = False
 
     def __post_init__(self) -> None:
         if self.loss_weights is not None:
@@ -51,6 +57,8 @@ class Candidate:
         learning_rate: float,
         backbone: str,
         balance: str = STATIC,
+        knowledge: Knowledge | None = None,
+        attention: bool = False,
     ) -> Candidate:
         """The same candidate with what it left open filled in."""
         return replace(
@@ -59,19 +67,27 @@ class Candidate:
             learning_rate=self.learning_rate or learning_rate,
             backbone=self.backbone or backbone,
             balance=balance if self.balance == STATIC else self.balance,
+            knowledge=self.knowledge or knowledge,
+            attention=self.attention or attention,
         )
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready form; :meth:`from_json` reads it back."""
-        # What is static is left out, so that candidates of before there was a choice keep
+        # What is plain is left out, so that candidates of before there was a choice keep
         # their digest.
-        balance = {} if self.balance == STATIC else {"balance": self.balance}
+        chosen: dict[str, Any] = {}
+        if self.balance != STATIC:
+            chosen["balance"] = self.balance
+        if self.knowledge is not None:
+            chosen["knowledge"] = self.knowledge.to_json()
+        if self.attention:
+            chosen["attention"] = True
         return {
             "plan": self.plan.to_json(),
             "loss_weights": None if self.loss_weights is None else dict(self.loss_weights),
             "learning_rate": self.learning_rate,
             "backbone": self.backbone,
-            **balance,
+            **chosen,
         }
 
     @classmethod
@@ -79,12 +95,15 @@ class Candidate:
         """The candidate that :meth:`to_json` wrote.
 
         Raises:
-            PlanError: the plan in it is illegal.
+            PlanError: the plan or the knowledge in it is illegal.
         """
+        knowledge = value.get("knowledge")
         return cls(
             SharingPlan.from_json(value["plan"]),
             value["loss_weights"],
             value["learning_rate"],
             value["backbone"],
             value.get("balance", STATIC),
+            None if knowledge is None else Knowledge.from_json(knowledge),
+            value.get("attention", False),
         )

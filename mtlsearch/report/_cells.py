@@ -38,8 +38,8 @@ def best_row(frame: pd.DataFrame) -> int | None:
 def cells(frame: pd.DataFrame) -> list[Column]:
     """The columns worth showing, for a table or Markdown.
 
-    Left out are the backbone, the learning rate and the loss weights where all trials have
-    the same ones. Why a trial is not complete is told below the table, by :func:`notes`.
+    Left out is what all trials have alike of backbone, learning rate, loss weights and the
+    like. Why a trial is not complete is told below the table, by :func:`notes`.
     """
     columns = [
         Column("trial", _trials(frame), number=True),
@@ -51,8 +51,9 @@ def cells(frame: pd.DataFrame) -> list[Column]:
         Column("time", quantity.durations(frame["seconds"]), number=True),
     ]
     for name, title, text in _VARYING:
-        if frame[name].nunique(dropna=False) > 1:
-            columns.append(Column(title, text(frame[name]), number=name != "backbone"))
+        if name in frame and frame[name].nunique(dropna=False) > 1:
+            numbers = name in ("loss_weights", "learning_rate")
+            columns.append(Column(title, text(frame[name]), number=numbers))
     return [*columns, Column("plan", _plans(frame), folds=True)]
 
 
@@ -81,6 +82,9 @@ _VARYING: tuple[tuple[str, str, Callable[[pd.Series], list[str]]], ...] = (
     ("loss_weights", "loss weights", quantity.weights),
     ("learning_rate", "rate", quantity.rates),
     ("backbone", "backbone", quantity.words),
+    ("balance", "balance", quantity.words),
+    ("knowledge", "knowledge", quantity.terms),
+    ("attention", "attention", quantity.yes),
 )
 
 

@@ -53,6 +53,17 @@ def words(column: pd.Series) -> list[str]:
     return [str(value) for value in column.astype(object).where(column.notna(), MISSING)]
 
 
+def terms(column: pd.Series) -> list[str]:
+    """A name and perhaps a number beside it, three significant digits of it: ``distil 0.157``."""
+    split = [value.partition(" ") for value in words(column)]
+    return [f"{name} {float(number):.3g}" if number else name for name, _, number in split]
+
+
+def yes(column: pd.Series) -> list[str]:
+    """What is so."""
+    return ["yes" if value else MISSING for value in column]
+
+
 def weights(column: pd.Series) -> list[str]:
     """Loss weights in the order of the tasks: ``0.50 / 2.00 / 0.50``, or ``equal``."""
     return [_weights(value) for value in words(column)]

@@ -14,11 +14,13 @@ from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import STATIC, Candidate, Choices, SearchSpace
 from mtlsearch.record import Role
+from mtlsearch.search._additions import Additions, Answers, shares
 from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._simplex import encode_weights, suggest_weights
 from mtlsearch.units import UnitSpec
 
-Answers = dict[str, int | float | str]
+ENDS = (SharingPlan.independent, SharingPlan.hard)
+"""The plans between which all others lie."""
 
 LISTED_AT_MOST = 10_000
 """Candidates of a space that is still compared as a whole before each trial."""
@@ -87,8 +89,8 @@ class CandidateSpace:
             candidates = self.space.candidates(self.units_of(name), self.tasks)
             if candidates is None:
                 return None
-            for at, balance in product(candidates, self._balances):
-                candidate = self._complete(at, FixedTrial({"balance": balance}), name)
+            for at, balance, more in product(candidates, self._balances, self._additions.listed()):
+                candidate = self._complete(at, FixedTrial({"balance": balance, **more}), name)
                 found[candidate.digest] = candidate  # what shares nothing comes once
         return tuple(candidate for candidate in found.values() if self.allows(candidate))
 
@@ -129,19 +131,23 @@ class CandidateSpace:
         answers: Answers = {f"{self._prefix(backbone)}{name}": at for name, at in plan.items()}
         if len(self.backbones) > 1:
             answers["backbone"] = backbone
-        balance = self._balance_answers(candidate)
-        weights, rate = self._weight_answers(candidate), self._rate_answers(candidate)
-        if balance is None or weights is None or rate is None:
-            return None
-        answers.update(balance)
-        answers.update(weights)
-        answers.update(rate)
+        for more in (
+            self._balance_answers(candidate),
+            self._additions.answers(candidate),
+            self._weight_answers(candidate),
+            self._rate_answers(candidate),
+        ):
+            if more is None:
+                return None
+            answers.update(more)
         return answers
 
     @property
     def count(self) -> int | None:
         """How many candidates there are; None where numbers are continuous or unknown."""
         if self.config.loss_weights == "search" or self.config.learning_rate is not None:
+            return None
+        if not self._additions.counted:
             return None
         counts = [self._count(name) for name in self.backbones]
         known = [count for count in counts if count is not None]
@@ -154,18 +160,34 @@ class CandidateSpace:
             learning_rate=self._rate(choices, candidate),
             backbone=backbone,
             balance=balance,
+            knowledge=self._additions.knowledge(choices, candidate),
+            attention=self._additions.attention(choices, candidate),
         )
 
     def _count(self, backbone: str) -> int | None:
         units = self.units_of(backbone)
         plans = self.space.count(units, self.tasks)
-        if plans is None or len(self._balances) == 1 or len(self.tasks) == 1:
-            return plans
+        if plans is None:
+            return None
+        if len(self.tasks) == 1:
+            return plans * self._ways(SharingPlan.hard(self.tasks, len(units)))
+        count = plans * self._ways()
         # A plan that shares nothing is one candidate, whatever the balance. With skips there
         # could be others than this one, but no backbone has an image pass by its first unit.
-        alone = Candidate(SharingPlan.independent(self.tasks, len(units)))
-        lonely = self.space.encode(alone, units, self.tasks) is not None
-        return plans * len(self._balances) - lonely * (len(self._balances) - 1)
+        # One that shares all has nothing to learn from other tasks.
+        for plan in {make(self.tasks, len(units)) for make in ENDS}:
+            there = self.space.encode(Candidate(plan), units, self.tasks) is not None
+            count -= there * (self._ways() - self._ways(plan))
+        return count
+
+    def _ways(self, plan: SharingPlan | None = None) -> int:
+        """How many candidates one plan makes: most plans, or this one."""
+        alone = plan is not None and not shares(plan)
+        return (1 if alone else len(self._balances)) * self._additions.count(plan)
+
+    @property
+    def _additions(self) -> Additions:
+        return Additions(self.config)
 
     @property
     def _balances(self) -> tuple[str, ...]:
@@ -177,14 +199,14 @@ class CandidateSpace:
             return candidate.balance
         names = self._balances
         name = names[0] if len(names) == 1 else choices.suggest_categorical("balance", names)
-        return name if _shares(candidate.plan) else STATIC
+        return name if shares(candidate.plan) else STATIC
 
     def _prefix(self, backbone: str) -> str:
         return f"{backbone}/" if len(self.backbones) > 1 else ""
 
     def _balance_answers(self, candidate: Candidate) -> Mapping[str, str] | None:
         names, name = self._balances, candidate.balance
-        if not _shares(candidate.plan):
+        if not shares(candidate.plan):
             # It is static, whatever is answered.
             if name != STATIC:
                 return None
@@ -225,11 +247,6 @@ class CandidateSpace:
             return candidate.learning_rate or self.learning_rate
         low, high = self.config.learning_rate
         return choices.suggest_float("learning_rate", low, high, log=True)
-
-
-def _shares(plan: SharingPlan) -> bool:
-    """Whether any two tasks share anything."""
-    return any(len(group) > 1 for unit in range(len(plan.rows)) for group in plan.groups(unit))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mtlsearch.catalog import Catalog
 from mtlsearch.config import LoadedRun, RunConfig
+from mtlsearch.search._additions import refuse_unfit_knowledge
 from mtlsearch.search._candidate_space import CandidateSpace
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._run_directory import RunDirectory
@@ -67,6 +68,7 @@ def open_session(
     from mtlsearch.data import open_data
 
     config = loaded.config
+    refuse_unfit_knowledge(loaded)
     balancers = _balancers(loaded, catalog, device, processes=ranks.count if ranks else 1)
     cuts = {name: _cut(config, name) for name in config.backbone.names}
     first = cuts[config.backbone.names[0]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from mtlsearch.search._evaluator import Measurement
 from mtlsearch.search._history import write_history
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._run_directory import RunDirectory
+from mtlsearch.search._teacher import load_teacher
 from mtlsearch.units import UnitSpec
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mtlsearch.backbone import CutBackbone
     from mtlsearch.data import DataModule
     from mtlsearch.network import MultiTaskNetwork
-    from mtlsearch.training import Balance, BalancerMaker, EpochRecord, Ranks
+    from mtlsearch.training import Balance, BalancerMaker, EpochRecord, Lesson, Ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class TrainingEvaluator:
         balancers: what makes each balancer that candidates may name; static weights need none.
         ranks: the processes that train together; None is this one alone. The first of them
             keeps weights and histories.
+        teacher: number of the trial whose network teaches; None is the independent baseline.
     """
 
     config: RunConfig
@@ -50,7 +52,8 @@ class TrainingEvaluator:
     device: torch.device
     balancers: Mapping[str, BalancerMaker] = field(default_factory=dict)
     ranks: Ranks | None = None
-    _head_costs: dict[str, list[Cost]] = field(default_factory=dict)
+    teacher: int | None = None
+    _head_costs: dict[tuple[str, bool], dict[str, Cost]] = field(default_factory=dict)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -63,22 +66,16 @@ class TrainingEvaluator:
 
     def cost(self, candidate: Candidate) -> Cost:
         """Parameters and FLOPs, by arithmetic on units and heads."""
-        from mtlsearch.network import head_cost
-
-        name = self._backbone(candidate)
-        if name not in self._head_costs:
-            heads = self._heads(self.cuts[name])
-            self._head_costs[name] = [
-                head_cost(head, self.cuts[name].features) for head in heads.values()
-            ]
-        return plan_cost(candidate.plan, self.cuts[name].units, self._head_costs[name])
+        name, gated = self._backbone(candidate), self._gated(candidate)
+        heads = {task: self._head_cost(name, task, task in gated) for task in self.tasks}
+        return plan_cost(candidate.plan, self.cuts[name].units, heads.values())
 
     def build(self, candidate: Candidate) -> MultiTaskNetwork:
         """The untrained network, on the CPU: the same weights for every plan."""
         from mtlsearch.network import MultiTaskNetwork
 
         cut = self.cuts[self._backbone(candidate)]
-        return MultiTaskNetwork(cut, candidate.plan, self._heads(cut))
+        return MultiTaskNetwork(cut, candidate.plan, self._heads(cut, self._gated(candidate)))
 
     def measure(self, number: int, candidate: Candidate, progress: SearchProgress) -> Measurement:
         """Train, evaluate, keep weights and history; see :class:`Evaluator`."""
@@ -102,6 +99,7 @@ class TrainingEvaluator:
             progress=_Relay(progress),
             ranks=ranks,
             balance=self._balance(candidate, network),
+            lesson=self._lesson(candidate, network),
         )
         if ranks.rank == 0:
             save_weights(network, self.run.weights(number))
@@ -131,10 +129,40 @@ class TrainingEvaluator:
     def _backbone(self, candidate: Candidate) -> str:
         return candidate.backbone or self.config.backbone.names[0]
 
-    def _heads(self, cut: CutBackbone) -> dict[str, torch.nn.Module]:
+    def _lesson(self, candidate: Candidate, network: MultiTaskNetwork) -> Lesson | None:
+        """What the candidate's tasks learn from features; None where it is nothing."""
+        from mtlsearch.training import distilled, mutual
+
+        knowledge = candidate.knowledge
+        if knowledge is None:
+            return None
+        if knowledge.kind == "mutual":
+            return mutual(network, knowledge.alpha)
+        return distilled(network, knowledge.alpha, load_teacher(self, self._backbone(candidate)))
+
+    def _gated(self, candidate: Candidate) -> frozenset[str]:
+        """The tasks that have attention: those that share something."""
+        if not candidate.attention:
+            return frozenset()
+        plan = candidate.plan
+        groups = (group for unit in range(len(plan.rows)) for group in plan.groups(unit))
+        return frozenset(task for group in groups if len(group) > 1 for task in group)
+
+    def _head_cost(self, name: str, task: str, gated: bool) -> Cost:
+        from mtlsearch.network import head_cost
+
+        cut = self.cuts[name]
+        if (name, gated) not in self._head_costs:
+            heads = self._heads(cut, self.tasks if gated else ())
+            self._head_costs[name, gated] = {
+                at: head_cost(head, cut.features) for at, head in heads.items()
+            }
+        return self._head_costs[name, gated][task]
+
+    def _heads(self, cut: CutBackbone, gated: Collection[str]) -> dict[str, torch.nn.Module]:
         from mtlsearch.training import seeded_heads
 
-        return seeded_heads(self.task_of, cut.features, self.config.seed)
+        return seeded_heads(self.task_of, cut.features, self.config.seed, gated)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class BalancerContract:
         with _seeded(seed):
             return [
                 balancer.combine(torch.randn(len(tasks), 40), tasks)
-                for tasks in BATCHES
+                for tasks in _observed(balancer)
                 if len(tasks) > 1
             ]
 
@@ -84,8 +84,12 @@ class BalancerContract:
         """A task that is learned by heart has a loss of 0."""
         balancer = self.make()
         for _ in range(3):
-            found = balancer.weigh(torch.tensor([0.0, 1.0, 1e-12]), TASKS)
+            losses = torch.tensor([0.0, 1.0, 1e-12])
+            found = balancer.weigh(losses, TASKS)
             assert found is None or found.isfinite().all()
+            if balancer.per_task_gradients:
+                balancer.observe(losses, TASKS)
+                assert balancer.combine(torch.eye(3, 40), TASKS).isfinite().all()
             if balancer.measures_again:
                 balancer.after_step(torch.tensor([0.0, 0.9, 0.0]), TASKS)
             balancer.epoch_ended()
@@ -136,6 +140,13 @@ def _weighed(balancer: Balancer[Any], seed: int) -> Iterator[tuple[tuple[str, ..
                 if balancer.measures_again:
                     balancer.after_step(losses * 0.9, tasks)
             balancer.epoch_ended()
+
+
+def _observed(balancer: Balancer[Any]) -> Iterator[tuple[str, ...]]:
+    """Batches by their tasks, once the balancer has been told their losses."""
+    for tasks in BATCHES:
+        balancer.observe(torch.rand(len(tasks)) + 0.1, tasks)
+        yield tasks
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from mtlsearch.training._data import TrainingData
 from mtlsearch.training._device import resolve_device
 from mtlsearch.training._evaluate import evaluate
 from mtlsearch.training._heads import seeded_heads
+from mtlsearch.training._knowledge import Lesson, distilled, mutual
 from mtlsearch.training._losses import Labelled, run_labelled
 from mtlsearch.training._micro_batches import micro_batches
 from mtlsearch.training._placement import Placement, resolve_placement
@@ -30,6 +31,7 @@ __all__ = [
     "EpochRecord",
     "KeptBuffers",
     "Labelled",
+    "Lesson",
     "Placement",
     "Precision",
     "Ranks",
@@ -38,10 +40,12 @@ __all__ = [
     "TrainingData",
     "TrainingProgress",
     "TrainingResult",
+    "distilled",
     "evaluate",
     "joined_ranks",
     "load_weights",
     "micro_batches",
+    "mutual",
     "refuse_unfit",
     "resolve_device",
     "resolve_placement",

@@ -112,9 +112,17 @@ class Balancing:
                 else:
                     shared[number].setdefault(task, {})[id(parameter)] = gradient
         with torch.no_grad():
+            self._observe(losses, weights, tasks)
             for number, gradients in shared.items():
                 part, balancer = self._groups[number]
                 _combine(part, balancer, gradients)
+
+    def _observe(self, losses: Sequence[Tensor], weights: Tensor, tasks: Sequence[str]) -> None:
+        """Tell each group's balancer the losses of its tasks."""
+        weighted = torch.stack(list(losses)) * weights
+        for part, balancer in self._groups:
+            if rows := rows_of(part.tasks, tasks):
+                balancer.observe(weighted[rows], [tasks[row] for row in rows])
 
     def after_step(self, losses: Tensor, static: Tensor, tasks: Sequence[str]) -> None:
         """The losses of the same batch with the new weights; see :meth:`weights`."""

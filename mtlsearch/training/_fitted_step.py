@@ -82,7 +82,7 @@ class FittedStep:
             try:
                 parts = [] if own is None else micro_batches(own, self.parts)
                 placed = [self._placement.batch(part) for part in parts]
-                losses = self._step.gradient(placed, counts)
+                losses = self._step.gradient(placed, counts, len(batch.images))
             except RuntimeError as error:
                 # Where several processes train, they give up together, below.
                 alone = self._ranks.count == 1

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import nn
 
+from mtlsearch.network import GatedHead
 from mtlsearch.plugin import FeatureSpec, Task
 
 
 def seeded_heads(
-    tasks: Mapping[str, Task], features: FeatureSpec, seed: int
+    tasks: Mapping[str, Task], features: FeatureSpec, seed: int, gated: Collection[str] = ()
 ) -> dict[str, nn.Module]:
     """A new head a task; its weights depend on the seed and the task's name alone.
 
     So a task starts from the same head whatever the plan and whatever the other tasks, and
     what differs between trials is the plan. Torch's generator is left as it was.
+
+    Args:
+        tasks: the tasks by name.
+        features: the levels that heads are given.
+        seed: the run's.
+        gated: names of the tasks that have attention on their features; their heads are the
+            same as without.
     """
     heads = {}
     with torch.random.fork_rng(devices=[]):
         for name, task in tasks.items():
             torch.default_generator.manual_seed(_seed_of(name, seed))
-            heads[name] = task.build_head(features)
+            head = task.build_head(features)
+            heads[name] = GatedHead(head, features) if name in gated else head
     return heads
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -37,13 +37,25 @@ def run_labelled(
 
     Heads may compute in a short format; losses and metrics are always given float32.
     """
-    present = [task for task in tasks if labels_of[task] in batch.targets]
+    present = present_tasks(tasks, labels_of, batch)
     if not present:
         return {}
     with precision.autocast(batch.images.device):
         outputs = network(batch.images, present)
+    return labelled({task: outputs[task] for task in present}, labels_of, batch)
+
+
+def present_tasks(tasks: Iterable[str], labels_of: Mapping[str, str], batch: Batch) -> list[str]:
+    """The tasks that the batch has labels of."""
+    return [task for task in tasks if labels_of[task] in batch.targets]
+
+
+def labelled(
+    outputs: Mapping[str, Outputs], labels_of: Mapping[str, str], batch: Batch
+) -> dict[str, Labelled]:
+    """Of the outputs for all samples those of samples with the task's label."""
     found = {}
-    for task in present:
+    for task in present_tasks(outputs, labels_of, batch):
         targets = batch.targets[labels_of[task]]
         count = len(targets.rows)
         rows = None if count == len(batch.images) else targets.rows

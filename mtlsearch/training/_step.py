@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from mtlsearch.plugin import Batch, Task
 from mtlsearch.training._balancing import Balance, Balancing
 from mtlsearch.training._buffers import KeptBuffers
-from mtlsearch.training._losses import Labelled, run_labelled
+from mtlsearch.training._losses import Labelled, labelled, run_labelled
 from mtlsearch.training._precision import Precision
 
 
@@ -54,7 +54,8 @@ class TrainingStep:
     does not touch what it alone uses.
 
     Args:
-        network: ``network(images, tasks) -> {task: outputs}``, in training mode.
+        network: ``network(images, tasks) -> {task: outputs}``, in training mode; with a lesson
+            :class:`~mtlsearch.training._knowledge.Instructed`.
         tasks: the tasks by name.
         labels_of: the label that each task learns.
         loss_weights: a weight a task.
@@ -62,6 +63,7 @@ class TrainingStep:
         precision: the number format.
         clip_norm: the gradient's largest norm; None leaves it as it is.
         balance: what is done to losses and gradients besides; None is nothing.
+        alpha: what the network's lesson counts for; None where it has none.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class TrainingStep:
         precision: Precision,
         clip_norm: float | None,
         balance: Balance | None = None,
+        alpha: float | None = None,
     ) -> None:
         self._network = network
         self.tasks = tasks
@@ -83,6 +86,7 @@ class TrainingStep:
         self._optimizer = optimizer
         self._precision = precision
         self._clip_norm = clip_norm
+        self._alpha = alpha
         self.parameters = [at for group in optimizer.param_groups for at in group["params"]]
         self.balancing = Balancing(balance, self.parameters)
         self._scaler = torch.amp.GradScaler(
@@ -91,10 +95,13 @@ class TrainingStep:
 
     def __call__(self, *parts: Batch) -> StepOutcome | None:
         """Train on one batch, whole or in parts, on the device; None if it has no label at all."""
-        losses = self.gradient(parts, self.counts(*parts))
+        images = sum(len(part.images) for part in parts)
+        losses = self.gradient(parts, self.counts(*parts), images)
         return None if losses is None else self.update(losses)
 
-    def gradient(self, parts: Sequence[Batch], counts: Mapping[str, int]) -> BatchLosses | None:
+    def gradient(
+        self, parts: Sequence[Batch], counts: Mapping[str, int], images: int
+    ) -> BatchLosses | None:
         """Forward and backward of each part; None if no part has a label.
 
         A task's loss is its mean over the labelled samples of the batch: each part's counts
@@ -103,9 +110,10 @@ class TrainingStep:
         Args:
             parts: the batch's parts, or some of them, on the device.
             counts: labelled samples of each task in the whole batch, see :meth:`counts`.
+            images: how many the whole batch has.
         """
         self.forget_gradient()
-        found = [self._backward(part, counts) for part in parts]
+        found = [self._backward(part, counts, images) for part in parts]
         losses = [part for part in found if part is not None]
         return None if not losses else _summed(losses, list(counts))
 
@@ -128,24 +136,57 @@ class TrainingStep:
         }
         return {task: count for task, count in found.items() if count}
 
-    def _backward(self, part: Batch, counts: Mapping[str, int]) -> BatchLosses | None:
+    def _backward(self, part: Batch, counts: Mapping[str, int], images: int) -> BatchLosses | None:
         """Add one part's gradient; what it contributes to the batch's means and total."""
-        found = run_labelled(self._network, self.tasks, self._labels_of, part, self._precision)
-        if not found:
+        found, terms = self._run(part, counts, images)
+        if not found and not terms:
             return None
         each, names = self._losses(found), list(found)
-        losses = torch.stack(each)
+        losses = torch.stack(each) if each else torch.zeros(0, device=part.images.device)
         shares = losses.new_tensor([at.count / counts[name] for name, at in found.items()])
         weights = self.balancing.weights(losses, self._static(losses, names), names)
         means = losses * shares
         total = (means * weights).sum()
+        if terms:
+            total = total + torch.stack(list(terms.values())).sum()
         if self.balancing.per_task_gradients:
-            self.balancing.backward(each, weights, names)
+            self.balancing.backward(*self._objectives(each, weights, terms, names), names)
         else:
             self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
         own = {name: at.count for name, at in found.items()}
         again = part if self.balancing.measures_again else None
         return BatchLosses(own, means.detach(), total.detach(), again)
+
+    def _run(
+        self, part: Batch, counts: Mapping[str, int], images: int
+    ) -> tuple[dict[str, Labelled], dict[str, Tensor]]:
+        """What losses are taken of, and each task's share of the lesson's term."""
+        if self._alpha is None:
+            found = run_labelled(self._network, self.tasks, self._labels_of, part, self._precision)
+            return found, {}
+        # A lesson needs no label: a task learns from every image of a batch that it runs on,
+        # so all tasks of the whole batch run on each of its parts.
+        with self._precision.autocast(part.images.device):
+            outputs, distances = self._network(part.images, list(counts))
+        terms = {task: self._alpha * at.sum() / images for task, at in distances.items()}
+        return labelled(outputs, self._labels_of, part), terms
+
+    def _objectives(
+        self,
+        losses: Sequence[Tensor],
+        weights: Tensor,
+        terms: Mapping[str, Tensor],
+        names: Sequence[str],
+    ) -> tuple[Sequence[Tensor], Tensor]:
+        """What gradients are taken of: a task's own term goes with its loss, unweighted."""
+        if not terms:
+            return losses, weights
+        weighed = [loss * weight for loss, weight in zip(losses, weights, strict=True)]
+        whole = [
+            loss + terms[name] if name in terms else loss
+            for loss, name in zip(weighed, names, strict=True)
+        ]
+        return whole, torch.ones_like(weights)
 
     def _static(self, losses: Tensor, names: Sequence[str]) -> Tensor:
         """The run's weight of each loss."""
@@ -159,7 +200,7 @@ class TrainingStep:
         """Tell the balancer the losses with the new weights; running statistics stay."""
         kept = KeptBuffers(self._network)
         with torch.no_grad():
-            found = run_labelled(self._network, self.tasks, self._labels_of, batch, self._precision)
+            found, _ = self._run(batch, self.counts(batch), len(batch.images))
             losses, names = torch.stack(self._losses(found)), list(found)
         kept.restore()
         self.balancing.after_step(losses, self._static(losses, names), names)

@@ -11,6 +11,7 @@ from torch import nn
 
 from mtlsearch.config import TrainConfig
 from mtlsearch.errors import TrainingError
+from mtlsearch.network import MultiTaskNetwork
 from mtlsearch.plugin import Batch, Task
 from mtlsearch.training._balancing import Balance
 from mtlsearch.training._compile import compiled
@@ -19,6 +20,7 @@ from mtlsearch.training._determinism import repeatable
 from mtlsearch.training._evaluate import evaluate
 from mtlsearch.training._failures import explained
 from mtlsearch.training._fitted_step import FittedStep
+from mtlsearch.training._knowledge import Instructed, Lesson
 from mtlsearch.training._log import LossLog
 from mtlsearch.training._optimizer import Schedule, build_optimizer
 from mtlsearch.training._placement import resolve_placement
@@ -47,6 +49,7 @@ def train(
     ranks: Ranks = ALONE,
     balance: Balance | None = None,
     probe: StepProbe | None = None,
+    lesson: Lesson | None = None,
 ) -> TrainingResult:
     """Train a network in place and measure it after every epoch.
 
@@ -69,6 +72,8 @@ def train(
             parted between them, evaluation is done by each.
         balance: how tasks that share are balanced; None keeps to ``loss_weights``.
         probe: looks at the network before every step, and leaves it as it was.
+        lesson: what tasks learn from features besides; takes a
+            :class:`~mtlsearch.network.MultiTaskNetwork`.
 
     Raises:
         NonFiniteLossError: a loss or the gradient became infinite or not a number.
@@ -87,14 +92,15 @@ def train(
             processes=ranks.count,
         )
     placement = resolve_placement(config.channels_last, device)
+    learner = _learner(network, lesson)
     with (
         repeatable(seed + ranks.rank, device),
         explained(),
-        compiled(network, wanted=config.compile) as runner,
+        compiled(learner, wanted=config.compile) as runner,
     ):
-        placement.network(network)
+        placement.network(learner)
         optimizer = build_optimizer(
-            network, config.optimizer, learning_rate=learning_rate, weight_decay=config.weight_decay
+            learner, config.optimizer, learning_rate=learning_rate, weight_decay=config.weight_decay
         )
         step = TrainingStep(
             runner,
@@ -105,6 +111,7 @@ def train(
             precision=precision,
             clip_norm=config.clip_norm,
             balance=balance,
+            alpha=None if lesson is None else lesson.alpha,
         )
         schedule = Schedule(
             optimizer,
@@ -137,6 +144,18 @@ def train(
         return _Training(
             network, tasks, data, config, fitted, schedule, validate, progress, look
         ).run()
+
+
+def _learner(network: nn.Module, lesson: Lesson | None) -> nn.Module:
+    """What steps are taken with: the network, and what it learns from beside it."""
+    if lesson is None:
+        return network
+    if not isinstance(network, MultiTaskNetwork):
+        raise TrainingError(
+            f"a lesson is about features, which {type(network).__name__} does not name",
+            next_step="train a MultiTaskNetwork",
+        )
+    return Instructed(network, lesson.term)
 
 
 def _check(

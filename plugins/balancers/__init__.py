@@ -1,4 +1,4 @@
-"""Ways of balancing the tasks that share weights, most of them TorchJD's.
+"""Ways of balancing the tasks that share weights, all but ``static`` and ``gradnorm`` TorchJD's.
 
 Those that weigh losses cost next to nothing; those that combine gradients cost a backward pass
 a task and a gradient a task in memory::
@@ -18,6 +18,7 @@ from ._dwa import DWA
 from ._fairness import ExcessMTL, FairGrad, NashMTL
 from ._famo import FAMO
 from ._formulas import COSMOS, GLS, PBI, RLW, STCH
+from ._gradnorm import GradNorm
 from ._learned import IMTLL, UW
 from ._plugin import mtlsearch_balancers
 from ._static import Static
@@ -42,6 +43,7 @@ __all__ = [
     "ExcessMTL",
     "FairGrad",
     "GradDrop",
+    "GradNorm",
     "GradVac",
     "NashMTL",
     "PCGrad",

@@ -12,6 +12,7 @@ from ._dwa import DWA
 from ._fairness import ExcessMTL, FairGrad, NashMTL
 from ._famo import FAMO
 from ._formulas import COSMOS, GLS, PBI, RLW, STCH
+from ._gradnorm import GradNorm
 from ._learned import IMTLL, UW
 from ._static import Static
 
@@ -23,4 +24,4 @@ def mtlsearch_balancers() -> list[type[Balancer[Any]]]:
     conflicts: list[type[Balancer[Any]]] = [ConFIG, DualProj, GradDrop, GradVac, PCGrad, UPGrad]
     directions: list[type[Balancer[Any]]] = [AlignedMTL, CAGrad, CRMOGM, IMTLG, MGDA]
     fairness: list[type[Balancer[Any]]] = [ExcessMTL, FairGrad, NashMTL]
-    return [Static, *losses, *conflicts, *directions, RandomGradients, *fairness]
+    return [Static, *losses, *conflicts, *directions, RandomGradients, *fairness, GradNorm]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mtlsearch.errors import ConfigError
 from mtlsearch.leaderboard import leaderboard, pareto_front
+from mtlsearch.plugin import Knowledge
 from mtlsearch.record import delta_m
 from tests.leaderboard.trials import SPECS, baselines, results, run, trial
 
@@ -138,3 +139,12 @@ def test_the_balance_is_shown_where_there_is_more_than_one() -> None:
     frame = leaderboard([*run(), trial(10, balance="uw")])
     assert list(frame[frame["trial"] == 10]["balance"]) == ["uw"]
     assert set(frame[frame["trial"] != 10]["balance"]) == {"static"}
+
+
+def test_knowledge_and_attention_are_shown_where_trials_differ() -> None:
+    assert not {"knowledge", "attention"} & set(leaderboard(run()).columns)
+    taught = trial(10, knowledge=Knowledge("distil", 0.25))
+    frame = leaderboard([*run(), taught, trial(11, attention=True)]).set_index("trial")
+    assert frame.loc[10, "knowledge"] == "distil 0.25"
+    assert set(frame.drop(10)["knowledge"]) == {"none"}
+    assert list(frame.index[frame["attention"]]) == [11]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mtlsearch.plan import SharingPlan
-from mtlsearch.plugin import Candidate, Metric
+from mtlsearch.plugin import Candidate, Knowledge, Metric
 from mtlsearch.record import Role, State, TaskResult, TrialRecord
 
 TASKS = ("boxes", "depth", "scene")
@@ -34,6 +34,8 @@ def trial(
     weights: tuple[float, ...] = (1.0, 1.0, 1.0),
     why: str = "",
     balance: str = "static",
+    knowledge: Knowledge | None = None,
+    attention: bool = False,
 ) -> TrialRecord:
     plan = plan or SharingPlan.from_splits(TASKS, [2, 4], UNITS)
     done = state == "complete"
@@ -42,7 +44,13 @@ def trial(
         state=state,
         role=role,
         candidate=Candidate(
-            plan, dict(zip(TASKS, weights, strict=True)), 1e-3, "resnet18", balance
+            plan,
+            dict(zip(TASKS, weights, strict=True)),
+            1e-3,
+            "resnet18",
+            balance,
+            knowledge,
+            attention,
         ),
         parameters=2_310_000 * sum(plan.copies),
         flops=122_000_000 * sum(plan.copies) if flops is None else flops,

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import pytest
+
+from mtlsearch.errors import PlanError
 from mtlsearch.plan import SharingPlan
-from mtlsearch.plugin import STATIC, Candidate
+from mtlsearch.plugin import STATIC, Candidate, Knowledge
 
 PLAN = SharingPlan.from_splits(["a", "b"], [1], 3)
 CANDIDATE = Candidate(PLAN, {"a": 1.75, "b": 0.25}, 3e-4, "resnet18")
@@ -42,3 +46,23 @@ def test_a_space_may_choose_the_balance_itself() -> None:
         loss_weights={"a": 1.0, "b": 1.0}, learning_rate=1.0, backbone="x", balance="uw"
     )
     assert chosen.balance == "cagrad"
+
+
+def test_knowledge_and_attention_make_other_candidates_and_come_back() -> None:
+    taught = Candidate(PLAN, knowledge=Knowledge("distil", 0.1))
+    others = [
+        Candidate(PLAN),
+        taught,
+        replace(taught, knowledge=Knowledge("distil", 0.2)),
+        replace(taught, knowledge=Knowledge("mutual", 0.1)),
+        replace(taught, attention=True),
+        Candidate(PLAN, attention=True),
+    ]
+    assert len({at.digest for at in others}) == len(others)
+    for candidate in others:
+        assert Candidate.from_json(json.loads(json.dumps(candidate.to_json()))) == candidate
+
+
+def test_knowledge_of_another_kind_cannot_be_read() -> None:
+    with pytest.raises(PlanError, match="no knowledge of the kind 'magic'"):
+        Knowledge.from_json({"kind": "magic", "alpha": 1.0})

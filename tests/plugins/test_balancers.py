@@ -15,6 +15,7 @@ from mtlsearch_plugins.balancers import (
     UW,
     CAGrad,
     FairGrad,
+    GradNorm,
     NashMTL,
     Static,
     UPGrad,
@@ -185,3 +186,42 @@ def test_a_solver_without_an_answer_fails_the_trial() -> None:
     balancer._aggregators[TASKS] = gives_up  # type: ignore[assignment]
     with pytest.raises(TrainingError, match="upgrad finds no common gradient of a, b, c"):
         balancer.combine(torch.ones(3, 4), TASKS)
+
+
+def lengths_of(balancer: Balancer[Any], losses: list[list[float]]) -> list[float]:
+    """How long each task's part of the answer is, after so many steps on rows 1, 2 and 8 long."""
+    jacobian = torch.diag(torch.tensor([1.0, 2.0, 8.0]))
+    found = torch.zeros(3)
+    for batch in losses:
+        balancer.observe(torch.tensor(batch), TASKS)
+        found = balancer.combine(jacobian, TASKS)
+    return found.tolist()
+
+
+def test_gradnorm_comes_to_equal_lengths_where_all_learn_alike() -> None:
+    """And keeps the weights' sum."""
+    balancer = make(GradNorm, learning_rate=0.01)
+    falling = [[1.0 / n, 5.0 / n, 0.2 / n] for n in range(1, 600)]
+    found = lengths_of(balancer, falling)
+    assert found == pytest.approx([found[0]] * 3, rel=0.05)
+    weights = torch.tensor(found) / torch.tensor([1.0, 2.0, 8.0])
+    assert weights.sum() == pytest.approx(3.0, rel=1e-3)
+
+
+def test_gradnorm_pulls_the_task_that_lags_behind() -> None:
+    """The paper's target: lengths in proportion to what is left of the first loss, to the alpha."""
+    steps = [[1.0, 1.0, 1.0]] + [[0.2, 0.2, 0.4]] * 600
+    found = lengths_of(make(GradNorm, learning_rate=0.01, alpha=1.0), steps)
+    assert found[2] / found[0] == pytest.approx(2.0, rel=0.1)
+    assert found[1] / found[0] == pytest.approx(1.0, rel=0.1)
+
+
+def test_gradnorm_keeps_the_weight_of_a_task_that_is_not_there() -> None:
+    balancer = make(GradNorm)
+    jacobian = torch.tensor([[1.0, 0.0], [0.0, 9.0]])
+    for _ in range(50):
+        balancer.observe(torch.tensor([1.0, 1.0]), TASKS[:2])
+        found = balancer.combine(jacobian, TASKS[:2])
+    assert found[0] > 1.3  # of two that sum to 2
+    balancer.observe(torch.ones(3), TASKS)
+    assert balancer.combine(torch.eye(3), TASKS)[2] == 1.0

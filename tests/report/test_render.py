@@ -7,12 +7,14 @@ import json
 import math
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mtlsearch.errors import ConfigError
 from mtlsearch.leaderboard import leaderboard
+from mtlsearch.plugin import Knowledge
 from mtlsearch.report import FORMATS, render, write
 from tests.leaderboard.trials import baselines, run, trial
 
@@ -64,6 +66,22 @@ def test_what_says_nothing_is_left_out_of_the_table() -> None:
     assert "backbone" not in same
     weighted = render(leaderboard([*baselines(), trial(2, weights=(0.5, 2.0, 0.5))]), "table")
     assert "0.50 / 2.00 / 0.50" in weighted
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "other"),
+    [
+        ("balance", "cagrad", {"balance": "cagrad"}),
+        ("knowledge", "distil 0.157", {"knowledge": Knowledge("distil", 0.15681666939123498)}),
+        ("attention", "yes", {"attention": True}),
+    ],
+)
+def test_what_trials_differ_in_is_shown(title: str, text: str, other: dict[str, Any]) -> None:
+    shown = render(leaderboard([*baselines(), trial(2, **other)]), "table")
+    plain = render(leaderboard([*baselines(), trial(2)]), "table")
+    assert title in shown
+    assert text in shown
+    assert title not in plain
 
 
 @pytest.mark.parametrize("width", [72, 80, 100, 120, 200])

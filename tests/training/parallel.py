@@ -8,11 +8,15 @@ from pathlib import Path
 import torch
 from torch import distributed, nn
 
-from mtlsearch.training import Ranks, TrainingResult, joined_ranks, train
+from mtlsearch.backbone import cut_backbone
+from mtlsearch.plan import SharingPlan
+from mtlsearch.training import Ranks, TrainingResult, joined_ranks, mutual, train
+from tests.network.heads import disturb
 from tests.training.fakes import CPU, Network, Points, config, guesses
+from tests.training.test_with_network import Pictures, build, tasks
 
 TASKS = ("a", "b", "c")
-KINDS = ("few labels", "little memory", "short batch", "statistics")
+KINDS = ("few labels", "little memory", "short batch", "statistics", "knowledge")
 
 
 class Tight(Network):
@@ -28,6 +32,8 @@ class Tight(Network):
 
 def trained(what: str, ranks: Ranks) -> tuple[nn.Module, TrainingResult]:
     """One of :data:`KINDS`, trained for two epochs."""
+    if what == "knowledge":
+        return taught(ranks)
     network = Tight(*TASKS)
     network.trunk[4] = nn.Identity()  # dropout is another in every process
     if what != "statistics":
@@ -50,6 +56,27 @@ def trained(what: str, ranks: Ranks) -> tuple[nn.Module, TrainingResult]:
         device=CPU,
         seed=0,
         ranks=ranks,
+    )
+    return network, result
+
+
+def taught(ranks: Ranks) -> tuple[nn.Module, TrainingResult]:
+    """Tasks that learn from each other's features, where few images have labels."""
+    cut = cut_backbone("test_vit", (32, 32))  # no batch norm: images know nothing of each other
+    network = build(cut, SharingPlan.from_splits(TASKS, [2, 2], len(cut.units)))
+    disturb(list(network.parameters()), seed=1)  # at first, all copies are alike
+    result = train(
+        network,
+        tasks(*TASKS),
+        Pictures(labels=TASKS, labelled={"a": range(9), "b": range(2), "c": range(12, 24)}),
+        config(optimizer="sgd", epochs=1),
+        labels_of={task: task for task in TASKS},
+        loss_weights=dict.fromkeys(TASKS, 1.0),
+        learning_rate=0.1,
+        device=CPU,
+        seed=0,
+        ranks=ranks,
+        lesson=mutual(network, 3.0),
     )
     return network, result
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from mtlsearch.errors import RunError, TrainingError
+from mtlsearch.network import GatedHead
 from mtlsearch.training import (
     Precision,
     load_weights,
@@ -34,6 +35,15 @@ def test_a_head_depends_on_seed_and_name_alone() -> None:
     assert equal(alone["b"], together["b"])
     assert not equal(together["a"], together["b"])
     assert not equal(alone["b"], seeded_heads(guesses("b"), FEATURES, 5)["b"])
+
+
+def test_heads_behind_gates_are_the_same_heads() -> None:
+    plain = seeded_heads(guesses("a", "b"), FEATURES, 4)
+    gated, again = (seeded_heads(guesses("a", "b"), FEATURES, 4, ["b"]) for _ in range(2))
+    assert equal(gated["a"], plain["a"])
+    assert isinstance(gated["b"], GatedHead)
+    assert equal(gated["b"].head, plain["b"])
+    assert equal(gated["b"], again["b"])
 
 
 def test_building_heads_leaves_torchs_generator_alone() -> None:
