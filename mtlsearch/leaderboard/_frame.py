@@ -20,6 +20,10 @@ DTYPES = {
     "delta_m": "float64",
     "params": "int64",
     "flops": "int64",
+    "latency_ms": "float64",
+    "latency_batch": "float64",
+    "latency_batch_ms": "float64",
+    "over_budget": "bool",
     "seconds": "float64",
     "plan": "str",
     "loss_weights": "str",
@@ -29,7 +33,7 @@ DTYPES = {
     "pareto": "bool",
     "why": "str",
 }
-STATES = ("complete", "running", "interrupted", "pruned", "failed")
+STATES = ("complete", "running", "interrupted", "pruned", "rejected", "failed")
 """In this order trials without a Δm stand below those with one."""
 
 
@@ -44,7 +48,9 @@ def leaderboard(
 
     Columns: ``trial``, ``state``, ``role`` (``independent`` and ``hard`` are the
     baselines), ``delta_m`` in percent, one ``task.metric`` a task, ``params``, ``flops`` of
-    one image, ``seconds``, ``plan``, ``loss_weights``, ``learning_rate``, ``backbone``,
+    one image, ``latency_ms`` of one image and ``latency_batch_ms`` of a batch of
+    ``latency_batch`` where they were measured, ``over_budget`` where any trial is,
+    ``seconds``, ``plan``, ``loss_weights``, ``learning_rate``, ``backbone``,
     ``balance`` where there is more than one, ``pareto`` (not beaten in Δm and FLOPs by any
     other) and ``why`` a trial is not complete, or what there is to know of one that is.
 
@@ -64,6 +70,11 @@ def leaderboard(
     frame = _typed([_row(trial, list(metrics), reference) for trial in trials], list(metrics))
     if frame["balance"].nunique() < 2:
         frame = frame.drop(columns="balance")
+    for column in ("latency_ms", "latency_batch", "latency_batch_ms"):
+        if frame[column].isna().all():
+            frame = frame.drop(columns=column)
+    if not frame["over_budget"].any():
+        frame = frame.drop(columns="over_budget")
     frame["pareto"] = pareto_front(frame)
     falls = {"delta_m", "pareto"} | {at for at, spec in metrics.items() if spec.higher_is_better}
     ranked = _sorted(frame, sort, falls=sort in falls)
@@ -87,6 +98,8 @@ def _row(
         **{column: metric_value(record, column) for column in metrics},
         "params": record.parameters,
         "flops": record.flops,
+        **_latencies(record),
+        "over_budget": bool(record.over_budget),
         "seconds": record.seconds,
         "plan": record.plan,
         "loss_weights": _weights_text(candidate.loss_weights),
@@ -96,6 +109,13 @@ def _row(
         "pareto": False,
         "why": record.why or reason or record.note,
     }
+
+
+def _latencies(record: TrialRecord) -> dict[str, float]:
+    at = record.latency
+    if at is None:
+        return dict.fromkeys(("latency_ms", "latency_batch", "latency_batch_ms"), np.nan)
+    return {"latency_ms": at.ms, "latency_batch": at.batch, "latency_batch_ms": at.batch_ms}
 
 
 def _typed(rows: list[dict[str, Any]], metrics: list[str]) -> pd.DataFrame:

@@ -15,7 +15,17 @@
 """
 
 from mtlsearch.record._delta_m import delta_m, deltas, reference_of
+from mtlsearch.record._latency import Latency
 from mtlsearch.record._result import TaskResult
 from mtlsearch.record._trial import Role, State, TrialRecord
 
-__all__ = ["Role", "State", "TaskResult", "TrialRecord", "delta_m", "deltas", "reference_of"]
+__all__ = [
+    "Latency",
+    "Role",
+    "State",
+    "TaskResult",
+    "TrialRecord",
+    "delta_m",
+    "deltas",
+    "reference_of",
+]

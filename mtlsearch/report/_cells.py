@@ -11,6 +11,7 @@ from mtlsearch.report import _quantity as quantity
 
 BEST = "★"
 FRONT = "◆"
+OVER = "✗"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,11 @@ class Column:
 
 
 def best_row(frame: pd.DataFrame) -> int | None:
-    """The position of the row with the highest Δm."""
-    return int(frame["delta_m"].argmax()) if frame["delta_m"].notna().any() else None
+    """The position of the row with the highest Δm within the budget."""
+    value = frame["delta_m"]
+    if "over_budget" in frame:
+        value = value.mask(frame["over_budget"])
+    return int(value.argmax()) if value.notna().any() else None
 
 
 def cells(frame: pd.DataFrame) -> list[Column]:
@@ -50,6 +54,9 @@ def cells(frame: pd.DataFrame) -> list[Column]:
         Column("FLOPs", quantity.counts(frame["flops"]), number=True),
         Column("time", quantity.durations(frame["seconds"]), number=True),
     ]
+    if "latency_ms" in frame:
+        cell = quantity.milliseconds(frame["latency_ms"])
+        columns.insert(-1, Column("latency", cell, number=True))
     for name, title, text in _VARYING:
         if frame[name].nunique(dropna=False) > 1:
             columns.append(Column(title, text(frame[name]), number=name != "backbone"))
@@ -68,6 +75,8 @@ def notes(frame: pd.DataFrame) -> list[str]:
         marks.append(f"{BEST} highest Δm")
     if frame["pareto"].any():
         marks.append(f"{FRONT} no trial has a higher Δm for fewer FLOPs")
+    if "over_budget" in frame and frame["over_budget"].any():
+        marks.append(f"{OVER} over budget")
     if frame["delta_m"].notna().any():
         marks.append("Δm: mean change of all metrics against the independent baseline")
     lines = ["; ".join(marks)] if marks else []
@@ -91,10 +100,12 @@ def _verb(state: str) -> str:
 
 def _trials(frame: pd.DataFrame) -> list[str]:
     best = best_row(frame)
-    return [
-        f"{BEST if at == best else ''}{FRONT if front else ''} {number}".strip()
-        for at, (number, front) in enumerate(zip(frame["trial"], frame["pareto"], strict=True))
+    over = frame["over_budget"] if "over_budget" in frame else [False] * len(frame)
+    marks = [
+        (BEST if at == best else "") + (FRONT if front else "") + (OVER if dear else "")
+        for at, (front, dear) in enumerate(zip(frame["pareto"], over, strict=True))
     ]
+    return [f"{mark} {number}".strip() for mark, number in zip(marks, frame["trial"], strict=True)]
 
 
 def _plans(frame: pd.DataFrame) -> list[str]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from mtlsearch.catalog import Catalog
 from mtlsearch.config import LoadedRun, RunConfig
+from mtlsearch.search._budget import with_budget
 from mtlsearch.search._candidate_space import CandidateSpace
+from mtlsearch.search._latency import time_network
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._training_evaluator import TrainingEvaluator
@@ -91,6 +93,14 @@ def open_session(
         backbones=config.backbone.names,
         learning_rate=config.train.learning_rate,
         units_of=evaluator.units,
+    )
+    batch = config.budget.latency_batch or config.train.batch_size
+    candidates = with_budget(
+        candidates,
+        config.budget,
+        evaluator.cost,
+        clock=lambda candidate: time_network(evaluator, candidate, batch=batch),
+        where=lambda key: loaded.where("budget", key),
     )
     return Session(config, data, evaluator, candidates)
 

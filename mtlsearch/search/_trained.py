@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def pick_trial(records: Sequence[TrialRecord], trial: Literal["best"] | int) -> TrialRecord:
-    """The trial with the highest Δm, or the one of that number.
+    """The trial with the highest Δm within the budget, or the one of that number.
 
     Raises:
         RunError: there is no such trial, or it was not completed.
@@ -26,7 +26,14 @@ def pick_trial(records: Sequence[TrialRecord], trial: Literal["best"] | int) -> 
                 "no trial is complete yet", next_step="`mtlsearch search` goes on with the run"
             )
         known = deltas(complete)
-        return max(complete, key=lambda at: known.get(at.number, 0.0))
+        within = [record for record in complete if not record.over_budget]
+        if not within:
+            raise RunError(
+                "no trial within the budget is complete",
+                allowed=[str(record.number) for record in complete],
+                next_step="ask for a baseline by its number, or go on with the search",
+            )
+        return max(within, key=lambda at: known.get(at.number, 0.0))
     chosen = next((record for record in records if record.number == trial), None)
     if chosen is None or chosen.state != "complete":
         raise RunError(
