@@ -15,6 +15,7 @@ every problem with its line, the values allowed there and the nearest valid name
 
 from mtlsearch.config._backbone import BackboneConfig
 from mtlsearch.config._budget import BudgetConfig
+from mtlsearch.config._confirm import ConfirmConfig
 from mtlsearch.config._data import AugmentConfig, DataConfig, SourceEntry
 from mtlsearch.config._difference import difference
 from mtlsearch.config._limit import Limit, parse_limit
@@ -33,6 +34,7 @@ __all__ = [
     "BackboneConfig",
     "BalanceEntry",
     "BudgetConfig",
+    "ConfirmConfig",
     "DataConfig",
     "Limit",
     "LoadedRun",

@@ -12,6 +12,7 @@ from mtlsearch.report import _quantity as quantity
 BEST = "★"
 FRONT = "◆"
 OVER = "✗"
+TIE = "≈"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,11 @@ class Column:
 
 
 def best_row(frame: pd.DataFrame) -> int | None:
-    """The position of the row with the highest Δm within the budget."""
-    value = frame["delta_m"]
+    """The position of the row with the highest Δm within the budget.
+
+    Where trials were confirmed it is the highest mean over seeds.
+    """
+    value = frame["mean"] if "mean" in frame else frame["delta_m"]
     if "over_budget" in frame:
         value = value.mask(frame["over_budget"])
     return int(value.argmax()) if value.notna().any() else None
@@ -54,6 +58,9 @@ def cells(frame: pd.DataFrame) -> list[Column]:
         Column("FLOPs", quantity.counts(frame["flops"]), number=True),
         Column("time", quantity.durations(frame["seconds"]), number=True),
     ]
+    if "mean" in frame:
+        over_seeds = Column("Δm over seeds", _over_seeds(frame), number=True)
+        columns.insert(3, over_seeds)
     if "latency_ms" in frame:
         cell = quantity.milliseconds(frame["latency_ms"])
         columns.insert(-1, Column("latency", cell, number=True))
@@ -72,7 +79,9 @@ def notes(frame: pd.DataFrame) -> list[str]:
     """What stands below the table: what its marks mean, and why trials are not complete."""
     marks = []
     if best_row(frame) is not None:
-        marks.append(f"{BEST} highest Δm")
+        marks.append(f"{BEST} highest {'mean Δm over seeds' if 'mean' in frame else 'Δm'}")
+    if "ties" in frame and frame["ties"].any():
+        marks.append(f"{TIE} within one standard error of the difference from it")
     if frame["pareto"].any():
         marks.append(f"{FRONT} no trial has a higher Δm for fewer FLOPs")
     if "over_budget" in frame and frame["over_budget"].any():
@@ -100,12 +109,20 @@ def _verb(state: str) -> str:
 
 def _trials(frame: pd.DataFrame) -> list[str]:
     best = best_row(frame)
-    over = frame["over_budget"] if "over_budget" in frame else [False] * len(frame)
-    marks = [
-        (BEST if at == best else "") + (FRONT if front else "") + (OVER if dear else "")
-        for at, (front, dear) in enumerate(zip(frame["pareto"], over, strict=True))
-    ]
+    shown = [(TIE, "ties"), (FRONT, "pareto"), (OVER, "over_budget")]
+    marks = [BEST if at == best else "" for at in range(len(frame))]
+    for mark, column in shown:
+        if column in frame:
+            marks = [old + mark * new for old, new in zip(marks, frame[column], strict=True)]
     return [f"{mark} {number}".strip() for mark, number in zip(marks, frame["trial"], strict=True)]
+
+
+def _over_seeds(frame: pd.DataFrame) -> list[str]:
+    """``+1.20 ± 0.31``: mean and standard error."""
+    return [
+        quantity.MISSING if pd.isna(mean) else f"{mean:+.2f} ± {error:.2f}"
+        for mean, error in zip(frame["mean"], frame["error"], strict=True)
+    ]
 
 
 def _plans(frame: pd.DataFrame) -> list[str]:

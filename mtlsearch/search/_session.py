@@ -70,7 +70,7 @@ def open_session(
 
     config = loaded.config
     balancers = _balancers(loaded, catalog, device, processes=ranks.count if ranks else 1)
-    cuts = {name: _cut(config, name) for name in config.backbone.names}
+    cuts = {name: cut(config, name) for name in config.backbone.names}
     first = cuts[config.backbone.names[0]]
     data = open_data(
         catalog.open_sources(loaded),
@@ -124,7 +124,8 @@ def _balancers(
     return makers
 
 
-def _cut(config: RunConfig, name: str) -> CutBackbone:
+def cut(config: RunConfig, name: str) -> CutBackbone:
+    """A backbone of the run, with the weights that its seed gives where it is not trained."""
     from mtlsearch.backbone import cut_backbone
 
     return cut_backbone(
