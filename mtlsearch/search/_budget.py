@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mtlsearch.config import BudgetConfig, Limit
+from mtlsearch.errors import ConfigError
 from mtlsearch.plan import Cost, SharingPlan
 from mtlsearch.plugin import Candidate
 from mtlsearch.record import Latency, Role, TrialRecord
@@ -134,10 +135,19 @@ def with_budget(
         cost: parameters and FLOPs of a candidate.
         clock: takes the time of a candidate; needed where latency is limited.
         where: the place of a key of ``budget`` in the run file, for messages.
+
+    Raises:
+        ConfigError: latency is limited and nothing takes the time.
     """
     limits = config.limits
     if not limits:
         return space
+    if "latency_ms" in limits and clock is None:
+        raise ConfigError(
+            "the latency of what is not trained here cannot be measured",
+            where=where("latency_ms"),
+            next_step="limit params and flops, or search from a run file",
+        )
     baselines: dict[Role, Candidate] = {
         "independent": space.baseline("independent"),
         "hard": space.baseline("hard"),

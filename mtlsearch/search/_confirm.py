@@ -58,8 +58,8 @@ def confirm(
                     f"confirming {done + 1} of {total}: trial {record.number}, seed {seed}"
                 )
                 found = train_again(evaluator, record, progress)
-                write_again(folder, found)
                 folder.weights(record.number).unlink(missing_ok=True)
+                write_again(folder, found)
                 _tell(found, folder, seed, progress)
                 done += 1
     _tell_best(records, read_repeats(run), wanted, progress)

@@ -28,7 +28,7 @@ def require_room(space: CandidateSpace) -> None:
         ConfigError: none is; it says the least that was found, and what the baselines cost.
     """
     budget = space.budget
-    if budget is None:
+    if budget is None or (budget.params is None and budget.flops is None):
         return
     costs: list[Cost] = []
     for candidate in _examples(space):
@@ -36,7 +36,8 @@ def require_room(space: CandidateSpace) -> None:
         if not budget.over_cost(cost):
             return
         costs.append(cost)
-    raise _no_room(budget, costs, listed=space.plans() is not None)
+    if costs:
+        raise _no_room(budget, costs, listed=space.plans() is not None)
 
 
 def _examples(space: CandidateSpace) -> Iterator[Candidate]:
@@ -60,7 +61,7 @@ def _no_room(budget: Budget, costs: list[Cost], *, listed: bool) -> ConfigError:
     what = "no candidate" if listed else f"none of {len(costs)} candidates drawn"
     keys = [key for key in ("params", "flops") if getattr(budget, key) is not None]
     least = _sizes(min(at.parameters for at in costs), min(at.flops for at in costs))
-    known = [f"the least there is has {least}"] if costs else []
+    known = [f"the least there is has {least}"]
     known += [
         f"{role} has {_sizes(cost.parameters, cost.flops)}"
         for role, cost in ((role, budget.cost_of(at)) for role, at in budget.baselines.items())

@@ -198,6 +198,11 @@ def test_a_search_in_which_all_are_too_slow_ends() -> None:
     assert len(store.records()) == 2 + REJECTED_AT_MOST
 
 
+def test_latency_needs_a_clock() -> None:
+    with pytest.raises(ConfigError, match="latency"):
+        limited(Formula(), {"latency_ms": 5})
+
+
 def test_without_a_budget_nothing_is_timed_or_marked() -> None:
     formula, clock = Formula(), Clock()
     plain = space_for(formula)
