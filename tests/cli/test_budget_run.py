@@ -61,6 +61,6 @@ def test_without_room_nothing_is_trained(tmp_path: Path) -> None:
     said = call("search", tmp_path / "run.yaml", "--out", tmp_path / "out")
     assert said.code != 0
     assert "no candidate of the search space is within the budget" in said.err
-    assert "run.yaml:13 (budget.flops)" in said.err
+    assert "run.yaml:12 (budget.flops)" in said.err
     assert "hard has" in said.err
     assert not (tmp_path / "out" / "trials").exists()
