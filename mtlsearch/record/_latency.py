@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Median times of a forward in evaluation mode.
+    """Times of a forward in evaluation mode, medians of many.
 
     Attributes:
         ms: milliseconds for one image.

@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from mtlsearch.search._training_evaluator import TrainingEvaluator
 
 WARMUP = 5
-REPEATS = 30
+REPEATS = 15
+ROUNDS = 3
 
 
 def time_network(evaluator: TrainingEvaluator, candidate: Candidate, *, batch: int) -> Latency:
-    """Medians of an untrained network on the device it would be trained on, in fp32.
+    """The time of an untrained network on the device it would be trained on, in fp32.
 
-    Weights do not change how long a forward takes. The clock is noisy: other work on the
-    machine makes a median of a few dozen forwards differ by some percent from one time to
-    the next.
+    Weights do not change how long a forward takes. The clock is noisy, to one side: other work
+    on the machine slows forwards down. So it is the lowest of several medians.
 
     Args:
         evaluator: builds the network and knows the device.
@@ -31,14 +31,17 @@ def time_network(evaluator: TrainingEvaluator, candidate: Candidate, *, batch: i
     network = evaluator.build(candidate).to(evaluator.device)
     size = evaluator.config.data.size
     alone, together = (
-        measure_latency(
-            network,
-            size,
-            device=evaluator.device,
-            batch_size=images,
-            warmup=WARMUP,
-            repeats=repeats,
+        min(
+            measure_latency(
+                network,
+                size,
+                device=evaluator.device,
+                batch_size=images,
+                warmup=WARMUP,
+                repeats=REPEATS,
+            )
+            for _ in range(rounds)
         )
-        for images, repeats in ((1, REPEATS), (batch, REPEATS // 3))
+        for images, rounds in ((1, ROUNDS), (batch, 1))
     )
     return Latency(alone, batch, together)
