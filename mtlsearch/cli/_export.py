@@ -18,6 +18,10 @@ def export(
     trial: Annotated[
         str, typer.Option("--trial", metavar="best|N", help="The best one, or one by number.")
     ] = "best",
+    trained: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What `mtlsearch train` trained at length, instead."),
+    ] = None,
 ) -> None:
     """Write a trial's network as a bundle that runs anywhere.
 
@@ -32,14 +36,28 @@ def export(
 
     from mtlsearch.bundle import open_bundle
     from mtlsearch.export import export_trial
-    from mtlsearch.search import RunDirectory, Silent, open_session, pick_trial, read_records
+    from mtlsearch.search import (
+        RunDirectory,
+        Silent,
+        open_session,
+        pick_trial,
+        read_confirmed,
+        read_records,
+        trained_record,
+    )
 
-    record = pick_trial(read_records(run, loaded.config), wanted)
-    shell.console.say(f"exporting trial {record.number}: {record.plan}")
+    records = read_records(run, loaded.config)
+    folder = RunDirectory(run)
+    if trained is None:
+        record = pick_trial(records, wanted, read_confirmed(run, loaded.config, records))
+        shell.console.say(f"exporting trial {record.number}: {record.plan}")
+    else:
+        record, folder = trained_record(folder, trained), folder.trained(trained)
+        shell.console.say(f"exporting {trained}: {record.plan}")
     session = open_session(
         loaded,
         catalog,
-        RunDirectory(run),
+        folder,
         device=torch.device("cpu"),
         progress=Silent(),
         check=False,

@@ -38,13 +38,19 @@ def leaderboard(
     from mtlsearch.leaderboard import leaderboard as rank
     from mtlsearch.report import plot as draw
     from mtlsearch.report import render
-    from mtlsearch.search import read_records
+    from mtlsearch.search import read_confirmed, read_records
 
     records = read_records(run, loaded.config)
     if not records:
         shell.console.say("no trial was begun yet; `mtlsearch search` goes on with the run")
     everything = all_metrics or form in ("csv", "json")
-    frame = rank(records, sort=sort, top=top, all_metrics=everything)
+    frame = rank(
+        records,
+        sort=sort,
+        top=top,
+        all_metrics=everything,
+        confirmed=read_confirmed(run, loaded.config, records),
+    )
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None
     shell.console.result(render(frame, form, width=width, colour=is_terminal).rstrip("\n"))

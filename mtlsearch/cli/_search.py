@@ -55,7 +55,10 @@ def search(
     if outcome.exhausted:
         shell.console.say(
             f"{outcome.settled} of {loaded.config.search.trials} trials: "
-            "no further candidate was found that has not been measured"
+            + (
+                outcome.why
+                or "no further candidate was found that is allowed and has not been measured"
+            )
         )
     shell.console.result(str(folder))
     shell.console.say(f"next: mtlsearch leaderboard {folder}")

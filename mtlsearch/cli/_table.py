@@ -29,6 +29,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("affinity", "mtlsearch.cli._affinity", SEARCHING),
     Command("search", "mtlsearch.cli._search", SEARCHING),
     Command("leaderboard", "mtlsearch.cli._leaderboard", SEARCHING),
+    Command("train", "mtlsearch.cli._train", SEARCHING),
     Command("export", "mtlsearch.cli._export", SEARCHING),
     Command("predict", "mtlsearch.cli._predict", SEARCHING),
     Command("sample", "mtlsearch.cli._sample", SEARCHING),

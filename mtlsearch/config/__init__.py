@@ -14,9 +14,12 @@ every problem with its line, the values allowed there and the nearest valid name
 """
 
 from mtlsearch.config._backbone import BackboneConfig
+from mtlsearch.config._budget import BudgetConfig
+from mtlsearch.config._confirm import ConfirmConfig
 from mtlsearch.config._data import AugmentConfig, DataConfig, SourceEntry
 from mtlsearch.config._difference import difference
 from mtlsearch.config._knowledge import KnowledgeEntry
+from mtlsearch.config._limit import Limit, parse_limit
 from mtlsearch.config._load import DATA_ROOT, LoadedRun, load_run
 from mtlsearch.config._origins import Origins
 from mtlsearch.config._problems import Problems
@@ -31,8 +34,11 @@ __all__ = [
     "AugmentConfig",
     "BackboneConfig",
     "BalanceEntry",
+    "BudgetConfig",
+    "ConfirmConfig",
     "DataConfig",
     "KnowledgeEntry",
+    "Limit",
     "LoadedRun",
     "Origins",
     "Part",
@@ -45,6 +51,7 @@ __all__ = [
     "TrainConfig",
     "difference",
     "load_run",
+    "parse_limit",
     "run_template",
     "save_resolved",
 ]

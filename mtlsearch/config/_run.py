@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from mtlsearch.config._backbone import BackboneConfig
+from mtlsearch.config._budget import BudgetConfig
 from mtlsearch.config._data import DataConfig
 from mtlsearch.config._search import SearchConfig
 from mtlsearch.config._section import OpenSection, Section
@@ -34,6 +35,7 @@ class RunConfig(Section):
     backbone: BackboneConfig = BackboneConfig()
     train: TrainConfig = TrainConfig()
     search: SearchConfig = SearchConfig()
+    budget: BudgetConfig = BudgetConfig()
 
     def label_of(self, task: str) -> str:
         """The label that a task learns."""

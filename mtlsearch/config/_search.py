@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
+from mtlsearch.config._confirm import ConfirmConfig
 from mtlsearch.config._knowledge import Given, KnowledgeEntry, options, refuse_twice
 from mtlsearch.config._section import OpenSection, Section
 
@@ -66,6 +67,9 @@ class SearchConfig(Section):
     )
     keep: Literal["all"] | Annotated[int, Field(ge=1)] = Field(
         "all", description="whose weights stay on disk: all trials', or the best so many"
+    )
+    confirm: ConfirmConfig | None = Field(
+        None, description="train the best trials on more seeds at the end: {top: 3, seeds: 3}"
     )
 
     @field_validator("space", mode="before")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -59,6 +61,12 @@ class DataModule:
     def labels(self) -> Mapping[str, LabelSpec]:
         """The union of what the sources know; with counts once training images are checked."""
         return MappingProxyType(self._labels)
+
+    def reseeded(self, seed: int) -> DataModule:
+        """The same images in the same splits, in another order and augmented otherwise."""
+        other = copy.copy(self)
+        other._seed, other._finish = seed, replace(self._finish, seed=seed)
+        return other
 
     def size(self, split: str) -> int:
         """How many images ``train``, ``val`` or ``test`` has."""

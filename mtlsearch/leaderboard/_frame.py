@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,23 @@ import pandas as pd
 from mtlsearch.errors import ConfigError, did_you_mean
 from mtlsearch.leaderboard._columns import metric_columns, metric_value
 from mtlsearch.leaderboard._pareto import pareto_front
-from mtlsearch.record import TaskResult, TrialRecord, delta_m, reference_of
+from mtlsearch.record import Confirmed, TaskResult, TrialRecord, delta_m, reference_of
 
 DTYPES = {
     "trial": "int64",
     "state": "str",
     "role": "str",
     "delta_m": "float64",
+    "mean": "float64",
+    "error": "float64",
+    "seeds": "float64",
+    "ties": "bool",
     "params": "int64",
     "flops": "int64",
+    "latency_ms": "float64",
+    "latency_batch": "float64",
+    "latency_batch_ms": "float64",
+    "over_budget": "bool",
     "seconds": "float64",
     "plan": "str",
     "loss_weights": "str",
@@ -32,7 +41,7 @@ DTYPES = {
     "why": "str",
 }
 SHOWN_WHERE_THEY_DIFFER = ("balance", "knowledge", "attention")
-STATES = ("complete", "running", "interrupted", "pruned", "failed")
+STATES = ("complete", "running", "interrupted", "pruned", "rejected", "failed")
 """In this order trials without a Δm stand below those with one."""
 
 
@@ -42,12 +51,15 @@ def leaderboard(
     sort: str = "delta_m",
     top: int | None = None,
     all_metrics: bool = False,
+    confirmed: Mapping[int, Confirmed] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Every trial in one row, the best first.
 
     Columns: ``trial``, ``state``, ``role`` (``independent`` and ``hard`` are the
     baselines), ``delta_m`` in percent, one ``task.metric`` a task, ``params``, ``flops`` of
-    one image, ``seconds``, ``plan``, ``loss_weights``, ``learning_rate``, ``backbone``,
+    one image, ``latency_ms`` of one image and ``latency_batch_ms`` of a batch of
+    ``latency_batch`` where they were measured, ``over_budget`` where any trial is,
+    ``seconds``, ``plan``, ``loss_weights``, ``learning_rate``, ``backbone``,
     ``balance``, ``knowledge`` and ``attention`` where trials differ in them, ``pareto`` (not
     beaten in Δm and FLOPs by any other) and ``why`` a trial is not complete, or what there
     is to know of one that is.
@@ -58,6 +70,9 @@ def leaderboard(
             is, rows that lack it are last.
         top: keep only so many rows.
         all_metrics: a column for every metric, not each task's primary one alone.
+        confirmed: what several seeds say of trials, by number. They come first then, by
+            ``mean`` of Δm over ``seeds``, with its standard ``error``; ``ties`` marks those
+            that cannot be told from the best.
 
     Raises:
         ConfigError: there is no such column to sort by, or ``top`` is below 1.
@@ -65,19 +80,35 @@ def leaderboard(
     trials = list(records)
     metrics = metric_columns(trials, all_metrics=all_metrics)
     reference = reference_of(trials)
-    frame = _typed([_row(trial, list(metrics), reference) for trial in trials], list(metrics))
+    rows = [_row(trial, list(metrics), reference, confirmed) for trial in trials]
+    frame = _typed(rows, list(metrics))
     alike = [column for column in SHOWN_WHERE_THEY_DIFFER if frame[column].nunique() < 2]
     frame = frame.drop(columns=alike)
+    for column in ("latency_ms", "latency_batch", "latency_batch_ms"):
+        if frame[column].isna().all():
+            frame = frame.drop(columns=column)
+    if not confirmed:
+        frame = frame.drop(columns=["mean", "error", "seeds", "ties"])
+    if not frame["over_budget"].any():
+        frame = frame.drop(columns="over_budget")
     frame["pareto"] = pareto_front(frame)
-    falls = {"delta_m", "pareto"} | {at for at, spec in metrics.items() if spec.higher_is_better}
+    falls = {"delta_m", "mean", "pareto"} | {
+        at for at, spec in metrics.items() if spec.higher_is_better
+    }
     ranked = _sorted(frame, sort, falls=sort in falls)
+    if confirmed and sort == "delta_m":
+        ranked = ranked.sort_values("mean", ascending=False, kind="stable", na_position="last")
+        ranked = ranked.reset_index(drop=True)
     if top is not None and top < 1:
         raise ConfigError(f"a leaderboard of the top {top} has no rows", where="--top")
     return ranked if top is None else ranked.head(top)
 
 
 def _row(
-    record: TrialRecord, metrics: Sequence[str], reference: Mapping[str, TaskResult]
+    record: TrialRecord,
+    metrics: Sequence[str],
+    reference: Mapping[str, TaskResult],
+    confirmed: Mapping[int, Confirmed],
 ) -> dict[str, Any]:
     value, reason = None, ""
     if record.state == "complete":
@@ -88,9 +119,12 @@ def _row(
         "state": record.state,
         "role": record.role,
         "delta_m": np.nan if value is None else value,
+        **_over_seeds(confirmed.get(record.number)),
         **{column: metric_value(record, column) for column in metrics},
         "params": record.parameters,
         "flops": record.flops,
+        **_latencies(record),
+        "over_budget": bool(record.over_budget),
         "seconds": record.seconds,
         "plan": record.plan,
         "loss_weights": _weights_text(candidate.loss_weights),
@@ -102,6 +136,19 @@ def _row(
         "pareto": False,
         "why": record.why or reason or record.note,
     }
+
+
+def _over_seeds(found: Confirmed | None) -> dict[str, float | bool]:
+    if found is None:
+        return {"mean": np.nan, "error": np.nan, "seeds": np.nan, "ties": False}
+    return {"mean": found.mean, "error": found.error, "seeds": found.seeds, "ties": found.ties}
+
+
+def _latencies(record: TrialRecord) -> dict[str, float]:
+    at = record.latency
+    if at is None:
+        return dict.fromkeys(("latency_ms", "latency_batch", "latency_batch_ms"), np.nan)
+    return {"latency_ms": at.ms, "latency_batch": at.batch, "latency_batch_ms": at.batch_ms}
 
 
 def _typed(rows: list[dict[str, Any]], metrics: list[str]) -> pd.DataFrame:

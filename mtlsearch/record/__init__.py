@@ -14,8 +14,23 @@
 7.5
 """
 
+from mtlsearch.record._confirmed import Confirmed, Repeats, confirmed, finalists
 from mtlsearch.record._delta_m import delta_m, deltas, reference_of
+from mtlsearch.record._latency import Latency
 from mtlsearch.record._result import TaskResult
 from mtlsearch.record._trial import Role, State, TrialRecord
 
-__all__ = ["Role", "State", "TaskResult", "TrialRecord", "delta_m", "deltas", "reference_of"]
+__all__ = [
+    "Confirmed",
+    "Latency",
+    "Repeats",
+    "Role",
+    "State",
+    "TaskResult",
+    "TrialRecord",
+    "confirmed",
+    "delta_m",
+    "deltas",
+    "finalists",
+    "reference_of",
+]

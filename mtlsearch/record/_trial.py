@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 from mtlsearch.errors import RunError
 from mtlsearch.plugin import Candidate
+from mtlsearch.record._latency import Latency
 from mtlsearch.record._result import TaskResult
 
-State = Literal["running", "complete", "failed", "interrupted", "pruned"]
-"""How a trial stands. Only ``complete`` ones have results to rank."""
+State = Literal["running", "complete", "failed", "interrupted", "pruned", "rejected"]
+"""How a trial stands. Only ``complete`` ones have results to rank; ``rejected``: not trained."""
 
 Role = Literal["independent", "hard"]
 """Which baseline a trial is."""
@@ -34,6 +35,9 @@ class TrialRecord:
         seconds: wall time of training and evaluation.
         why: why it is not complete, for people.
         note: what a reader of its results should know, for people; empty if nothing.
+        latency: how long its network takes; None where nobody asked.
+        over_budget: what of it is over the run's budget, for people; empty if nothing. Such a
+            trial, a baseline, is never the best.
     """
 
     number: int
@@ -47,6 +51,8 @@ class TrialRecord:
     seconds: float = 0.0
     why: str = ""
     note: str = ""
+    latency: Latency | None = None
+    over_budget: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "results", MappingProxyType(dict(sorted(self.results.items()))))
@@ -72,6 +78,8 @@ class TrialRecord:
             "seconds": self.seconds,
             "why": self.why,
             "note": self.note,
+            "latency": None if self.latency is None else self.latency.to_json(),
+            "over_budget": self.over_budget,
         }
 
     @classmethod
@@ -96,6 +104,8 @@ class TrialRecord:
                 seconds=float(value["seconds"]),
                 why=str(value["why"]),
                 note=str(value.get("note", "")),
+                latency=Latency.from_json(value["latency"]) if value.get("latency") else None,
+                over_budget=str(value.get("over_budget", "")),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunError(

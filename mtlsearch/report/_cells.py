@@ -11,6 +11,8 @@ from mtlsearch.report import _quantity as quantity
 
 BEST = "★"
 FRONT = "◆"
+OVER = "✗"
+TIE = "≈"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,14 @@ class Column:
 
 
 def best_row(frame: pd.DataFrame) -> int | None:
-    """The position of the row with the highest Δm."""
-    return int(frame["delta_m"].argmax()) if frame["delta_m"].notna().any() else None
+    """The position of the row with the highest Δm within the budget.
+
+    Where trials were confirmed it is the highest mean over seeds.
+    """
+    value = frame["mean"] if "mean" in frame else frame["delta_m"]
+    if "over_budget" in frame:
+        value = value.mask(frame["over_budget"])
+    return int(value.argmax()) if value.notna().any() else None
 
 
 def cells(frame: pd.DataFrame) -> list[Column]:
@@ -50,6 +58,12 @@ def cells(frame: pd.DataFrame) -> list[Column]:
         Column("FLOPs", quantity.counts(frame["flops"]), number=True),
         Column("time", quantity.durations(frame["seconds"]), number=True),
     ]
+    if "mean" in frame:
+        over_seeds = Column("Δm over seeds", _over_seeds(frame), number=True)
+        columns.insert(3, over_seeds)
+    if "latency_ms" in frame:
+        cell = quantity.milliseconds(frame["latency_ms"])
+        columns.insert(-1, Column("latency", cell, number=True))
     for name, title, text in _VARYING:
         if name in frame and frame[name].nunique(dropna=False) > 1:
             numbers = name in ("loss_weights", "learning_rate")
@@ -66,9 +80,13 @@ def notes(frame: pd.DataFrame) -> list[str]:
     """What stands below the table: what its marks mean, and why trials are not complete."""
     marks = []
     if best_row(frame) is not None:
-        marks.append(f"{BEST} highest Δm")
+        marks.append(f"{BEST} highest {'mean Δm over seeds' if 'mean' in frame else 'Δm'}")
+    if "ties" in frame and frame["ties"].any():
+        marks.append(f"{TIE} within one standard error of the difference from it")
     if frame["pareto"].any():
         marks.append(f"{FRONT} no trial has a higher Δm for fewer FLOPs")
+    if "over_budget" in frame and frame["over_budget"].any():
+        marks.append(f"{OVER} over budget")
     if frame["delta_m"].notna().any():
         marks.append("Δm: mean change of all metrics against the independent baseline")
     lines = ["; ".join(marks)] if marks else []
@@ -95,9 +113,19 @@ def _verb(state: str) -> str:
 
 def _trials(frame: pd.DataFrame) -> list[str]:
     best = best_row(frame)
+    shown = [(TIE, "ties"), (FRONT, "pareto"), (OVER, "over_budget")]
+    marks = [BEST if at == best else "" for at in range(len(frame))]
+    for mark, column in shown:
+        if column in frame:
+            marks = [old + mark * new for old, new in zip(marks, frame[column], strict=True)]
+    return [f"{mark} {number}".strip() for mark, number in zip(marks, frame["trial"], strict=True)]
+
+
+def _over_seeds(frame: pd.DataFrame) -> list[str]:
+    """``+1.20 ± 0.31``: mean and standard error."""
     return [
-        f"{BEST if at == best else ''}{FRONT if front else ''} {number}".strip()
-        for at, (number, front) in enumerate(zip(frame["trial"], frame["pareto"], strict=True))
+        quantity.MISSING if pd.isna(mean) else f"{mean:+.2f} ± {error:.2f}"
+        for mean, error in zip(frame["mean"], frame["error"], strict=True)
     ]
 
 

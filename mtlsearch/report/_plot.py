@@ -14,6 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mtlsearch.errors import ConfigError, RunError
 from mtlsearch.files import unfinished
+from mtlsearch.report._cells import best_row
 from mtlsearch.report._labels import label_points
 from mtlsearch.report._quantity import scale_of
 
@@ -79,8 +80,11 @@ def _figure(frame: pd.DataFrame, *, missing: int) -> Figure:
 
 def _note(frame: pd.DataFrame, missing: int) -> str:
     """The line under the title: what is best, and what is not in the picture."""
-    best = frame.iloc[int(frame["delta_m"].argmax())]
-    note = f"best: trial {best['trial']} with {best['delta_m']:+.2f} %, plan {best['plan']}"
+    at = best_row(frame)
+    note = "no trial is within the budget"
+    if at is not None:
+        best = frame.iloc[at]
+        note = f"best: trial {best['trial']} with {best['delta_m']:+.2f} %, plan {best['plan']}"
     note = shorten(note, LONGEST_NOTE, placeholder=" ...")
     return f"{note}; {missing} without a Δm not drawn" if missing else note
 

@@ -43,6 +43,11 @@ def durations(column: pd.Series) -> list[str]:
     return [_duration(value) for value in column]
 
 
+def milliseconds(column: pd.Series) -> list[str]:
+    """Latencies: ``12.3 ms``."""
+    return [MISSING if pd.isna(value) else f"{value:.1f} ms" for value in column]
+
+
 def rates(column: pd.Series) -> list[str]:
     """Learning rates: three significant digits."""
     return [MISSING if pd.isna(value) else f"{value:.3g}" for value in column]

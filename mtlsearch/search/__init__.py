@@ -17,7 +17,9 @@ Three parts meet in :func:`search`: a :class:`CandidateSpace` that proposes, an
 Importing this package does not import torch, which takes seconds: a leaderboard does without.
 """
 
+from mtlsearch.search._at_length import AtLength, train_at_length, trained_record
 from mtlsearch.search._candidate_space import CandidateSpace
+from mtlsearch.search._confirm import read_confirmed
 from mtlsearch.search._evaluator import Evaluator, Measurement
 from mtlsearch.search._function_evaluator import FunctionEvaluator
 from mtlsearch.search._journal import open_storage
@@ -36,6 +38,7 @@ from mtlsearch.search._trial_store import TrialStore
 
 __all__ = [
     "AffinityOutcome",
+    "AtLength",
     "CandidateSpace",
     "Evaluator",
     "FunctionEvaluator",
@@ -55,8 +58,11 @@ __all__ = [
     "open_store",
     "pick_trial",
     "plan_code",
+    "read_confirmed",
     "read_records",
     "run_affinity",
     "run_search",
     "search",
+    "train_at_length",
+    "trained_record",
 ]

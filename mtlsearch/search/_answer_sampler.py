@@ -61,11 +61,14 @@ class AnswerSampler:
         sampler = self._make(seed)
         scratch = optuna.create_study(direction="maximize", sampler=sampler)
         scratch.add_trials(self._known(tried, sampler))
+        worst = min((value for value in values.values() if value is not None), default=None)
         for _ in range(self._tries):
             trial = scratch.ask()
             candidate = self._space.propose(trial)
             yield Proposal(candidate, trial.params, trial.distributions)
             value = values.get(candidate.digest)
+            if not self._space.allows(candidate):
+                value = worst  # so that the sampler turns to what may be proposed
             state = optuna.trial.TrialState.FAIL if value is None else None
             scratch.tell(trial, value, state=state)
 

@@ -15,6 +15,9 @@ from mtlsearch.search._tried import Tried, measured_digests
 UNCOUNTED_TRIES = 200
 """Draws before a space of unknown size is taken to be exhausted."""
 
+MOST_TRIES = 5_000
+"""Draws, of whatever space and budget."""
+
 
 class BlindSampler:
     """Any candidate that was not tried, every one as likely where they can be listed.
@@ -36,17 +39,24 @@ class BlindSampler:
         if self._listed is None:
             return self._draw(measured, seed * 100_003 + len(tried) + 1)
         free = [candidate for digest, candidate in self._listed if digest not in measured]
-        if not free:
-            return None
         chance = np.random.default_rng([seed, len(tried)])
-        return proposal_of(self._space, free[int(chance.integers(len(free)))])
+        while free:
+            candidate = free.pop(int(chance.integers(len(free))))
+            if self._space.allows(candidate):  # its latency may be known since it was listed
+                return proposal_of(self._space, candidate)
+        return None
 
     def _draw(self, measured: frozenset[str], seed: int) -> Proposal | None:
         study = optuna.create_study(sampler=RandomSampler(seed=seed))
         count = self._space.count
-        for _ in range(UNCOUNTED_TRIES if count is None else min(5000, 20 * count)):
+        left = UNCOUNTED_TRIES if count is None else min(MOST_TRIES, 20 * count)
+        for _ in range(MOST_TRIES):
             trial = study.ask()
             candidate = self._space.propose(trial)
-            if candidate.digest not in measured and self._space.allows(candidate):
+            allowed = self._space.allows(candidate)
+            if allowed and candidate.digest not in measured:
                 return Proposal(candidate, trial.params, trial.distributions)
+            left -= allowed  # what may not be proposed says nothing of how much is left
+            if not left:
+                break
         return None

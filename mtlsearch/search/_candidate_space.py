@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 from optuna.trial import FixedTrial
 
 from mtlsearch.affinity import Affinity
-from mtlsearch.config import SearchConfig
+from mtlsearch.config import BudgetConfig, SearchConfig
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import STATIC, Candidate, Choices, SearchSpace
 from mtlsearch.record import Role
 from mtlsearch.search._additions import Additions, Answers, shares
+from mtlsearch.search._budget import Budget, with_budget
 from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._simplex import encode_weights, suggest_weights
 from mtlsearch.units import UnitSpec
@@ -39,6 +40,7 @@ class CandidateSpace:
         units_of: a backbone's units.
         only: plans that may be proposed; None for all that the space has.
         prior: how the tasks get on, by which the first proposal goes; None is not known.
+        budget: what a network may cost; None for whatever it likes.
     """
 
     space: SearchSpace[Any]
@@ -49,6 +51,7 @@ class CandidateSpace:
     units_of: Callable[[str], Sequence[UnitSpec]]
     only: Collection[SharingPlan] | None = None
     prior: Affinity | None = None
+    budget: Budget | None = None
 
     @classmethod
     def of(
@@ -58,9 +61,10 @@ class CandidateSpace:
         config: SearchConfig | None = None,
         *,
         only: Collection[SharingPlan] | None = None,
+        budget: BudgetConfig | None = None,
     ) -> CandidateSpace:
         """A space for an evaluator that needs no run file, such as a table or a function."""
-        return cls(
+        found = cls(
             space=space,
             config=config or SearchConfig.model_validate({}),
             tasks=evaluator.tasks,
@@ -69,6 +73,7 @@ class CandidateSpace:
             units_of=evaluator.units,
             only=only,
         )
+        return with_budget(found, budget or BudgetConfig(), evaluator.cost)
 
     def propose(self, choices: Choices) -> Candidate:
         """A candidate with nothing left open."""
@@ -95,8 +100,27 @@ class CandidateSpace:
         return tuple(candidate for candidate in found.values() if self.allows(candidate))
 
     def allows(self, candidate: Candidate) -> bool:
-        """Whether its plan is one of those that may be proposed."""
-        return self.only is None or candidate.plan in self.only
+        """Whether its plan is one of those that may be proposed, and within the budget."""
+        if self.only is not None and candidate.plan not in self.only:
+            return False
+        return self.budget is None or self.budget.admits(candidate)
+
+    def plans(self) -> list[Candidate] | None:
+        """A candidate a plan and backbone, budget or not; None where there are too many to list.
+
+        Unlike :meth:`listed`, this leaves weights, rate and balance aside: they cost nothing.
+        """
+        found: list[Candidate] = []
+        for name in self.backbones:
+            units = self.units_of(name)
+            count = self.space.count(units, self.tasks)
+            if count is None or count > LISTED_AT_MOST:
+                return None
+            candidates = self.space.candidates(units, self.tasks)
+            if candidates is None:
+                return None
+            found += [replace(at, backbone=at.backbone or name) for at in candidates]
+        return [at for at in found if self.only is None or at.plan in self.only]
 
     def baseline(self, role: Role) -> Candidate:
         """The ``independent`` or the ``hard`` candidate, equal weights."""
@@ -117,7 +141,7 @@ class CandidateSpace:
             self._fixed_weights,
             self.learning_rate,
             backbone,
-            self._balances[0] if _shares(plan) else STATIC,
+            self._balances[0] if shares(plan) else STATIC,
         )
         known = self.space.encode(candidate, self.units_of(backbone), self.tasks)
         return None if known is None or not self.allows(candidate) else candidate

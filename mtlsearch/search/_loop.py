@@ -10,8 +10,10 @@ from mtlsearch.errors import RunError, TrainingError
 from mtlsearch.record import State, TaskResult, TrialRecord, delta_m, reference_of
 from mtlsearch.search._candidate_space import CandidateSpace
 from mtlsearch.search._evaluator import Evaluator
+from mtlsearch.search._gate import none_fits, reject
 from mtlsearch.search._progress import SearchProgress, Silent
 from mtlsearch.search._proposal import Proposal, propose_baseline
+from mtlsearch.search._room import require_room
 from mtlsearch.search._sampler import Sampler, make_sampler
 from mtlsearch.search._trial_store import SETTLED, TrialStore
 from mtlsearch.search._tried import TriedTrials
@@ -23,11 +25,14 @@ class SearchOutcome:
 
     Attributes:
         settled: trials that are complete or failed, of this and earlier sittings.
-        exhausted: whether it ended early because every candidate has been measured.
+        exhausted: whether it ended early: every candidate has been measured, or no more are
+            found within the budget.
+        why: why it ended early, where that is not the former.
     """
 
     settled: int
     exhausted: bool
+    why: str = ""
 
 
 def search(
@@ -55,20 +60,27 @@ def search(
         after_each: is called with all records at the beginning and after every trial.
 
     Raises:
+        ConfigError: no candidate is within the budget.
         RunError: the ``independent`` baseline cannot be measured, so nothing can be ranked.
     """
     progress = Silent() if progress is None else progress
+    require_room(space)
     sampler, tried = make_sampler(space), TriedTrials(store)
     store.close_interrupted()
     progress.search_started(_settled(store), trials)
+    if space.budget is not None:
+        space.budget.recall(store.records())
+        progress.note(f"budget: {space.budget.describe()}")
     if after_each is not None:
         after_each(store.records())
     # Without its reference a search is not done, however many trials have failed.
     while _settled(store) < trials or not _reference(store):
+        if why := none_fits(store.records()):
+            return SearchOutcome(_settled(store), exhausted=True, why=why)
         proposal = _next(space, sampler, tried, seed)
         if proposal is None:
             return SearchOutcome(_settled(store), exhausted=True)
-        _run(proposal, evaluator, store, progress)
+        _run(proposal, space, evaluator, store, progress)
         if after_each is not None:
             after_each(store.records())
     return SearchOutcome(_settled(store), exhausted=False)
@@ -92,10 +104,15 @@ def _next(
 
 
 def _run(
-    proposal: Proposal, evaluator: Evaluator, store: TrialStore, progress: SearchProgress
+    proposal: Proposal,
+    space: CandidateSpace,
+    evaluator: Evaluator,
+    store: TrialStore,
+    progress: SearchProgress,
 ) -> None:
     """Measure one candidate and settle its trial, whatever happens."""
     cost = evaluator.cost(proposal.candidate)
+    latency, over = space.budget.examine(proposal.candidate) if space.budget else (None, "")
     record = store.start(
         proposal,
         TrialRecord(
@@ -105,8 +122,13 @@ def _run(
             candidate=proposal.candidate,
             parameters=cost.parameters,
             flops=cost.flops,
+            latency=latency,
+            over_budget=over,
         ),
     )
+    if over and proposal.role is None:
+        reject(record, store, progress)
+        return
     began = time.monotonic()
     try:
         measurement = evaluator.measure(record.number, record.candidate, progress)

@@ -92,7 +92,8 @@ class PlanRanking:
         mean = sum(at[of] for at, of in zip(means, self._view_of, strict=True)) / tasks
         spread = sum(at[of] for at, of in zip(variances, self._view_of, strict=True))
         deviation = np.sqrt(spread) / tasks
-        score = (mean - values.max()) / deviation
+        within = [value for value, at in zip(values, measured, strict=True) if not at.over_budget]
+        score = (mean - max(within, default=values.max())) / deviation
         return np.asarray(np.log(deviation) + _log_improvement(score))
 
     def _character(self, measured: Sequence[Tried]) -> Character:

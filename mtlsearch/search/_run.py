@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mtlsearch.catalog import Catalog
 from mtlsearch.config import LoadedRun, RunConfig, difference, load_run, save_resolved
 from mtlsearch.errors import RunError
+from mtlsearch.search._again import again
+from mtlsearch.search._confirm import confirm, other_seeds
 from mtlsearch.search._journal import drop_torn_line
 from mtlsearch.search._keep import forget_weights
 from mtlsearch.search._loop import SearchOutcome, search
@@ -24,7 +26,14 @@ if TYPE_CHECKING:
 
     from mtlsearch.training import Ranks
 
-MAY_DIFFER = ("search.trials", "search.keep", "data.workers", "data.cache", "plugins")
+MAY_DIFFER = (
+    "search.trials",
+    "search.keep",
+    "search.confirm",
+    "data.workers",
+    "data.cache",
+    "plugins",
+)
 """Keys that may change when a run goes on: none of them changes what a trial measures."""
 
 
@@ -62,15 +71,24 @@ def run_search(
         save_resolved(loaded.config, run.config)
         together = ranks is not None and ranks.count > 1
         with leading(session.evaluator) if together else nullcontext(session.evaluator) as measures:
-            return search(
+            outcome = search(
                 space,
                 measures,
                 store,
                 trials=loaded.config.search.trials,
                 seed=loaded.config.seed,
                 progress=progress,
-                after_each=lambda records: forget_weights(run, records, loaded.config.search.keep),
+                after_each=lambda records: forget_weights(run, records, _kept(loaded.config)),
             )
+        confirm(
+            session,
+            run,
+            store.records(),
+            progress,
+            together=leading if together else nullcontext,
+            alone=not together,
+        )
+        return outcome
 
 
 def follow_search(
@@ -95,6 +113,14 @@ def follow_search(
         ranks=ranks,
     )
     follow(session.evaluator)
+    for seed in other_seeds(session.config):
+        follow(again(session, RunDirectory(out).at_seed(seed), seed=seed))
+
+
+def _kept(config: RunConfig) -> Literal["all"] | int:
+    """How many trials keep their weights: as many as may turn out to be the best."""
+    keep, wanted = config.search.keep, config.search.confirm
+    return keep if keep == "all" or wanted is None else max(keep, wanted.top)
 
 
 def _refuse_another(run: RunDirectory, config: RunConfig) -> None:

@@ -24,6 +24,8 @@ class RunDirectory:
         RUN/trials/0003/weights.safetensors   a trial's network
         RUN/trials/0003/history.csv           its losses and metrics, epoch by epoch
         RUN/affinity/                         task affinity, where it was measured
+        RUN/seeds/2/trials/0003/record.json   the trial trained again on seed 2, to confirm it
+        RUN/trained/NAME/trials/0003/...      the trial trained at length, with its weights
     """
 
     path: Path
@@ -59,6 +61,14 @@ class RunDirectory:
     def history(self, number: int) -> Path:
         """A trial's epochs."""
         return self.trial(number) / "history.csv"
+
+    def at_seed(self, seed: int) -> RunDirectory:
+        """What was trained again on another seed, to confirm it."""
+        return RunDirectory(self.path / "seeds" / str(seed))
+
+    def trained(self, name: str) -> RunDirectory:
+        """A trial that was trained at length."""
+        return RunDirectory(self.path / "trained" / name)
 
     def require(self) -> None:
         """Be sure that a search was run here.

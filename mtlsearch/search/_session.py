@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from mtlsearch.catalog import Catalog
 from mtlsearch.config import LoadedRun, RunConfig
 from mtlsearch.search._additions import refuse_unfit_knowledge
+from mtlsearch.search._budget import with_budget
 from mtlsearch.search._candidate_space import CandidateSpace
+from mtlsearch.search._latency import time_network
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._training_evaluator import TrainingEvaluator
@@ -70,7 +72,7 @@ def open_session(
     config = loaded.config
     refuse_unfit_knowledge(loaded)
     balancers = _balancers(loaded, catalog, device, processes=ranks.count if ranks else 1)
-    cuts = {name: _cut(config, name) for name in config.backbone.names}
+    cuts = {name: cut(config, name) for name in config.backbone.names}
     first = cuts[config.backbone.names[0]]
     data = open_data(
         catalog.open_sources(loaded),
@@ -94,6 +96,14 @@ def open_session(
         learning_rate=config.train.learning_rate,
         units_of=evaluator.units,
     )
+    batch = config.budget.latency_batch or config.train.batch_size
+    candidates = with_budget(
+        candidates,
+        config.budget,
+        evaluator.cost,
+        clock=lambda candidate: time_network(evaluator, candidate, batch=batch),
+        where=lambda key: loaded.where("budget", key),
+    )
     return Session(config, data, evaluator, candidates)
 
 
@@ -116,7 +126,8 @@ def _balancers(
     return makers
 
 
-def _cut(config: RunConfig, name: str) -> CutBackbone:
+def cut(config: RunConfig, name: str) -> CutBackbone:
+    """A backbone of the run, with the weights that its seed gives where it is not trained."""
     from mtlsearch.backbone import cut_backbone
 
     return cut_backbone(

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from mtlsearch.errors import RunError
-from mtlsearch.record import TrialRecord, deltas
+from mtlsearch.record import Confirmed, TrialRecord, deltas
 from mtlsearch.search._session import Session
 
 if TYPE_CHECKING:
     from mtlsearch.network import MultiTaskNetwork
 
 
-def pick_trial(records: Sequence[TrialRecord], trial: Literal["best"] | int) -> TrialRecord:
-    """The trial with the highest Δm, or the one of that number.
+def pick_trial(
+    records: Sequence[TrialRecord],
+    trial: Literal["best"] | int,
+    confirmed: Mapping[int, Confirmed] = MappingProxyType({}),
+) -> TrialRecord:
+    """The trial with the highest Δm within the budget, or the one of that number.
+
+    Where trials were confirmed on several seeds, the best is that with the highest mean.
 
     Raises:
         RunError: there is no such trial, or it was not completed.
@@ -26,7 +33,17 @@ def pick_trial(records: Sequence[TrialRecord], trial: Literal["best"] | int) -> 
                 "no trial is complete yet", next_step="`mtlsearch search` goes on with the run"
             )
         known = deltas(complete)
-        return max(complete, key=lambda at: known.get(at.number, 0.0))
+        within = [record for record in complete if not record.over_budget]
+        if not within:
+            raise RunError(
+                "no trial within the budget is complete",
+                allowed=[str(record.number) for record in complete],
+                next_step="ask for a baseline by its number, or go on with the search",
+            )
+        finalists = [record for record in within if record.number in confirmed]
+        if finalists:
+            return max(finalists, key=lambda at: confirmed[at.number].mean)
+        return max(within, key=lambda at: known.get(at.number, 0.0))
     chosen = next((record for record in records if record.number == trial), None)
     if chosen is None or chosen.state != "complete":
         raise RunError(

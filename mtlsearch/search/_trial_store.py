@@ -57,11 +57,13 @@ class TrialStore:
         return [self._parsed(trial) for trial in self.trials if "record" in trial.user_attrs]
 
     def best(self) -> tuple[int, float] | None:
-        """Number and Δm of the best complete trial, the independent baseline's 0 included."""
+        """Number and Δm of the best complete trial within the budget, a baseline or not."""
         values = {
             trial.number: trial.value
             for trial in self.trials
-            if trial.state is TrialState.COMPLETE and trial.value is not None
+            if trial.state is TrialState.COMPLETE
+            and trial.value is not None
+            and not trial.user_attrs.get("record", {}).get("over_budget")
         }
         return max(values.items(), key=lambda item: item[1]) if values else None
 

@@ -19,12 +19,14 @@ class Tried:
         proposal: what it was and how it was asked for.
         digest: the candidate's.
         changes: each task's relative change against the ``independent`` trial, in percent,
-            higher is better; None where it failed.
+            higher is better; None where it failed or was not trained.
+        over_budget: whether it costs more than the run allows; a baseline may.
     """
 
     proposal: Proposal
     digest: str
     changes: Mapping[str, float] | None
+    over_budget: bool = False
 
     @property
     def value(self) -> float | None:
@@ -55,7 +57,7 @@ class TriedTrials:
         reference = reference_of(records)
         if reference is not self._reference:
             self._reference, self._known = reference, {}
-        return [self._tried(record) for record in records if record.state in SETTLED]
+        return [self._tried(record) for record in records if record.state in (*SETTLED, "rejected")]
 
     def _tried(self, record: TrialRecord) -> Tried:
         known = self._known.get(record.number)
@@ -64,7 +66,9 @@ class TriedTrials:
             return known[1]
         trial = self._store.trials[record.number]
         proposal = Proposal(record.candidate, trial.params, trial.distributions, record.role)
-        tried = Tried(proposal, record.candidate.digest, self._changes(record))
+        tried = Tried(
+            proposal, record.candidate.digest, self._changes(record), bool(record.over_budget)
+        )
         self._known[record.number] = record, tried
         return tried
 

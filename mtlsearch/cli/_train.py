@@ -1,0 +1,73 @@
+"""``mtlsearch train``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mtlsearch.cli._choices import Device, RunFolder
+from mtlsearch.cli._opening import pick_device, reopen_run
+from mtlsearch.cli._progress import ProgressView
+from mtlsearch.cli._shell import Shell
+
+
+def train(
+    ctx: typer.Context,
+    run: RunFolder,
+    trial: Annotated[int, typer.Option(min=0, metavar="N", help="Whose candidate, by number.")],
+    epochs: Annotated[int, typer.Option(min=1, metavar="E", help="Passes over the images.")],
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of weights and order; default: the run's.")
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="What to keep it by; default: trialN-epochsE-seedS."),
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Train one trial's candidate at length, for export.
+
+    Its metrics are those of the validation images after the last epoch.
+    Δm is told where the independent baseline was trained alike.
+    """
+    shell = Shell.of(ctx)
+    loaded, catalog = reopen_run(run, shell)
+
+    from mtlsearch.search import (
+        RunDirectory,
+        open_session,
+        pick_trial,
+        read_records,
+        train_at_length,
+    )
+
+    folder = RunDirectory(run)
+    records = read_records(run, loaded.config)
+    record = pick_trial(records, trial)
+    with folder.locked(), ProgressView(shell.console) as progress:
+        session = open_session(
+            loaded, catalog, folder, device=pick_device(device), progress=progress
+        )
+        found = train_at_length(
+            session,
+            folder,
+            record,
+            epochs=epochs,
+            seed=loaded.config.seed if seed is None else seed,
+            progress=progress,
+            name=name,
+        )
+    for task, result in found.record.results.items():
+        for metric, value in result.metrics.items():
+            shell.console.result(f"{task}.{metric}  {value:.4g}")
+    if found.delta_m is not None:
+        shell.console.result(f"Δm  {found.delta_m:+.2f} %")
+    else:
+        independent = next(at.number for at in records if at.role == "independent")
+        shell.console.say(
+            "no Δm without the independent baseline trained alike: "
+            f"mtlsearch train {run} --trial {independent} --epochs {epochs}"
+            + ("" if seed is None else f" --seed {seed}")
+        )
+    shell.console.say(f"next: mtlsearch export {run} --trained {found.name} --out BUNDLE")

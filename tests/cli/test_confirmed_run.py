@@ -1,0 +1,46 @@
+"""A winner made sure of, and trained at length, from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Line
+from tests.cli.inside import call
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("line")]
+
+
+def test_a_finished_search_is_confirmed_by_the_same_command(line: Line, tmp_path: Path) -> None:
+    run = line.copy(tmp_path)
+    wanted = ("--set", "search.confirm.top=1", "--set", "search.confirm.seeds=2")
+    said = call("search", line.file, "--out", run, *wanted)
+    assert said.code == 0, said.err
+    assert "confirming 3 of 3" in said.err
+    assert "over 2 seeds" in said.err
+    again = call("search", line.file, "--out", run, *wanted)
+    assert "confirming" not in again.err
+    rows = json.loads(call("leaderboard", run, "--format", "json").out)
+    assert sum(row["seeds"] == 2 for row in rows) == 3
+    assert "±" in call("leaderboard", run).out
+    assert not list((run / "seeds").rglob("*.safetensors"))
+
+
+def test_a_trial_trained_at_length_is_exported(line: Line, tmp_path: Path) -> None:
+    run = line.copy(tmp_path)
+    length = ("--epochs", "2", "--seed", "7")
+    lonely = call("train", run, "--trial", "1", *length)
+    assert lonely.code == 0, lonely.err
+    assert "scene.accuracy" in lonely.out
+    assert "Δm" not in lonely.out
+    assert call("train", run, "--trial", "1", *length).code != 0
+    assert call("train", run, "--trial", "0", *length).code == 0
+    compared = call("train", run, "--trial", "1", *length, "--name", "twice")
+    assert "Δm" in compared.out
+    assert compared.out.startswith(lonely.out)
+    said = call("export", run, "--trained", "twice", "--out", tmp_path / "bundle")
+    assert said.code == 0, said.err
+    assert (tmp_path / "bundle").is_dir()
+    assert "twice" in call("export", run, "--trained", "no", "--out", tmp_path / "other").err

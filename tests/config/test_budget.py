@@ -1,0 +1,74 @@
+"""What a run file may say of costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mtlsearch.config import BudgetConfig, Limit, load_run, parse_limit, save_resolved
+from mtlsearch.errors import ConfigError
+
+RUN = """\
+data: {sources: {kind: scenes}}
+tasks:
+  scene: {kind: classification}
+budget:
+  params: 1.5x
+  flops: %s
+  latency_ms: %s
+"""
+
+
+def written(folder: Path, flops: object, latency: object = "null") -> Path:
+    file = folder / "run.yaml"
+    file.write_text(RUN % (flops, latency))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("said", "limit"),
+    [
+        ("1.5x", Limit(1.5, "single")),
+        ("2 x", Limit(2.0, "single")),
+        ("0.8 independent", Limit(0.8, "independent")),
+        (".5 hard", Limit(0.5, "hard")),
+        ("12M", Limit(12e6)),
+        ("1.2 G", Limit(1.2e9)),
+        (300_000, Limit(3e5)),
+        ("3e5", Limit(3e5)),
+        (1.5, Limit(1.5)),
+    ],
+)
+def test_a_limit_is_read(said: object, limit: Limit) -> None:
+    assert parse_limit(said) == limit
+
+
+@given(st.floats(1e-3, 1e12), st.sampled_from(["x", " independent", " hard", "k", "M", "G", ""]))
+def test_what_is_written_comes_back(amount: float, unit: str) -> None:
+    config = BudgetConfig(params=f"{amount!r}{unit}")
+    assert BudgetConfig.model_validate(config.model_dump()) == config
+    assert config.limits["params"] == parse_limit(f"{amount!r}{unit}")
+
+
+@pytest.mark.parametrize("said", ["lots", "-1x", "0", "1.5 xs", "12 ms", "true", "[1]", ".inf"])
+def test_what_is_no_limit_is_told_with_its_line_and_examples(tmp_path: Path, said: str) -> None:
+    with pytest.raises(ConfigError, match="no budget") as caught:
+        load_run(written(tmp_path, said))
+    assert caught.value.where is not None
+    assert "run.yaml:6 (budget.flops)" in caught.value.where
+    assert "0.8 independent" in caught.value.what
+
+
+def test_milliseconds_have_no_prefix(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no budget"):
+        load_run(written(tmp_path, "1.2G", "12M"))
+
+
+def test_a_resolved_file_says_the_same(tmp_path: Path) -> None:
+    config = load_run(written(tmp_path, "0.8 independent", 12)).config
+    save_resolved(config, tmp_path / "saved.yaml")
+    assert load_run(tmp_path / "saved.yaml").config == config
+    assert config.budget.limits["latency_ms"] == Limit(12.0)
