@@ -37,7 +37,15 @@ def again(
     config = own.config.model_copy(update={"seed": seed, "train": budget})
     cuts = own.cuts if seed == own.config.seed else {name: cut(config, name) for name in own.cuts}
     data = session.data.reseeded(seed)
-    return replace(own, config=config, data=data, cuts=cuts, run=folder, _head_costs={})
+    return replace(
+        own,
+        config=config,
+        data=data,
+        cuts=cuts,
+        run=folder,
+        taught_by=own.taught_by or own.run,
+        _head_costs={},
+    )
 
 
 def train_again(evaluator: Evaluator, record: TrialRecord, progress: SearchProgress) -> TrialRecord:

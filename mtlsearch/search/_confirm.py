@@ -110,7 +110,7 @@ def _tell_best(
     within = {record.number for record in records if not record.over_budget}
     ranked = sorted((at for at in known if at in within), key=lambda at: -known[at].mean)
     if not ranked:
-        progress.note("nothing is confirmed: a training failed on every other seed")
+        progress.note("nothing is confirmed: no other seed has a Δm of every finalist")
         return
     best = known[ranked[0]]
     ties = [str(at) for at in ranked if known[at].ties]

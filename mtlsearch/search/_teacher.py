@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mtlsearch.errors import RunError, TrainingError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate
+from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._study import read_records
 
 if TYPE_CHECKING:
@@ -33,11 +34,12 @@ def load_teacher(evaluator: TrainingEvaluator, backbone: str) -> MultiTaskNetwor
             f"those of {backbone}",
             next_step="take knowledge: mutual, or one backbone",
         )
-    number = _independent(evaluator) if evaluator.teacher is None else evaluator.teacher
+    run = evaluator.taught_by or evaluator.run
+    number = _independent(run, evaluator) if evaluator.teacher is None else evaluator.teacher
     units = len(evaluator.units(first))
     network = evaluator.build(Candidate(SharingPlan.independent(evaluator.tasks, units)))
     try:
-        load_weights(network, evaluator.run.weights(number))
+        load_weights(network, run.weights(number))
     except RunError as error:
         raise TrainingError(
             f"the independent baseline cannot teach: {error.what}",
@@ -47,15 +49,15 @@ def load_teacher(evaluator: TrainingEvaluator, backbone: str) -> MultiTaskNetwor
     return network
 
 
-def _independent(evaluator: TrainingEvaluator) -> int:
+def _independent(run: RunDirectory, evaluator: TrainingEvaluator) -> int:
     """The number of the run's independent baseline."""
-    records = read_records(evaluator.run.path, evaluator.config)
+    records = read_records(run.path, evaluator.config)
     trained = (at for at in records if at.role == "independent" and at.state == "complete")
     found = next(trained, None)
     if found is None:
         raise TrainingError(
             "knowledge 'distil' learns from the independent baseline, which is not trained yet",
-            where=str(evaluator.run.path),
+            where=str(run.path),
             next_step="`mtlsearch search` trains it first",
         )
     return found.number

@@ -42,6 +42,7 @@ class TrainingEvaluator:
         ranks: the processes that train together; None is this one alone. The first of them
             keeps weights and histories.
         teacher: number of the trial whose network teaches; None is the independent baseline.
+        taught_by: the run that the teacher is of; None is ``run``.
     """
 
     config: RunConfig
@@ -53,6 +54,7 @@ class TrainingEvaluator:
     balancers: Mapping[str, BalancerMaker] = field(default_factory=dict)
     ranks: Ranks | None = None
     teacher: int | None = None
+    taught_by: RunDirectory | None = None
     _head_costs: dict[tuple[str, bool], dict[str, Cost]] = field(default_factory=dict)
 
     @property

@@ -110,8 +110,13 @@ def test_trials_are_found_again(
     """From any working directory, in a folder that was moved, beside a run of that name."""
     chosen = config(search__storage=storage and storage.format(tmp_path))
     one, other = begun(tmp_path / "one" / "run", chosen), begun(tmp_path / "two" / "run", chosen)
-    record = begin(one, chosen)
+    begin(one, chosen)
     monkeypatch.chdir(tmp_path / "two")
+    (record,) = read_records(one.path, chosen)
+    assert record.role == "hard"
+    assert record.state == "interrupted"  # nobody runs it
+    with one.locked():
+        assert [at.state for at in read_records(one.path, chosen)] == ["running"]
     assert read_records(one.path, chosen) == [record]
     assert read_records(other.path, chosen) == []
     assert begin(other, chosen).number == 0
