@@ -32,7 +32,7 @@ DTYPES = {
     "why": "str",
 }
 SHOWN_WHERE_THEY_DIFFER = ("balance", "knowledge", "attention")
-STATES = ("complete", "running", "interrupted", "pruned", "failed")
+STATES = ("complete", "running", "stopped", "interrupted", "failed")
 """In this order trials without a Δm stand below those with one."""
 
 

@@ -14,8 +14,28 @@
 7.5
 """
 
-from mtlsearch.record._delta_m import delta_m, deltas, reference_of
+from mtlsearch.record._delta_m import delta_m, deltas, reference_at, reference_of
+from mtlsearch.record._front import pareto_front
+from mtlsearch.record._objective import COSTS, DELTA_M, Objective, objectives_of
 from mtlsearch.record._result import TaskResult
+from mtlsearch.record._standing import Standing, ranked_at, standings
 from mtlsearch.record._trial import Role, State, TrialRecord
 
-__all__ = ["Role", "State", "TaskResult", "TrialRecord", "delta_m", "deltas", "reference_of"]
+__all__ = [
+    "COSTS",
+    "DELTA_M",
+    "Objective",
+    "Role",
+    "Standing",
+    "State",
+    "TaskResult",
+    "TrialRecord",
+    "delta_m",
+    "deltas",
+    "objectives_of",
+    "pareto_front",
+    "ranked_at",
+    "reference_at",
+    "reference_of",
+    "standings",
+]
