@@ -16,7 +16,7 @@
 
 from mtlsearch.record._delta_m import delta_m, deltas, reference_at, reference_of
 from mtlsearch.record._front import pareto_front
-from mtlsearch.record._objective import COSTS, DELTA_M, Objective, objectives_of
+from mtlsearch.record._objective import COSTS, DELTA_M, Objective, objective_values, objectives_of
 from mtlsearch.record._result import TaskResult
 from mtlsearch.record._standing import Standing, ranked_at, standings
 from mtlsearch.record._trial import Role, State, TrialRecord
@@ -32,6 +32,7 @@ __all__ = [
     "TrialRecord",
     "delta_m",
     "deltas",
+    "objective_values",
     "objectives_of",
     "pareto_front",
     "ranked_at",

@@ -19,7 +19,7 @@ def pareto_front(gains: Gains) -> NDArray[np.bool_]:
     """
     no_less = (gains[:, None] >= gains).all(axis=2)
     more = (gains[:, None] > gains).any(axis=2)
-    return ~(no_less & more).any(axis=0)
+    return np.asarray(~(no_less & more).any(axis=0))
 
 
 def best_first(gains: Sequence[Sequence[float]]) -> list[int]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mtlsearch.errors import ConfigError, did_you_mean
 from mtlsearch.plugin import Metric
-from mtlsearch.record._delta_m import delta_m
+from mtlsearch.record._delta_m import delta_m, reference_of
 from mtlsearch.record._result import TaskResult
 from mtlsearch.record._trial import TrialRecord
 
@@ -67,6 +67,16 @@ class Objective:
 
 
 DELTA_M = Objective("delta_m", maximise=True)
+
+
+def objective_values(
+    record: TrialRecord, records: Iterable[TrialRecord], objectives: Sequence[Objective]
+) -> list[float] | None:
+    """A trial's numbers by its results; None where one of them is undefined."""
+    reference = record.results if record.role == "independent" else reference_of(records)
+    values = [objective.value(record, record.results, reference) for objective in objectives]
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(values) else None
 
 
 def objectives_of(
