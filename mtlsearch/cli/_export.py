@@ -32,9 +32,20 @@ def export(
 
     from mtlsearch.bundle import open_bundle
     from mtlsearch.export import export_trial
+    from mtlsearch.leaderboard import front_of
+    from mtlsearch.record import objectives_in
     from mtlsearch.search import RunDirectory, Silent, open_session, pick_trial, read_records
 
-    record = pick_trial(read_records(run, loaded.config), wanted)
+    records = read_records(run, loaded.config)
+    objectives = objectives_in(records, loaded.config.search.objectives)
+    front = front_of(records, objectives) if len(objectives) > 1 else []
+    record = pick_trial(records, wanted, front)
+    if wanted == "best" and front:
+        shell.console.say(
+            f"on the Pareto front of {', '.join(at.name for at in objectives)}: trials "
+            f"{', '.join(str(at.number) for at in front)}; --trial N takes one of them, "
+            "the highest Δm is taken"
+        )
     shell.console.say(f"exporting trial {record.number}: {record.plan}")
     session = open_session(
         loaded,

@@ -36,6 +36,7 @@ def leaderboard(
     loaded = read_run(run, shell)
 
     from mtlsearch.leaderboard import leaderboard as rank
+    from mtlsearch.record import objectives_in
     from mtlsearch.report import plot as draw
     from mtlsearch.report import render
     from mtlsearch.search import read_records
@@ -44,7 +45,8 @@ def leaderboard(
     if not records:
         shell.console.say("no trial was begun yet; `mtlsearch search` goes on with the run")
     everything = all_metrics or form in ("csv", "json")
-    frame = rank(records, sort=sort, top=top, all_metrics=everything)
+    objectives = objectives_in(records, loaded.config.search.objectives)
+    frame = rank(records, objectives=objectives, sort=sort, top=top, all_metrics=everything)
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None
     shell.console.result(render(frame, form, width=width, colour=is_terminal).rstrip("\n"))

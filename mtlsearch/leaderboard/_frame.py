@@ -10,8 +10,17 @@ import pandas as pd
 
 from mtlsearch.errors import ConfigError, did_you_mean
 from mtlsearch.leaderboard._columns import metric_columns, metric_value
-from mtlsearch.leaderboard._pareto import pareto_front
-from mtlsearch.record import TaskResult, TrialRecord, delta_m, reference_of
+from mtlsearch.leaderboard._pareto import compared, on_front
+from mtlsearch.record import (
+    DELTA_M,
+    Objective,
+    Standing,
+    TaskResult,
+    TrialRecord,
+    delta_m,
+    reference_of,
+    standings,
+)
 
 DTYPES = {
     "trial": "int64",
@@ -21,6 +30,8 @@ DTYPES = {
     "params": "int64",
     "flops": "int64",
     "seconds": "float64",
+    "epochs": "int64",
+    "delta_m_stopped": "float64",
     "plan": "str",
     "loss_weights": "str",
     "learning_rate": "float64",
@@ -39,6 +50,7 @@ STATES = ("complete", "running", "stopped", "interrupted", "failed")
 def leaderboard(
     records: Iterable[TrialRecord],
     *,
+    objectives: Sequence[Objective] = (DELTA_M,),
     sort: str = "delta_m",
     top: int | None = None,
     all_metrics: bool = False,
@@ -49,11 +61,14 @@ def leaderboard(
     baselines), ``delta_m`` in percent, one ``task.metric`` a task, ``params``, ``flops`` of
     one image, ``seconds``, ``plan``, ``loss_weights``, ``learning_rate``, ``backbone``,
     ``balance``, ``knowledge`` and ``attention`` where trials differ in them, ``pareto`` (not
-    beaten in Δm and FLOPs by any other) and ``why`` a trial is not complete, or what there
-    is to know of one that is.
+    beaten by any other in what is wanted, or in Δm and FLOPs where that is Δm alone) and
+    ``why`` a trial is not complete, or what there is to know of one that is. Where trials were stopped early, ``epochs`` and
+    ``delta_m_stopped``: Δm against the ``independent`` trial after as many epochs. It ranks
+    nothing: those trials stand below the complete ones.
 
     Args:
         records: the trials of one run.
+        objectives: what is wanted.
         sort: a column; numbers of which more is better fall, all others rise. Whatever it
             is, rows that lack it are last.
         top: keep only so many rows.
@@ -65,10 +80,17 @@ def leaderboard(
     trials = list(records)
     metrics = metric_columns(trials, all_metrics=all_metrics)
     reference = reference_of(trials)
-    frame = _typed([_row(trial, list(metrics), reference) for trial in trials], list(metrics))
+    stopped = standings(trials, objectives)
+    frame = _typed(
+        [_row(trial, list(metrics), reference, stopped.get(trial.number)) for trial in trials],
+        list(metrics),
+    )
+    if not stopped:
+        frame = frame.drop(columns=["epochs", "delta_m_stopped"])
     alike = [column for column in SHOWN_WHERE_THEY_DIFFER if frame[column].nunique() < 2]
     frame = frame.drop(columns=alike)
-    frame["pareto"] = pareto_front(frame)
+    frame["pareto"] = on_front(trials, compared(objectives))
+    frame.attrs["front"] = [objective.name for objective in compared(objectives)]
     falls = {"delta_m", "pareto"} | {at for at, spec in metrics.items() if spec.higher_is_better}
     ranked = _sorted(frame, sort, falls=sort in falls)
     if top is not None and top < 1:
@@ -77,7 +99,10 @@ def leaderboard(
 
 
 def _row(
-    record: TrialRecord, metrics: Sequence[str], reference: Mapping[str, TaskResult]
+    record: TrialRecord,
+    metrics: Sequence[str],
+    reference: Mapping[str, TaskResult],
+    standing: Standing | None,
 ) -> dict[str, Any]:
     value, reason = None, ""
     if record.state == "complete":
@@ -92,6 +117,10 @@ def _row(
         "params": record.parameters,
         "flops": record.flops,
         "seconds": record.seconds,
+        "epochs": record.epochs,
+        "delta_m_stopped": np.nan
+        if standing is None or standing.delta_m is None
+        else standing.delta_m,
         "plan": record.plan,
         "loss_weights": _weights_text(candidate.loss_weights),
         "learning_rate": candidate.learning_rate,
@@ -100,7 +129,7 @@ def _row(
         "knowledge": "none" if candidate.knowledge is None else str(candidate.knowledge),
         "attention": candidate.attention,
         "pareto": False,
-        "why": record.why or reason or record.note,
+        "why": (str(standing) if standing else record.why) or reason or record.note,
     }
 
 

@@ -16,7 +16,14 @@
 
 from mtlsearch.record._delta_m import delta_m, deltas, reference_at, reference_of
 from mtlsearch.record._front import pareto_front
-from mtlsearch.record._objective import COSTS, DELTA_M, Objective, objective_values, objectives_of
+from mtlsearch.record._objective import (
+    COSTS,
+    DELTA_M,
+    Objective,
+    objective_values,
+    objectives_in,
+    objectives_of,
+)
 from mtlsearch.record._result import TaskResult
 from mtlsearch.record._standing import Standing, ranked_at, standings
 from mtlsearch.record._trial import Role, State, TrialRecord
@@ -33,6 +40,7 @@ __all__ = [
     "delta_m",
     "deltas",
     "objective_values",
+    "objectives_in",
     "objectives_of",
     "pareto_front",
     "ranked_at",

@@ -79,6 +79,16 @@ def objective_values(
     return known if len(known) == len(values) else None
 
 
+def objectives_in(records: Sequence[TrialRecord], names: Sequence[str]) -> tuple[Objective, ...]:
+    """The objectives of those names as far as the trials so far have them.
+
+    A metric's direction is known once a trial was measured; before, there is nothing to rank.
+    """
+    metrics = {task: result.specs for record in records for task, result in record.results.items()}
+    measured = [name for name in names if metrics or "." not in name]
+    return objectives_of(measured, metrics) or (DELTA_M,)
+
+
 def objectives_of(
     names: Sequence[str], metrics: Mapping[str, Sequence[Metric]]
 ) -> tuple[Objective, ...]:

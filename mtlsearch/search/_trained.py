@@ -13,8 +13,17 @@ if TYPE_CHECKING:
     from mtlsearch.network import MultiTaskNetwork
 
 
-def pick_trial(records: Sequence[TrialRecord], trial: Literal["best"] | int) -> TrialRecord:
+def pick_trial(
+    records: Sequence[TrialRecord],
+    trial: Literal["best"] | int,
+    front: Sequence[TrialRecord] = (),
+) -> TrialRecord:
     """The trial with the highest Δm, or the one of that number.
+
+    Args:
+        records: the trials of a run.
+        trial: which.
+        front: where several things are wanted, the trials among which the best is looked for.
 
     Raises:
         RunError: there is no such trial, or it was not completed.
@@ -26,7 +35,7 @@ def pick_trial(records: Sequence[TrialRecord], trial: Literal["best"] | int) -> 
                 "no trial is complete yet", next_step="`mtlsearch search` goes on with the run"
             )
         known = deltas(complete)
-        return max(complete, key=lambda at: known.get(at.number, 0.0))
+        return max(front or complete, key=lambda at: known.get(at.number, 0.0))
     chosen = next((record for record in records if record.number == trial), None)
     if chosen is None or chosen.state != "complete":
         raise RunError(
