@@ -3,8 +3,8 @@
 ``python benchmarks/halving.py --table FILE.csv`` replays on a table of trained plans with
 their epochs (``docs/searching-from-python.md`` describes the columns; it may be partial: only
 its plans are proposed). Without a table it replays on synthetic landscapes (``landscape.py``,
-51 plans of 3 tasks), every seed another one, whose curves are made up: after epoch e of E a
-task's change is its last one plus noise of ``--early`` percent times sqrt(E / e - 1).
+51 plans of 3 tasks, 561 of 4), every seed another one, whose curves are made up: after epoch e
+of E a task's change is its last one plus noise of ``--early`` percent times sqrt(E / e - 1).
 
 The search is the real one, with its store, its promotions and what its sampler learns of stopped
 trials. Seconds are those of training, as the table has them, both baselines included, which are
@@ -75,9 +75,10 @@ def from_table(path: Path, setting: str | None) -> Callable[[int], Problem]:
     return lambda seed: problem
 
 
-def from_landscape(early: float) -> Callable[[int], Problem]:
+def from_landscape(count: int, early: float) -> Callable[[int], Problem]:
     """Another landscape each seed."""
-    plans = list(tree_plans("abc", UNITS, first_shared=FIRST_SHARED))
+    tasks = "abcde"[:count]
+    plans = list(tree_plans(tasks, UNITS, first_shared=FIRST_SHARED))
 
     def make(seed: int) -> Problem:
         known = planted(plans, seed)
@@ -94,7 +95,7 @@ def from_landscape(early: float) -> Callable[[int], Problem]:
                 task: 100.0 + float(change) for task, change in zip("abc", changes, strict=True)
             }
 
-        evaluator = FunctionEvaluator.of_curves(curve, "abc", UNITS, epochs=EPOCHS, seconds=1.0)
+        evaluator = FunctionEvaluator.of_curves(curve, tasks, UNITS, epochs=EPOCHS, seconds=1.0)
         good = good_of(dict(zip(known.plans, known.true.tolist(), strict=True)))
         return Problem(evaluator, None, good)
 
@@ -151,6 +152,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--table", type=Path, help="a table of trained plans, with epochs")
     parser.add_argument("--setting", help="which of the table's settings")
+    parser.add_argument("--tasks", type=int, default=3, help="of synthetic landscapes, to 5")
     parser.add_argument("--samplers", nargs="+", default=["random", "auto"])
     parser.add_argument("--rungs", nargs="+", type=rungs, default=[[2], [2, 4]])
     parser.add_argument("--reductions", nargs="+", type=int, default=[3])
@@ -165,7 +167,7 @@ def main() -> None:
     """Replay and print."""
     options = parse()
     make = (
-        from_landscape(options.early)
+        from_landscape(options.tasks, options.early)
         if options.table is None
         else from_table(options.table, options.setting)
     )
