@@ -91,9 +91,7 @@ def from_landscape(count: int, early: float) -> Callable[[int], Problem]:
             at = place[candidate.plan]
             wobble = noise[epoch, at] * np.sqrt(EPOCHS / epoch - 1.0)
             changes = known.measured[at] + wobble
-            return {
-                task: 100.0 + float(change) for task, change in zip("abc", changes, strict=True)
-            }
+            return dict(zip(tasks, (100.0 + changes).tolist(), strict=True))
 
         evaluator = FunctionEvaluator.of_curves(curve, tasks, UNITS, epochs=EPOCHS, seconds=1.0)
         good = good_of(dict(zip(known.plans, known.true.tolist(), strict=True)))
