@@ -62,11 +62,6 @@ class Balancing:
         }
 
     @property
-    def is_active(self) -> bool:
-        """Whether anything is balanced at all."""
-        return bool(self._sets)
-
-    @property
     def per_task_gradients(self) -> bool:
         """Whether :meth:`backward` is to take the place of the loss's own."""
         return bool(self._groups)

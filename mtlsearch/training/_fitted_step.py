@@ -76,8 +76,8 @@ class FittedStep:
 
     @property
     def balances(self) -> bool:
-        """Whether a balancer is at work, which may remember what it has seen."""
-        return self._step.balancing.is_active
+        """Whether a balancer is at work that may remember batches: one that wants them whole."""
+        return self._whole_for is not None
 
     def state(self) -> dict[str, Any]:
         """What steps leave behind besides the weights; :meth:`load_state` takes it."""

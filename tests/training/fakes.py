@@ -22,7 +22,7 @@ from mtlsearch.plugin import (
     TargetValues,
     Task,
 )
-from mtlsearch.training import EpochRecord, Pause, TrainingResult, train
+from mtlsearch.training import Balance, EpochRecord, Pause, TrainingResult, train
 
 CPU = torch.device("cpu")
 CLASSES = 3
@@ -185,6 +185,7 @@ def run(
     rate: float = 0.01,
     progress: Watcher | None = None,
     pause: Pause | None = None,
+    balance: Balance | None = None,
 ) -> TrainingResult:
     """Train with what a test does not care about filled in."""
     return train(
@@ -199,4 +200,5 @@ def run(
         seed=seed,
         progress=progress,
         pause=pause,
+        balance=balance,
     )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mtlsearch.errors import RunError
-from mtlsearch.training import Pause, TrainingResult
+from mtlsearch.plugin import Balancer, Settings
+from mtlsearch.training import Balance, Pause, SharedPart, TrainingResult
 from tests.training.fakes import Network, Points, Watcher, config, guesses, run
 
 TASKS = ("a", "b")
@@ -82,6 +84,41 @@ def test_without_its_file_it_begins_anew_to_the_same_end(tmp_path: Path) -> None
     straight = Network(*TASKS)
     assert numbers(result) == numbers(run(straight, guesses(*TASKS), DATA, settings))
     assert same(network, straight)
+
+
+class Still(Balancer[Settings]):
+    """Changes nothing, as static weights do."""
+
+    name, summary = "still", "nothing"
+
+
+class Memory(Still):
+    """Weighs losses by how often it was asked, which no checkpoint knows."""
+
+    asked = 0
+
+    def weigh(self, losses: Tensor, tasks: Sequence[str]) -> Tensor:
+        self.asked += 1
+        return torch.full_like(losses, 1.0 + 0.1 * self.asked)
+
+
+@pytest.mark.parametrize(("kind", "kept"), [(Still, True), (Memory, False)])
+def test_what_a_balancer_remembers_is_not_kept_but_trained_anew(
+    tmp_path: Path, kind: type[Still], kept: bool
+) -> None:
+    path, settings = tmp_path / "checkpoint.pt", config(epochs=3)
+
+    def train(network: Network, pause: Pause | None = None) -> TrainingResult:
+        shared = [SharedPart(TASKS, tuple(network.trunk.parameters()))]
+        balance = Balance(lambda tasks: kind(Settings(), tasks), shared)
+        return run(network, guesses(*TASKS), DATA, settings, pause=pause, balance=balance)
+
+    straight, paused = Network(*TASKS), Network(*TASKS)
+    whole = train(straight)
+    train(Network(*TASKS), Pause(1, path))
+    assert path.is_file() == kept
+    assert numbers(train(paused, Pause(3, path))) == numbers(whole)
+    assert same(paused, straight)
 
 
 def test_the_end_is_no_pause(tmp_path: Path) -> None:
