@@ -62,9 +62,10 @@ def leaderboard(
     one image, ``seconds``, ``plan``, ``loss_weights``, ``learning_rate``, ``backbone``,
     ``balance``, ``knowledge`` and ``attention`` where trials differ in them, ``pareto`` (not
     beaten by any other in what is wanted, or in Δm and FLOPs where that is Δm alone) and
-    ``why`` a trial is not complete, or what there is to know of one that is. Where trials were stopped early, ``epochs`` and
-    ``delta_m_stopped``: Δm against the ``independent`` trial after as many epochs. It ranks
-    nothing: those trials stand below the complete ones.
+    ``why`` a trial is not complete, or what there is to know of one that is. Where
+    trials were stopped early, ``epochs`` and ``delta_m_stopped``: Δm against the
+    ``independent`` trial after as many epochs. It ranks nothing: those trials stand below the
+    complete ones.
 
     Args:
         records: the trials of one run.
