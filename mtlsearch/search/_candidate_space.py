@@ -117,7 +117,7 @@ class CandidateSpace:
             self._fixed_weights,
             self.learning_rate,
             backbone,
-            self._balances[0] if _shares(plan) else STATIC,
+            self._balances[0] if shares(plan) else STATIC,
         )
         known = self.space.encode(candidate, self.units_of(backbone), self.tasks)
         return None if known is None or not self.allows(candidate) else candidate
