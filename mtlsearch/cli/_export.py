@@ -36,6 +36,8 @@ def export(
 
     from mtlsearch.bundle import open_bundle
     from mtlsearch.export import export_trial
+    from mtlsearch.leaderboard import front_of
+    from mtlsearch.record import objectives_in
     from mtlsearch.search import (
         RunDirectory,
         Silent,
@@ -49,7 +51,15 @@ def export(
     records = read_records(run, loaded.config)
     folder = RunDirectory(run)
     if trained is None:
-        record = pick_trial(records, wanted, read_confirmed(run, loaded.config, records))
+        objectives = objectives_in(records, loaded.config.search.objectives)
+        front = front_of(records, objectives) if len(objectives) > 1 else []
+        record = pick_trial(records, wanted, read_confirmed(run, loaded.config, records), front)
+        if wanted == "best" and front:
+            shell.console.say(
+                f"on the Pareto front of {', '.join(at.name for at in objectives)}: trials "
+                f"{', '.join(str(at.number) for at in front)}; --trial N takes one of them, "
+                "the highest Δm is taken"
+            )
         shell.console.say(f"exporting trial {record.number}: {record.plan}")
     else:
         record, folder = trained_record(folder, trained), folder.trained(trained)

@@ -36,6 +36,7 @@ def leaderboard(
     loaded = read_run(run, shell)
 
     from mtlsearch.leaderboard import leaderboard as rank
+    from mtlsearch.record import objectives_in
     from mtlsearch.report import plot as draw
     from mtlsearch.report import render
     from mtlsearch.search import read_confirmed, read_records
@@ -46,6 +47,7 @@ def leaderboard(
     everything = all_metrics or form in ("csv", "json")
     frame = rank(
         records,
+        objectives=objectives_in(records, loaded.config.search.objectives),
         sort=sort,
         top=top,
         all_metrics=everything,

@@ -32,6 +32,8 @@ class ProgressView:
         self._best = ""
         self._stage = ""
         self._plans: dict[int, str] = {}
+        self._begun: set[int] = set()
+        self._counted: set[int] = set()
 
     def __enter__(self) -> Self:
         if self._bars:
@@ -66,6 +68,7 @@ class ProgressView:
     def trial_started(self, number: int, what: str, steps: int) -> None:
         """A trial begins."""
         self._plans = {number: what}
+        self._begun.add(number)
         if self._bars:
             self._bars.trial(number, steps)
         self._console.detail(f"trial {number}: {what}")
@@ -90,16 +93,25 @@ class ProgressView:
         """Something of the running trial that a person should know."""
         self._say(f"  note: {text}")
 
+    def trial_promoted(self, number: int, epochs: int, why: str) -> None:
+        """A trial that was stopped early goes on."""
+        if number not in self._begun:  # it was begun, and counted, in an earlier sitting
+            self._counted.add(number)
+        self._say(f"trial {number}  goes on to epoch {epochs}  ({why})")
+
     def trial_finished(
         self, number: int, state: str, delta_m: float | None, seconds: float, why: str = ""
     ) -> None:
         """A trial is over."""
         value = "" if delta_m is None else f"  Δm {delta_m:+.2f} %"
+        if state == "stopped":
+            value += " there"
         plan = f"  {self._plans[number]}" if number in self._plans else ""
         reason = f"  ({why})" if why else ""
         self._say(f"trial {number}  {state}{value}  {duration(seconds)}{plan}{reason}")
-        if self._bars:
+        if self._bars and number not in self._counted:
             self._bars.finished()
+        self._counted.add(number)
 
     def best(self, number: int, delta_m: float) -> None:
         """The best trial so far."""

@@ -25,7 +25,7 @@ from mtlsearch.config._origins import Origins
 from mtlsearch.config._problems import Problems
 from mtlsearch.config._run import RunConfig, TaskEntry
 from mtlsearch.config._save import save_resolved
-from mtlsearch.config._search import BalanceEntry, SearchConfig, SpaceEntry
+from mtlsearch.config._search import BalanceEntry, HalvingConfig, SearchConfig, SpaceEntry
 from mtlsearch.config._template import Part, run_template
 from mtlsearch.config._train import TrainConfig
 
@@ -37,6 +37,7 @@ __all__ = [
     "BudgetConfig",
     "ConfirmConfig",
     "DataConfig",
+    "HalvingConfig",
     "KnowledgeEntry",
     "Limit",
     "LoadedRun",

@@ -26,6 +26,36 @@ class BalanceEntry(OpenSection):
     kind: str = Field(description="name of the balancer, see `mtlsearch balancers`")
 
 
+class HalvingConfig(Section):
+    """Trials that lag behind are stopped early, and go on when they come to be among the best."""
+
+    rungs: Literal["auto"] | tuple[PositiveInt, ...] = Field(
+        "auto",
+        description="epochs after which trials are compared; auto: train.epochs divided by "
+        "reduction, again and again",
+    )
+    reduction: Annotated[int, Field(ge=2)] = Field(
+        3, description="of so many trials that are compared, one goes on"
+    )
+
+    @field_validator("rungs")
+    @classmethod
+    def _rise(cls, value: Any) -> Any:
+        if value != "auto" and (not value or list(value) != sorted(set(value))):
+            raise ValueError("rungs are epochs, each later than the one before, such as [2, 4]")
+        return value
+
+    def rungs_of(self, epochs: int) -> tuple[int, ...]:
+        """The epochs after which trials of so many epochs are compared, rising."""
+        if self.rungs != "auto":
+            return self.rungs
+        found, at = list[int](), epochs // self.reduction
+        while at >= 1:
+            found.append(at)
+            at //= self.reduction
+        return tuple(reversed(found))
+
+
 class SearchConfig(Section):
     """What is searched, and for how many trials."""
 
@@ -42,6 +72,16 @@ class SearchConfig(Section):
         None,
         description="the first proposal by task affinity: its file, or affinity: the one "
         "in the run directory; null: a blind one",
+    )
+    objectives: tuple[str, ...] = Field(
+        ("delta_m",),
+        description="what is wanted: delta_m, params, flops or a metric as TASK.METRIC; several "
+        "are not weighed against each other, the Pareto front is searched",
+    )
+    halving: HalvingConfig | None = Field(
+        None,
+        description="stop trials early that lag behind: `rungs` (epochs, or auto) and "
+        "`reduction`; null: every trial is trained in full",
     )
     loss_weights: Literal["equal", "search"] | dict[str, PositiveFloat] = Field(
         "equal", description="equal, searched on the simplex, or a number a task"
@@ -76,6 +116,20 @@ class SearchConfig(Section):
     @classmethod
     def _bare_name(cls, value: Any) -> Any:
         return {"kind": value} if isinstance(value, str) else value
+
+    @field_validator("objectives", mode="before")
+    @classmethod
+    def _bare_objective(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("objectives")
+    @classmethod
+    def _some_objectives(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("objectives names nothing; `objectives: [delta_m]` is the default")
+        if twice := next((name for name in value if value.count(name) > 1), None):
+            raise ValueError(f"objectives names {twice!r} twice")
+        return value
 
     @field_validator("balance")
     @classmethod

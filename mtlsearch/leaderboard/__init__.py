@@ -6,6 +6,6 @@
 """
 
 from mtlsearch.leaderboard._frame import leaderboard
-from mtlsearch.leaderboard._pareto import pareto_front
+from mtlsearch.leaderboard._pareto import front_of
 
-__all__ = ["leaderboard", "pareto_front"]
+__all__ = ["front_of", "leaderboard"]

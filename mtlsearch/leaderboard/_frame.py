@@ -11,8 +11,18 @@ import pandas as pd
 
 from mtlsearch.errors import ConfigError, did_you_mean
 from mtlsearch.leaderboard._columns import metric_columns, metric_value
-from mtlsearch.leaderboard._pareto import pareto_front
-from mtlsearch.record import Confirmed, TaskResult, TrialRecord, delta_m, reference_of
+from mtlsearch.leaderboard._pareto import compared, on_front
+from mtlsearch.record import (
+    DELTA_M,
+    Confirmed,
+    Objective,
+    Standing,
+    TaskResult,
+    TrialRecord,
+    delta_m,
+    reference_of,
+    standings,
+)
 
 DTYPES = {
     "trial": "int64",
@@ -30,6 +40,8 @@ DTYPES = {
     "latency_batch_ms": "float64",
     "over_budget": "bool",
     "seconds": "float64",
+    "epochs": "int64",
+    "delta_m_stopped": "float64",
     "plan": "str",
     "loss_weights": "str",
     "learning_rate": "float64",
@@ -41,13 +53,14 @@ DTYPES = {
     "why": "str",
 }
 SHOWN_WHERE_THEY_DIFFER = ("balance", "knowledge", "attention")
-STATES = ("complete", "running", "interrupted", "pruned", "rejected", "failed")
+STATES = ("complete", "running", "stopped", "interrupted", "rejected", "failed")
 """In this order trials without a Δm stand below those with one."""
 
 
 def leaderboard(
     records: Iterable[TrialRecord],
     *,
+    objectives: Sequence[Objective] = (DELTA_M,),
     sort: str = "delta_m",
     top: int | None = None,
     all_metrics: bool = False,
@@ -61,11 +74,15 @@ def leaderboard(
     ``latency_batch`` where they were measured, ``over_budget`` where any trial is,
     ``seconds``, ``plan``, ``loss_weights``, ``learning_rate``, ``backbone``,
     ``balance``, ``knowledge`` and ``attention`` where trials differ in them, ``pareto`` (not
-    beaten in Δm and FLOPs by any other) and ``why`` a trial is not complete, or what there
-    is to know of one that is.
+    beaten by any other in what is wanted, or in Δm and FLOPs where that is Δm alone) and
+    ``why`` a trial is not complete, or what there is to know of one that is. Where
+    trials were stopped early, ``epochs`` and ``delta_m_stopped``: Δm against the
+    ``independent`` trial after as many epochs. It ranks nothing: those trials stand below the
+    complete ones.
 
     Args:
         records: the trials of one run.
+        objectives: what is wanted.
         sort: a column; numbers of which more is better fall, all others rise. Whatever it
             is, rows that lack it are last.
         top: keep only so many rows.
@@ -80,7 +97,11 @@ def leaderboard(
     trials = list(records)
     metrics = metric_columns(trials, all_metrics=all_metrics)
     reference = reference_of(trials)
-    rows = [_row(trial, list(metrics), reference, confirmed) for trial in trials]
+    stopped = standings(trials, objectives)
+    rows = [
+        _row(trial, list(metrics), reference, confirmed, stopped.get(trial.number))
+        for trial in trials
+    ]
     frame = _typed(rows, list(metrics))
     alike = [column for column in SHOWN_WHERE_THEY_DIFFER if frame[column].nunique() < 2]
     frame = frame.drop(columns=alike)
@@ -91,7 +112,10 @@ def leaderboard(
         frame = frame.drop(columns=["mean", "error", "seeds", "ties"])
     if not frame["over_budget"].any():
         frame = frame.drop(columns="over_budget")
-    frame["pareto"] = pareto_front(frame)
+    if not stopped:
+        frame = frame.drop(columns=["epochs", "delta_m_stopped"])
+    frame["pareto"] = on_front(trials, compared(objectives))
+    frame.attrs["front"] = [objective.name for objective in compared(objectives)]
     falls = {"delta_m", "mean", "pareto"} | {
         at for at, spec in metrics.items() if spec.higher_is_better
     }
@@ -109,6 +133,7 @@ def _row(
     metrics: Sequence[str],
     reference: Mapping[str, TaskResult],
     confirmed: Mapping[int, Confirmed],
+    standing: Standing | None,
 ) -> dict[str, Any]:
     value, reason = None, ""
     if record.state == "complete":
@@ -126,6 +151,10 @@ def _row(
         **_latencies(record),
         "over_budget": bool(record.over_budget),
         "seconds": record.seconds,
+        "epochs": record.epochs,
+        "delta_m_stopped": np.nan
+        if standing is None or standing.delta_m is None
+        else standing.delta_m,
         "plan": record.plan,
         "loss_weights": _weights_text(candidate.loss_weights),
         "learning_rate": candidate.learning_rate,
@@ -134,7 +163,7 @@ def _row(
         "knowledge": "none" if candidate.knowledge is None else str(candidate.knowledge),
         "attention": candidate.attention,
         "pareto": False,
-        "why": record.why or reason or record.note,
+        "why": (str(standing) if standing else record.why) or reason or record.note,
     }
 
 

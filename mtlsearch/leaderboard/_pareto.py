@@ -1,29 +1,59 @@
-"""Trials that no other beats in both respects."""
+"""Trials that no other beats in all that is wanted."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
+
+from mtlsearch.record import (
+    COSTS,
+    DELTA_M,
+    Objective,
+    TrialRecord,
+    delta_m,
+    objective_values,
+    pareto_front,
+    reference_of,
+)
+
+FLOPS = Objective("flops", maximise=False)
 
 
-def pareto_front(
-    frame: pd.DataFrame, *, maximise: str = "delta_m", minimise: str = "flops"
-) -> pd.Series[bool]:
-    """Which rows are on the Pareto front, aligned with the frame.
+def compared(objectives: Sequence[Objective]) -> tuple[Objective, ...]:
+    """What the front is of: the objectives, or Δm and FLOPs where Δm is all that is wanted."""
+    return (DELTA_M, FLOPS) if tuple(objectives) == (DELTA_M,) else tuple(objectives)
 
-    A row is on it unless another has at least as much of ``maximise`` for at most as much
-    of ``minimise`` and is strictly better in one of them. Rows where either is missing are
-    not; of equal rows all are.
 
-    Args:
-        frame: what :func:`mtlsearch.leaderboard.leaderboard` gives.
-        maximise: the column of which more is better.
-        minimise: the column of which less is better.
+def on_front(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> NDArray[np.bool_]:
+    """Which trials are on the Pareto front, in their order.
+
+    A trial is on it unless another has no less of anything that is wanted and more of
+    something. Trials that are not complete, or of which an objective or Δm is undefined, are
+    not; of equal ones all are.
     """
-    gain = frame[maximise].to_numpy(np.float64)
-    cost = frame[minimise].to_numpy(np.float64)
-    known = np.isfinite(gain) & np.isfinite(cost)
-    no_worse = (gain[:, None] >= gain) & (cost[:, None] <= cost)
-    better = (gain[:, None] > gain) | (cost[:, None] < cost)
-    beaten = (known[:, None] & no_worse & better).any(axis=0)
-    return pd.Series(known & ~beaten, index=frame.index, name="pareto", dtype=bool)
+    found = np.zeros(len(records), dtype=bool)
+    reference = reference_of(records)
+    known = [
+        at
+        for at, record in enumerate(records)
+        if record.state == "complete"
+        and delta_m(record.results, reference)[0] is not None
+        and objective_values(record, records, objectives) is not None
+    ]
+    if known:
+        gains = [
+            [at.gain(records[place], records[place].results, reference) for at in objectives]
+            for place in known
+        ]
+        found[known] = pareto_front(np.array(gains))
+    return found
+
+
+def front_of(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:
+    """The trials on the front, the cheapest first where a cost is among the objectives."""
+    on = on_front(records, objectives)
+    front = [record for record, there in zip(records, on, strict=True) if there]
+    costs = [objective for objective in objectives if objective.name in COSTS]
+    return sorted(front, key=lambda record: [-at.gain(record, record.results, {}) for at in costs])

@@ -15,16 +15,30 @@
 """
 
 from mtlsearch.record._confirmed import Confirmed, Repeats, confirmed, finalists
-from mtlsearch.record._delta_m import delta_m, deltas, reference_of
+from mtlsearch.record._delta_m import delta_m, deltas, reference_at, reference_of
+from mtlsearch.record._front import pareto_front
 from mtlsearch.record._latency import Latency
+from mtlsearch.record._objective import (
+    COSTS,
+    DELTA_M,
+    Objective,
+    objective_values,
+    objectives_in,
+    objectives_of,
+)
 from mtlsearch.record._result import TaskResult
+from mtlsearch.record._standing import Standing, ranked_at, standings
 from mtlsearch.record._trial import Role, State, TrialRecord
 
 __all__ = [
+    "COSTS",
+    "DELTA_M",
     "Confirmed",
     "Latency",
+    "Objective",
     "Repeats",
     "Role",
+    "Standing",
     "State",
     "TaskResult",
     "TrialRecord",
@@ -32,5 +46,12 @@ __all__ = [
     "delta_m",
     "deltas",
     "finalists",
+    "objective_values",
+    "objectives_in",
+    "objectives_of",
+    "pareto_front",
+    "ranked_at",
+    "reference_at",
     "reference_of",
+    "standings",
 ]

@@ -54,6 +54,14 @@ def reference_of(records: Iterable[TrialRecord]) -> Mapping[str, TaskResult]:
     return {}
 
 
+def reference_at(records: Iterable[TrialRecord], epoch: int) -> Mapping[str, TaskResult]:
+    """What the complete ``independent`` trial measured after an earlier epoch, or nothing."""
+    for record in records:
+        if record.role == "independent" and record.state == "complete":
+            return record.curve.get(epoch, {})
+    return {}
+
+
 def deltas(records: Iterable[TrialRecord]) -> dict[int, float]:
     """Δm in percent of every complete trial that has one, by number."""
     known = list(records)

@@ -12,8 +12,9 @@ from mtlsearch.plugin import Candidate
 from mtlsearch.record._latency import Latency
 from mtlsearch.record._result import TaskResult
 
-State = Literal["running", "complete", "failed", "interrupted", "pruned", "rejected"]
-"""How a trial stands. Only ``complete`` ones have results to rank; ``rejected``: not trained."""
+State = Literal["running", "complete", "stopped", "failed", "interrupted", "rejected"]
+"""How a trial stands. Only ``complete`` ones have results to rank; ``stopped`` ones may go on,
+``rejected`` ones are over the budget and not trained."""
 
 Role = Literal["independent", "hard"]
 """Which baseline a trial is."""
@@ -38,6 +39,8 @@ class TrialRecord:
         latency: how long its network takes; None where nobody asked.
         over_budget: what of it is over the run's budget, for people; empty if nothing. Such a
             trial, a baseline, is never the best.
+        curve: what was measured after earlier epochs, by epoch, from 1; only where trials are
+            compared by ``search.halving``.
     """
 
     number: int
@@ -53,9 +56,12 @@ class TrialRecord:
     note: str = ""
     latency: Latency | None = None
     over_budget: str = ""
+    curve: Mapping[int, Mapping[str, TaskResult]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "results", MappingProxyType(dict(sorted(self.results.items()))))
+        object.__setattr__(self, "results", _frozen(self.results))
+        curve = {at: _frozen(results) for at, results in sorted(self.curve.items())}
+        object.__setattr__(self, "curve", MappingProxyType(curve))
 
     @property
     def plan(self) -> str:
@@ -73,13 +79,14 @@ class TrialRecord:
             "candidate": self.candidate.to_json(),
             "parameters": self.parameters,
             "flops": self.flops,
-            "results": {task: result.to_json() for task, result in self.results.items()},
+            "results": _results_to_json(self.results),
             "epochs": self.epochs,
             "seconds": self.seconds,
             "why": self.why,
             "note": self.note,
             "latency": None if self.latency is None else self.latency.to_json(),
             "over_budget": self.over_budget,
+            "curve": {str(at): _results_to_json(results) for at, results in self.curve.items()},
         }
 
     @classmethod
@@ -97,18 +104,32 @@ class TrialRecord:
                 candidate=Candidate.from_json(value["candidate"]),
                 parameters=int(value["parameters"]),
                 flops=int(value["flops"]),
-                results={
-                    at: TaskResult.from_json(result) for at, result in value["results"].items()
-                },
+                results=_results_from_json(value["results"]),
                 epochs=int(value["epochs"]),
                 seconds=float(value["seconds"]),
                 why=str(value["why"]),
                 note=str(value.get("note", "")),
                 latency=Latency.from_json(value["latency"]) if value.get("latency") else None,
                 over_budget=str(value.get("over_budget", "")),
+                curve={
+                    int(at): _results_from_json(results)
+                    for at, results in value.get("curve", {}).items()
+                },
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunError(
                 f"a trial's record cannot be read ({type(error).__name__}: {error})",
                 next_step="it was written by another version of mtlsearch, or by hand",
             ) from error
+
+
+def _frozen(results: Mapping[str, TaskResult]) -> Mapping[str, TaskResult]:
+    return MappingProxyType(dict(sorted(results.items())))
+
+
+def _results_to_json(results: Mapping[str, TaskResult]) -> dict[str, Any]:
+    return {task: result.to_json() for task, result in results.items()}
+
+
+def _results_from_json(value: Mapping[str, Any]) -> dict[str, TaskResult]:
+    return {task: TaskResult.from_json(result) for task, result in value.items()}

@@ -52,7 +52,7 @@ def cells(frame: pd.DataFrame) -> list[Column]:
     columns = [
         Column("trial", _trials(frame), number=True),
         Column("state", quantity.words(frame["state"])),
-        Column("Δm %", quantity.percents(frame["delta_m"]), number=True),
+        Column("Δm %", _deltas(frame), number=True),
         *(Column(name, quantity.measures(frame[name]), number=True) for name in metrics(frame)),
         Column("params", quantity.counts(frame["params"]), number=True),
         Column("FLOPs", quantity.counts(frame["flops"]), number=True),
@@ -84,11 +84,13 @@ def notes(frame: pd.DataFrame) -> list[str]:
     if "ties" in frame and frame["ties"].any():
         marks.append(f"{TIE} within one standard error of the difference from it")
     if frame["pareto"].any():
-        marks.append(f"{FRONT} no trial has a higher Δm for fewer FLOPs")
+        marks.append(f"{FRONT} {_front(frame)}")
     if "over_budget" in frame and frame["over_budget"].any():
         marks.append(f"{OVER} over budget")
     if frame["delta_m"].notna().any():
         marks.append("Δm: mean change of all metrics against the independent baseline")
+    if "delta_m_stopped" in frame:
+        marks.append("(Δm) at N: stopped at epoch N, both measured there; not ranked")
     lines = ["; ".join(marks)] if marks else []
     unfinished = frame[frame["why"].fillna("").ne("")].sort_values("trial")
     for number, state, why in unfinished[["trial", "state", "why"]].itertuples(index=False):
@@ -127,6 +129,27 @@ def _over_seeds(frame: pd.DataFrame) -> list[str]:
         quantity.MISSING if pd.isna(mean) else f"{mean:+.2f} ± {error:.2f}"
         for mean, error in zip(frame["mean"], frame["error"], strict=True)
     ]
+
+
+def _deltas(frame: pd.DataFrame) -> list[str]:
+    """Δm; of a trial that was stopped early, in brackets, that at the epoch where it stopped."""
+    found = quantity.percents(frame["delta_m"])
+    if "delta_m_stopped" not in frame:
+        return found
+    there = quantity.percents(frame["delta_m_stopped"])
+    return [
+        f"({then}) at {epoch}" if then else text
+        for text, then, epoch in zip(found, there, frame["epochs"], strict=True)
+    ]
+
+
+def _front(frame: pd.DataFrame) -> str:
+    """What being on the front means."""
+    names = frame.attrs.get("front", ["delta_m", "flops"])
+    if names == ["delta_m", "flops"]:
+        return "no trial has a higher Δm for fewer FLOPs"
+    shown = [{"delta_m": "Δm", "flops": "FLOPs"}.get(name, name) for name in names]
+    return f"no trial is better in all of {', '.join(shown)}"
 
 
 def _plans(frame: pd.DataFrame) -> list[str]:

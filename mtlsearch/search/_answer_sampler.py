@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 import optuna
 from optuna.samplers import BaseGASampler, BaseSampler
@@ -13,6 +13,8 @@ from mtlsearch.search._blind_sampler import BlindSampler
 from mtlsearch.search._candidate_space import CandidateSpace
 from mtlsearch.search._proposal import Proposal
 from mtlsearch.search._tried import Tried
+
+Direction = Literal["maximize", "minimize"]
 
 GUIDED_TRIES = 25
 """Proposals of a sampler, duplicates among them, before untried ones are drawn blindly."""
@@ -28,6 +30,7 @@ class AnswerSampler:
     Args:
         space: what may be proposed.
         make: the Optuna sampler with a seed.
+        directions: Optuna's word for each objective, ``maximize`` or ``minimize``.
         tries: how many duplicates to bear with before drawing blindly.
         generation: trials a generation, for samplers that breed generations.
     """
@@ -37,18 +40,20 @@ class AnswerSampler:
         space: CandidateSpace,
         make: Callable[[int], BaseSampler],
         *,
+        directions: Sequence[Direction] = ("maximize",),
         tries: int = GUIDED_TRIES,
         generation: int | None = None,
     ) -> None:
         self._space = space
         self._make = make
+        self._directions = list(directions)
         self._tries = tries
         self._generation = generation
         self._blind = BlindSampler(space)
 
     def propose(self, tried: Sequence[Tried], *, seed: int) -> Proposal | None:
         """See :class:`Sampler`."""
-        values = {trial.digest: trial.value for trial in tried}
+        values = {trial.digest: trial.values for trial in tried}
         for proposal in self._draws(tried, values, seed * 100_003 + len(tried)):
             digest = proposal.candidate.digest
             if digest not in values and self._space.allows(proposal.candidate):
@@ -56,28 +61,36 @@ class AnswerSampler:
         return self._blind.propose(tried, seed=seed)
 
     def _draws(
-        self, tried: Sequence[Tried], values: dict[str, float | None], seed: int
+        self, tried: Sequence[Tried], values: Mapping[str, Sequence[float] | None], seed: int
     ) -> Iterator[Proposal]:
         sampler = self._make(seed)
-        scratch = optuna.create_study(direction="maximize", sampler=sampler)
+        scratch = optuna.create_study(directions=self._directions, sampler=sampler)
         scratch.add_trials(self._known(tried, sampler))
-        worst = min((value for value in values.values() if value is not None), default=None)
+        worst = self._worst([at for at in values.values() if at is not None])
         for _ in range(self._tries):
             trial = scratch.ask()
             candidate = self._space.propose(trial)
             yield Proposal(candidate, trial.params, trial.distributions)
-            value = values.get(candidate.digest)
+            known = values.get(candidate.digest)
             if not self._space.allows(candidate):
-                value = worst  # so that the sampler turns to what may be proposed
-            state = optuna.trial.TrialState.FAIL if value is None else None
-            scratch.tell(trial, value, state=state)
+                known = worst  # so that the sampler turns to what may be proposed
+            state = optuna.trial.TrialState.FAIL if known is None else None
+            scratch.tell(trial, known, state=state)
+
+    def _worst(self, known: Sequence[Sequence[float]]) -> list[float] | None:
+        """The worst there is of each objective; None where nothing is known."""
+        columns = zip(*known, strict=True)
+        return [
+            min(column) if direction == "maximize" else max(column)
+            for column, direction in zip(columns, self._directions, strict=False)
+        ] or None
 
     def _known(self, tried: Sequence[Tried], sampler: BaseSampler) -> list[FrozenTrial]:
         """What the sampler can learn from: measured, and asked for by answers."""
-        useful = [trial for trial in tried if trial.value is not None and trial.proposal.params]
+        useful = [trial for trial in tried if trial.values is not None and trial.proposal.params]
         return [
             create_trial(
-                value=trial.value,
+                values=trial.values,
                 params=dict(trial.proposal.params),
                 distributions=dict(trial.proposal.distributions),
                 system_attrs=self._bred(sampler, at),

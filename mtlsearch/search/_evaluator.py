@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mtlsearch.plan import Cost
@@ -18,16 +18,19 @@ class Measurement:
     """What was measured of a candidate.
 
     Attributes:
-        results: each task's validation metrics.
-        epochs: how many were trained.
-        seconds: wall time of training and evaluation.
+        results: each task's validation metrics after the last epoch.
+        epochs: how many were trained, from the first one on.
+        seconds: wall time of training and evaluation of all of them.
         note: what a reader of the results should know, for people; empty if nothing.
+        curve: the results after earlier epochs, by epoch, from 1; only ``search.halving``
+            needs it.
     """
 
     results: Mapping[str, TaskResult]
     epochs: int
     seconds: float
     note: str = ""
+    curve: Mapping[int, Mapping[str, TaskResult]] = field(default_factory=dict)
 
 
 class Evaluator(Protocol):
@@ -43,13 +46,26 @@ class Evaluator(Protocol):
     def cost(self, candidate: Candidate) -> Cost:
         """Parameters and FLOPs, by arithmetic."""
 
-    def measure(self, number: int, candidate: Candidate, progress: SearchProgress) -> Measurement:
-        """Measure one candidate under the run's budget.
+    @property
+    def epochs(self) -> int:
+        """How many epochs a whole training has."""
+
+    def measure(
+        self,
+        number: int,
+        candidate: Candidate,
+        progress: SearchProgress,
+        epochs: int | None = None,
+    ) -> Measurement:
+        """Measure one candidate under a budget.
 
         Args:
             number: the trial's number, under which weights may be kept.
             candidate: what to measure, nothing left open.
             progress: is told of steps and epochs.
+            epochs: the budget: stop after so many epochs of a whole training. Going on from
+                where an earlier call for this number stopped gives the same as beginning anew.
+                None is the whole training.
 
         Raises:
             TrainingError: it cannot be trained; the trial fails, the search goes on.

@@ -21,6 +21,7 @@ class FunctionEvaluator:
         score: gives a score a task, higher is better; the ``independent`` plan's may not be 0.
         tasks: the task names.
         units: the units of the backbone, or how many there are, each costing the same.
+        seconds: what a measurement is said to take.
     """
 
     def __init__(
@@ -28,10 +29,41 @@ class FunctionEvaluator:
         score: Callable[[Candidate], Mapping[str, float]],
         tasks: Sequence[str],
         units: int | Sequence[UnitSpec],
+        *,
+        seconds: float = 0.0,
     ) -> None:
-        self._score = score
+        self._curve: Callable[[Candidate, int], Mapping[str, float]] = lambda at, _: score(at)
+        self._epochs, self._seconds = 1, seconds
         self._tasks = tuple(sorted(tasks))
         self._units = alike_units(units) if isinstance(units, int) else tuple(units)
+
+    @classmethod
+    def of_curves(
+        cls,
+        curve: Callable[[Candidate, int], Mapping[str, float]],
+        tasks: Sequence[str],
+        units: int | Sequence[UnitSpec],
+        *,
+        epochs: int,
+        seconds: float = 0.0,
+    ) -> FunctionEvaluator:
+        """For a function that also gets the epoch, from 1, so that trials can be stopped early.
+
+        Args:
+            curve: gives a score a task after that epoch; the rest is as above.
+            tasks: the task names.
+            units: the units of the backbone, or how many.
+            epochs: how many a whole training has.
+            seconds: what an epoch is said to take.
+        """
+        made = cls(lambda candidate: curve(candidate, epochs), tasks, units, seconds=seconds)
+        made._curve, made._epochs = curve, epochs
+        return made
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs a whole training has; 1 where the score knows of none."""
+        return self._epochs
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -46,12 +78,22 @@ class FunctionEvaluator:
         """The copies of all units, without heads."""
         return plan_cost(candidate.plan, self._units)
 
-    def measure(self, number: int, candidate: Candidate, progress: SearchProgress) -> Measurement:
-        """Call the function; see :class:`Evaluator`."""
-        progress.trial_started(number, str(candidate.plan), 1)
-        scores = self._score(candidate)
-        results = {task: TaskResult({SCORE.name: scores[task]}, (SCORE,)) for task in self._tasks}
-        return Measurement(results, epochs=1, seconds=0.0)
+    def measure(
+        self,
+        number: int,
+        candidate: Candidate,
+        progress: SearchProgress,
+        epochs: int | None = None,
+    ) -> Measurement:
+        """Call the function, once an epoch; see :class:`Evaluator`."""
+        last = self._epochs if epochs is None else epochs
+        progress.trial_started(number, str(candidate.plan), last)
+        curve = {at: self._results(candidate, at) for at in range(1, last + 1)}
+        return Measurement(curve[last], last, last * self._seconds, curve=curve)
+
+    def _results(self, candidate: Candidate, epoch: int) -> dict[str, TaskResult]:
+        scores = self._curve(candidate, epoch)
+        return {task: TaskResult({SCORE.name: scores[task]}, (SCORE,)) for task in self._tasks}
 
 
 def alike_units(count: int) -> tuple[UnitSpec, ...]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from mtlsearch.errors import RunError, TrainingError
-from mtlsearch.record import State, TaskResult, TrialRecord, delta_m, reference_of
+from mtlsearch.record import TaskResult, TrialRecord, reference_of
 from mtlsearch.search._candidate_space import CandidateSpace
 from mtlsearch.search._evaluator import Evaluator
-from mtlsearch.search._gate import none_fits, reject
+from mtlsearch.search._gate import none_fits
+from mtlsearch.search._halving import Halving
+from mtlsearch.search._leg import Leg
 from mtlsearch.search._progress import SearchProgress, Silent
 from mtlsearch.search._proposal import Proposal, propose_baseline
 from mtlsearch.search._room import require_room
@@ -24,7 +24,7 @@ class SearchOutcome:
     """How a search ended.
 
     Attributes:
-        settled: trials that are complete or failed, of this and earlier sittings.
+        settled: trials that are complete, stopped early or failed, of this and earlier sittings.
         exhausted: whether it ended early: every candidate has been measured, or no more are
             found within the budget.
         why: why it ended early, where that is not the former.
@@ -48,7 +48,9 @@ def search(
     """Run trials until there are ``trials`` in all, those of earlier sittings included.
 
     Both baselines come first. No candidate is measured twice. A trial that cannot be
-    trained fails and counts; one that is interrupted does not and is run again.
+    trained fails and counts; one that is interrupted does not and is run again. One that is
+    stopped early counts; whoever is to go on goes on before another one begins, and before the
+    search ends.
 
     Args:
         space: what may be proposed, and by which sampler.
@@ -65,7 +67,9 @@ def search(
     """
     progress = Silent() if progress is None else progress
     require_room(space)
-    sampler, tried = make_sampler(space), TriedTrials(store)
+    sampler, tried = make_sampler(space, store.objectives), TriedTrials(store)
+    halving = Halving.of(space.config, evaluator, store.objectives)
+    leg = Leg(evaluator, store, progress, halving, space.budget)
     store.close_interrupted()
     progress.search_started(_settled(store), trials)
     if space.budget is not None:
@@ -73,17 +77,22 @@ def search(
         progress.note(f"budget: {space.budget.describe()}")
     if after_each is not None:
         after_each(store.records())
-    # Without its reference a search is not done, however many trials have failed.
-    while _settled(store) < trials or not _reference(store):
-        if why := none_fits(store.records()):
+    while True:
+        promotion = halving.promotion(store.records())
+        # Without its reference a search is not done, however many trials have failed.
+        if promotion is not None:
+            leg.go_on(promotion)
+        elif _settled(store) >= trials and _reference(store):
+            return SearchOutcome(_settled(store), exhausted=False)
+        elif why := none_fits(store.records()):
             return SearchOutcome(_settled(store), exhausted=True, why=why)
-        proposal = _next(space, sampler, tried, seed)
-        if proposal is None:
-            return SearchOutcome(_settled(store), exhausted=True)
-        _run(proposal, space, evaluator, store, progress)
+        else:
+            proposal = _next(space, sampler, tried, seed)
+            if proposal is None:
+                return SearchOutcome(_settled(store), exhausted=True)
+            leg.begin(proposal)
         if after_each is not None:
             after_each(store.records())
-    return SearchOutcome(_settled(store), exhausted=False)
 
 
 def _settled(store: TrialStore) -> int:
@@ -101,86 +110,6 @@ def _next(
     if all(trial.digest != hard.candidate.digest for trial in tried):
         return hard
     return sampler.propose(tried, seed=seed)
-
-
-def _run(
-    proposal: Proposal,
-    space: CandidateSpace,
-    evaluator: Evaluator,
-    store: TrialStore,
-    progress: SearchProgress,
-) -> None:
-    """Measure one candidate and settle its trial, whatever happens."""
-    cost = evaluator.cost(proposal.candidate)
-    latency, over = space.budget.examine(proposal.candidate) if space.budget else (None, "")
-    record = store.start(
-        proposal,
-        TrialRecord(
-            number=0,
-            state="running",
-            role=proposal.role,
-            candidate=proposal.candidate,
-            parameters=cost.parameters,
-            flops=cost.flops,
-            latency=latency,
-            over_budget=over,
-        ),
-    )
-    if over and proposal.role is None:
-        reject(record, store, progress)
-        return
-    began = time.monotonic()
-    try:
-        measurement = evaluator.measure(record.number, record.candidate, progress)
-    except TrainingError as error:
-        record = _ended(record, "failed", error.what, began)
-    except Exception as error:
-        why = f"{type(error).__name__}: {error}"
-        store.settle(_ended(record, "failed", why, began), None)
-        raise
-    except BaseException:
-        store.settle(_ended(record, "interrupted", "stopped before it ended", began), None)
-        raise
-    else:
-        record = replace(
-            record,
-            state="complete",
-            results=measurement.results,
-            epochs=measurement.epochs,
-            seconds=measurement.seconds,
-            note=measurement.note,
-        )
-    _settle(record, store, progress)
-
-
-def _ended(record: TrialRecord, state: State, why: str, began: float) -> TrialRecord:
-    return replace(record, state=state, why=why, seconds=time.monotonic() - began)
-
-
-def _settle(record: TrialRecord, store: TrialStore, progress: SearchProgress) -> None:
-    is_reference = record.role == "independent"
-    reference = record.results if is_reference else _reference(store)
-    value: float | None = None
-    if record.state == "complete":
-        value, reason = delta_m(record.results, reference)
-        if value is None:
-            record = replace(record, state="failed", why=reason)
-    store.settle(record, value)
-    progress.trial_finished(record.number, record.state, value, record.seconds, record.why)
-    if is_reference and record.state == "failed":
-        raise RunError(
-            f"the independent baseline cannot be measured: {record.why}",
-            where=f"trial {record.number}",
-            next_step="without it nothing can be ranked; change the run file (more epochs, "
-            "another learning rate) and search in a new folder",
-        )
-    _tell_best(store, progress)
-
-
-def _tell_best(store: TrialStore, progress: SearchProgress) -> None:
-    best = store.best()
-    if best is not None:
-        progress.best(*best)
 
 
 def _reference(store: TrialStore) -> Mapping[str, TaskResult]:

@@ -47,7 +47,7 @@ class PlanRanking:
         pairs = [np.unique(at, axis=0, return_inverse=True) for at in all_views]
         self._distinct: list[Levels] = [distinct for distinct, _ in pairs]
         self._view_of = [inverse.reshape(-1) for _, inverse in pairs]
-        self._characters: dict[tuple[str, ...], Character] = {}
+        self._characters: dict[bytes, Character] = {}
 
     @classmethod
     def of(cls, space: CandidateSpace) -> PlanRanking | None:
@@ -100,9 +100,11 @@ class PlanRanking:
         """Chosen from the first so many trials, and so the same after a stop and a new start."""
         count = max((at for at in REFITS if at <= len(measured)), default=len(measured))
         first = measured[:count]
-        key = tuple(trial.digest for trial in first)
+        seen, changes = _views(first), self._changes(first)
+        # What is known of a trial that was stopped early changes.
+        key = seen.tobytes() + changes.tobytes()
         if key not in self._characters:
-            self._characters = {key: choose_character(_views(first), self._changes(first))}
+            self._characters = {key: choose_character(seen, changes)}
         return self._characters[key]
 
     def _changes(self, measured: Sequence[Tried]) -> Array:

@@ -8,7 +8,7 @@ Columns:
                    share the first unit; equal characters share, tasks in order of name,
                    and ``-`` passes by
 ``seed``           the training seed
-``epoch``          from 1; a plan's last is its result
+``epoch``          from 1; a plan's last is its result, earlier ones are for ``search.halving``
 ``TASK.METRIC:max``  a validation metric, ``:min`` where lower is better
 ``delta_m``        Δm in percent against ``independent`` of the same setting, seed and epoch
 ``parameters``     scalars in the network's weights
@@ -19,9 +19,10 @@ Columns:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -40,16 +41,29 @@ class TrainedPlan:
     """One training of one plan, as a table has it.
 
     Attributes:
-        results: the metrics after its last epoch, by task.
+        curve: the metrics by epoch, from 1, and task; some epochs may be missing.
+        clock: seconds from the start to the end of each of these epochs.
         cost: parameters and FLOPs.
-        epochs: how many were trained.
-        seconds: wall time of all of them.
     """
 
-    results: Mapping[str, TaskResult]
+    curve: Mapping[int, Mapping[str, TaskResult]]
+    clock: Mapping[int, float]
     cost: Cost
-    epochs: int
-    seconds: float
+
+    @property
+    def epochs(self) -> int:
+        """How many were trained."""
+        return max(self.curve)
+
+    @property
+    def results(self) -> Mapping[str, TaskResult]:
+        """The metrics after the last epoch, by task."""
+        return self.curve[self.epochs]
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all epochs."""
+        return self.clock[self.epochs]
 
 
 def plan_code(plan: SharingPlan) -> str:
@@ -119,22 +133,27 @@ def metrics_of(table: pd.DataFrame) -> dict[str, dict[str, Metric]]:
 
 
 def trained_plans(table: pd.DataFrame, seed: int) -> dict[SharingPlan, TrainedPlan]:
-    """What the last epoch of each plan measured with one seed."""
+    """What was measured of each plan with one seed."""
     metrics = metrics_of(table)
-    last = table[table["seed"] == seed].sort_values("epoch").groupby("plan").tail(1)
     found = {}
-    for row in last.to_dict("records"):
-        results = {
-            task: TaskResult(
-                {spec.name: float(row[column]) for column, spec in columns.items()},
-                tuple(columns.values()),
-            )
-            for task, columns in metrics.items()
-        }
-        found[plan_of(str(row["plan"]), tuple(metrics))] = TrainedPlan(
-            results,
-            Cost(int(row["parameters"]), int(row["flops"])),
-            int(row["epoch"]),
-            float(row["seconds"]),
+    for code, rows in table[table["seed"] == seed].groupby("plan", sort=False):
+        by_epoch = {int(row["epoch"]): row for row in rows.to_dict("records")}
+        last = by_epoch[max(by_epoch)]
+        found[plan_of(str(code), tuple(metrics))] = TrainedPlan(
+            {epoch: _results(row, metrics) for epoch, row in sorted(by_epoch.items())},
+            {epoch: float(row["seconds"]) for epoch, row in by_epoch.items()},
+            Cost(int(last["parameters"]), int(last["flops"])),
         )
     return found
+
+
+def _results(
+    row: Mapping[Hashable, Any], metrics: Mapping[str, Mapping[str, Metric]]
+) -> dict[str, TaskResult]:
+    return {
+        task: TaskResult(
+            {spec.name: float(row[column]) for column, spec in columns.items()},
+            tuple(columns.values()),
+        )
+        for task, columns in metrics.items()
+    }

@@ -29,10 +29,16 @@ class SearchProgress(Protocol):
     def note(self, text: str) -> None:
         """Something of the running trial that a person should know."""
 
+    def trial_promoted(self, number: int, epochs: int, why: str) -> None:
+        """A trial that was stopped early goes on, until it has so many epochs; why it may."""
+
     def trial_finished(
         self, number: int, state: str, delta_m: float | None, seconds: float, why: str
     ) -> None:
-        """A trial is over: its state, its Δm in percent, and why it failed if it did."""
+        """A trial is over for now: its state, its Δm in percent, and why it is not complete.
+
+        The Δm of one that was stopped early is that at the epoch where it stopped.
+        """
 
     def best(self, number: int, delta_m: float) -> None:
         """The best trial so far."""
@@ -59,6 +65,9 @@ class Silent:
         """Say nothing."""
 
     def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def trial_promoted(self, number: int, epochs: int, why: str) -> None:
         """Say nothing."""
 
     def trial_finished(

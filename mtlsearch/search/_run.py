@@ -11,7 +11,7 @@ from mtlsearch.config import LoadedRun, RunConfig, difference, load_run, save_re
 from mtlsearch.errors import RunError
 from mtlsearch.search._again import again
 from mtlsearch.search._confirm import confirm, other_seeds
-from mtlsearch.search._journal import drop_torn_line
+from mtlsearch.search._journal import drop_torn_line, open_storage
 from mtlsearch.search._keep import forget_weights
 from mtlsearch.search._loop import SearchOutcome, search
 from mtlsearch.search._prior import read_prior, with_prior
@@ -65,9 +65,11 @@ def run_search(
         _refuse_another(run, loaded.config)
         drop_torn_line(run.journal)
         prior = read_prior(loaded.config.search, run)
-        store = open_store(run, loaded.config)
+        open_storage(loaded.config.search.storage, run.journal)  # a bad one is told first
         session = open_session(loaded, catalog, run, device=device, progress=progress, ranks=ranks)
         space = with_prior(session.space, prior)
+        objectives = session.objectives
+        store = open_store(run, loaded.config, objectives)
         save_resolved(loaded.config, run.config)
         together = ranks is not None and ranks.count > 1
         with leading(session.evaluator) if together else nullcontext(session.evaluator) as measures:
@@ -78,7 +80,9 @@ def run_search(
                 trials=loaded.config.search.trials,
                 seed=loaded.config.seed,
                 progress=progress,
-                after_each=lambda records: forget_weights(run, records, _kept(loaded.config)),
+                after_each=lambda records: forget_weights(
+                    run, records, _kept(loaded.config), objectives
+                ),
             )
         confirm(
             session,

@@ -22,6 +22,7 @@ class RunDirectory:
         RUN/study.journal                     the Optuna study, unless a storage URL keeps it
         RUN/study.name                        the study's name in that storage
         RUN/trials/0003/weights.safetensors   a trial's network
+        RUN/trials/0003/checkpoint.pt         what it goes on from, if it was stopped early
         RUN/trials/0003/history.csv           its losses and metrics, epoch by epoch
         RUN/affinity/                         task affinity, where it was measured
         RUN/seeds/2/trials/0003/record.json   the trial trained again on seed 2, to confirm it
@@ -57,6 +58,10 @@ class RunDirectory:
     def weights(self, number: int) -> Path:
         """A trial's trained weights."""
         return self.trial(number) / "weights.safetensors"
+
+    def checkpoint(self, number: int, rank: int = 0) -> Path:
+        """What a trial that was stopped early goes on from; a file a process."""
+        return self.trial(number) / (f"checkpoint-{rank}.pt" if rank else "checkpoint.pt")
 
     def history(self, number: int) -> Path:
         """A trial's epochs."""

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, TPESampler
 
-from mtlsearch.search._answer_sampler import AnswerSampler
+from mtlsearch.record import DELTA_M, Objective
+from mtlsearch.search._answer_sampler import AnswerSampler, Direction
 from mtlsearch.search._blind_sampler import BlindSampler
 from mtlsearch.search._candidate_space import CandidateSpace
 from mtlsearch.search._first_proposal import FirstProposal
@@ -33,28 +34,36 @@ class Sampler(Protocol):
         """
 
 
-def make_sampler(space: CandidateSpace) -> Sampler:
+def make_sampler(space: CandidateSpace, objectives: Sequence[Objective] = (DELTA_M,)) -> Sampler:
     """The sampler that the run file asks for, after a first proposal where there is a prior."""
-    sampler = _make_sampler(space)
+    sampler = _make_sampler(space, objectives)
     return sampler if space.prior is None else FirstProposal(space, space.prior, sampler)
 
 
-def _make_sampler(space: CandidateSpace) -> Sampler:
+def _make_sampler(space: CandidateSpace, objectives: Sequence[Objective]) -> Sampler:
     name = space.config.sampler
+    directions: list[Direction] = ["maximize" if at.maximise else "minimize" for at in objectives]
     if name == "random":
         return BlindSampler(space)
-    if name == "auto":
+    if name == "auto" and tuple(objectives) == (DELTA_M,):
         ranking = PlanRanking.of(space)
         if ranking is not None:
             return ranking
     if name == "nsga2":
-        return AnswerSampler(space, _nsga2, generation=POPULATION)
+        return AnswerSampler(space, _nsga2, directions=directions, generation=POPULATION)
     startup = min(10, 2 + 2 * len(space.tasks))
     if name == "gp":
         return AnswerSampler(
-            space, lambda seed: GPSampler(seed=seed, n_startup_trials=startup), tries=4
+            space,
+            lambda seed: GPSampler(seed=seed, n_startup_trials=startup),
+            directions=directions,
+            tries=4,
         )
-    return AnswerSampler(space, lambda seed: TPESampler(seed=seed, n_startup_trials=startup))
+    return AnswerSampler(
+        space,
+        lambda seed: TPESampler(seed=seed, n_startup_trials=startup),
+        directions=directions,
+    )
 
 
 def _nsga2(seed: int) -> BaseSampler:

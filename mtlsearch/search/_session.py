@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mtlsearch.catalog import Catalog
 from mtlsearch.config import LoadedRun, RunConfig
+from mtlsearch.record import Objective, objectives_of
 from mtlsearch.search._additions import refuse_unfit_knowledge
 from mtlsearch.search._budget import with_budget
 from mtlsearch.search._candidate_space import CandidateSpace
@@ -38,6 +39,12 @@ class Session:
     data: DataModule
     evaluator: TrainingEvaluator
     space: CandidateSpace
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is wanted of a trial."""
+        metrics = {name: task.metrics for name, task in self.evaluator.task_of.items()}
+        return objectives_of(self.config.search.objectives, metrics)
 
 
 def open_session(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 from mtlsearch.config import RunConfig
 from mtlsearch.files import unfinished
-from mtlsearch.record import TrialRecord
+from mtlsearch.record import DELTA_M, Objective, TrialRecord
 from mtlsearch.search._journal import open_storage
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._trial_store import TrialStore, closed
 
 
-def open_store(run: RunDirectory, config: RunConfig) -> TrialStore:
+def open_store(
+    run: RunDirectory, config: RunConfig, objectives: Sequence[Objective] = (DELTA_M,)
+) -> TrialStore:
     """The trials of a run, which begin here if there are none yet.
 
     In a storage that others may use the study bears the run directory's name and a few
@@ -24,7 +27,7 @@ def open_store(run: RunDirectory, config: RunConfig) -> TrialStore:
         name = f"{run.path.resolve().name}-{uuid.uuid4().hex[:8]}"
         with unfinished(run.study_name) as partial:
             partial.write_text(name, encoding="utf-8")
-    return TrialStore(open_storage(config.search.storage, run.journal), name)
+    return TrialStore(open_storage(config.search.storage, run.journal), name, objectives)
 
 
 def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:

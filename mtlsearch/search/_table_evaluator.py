@@ -75,10 +75,26 @@ class TableEvaluator:
         known = self._trained.get(candidate.plan)
         return Cost(0, 0) if known is None else known.cost
 
-    def measure(self, number: int, candidate: Candidate, progress: SearchProgress) -> Measurement:
+    @property
+    def epochs(self) -> int:
+        """How many epochs a whole training has: as many as ``independent`` was trained for."""
+        alone = SharingPlan.independent(self._tasks, len(self._units))
+        return self._trained[alone].epochs
+
+    def measure(
+        self,
+        number: int,
+        candidate: Candidate,
+        progress: SearchProgress,
+        epochs: int | None = None,
+    ) -> Measurement:
         """Look the plan up; see :class:`Evaluator`."""
         known = self._trained.get(candidate.plan)
         if known is None:
             raise TrainingError(f"the table does not have the plan {candidate.plan}")
-        progress.trial_started(number, str(candidate.plan), known.epochs)
-        return Measurement(known.results, known.epochs, known.seconds)
+        last = known.epochs if epochs is None else epochs
+        if last not in known.curve:
+            raise TrainingError(f"the table does not have epoch {last} of {candidate.plan}")
+        progress.trial_started(number, str(candidate.plan), last)
+        curve = {at: results for at, results in known.curve.items() if at <= last}
+        return Measurement(known.curve[last], last, known.clock[last], curve=curve)

@@ -38,10 +38,21 @@ class LeadingEvaluator:
         """Parameters and FLOPs, by arithmetic."""
         return self.own.cost(candidate)
 
-    def measure(self, number: int, candidate: Candidate, progress: SearchProgress) -> Measurement:
+    @property
+    def epochs(self) -> int:
+        """How many epochs a whole training has."""
+        return self.own.epochs
+
+    def measure(
+        self,
+        number: int,
+        candidate: Candidate,
+        progress: SearchProgress,
+        epochs: int | None = None,
+    ) -> Measurement:
         """Measure one candidate with all processes; see :class:`Evaluator`."""
-        _broadcast((number, candidate.to_json()))
-        return self.own.measure(number, candidate, progress)
+        _broadcast((number, candidate.to_json(), epochs))
+        return self.own.measure(number, candidate, progress, epochs)
 
 
 @contextmanager
@@ -61,9 +72,9 @@ def follow(own: Evaluator) -> None:
     What cannot be trained fails in every process alike; the leading one tells of it.
     """
     while (told := _broadcast(None)) is not None:
-        number, candidate = told
+        number, candidate, epochs = told
         try:
-            own.measure(number, Candidate.from_json(candidate), Silent())
+            own.measure(number, Candidate.from_json(candidate), Silent(), epochs)
         except TrainingError:
             continue
 

@@ -18,10 +18,17 @@ def pick_trial(
     records: Sequence[TrialRecord],
     trial: Literal["best"] | int,
     confirmed: Mapping[int, Confirmed] = MappingProxyType({}),
+    front: Sequence[TrialRecord] = (),
 ) -> TrialRecord:
     """The trial with the highest Δm within the budget, or the one of that number.
 
     Where trials were confirmed on several seeds, the best is that with the highest mean.
+
+    Args:
+        records: the trials of a run.
+        trial: which.
+        confirmed: what several seeds say of some of them, by number.
+        front: where several things are wanted, the trials among which the best is looked for.
 
     Raises:
         RunError: there is no such trial, or it was not completed.
@@ -40,6 +47,8 @@ def pick_trial(
                 allowed=[str(record.number) for record in complete],
                 next_step="ask for a baseline by its number, or go on with the search",
             )
+        on_front = {record.number for record in front}
+        within = [record for record in within if record.number in on_front] or within
         finalists = [record for record in within if record.number in confirmed]
         if finalists:
             return max(finalists, key=lambda at: confirmed[at.number].mean)

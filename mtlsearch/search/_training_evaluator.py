@@ -79,13 +79,29 @@ class TrainingEvaluator:
         cut = self.cuts[self._backbone(candidate)]
         return MultiTaskNetwork(cut, candidate.plan, self._heads(cut, self._gated(candidate)))
 
-    def measure(self, number: int, candidate: Candidate, progress: SearchProgress) -> Measurement:
-        """Train, evaluate, keep weights and history; see :class:`Evaluator`."""
-        from mtlsearch.training import Ranks, save_weights, train
+    @property
+    def epochs(self) -> int:
+        """How many epochs a whole training has."""
+        return self.config.train.epochs
+
+    def measure(
+        self,
+        number: int,
+        candidate: Candidate,
+        progress: SearchProgress,
+        epochs: int | None = None,
+    ) -> Measurement:
+        """Train, evaluate, keep weights and history; see :class:`Evaluator`.
+
+        A training that stops early leaves a checkpoint in place of weights, and another call
+        goes on from it.
+        """
+        from mtlsearch.training import Pause, Ranks, save_weights, train
 
         ranks = self.ranks or Ranks()
         config = self.config.train
-        steps = config.epochs * self.data.train_steps(config.batch_size)
+        until = config.epochs if epochs is None else epochs
+        steps = until * self.data.train_steps(config.batch_size)
         progress.trial_started(number, str(candidate.plan), steps)
         network = self.build(candidate).to(self.device)
         result = train(
@@ -102,15 +118,20 @@ class TrainingEvaluator:
             ranks=ranks,
             balance=self._balance(candidate, network),
             lesson=self._lesson(candidate, network),
+            pause=Pause(until, self.run.checkpoint(number, ranks.rank)),
         )
         if ranks.rank == 0:
-            save_weights(network, self.run.weights(number))
+            if until == config.epochs:
+                save_weights(network, self.run.weights(number))
             write_history(self.run.history(number), result.epochs)
-        results = {
-            name: TaskResult(result.metrics[name], tuple(task.metrics))
+        curve = {record.epoch + 1: self._results(record) for record in result.epochs}
+        return Measurement(curve[until], until, result.seconds, result.note, curve)
+
+    def _results(self, record: EpochRecord) -> dict[str, TaskResult]:
+        return {
+            name: TaskResult(record.metrics[name], tuple(task.metrics))
             for name, task in self.task_of.items()
         }
-        return Measurement(results, len(result.epochs), result.seconds, result.note)
 
     def _balance(self, candidate: Candidate, network: MultiTaskNetwork) -> Balance | None:
         """How the candidate's tasks are balanced; None where its weights are static."""

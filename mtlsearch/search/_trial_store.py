@@ -3,44 +3,53 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 
 import optuna
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-from mtlsearch.record import TrialRecord, delta_m, reference_of
+from mtlsearch.record import DELTA_M, Objective, TrialRecord, deltas, objective_values
 from mtlsearch.search._proposal import Proposal
 
-SETTLED = ("complete", "failed")
+SETTLED = ("complete", "stopped", "failed")
 """States of trials that count and are not tried again."""
 
 
 class TrialStore:
     """An Optuna study whose trials carry our records as user attributes.
 
-    The study opens in any Optuna tool: its value is Δm in percent, its parameters are the
-    answers that the space asked for.
+    The study opens in any Optuna tool: its values are the objectives, Δm in percent, its
+    parameters are the answers that the space asked for. A trial that was stopped early may go
+    on, so Optuna has it for running.
 
     Args:
         storage: where Optuna keeps it.
         name: the study's name there; it is made if there is none.
+        objectives: what its values are.
     """
 
-    def __init__(self, storage: BaseStorage, name: str) -> None:
+    def __init__(
+        self, storage: BaseStorage, name: str, objectives: Sequence[Objective] = (DELTA_M,)
+    ) -> None:
+        self.objectives = tuple(objectives)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         if not self.is_in(storage, name):  # loading writes nothing, making always does
             optuna.create_study(
-                storage=storage, study_name=name, direction="maximize", load_if_exists=True
+                storage=storage,
+                study_name=name,
+                directions=["maximize" if at.maximise else "minimize" for at in objectives],
+                load_if_exists=True,
             )
         self._study = optuna.load_study(storage=storage, study_name=name)
 
         self._read: dict[int, tuple[object, TrialRecord]] = {}
 
     @classmethod
-    def in_memory(cls) -> TrialStore:
+    def in_memory(cls, objectives: Sequence[Objective] = (DELTA_M,)) -> TrialStore:
         """A store that is gone with the process."""
-        return cls(InMemoryStorage(), "mtlsearch")
+        return cls(InMemoryStorage(), "mtlsearch", objectives)
 
     @staticmethod
     def is_in(storage: BaseStorage, name: str) -> bool:
@@ -58,14 +67,13 @@ class TrialStore:
 
     def best(self) -> tuple[int, float] | None:
         """Number and Δm of the best complete trial within the budget, a baseline or not."""
-        values = {
-            trial.number: trial.value
-            for trial in self.trials
-            if trial.state is TrialState.COMPLETE
-            and trial.value is not None
-            and not trial.user_attrs.get("record", {}).get("over_budget")
-        }
-        return max(values.items(), key=lambda item: item[1]) if values else None
+        within = {record.number for record in self.records() if not record.over_budget}
+        known = deltas(self.records())
+        return max(
+            ((number, value) for number, value in known.items() if number in within),
+            key=lambda item: item[1],
+            default=None,
+        )
 
     def start(self, proposal: Proposal, record: TrialRecord) -> TrialRecord:
         """Write a running trial down, all of it in one step; gives the record its number."""
@@ -81,25 +89,35 @@ class TrialStore:
         number = next(t.number for t in reversed(self.trials) if t.user_attrs.get("token") == token)
         return replace(record, number=number)
 
-    def settle(self, record: TrialRecord, delta_m: float | None) -> None:
-        """Write down how a trial ended."""
+    def write(self, record: TrialRecord) -> TrialRecord:
+        """Write down how a trial stands that is not over, such as one that was stopped early."""
         frozen = self.trials[record.number]
         Trial(self._study, frozen._trial_id).set_user_attr("record", record.to_json())
-        if record.state == "complete" and delta_m is not None:
-            self._study.tell(record.number, delta_m)
+        return record
+
+    def settle(self, record: TrialRecord, value: float | Sequence[float] | None) -> None:
+        """Write down how a trial ended; ``value`` is a number an objective, None for none."""
+        self.write(record)
+        if record.state == "complete" and value is not None:
+            self._study.tell(record.number, value)
         else:
             self._study.tell(record.number, state=TrialState.FAIL)
 
     def close_interrupted(self) -> int:
         """Settle trials that a killed process left running; they will be run again.
 
-        One that was killed while it was being settled keeps what was written of it.
+        One that was killed while it was being settled keeps what was written of it, and one
+        that had been stopped early goes back to where it stopped.
         """
         records, trials = self.records(), self.trials
         left = [at for at in records if trials[at.number].state is TrialState.RUNNING]
+        left = [record for record in left if record.state != "stopped"]
         for record in left:
-            value, _ = delta_m(record.results, reference_of(records))
-            self.settle(closed(record), value)
+            ended = closed(record)
+            if ended.state == "stopped":
+                self.write(ended)
+            else:
+                self.settle(ended, objective_values(ended, records, self.objectives))
         return len(left)
 
     def _parsed(self, trial: FrozenTrial) -> TrialRecord:
@@ -114,6 +132,8 @@ def closed(record: TrialRecord) -> TrialRecord:
     """The record as it is once nobody runs it any more."""
     if record.state != "running":
         return record
+    if record.curve:  # it had come to a rung before
+        return replace(record, state="stopped")
     return replace(record, state="interrupted", why="the process was stopped before it ended")
 
 

@@ -8,6 +8,7 @@ device(type='cpu')
 
 from mtlsearch.training._balancing import Balance, BalancerMaker
 from mtlsearch.training._buffers import KeptBuffers
+from mtlsearch.training._checkpoint import Pause
 from mtlsearch.training._data import TrainingData
 from mtlsearch.training._device import resolve_device
 from mtlsearch.training._evaluate import evaluate
@@ -32,6 +33,7 @@ __all__ = [
     "KeptBuffers",
     "Labelled",
     "Lesson",
+    "Pause",
     "Placement",
     "Precision",
     "Ranks",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -72,6 +73,20 @@ class FittedStep:
     def epoch_ended(self) -> None:
         """A pass over the training split has ended."""
         self._step.balancing.epoch_ended()
+
+    @property
+    def balances(self) -> bool:
+        """Whether a balancer is at work that may remember batches: one that wants them whole."""
+        return self._whole_for is not None
+
+    def state(self) -> dict[str, Any]:
+        """What steps leave behind besides the weights; :meth:`load_state` takes it."""
+        return {"step": self._step.state(), "parts": self.parts, "note": self.note}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state` gave for the same network."""
+        self._step.load_state(state["step"])
+        self.parts, self.note = state["parts"], state["note"]
 
     def _gradient(self, batch: Batch, counts: Mapping[str, int]) -> BatchLosses | None:
         """The gradient of this process's images; None if they have no label."""

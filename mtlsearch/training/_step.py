@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -135,6 +136,15 @@ class TrainingStep:
             for task, at in ((task, self._labels_of[task]) for task in self.tasks)
         }
         return {task: count for task, count in found.items() if count}
+
+    def state(self) -> dict[str, Any]:
+        """What steps leave behind besides the weights; :meth:`load_state` takes it."""
+        return {"optimizer": self._optimizer.state_dict(), "scaler": self._scaler.state_dict()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state` gave for the same network."""
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
 
     def _backward(self, part: Batch, counts: Mapping[str, int], images: int) -> BatchLosses | None:
         """Add one part's gradient; what it contributes to the batch's means and total."""

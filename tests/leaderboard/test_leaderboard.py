@@ -7,13 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mtlsearch.errors import ConfigError
-from mtlsearch.leaderboard import leaderboard, pareto_front
+from mtlsearch.leaderboard import front_of, leaderboard
 from mtlsearch.plugin import Knowledge
-from mtlsearch.record import delta_m
+from mtlsearch.record import TrialRecord, delta_m, objectives_in
 from tests.leaderboard.trials import SPECS, baselines, results, run, trial
 
 
@@ -109,28 +107,53 @@ def test_top_keeps_the_best_and_the_front_of_all() -> None:
         leaderboard(run(), top=0)
 
 
-points = st.lists(
-    st.tuples(st.one_of(st.integers(-3, 3), st.just(float("nan"))), st.integers(1, 4)), max_size=12
-)
+def names(records: list[TrialRecord]) -> list[int]:
+    return [record.number for record in records]
 
 
-@given(points)
-def test_the_front_is_what_nothing_beats(rows: list[tuple[float, int]]) -> None:
-    frame = pd.DataFrame(rows, columns=["delta_m", "flops"], index=range(5, 5 + len(rows)))
-    front = pareto_front(frame)
-    assert list(front.index) == list(frame.index)
-    for (gain, cost), on_front in zip(rows, front, strict=True):
-        beaten = any(
-            g >= gain and c <= cost and (g, c) != (gain, cost) for g, c in rows if not np.isnan(g)
+def test_the_front_is_of_what_is_wanted() -> None:
+    records = run()
+    scene = objectives_in(records, ["scene.accuracy", "params"])
+    frame = leaderboard(records, objectives=scene)
+    front = frame[frame["pareto"]]
+    assert set(front["trial"]) == set(names(front_of(records, scene)))
+    assert front["scene.accuracy"].max() == frame["scene.accuracy"].max()
+    assert front["params"].min() == frame.loc[frame["state"] == "complete", "params"].min()
+    assert list(front_of(records, scene)) == sorted(
+        front_of(records, scene), key=lambda record: record.parameters
+    )
+
+
+def test_unless_said_otherwise_it_is_of_delta_m_and_flops() -> None:
+    records = run()
+    frame = leaderboard(records)
+    both = objectives_in(records, ["delta_m", "flops"])
+    assert set(frame.loc[frame["pareto"], "trial"]) == set(names(front_of(records, both)))
+
+
+def test_what_was_stopped_early_stands_apart() -> None:
+    """Its Δm is that where it stopped, against the baseline there, and ranks nothing."""
+    first, hard = baselines()
+    first = replace(first, curve={2: results(0.1, 0.4, 0.3)})
+    ahead, behind = (
+        replace(
+            trial(number, state="running"),
+            state="stopped",
+            epochs=2,
+            curve={2: results(boxes, 0.4, 0.3)},
         )
-        assert on_front == (not np.isnan(gain) and not beaten)
-
-
-def test_the_front_may_be_of_other_columns() -> None:
-    frame = leaderboard(run())
-    front = pareto_front(frame, maximise="scene.accuracy", minimise="params")
-    assert front[frame["trial"] == 1].all()
-    assert frame.loc[front, "scene.accuracy"].max() == frame["scene.accuracy"].max()
+        for number, boxes in ((2, 0.4), (3, 0.15))
+    )
+    frame = leaderboard([first, hard, ahead, behind])
+    assert list(frame["state"]) == ["complete", "complete", "stopped", "stopped"]
+    rows = frame.set_index("trial")
+    assert rows.loc[[2, 3], "delta_m"].isna().all()
+    assert rows.loc[2, "delta_m_stopped"] == pytest.approx(100.0)
+    assert rows.loc[3, "delta_m_stopped"] == pytest.approx(100.0 / 6)
+    assert rows["delta_m_stopped"].isna()[[0, 1]].all()
+    assert rows.loc[3, "why"] == "2nd of 2 at epoch 2"
+    assert not rows.loc[[2, 3], "pareto"].any()
+    assert "delta_m_stopped" not in leaderboard([first, hard]).columns
 
 
 def test_the_balance_is_shown_where_there_is_more_than_one() -> None:

@@ -47,7 +47,17 @@ class Formula:
     def cost(self, candidate: Candidate) -> Cost:
         return plan_cost(candidate.plan, units(self.count))
 
-    def measure(self, number: int, candidate: Candidate, progress: SearchProgress) -> Measurement:
+    @property
+    def epochs(self) -> int:
+        return 1
+
+    def measure(
+        self,
+        number: int,
+        candidate: Candidate,
+        progress: SearchProgress,
+        epochs: int | None = None,
+    ) -> Measurement:
         if number == self.interrupts_at:
             raise KeyboardInterrupt
         self.measured.append(candidate)

@@ -22,7 +22,7 @@ from mtlsearch.plugin import (
     TargetValues,
     Task,
 )
-from mtlsearch.training import EpochRecord, TrainingResult, train
+from mtlsearch.training import Balance, EpochRecord, Pause, TrainingResult, train
 
 CPU = torch.device("cpu")
 CLASSES = 3
@@ -184,6 +184,8 @@ def run(
     seed: int = 0,
     rate: float = 0.01,
     progress: Watcher | None = None,
+    pause: Pause | None = None,
+    balance: Balance | None = None,
 ) -> TrainingResult:
     """Train with what a test does not care about filled in."""
     return train(
@@ -197,4 +199,6 @@ def run(
         device=CPU,
         seed=seed,
         progress=progress,
+        pause=pause,
+        balance=balance,
     )
