@@ -75,8 +75,8 @@ class SearchConfig(Section):
     )
     objectives: tuple[str, ...] = Field(
         ("delta_m",),
-        description="what is wanted: delta_m, params, flops or a metric as TASK.METRIC; several "
-        "are not weighed against each other, the Pareto front is searched",
+        description="what is wanted: delta_m, params, flops, latency_ms or a metric as "
+        "TASK.METRIC; several are not weighed against each other, the Pareto front is searched",
     )
     halving: HalvingConfig | None = Field(
         None,

@@ -21,6 +21,7 @@ from mtlsearch.record._latency import Latency
 from mtlsearch.record._objective import (
     COSTS,
     DELTA_M,
+    TIME,
     Objective,
     objective_values,
     objectives_in,
@@ -33,6 +34,7 @@ from mtlsearch.record._trial import Role, State, TrialRecord
 __all__ = [
     "COSTS",
     "DELTA_M",
+    "TIME",
     "Confirmed",
     "Latency",
     "Objective",

@@ -12,9 +12,13 @@ from mtlsearch.record._delta_m import delta_m, reference_of
 from mtlsearch.record._result import TaskResult
 from mtlsearch.record._trial import TrialRecord
 
+TIME = "latency_ms"
+"""The cost that is measured, where the others are arithmetic."""
+
 COSTS: Mapping[str, Callable[[TrialRecord], float | None]] = {
     "params": lambda record: record.parameters,
     "flops": lambda record: record.flops,
+    TIME: lambda record: None if record.latency is None else record.latency.ms,
 }
 """What a network costs, by name; less is better."""
 

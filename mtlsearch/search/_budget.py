@@ -10,7 +10,7 @@ from mtlsearch.config import BudgetConfig, Limit
 from mtlsearch.errors import ConfigError
 from mtlsearch.plan import Cost, SharingPlan
 from mtlsearch.plugin import Candidate
-from mtlsearch.record import Latency, Role, TrialRecord
+from mtlsearch.record import TIME, Latency, Role, TrialRecord
 
 if TYPE_CHECKING:
     from mtlsearch.search._candidate_space import CandidateSpace
@@ -34,6 +34,7 @@ class Budget:
         flops: floating-point operations for one image at most; None likewise.
         latency_ms: the limit on the time of one image; None likewise.
         clock: takes the time of a candidate's untrained network.
+        timed: whether every candidate's time is taken, limited or not.
         where: the place of a key of ``budget`` in the run file, for messages.
     """
 
@@ -45,6 +46,7 @@ class Budget:
     latency_ms: Limit | None = None
     clock: Callable[[Candidate], Latency] | None = None
     where: Callable[[str], str] = "budget.{}".format
+    timed: bool = False
     _costs: dict[Network, Cost] = field(default_factory=dict)
     _latencies: dict[Network, Latency] = field(default_factory=dict)
 
@@ -56,13 +58,14 @@ class Budget:
         return known is None or not self._over_time(known)
 
     def examine(self, candidate: Candidate) -> tuple[Latency | None, str]:
-        """Its latency where the run limits that, and what of it is over the budget.
+        """Its latency where that is limited or an objective, and what of it is over the budget.
 
         What is over by arithmetic is not built: the time is not taken then.
         """
         over = self.over_cost(self.cost_of(candidate))
         is_baseline = any(candidate.plan == at.plan for at in self.baselines.values())
-        if self.latency_ms is None or self.clock is None or (over and not is_baseline):
+        wanted = self.timed or self.latency_ms is not None
+        if not wanted or self.clock is None or (over and not is_baseline):
             return None, over
         latency = self._latency_of(candidate)
         return latency, ", ".join(text for text in (over, self._over_time(latency)) if text)
@@ -129,6 +132,8 @@ def with_budget(
 ) -> CandidateSpace:
     """The space without what is over the budget; the same space where nothing is limited.
 
+    Where latency is one of the space's objectives, the time of whatever is proposed is taken.
+
     Args:
         space: what may be proposed.
         config: the limits.
@@ -137,16 +142,16 @@ def with_budget(
         where: the place of a key of ``budget`` in the run file, for messages.
 
     Raises:
-        ConfigError: latency is limited and nothing takes the time.
+        ConfigError: latency is limited or an objective, and nothing takes the time.
     """
-    limits = config.limits
-    if not limits:
+    limits, timed = config.limits, TIME in space.config.objectives
+    if not limits and not timed:
         return space
-    if "latency_ms" in limits and clock is None:
+    if (TIME in limits or timed) and clock is None:
         raise ConfigError(
             "the latency of what is not trained here cannot be measured",
-            where=where("latency_ms"),
-            next_step="limit params and flops, or search from a run file",
+            where=where(TIME) if TIME in limits else "search.objectives",
+            next_step="take params and flops, or search from a run file",
         )
     baselines: dict[Role, Candidate] = {
         "independent": space.baseline("independent"),
@@ -168,9 +173,10 @@ def with_budget(
         baselines,
         most.get("params"),
         most.get("flops"),
-        limits.get("latency_ms"),
+        limits.get(TIME),
         clock,
         where,
+        timed,
     )
     return replace(space, budget=budget)
 

@@ -74,7 +74,8 @@ def search(
     progress.search_started(_settled(store), trials)
     if space.budget is not None:
         space.budget.recall(store.records())
-        progress.note(f"budget: {space.budget.describe()}")
+        if limits := space.budget.describe():
+            progress.note(f"budget: {limits}")
     if after_each is not None:
         after_each(store.records())
     while True:

@@ -7,12 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.study import StudyDirection
 
+from mtlsearch.config import BudgetConfig
 from mtlsearch.errors import ConfigError
 from mtlsearch.leaderboard import front_of, leaderboard
-from mtlsearch.record import Objective, objectives_of
-from mtlsearch.search import TrialStore, pick_trial
+from mtlsearch.record import Latency, Objective, objectives_of
+from mtlsearch.search import TrialStore, pick_trial, search
+from mtlsearch.search._budget import with_budget
 from tests.search.curves import Curves, run
-from tests.search.synthetic import SCORE
+from tests.search.synthetic import SCORE, space_for
 from tests.search.test_halving import ended
 
 METRICS = dict.fromkeys(("a", "b", "c"), SCORE)
@@ -40,8 +42,28 @@ def test_an_unknown_objective_is_named() -> None:
     with pytest.raises(ConfigError, match="did you mean 'flops'") as error:
         objectives_of(["flop"], METRICS)
     assert error.value.allowed == (
-        "delta_m", "params", "flops", "a.score", "b.score", "c.score"
+        "delta_m", "params", "flops", "latency_ms", "a.score", "b.score", "c.score"
     )  # fmt: skip
+
+
+def test_latency_is_taken_of_whatever_is_proposed() -> None:
+    """Where something takes it: neither a function nor a table does."""
+    wanted = ["delta_m", "latency_ms"]
+    evaluator = Curves()
+    with pytest.raises(ConfigError, match="cannot be measured"):
+        with_budget(space_for(evaluator, objectives=wanted), BudgetConfig(), evaluator.cost)
+    space = with_budget(
+        space_for(evaluator, objectives=wanted),
+        BudgetConfig(),
+        evaluator.cost,
+        clock=lambda candidate: Latency(1.0 * sum(candidate.plan.copies), 8, 8.0),
+    )
+    objectives = objectives_of(wanted, METRICS)
+    found = TrialStore.in_memory(objectives)
+    search(space, evaluator, found, trials=8, seed=0)
+    times = [record.latency.ms for record in found.records() if record.latency]
+    assert times == [sum(record.candidate.plan.copies) for record in found.records()]
+    assert [trial.values[1] for trial in found.trials] == times
 
 
 def test_less_of_a_cost_is_better() -> None:
