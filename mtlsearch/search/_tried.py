@@ -90,12 +90,11 @@ class TriedTrials:
             changes = outlook.end(rung, measured.rungs[rung]) if rung in measured.rungs else None
         trial = self._store.trials[record.number]
         proposal = Proposal(record.candidate, trial.params, trial.distributions, record.role)
+        aims = self._aims(record, changes)
+        if aims is None and self._store.objectives != (DELTA_M,):
+            changes = None  # an objective of it is undefined: nothing is learnt of it
         return Tried(
-            proposal,
-            record.candidate.digest,
-            changes,
-            self._aims(record, changes),
-            bool(record.over_budget),
+            proposal, record.candidate.digest, changes, aims, over_budget=bool(record.over_budget)
         )
 
     def _aims(
