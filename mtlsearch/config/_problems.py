@@ -167,6 +167,7 @@ def _demand(detail: ErrorDetails) -> str:
     if detail["type"] == "path_type":
         return "should be a path"
     message = re.sub(r"^(Input|String|Tuple|List|Dictionary)\s+", "", detail["msg"])
+    message = re.sub(r" or instance of \w+", "", message)
     return (
         message.split(", unable")[0]
         .replace("valid dictionary", "mapping")
