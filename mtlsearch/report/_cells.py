@@ -88,7 +88,10 @@ def notes(frame: pd.DataFrame) -> list[str]:
     if "over_budget" in frame and frame["over_budget"].any():
         marks.append(f"{OVER} over budget")
     if frame["delta_m"].notna().any():
-        marks.append("Δm: mean change of all metrics against the independent baseline")
+        marks.append(
+            "Δm: change against the independent baseline, mean over tasks, "
+            "within a task over all its metrics"
+        )
     if "delta_m_stopped" in frame:
         marks.append("(Δm) at N: stopped at epoch N, both measured there; not ranked")
     lines = ["; ".join(marks)] if marks else []
