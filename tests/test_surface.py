@@ -111,6 +111,8 @@ mtlsearch.plugin:
     is_tree
     paths
     runs
+    shared_groups()
+    shares
     skipping(unit)
     to_json()
     with_skips(skips)

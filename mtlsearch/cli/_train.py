@@ -34,6 +34,7 @@ def train(
     shell = Shell.of(ctx)
     loaded, catalog = reopen_run(run, shell)
 
+    from mtlsearch.record import reference_trial
     from mtlsearch.search import (
         RunDirectory,
         open_session,
@@ -63,11 +64,10 @@ def train(
             shell.console.result(f"{task}.{metric}  {value:.4g}")
     if found.delta_m is not None:
         shell.console.result(f"Δm  {found.delta_m:+.2f} %")
-    else:
-        independent = next(at.number for at in records if at.role == "independent")
+    elif (independent := reference_trial(records)) is not None:
         shell.console.say(
             "no Δm without the independent baseline trained alike: "
-            f"mtlsearch train {run} --trial {independent} --epochs {epochs}"
+            f"mtlsearch train {run} --trial {independent.number} --epochs {epochs}"
             + ("" if seed is None else f" --seed {seed}")
         )
     shell.console.say(f"next: mtlsearch export {run} --trained {found.name} --out BUNDLE")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,9 @@ from mtlsearch.record import (
     COSTS,
     DELTA_M,
     Objective,
+    TaskResult,
     TrialRecord,
     delta_m,
-    objective_values,
     pareto_front,
     reference_of,
 )
@@ -33,22 +33,22 @@ def on_front(records: Sequence[TrialRecord], objectives: Sequence[Objective]) ->
     something. Trials that are not complete, or of which an objective or Δm is undefined, are
     not; of equal ones all are.
     """
-    found = np.zeros(len(records), dtype=bool)
     reference = reference_of(records)
-    known = [
-        at
-        for at, record in enumerate(records)
-        if record.state == "complete"
-        and delta_m(record.results, reference)[0] is not None
-        and objective_values(record, records, objectives) is not None
-    ]
-    if known:
-        gains = [
-            [at.gain(records[place], records[place].results, reference) for at in objectives]
-            for place in known
-        ]
-        found[known] = pareto_front(np.array(gains))
+    gains = [_gains(record, objectives, reference) for record in records]
+    found = np.array([at is not None for at in gains], dtype=bool)
+    if found.any():
+        found[found] = pareto_front(np.array([at for at in gains if at is not None]))
     return found
+
+
+def _gains(
+    record: TrialRecord, objectives: Sequence[Objective], reference: Mapping[str, TaskResult]
+) -> list[float] | None:
+    """A trial's numbers, of all of which more is better; None where it has no place."""
+    if record.state != "complete" or delta_m(record.results, reference)[0] is None:
+        return None
+    gains = [objective.gain(record, record.results, reference) for objective in objectives]
+    return gains if np.isfinite(gains).all() else None
 
 
 def front_of(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -109,18 +109,11 @@ class MultiTaskNetwork(nn.Module):
         """
         return self.backbones.unit_parameters(unit, self._one_of(unit, group))
 
-    def shared_groups(self) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """Unit and tasks of every copy that more than one task uses, in depth order."""
-        for unit in range(len(self.units)):
-            for group in self.plan.groups(unit):
-                if len(group) > 1:
-                    yield unit, group
-
     def shared_parameters(self) -> list[nn.Parameter]:
         """The parameters that more than one task uses, in depth order."""
         return [
             parameter
-            for unit, group in self.shared_groups()
+            for unit, group in self.plan.shared_groups()
             for parameter in self.unit_parameters(unit, group).values()
         ]
 

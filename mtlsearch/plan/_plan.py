@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -184,6 +184,18 @@ class SharingPlan:
             tuple(task for task, group in zip(self.tasks, row, strict=True) if group == number)
             for number in range(max(row) + 1)
         )
+
+    def shared_groups(self) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Unit and tasks of every copy that more than one task uses, in depth order."""
+        for unit in range(len(self.rows)):
+            for group in self.groups(unit):
+                if len(group) > 1:
+                    yield unit, group
+
+    @property
+    def shares(self) -> bool:
+        """Whether any two tasks share anything."""
+        return any(True for _ in self.shared_groups())
 
     def skipping(self, unit: int) -> tuple[str, ...]:
         """The tasks that pass by a unit."""

@@ -15,13 +15,14 @@
 """
 
 from mtlsearch.record._confirmed import Confirmed, Repeats, confirmed, finalists
-from mtlsearch.record._delta_m import delta_m, deltas, reference_at, reference_of
+from mtlsearch.record._delta_m import delta_m, deltas, reference_at, reference_of, reference_trial
 from mtlsearch.record._front import pareto_front
 from mtlsearch.record._latency import Latency
 from mtlsearch.record._objective import (
     COSTS,
     DELTA_M,
     TIME,
+    Direction,
     Objective,
     objective_values,
     objectives_in,
@@ -36,6 +37,7 @@ __all__ = [
     "DELTA_M",
     "TIME",
     "Confirmed",
+    "Direction",
     "Latency",
     "Objective",
     "Repeats",
@@ -55,5 +57,6 @@ __all__ = [
     "ranked_at",
     "reference_at",
     "reference_of",
+    "reference_trial",
     "standings",
 ]

@@ -46,20 +46,22 @@ def delta_m(
     return 100.0 * fmean(changes), ""
 
 
+def reference_trial(records: Iterable[TrialRecord]) -> TrialRecord | None:
+    """What Δm is measured against: the complete ``independent`` trial, if there is one."""
+    complete = (at for at in records if at.role == "independent" and at.state == "complete")
+    return next(complete, None)
+
+
 def reference_of(records: Iterable[TrialRecord]) -> Mapping[str, TaskResult]:
-    """What Δm is measured against: the complete ``independent`` trial's results, or none."""
-    for record in records:
-        if record.role == "independent" and record.state == "complete":
-            return record.results
-    return {}
+    """The results of the reference, or none."""
+    found = reference_trial(records)
+    return {} if found is None else found.results
 
 
 def reference_at(records: Iterable[TrialRecord], epoch: int) -> Mapping[str, TaskResult]:
-    """What the complete ``independent`` trial measured after an earlier epoch, or nothing."""
-    for record in records:
-        if record.role == "independent" and record.state == "complete":
-            return record.curve.get(epoch, {})
-    return {}
+    """What the reference measured after an earlier epoch, or nothing."""
+    found = reference_trial(records)
+    return {} if found is None else found.curve.get(epoch, {})
 
 
 def deltas(records: Iterable[TrialRecord]) -> dict[int, float]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from mtlsearch.errors import ConfigError, did_you_mean
 from mtlsearch.plugin import Metric
 from mtlsearch.record._delta_m import delta_m, reference_of
 from mtlsearch.record._result import TaskResult
 from mtlsearch.record._trial import TrialRecord
+
+Direction = Literal["maximize", "minimize"]
 
 TIME = "latency_ms"
 """The cost that is measured, where the others are arithmetic."""
@@ -34,6 +37,11 @@ class Objective:
 
     name: str
     maximise: bool
+
+    @property
+    def direction(self) -> Direction:
+        """Optuna's word for it."""
+        return "maximize" if self.maximise else "minimize"
 
     def value(
         self,

@@ -30,7 +30,7 @@ from mtlsearch.search._run import follow_search, run_search
 from mtlsearch.search._run_affinity import AffinityOutcome, run_affinity
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._session import Session, open_session
-from mtlsearch.search._study import open_store, read_records
+from mtlsearch.search._study import open_store, read_records, run_storage
 from mtlsearch.search._table_evaluator import TableEvaluator
 from mtlsearch.search._trained import load_trial, pick_trial
 from mtlsearch.search._training_evaluator import TrainingEvaluator
@@ -62,6 +62,7 @@ __all__ = [
     "read_records",
     "run_affinity",
     "run_search",
+    "run_storage",
     "search",
     "train_at_length",
     "trained_record",

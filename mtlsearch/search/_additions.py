@@ -48,7 +48,7 @@ class Additions:
         if plan is None:
             return len(self._options) * len(self._gates)
         made = {self._kind_for(plan, entry.kind) for entry in self._options}
-        return len(made) * (len(self._gates) if shares(plan) else 1)
+        return len(made) * (len(self._gates) if plan.shares else 1)
 
     def knowledge(self, choices: Choices, candidate: Candidate) -> Knowledge | None:
         """What a candidate learns from features; what the space has chosen stays."""
@@ -73,7 +73,7 @@ class Additions:
         gated = self._gates[0]
         if len(self._gates) > 1:
             gated = choices.suggest_categorical("attention", (WITHOUT, GATES)) == GATES
-        return gated and shares(candidate.plan)
+        return gated and candidate.plan.shares
 
     def answers(self, candidate: Candidate) -> Answers | None:
         """Answers with which these are chosen for a candidate; None if none do."""
@@ -98,7 +98,7 @@ class Additions:
 
     def _gate_answers(self, candidate: Candidate) -> Answers | None:
         gated = candidate.attention
-        if not shares(candidate.plan):
+        if not candidate.plan.shares:
             # It has no gates, whatever is answered.
             if gated:
                 return None
@@ -118,11 +118,6 @@ class Additions:
     @property
     def _gates(self) -> tuple[bool, ...]:
         return self.config.attention_options
-
-
-def shares(plan: SharingPlan) -> bool:
-    """Whether any two tasks share anything."""
-    return any(len(group) > 1 for unit in range(len(plan.rows)) for group in plan.groups(unit))
 
 
 def refuse_unfit_knowledge(loaded: LoadedRun) -> None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.samplers import BaseGASampler, BaseSampler
 from optuna.trial import FrozenTrial, create_trial
 
+from mtlsearch.record import Direction
 from mtlsearch.search._blind_sampler import BlindSampler
 from mtlsearch.search._candidate_space import CandidateSpace
 from mtlsearch.search._proposal import Proposal
 from mtlsearch.search._tried import Tried
-
-Direction = Literal["maximize", "minimize"]
 
 GUIDED_TRIES = 25
 """Proposals of a sampler, duplicates among them, before untried ones are drawn blindly."""

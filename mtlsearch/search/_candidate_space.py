@@ -14,7 +14,7 @@ from mtlsearch.config import BudgetConfig, SearchConfig
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import STATIC, Candidate, Choices, SearchSpace
 from mtlsearch.record import Role
-from mtlsearch.search._additions import Additions, Answers, shares
+from mtlsearch.search._additions import Additions, Answers
 from mtlsearch.search._budget import Budget, with_budget
 from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._simplex import encode_weights, suggest_weights
@@ -138,10 +138,10 @@ class CandidateSpace:
         backbone = self.backbones[0]
         candidate = Candidate(
             plan,
-            self._fixed_weights,
+            self.fixed_weights,
             self.learning_rate,
             backbone,
-            self._balances[0] if shares(plan) else STATIC,
+            self._balances[0] if plan.shares else STATIC,
         )
         known = self.space.encode(candidate, self.units_of(backbone), self.tasks)
         return None if known is None or not self.allows(candidate) else candidate
@@ -206,7 +206,7 @@ class CandidateSpace:
 
     def _ways(self, plan: SharingPlan | None = None) -> int:
         """How many candidates one plan makes: most plans, or this one."""
-        alone = plan is not None and not shares(plan)
+        alone = plan is not None and not plan.shares
         return (1 if alone else len(self._balances)) * self._additions.count(plan)
 
     @property
@@ -223,14 +223,14 @@ class CandidateSpace:
             return candidate.balance
         names = self._balances
         name = names[0] if len(names) == 1 else choices.suggest_categorical("balance", names)
-        return name if shares(candidate.plan) else STATIC
+        return name if candidate.plan.shares else STATIC
 
     def _prefix(self, backbone: str) -> str:
         return f"{backbone}/" if len(self.backbones) > 1 else ""
 
     def _balance_answers(self, candidate: Candidate) -> Mapping[str, str] | None:
         names, name = self._balances, candidate.balance
-        if not shares(candidate.plan):
+        if not candidate.plan.shares:
             # It is static, whatever is answered.
             if name != STATIC:
                 return None
@@ -245,7 +245,7 @@ class CandidateSpace:
             return {}
         if self.config.loss_weights == "search" and candidate.balance == STATIC:
             return encode_weights(weights, self.tasks)
-        return {} if weights == self._fixed_weights else None
+        return {} if weights == self.fixed_weights else None
 
     def _rate_answers(self, candidate: Candidate) -> Mapping[str, float] | None:
         rate = candidate.learning_rate
@@ -255,7 +255,8 @@ class CandidateSpace:
         return None if rate is None or not low <= rate <= high else {"learning_rate": rate}
 
     @property
-    def _fixed_weights(self) -> Mapping[str, float]:
+    def fixed_weights(self) -> Mapping[str, float]:
+        """A weight a task where none are searched: the run file's, or equal ones."""
         given = self.config.loss_weights
         return dict.fromkeys(self.tasks, 1.0) if isinstance(given, str) else given
 
@@ -264,7 +265,7 @@ class CandidateSpace:
             return candidate.loss_weights
         if self.config.loss_weights == "search" and balance == STATIC:
             return suggest_weights(choices, self.tasks)
-        return self._fixed_weights
+        return self.fixed_weights
 
     def _rate(self, choices: Choices, candidate: Candidate) -> float:
         if candidate.learning_rate is not None or self.config.learning_rate is None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mtlsearch.record import TaskResult, TrialRecord, reference_of
+from mtlsearch.record import TrialRecord, reference_trial
 from mtlsearch.search._candidate_space import CandidateSpace
 from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._gate import none_fits
@@ -71,7 +71,7 @@ def search(
     halving = Halving.of(space.config, evaluator, store.objectives)
     leg = Leg(evaluator, store, progress, halving, space.budget)
     store.close_interrupted()
-    progress.search_started(_settled(store), trials)
+    progress.search_started(_settled(store.records()), trials)
     if space.budget is not None:
         space.budget.recall(store.records())
         if limits := space.budget.describe():
@@ -79,25 +79,26 @@ def search(
     if after_each is not None:
         after_each(store.records())
     while True:
-        promotion = halving.promotion(store.records())
+        records = store.records()
+        settled, promotion = _settled(records), halving.promotion(records)
         # Without its reference a search is not done, however many trials have failed.
         if promotion is not None:
             leg.go_on(promotion)
-        elif _settled(store) >= trials and _reference(store):
-            return SearchOutcome(_settled(store), exhausted=False)
-        elif why := none_fits(store.records()):
-            return SearchOutcome(_settled(store), exhausted=True, why=why)
+        elif settled >= trials and reference_trial(records) is not None:
+            return SearchOutcome(settled, exhausted=False)
+        elif why := none_fits(records):
+            return SearchOutcome(settled, exhausted=True, why=why)
         else:
             proposal = _next(space, sampler, tried, seed)
             if proposal is None:
-                return SearchOutcome(_settled(store), exhausted=True)
+                return SearchOutcome(settled, exhausted=True)
             leg.begin(proposal)
         if after_each is not None:
             after_each(store.records())
 
 
-def _settled(store: TrialStore) -> int:
-    return sum(record.state in SETTLED for record in store.records())
+def _settled(records: Sequence[TrialRecord]) -> int:
+    return sum(record.state in SETTLED for record in records)
 
 
 def _next(
@@ -111,7 +112,3 @@ def _next(
     if all(trial.digest != hard.candidate.digest for trial in tried):
         return hard
     return sampler.propose(tried, seed=seed)
-
-
-def _reference(store: TrialStore) -> Mapping[str, TaskResult]:
-    return reference_of(store.records())

@@ -11,14 +11,14 @@ from mtlsearch.config import LoadedRun, RunConfig, difference, load_run, save_re
 from mtlsearch.errors import RunError
 from mtlsearch.search._again import again
 from mtlsearch.search._confirm import confirm, other_seeds
-from mtlsearch.search._journal import drop_torn_line, open_storage
+from mtlsearch.search._journal import drop_torn_line
 from mtlsearch.search._keep import forget_weights
 from mtlsearch.search._loop import SearchOutcome, search
 from mtlsearch.search._prior import read_prior, with_prior
 from mtlsearch.search._progress import SearchProgress, Silent
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._session import open_session
-from mtlsearch.search._study import open_store
+from mtlsearch.search._study import open_store, run_storage
 from mtlsearch.search._team import follow, leading
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ def run_search(
         _refuse_another(run, loaded.config)
         drop_torn_line(run.journal)
         prior = read_prior(loaded.config.search, run)
-        open_storage(loaded.config.search.storage, run.journal)  # a bad one is told first
+        storage = run_storage(run, loaded.config)  # a bad one is told before images are read
         session = open_session(loaded, catalog, run, device=device, progress=progress, ranks=ranks)
         space = with_prior(session.space, prior)
         objectives = session.objectives
-        store = open_store(run, loaded.config, objectives)
+        store = open_store(run, loaded.config, storage, objectives)
         save_resolved(loaded.config, run.config)
         together = ranks is not None and ranks.count > 1
         with leading(session.evaluator) if together else nullcontext(session.evaluator) as measures:

@@ -92,12 +92,11 @@ def _measured(
     session: Session, epochs: int | None, device: torch.device, progress: SearchProgress
 ) -> Affinity:
     config, evaluator = session.config, session.evaluator
-    weights = config.search.loss_weights
     short = epochs or -(-config.train.epochs // 4)
     measurement = AffinityMeasurement(
         tasks=evaluator.task_of,
         labels_of={task: config.label_of(task) for task in evaluator.tasks},
-        loss_weights=weights if isinstance(weights, dict) else dict.fromkeys(evaluator.tasks, 1.0),
+        loss_weights=session.space.fixed_weights,
         data=session.data,
         config=config.train.model_copy(update={"epochs": short, "compile": False}),
         device=device,

@@ -8,7 +8,7 @@ from typing import Protocol
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, TPESampler
 
 from mtlsearch.record import DELTA_M, Objective
-from mtlsearch.search._answer_sampler import AnswerSampler, Direction
+from mtlsearch.search._answer_sampler import AnswerSampler
 from mtlsearch.search._blind_sampler import BlindSampler
 from mtlsearch.search._candidate_space import CandidateSpace
 from mtlsearch.search._first_proposal import FirstProposal
@@ -42,7 +42,7 @@ def make_sampler(space: CandidateSpace, objectives: Sequence[Objective] = (DELTA
 
 def _make_sampler(space: CandidateSpace, objectives: Sequence[Objective]) -> Sampler:
     name = space.config.sampler
-    directions: list[Direction] = ["maximize" if at.maximise else "minimize" for at in objectives]
+    directions = [at.direction for at in objectives]
     if name == "random":
         return BlindSampler(space)
     if name == "auto" and tuple(objectives) == (DELTA_M,):

@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+from optuna.storages import BaseStorage
+
 from mtlsearch.config import RunConfig
 from mtlsearch.files import unfinished
 from mtlsearch.record import DELTA_M, Objective, TrialRecord
@@ -15,19 +17,37 @@ from mtlsearch.search._trial_store import TrialStore, closed
 
 
 def open_store(
-    run: RunDirectory, config: RunConfig, objectives: Sequence[Objective] = (DELTA_M,)
+    run: RunDirectory,
+    config: RunConfig,
+    storage: BaseStorage,
+    objectives: Sequence[Objective] = (DELTA_M,),
 ) -> TrialStore:
     """The trials of a run, which begin here if there are none yet.
 
     In a storage that others may use the study bears the run directory's name and a few
     letters of its own, since many run directories are called alike.
+
+    Args:
+        run: the run's directory.
+        config: its run file.
+        storage: what :func:`run_storage` opens for them.
+        objectives: what its values are, where the study begins here.
     """
     name = _study_name(run, config)
     if name is None:
         name = f"{run.path.resolve().name}-{uuid.uuid4().hex[:8]}"
         with unfinished(run.study_name) as partial:
             partial.write_text(name, encoding="utf-8")
-    return TrialStore(open_storage(config.search.storage, run.journal), name, objectives)
+    return TrialStore(storage, name, objectives)
+
+
+def run_storage(run: RunDirectory, config: RunConfig) -> BaseStorage:
+    """Where a run's study is kept.
+
+    Raises:
+        RunError: it cannot be opened.
+    """
+    return open_storage(config.search.storage, run.journal)
 
 
 def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:
@@ -44,7 +64,7 @@ def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:
     name = _study_name(run, config)
     if name is None or (config.search.storage is None and not run.journal.is_file()):
         return []
-    storage = open_storage(config.search.storage, run.journal)
+    storage = run_storage(run, config)
     if not TrialStore.is_in(storage, name):
         return []
     records = TrialStore(storage, name).records()

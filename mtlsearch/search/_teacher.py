@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mtlsearch.errors import RunError, TrainingError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate
+from mtlsearch.record import reference_trial
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._study import read_records
 
@@ -51,9 +52,7 @@ def load_teacher(evaluator: TrainingEvaluator, backbone: str) -> MultiTaskNetwor
 
 def _independent(run: RunDirectory, evaluator: TrainingEvaluator) -> int:
     """The number of the run's independent baseline."""
-    records = read_records(run.path, evaluator.config)
-    trained = (at for at in records if at.role == "independent" and at.state == "complete")
-    found = next(trained, None)
+    found = reference_trial(read_records(run.path, evaluator.config))
     if found is None:
         raise TrainingError(
             "knowledge 'distil' learns from the independent baseline, which is not trained yet",

@@ -167,9 +167,7 @@ class TrainingEvaluator:
         """The tasks that have attention: those that share something."""
         if not candidate.attention:
             return frozenset()
-        plan = candidate.plan
-        groups = (group for unit in range(len(plan.rows)) for group in plan.groups(unit))
-        return frozenset(task for group in groups if len(group) > 1 for task in group)
+        return frozenset(task for _, group in candidate.plan.shared_groups() for task in group)
 
     def _head_cost(self, name: str, task: str, gated: bool) -> Cost:
         from mtlsearch.network import head_cost

@@ -39,7 +39,7 @@ class TrialStore:
             optuna.create_study(
                 storage=storage,
                 study_name=name,
-                directions=["maximize" if at.maximise else "minimize" for at in objectives],
+                directions=[at.direction for at in objectives],
                 load_if_exists=True,
             )
         self._study = optuna.load_study(storage=storage, study_name=name)
@@ -67,13 +67,12 @@ class TrialStore:
 
     def best(self) -> tuple[int, float] | None:
         """Number and Δm of the best complete trial within the budget, a baseline or not."""
-        within = {record.number for record in self.records() if not record.over_budget}
-        known = deltas(self.records())
-        return max(
-            ((number, value) for number, value in known.items() if number in within),
-            key=lambda item: item[1],
-            default=None,
-        )
+        records = self.records()
+        known = deltas(records)
+        for record in records:
+            if record.over_budget:
+                known.pop(record.number, None)
+        return max(known.items(), key=lambda item: item[1], default=None)
 
     def start(self, proposal: Proposal, record: TrialRecord) -> TrialRecord:
         """Write a running trial down, all of it in one step; gives the record its number."""

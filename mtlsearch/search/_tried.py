@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from mtlsearch.record import DELTA_M, TaskResult, TrialRecord, delta_m
+from mtlsearch.record import DELTA_M, TaskResult, TrialRecord, delta_m, reference_trial
 from mtlsearch.search._outlook import Outlook
 from mtlsearch.search._proposal import Proposal
 from mtlsearch.search._trial_store import SETTLED, TrialStore
@@ -66,9 +66,7 @@ class TriedTrials:
     def read(self) -> list[Tried]:
         """All settled trials, by number."""
         records = self._store.records()
-        reference = next(
-            (at for at in records if at.role == "independent" and at.state == "complete"), None
-        )
+        reference = reference_trial(records)
         if reference is not self._reference:
             self._reference, self._known = reference, {}
         states = (*SETTLED, "rejected")

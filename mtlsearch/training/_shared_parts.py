@@ -27,7 +27,7 @@ def shared_parts(network: MultiTaskNetwork) -> list[SharedPart]:
     """What a network's tasks share: a part a unit and group of two or more, in depth order."""
     return [
         SharedPart(group, tuple(network.unit_parameters(unit, group).values()))
-        for unit, group in network.shared_groups()
+        for unit, group in network.plan.shared_groups()
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -13,29 +13,21 @@ from mtlsearch.network import MultiTaskNetwork
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Batch, FeatureSpec, Outputs, Settings, Targets, TargetValues, Task
 from mtlsearch.training import seeded_heads
-from tests.training.fakes import CLASSES, Guess, Points
+from tests.training import pictures
+from tests.training.fakes import CLASSES
+from tests.training.pictures import PooledGuess
 
 
-class Pooled(nn.Module):
-    """Averages the last level and guesses."""
+class AlikeGuess(PooledGuess):
+    """Has the same head for every task, so that tasks with the same labels are the same task."""
 
-    def __init__(self, features: FeatureSpec) -> None:
-        super().__init__()
-        self.linear = nn.Linear(features.levels[-1].channels, CLASSES)
-
-    def forward(self, levels: list[Tensor]) -> dict[str, Tensor]:
-        return {"scores": self.linear(levels[-1].mean((2, 3)))}
-
-
-class PooledGuess(Guess):
     def build_head(self, features: FeatureSpec) -> nn.Module:
-        # The same for every task, so that tasks with the same labels are the same task.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(5)
-            return Pooled(features)
+            return super().build_head(features)
 
 
-class Opposed(PooledGuess):
+class Opposed(AlikeGuess):
     """Wants the opposite of what the others want."""
 
     def loss(self, outputs: Outputs, targets: TargetValues) -> Tensor:
@@ -44,14 +36,14 @@ class Opposed(PooledGuess):
 
 def make_tasks(names: str, opposed: str = "") -> dict[str, Task]:
     return {
-        name: (Opposed if name in opposed else PooledGuess)(name, Settings(), None)  # type: ignore[arg-type]
+        name: (Opposed if name in opposed else AlikeGuess)(name, Settings(), None)  # type: ignore[arg-type]
         for name in names
     }
 
 
 @dataclass
-class Pictures(Points):
-    """The points, blown up to 32 x 32 pixels; labels named in ``noisy`` are drawn by chance."""
+class Pictures(pictures.Pictures):
+    """Pictures; labels named in ``noisy`` are drawn by chance."""
 
     noisy: str = ""
 
@@ -62,11 +54,7 @@ class Pictures(Points):
             name: Targets(at.rows, chance[numbers][at.rows] if name in self.noisy else at.values)
             for name, at in plain.targets.items()
         }
-        images = plain.images.repeat_interleave(8, 2).repeat_interleave(8, 3)
-        return Batch(images, targets)
-
-    def eval_batches(self, split: str, batch_size: int) -> Iterator[Batch]:
-        yield from super().eval_batches(split, batch_size)
+        return Batch(plain.images, targets)
 
 
 def build(cut: CutBackbone, tasks: Mapping[str, Task], *, hard: bool = True) -> MultiTaskNetwork:

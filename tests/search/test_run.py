@@ -13,7 +13,14 @@ from mtlsearch.catalog import build_catalog
 from mtlsearch.config import LoadedRun, RunConfig, save_resolved
 from mtlsearch.errors import PluginError, RunError
 from mtlsearch.record import TrialRecord
-from mtlsearch.search import RunDirectory, Silent, open_store, read_records, run_search
+from mtlsearch.search import (
+    RunDirectory,
+    Silent,
+    open_store,
+    read_records,
+    run_search,
+    run_storage,
+)
 from mtlsearch.search._proposal import propose_baseline
 from tests.search.synthetic import Formula, space_for
 
@@ -100,7 +107,7 @@ def test_what_fails_before_the_first_trial_binds_nobody(tmp_path: Path) -> None:
 def begin(run: RunDirectory, config: RunConfig) -> TrialRecord:
     proposal = propose_baseline(space_for(Formula()), "hard")
     record = TrialRecord(0, "running", "hard", proposal.candidate, 1, 2)
-    return open_store(run, config).start(proposal, record)
+    return open_store(run, config, run_storage(run, config)).start(proposal, record)
 
 
 @pytest.mark.parametrize("storage", [None, "sqlite:///{}/shared.db"])

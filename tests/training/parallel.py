@@ -13,7 +13,7 @@ from mtlsearch.plan import SharingPlan
 from mtlsearch.training import Ranks, TrainingResult, joined_ranks, mutual, train
 from tests.network.heads import disturb
 from tests.training.fakes import CPU, Network, Points, config, guesses
-from tests.training.test_with_network import Pictures, build, tasks
+from tests.training.pictures import Pictures, build, tasks
 
 TASKS = ("a", "b", "c")
 KINDS = ("few labels", "little memory", "short batch", "statistics", "knowledge")

@@ -27,7 +27,7 @@ from mtlsearch.training import (
     train,
 )
 from tests.training.fakes import CLASSES, CPU, Points, config, guesses
-from tests.training.test_with_network import Pictures, build, tasks
+from tests.training.pictures import Pictures, build, tasks
 
 NAMES = ("a", "b", "c")
 BALANCERS = build_catalog().balancers

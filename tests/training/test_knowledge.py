@@ -22,7 +22,7 @@ from mtlsearch.training._micro_batches import micro_batches
 from mtlsearch.training._optimizer import build_optimizer
 from mtlsearch.training._step import TrainingStep
 from tests.training.fakes import CPU, Network, config, guesses
-from tests.training.test_with_network import TASKS, Pictures, build, tasks
+from tests.training.pictures import TASKS, Pictures, build, tasks
 
 DATA = Pictures(labels=TASKS, labelled={"b": range(9)})
 

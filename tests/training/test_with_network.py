@@ -2,59 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mtlsearch.backbone import CutBackbone, cut_backbone
 from mtlsearch.errors import BackboneError
 from mtlsearch.network import MultiTaskNetwork
 from mtlsearch.plan import SharingPlan
-from mtlsearch.plugin import Batch, FeatureSpec, Task
-from mtlsearch.training import load_weights, save_weights, seeded_heads
-from tests.training.fakes import CLASSES, Guess, Points, config, run
-
-TASKS = ("a", "b")
-
-
-class Pooled(nn.Module):
-    """Averages the last level and guesses."""
-
-    def __init__(self, features: FeatureSpec) -> None:
-        super().__init__()
-        self.linear = nn.Linear(features.levels[-1].channels, CLASSES)
-
-    def forward(self, levels: list[Tensor]) -> dict[str, Tensor]:
-        return {"scores": self.linear(levels[-1].mean((2, 3)))}
-
-
-class PooledGuess(Guess):
-    def build_head(self, features: FeatureSpec) -> nn.Module:
-        return Pooled(features)
-
-
-class Pictures(Points):
-    """The points, blown up to 32 x 32 pixels."""
-
-    def _batches(self, order: list[int], batch_size: int) -> Iterator[Batch]:
-        for batch in super()._batches(order, batch_size):
-            yield Batch(batch.images.repeat_interleave(8, 2).repeat_interleave(8, 3), batch.targets)
+from mtlsearch.training import load_weights, save_weights
+from tests.training.fakes import config, run
+from tests.training.pictures import TASKS, Pictures, build, tasks
 
 
 @pytest.fixture(scope="module")
 def cut() -> CutBackbone:
     return cut_backbone("test_resnet", (32, 32))
-
-
-def tasks(*names: str) -> dict[str, Task]:
-    return {name: PooledGuess(name, Guess.Settings(), None) for name in names}  # type: ignore[arg-type]
-
-
-def build(cut: CutBackbone, plan: SharingPlan) -> MultiTaskNetwork:
-    return MultiTaskNetwork(cut, plan, seeded_heads(tasks(*plan.tasks), cut.features, 3))
 
 
 def own(network: MultiTaskNetwork, task: str) -> dict[str, Tensor]:

@@ -1,0 +1,46 @@
+"""A small network of pictures and tasks that guess their classes."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from mtlsearch.backbone import CutBackbone
+from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.plan import SharingPlan
+from mtlsearch.plugin import Batch, FeatureSpec, Task
+from mtlsearch.training import seeded_heads
+from tests.training.fakes import CLASSES, Guess, Points
+
+TASKS = ("a", "b")
+
+
+class Pooled(nn.Module):
+    """Averages the last level and guesses."""
+
+    def __init__(self, features: FeatureSpec) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features.levels[-1].channels, CLASSES)
+
+    def forward(self, levels: list[Tensor]) -> dict[str, Tensor]:
+        return {"scores": self.linear(levels[-1].mean((2, 3)))}
+
+
+class PooledGuess(Guess):
+    def build_head(self, features: FeatureSpec) -> nn.Module:
+        return Pooled(features)
+
+
+class Pictures(Points):
+    """The points, blown up to 32 x 32 pixels."""
+
+    def batch(self, numbers: list[int]) -> Batch:
+        plain = super().batch(numbers)
+        return Batch(plain.images.repeat_interleave(8, 2).repeat_interleave(8, 3), plain.targets)
+
+
+def tasks(*names: str) -> dict[str, Task]:
+    return {name: PooledGuess(name, Guess.Settings(), None) for name in names}  # type: ignore[arg-type]
+
+
+def build(cut: CutBackbone, plan: SharingPlan) -> MultiTaskNetwork:
+    return MultiTaskNetwork(cut, plan, seeded_heads(tasks(*plan.tasks), cut.features, 3))
