@@ -67,14 +67,16 @@ class TiedBackbones(nn.Module):
             By task, the levels ``[B, C, h, w]``, finest first.
         """
         chosen = self._plan.tasks if tasks is None else tuple(tasks)
-        uses = Counter(site for task in chosen for site in self._sites[task])
-        self._memo.begin(uses)
+        first: dict[tuple[int, ...], str] = {}  # of the tasks that go one way all along
+        for task in chosen:
+            first.setdefault(self._sites[task], task)
+        self._memo.begin(Counter(site for way in first for site in way))
+        found: dict[tuple[int, ...], list[Tensor]] = {}
         try:
-            features = {}
-            for task in chosen:
-                self._memo.next_task(self._sites[task])
-                features[task] = run_levels(self.shell(task), images, self._taps)
-            return features
+            for way, task in first.items():
+                self._memo.next_task(way)
+                found[way] = run_levels(self.shell(task), images, self._taps)
+            return {task: list(found[self._sites[task]]) for task in chosen}
         finally:
             self._memo.end()
 

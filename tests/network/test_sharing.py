@@ -167,3 +167,14 @@ def test_running_statistics_of_a_shared_unit_move_once_a_forward(name):
             torch.testing.assert_close(value, expected[key])
             seen += key.endswith("num_batches_tracked")
     assert seen
+
+
+def test_tasks_that_go_one_way_all_along_are_run_once():
+    """Whatever stands between units, such as a reshape of each level, is not done again."""
+    backbone = cut("test_vit")
+    units = len(backbone.units)
+    found = network(backbone, SharingPlan.from_splits(TASKS, [units, 1], units)).features(images())
+    first, second, other = (found[task] for task in TASKS)
+    assert first is not second
+    assert all(one is same for one, same in zip(first, second, strict=True))
+    assert not any(one is apart for one, apart in zip(first, other, strict=True))
