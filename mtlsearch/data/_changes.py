@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mtlsearch.config import AugmentConfig
+from mtlsearch.labels import send
 
 TRIES = 10
 """How often a crop is drawn anew because it does not fit, before it is the middle."""
@@ -46,11 +47,11 @@ class Changes:
     def to(self, device: torch.device) -> Changes:
         """The same changes on another device."""
         return Changes(
-            self.start.to(device, non_blocking=True),
-            self.extent.to(device, non_blocking=True),
-            self.flip.to(device, non_blocking=True),
-            self.factors.to(device, non_blocking=True),
-            self.order.to(device, non_blocking=True),
+            send(self.start, device),
+            send(self.extent, device),
+            send(self.flip, device),
+            send(self.factors, device),
+            send(self.order, device),
         )
 
 

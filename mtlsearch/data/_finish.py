@@ -14,7 +14,7 @@ from mtlsearch.data._colour import jitter
 from mtlsearch.data._column import PLANES
 from mtlsearch.data._move_boxes import move_boxes
 from mtlsearch.data._resample import Resample
-from mtlsearch.labels import Form, LabelSpec
+from mtlsearch.labels import Form, LabelSpec, send
 from mtlsearch.plugin import Batch, Targets
 
 
@@ -86,5 +86,8 @@ class Finish:
         return Targets(one.rows, moved.long() if form is Form.MASK else moved)
 
     def _normalised(self, images: Tensor) -> Tensor:
-        mean, std = (images.new_tensor(part).view(1, -1, 1, 1) for part in (self.mean, self.std))
+        mean, std = (
+            send(torch.tensor(part).view(1, -1, 1, 1), images.device)
+            for part in (self.mean, self.std)
+        )
         return images.sub_(mean).div_(std)

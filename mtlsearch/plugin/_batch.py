@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, Union
 
+from mtlsearch.labels import send
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -28,9 +30,9 @@ class BoxTargets:
     def to(self, device: torch.device) -> BoxTargets:
         """The same boxes on another device."""
         return BoxTargets(
-            self.xyxy.to(device, non_blocking=True),
-            self.classes.to(device, non_blocking=True),
-            self.crowd.to(device, non_blocking=True),
+            send(self.xyxy, device),
+            send(self.classes, device),
+            send(self.crowd, device),
         )
 
 
@@ -64,8 +66,8 @@ class Targets:
         if isinstance(self.values, tuple):
             moved: TargetValues = tuple(boxes.to(device) for boxes in self.values)
         else:
-            moved = self.values.to(device, non_blocking=True)
-        return Targets(self.rows.to(device, non_blocking=True), moved)
+            moved = send(self.values, device)
+        return Targets(send(self.rows, device), moved)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +85,6 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
         return Batch(
-            self.images.to(device, non_blocking=True),
+            send(self.images, device),
             {name: targets.to(device) for name, targets in self.targets.items()},
         )

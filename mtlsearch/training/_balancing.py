@@ -179,4 +179,10 @@ def _combined(balancer: Balancer[Any], jacobian: Tensor, tasks: list[str]) -> Te
 
 
 def _add(parameter: nn.Parameter, gradient: Tensor) -> None:
-    parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+    if parameter.grad is not None:
+        parameter.grad += gradient
+        return
+    if gradient.stride() != parameter.stride():
+        # Fused optimizers take it for granted that both lie alike in memory.
+        gradient = torch.empty_like(parameter).copy_(gradient)
+    parameter.grad = gradient

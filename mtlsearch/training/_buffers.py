@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import torch
 from torch import Tensor, nn
 
@@ -14,8 +16,11 @@ class KeptBuffers:
     """
 
     def __init__(self, network: nn.Module) -> None:
-        self._buffers = list(network.buffers())
-        self._copies = [buffer.clone() for buffer in self._buffers]
+        by_type: dict[tuple[torch.device, torch.dtype], list[Tensor]] = defaultdict(list)
+        for buffer in network.buffers():
+            by_type[buffer.device, buffer.dtype].append(buffer)
+        self._buffers = list(by_type.values())
+        self._copies = [[buffer.clone() for buffer in alike] for alike in self._buffers]
 
     def keep(self) -> None:
         """Copy them as they are now."""
@@ -26,7 +31,8 @@ class KeptBuffers:
         _copy(self._copies, self._buffers)
 
 
-def _copy(source: list[Tensor], target: list[Tensor]) -> None:
-    if source:
-        with torch.no_grad():
-            torch._foreach_copy_(target, source)
+def _copy(source: list[list[Tensor]], target: list[list[Tensor]]) -> None:
+    """All tensors of one type at once: mixed, torch copies them one by one."""
+    with torch.no_grad():
+        for alike, copies in zip(source, target, strict=True):
+            torch._foreach_copy_(copies, alike)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from mtlsearch.labels import send
 from mtlsearch.plugin import Batch, Task
 from mtlsearch.training._balancing import Balance, Balancing
 from mtlsearch.training._buffers import KeptBuffers
@@ -153,7 +154,9 @@ class TrainingStep:
             return None
         each, names = self._losses(found), list(found)
         losses = torch.stack(each) if each else torch.zeros(0, device=part.images.device)
-        shares = losses.new_tensor([at.count / counts[name] for name, at in found.items()])
+        shares = send(
+            torch.tensor([at.count / counts[name] for name, at in found.items()]), losses.device
+        )
         weights = self.balancing.weights(losses, self._static(losses, names), names)
         means = losses * shares
         total = (means * weights).sum()
@@ -200,7 +203,7 @@ class TrainingStep:
 
     def _static(self, losses: Tensor, names: Sequence[str]) -> Tensor:
         """The run's weight of each loss."""
-        return losses.new_tensor([self._loss_weights[name] for name in names])
+        return send(torch.tensor([self._loss_weights[name] for name in names]), losses.device)
 
     def _losses(self, found: Mapping[str, Labelled]) -> list[Tensor]:
         """Each task's loss, a scalar."""

@@ -13,6 +13,7 @@ from mtlsearch.errors import TrainingError
 from mtlsearch.labels import Form, LabelSpec
 from mtlsearch.plugin import FeatureLevel, FeatureSpec
 from mtlsearch.plugin.layers import FeaturePyramid, class_weights, resize
+from mtlsearch.plugin.layers._blocks import _by_products
 from mtlsearch.testing import random_levels
 
 strides = st.lists(st.sampled_from([2, 4, 7, 8, 14, 16, 28, 32]), min_size=1, max_size=5)
@@ -105,3 +106,20 @@ def test_class_weights_that_cannot_be_had_are_explained() -> None:
         class_weights("balanced", label, where="task it")
     with pytest.raises(TrainingError, match="3 class weights for 2 classes"):
         class_weights((1, 2, 3), label, where="task it")
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.tuples(*[st.integers(1, 40)] * 2), st.tuples(*[st.integers(1, 40)] * 2))
+def test_resizing_by_products_is_bilinear_resizing(
+    have: tuple[int, int], want: tuple[int, int]
+) -> None:
+    """Forward and backward, as training on a GPU does it."""
+    maps = torch.randn(2, 3, *have, generator=torch.Generator().manual_seed(0))
+    plain, ours = maps.clone().requires_grad_(), maps.clone().requires_grad_()
+    expected = F.interpolate(plain, size=want, mode="bilinear", align_corners=False)
+    found = _by_products(ours, want)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    weights = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1))
+    (expected * weights).sum().backward()
+    (found * weights).sum().backward()
+    torch.testing.assert_close(ours.grad, plain.grad, rtol=1e-4, atol=1e-4)

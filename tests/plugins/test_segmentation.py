@@ -71,6 +71,20 @@ def test_iou_by_hand() -> None:
     assert values == pytest.approx({"mIoU": 0.5, "pixel_accuracy": 2 / 3})
 
 
+@pytest.mark.parametrize("warn_only", [False, True])
+def test_deterministic_algorithms_change_no_count_and_stay_asked_for(warn_only: bool) -> None:
+    chance = torch.Generator().manual_seed(0)
+    found, truth = (torch.randint(3, (2, 9, 9), generator=chance) for _ in range(2))
+    expected = measure(make(), found, truth)
+    torch.use_deterministic_algorithms(True, warn_only=warn_only)
+    try:
+        assert measure(make(), found, truth) == expected
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled() == warn_only
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 def test_a_class_only_predicted_counts_as_nought() -> None:
     values = measure(make(), torch.tensor([[[0, 0, 2]]]), torch.tensor([[[0, 0, 0]]]))
     assert values == pytest.approx({"mIoU": (2 / 3 + 0) / 2, "pixel_accuracy": 2 / 3})

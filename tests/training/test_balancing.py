@@ -159,6 +159,21 @@ def test_where_nothing_is_shared_nothing_is_balanced(cut: CutBackbone, name: str
     assert all(torch.equal(found[at], value) for at, value in expected.items())
 
 
+@pytest.mark.parametrize("name", FEW)
+def test_the_memory_order_of_weights_changes_nothing(cut: CutBackbone, name: str) -> None:
+    """A gradient lies as its parameter does, which fused optimizers do not check everywhere."""
+    data, settings = Pictures(labels=NAMES), {"batch_size": 24, "epochs": 2, "optimizer": "sgd"}
+    found = []
+    for channels_last in (False, True):
+        network = build(cut, tree(len(cut.units)))
+        balance = Balance(maker(name), shared_parts(network))
+        fit(network, balance, data, tasks(*NAMES), channels_last=channels_last, **settings)
+        found.append(dict(network.named_parameters()))
+    for at, value in found[1].items():
+        assert value.grad is None or value.grad.stride() == value.stride(), at
+        torch.testing.assert_close(value, found[0][at], rtol=1e-3, atol=1e-4)
+
+
 def test_static_is_the_weighted_sum_bit_for_bit(cut: CutBackbone) -> None:
     """Against a training loop as one writes it by hand."""
     plan = SharingPlan.from_splits(NAMES, [3, 1], len(cut.units))

@@ -150,3 +150,41 @@ def test_cuda_gives_the_same_numbers_twice(precision: str) -> None:
     assert first == second
     assert all(torch.equal(one.state_dict()[name], at) for name, at in two.state_dict().items())
     assert len(watcher.steps) < 45
+
+
+@needs_cuda
+def test_a_batch_that_memory_does_not_hold_comes_in_parts_as_if_from_the_start() -> None:
+    """The device is told to give out 600 MiB more; eight images take 1.5 GiB."""
+
+    class Wide(Network):
+        def forward(self, images, tasks=None):
+            spread = images.mean((1, 2, 3)).view(-1, 1) + torch.zeros(2**24, device=CUDA)
+            held = spread * 1.5 + 1  # [B, 16Mi] float32: 64 MiB an image, thrice
+            return super().forward(images + 0 * held.mean(1).view(-1, 1, 1, 1), tasks)
+
+    def trained(accumulate: int) -> tuple[list[object], str, int]:
+        result = train(
+            Wide("a"),
+            guesses("a"),
+            Points(labels=("a",)),
+            config(epochs=2, batch_size=8, accumulate=accumulate),
+            labels_of={"a": "a"},
+            loss_weights={"a": 1.0},
+            learning_rate=0.01,
+            device=CUDA,
+            seed=1,
+        )
+        return [at.train_losses for at in result.epochs], result.note, result.parts
+
+    torch.cuda.empty_cache()
+    whole = torch.cuda.get_device_properties(CUDA).total_memory
+    torch.cuda.set_per_process_memory_fraction(
+        (torch.cuda.memory_reserved() + 600 * 2**20) / whole, torch.cuda.current_device()
+    )
+    try:
+        losses, note, parts = trained(1)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0, torch.cuda.current_device())
+    assert parts > 1
+    assert f"trained in {parts} parts" in note
+    assert losses == trained(parts)[0]
