@@ -77,6 +77,9 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="*", help="timm names; by default every family")
+    parser.add_argument(
+        "--granularity", nargs="+", choices=("stage", "block"), default=["stage", "block"]
+    )
     parser.add_argument("--variants", type=int, default=40, help="how many further models")
     parser.add_argument(
         "--largest",
@@ -90,7 +93,7 @@ def main() -> None:
     chosen = options.models or list(choose_models(options.variants, options.largest * 1e6))
     rows = []
     for model in chosen:
-        for granularity in ("stage", "block"):
+        for granularity in options.granularity:
             rows.append(examine(model, granularity))
             print_row(rows[-1])
             write(rows, options.csv)
@@ -256,6 +259,8 @@ def summarise(rows: list[Row]) -> None:
     """The last lines: how many hold."""
     for granularity in ("stage", "block"):
         own = [row for row in rows if row.granularity == granularity]
+        if not own:
+            continue
         passed = sum(row.passed for row in own)
         modules = len({row.module for row in own})
         seconds = sorted(row.cut_seconds for row in own)[len(own) // 2]

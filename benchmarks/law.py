@@ -20,6 +20,7 @@ from mtlsearch.network import MultiTaskNetwork
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.plugin import Settings, Task
 from mtlsearch.training import Precision, resolve_device, seeded_heads
+from mtlsearch.training._placement import resolve_placement
 
 
 def main() -> None:
@@ -44,9 +45,11 @@ def main() -> None:
     others = [at for at in tree_plans(TASKS, len(cut.units)) if at not in (hard, alone)]
     chosen = [hard, alone, *random.Random(0).sample(others, options.plans)]
     networks = {
-        str(plan): MultiTaskNetwork(cut, plan, seeded_heads(tasks, cut.features, 0)).to(device)
+        str(plan): MultiTaskNetwork(cut, plan, seeded_heads(tasks, cut.features, 0))
         for plan in chosen
     }
+    for network in networks.values():
+        resolve_placement("auto", device).network(network)
     precision = Precision(None)
     steps = {plan: plain_step(at.train(), batch, precision) for plan, at in networks.items()}
     times = {

@@ -3,7 +3,8 @@
 Run ``python benchmarks/libmtl.py RUN.yaml`` with LibMTL beside this package
 (``pip install --no-deps LibMTL``); without it, it says so and ends. Both train the network of
 the hard plan with equal weights and Adam, from the same weights, on the same batches held in
-memory, and measure it after every epoch with the same meters. They take turns.
+memory, and measure it after every epoch with the same meters. They take turns. ``ours``
+computes in float32 as LibMTL does; on a GPU ``default`` as a run file without a word on it.
 
 LibMTL takes one tensor a task and a label for every image, so tasks whose head gives several
 tensors (boxes) are left out, and so are batches with missing labels. What differs: our rate
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import importlib.util
 import io
 import os
@@ -26,6 +28,7 @@ import time
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,8 +136,8 @@ def _whole(batches: Iterator[Batch], labels: Sequence[str], most: int) -> list[B
     return found
 
 
-def train_ours(work: Work) -> Metrics:
-    """By :func:`mtlsearch.training.train`."""
+def train_ours(work: Work, **choices: Any) -> Metrics:
+    """By :func:`mtlsearch.training.train`: in float32, and whatever else it is told."""
     settings = TrainConfig(
         epochs=work.epochs,
         batch_size=work.config.train.batch_size,
@@ -142,7 +145,7 @@ def train_ours(work: Work) -> Metrics:
         weight_decay=0,
         warmup=0,
         clip_norm=None,
-        precision="fp32",
+        **{"precision": "fp32"} | choices,
     )
     result = train(
         work.build(),
@@ -293,6 +296,8 @@ class Turn:
 def timed(contestant: Callable[[Work], Metrics], work: Work) -> tuple[float, float, Metrics]:
     """Seconds, peak memory in MiB (NaN on the CPU) and metrics of one training."""
     cuda = work.device.type == "cuda"
+    gc.collect()
+    before = torch.cuda.memory_allocated() if cuda else 0
     if cuda:
         torch.cuda.synchronize(work.device)
         torch.cuda.reset_peak_memory_stats(work.device)
@@ -301,7 +306,8 @@ def timed(contestant: Callable[[Work], Metrics], work: Work) -> tuple[float, flo
     if cuda:
         torch.cuda.synchronize(work.device)
     seconds = time.perf_counter() - began
-    return seconds, torch.cuda.max_memory_allocated() / 2**20 if cuda else float("nan"), metrics
+    memory = (torch.cuda.max_memory_allocated() - before) / 2**20 if cuda else float("nan")
+    return seconds, memory, metrics
 
 
 def main() -> None:
@@ -313,6 +319,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--batches", type=int, default=20, help="most batches of each split")
     parser.add_argument("--repeats", type=int, default=3, help="turns of each")
+    parser.add_argument("--compile", action="store_true", help="torch.compile as well")
     options = parser.parse_args()
     if importlib.util.find_spec("LibMTL") is None:
         print("LibMTL is not installed: pip install --no-deps LibMTL")
@@ -323,12 +330,17 @@ def main() -> None:
         f"torch {torch.__version__}, {work.device}, {torch.get_num_threads()} threads, "
         f"{', '.join(work.tasks)}, {work.epochs} epochs of {len(work.data.train)} batches"
     )
-    seconds: dict[str, list[float]] = {"LibMTL": [], "ours": []}
-    turns = (("LibMTL", train_libmtl), ("ours", train_ours))
-    for _, contestant in turns:  # imports and first allocations are nobody's speed
-        contestant(replace(work, epochs=1))
+    turns: dict[str, Callable[[Work], Metrics]] = {"LibMTL": train_libmtl, "ours": train_ours}
+    if work.device.type == "cuda":
+        turns["default"] = partial(train_ours, precision="auto")
+    if options.compile:
+        turns["compiled"] = partial(train_ours, precision="auto", compile=True)
+    seconds: dict[str, list[float]] = {name: [] for name in turns}
+    for name, contestant in turns.items():  # imports and first allocations are nobody's speed
+        if name != "compiled":  # which is compiled anew in every training
+            contestant(replace(work, epochs=1))
     for _ in range(options.repeats):
-        for name, contestant in turns:
+        for name, contestant in turns.items():
             took, memory, metrics = timed(contestant, work)
             seconds[name].append(took)
             shown = "  ".join(
@@ -336,10 +348,9 @@ def main() -> None:
                 for task, values in sorted(metrics.items())
             )
             print(f"{name:8}{images / took:9.1f} images/s{memory:9.0f} MiB  {shown}", flush=True)
-    ratio = statistics.median(
-        peer / own for peer, own in zip(seconds["LibMTL"], seconds["ours"], strict=True)
-    )
-    print(f"median of our speed / LibMTL's: {ratio:.3f}")
+    for name in list(turns)[1:]:
+        ratios = [a / b for a, b in zip(seconds["LibMTL"], seconds[name], strict=True)]
+        print(f"speed of {name} / LibMTL's, median: {statistics.median(ratios):.3f}")
 
 
 if __name__ == "__main__":

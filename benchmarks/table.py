@@ -13,8 +13,9 @@ It can be stopped at any time and goes on with the same command: a plan's rows a
 one piece when it is trained, and what is there is passed over. The settings of the training
 are part of no row, so keep to one command for one file.
 
-Several machines: ``--shard 0/4 --out part0.csv`` and so on, then ``--merge part*.csv --out
-all.csv``, and once more without ``--shard`` for the second seeds, which need all of the first.
+Several processes or machines: ``--shard 0/4 --out part0.csv`` and so on, then ``--merge
+part*.csv --out all.csv``, which works out Δm; then all of it once more from copies of
+``all.csv`` for the further seeds, which need all plans of the first.
 """
 
 from __future__ import annotations
@@ -164,7 +165,9 @@ def with_delta_m(rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
         for row in rows.to_dict("records")
     ]
     found = rows.drop(columns="delta_m", errors="ignore")
-    found.insert(found.columns.get_loc("parameters"), "delta_m", pd.Series(values, rows.index))
+    found.insert(
+        found.columns.get_loc("parameters"), "delta_m", pd.Series(values, rows.index, dtype=float)
+    )
     return found
 
 
@@ -211,9 +214,13 @@ def append(rows: pd.DataFrame, path: Path) -> None:
 def wanted(
     table: pd.DataFrame, setting: str, plans: Sequence[SharingPlan], options: argparse.Namespace
 ) -> Iterator[tuple[int, list[SharingPlan]]]:
-    """What to train with which seed: all plans with seed 0; when they are there, the best again."""
+    """What to train with which seed: all plans with seed 0; when they are there, the best again.
+
+    ``hard`` is trained again as well, and ``independent``, which only the first shard trains.
+    """
     number, shards = options.shard
-    yield 0, [plans[0], *plans[1:][number::shards]]
+    alone = plans[:1] if number == 0 else []
+    yield 0, [*alone, *plans[1:][number::shards]]
     first = read(options.out, options.epochs)
     if not len(first):
         return
@@ -222,9 +229,9 @@ def wanted(
     if set(ends.index) < {plan_code(plan) for plan in plans}:
         return
     best = list(ends.sort_values(ascending=False).index[: options.top])
-    again = [plan for plan in plans if plan_code(plan) in best and plan != plans[0]]
+    again = [plan for plan in plans[1:] if plan_code(plan) in best or str(plan) == "hard"]
     for seed in range(1, options.seeds):
-        yield seed, [plans[0], *again[number::shards]]
+        yield seed, [*alone, *again[number::shards]]
 
 
 def fill(options: argparse.Namespace, device: torch.device) -> None:
@@ -264,7 +271,8 @@ def train_and_append(
     append(rows, options.out)
     last = rows.iloc[-1]
     print(
-        f"{setting} seed {seed} {plan}: Δm {last['delta_m']:+.2f} %, {last['seconds']:.1f} s",
+        f"{setting} seed {seed} {plan}: Δm {float(last['delta_m']):+.2f} %, "
+        f"{last['seconds']:.1f} s",
         flush=True,
     )
 
