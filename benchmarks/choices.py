@@ -4,7 +4,7 @@ Run ``python benchmarks/choices.py`` (minutes; ``--compile`` takes minutes more)
 on a plan that parts in the middle; every choice has its own copy of one network, takes turns
 with the others, and is told with its ratio to float32 in PyTorch's memory order, the memory
 that its step takes beyond weights and optimizer, and how far its first loss is from float32's.
-``any kernels`` is float32 without the deterministic kernels that every training asks for.
+``any kernels`` is float32 with ``deterministic: false``, the others ask for deterministic ones.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def measure(name: str, options: argparse.Namespace, device: torch.device) -> Ite
 
 def kernels(choice: str, device: torch.device) -> contextlib.AbstractContextManager[None]:
     """The kernels that a choice runs with."""
-    return contextlib.nullcontext() if choice == ANY_KERNELS else repeatable(0, device)
+    return repeatable(0, device, kernels=choice != ANY_KERNELS)
 
 
 def milliseconds(step: Step, each: int, device: torch.device) -> float:

@@ -33,6 +33,10 @@ class TrainConfig(Section):
     compile: bool = Field(
         False, description="train through torch.compile; takes minutes before it saves any"
     )
+    deterministic: bool = Field(
+        True,
+        description="on a GPU kernels that give the same numbers twice, wherever torch has them",
+    )
     accumulate: PositiveInt = Field(
         1, description="parts a batch is computed in, to save memory; their gradients add up"
     )

@@ -11,13 +11,17 @@ from torch.utils import deterministic
 
 
 @contextmanager
-def repeatable(seed: int, device: torch.device) -> Iterator[None]:
+def repeatable(seed: int, device: torch.device, *, kernels: bool = True) -> Iterator[None]:
     """Dropout and kernels give the same numbers for the same seed; all is put back after.
 
-    On CUDA deterministic kernels are taken wherever torch has them.
+    Args:
+        seed: seed of dropout and the like.
+        device: where the network is.
+        kernels: whether, on CUDA, deterministic kernels are taken wherever torch has them. On
+            the CPU all are.
     """
     cuda = [_index(device)] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda), _deterministic_kernels(device):
+    with torch.random.fork_rng(devices=cuda), _deterministic_kernels(device, wanted=kernels):
         torch.default_generator.manual_seed(seed)
         for index in cuda:
             with torch.cuda.device(index):
@@ -26,8 +30,8 @@ def repeatable(seed: int, device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def _deterministic_kernels(device: torch.device) -> Iterator[None]:
-    if device.type != "cuda":
+def _deterministic_kernels(device: torch.device, *, wanted: bool) -> Iterator[None]:
+    if device.type != "cuda" or not wanted:
         yield
         return
     enabled = torch.are_deterministic_algorithms_enabled()

@@ -122,6 +122,9 @@ def test_deterministic_kernels_are_asked_for_and_put_back(monkeypatch: pytest.Mo
         assert torch.utils.deterministic.fill_uninitialized_memory
         assert torch.backends.cudnn.benchmark
         assert seeds == [5]
+        with repeatable(5, CUDA, kernels=False):
+            assert not torch.are_deterministic_algorithms_enabled()
+            assert torch.backends.cudnn.benchmark
     finally:
         torch.backends.cudnn.benchmark = False
 
