@@ -35,6 +35,7 @@ import csv
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -204,26 +205,37 @@ class Run:
     deciding: float
 
 
-def replay(space: CandidateSpace, sampler: Sampler, worth: Worth, seed: int, budget: int) -> Run:
-    """One search until it is there or the budget is spent."""
+def trials(
+    space: CandidateSpace, sampler: Sampler, worth: Worth, seed: int
+) -> Iterator[tuple[SharingPlan, float]]:
+    """The plans of one search, baselines first, and the seconds that choosing each took."""
     changes = {
         plan: dict(zip(plan.tasks, map(float, row), strict=True))
         for plan, row in zip(worth.plans, worth.measured, strict=True)
     }
-    value = dict(zip(worth.plans, worth.true.tolist(), strict=True))
-    good, tried, reached = worth.good, list[Tried](), list[float]()
-    spent = 0.0
-    for number in range(budget):
-        if number < 2:
-            proposal: Proposal | None = propose_baseline(space, ("independent", "hard")[number])
+    tried = list[Tried]()
+    while True:
+        spent = 0.0
+        if len(tried) < 2:
+            proposal: Proposal | None = propose_baseline(space, ("independent", "hard")[len(tried)])
         else:
             began = time.process_time()
             proposal = sampler.propose(tried, seed=seed)
-            spent += time.process_time() - began
+            spent = time.process_time() - began
         if proposal is None:
-            break
+            return
         plan = proposal.candidate.plan
         tried.append(Tried(proposal, proposal.candidate.digest, changes[plan]))
+        yield plan, spent
+
+
+def replay(space: CandidateSpace, sampler: Sampler, worth: Worth, seed: int, budget: int) -> Run:
+    """One search until it is there or the budget is spent."""
+    value = dict(zip(worth.plans, worth.true.tolist(), strict=True))
+    good, reached = worth.good, list[float]()
+    spent = 0.0
+    for plan, seconds in islice(trials(space, sampler, worth, seed), budget):
+        spent += seconds
         reached.append(value[plan])
         if plan in good:
             break
@@ -233,7 +245,7 @@ def replay(space: CandidateSpace, sampler: Sampler, worth: Worth, seed: int, bud
     regret = np.full(budget, lacks[-1])
     regret[: len(lacks)] = lacks
     found = float(len(lacks)) if there else float("inf")
-    return Run(found, regret, spent / max(1, len(tried) - 2))
+    return Run(found, regret, spent / max(1, len(reached) - 2))
 
 
 def landscapes(tasks: int, noise: float) -> Iterator[tuple[int, Worth]]:
