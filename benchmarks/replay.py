@@ -14,7 +14,8 @@ asked again, up to 25 times (Gaussian processes: 4 times), and then given an unt
 A search is there when it has tried a plan within 1 % of the best: whose Δm is less by at most
 1 % of the range of Δm over all plans. On landscapes that is judged without the noise that the
 sampler sees. On tables it is judged by the mean over seeds where a plan was trained with
-several, each against ``independent`` with the same seed; the sampler sees the lowest seed.
+several, each against ``independent`` with the same seed, less what all plans of a seed have in
+common; the sampler sees the lowest seed.
 
 Samplers: ``random``, uniform over untried plans; ``plain-tpe``, TPE with a categorical a unit
 and task (its group's number; parted tasks stay apart, so that every answer is a tree);
@@ -268,19 +269,30 @@ def read_worth(path: Path, setting: str | None) -> Worth:
     first = by_seed[0]
     plans = tuple(first)
     independent = SharingPlan.independent(plans[0].tasks, len(plans[0].rows))
-    measured, true = [], []
-    for plan in plans:
+    measured, found = [], np.full((len(plans), len(seeds)), np.nan)
+    for place, plan in enumerate(plans):
         changes = task_changes(first[plan].results, first[independent].results)
         if changes is None:
             raise SystemExit(f"Δm of {plan} is undefined")
         measured.append([changes[task] for task in plan.tasks])
-        values = [
-            delta_m(known[plan].results, known[independent].results)[0]
-            for known in by_seed
-            if plan in known and independent in known
-        ]
-        true.append(np.mean([at for at in values if at is not None]))
-    return Worth(plans, np.array(measured), np.array(true))
+        for column, known in enumerate(by_seed):
+            if plan in known and independent in known:
+                value, _ = delta_m(known[plan].results, known[independent].results)
+                found[place, column] = np.nan if value is None else value
+    return Worth(plans, np.array(measured), without_luck(found))
+
+
+def without_luck(found: Array) -> Array:
+    """What plans are worth, of Δm ``[N, S]`` by plan and seed, NaN where there is none.
+
+    Δm of every plan of a seed has the luck of that seed's ``independent`` in it. It is taken
+    off, as plans with all seeds show it, before the mean over the seeds that a plan has: else
+    plans would gain or lose by having been trained with one more.
+    """
+    whole = found[~np.isnan(found).any(axis=1)]
+    return np.asarray(
+        np.nanmean(found - (whole - whole.mean(axis=1, keepdims=True)).mean(axis=0), axis=1)
+    )
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ Levels = NDArray[np.int64]
 
 LENGTHS = (1.0, 2.0, 4.0, 8.0)
 ADDITIVE = (0.0, 0.5, 0.9)
-NOISES = (1e-3, 1e-2, 1e-1, 0.5)
+NOISES = (1e-3, 1e-2, 1e-1, 0.5, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Character:
         usual_length, usual_noise = 2.5, 1e-2
         return -0.5 * (
             math.log(self.length / usual_length) ** 2
-            + (math.log(self.noise / usual_noise) / 2.0) ** 2
+            + (math.log(self.noise / usual_noise) / 4.0) ** 2
         )
 
 
