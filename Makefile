@@ -9,6 +9,7 @@ setup: $(READY)
 
 $(READY): pyproject.toml setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv: minutes, and 6 GB where torch comes with CUDA ..."
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $(READY)

@@ -53,8 +53,8 @@ def show_all(classes: Mapping[str, type[Any]], catalog: Catalog, console: Consol
 def show_one(item: type[Any], name: str, console: Console, more: str = "") -> None:
     """One of them: what it is, and every setting with its type, default and meaning."""
     console.result(f"{name}: {item.summary}")
-    documentation = inspect.getdoc(item)
-    if documentation:
+    documentation = inspect.cleandoc(item.__dict__.get("__doc__") or "")
+    if documentation:  # its own: the base class's speaks to authors of plugins
         console.result("\n" + _ROLE.sub(r"\1", documentation))
     if more:
         console.result(f"\n{more}")

@@ -123,6 +123,8 @@ def test_an_unknown_name_suggests_and_mentions_what_failed(tmp_path: Path) -> No
     assert "no task kind named 'shade'; did you mean 'shades'?" in message
     assert "run.yaml:7" in message
     assert "no_import: ModuleNotFoundError" in message
+    with pytest.raises(UnknownNameError, match="install the package that has it"):
+        build_catalog([good(tmp_path / "sound")], entry_points=False).task("depth")
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

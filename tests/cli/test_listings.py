@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
 
 from mtlsearch.catalog import Catalog, build_catalog
+from mtlsearch.plugin import Task
 from tests.catalog.plugins import good
 from tests.cli.program import run
 
@@ -58,6 +60,7 @@ def test_a_setting_with_type_default_and_meaning(tmp_path: Path) -> None:
 def test_a_kind_says_which_labels_it_learns(tmp_path: Path) -> None:
     done = run("tasks", "shades", "--plugins", good(tmp_path))
     assert "labels of the form category" in done.stdout
+    assert inspect.cleandoc(Task.__doc__ or "").splitlines()[0] not in done.stdout  # not its own
 
 
 @pytest.mark.parametrize("command", ["tasks", "datasets", "spaces", "balancers"])
