@@ -22,7 +22,9 @@ def leaderboard(
         typer.Option("--format", help="table and markdown: primary metrics; csv and json: all."),
     ] = "table",
     sort: Annotated[str, typer.Option(metavar="COLUMN", help="The column to rank by.")] = "delta_m",
-    top: Annotated[int | None, typer.Option(min=1, help="Only so many rows.")] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Only so many rows; marks are of the whole run.")
+    ] = None,
     all_metrics: Annotated[
         bool, typer.Option("--all-metrics", help="Every metric, in tables for people as well.")
     ] = False,
@@ -49,13 +51,13 @@ def leaderboard(
         records,
         objectives=objectives_in(records, loaded.config.search.objectives),
         sort=sort,
-        top=top,
         all_metrics=everything,
         confirmed=read_confirmed(run, loaded.config, records),
     )
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None
-    shell.console.result(render(frame, form, width=width, colour=is_terminal).rstrip("\n"))
+    shown = frame if top is None else frame.head(top)  # the picture is of all trials
+    shell.console.result(render(shown, form, width=width, colour=is_terminal).rstrip("\n"))
     if plot is not None:
         draw(frame, plot)
         shell.console.say(f"drawn: {plot}")

@@ -85,7 +85,9 @@ def leaderboard(
         objectives: what is wanted.
         sort: a column; numbers of which more is better fall, all others rise. Whatever it
             is, rows that lack it are last.
-        top: keep only so many rows.
+        top: keep only so many rows; ``pareto``, ``ties`` and ``attrs["best"]``, the trial with
+            the highest Δm within the budget (the highest ``mean`` where trials were
+            confirmed), are of the whole run all the same.
         all_metrics: a column for every metric, not each task's primary one alone.
         confirmed: what several seeds say of trials, by number. They come first then, by
             ``mean`` of Δm over ``seeds``, with its standard ``error``; ``ties`` marks those
@@ -116,6 +118,7 @@ def leaderboard(
         frame = frame.drop(columns=["epochs", "delta_m_stopped"])
     frame["pareto"] = on_front(trials, compared(objectives))
     frame.attrs["front"] = [objective.name for objective in compared(objectives)]
+    frame.attrs["best"] = _best(frame)
     falls = {"delta_m", "mean", "pareto"} | {
         at for at, spec in metrics.items() if spec.higher_is_better
     }
@@ -126,6 +129,14 @@ def leaderboard(
     if top is not None and top < 1:
         raise ConfigError(f"a leaderboard of the top {top} has no rows", where="--top")
     return ranked if top is None else ranked.head(top)
+
+
+def _best(frame: pd.DataFrame) -> int | None:
+    """Number of the trial with the highest Δm, or mean of it, within the budget."""
+    value = frame["mean"] if "mean" in frame else frame["delta_m"]
+    if "over_budget" in frame:
+        value = value.mask(frame["over_budget"])
+    return int(frame["trial"].iloc[int(value.argmax())]) if value.notna().any() else None
 
 
 def _row(

@@ -33,14 +33,10 @@ class Column:
 
 
 def best_row(frame: pd.DataFrame) -> int | None:
-    """The position of the row with the highest Δm within the budget.
-
-    Where trials were confirmed it is the highest mean over seeds.
-    """
-    value = frame["mean"] if "mean" in frame else frame["delta_m"]
-    if "over_budget" in frame:
-        value = value.mask(frame["over_budget"])
-    return int(value.argmax()) if value.notna().any() else None
+    """The position of the run's best trial; None where there is none, or its row was cut."""
+    best = frame.attrs.get("best")
+    found = frame["trial"].eq(-1 if best is None else best)
+    return int(found.argmax()) if found.any() else None
 
 
 def cells(frame: pd.DataFrame) -> list[Column]:

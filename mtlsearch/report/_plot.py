@@ -80,8 +80,8 @@ def _figure(frame: pd.DataFrame, *, missing: int) -> Figure:
 
 def _note(frame: pd.DataFrame, missing: int) -> str:
     """The line under the title: what is best, and what is not in the picture."""
-    at = best_row(frame)
-    note = "no trial is within the budget"
+    at, number = best_row(frame), frame.attrs.get("best")
+    note = "no trial is within the budget" if number is None else f"best: trial {number}, not drawn"
     if at is not None:
         best = frame.iloc[at]
         note = f"best: trial {best['trial']} with {best['delta_m']:+.2f} %, plan {best['plan']}"
@@ -110,7 +110,9 @@ def _room(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
 
 
 def _front(axes: Axes, x: np.ndarray, y: np.ndarray, on_front: np.ndarray) -> None:
-    """The best Δm that can be had for at most so many FLOPs."""
+    """The best Δm that can be had for at most so many FLOPs; of rows without it, nothing."""
+    if not on_front.any():
+        return
     order = np.argsort(x[on_front], kind="stable")
     steps_x, steps_y = x[on_front][order], y[on_front][order]
     right = axes.get_xlim()[1]

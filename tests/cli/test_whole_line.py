@@ -74,6 +74,13 @@ class TestLeaderboard:
         said = call("leaderboard", line.run, "--format", "csv", "--top", "2")
         assert said.out.splitlines() == whole[:3]
 
+    @pytest.mark.parametrize("form", ["table", "markdown"])
+    def test_the_star_stays_with_the_best_of_all(self, line: Line, form: str) -> None:
+        cut = call("leaderboard", line.run, "--format", form, "--sort", "flops", "--top", "1").out
+        frame = leaderboard(records_of(line.run))
+        cheapest = frame["trial"][frame["flops"].idxmin()]
+        assert ("★" in cut) == (cheapest == frame["trial"].iloc[0])
+
     def test_a_column_that_is_not_there(self, line: Line) -> None:
         said = call("leaderboard", line.run, "--sort", "flop")
         assert said.code == 2

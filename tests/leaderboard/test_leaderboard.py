@@ -103,6 +103,9 @@ def test_a_misspelt_column_is_met_with_the_nearest() -> None:
 def test_top_keeps_the_best_and_the_front_of_all() -> None:
     whole, top = leaderboard(run()), leaderboard(run(), top=3)
     pd.testing.assert_frame_equal(top, whole.head(3))
+    cut = leaderboard(run(), sort="flops", top=2)
+    assert cut["pareto"].tolist() == whole.set_index("trial").loc[cut["trial"], "pareto"].tolist()
+    assert cut.attrs["best"] == whole["trial"].iloc[0]
     with pytest.raises(ConfigError, match="top 0"):
         leaderboard(run(), top=0)
 

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from mtlsearch.leaderboard import leaderboard
 from mtlsearch.record import Confirmed, Latency, TrialRecord
 from mtlsearch.report import render
-from tests.leaderboard.trials import baselines, results, trial
+from tests.leaderboard.trials import baselines, results, run, trial
 
 BETTER, BEST = results(0.33), results(0.36)
 
 
 def records() -> list[TrialRecord]:
     return [*baselines(), trial(2, None, BETTER), trial(3, None, BEST)]
+
+
+def marks(text: str) -> dict[str, str]:
+    """Each trial's marks, by number."""
+    rows = [line.strip("| ").split() for line in text.splitlines() if "complete" in line]
+    firsts = [row[: row.index("complete")] for row in rows]
+    return {
+        number: "".join(mark) for *mark, number in ([at for at in f if at != "|"] for f in firsts)
+    }
 
 
 def first_cells(text: str) -> list[str]:
@@ -30,6 +41,24 @@ def test_the_best_over_the_budget_is_shown_first_and_not_starred() -> None:
     assert "★" not in shown[0]
     assert "★" in shown[1]
     assert "over_budget" not in leaderboard(records())
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+@pytest.mark.parametrize("sort", ["delta_m", "flops", "trial", "scene.accuracy"])
+def test_marks_are_of_the_whole_run_however_few_rows_are_shown(form: str, sort: str) -> None:
+    whole = marks(render(leaderboard(run()), form))
+    assert [number for number, mark in whole.items() if "★" in mark] == ["6"]
+    for top in range(1, 11):
+        text = render(leaderboard(run(), sort=sort, top=top), form)
+        shown = marks(text)
+        assert shown.items() <= whole.items()
+        for mark in "★◆":
+            assert (f"{mark} highest" in text or f"{mark} no trial" in text) == any(
+                mark in at for at in shown.values()
+            )
+    found = {0: Confirmed(2, 0.0, 0.0), 1: Confirmed(2, 1.0, 0.1), 2: Confirmed(2, 4.0, 0.1)}
+    cut = leaderboard(run(), sort="flops", top=1, confirmed=found)
+    assert marks(render(cut, form)) == {"1": "◆"}
 
 
 def test_confirmed_trials_come_first_by_mean_and_ties_are_marked() -> None:

@@ -42,6 +42,14 @@ def test_other_kinds_of_file(tmp_path: Path, suffix: str) -> None:
     assert path.read_bytes()[:5] in (b"<?xml", b"%PDF-")
 
 
+def test_of_a_cut_leaderboard_the_best_is_still_the_run_s(tmp_path: Path) -> None:
+    frame = leaderboard(run(), sort="trial", top=1)
+    assert not frame["pareto"].any()
+    plot(frame, tmp_path / "front.png")
+    said = [text.get_text() for text in _figure(frame, missing=0).axes[0].texts]
+    assert "best: trial 6, not drawn" in said
+
+
 def test_baselines_and_front_are_always_named_and_no_label_hides_another() -> None:
     frame = leaderboard(crowd())
     figure = _figure(frame, missing=0)
