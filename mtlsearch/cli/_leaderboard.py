@@ -21,7 +21,9 @@ def leaderboard(
         Literal["table", "csv", "json", "markdown"],
         typer.Option("--format", help="table and markdown: primary metrics; csv and json: all."),
     ] = "table",
-    sort: Annotated[str, typer.Option(metavar="COLUMN", help="The column to rank by.")] = "delta_m",
+    sort: Annotated[
+        str, typer.Option(metavar="COLUMN", help="What to rank by, any metric too.")
+    ] = "delta_m",
     top: Annotated[
         int | None, typer.Option(min=1, help="Only so many rows; marks are of the whole run.")
     ] = None,

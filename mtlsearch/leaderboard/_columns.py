@@ -8,12 +8,15 @@ from mtlsearch.plugin import Metric
 from mtlsearch.record import TrialRecord
 
 
-def metric_columns(records: Sequence[TrialRecord], *, all_metrics: bool) -> dict[str, Metric]:
+def metric_columns(
+    records: Sequence[TrialRecord], *, all_metrics: bool, wanted: str = ""
+) -> dict[str, Metric]:
     """``task.metric`` to what is known of the metric, tasks sorted, in the tasks' own order.
 
     Args:
         records: the trials of one run.
         all_metrics: every metric, or each task's primary one alone.
+        wanted: a column that is among them in any case, if it is a metric.
     """
     specs = {
         task: result.specs for record in records for task, result in sorted(record.results.items())
@@ -22,7 +25,7 @@ def metric_columns(records: Sequence[TrialRecord], *, all_metrics: bool) -> dict
         f"{task}.{spec.name}": spec
         for task in sorted(specs)
         for spec in specs[task]
-        if all_metrics or spec.primary
+        if all_metrics or spec.primary or f"{task}.{spec.name}" == wanted
     }
 
 

@@ -83,8 +83,8 @@ def leaderboard(
     Args:
         records: the trials of one run.
         objectives: what is wanted.
-        sort: a column; numbers of which more is better fall, all others rise. Whatever it
-            is, rows that lack it are last.
+        sort: a column, or any metric, which gets a column then; numbers of which more is
+            better fall, all others rise. Whatever it is, rows that lack it are last.
         top: keep only so many rows; ``pareto``, ``ties`` and ``attrs["best"]``, the trial with
             the highest Δm within the budget (the highest ``mean`` where trials were
             confirmed), are of the whole run all the same.
@@ -97,7 +97,7 @@ def leaderboard(
         ConfigError: there is no such column to sort by, or ``top`` is below 1.
     """
     trials = list(records)
-    metrics = metric_columns(trials, all_metrics=all_metrics)
+    metrics = metric_columns(trials, all_metrics=all_metrics, wanted=sort)
     reference = reference_of(trials)
     stopped = standings(trials, objectives)
     rows = [
@@ -122,6 +122,7 @@ def leaderboard(
     falls = {"delta_m", "mean", "pareto"} | {
         at for at, spec in metrics.items() if spec.higher_is_better
     }
+    _refuse_unknown(sort, frame, trials)
     ranked = _sorted(frame, sort, falls=sort in falls)
     if confirmed and sort == "delta_m":
         ranked = ranked.sort_values("mean", ascending=False, kind="stable", na_position="last")
@@ -201,13 +202,17 @@ def _typed(rows: list[dict[str, Any]], metrics: list[str]) -> pd.DataFrame:
     )
 
 
-def _sorted(frame: pd.DataFrame, column: str, *, falls: bool) -> pd.DataFrame:
+def _refuse_unknown(column: str, frame: pd.DataFrame, trials: Sequence[TrialRecord]) -> None:
     if column not in frame.columns:
+        known = list(dict.fromkeys([*frame.columns, *metric_columns(trials, all_metrics=True)]))
         raise ConfigError(
-            f"there is no column {column!r} to sort by{did_you_mean(column, frame.columns)}",
+            f"there is no column {column!r} to sort by{did_you_mean(column, known)}",
             where="--sort",
-            allowed=list(frame.columns),
+            allowed=known,
         )
+
+
+def _sorted(frame: pd.DataFrame, column: str, *, falls: bool) -> pd.DataFrame:
     standing = frame["state"].map({state: at for at, state in enumerate(STATES)})
     keyed = frame.assign(_standing=standing)
     order = keyed.sort_values(

@@ -94,6 +94,16 @@ def test_any_column_sorts_and_loses_no_trial(column: str) -> None:
         assert frame[column].iloc[first_missing:].isna().all()
 
 
+def test_a_metric_that_is_sorted_by_is_shown_and_no_other() -> None:
+    plain, frame = leaderboard(run()), leaderboard(run(), sort="boxes.mAP50")
+    assert set(frame.columns) - set(plain.columns) == {"boxes.mAP50"}
+    values = frame["boxes.mAP50"].dropna()
+    assert list(values) == sorted(values, reverse=True)
+    with pytest.raises(ConfigError, match=r"did you mean 'boxes\.mAP50'") as error:
+        leaderboard(run(), sort="boxes.mAP500")
+    assert set(leaderboard(run(), all_metrics=True).columns) == set(error.value.allowed)
+
+
 def test_a_misspelt_column_is_met_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="did you mean 'delta_m'") as error:
         leaderboard(run(), sort="delta")
