@@ -10,12 +10,15 @@ from mtlsearch.cli._choices import Device, RunFolder
 from mtlsearch.cli._opening import pick_device, reopen_run
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.cli._shell import Shell
+from mtlsearch.cli._trial import choose_trial, wanted_trial
 
 
 def train(
     ctx: typer.Context,
     run: RunFolder,
-    trial: Annotated[int, typer.Option(min=0, metavar="N", help="Whose candidate, by number.")],
+    trial: Annotated[
+        str, typer.Option(metavar="best|N", help="Whose candidate: the best's, or by number.")
+    ],
     epochs: Annotated[int, typer.Option(min=1, metavar="E", help="Passes over the images.")],
     seed: Annotated[
         int | None, typer.Option(min=0, help="Of weights and order; default: the run's.")
@@ -31,6 +34,7 @@ def train(
     Its metrics are those of the validation images after the last epoch.
     Δm is told where the independent baseline was trained alike.
     """
+    wanted = wanted_trial(trial)
     shell = Shell.of(ctx)
     loaded, catalog = reopen_run(run, shell)
 
@@ -38,14 +42,14 @@ def train(
     from mtlsearch.search import (
         RunDirectory,
         open_session,
-        pick_trial,
         read_records,
         train_at_length,
     )
 
     folder = RunDirectory(run)
     records = read_records(run, loaded.config)
-    record = pick_trial(records, trial)
+    record = choose_trial(run, loaded, records, wanted, shell)
+    shell.console.say(f"training trial {record.number}: {record.plan}")
     with folder.locked(), ProgressView(shell.console) as progress:
         session = open_session(
             loaded, catalog, folder, device=pick_device(device), progress=progress

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Line
+from mtlsearch.leaderboard import leaderboard
+from tests.cli.conftest import Line, records_of
 from tests.cli.inside import call
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("line")]
@@ -40,6 +41,13 @@ def test_a_trial_trained_at_length_is_exported(line: Line, tmp_path: Path) -> No
     compared = call("train", run, "--trial", "1", *length, "--name", "twice")
     assert "Δm" in compared.out
     assert compared.out.startswith(lonely.out)
+    best = int(leaderboard(records_of(run))["trial"].iloc[0])
+    assert (
+        f"training trial {best}: "
+        in call("train", run, "--trial", "best", *length, "--name", "best").err
+    )
+    for trial, says in (("99", "allowed: best, 0"), ("last", "allowed: best, a trial's number")):
+        assert says in call("train", run, "--trial", trial, *length).err
     said = call("export", run, "--trained", "twice", "--out", tmp_path / "bundle")
     assert said.code == 0, said.err
     assert (tmp_path / "bundle").is_dir()
