@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,8 +17,11 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory of a search.")],
     out: Annotated[Path, typer.Option("--out", metavar="BUNDLE", help="The folder to write.")],
     trial: Annotated[
-        str, typer.Option("--trial", metavar="best|N", help="The best one, or one by number.")
-    ] = "best",
+        str | None,
+        typer.Option(
+            "--trial", metavar="best|N", help="The best one (the default), or one by number."
+        ),
+    ] = None,
     trained: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="What `mtlsearch train` trained at length, instead."),
@@ -29,7 +32,7 @@ def export(
     It holds ONNX, a torch.export program, safetensors weights and a JSON.
     Each is checked against the trained network. What stands at BUNDLE is replaced.
     """
-    wanted = wanted_trial(trial)
+    wanted = _wanted(trial, trained)
     shell = Shell.of(ctx)
     loaded, catalog = reopen_run(run, shell)
 
@@ -65,3 +68,20 @@ def export(
     shell.console.detail(open_bundle(out).describe())
     shell.console.result(str(out))
     shell.console.say(f"next: mtlsearch predict {out} IMAGE... --out DIR")
+
+
+def _wanted(trial: str | None, trained: str | None) -> Literal["best"] | int:
+    """The trial that is asked for where nothing trained at length is.
+
+    Raises:
+        ConfigError: both are, or it is no trial.
+    """
+    if trial is not None and trained is not None:
+        from mtlsearch.errors import ConfigError
+
+        raise ConfigError(
+            "a trial and what was trained at length are two networks, a bundle holds one",
+            where=f"--trial {trial} --trained {trained}",
+            next_step="give one of the two",
+        )
+    return wanted_trial("best" if trial is None else trial)

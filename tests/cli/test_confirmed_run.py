@@ -52,3 +52,15 @@ def test_a_trial_trained_at_length_is_exported(line: Line, tmp_path: Path) -> No
     assert said.code == 0, said.err
     assert (tmp_path / "bundle").is_dir()
     assert "twice" in call("export", run, "--trained", "no", "--out", tmp_path / "other").err
+
+
+@pytest.mark.parametrize("trial", ["1", "best"])
+def test_an_export_is_of_a_trial_or_of_one_trained_at_length(
+    line: Line, tmp_path: Path, trial: str
+) -> None:
+    out = tmp_path / "bundle"
+    said = call("export", line.run, "--trained", "any", "--trial", trial, "--out", out)
+    assert said.code == 2
+    assert f"--trial {trial} --trained any" in said.err
+    assert "give one of the two" in said.err
+    assert not out.exists()
