@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from mtlsearch.cli._opening import pick_device, reopen_run
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.cli._shell import Shell
 from mtlsearch.cli._trial import choose_trial, wanted_trial
+
+if TYPE_CHECKING:
+    from mtlsearch.search import AtLength
 
 
 def train(
@@ -32,7 +35,8 @@ def train(
     """Train one trial's candidate at length, for export.
 
     Its metrics are those of the validation images after the last epoch.
-    Δm is told where the independent baseline was trained alike.
+    Δm is told where the independent baseline was trained alike, before or after.
+    What was trained so before is told again, not trained.
     """
     wanted = wanted_trial(trial)
     shell = Shell.of(ctx)
@@ -41,6 +45,7 @@ def train(
     from mtlsearch.record import reference_trial
     from mtlsearch.search import (
         RunDirectory,
+        kept_at_length,
         open_session,
         read_records,
         train_at_length,
@@ -49,29 +54,39 @@ def train(
     folder = RunDirectory(run)
     records = read_records(run, loaded.config)
     record = choose_trial(run, loaded, records, wanted, shell)
-    shell.console.say(f"training trial {record.number}: {record.plan}")
-    with folder.locked(), ProgressView(shell.console) as progress:
-        session = open_session(
-            loaded, catalog, folder, device=pick_device(device), progress=progress
+    seed = loaded.config.seed if seed is None else seed
+    found = kept_at_length(folder, record, epochs=epochs, seed=seed, name=name)
+    if found is not None:
+        shell.console.say(f"trained before as {found.name}: {record.plan}")
+    else:
+        shell.console.say(f"training trial {record.number}: {record.plan}")
+        with folder.locked(), ProgressView(shell.console) as progress:
+            session = open_session(
+                loaded, catalog, folder, device=pick_device(device), progress=progress
+            )
+            found = train_at_length(
+                session, folder, record, epochs=epochs, seed=seed, progress=progress, name=name
+            )
+    _tell(found, shell)
+    independent = reference_trial(records)
+    if not found.compared and independent is not None:
+        shell.console.say(
+            "no Δm without the independent baseline trained alike: "
+            f"mtlsearch train {run} --trial {independent.number} --epochs {epochs} --seed {seed}"
         )
-        found = train_at_length(
-            session,
-            folder,
-            record,
-            epochs=epochs,
-            seed=loaded.config.seed if seed is None else seed,
-            progress=progress,
-            name=name,
-        )
+    shell.console.say(f"next: mtlsearch export {run} --trained {found.name} --out BUNDLE")
+
+
+def _tell(found: AtLength, shell: Shell) -> None:
+    """Its metrics and its Δm; after ``independent`` also that of all that were trained alike."""
     for task, result in found.record.results.items():
         for metric, value in result.metrics.items():
             shell.console.result(f"{task}.{metric}  {value:.4g}")
-    if found.delta_m is not None:
-        shell.console.result(f"Δm  {found.delta_m:+.2f} %")
-    elif (independent := reference_trial(records)) is not None:
-        shell.console.say(
-            "no Δm without the independent baseline trained alike: "
-            f"mtlsearch train {run} --trial {independent.number} --epochs {epochs}"
-            + ("" if seed is None else f" --seed {seed}")
-        )
-    shell.console.say(f"next: mtlsearch export {run} --trained {found.name} --out BUNDLE")
+    deltas = dict(found.deltas)
+    if found.name in deltas:
+        shell.console.result(f"Δm  {deltas.pop(found.name):+.2f} %")
+    elif found.compared:
+        shell.console.say(f"no Δm: {found.why}")
+    if found.record.role == "independent":
+        for name, value in deltas.items():
+            shell.console.result(f"Δm of {name}  {value:+.2f} %")

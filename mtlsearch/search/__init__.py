@@ -17,7 +17,7 @@ Three parts meet in :func:`search`: a :class:`CandidateSpace` that proposes, an
 Importing this package does not import torch, which takes seconds: a leaderboard does without.
 """
 
-from mtlsearch.search._at_length import AtLength, train_at_length, trained_record
+from mtlsearch.search._at_length import AtLength, kept_at_length, train_at_length, trained_record
 from mtlsearch.search._candidate_space import CandidateSpace
 from mtlsearch.search._confirm import read_confirmed
 from mtlsearch.search._evaluator import Evaluator, Measurement
@@ -52,6 +52,7 @@ __all__ = [
     "TrainingEvaluator",
     "TrialStore",
     "follow_search",
+    "kept_at_length",
     "load_trial",
     "open_session",
     "open_storage",

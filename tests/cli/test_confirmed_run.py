@@ -36,11 +36,24 @@ def test_a_trial_trained_at_length_is_exported(line: Line, tmp_path: Path) -> No
     assert lonely.code == 0, lonely.err
     assert "scene.accuracy" in lonely.out
     assert "Δm" not in lonely.out
-    assert call("train", run, "--trial", "1", *length).code != 0
-    assert call("train", run, "--trial", "0", *length).code == 0
+    assert f"mtlsearch train {run} --trial 0 {' '.join(length)}" in lonely.err
+    first = call("train", run, "--trial", "0", *length)
+    assert "Δm of trial1-epochs2-seed7  " in first.out
     compared = call("train", run, "--trial", "1", *length, "--name", "twice")
-    assert "Δm" in compared.out
+    assert "\nΔm  " in compared.out
+    assert "Δm of" not in compared.out
     assert compared.out.startswith(lonely.out)
+    for number, name in (("1", ()), ("1", ("--name", "twice"))):
+        told = call("train", run, "--trial", number, *length, *name)
+        assert told.code == 0, told.err
+        assert told.out == compared.out
+        assert "trained before as" in told.err
+    told = call("train", run, "--trial", "0", *length)
+    assert told.out.startswith(first.out)
+    assert "Δm of twice  " in told.out
+    taken = call("train", run, "--trial", "0", *length, "--name", "twice")
+    assert taken.code != 0
+    assert "another network called twice already: trial 1, epochs 2, seed 7" in taken.err
     best = int(leaderboard(records_of(run))["trial"].iloc[0])
     assert (
         f"training trial {best}: "
