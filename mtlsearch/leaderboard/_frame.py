@@ -119,6 +119,7 @@ def leaderboard(
     frame["pareto"] = on_front(trials, compared(objectives))
     frame.attrs["front"] = [objective.name for objective in compared(objectives)]
     frame.attrs["best"] = _best(frame)
+    frame.attrs["val_images"] = max((at.val_images or 0 for at in trials), default=0) or None
     falls = {"delta_m", "mean", "pareto"} | {
         at for at, spec in metrics.items() if spec.higher_is_better
     }

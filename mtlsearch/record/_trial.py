@@ -41,6 +41,7 @@ class TrialRecord:
             trial, a baseline, is never the best.
         curve: what was measured after earlier epochs, by epoch, from 1; only where trials are
             compared by ``search.halving``.
+        val_images: how many validation images the results are of; None where nobody counted.
     """
 
     number: int
@@ -57,6 +58,7 @@ class TrialRecord:
     latency: Latency | None = None
     over_budget: str = ""
     curve: Mapping[int, Mapping[str, TaskResult]] = field(default_factory=dict)
+    val_images: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "results", _frozen(self.results))
@@ -87,6 +89,7 @@ class TrialRecord:
             "latency": None if self.latency is None else self.latency.to_json(),
             "over_budget": self.over_budget,
             "curve": {str(at): _results_to_json(results) for at, results in self.curve.items()},
+            "val_images": self.val_images,
         }
 
     @classmethod
@@ -115,6 +118,7 @@ class TrialRecord:
                     int(at): _results_from_json(results)
                     for at, results in value.get("curve", {}).items()
                 },
+                val_images=int(value["val_images"]) if value.get("val_images") else None,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunError(

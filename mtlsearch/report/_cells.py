@@ -13,6 +13,8 @@ BEST = "★"
 FRONT = "◆"
 OVER = "✗"
 TIE = "≈"
+FEW = 100
+"""With fewer validation images each is worth more than a point of accuracy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +93,21 @@ def notes(frame: pd.DataFrame) -> list[str]:
     if "delta_m_stopped" in frame:
         marks.append("(Δm) at N: stopped at epoch N, both measured there; not ranked")
     lines = ["; ".join(marks)] if marks else []
+    lines += _few_images(frame)
     unfinished = frame[frame["why"].fillna("").ne("")].sort_values("trial")
     for number, state, why in unfinished[["trial", "state", "why"]].itertuples(index=False):
         lines.append(f"trial {number} {_verb(state)}: {why}")
     return lines
+
+
+def _few_images(frame: pd.DataFrame) -> list[str]:
+    """How coarse the metrics of a small validation split are."""
+    images = frame.attrs.get("val_images")
+    if images is None or images >= FEW:
+        return []
+    worth = f"one more or less right is {100 / images:.1f} points of accuracy"
+    advice = "" if "mean" in frame else "; search.confirm tells chance from gain"
+    return [f"validation has {images} image{'s' * (images > 1)}: {worth}{advice}"]
 
 
 _VARYING: tuple[tuple[str, str, Callable[[pd.Series], list[str]]], ...] = (

@@ -66,6 +66,7 @@ def train_again(evaluator: Evaluator, record: TrialRecord, progress: SearchProgr
         seconds=found.seconds,
         why="",
         note=found.note,
+        val_images=found.val_images,
     )
 
 

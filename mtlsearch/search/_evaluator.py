@@ -24,6 +24,7 @@ class Measurement:
         note: what a reader of the results should know, for people; empty if nothing.
         curve: the results after earlier epochs, by epoch, from 1; only ``search.halving``
             needs it.
+        val_images: how many validation images the results are of; None where there are none.
     """
 
     results: Mapping[str, TaskResult]
@@ -31,6 +32,7 @@ class Measurement:
     seconds: float
     note: str = ""
     curve: Mapping[int, Mapping[str, TaskResult]] = field(default_factory=dict)
+    val_images: int | None = None
 
 
 class Evaluator(Protocol):

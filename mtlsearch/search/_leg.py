@@ -104,7 +104,12 @@ class Leg:
     def _measured(self, record: TrialRecord, found: Measurement, epochs: int | None) -> None:
         rungs = {at: found.curve[at] for at in self.halving.rungs if at in found.curve}
         record = replace(
-            record, epochs=found.epochs, seconds=found.seconds, note=found.note, curve=rungs
+            record,
+            epochs=found.epochs,
+            seconds=found.seconds,
+            note=found.note,
+            curve=rungs,
+            val_images=found.val_images,
         )
         if epochs is None or epochs == self.halving.epochs:
             self._settle(replace(record, state="complete", results=found.results))

@@ -125,7 +125,8 @@ class TrainingEvaluator:
                 save_weights(network, self.run.weights(number))
             write_history(self.run.history(number), result.epochs)
         curve = {record.epoch + 1: self._results(record) for record in result.epochs}
-        return Measurement(curve[until], until, result.seconds, result.note, curve)
+        images = self.data.size("val")
+        return Measurement(curve[until], until, result.seconds, result.note, curve, images)
 
     def _results(self, record: EpochRecord) -> dict[str, TaskResult]:
         return {

@@ -56,6 +56,7 @@ class TestLeaderboard:
         for role in ("independent (baseline)", "hard (baseline)"):
             assert role in said.out
         assert said.out.count("complete") == 4
+        assert "validation has 8 images: one more or less right is 12.5 points" in said.out
 
     def test_other_metrics_are_there_when_asked_for(self, line: Line) -> None:
         assert "pixel_accuracy" not in call("leaderboard", line.run).out

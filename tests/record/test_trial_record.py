@@ -38,6 +38,7 @@ def record(value: float = 0.5) -> TrialRecord:
         epochs=5,
         seconds=1.25,
         note="batches came in 2 parts",
+        val_images=23,
     )
 
 
@@ -52,6 +53,12 @@ def test_a_record_from_before_there_were_notes_is_read() -> None:
     older = record().to_json()
     del older["note"]
     assert TrialRecord.from_json(older).note == ""
+
+
+def test_a_record_from_before_images_were_counted_is_read() -> None:
+    older = record().to_json()
+    del older["val_images"]
+    assert TrialRecord.from_json(older).val_images is None
 
 
 def test_nan_survives() -> None:

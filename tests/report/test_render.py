@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from mtlsearch.errors import ConfigError
 from mtlsearch.leaderboard import leaderboard
 from mtlsearch.plugin import Knowledge
+from mtlsearch.record import Confirmed
 from mtlsearch.report import FORMATS, render, write
 from tests.leaderboard.trials import baselines, run, trial
 
@@ -58,6 +60,24 @@ def test_the_table_is_for_people() -> None:
     assert "trial 3 failed: the loss of" in text
     assert "trial 8 was interrupted" in text
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(("images", "told"), [(None, ""), (23, "4.3"), (99, "1.0"), (100, "")])
+def test_people_are_told_of_few_validation_images(images: int | None, told: str) -> None:
+    records = [replace(at, val_images=images) for at in baselines()]
+    records.append(trial(2, state="failed"))
+    for form in FORMATS:
+        for_people = form in ("table", "markdown")
+        text = render(leaderboard(records, top=1), form)
+        assert ("points of accuracy" in text) == (for_people and told != "")
+        if for_people and told:
+            line = f"validation has {images} images: one more or less right is {told} points"
+            assert line in text
+            assert "search.confirm" in text
+    found = {0: Confirmed(2, 0.0, 0.0), 1: Confirmed(2, 1.0, 0.5)}
+    text = render(leaderboard(records, confirmed=found), "table")
+    assert ("points of accuracy" in text) == (told != "")
+    assert "search.confirm" not in text
 
 
 def test_what_says_nothing_is_left_out_of_the_table() -> None:
