@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from mtlsearch.errors import NonFiniteLossError
+from mtlsearch.labels import send
 from mtlsearch.training import Precision, train
 from mtlsearch.training._determinism import repeatable
 from mtlsearch.training._log import STEPS_UNREAD, LossLog
@@ -127,6 +128,18 @@ def test_deterministic_kernels_are_asked_for_and_put_back(monkeypatch: pytest.Mo
             assert torch.backends.cudnn.benchmark
     finally:
         torch.backends.cudnn.benchmark = False
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_cuda)])
+def test_what_is_sent_arrives_whole(device: str) -> None:
+    """Though the GPU is busy and what was sent is gone at once."""
+    there = torch.device(device)
+    busy = torch.ones(1000, 1000, device=there)
+    sent = []
+    for number in range(20):
+        busy = busy @ busy / 1000
+        sent.append(send(torch.full((1000,), number), there))
+    assert all(at.device.type == device and bool((at == n).all()) for n, at in enumerate(sent))
 
 
 @needs_cuda
