@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import os
 import traceback
 import warnings
 from collections.abc import Callable
@@ -14,6 +16,22 @@ from mtlsearch.cli._shell import Shell
 from mtlsearch.errors import ConfigError, MtlsearchError, UnknownNameError
 
 FAILED, ASKED_WRONGLY, BUG, STOPPED = 1, 2, 70, 130
+
+OF_THE_PATH = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.ENOTEMPTY,
+    errno.EPERM,
+    errno.EROFS,
+}
+"""Reasons of the operating system that another path, or a change to this one, does away with."""
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
@@ -37,6 +55,9 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except Exception as error:
+            if (unusable := _unusable_path(error)) is not None:
+                _show(unusable, shell)
+                raise typer.Exit(_code(unusable)) from error
             # Whatever else comes is a mistake of ours or of a plugin: say so, hide nothing.
             _show_bug(error, shell)
             raise typer.Exit(BUG) from error
@@ -46,6 +67,22 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
 
 def _code(error: MtlsearchError) -> int:
     return ASKED_WRONGLY if isinstance(error, ConfigError | UnknownNameError) else FAILED
+
+
+def _unusable_path(error: Exception) -> MtlsearchError | None:
+    """What to say of a path that the operating system refuses; None of any other failure."""
+    if not isinstance(error, OSError) or error.errno not in OF_THE_PATH:
+        return None
+    path = error.filename if error.filename2 is None else error.filename2
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        return None
+    found = MtlsearchError(
+        f"cannot read or write here: {error.strerror}",
+        where=os.fspath(path),
+        next_step="choose another path, or mend this one; --debug shows where it was needed",
+    )
+    found.__cause__ = error  # for --debug
+    return found
 
 
 def _show(error: MtlsearchError, shell: Shell) -> None:

@@ -10,11 +10,20 @@ from pathlib import Path
 
 @contextmanager
 def unfinished(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path``, renamed to it where the block ends well."""
+    """A temporary path beside ``path``, renamed to it where the block ends well.
+
+    Raises:
+        OSError: it cannot be written; names ``path``, which whoever asked knows.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        if error.filename == str(temporary):
+            error.filename = str(path)
+        raise

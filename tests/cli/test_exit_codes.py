@@ -8,6 +8,7 @@ import pytest
 
 from mtlsearch.cli import Command, _app, main
 from mtlsearch.errors import ConfigError, DataError, UnknownNameError
+from tests.cli.inside import call
 from tests.cli.program import run
 
 
@@ -37,6 +38,11 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException, *arguments: s
         (UnknownNameError("task kind", "brred", ["breed"]), 2, "did you mean 'breed'?"),
         (DataError("truncated", where="photos/1.jpg"), 1, "photos/1.jpg"),
         (ZeroDivisionError("oh"), 70, "--debug shows the traceback"),
+        (FileExistsError(17, "File exists", "a"), 1, "cannot read or write here: File exists"),
+        (IsADirectoryError(21, "Is a directory", ".a.tmp", None, "a"), 1, "where:   a\n"),
+        (OSError("oh"), 70, "--debug shows the traceback"),
+        (OSError(9, "Bad file descriptor", "a"), 70, "--debug shows the traceback"),
+        (FileNotFoundError(2, "No such file or directory", 3), 70, "this is a mistake"),
         (KeyboardInterrupt(), 130, "stopped"),
     ],
 )
@@ -71,7 +77,14 @@ def test_what_where_allowed_next(
     ]
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("oh"), DataError("truncated")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ZeroDivisionError("oh"),
+        DataError("truncated"),
+        PermissionError(13, "Permission denied", "a"),
+    ],
+)
 def test_debug_shows_the_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:
@@ -101,6 +114,17 @@ def test_a_run_that_is_not_there(tmp_path: Path, command: str) -> None:
     done = run(command, tmp_path / "nowhere", *more)
     assert done.returncode == 1
     assert "there is no run here" in done.stderr
+
+
+@pytest.mark.parametrize("below", ["", "g", "g/h"])
+def test_a_file_where_a_folder_is_needed(tmp_path: Path, below: str) -> None:
+    (tmp_path / "f").write_text("a file")
+    done = call("init", tmp_path / "f" / below)
+    assert done.code == 1
+    assert done.err.startswith("error: cannot read or write here: ")
+    assert f"  where:   {tmp_path / 'f'}" in done.err
+    assert "choose another path" in done.err
+    assert (tmp_path / "f").read_text() == "a file"
 
 
 def test_the_table_names_functions_that_are_there() -> None:

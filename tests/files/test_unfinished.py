@@ -31,3 +31,13 @@ def test_what_breaks_off_leaves_the_file_before_it(tmp_path: Path) -> None:
         write_half(file)
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
     assert file.read_text() == "before"
+
+
+@pytest.mark.parametrize("name", ["folder", "x" * 300])
+def test_what_cannot_be_written_is_called_by_its_own_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    file = tmp_path / name
+    with pytest.raises(OSError) as caught, unfinished(file) as temporary:  # noqa: PT011
+        temporary.write_text("whole")
+    assert str(file) in (caught.value.filename, caught.value.filename2)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
