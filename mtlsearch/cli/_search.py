@@ -54,11 +54,7 @@ def search(
         raise KeyboardInterrupt(str(_stopped(folder))) from stop
     if outcome.exhausted:
         shell.console.say(
-            f"{outcome.settled} of {loaded.config.search.trials} trials: "
-            + (
-                outcome.why
-                or "no further candidate was found that is allowed and has not been measured"
-            )
+            f"{outcome.settled} of {loaded.config.search.trials} trials: {outcome.why}"
         )
     shell.console.result(str(folder))
     shell.console.say(f"next: mtlsearch leaderboard {folder}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mtlsearch.record import TrialRecord, reference_trial
 from mtlsearch.search._candidate_space import CandidateSpace
 from mtlsearch.search._evaluator import Evaluator
-from mtlsearch.search._gate import none_fits
+from mtlsearch.search._gate import none_fits, none_left
 from mtlsearch.search._halving import Halving
 from mtlsearch.search._leg import Leg
 from mtlsearch.search._progress import SearchProgress, Silent
@@ -27,7 +27,7 @@ class SearchOutcome:
         settled: trials that are complete, stopped early or failed, of this and earlier sittings.
         exhausted: whether it ended early: every candidate has been measured, or no more are
             found within the budget.
-        why: why it ended early, where that is not the former.
+        why: why it ended early; empty where it did not.
     """
 
     settled: int
@@ -86,12 +86,13 @@ def search(
             leg.go_on(promotion)
         elif settled >= trials and reference_trial(records) is not None:
             return SearchOutcome(settled, exhausted=False)
-        elif why := none_fits(records):
+        elif why := none_fits(records, space.budget):
             return SearchOutcome(settled, exhausted=True, why=why)
         else:
             proposal = _next(space, sampler, tried, seed)
             if proposal is None:
-                return SearchOutcome(settled, exhausted=True)
+                why = none_left(records, space.budget)
+                return SearchOutcome(settled, exhausted=True, why=why)
             leg.begin(proposal)
         if after_each is not None:
             after_each(store.records())

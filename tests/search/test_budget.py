@@ -193,9 +193,35 @@ def test_a_search_in_which_all_are_too_slow_ends() -> None:
     space = limited(formula, {"latency_ms": 0.5}, clock=clock)
     outcome = search(space, formula, store, trials=10, seed=0)
     assert outcome.exhausted
-    assert "6 ms" in outcome.why
+    assert "budget of 0.5 ms; the fastest network so far, trial 1 (hard), takes 6 ms" in outcome.why
     assert len(formula.measured) == outcome.settled == 2
     assert len(store.records()) == 2 + REJECTED_AT_MOST
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "settled"), [(0.5, "0.5", 2), ("1 hard", "4", 2), (5, "5", 5)]
+)
+def test_a_space_that_is_exhausted_because_of_the_limit_says_so(
+    limit: object, most: str, settled: int
+) -> None:
+    """Three tasks over four units: fewer plans than may be rejected in a row."""
+    formula = Formula()
+    space = limited(formula, {"latency_ms": limit}, clock=Clock())
+    listed = len(space.listed() or ())
+    assert listed < REJECTED_AT_MOST
+    outcome = search(space, formula, TrialStore.in_memory(), trials=20, seed=0)
+    assert (outcome.exhausted, outcome.settled) == (True, settled)
+    assert f"; {listed - settled} were over the latency budget of {most} ms" in outcome.why
+    assert outcome.why.endswith("the fastest network so far, trial 1 (hard), takes 4 ms")
+
+
+def test_a_space_that_is_exhausted_otherwise_blames_no_limit() -> None:
+    formula = Formula(tasks=("a", "b"))
+    space = limited(formula, {"latency_ms": 100}, clock=Clock())
+    outcome = search(space, formula, TrialStore.in_memory(), trials=20, seed=0)
+    assert outcome.exhausted
+    assert "has not been measured" in outcome.why
+    assert "latency" not in outcome.why
 
 
 def test_latency_needs_a_clock() -> None:
