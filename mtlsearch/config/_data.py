@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, PositiveInt, field_validator
 
 from mtlsearch.config._section import OpenSection, Section
 
@@ -22,11 +22,21 @@ class SourceEntry(OpenSection):
 class AugmentConfig(Section):
     """Random changes of training images; boxes, masks and maps follow."""
 
-    crop: tuple[PositiveFloat, PositiveFloat] | None = Field(
+    crop: tuple[float, float] | None = Field(
         (0.6, 1.0), description="area of a random crop, as a range of fractions; null: none"
     )
     flip: Fraction = Field(0.5, description="probability of a left-right flip")
     jitter: Fraction = Field(0.2, description="strength of colour jitter; 0: none")
+
+    @field_validator("crop")
+    @classmethod
+    def _fractions(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not 0 < value[0] <= value[1] <= 1:
+            raise ValueError(
+                "crop is a range of fractions of the image, 0 < low <= high <= 1, such as "
+                f"[0.6, 1.0], not {list(value)}"
+            )
+        return value
 
 
 class DataConfig(Section):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-from mtlsearch.config import Origins, Problems, load_run
+from mtlsearch.config import AugmentConfig, Origins, Problems, load_run
 from mtlsearch.errors import ConfigError
 from mtlsearch.plugin import Settings
 
@@ -95,6 +95,21 @@ def test_one_problem(
     assert says in error.what
     assert "\n" not in error.what
     assert not allows or allows in error.allowed
+
+
+@pytest.mark.parametrize(
+    "crop", ["[2, 3]", "[0.6, 1.1]", "[1.0, 0.6]", "[0, 1]", "[-1, 1]", "[.nan, 1]"]
+)
+def test_a_crop_is_a_range_of_fractions(tmp_path: Path, crop: str) -> None:
+    error = failure(tmp_path, GOOD, f"data.augment.crop={crop}")
+    assert error.where == f"--set data.augment.crop={crop} (data.augment.crop)"
+    assert "0 < low <= high <= 1" in error.what
+    assert "\n" not in error.what
+
+
+@pytest.mark.parametrize("crop", [(0.6, 1.0), (0.5, 0.5), (1, 1), None])
+def test_any_fractions_that_do_not_fall_are_a_crop(crop: tuple[float, float] | None) -> None:
+    assert AugmentConfig(crop=crop).crop == crop
 
 
 def test_all_problems_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
