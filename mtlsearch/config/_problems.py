@@ -166,6 +166,9 @@ def _demand(detail: ErrorDetails) -> str:
     """``"should be a valid integer"``, from ``"Input should be a valid integer, unable ..."``."""
     if detail["type"] == "path_type":
         return "should be a path"
+    if detail["type"] == "too_short":
+        least = detail["ctx"]["min_length"]
+        return f"should have at least {least} {'item' if least == 1 else 'items'}"
     message = re.sub(r"^(Input|String|Tuple|List|Dictionary)\s+", "", detail["msg"])
     message = re.sub(r" or instance of \w+", "", message)
     return (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from mtlsearch.config._backbone import BackboneConfig
@@ -31,7 +31,9 @@ class RunConfig(Section):
     seed: int = Field(0, ge=0, description="seed of weights, data order and the sampler")
     plugins: tuple[Path, ...] = Field((), description="folders with plugins of your own")
     data: DataConfig
-    tasks: dict[TaskName, TaskEntry] = Field(min_length=1)
+    tasks: dict[TaskName, TaskEntry] = Field(
+        description="what to learn, as NAME: {kind: KIND}; `mtlsearch tasks` lists the kinds"
+    )
     backbone: BackboneConfig = BackboneConfig()
     train: TrainConfig = TrainConfig()
     search: SearchConfig = SearchConfig()
@@ -40,6 +42,16 @@ class RunConfig(Section):
     def label_of(self, task: str) -> str:
         """The label that a task learns."""
         return self.tasks[task].label or task
+
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _some_task(cls, value: Any) -> Any:
+        if value is None or value == {}:
+            raise ValueError(
+                "no task is named; `tasks: {NAME: {kind: KIND}}` names one, `mtlsearch tasks` "
+                "lists the kinds"
+            )
+        return value
 
     @model_validator(mode="after")
     def _rungs_come_before_the_end(self) -> RunConfig:

@@ -56,7 +56,7 @@ def failure(folder: Path, text: str, *overrides: str) -> ConfigError:
         ("size: 96", "size: big", 4, "data.size", "should be a list, not 'big'", ""),
         ("size: 96", "size: [1]", 4, "data.size.1", "item 1 is missing", ""),
         ("{kind: some}", "{root: x}", 3, "data.sources.kind", "'kind' is missing", ""),
-        ("{kind: some}", "[]", 3, "data.sources", "at least 1 item", ""),
+        ("{kind: some}", "[]", 3, "data.sources", "at least 1 item, not []", ""),
         ("{kind: any}", "{}", 6, "tasks.one.kind", "'kind' is missing", ""),
         ("  one:", "  One:", 6, "tasks.One", "the name 'One' should match", ""),
         ("stage", "stages", 8, "backbone.granularity", "did you mean 'stage'?", "block"),
@@ -105,6 +105,20 @@ def test_a_crop_is_a_range_of_fractions(tmp_path: Path, crop: str) -> None:
     assert error.where == f"--set data.augment.crop={crop} (data.augment.crop)"
     assert "0 < low <= high <= 1" in error.what
     assert "\n" not in error.what
+
+
+@pytest.mark.parametrize("nothing", [" {}", "", " null"])
+def test_without_tasks_it_says_how_to_name_one(tmp_path: Path, nothing: str) -> None:
+    error = failure(tmp_path, GOOD.replace("\n  one: {kind: any}", nothing))
+    assert error.where == f"{tmp_path / 'run.yaml'}:5 (tasks)"
+    assert error.what.startswith("no task is named; `tasks: {NAME: {kind: KIND}}`")
+    assert "`mtlsearch tasks`" in error.what
+
+
+def test_where_tasks_are_missing_it_says_what_they_look_like(tmp_path: Path) -> None:
+    error = failure(tmp_path, GOOD.replace("tasks:\n  one: {kind: any}\n", ""))
+    assert error.what.startswith("key 'tasks' is missing (")
+    assert "NAME: {kind: KIND}" in error.what
 
 
 @pytest.mark.parametrize("crop", [(0.6, 1.0), (0.5, 0.5), (1, 1), None])
