@@ -50,10 +50,17 @@ def test_bad_pictures_are_named(tmp_path):
     Image.fromarray(noise).save(whole)
     (tmp_path / "cut.png").write_bytes(whole.read_bytes()[:2000])
     (tmp_path / "text.jpg").write_text("no picture")
-    for name in ("cut.png", "text.jpg", "missing.jpg", "."):
-        with pytest.raises(DataError) as caught:
+    for name, what in (
+        ("cut.png", "not a picture that can be read"),
+        ("text.jpg", "not a picture that can be read"),
+        ("missing.jpg", "there is no such file"),
+        ("text.jpg/below.jpg", "there is no such file"),
+        (".", "this is a folder, not a picture"),
+    ):
+        with pytest.raises(DataError, match=what) as caught:
             read_image(tmp_path / name)
         assert caught.value.where == str(tmp_path / name)
+        assert "Errno" not in caught.value.what
 
 
 def test_masks_and_maps_are_written_as_they_are(tmp_path):
