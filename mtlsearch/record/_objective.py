@@ -102,13 +102,17 @@ def objectives_in(records: Sequence[TrialRecord], names: Sequence[str]) -> tuple
 
 
 def objectives_of(
-    names: Sequence[str], metrics: Mapping[str, Sequence[Metric]]
+    names: Sequence[str],
+    metrics: Mapping[str, Sequence[Metric]],
+    *,
+    where: str = "search.objectives",
 ) -> tuple[Objective, ...]:
     """The objectives of those names.
 
     Args:
         names: as a run file has them.
         metrics: every task's metrics.
+        where: where they are named, for messages.
 
     Raises:
         ConfigError: there is no such objective.
@@ -126,7 +130,7 @@ def objectives_of(
         if name not in known:
             raise ConfigError(
                 f"there is no objective {name!r}{did_you_mean(name, known)}",
-                where="search.objectives",
+                where=where,
                 allowed=list(known),
             )
     return tuple(known[name] for name in names)

@@ -29,7 +29,7 @@ from mtlsearch.search._progress import SearchProgress, Silent
 from mtlsearch.search._run import follow_search, run_search
 from mtlsearch.search._run_affinity import AffinityOutcome, run_affinity
 from mtlsearch.search._run_directory import RunDirectory
-from mtlsearch.search._session import Session, open_session
+from mtlsearch.search._session import Session, check_search, open_session
 from mtlsearch.search._study import open_store, read_records, run_storage
 from mtlsearch.search._table_evaluator import TableEvaluator
 from mtlsearch.search._trained import load_trial, pick_trial
@@ -51,6 +51,7 @@ __all__ = [
     "TableEvaluator",
     "TrainingEvaluator",
     "TrialStore",
+    "check_search",
     "follow_search",
     "kept_at_length",
     "load_trial",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -28,12 +30,31 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
     if url is None:
         lock = _KernelLock(journal.with_suffix(".lock"))
         return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+    with _explained(url):
+        return optuna.storages.get_storage(_from_folder(url, journal.parent))
+
+
+def require_storage(url: str | None) -> None:
+    """Be sure that a storage URL is one, of a database that can be spoken to; opens none.
+
+    Raises:
+        RunError: it is no URL, or what speaks to such a database is not installed.
+    """
+    if url is not None:
+        with _explained(url):
+            from sqlalchemy import create_engine
+
+            create_engine(url)  # connects when it is used
+
+
+@contextmanager
+def _explained(url: str) -> Iterator[None]:
     # Optuna's URLs are SQLAlchemy's, whose errors pass through; importing it takes time.
     from sqlalchemy.exc import SQLAlchemyError
 
     faults = (ImportError, ValueError, OSError, SQLAlchemyError, StorageInternalError)
     try:
-        return optuna.storages.get_storage(_from_folder(url, journal.parent))
+        yield
     except faults as error:
         raise RunError(
             f"the storage cannot be opened: {str(error).partition(chr(10))[0]}",

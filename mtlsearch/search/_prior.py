@@ -11,19 +11,39 @@ from mtlsearch.search._candidate_space import CandidateSpace
 from mtlsearch.search._run_directory import RunDirectory
 
 
-def read_prior(config: SearchConfig, run: RunDirectory) -> Affinity | None:
+def read_prior(
+    config: SearchConfig, run: RunDirectory | None, *, where: str = "search.prior"
+) -> Affinity | None:
     """What ``search.prior`` names; None if nothing.
+
+    Args:
+        config: what names it.
+        run: the run directory; None where there is none yet, and so no affinity in it.
+        where: where the run file names it, for messages.
 
     Raises:
         RunError: it is not there, or cannot be read.
     """
-    if config.prior is None:
+    prior = config.prior
+    if prior == "affinity":
+        prior = None if run is None else run.affinity
+    if prior is None:
         return None
-    return read_affinity(run.affinity if config.prior == "affinity" else config.prior)
+    try:
+        return read_affinity(prior)
+    except RunError as error:
+        raise error.named_in(where) from error
 
 
-def with_prior(space: CandidateSpace, affinity: Affinity | None) -> CandidateSpace:
+def with_prior(
+    space: CandidateSpace, affinity: Affinity | None, *, where: str = "search.prior"
+) -> CandidateSpace:
     """The space with a prior.
+
+    Args:
+        space: the space without.
+        affinity: what was measured; None for none.
+        where: where the run file names it, for messages.
 
     Raises:
         RunError: the affinity is of other tasks or units.
@@ -39,7 +59,7 @@ def with_prior(space: CandidateSpace, affinity: Affinity | None) -> CandidateSpa
             raise RunError(
                 f"the task affinity is of the {what} {', '.join(found)}, "
                 f"the run has {', '.join(own)}",
-                where="search.prior",
+                where=where,
                 next_step="`mtlsearch affinity RUN.yaml` measures it anew; `prior: null` does "
                 "without",
             )

@@ -64,10 +64,11 @@ def run_search(
     with run.locked():
         _refuse_another(run, loaded.config)
         drop_torn_line(run.journal)
-        prior = read_prior(loaded.config.search, run)
+        at_prior = loaded.where("search", "prior")
+        prior = read_prior(loaded.config.search, run, where=at_prior)
         storage = run_storage(run, loaded.config)  # a bad one is told before images are read
         session = open_session(loaded, catalog, run, device=device, progress=progress, ranks=ranks)
-        space = with_prior(session.space, prior)
+        space = with_prior(session.space, prior, where=at_prior)
         objectives = session.objectives
         store = open_store(run, loaded.config, storage, objectives)
         save_resolved(loaded.config, run.config)

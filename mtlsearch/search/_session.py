@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtlsearch.catalog import Catalog
 from mtlsearch.config import LoadedRun, RunConfig
+from mtlsearch.plugin import Metric, Task
 from mtlsearch.record import Objective, objectives_of
 from mtlsearch.search._additions import refuse_unfit_knowledge
 from mtlsearch.search._budget import with_budget
 from mtlsearch.search._candidate_space import CandidateSpace
+from mtlsearch.search._journal import require_storage
 from mtlsearch.search._latency import time_network
+from mtlsearch.search._prior import read_prior
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._training_evaluator import TrainingEvaluator
@@ -43,8 +47,7 @@ class Session:
     @property
     def objectives(self) -> tuple[Objective, ...]:
         """What is wanted of a trial."""
-        metrics = {name: task.metrics for name, task in self.evaluator.task_of.items()}
-        return objectives_of(self.config.search.objectives, metrics)
+        return objectives_of(self.config.search.objectives, _metrics(self.evaluator.task_of))
 
 
 def open_session(
@@ -90,8 +93,9 @@ def open_session(
         device=device,
     )
     space = catalog.space(loaded)
-    catalog.build_tasks(loaded, data.labels)  # what is wrong is said before images are read
+    named = catalog.build_tasks(loaded, data.labels)  # what is wrong is said before images are read
     if check:
+        _require_objectives(loaded, named)
         data.check(lambda done, total: progress.stage("reading images", done, total)).raise_if_bad()
     tasks = catalog.build_tasks(loaded, data.labels)  # with the classes counted
     evaluator = TrainingEvaluator(config, tasks, data, cuts, run, device, balancers, ranks)
@@ -114,6 +118,41 @@ def open_session(
     return Session(config, data, evaluator, candidates)
 
 
+def check_search(
+    loaded: LoadedRun, catalog: Catalog, tasks: Mapping[str, Task[Any]], device: torch.device
+) -> None:
+    """Be sure of what a run file says of its search, as far as nothing need be trained for it.
+
+    It leaves open whether the budget has room, whether a database answers, and whether the prior
+    is of these tasks and units: a search says so before it trains.
+
+    Args:
+        loaded: the run file with the lines its keys stand on.
+        catalog: where balancers come from.
+        tasks: the run's tasks.
+        device: where networks would be trained.
+
+    Raises:
+        ConfigError: there is no such objective, or knowledge does not fit the backbones.
+        RunError: the storage is no URL, or there is no affinity where the prior says.
+        TrainingError: a balancer does not work with the way of training.
+    """
+    refuse_unfit_knowledge(loaded)
+    _balancers(loaded, catalog, device, processes=1)
+    _require_objectives(loaded, tasks)
+    require_storage(loaded.config.search.storage)
+    read_prior(loaded.config.search, None, where=loaded.where("search", "prior"))
+
+
+def _require_objectives(loaded: LoadedRun, tasks: Mapping[str, Task[Any]]) -> None:
+    where = loaded.where("search", "objectives")
+    objectives_of(loaded.config.search.objectives, _metrics(tasks), where=where)
+
+
+def _metrics(tasks: Mapping[str, Task[Any]]) -> dict[str, Sequence[Metric]]:
+    return {name: task.metrics for name, task in tasks.items()}
+
+
 def _balancers(
     loaded: LoadedRun, catalog: Catalog, device: torch.device, *, processes: int
 ) -> dict[str, BalancerMaker]:
@@ -129,6 +168,7 @@ def _balancers(
             compiles=budget.compile,
             parts=budget.accumulate,
             processes=processes,
+            where=loaded.where("search", "balance"),
         )
     return makers
 

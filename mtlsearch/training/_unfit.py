@@ -18,6 +18,7 @@ def refuse_unfit(
     compiles: bool = False,
     parts: int = 1,
     processes: int = 1,
+    where: str = "search.balance",
 ) -> None:
     """Be sure that a balancer works with a number format and a way of taking steps.
 
@@ -27,6 +28,7 @@ def refuse_unfit(
         compiles: whether the network runs through ``torch.compile``.
         parts: in how many parts a batch is computed.
         processes: over how many processes a batch is spread.
+        where: where the run file names it, for messages.
 
     Raises:
         TrainingError: it does not work; the message says what would.
@@ -37,6 +39,7 @@ def refuse_unfit(
             balancer,
             "combines gradients, which in float16 overflow now and then",
             f"take precision: bf16 or fp32, or {LOSSES}",
+            where,
         )
     if gradients and compiles:
         raise _unfit(
@@ -44,18 +47,21 @@ def refuse_unfit(
             "takes a backward pass a task, and a compiled network has one for all tasks, which "
             "torch may refuse to run twice",
             f"take compile: false, or {LOSSES}",
+            where,
         )
     if needs_whole_batches(balancer) and parts > 1:
         raise _unfit(
             balancer,
             "needs whole batches, and this training adds up parts of them",
             "take accumulate: 1 and a smaller batch_size, or balance: static",
+            where,
         )
     if needs_whole_batches(balancer) and processes > 1:
         raise _unfit(
             balancer,
             "needs whole batches, and this training spreads them over processes",
             "train on one device, or take balance: static",
+            where,
         )
 
 
@@ -70,9 +76,7 @@ def needs_whole_batches(balancer: type[Balancer[Any]] | Balancer[Any]) -> bool:
     return balancer.per_task_gradients or balancer.measures_again or weighs
 
 
-def _unfit(balancer: type[Balancer[Any]] | Balancer[Any], why: str, way_out: str) -> TrainingError:
-    return TrainingError(
-        f"balance {balancer.name!r} {why}",
-        where="search.balance",
-        next_step=way_out,
-    )
+def _unfit(
+    balancer: type[Balancer[Any]] | Balancer[Any], why: str, way_out: str, where: str
+) -> TrainingError:
+    return TrainingError(f"balance {balancer.name!r} {why}", where=where, next_step=way_out)

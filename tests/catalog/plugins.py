@@ -58,7 +58,7 @@ def mtlsearch_datasets():
 """
 
 TASK = """
-from mtlsearch.plugin import Form, Settings, Task, hookimpl
+from mtlsearch.plugin import Form, Metric, Settings, Task, hookimpl
 from pydantic import Field
 
 class Options(Settings):
@@ -70,7 +70,8 @@ class Kind(Task[Options]):
     accepts = (Form.CATEGORY,)
     Settings = Options
 
-    metrics = output = None
+    metrics = (Metric("hits", higher_is_better=True, primary=True),)
+    output = None
     def build_head(self, features): ...
     def loss(self, outputs, targets): ...
     def meter(self): ...

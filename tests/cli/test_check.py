@@ -78,6 +78,49 @@ def test_a_task_that_no_data_provides(folder: Path) -> None:
     assert "--set tasks.shade.label=shad" in done.err
 
 
+WRONG = [
+    ("search.objectives=[flop]", "did you mean 'flops'?"),
+    ("search.objectives=[shade.nothing]", "there is no objective 'shade.nothing'"),
+    ("search.prior=nowhere", "there is no task affinity"),
+    ("search.storage=nosuch://here", "the storage cannot be opened"),
+    ("search.storage=study.db", "the storage cannot be opened"),
+]
+
+
+@pytest.mark.parametrize(("given", "says"), WRONG)
+def test_what_a_search_would_refuse_is_told(folder: Path, given: str, says: str) -> None:
+    done = call("check", "run.yaml", "--set", given)
+    assert done.code in (1, 2)
+    assert says in done.err
+    assert "storage" in given or f"--set {given}" in done.err
+    assert "nothing is wrong" not in done.err
+    small = ["--set", "backbone.name=test_resnet"]
+    searched = call("search", "run.yaml", "--set", given, *small, "--out", "out")
+    assert (searched.code, says in searched.err) == (done.code, True)
+    assert "storage" in given or f"--set {given}" in searched.err
+
+
+@pytest.mark.parametrize("more", ["accumulate: 2", "compile: true"])
+def test_a_balancer_that_the_training_does_not_allow_is_told_with_its_line(
+    folder: Path, more: str
+) -> None:
+    balance = "search: {space: flat, balance: cagrad}"
+    (folder / "run.yaml").write_text(RUN.replace("search: {space: flat}", balance))
+    done = call("check", "run.yaml", "--set", f"train.{more.replace(': ', '=')}")
+    assert done.code == 1
+    assert "balance 'cagrad' " in done.err
+    assert "run.yaml:7 (search.balance)" in done.err
+
+
+def test_a_sound_search_is_told_no_fault(folder: Path) -> None:
+    wanted = ["search.objectives=[delta_m, flops]", "search.prior=affinity"]
+    given = [*wanted, "search.storage=sqlite:///nowhere/study.db"]
+    done = call("check", "run.yaml", *(part for text in given for part in ("--set", text)))
+    assert done.code == 0, done.err
+    assert "nothing is wrong, as far as it shows without training" in done.err
+    assert sorted(path.name for path in folder.iterdir()) == ["mine", "run.yaml"]
+
+
 def test_samples_are_written(folder: Path) -> None:
     done = call("sample", "run.yaml", "--count", "2", "--out", "few")
     assert done.code == 0, done.err
