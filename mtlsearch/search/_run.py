@@ -16,6 +16,7 @@ from mtlsearch.search._keep import forget_weights
 from mtlsearch.search._loop import SearchOutcome, search
 from mtlsearch.search._prior import read_prior, with_prior
 from mtlsearch.search._progress import SearchProgress, Silent
+from mtlsearch.search._room import require_room
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._session import open_session
 from mtlsearch.search._study import open_store, run_storage
@@ -48,6 +49,8 @@ def run_search(
 ) -> SearchOutcome:
     """Search, or go on with a search that was stopped, until the trials are spent.
 
+    What is refused before the first trial leaves no run behind.
+
     Args:
         loaded: the run file with the lines its keys stand on.
         catalog: where task kinds, sources and spaces come from.
@@ -58,6 +61,8 @@ def run_search(
             the first call :func:`follow_search`.
 
     Raises:
+        ConfigError: the run file asks for what is not there, or its budget leaves no room.
+        DataError: files or rows are bad.
         RunError: the directory is in use, or holds a search with other settings.
     """
     run = RunDirectory(out)
@@ -66,10 +71,14 @@ def run_search(
         drop_torn_line(run.journal)
         at_prior = loaded.where("search", "prior")
         prior = read_prior(loaded.config.search, run, where=at_prior)
-        storage = run_storage(run, loaded.config)  # a bad one is told before images are read
+        # A bad one is told before images are read; a journal is not begun before all is sound.
+        named = loaded.config.search.storage is not None
+        storage = run_storage(run, loaded.config) if named else None
         session = open_session(loaded, catalog, run, device=device, progress=progress, ranks=ranks)
         space = with_prior(session.space, prior, where=at_prior)
+        require_room(space)
         objectives = session.objectives
+        storage = storage or run_storage(run, loaded.config)
         store = open_store(run, loaded.config, storage, objectives)
         save_resolved(loaded.config, run.config)
         together = ranks is not None and ranks.count > 1

@@ -107,9 +107,12 @@ class RunDirectory:
     def locked(self) -> Iterator[None]:
         """Hold the run for this process; the kernel lets go when the process dies.
 
+        A folder that is made for it and in which nothing is written is taken away again.
+
         Raises:
             RunError: another process searches in it, or it cannot be written to.
         """
+        made = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
@@ -131,6 +134,15 @@ class RunDirectory:
                 ) from error
             os.ftruncate(descriptor, 0)
             os.write(descriptor, str(os.getpid()).encode())
-            yield
+            try:
+                yield
+            finally:
+                if made:
+                    self._remove_unused()
         finally:
             os.close(descriptor)
+
+    def _remove_unused(self) -> None:
+        if [file.name for file in self.path.glob("*")] == [".lock"]:
+            (self.path / ".lock").unlink()
+            self.path.rmdir()

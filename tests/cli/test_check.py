@@ -98,6 +98,7 @@ def test_what_a_search_would_refuse_is_told(folder: Path, given: str, says: str)
     searched = call("search", "run.yaml", "--set", given, *small, "--out", "out")
     assert (searched.code, says in searched.err) == (done.code, True)
     assert "storage" in given or f"--set {given}" in searched.err
+    assert not (folder / "out").exists()
 
 
 @pytest.mark.parametrize("more", ["accumulate: 2", "compile: true"])
@@ -119,6 +120,14 @@ def test_a_sound_search_is_told_no_fault(folder: Path) -> None:
     assert done.code == 0, done.err
     assert "nothing is wrong, as far as it shows without training" in done.err
     assert sorted(path.name for path in folder.iterdir()) == ["mine", "run.yaml"]
+
+
+def test_a_search_of_bad_data_leaves_no_run(folder: Path) -> None:
+    spoil(folder)
+    done = call("search", "run.yaml", "--set", "backbone.name=test_resnet", "--out", "out")
+    assert done.code == 1
+    assert "train 5" in done.err
+    assert not (folder / "out").exists()
 
 
 def test_samples_are_written(folder: Path) -> None:

@@ -102,6 +102,7 @@ def test_what_fails_before_the_first_trial_binds_nobody(tmp_path: Path) -> None:
     for seed in range(2):
         with pytest.raises(PluginError, match="'nothing'"):
             start(tmp_path / "run", config(seed=seed))
+        assert not (tmp_path / "run").exists()
 
 
 def begin(run: RunDirectory, config: RunConfig) -> TrialRecord:

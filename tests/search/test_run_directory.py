@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,27 @@ def test_the_lock_is_held_and_let_go(tmp_path: Path) -> None:
         assert "--out" in str(error.value)
     with run.locked():
         pass
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_a_folder_in_which_nothing_is_written_is_taken_away(tmp_path: Path, raises: bool) -> None:
+    run = RunDirectory(tmp_path / "run")
+    with suppress(ZeroDivisionError), run.locked():
+        assert run.in_use
+        if raises:
+            raise ZeroDivisionError
+    assert not run.path.exists()
+    with run.locked():
+        run.config.write_text("seed: 0\n")
+    with run.locked():
+        pass
+    assert run.config.is_file()
+
+
+def test_a_folder_that_was_there_stays(tmp_path: Path) -> None:
+    with RunDirectory(tmp_path).locked():
+        pass
+    assert tmp_path.is_dir()
 
 
 def test_another_process_holds_it_until_it_dies(tmp_path: Path) -> None:
