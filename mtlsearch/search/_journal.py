@@ -30,6 +30,7 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
     if url is None:
         lock = _KernelLock(journal.with_suffix(".lock"))
         return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+    require_storage(url)
     with _explained(url):
         return optuna.storages.get_storage(_from_folder(url, journal.parent))
 
