@@ -104,11 +104,11 @@ def test_boxes(seed: int, size: tuple[int, int], crop: tuple[float, float]) -> N
 
 
 @settings(max_examples=25, deadline=None)
-@given(seeds, sizes, st.sampled_from([(0.01, 0.05), (0.5, 1.0), (1.0, 1.0), (2.0, 3.0)]))
+@given(seeds, sizes, st.sampled_from([(0.01, 0.05), (0.5, 1.0), (0.98, 1.0), (1.0, 1.0)]))
 def test_windows_lie_in_the_image(
     seed: int, size: tuple[int, int], crop: tuple[float, float]
 ) -> None:
-    """Those of a wanted area that no image has, too."""
+    """Those of a wanted area that no window of their aspect has, too."""
     changes = draw(seed, size, crop)
     side = torch.tensor([KEPT[1], KEPT[0]])
     assert (changes.start >= 0).all()
