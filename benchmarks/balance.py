@@ -18,15 +18,14 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import torch
-from step import TASKS, Classify, Step, make_batch, peak_memory, timed
+from step import TASKS, Step, classifiers, make_batch, peak_memory, timed
 from torch.profiler import ProfilerActivity, profile
 
 from mtlsearch.backbone import CutBackbone, cut_backbone
 from mtlsearch.catalog import build_catalog
-from mtlsearch.labels import Form, LabelSpec
 from mtlsearch.network import MultiTaskNetwork
 from mtlsearch.plan import SharingPlan
-from mtlsearch.plugin import STATIC, Balancer, Batch, Settings, Task
+from mtlsearch.plugin import STATIC, Balancer, Batch
 from mtlsearch.training import Balance, Precision, resolve_device, seeded_heads, shared_parts
 from mtlsearch.training._optimizer import build_optimizer
 from mtlsearch.training._step import TrainingStep
@@ -55,9 +54,7 @@ class Row:
 
 def build(kind: type[Balancer], cut: CutBackbone, batch: Batch, device: torch.device) -> Step:
     """A step of a fresh network with that balancer; the same weights for all."""
-    tasks: dict[str, Task] = {
-        task: Classify(task, Settings(), LabelSpec(Form.CATEGORY)) for task in TASKS
-    }
+    tasks = classifiers()
     plan = SharingPlan.hard(TASKS, len(cut.units))
     network = MultiTaskNetwork(cut, plan, seeded_heads(tasks, cut.features, 0)).to(device).train()
     training = TrainingStep(

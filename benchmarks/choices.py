@@ -13,29 +13,28 @@ import argparse
 import contextlib
 import copy
 import statistics
-import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 import torch
-from by_hand import BY_HAND
-from step import TASKS, Classify, Step, make_batch, peak_memory, plans, wait
+from step import (
+    classifiers,
+    make_batch,
+    options_of,
+    peak_memory,
+    plans,
+    print_circumstances,
+    timed,
+    trainer_step,
+)
 
 from mtlsearch.backbone import cut_backbone
 from mtlsearch.config import TrainConfig
-from mtlsearch.labels import Form, LabelSpec
 from mtlsearch.network import MultiTaskNetwork
-from mtlsearch.plugin import Batch, Settings, Task
-from mtlsearch.training import Ranks, resolve_device, seeded_heads
+from mtlsearch.plugin import Batch
+from mtlsearch.training import resolve_device, seeded_heads
 from mtlsearch.training._determinism import repeatable
-from mtlsearch.training._fitted_step import FittedStep
-from mtlsearch.training._log import LossLog
-from mtlsearch.training._optimizer import build_optimizer
-from mtlsearch.training._placement import resolve_placement
-from mtlsearch.training._precision import resolve_precision
-from mtlsearch.training._step import TrainingStep
 
 PLAIN: dict[str, Any] = {"precision": "fp32", "channels_last": False}
 ANY_KERNELS = "any kernels"
@@ -54,37 +53,11 @@ COMPILED = {
 }
 
 
-def make_step(
-    network: MultiTaskNetwork, tasks: Mapping[str, Task], batch: Batch, config: TrainConfig
-) -> tuple[Step, LossLog]:
-    """The trainer's step as that configuration asks for it, and where its losses are."""
-    device = batch.images.device
-    placement = resolve_placement(config.channels_last, device)
-    placement.network(network)
-    runner = torch.compile(network) if config.compile else network
-    step = TrainingStep(
-        runner,  # type: ignore[arg-type]
-        tasks,
-        labels_of={task: task for task in tasks},
-        loss_weights=dict.fromkeys(tasks, 1.0),
-        optimizer=build_optimizer(network, "adamw", learning_rate=1e-4, weight_decay=0.05),
-        precision=resolve_precision(config.precision, device),
-        clip_norm=config.clip_norm,
-    )
-    fitted = FittedStep(
-        step, network, placement, parts=config.accumulate, ranks=Ranks(), tell=print
-    )
-    log = LossLog(0, device)
-    return (lambda: log.add(0, fitted(batch)) and None), log
-
-
 def measure(name: str, options: argparse.Namespace, device: torch.device) -> Iterator[dict]:
     """One backbone with every choice."""
     torch.compiler.reset()
     cut = cut_backbone(name, (options.size, options.size))
-    tasks: dict[str, Task] = {
-        task: Classify(task, Settings(), LabelSpec(Form.CATEGORY)) for task in TASKS
-    }
+    tasks = classifiers()
     plan = plans(len(cut.units))["tree"]
     network = MultiTaskNetwork(cut, plan, seeded_heads(tasks, cut.features, 0))
     batch = make_batch(options.batch, options.size, device)
@@ -96,20 +69,14 @@ def measure(name: str, options: argparse.Namespace, device: torch.device) -> Ite
     for choice, settings in choices.items():
         own = copy.deepcopy(network).to(device).train()
         config = TrainConfig(batch_size=options.batch, **settings)
-        steps[choice], log = make_step(own, tasks, batch, config)
+        steps[choice], log = trainer_step(own, tasks, batch, config)
         with kernels(choice, device):
             steps[choice]()
         log.read()
         losses[choice] = log.latest
-    times: dict[str, list[float]] = {choice: [] for choice in steps}
-    names = list(steps)
-    for turn in range(-3, options.repeats):  # the first three warm up
-        shift = turn % len(names)
-        for choice in names[shift:] + names[:shift]:
-            with kernels(choice, device):
-                took = milliseconds(steps[choice], options.each, device)
-            if turn >= 0:
-                times[choice].append(took)
+    times = timed(
+        steps, options.repeats, options.each, device, within=lambda choice: kernels(choice, device)
+    )
     for choice, found in times.items():
         with kernels(choice, device):
             memory = peak_memory(steps[choice], device)
@@ -130,27 +97,10 @@ def kernels(choice: str, device: torch.device) -> contextlib.AbstractContextMana
     return repeatable(0, device, kernels=choice != ANY_KERNELS)
 
 
-def milliseconds(step: Step, each: int, device: torch.device) -> float:
-    """The mean over so many steps in a row."""
-    wait(device)
-    began = time.perf_counter()
-    for _ in range(each):
-        step()
-    wait(device)
-    return (time.perf_counter() - began) / each * 1000
-
-
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--backbones", nargs="+", choices=list(BY_HAND), default=list(BY_HAND))
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--size", type=int, default=96, help="pixels a side")
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--repeats", type=int, default=9, help="turns of each choice")
-    parser.add_argument("--each", type=int, default=1, help="steps a turn")
+    parser = options_of(__doc__.splitlines()[0], repeats=9)
     parser.add_argument("--compile", action="store_true", help="torch.compile as well")
-    parser.add_argument("--out", type=Path, help="write the table as CSV")
     return parser.parse_args()
 
 
@@ -158,10 +108,7 @@ def main() -> None:
     """Measure, print and perhaps write."""
     options = parse()
     device = resolve_device(options.device)
-    print(
-        f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads, "
-        f"{options.size} px, batch {options.batch}, {options.repeats} turns of {options.each}"
-    )
+    print_circumstances(options, device)
     rows = []
     for name in options.backbones:
         for row in measure(name, options, device):

@@ -12,13 +12,11 @@ import argparse
 import random
 import statistics
 
-from step import TASKS, Classify, make_batch, plain_step, timed
+from step import TASKS, classifiers, make_batch, plain_step, timed
 
 from mtlsearch.backbone import cut_backbone
-from mtlsearch.labels import Form, LabelSpec
 from mtlsearch.network import MultiTaskNetwork
 from mtlsearch.plan import SharingPlan, tree_plans
-from mtlsearch.plugin import Settings, Task
 from mtlsearch.training import Precision, resolve_device, seeded_heads
 from mtlsearch.training._placement import resolve_placement
 
@@ -35,9 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     device = resolve_device(options.device)
     cut = cut_backbone(options.backbone, (options.size, options.size))
-    tasks: dict[str, Task] = {
-        task: Classify(task, Settings(), LabelSpec(Form.CATEGORY)) for task in TASKS
-    }
+    tasks = classifiers()
     batch = make_batch(options.batch, options.size, device)
     hard, alone = (
         make(TASKS, len(cut.units)) for make in (SharingPlan.hard, SharingPlan.independent)

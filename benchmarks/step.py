@@ -21,7 +21,8 @@ import gc
 import multiprocessing
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mtlsearch.backbone import cut_backbone
+from mtlsearch.config import TrainConfig
 from mtlsearch.labels import Form, LabelSpec
 from mtlsearch.network import MultiTaskNetwork
 from mtlsearch.plan import SharingPlan
@@ -51,6 +53,7 @@ from mtlsearch.training._fitted_step import FittedStep
 from mtlsearch.training._log import LossLog
 from mtlsearch.training._optimizer import build_optimizer
 from mtlsearch.training._placement import resolve_placement
+from mtlsearch.training._precision import resolve_precision
 from mtlsearch.training._step import TrainingStep
 
 TASKS = ("boxes", "outline", "scene")
@@ -129,6 +132,11 @@ def make_batch(batch: int, size: int, device: torch.device) -> Batch:
 Step = Callable[[], None]
 
 
+def classifiers() -> dict[str, Task]:
+    """A plain task of each name."""
+    return {task: Classify(task, Settings(), LabelSpec(Form.CATEGORY)) for task in TASKS}
+
+
 def plain_step(network: nn.Module, batch: Batch, precision: Precision) -> Step:
     """A training loop's body as it stands in tutorials."""
     optimizer = build_optimizer(network, "adamw", learning_rate=1e-4, weight_decay=0.05)
@@ -148,22 +156,26 @@ def plain_step(network: nn.Module, batch: Batch, precision: Precision) -> Step:
 
 
 def trainer_step(
-    network: nn.Module, tasks: dict[str, Task], batch: Batch, precision: Precision
-) -> Step:
-    """Our trainer's step with its log."""
+    network: nn.Module, tasks: Mapping[str, Task], batch: Batch, config: TrainConfig
+) -> tuple[Step, LossLog]:
+    """Our trainer's step as a run file's ``train`` asks for it, and the log of its losses."""
+    device = batch.images.device
+    placement = resolve_placement(config.channels_last, device)
+    placement.network(network)
     training = TrainingStep(
-        network,
+        torch.compile(network) if config.compile else network,  # type: ignore[arg-type]
         tasks,
-        labels_of={task: task for task in TASKS},
-        loss_weights=dict.fromkeys(TASKS, 1.0),
+        labels_of={task: task for task in tasks},
+        loss_weights=dict.fromkeys(tasks, 1.0),
         optimizer=build_optimizer(network, "adamw", learning_rate=1e-4, weight_decay=0.05),
-        precision=precision,
-        clip_norm=1.0,
+        precision=resolve_precision(config.precision, device),
+        clip_norm=config.clip_norm,
     )
-    placement = resolve_placement("auto", batch.images.device)
-    fitted = FittedStep(training, network, placement, parts=1, ranks=Ranks(), tell=print)
-    log = LossLog(0, batch.images.device)
-    return lambda: log.add(0, fitted(batch)) and None
+    fitted = FittedStep(
+        training, network, placement, parts=config.accumulate, ranks=Ranks(), tell=print
+    )
+    log = LossLog(0, device)
+    return (lambda: log.add(0, fitted(batch)) and None), log
 
 
 def check_equal(ours: nn.Module, hand: nn.Module, images: Tensor) -> None:
@@ -192,22 +204,28 @@ def timed(
     each: int,
     device: torch.device,
     clock: Callable[[], float] = time.perf_counter,
+    within: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
 ) -> dict[str, list[float]]:
-    """Milliseconds a step of every contestant, taking turns, a new order every round."""
+    """Milliseconds a step of every contestant, taking turns, a new order every round.
+
+    ``within`` gives the context that a contestant's steps are taken in; entering it is not timed.
+    """
     names = list(steps)
     found: dict[str, list[float]] = {name: [] for name in names}
     for name in names:
-        for _ in range(3):
-            steps[name]()
+        with within(name):
+            for _ in range(3):
+                steps[name]()
     for turn in range(repeats):
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
-            wait(device)
-            began = clock()
-            for _ in range(each):
-                steps[name]()
-            wait(device)
-            found[name].append((clock() - began) / each * 1000)
+            with within(name):
+                wait(device)
+                began = clock()
+                for _ in range(each):
+                    steps[name]()
+                wait(device)
+                found[name].append((clock() - began) / each * 1000)
     return found
 
 
@@ -286,11 +304,10 @@ class Row:
 def measure(name: str, options: argparse.Namespace, device: torch.device) -> Iterator[Row]:
     """Time one backbone with every plan."""
     cut = cut_backbone(name, (options.size, options.size))
-    tasks: dict[str, Task] = {
-        task: Classify(task, Settings(), LabelSpec(Form.CATEGORY)) for task in TASKS
-    }
+    tasks = classifiers()
     batch = make_batch(options.batch, options.size, device)
-    precision = Precision(torch.bfloat16 if options.bf16 else None)
+    config = TrainConfig(precision="bf16" if options.bf16 else "fp32")
+    precision = resolve_precision(config.precision, device)
     for plan_name, plan in plans(len(cut.units)).items():
         heads = seeded_heads(tasks, cut.features, 0)
         ours = MultiTaskNetwork(cut, plan, heads)
@@ -304,7 +321,7 @@ def measure(name: str, options: argparse.Namespace, device: torch.device) -> Ite
         steps = {
             "hand": plain_step(networks["hand"], batch, precision),
             "ours": plain_step(networks["ours"], batch, precision),
-            "trainer": trainer_step(networks["trainer"], tasks, batch, precision),
+            "trainer": trainer_step(networks["trainer"], tasks, batch, config)[0],
         }
         clock = time.process_time if options.cpu_time else time.perf_counter
         times = timed(steps, options.repeats, options.each, device, clock)
@@ -351,15 +368,30 @@ def _short(value: object) -> object:
     return round(value, 4) if isinstance(value, float) else value
 
 
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def options_of(about: str, *, repeats: int) -> argparse.ArgumentParser:
+    """What is measured, as options that benchmarks of steps have in common."""
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--backbones", nargs="+", choices=list(BY_HAND), default=list(BY_HAND))
     parser.add_argument("--device", default="auto")
     parser.add_argument("--size", type=int, default=96, help="pixels a side")
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--repeats", type=int, default=25, help="turns of each contestant")
+    parser.add_argument("--repeats", type=int, default=repeats, help="turns of each contestant")
     parser.add_argument("--each", type=int, default=1, help="steps a turn")
+    parser.add_argument("--out", type=Path, help="write the table as CSV")
+    return parser
+
+
+def print_circumstances(options: argparse.Namespace, device: torch.device) -> None:
+    """One line of where and on what these options measure."""
+    print(
+        f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads, "
+        f"{options.size} px, batch {options.batch}, {options.repeats} turns of {options.each}"
+    )
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = options_of(__doc__.splitlines()[0], repeats=25)
     parser.add_argument("--bf16", action="store_true", help="autocast")
     parser.add_argument(
         "--cpu-time",
@@ -367,7 +399,6 @@ def parse() -> argparse.Namespace:
         help="count this process's time on the processor; for a CPU that others use too",
     )
     parser.add_argument("--quick", action="store_true", help="small and short")
-    parser.add_argument("--out", type=Path, help="write the table as CSV")
     options = parser.parse_args()
     if options.quick:
         options.size, options.batch, options.repeats = 64, 4, 7
@@ -378,10 +409,7 @@ def main() -> None:
     """Measure, print and perhaps write."""
     options = parse()
     device = resolve_device(options.device)
-    print(
-        f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads, "
-        f"{options.size} px, batch {options.batch}, {options.repeats} turns of {options.each}"
-    )
+    print_circumstances(options, device)
     print(
         f"{'backbone':24}{'plan':13}{'GFLOPs':>8}{'hand ms':>10}{'ours ms':>10}{'trainer':>10}"
         f"{'ours/h':>9}{'train/h':>9}{'memory':>9}"

@@ -26,10 +26,9 @@ from mtlsearch.search._plan_table import read_table
 HEADINGS = ("", "searches", "plans", "seen", "unseen", "better", "FLOPs", "not known")
 
 
-def again(table: pd.DataFrame, setting: str | None) -> dict[str, list[float]]:
+def again(table: pd.DataFrame) -> dict[str, list[float]]:
     """By plan, Δm at the end of the training with every seed but the lowest."""
-    rows = table if setting is None else table[table["setting"] == setting]
-    rows = rows[rows["epoch"] == rows["epoch"].max()]
+    rows = table[table["epoch"] == table["epoch"].max()]
     others = rows[rows["seed"] > rows["seed"].min()]
     return {str(code): of["delta_m"].tolist() for code, of in others.groupby("plan")}
 
@@ -71,7 +70,7 @@ def main() -> None:
     options = parser.parse_args()
     worth = read_worth(options.table, options.setting)
     table = read_table(options.table, options.setting)
-    unseen = again(table, options.setting)
+    unseen = again(table)
     alone = next(at for at in worth.plans if str(at) == "independent")
     flops = table.groupby("plan")["flops"].first()
     share = {str(code): float(of) / float(flops[plan_code(alone)]) for code, of in flops.items()}

@@ -79,9 +79,4 @@ class Shelf(Mapping[str, type[ItemT]]):
         if self._failures:
             causes = "; ".join(f"{at.name}: {at.cause}" for at in self._failures)
             error.next_step = f"these plugins did not load and may have had it: {causes}"
-        else:
-            error.next_step = (
-                "`mtlsearch plugins` lists what is loaded; install the package that has it, "
-                "or name its folder by --plugins"
-            )
         return error

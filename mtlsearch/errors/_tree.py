@@ -76,7 +76,8 @@ class UnknownNameError(PluginError):
         known: Sequence[str],
         *,
         where: str | None = None,
-        next_step: str = "`mtlsearch plugins` lists what is loaded and what failed to load",
+        next_step: str = "`mtlsearch plugins` lists what is loaded; install the package that has "
+        "it, or name its folder by --plugins",
     ) -> None:
         super().__init__(
             f"there is no {what_kind} named {name!r}{did_you_mean(name, known)}",

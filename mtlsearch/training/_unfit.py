@@ -33,36 +33,32 @@ def refuse_unfit(
     Raises:
         TrainingError: it does not work; the message says what would.
     """
-    gradients = balancer.per_task_gradients
-    if gradients and precision.scales_loss:
-        raise _unfit(
-            balancer,
+    gradients, whole = balancer.per_task_gradients, needs_whole_batches(balancer)
+    for unfit, why, way_out in (
+        (
+            gradients and precision.scales_loss,
             "combines gradients, which in float16 overflow now and then",
             f"take precision: bf16 or fp32, or {LOSSES}",
-            where,
-        )
-    if gradients and compiles:
-        raise _unfit(
-            balancer,
+        ),
+        (
+            gradients and compiles,
             "takes a backward pass a task, and a compiled network has one for all tasks, which "
             "torch may refuse to run twice",
             f"take compile: false, or {LOSSES}",
-            where,
-        )
-    if needs_whole_batches(balancer) and parts > 1:
-        raise _unfit(
-            balancer,
+        ),
+        (
+            whole and parts > 1,
             "needs whole batches, and this training adds up parts of them",
             "take accumulate: 1 and a smaller batch_size, or balance: static",
-            where,
-        )
-    if needs_whole_batches(balancer) and processes > 1:
-        raise _unfit(
-            balancer,
+        ),
+        (
+            whole and processes > 1,
             "needs whole batches, and this training spreads them over processes",
             "train on one device, or take balance: static",
-            where,
-        )
+        ),
+    ):
+        if unfit:
+            raise TrainingError(f"balance {balancer.name!r} {why}", where=where, next_step=way_out)
 
 
 def needs_whole_batches(balancer: type[Balancer[Any]] | Balancer[Any]) -> bool:
@@ -74,9 +70,3 @@ def needs_whole_batches(balancer: type[Balancer[Any]] | Balancer[Any]) -> bool:
     kind = balancer if isinstance(balancer, type) else type(balancer)
     weighs = kind.weigh is not Balancer.weigh
     return balancer.per_task_gradients or balancer.measures_again or weighs
-
-
-def _unfit(
-    balancer: type[Balancer[Any]] | Balancer[Any], why: str, way_out: str, where: str
-) -> TrainingError:
-    return TrainingError(f"balance {balancer.name!r} {why}", where=where, next_step=way_out)
