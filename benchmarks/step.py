@@ -123,10 +123,7 @@ def make_batch(batch: int, size: int, device: torch.device) -> Batch:
     targets = {
         task: Targets(rows, torch.randint(CLASSES, (batch,), generator=generator)) for task in TASKS
     }
-    moved = Batch(images, targets).to(device)
-    if device.type != "cuda":
-        return moved
-    return Batch(moved.images.contiguous(memory_format=torch.channels_last), moved.targets)
+    return resolve_placement("auto", device).batch(Batch(images, targets))
 
 
 Step = Callable[[], None]
@@ -315,9 +312,7 @@ def measure(name: str, options: argparse.Namespace, device: torch.device) -> Ite
         check_equal(ours, hand, batch.images[:4].cpu())
         networks = {"hand": hand, "ours": ours, "trainer": copy.deepcopy(ours)}
         for network in networks.values():
-            network.to(device).train()
-            if device.type == "cuda":
-                network.to(memory_format=torch.channels_last)
+            resolve_placement("auto", device).network(network.train())
         steps = {
             "hand": plain_step(networks["hand"], batch, precision),
             "ours": plain_step(networks["ours"], batch, precision),

@@ -33,7 +33,7 @@ def evaluate(
         labels_of: the label that each task learns.
         device: where the network is.
         precision: the number format; float32 by default.
-        channels_last: the memory order of images; ``auto`` is yes on CUDA alone.
+        channels_last: the memory order of images; ``auto`` is yes on CPU and CUDA.
 
     Returns:
         By task and metric; NaN where nothing was labelled.

@@ -10,6 +10,8 @@ from torch import nn
 
 from mtlsearch.plugin import Batch
 
+FAST = ("cpu", "cuda")  # where convolutions are no slower, mostly faster, with channels last
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:
@@ -39,7 +41,7 @@ class Placement:
 
 
 def resolve_placement(channels_last: bool | Literal["auto"], device: torch.device) -> Placement:
-    """What a run file's ``channels_last`` means on a device; ``auto`` is yes on CUDA alone."""
+    """What a run file's ``channels_last`` means on a device; ``auto`` is yes where it is fast."""
     if channels_last == "auto":
-        return Placement(device, device.type == "cuda")
+        return Placement(device, device.type in FAST)
     return Placement(device, channels_last)

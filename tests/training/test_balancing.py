@@ -142,10 +142,13 @@ def cut() -> CutBackbone:
 
 
 def one_batch(network: MultiTaskNetwork, name: str | None, data: Points) -> dict[str, Tensor]:
-    """Every weight's gradient from one batch, unclipped; gradients stay after the last step."""
+    """Every weight's gradient from one batch, unclipped; gradients stay after the last step.
+
+    In torch's own memory order, as a loop written by hand has it.
+    """
     balance = None if name is None else Balance(maker(name), shared_parts(network))
     settings = {"batch_size": 24, "clip_norm": None, "optimizer": "sgd", "weight_decay": 0}
-    fit(network, balance, data, tasks(*network.tasks), **settings)
+    fit(network, balance, data, tasks(*network.tasks), channels_last=False, **settings)
     return {at: value.grad for at, value in network.named_parameters() if value.grad is not None}
 
 

@@ -26,7 +26,7 @@ class Network(Flat):
         return super().forward(self.conv(images).contiguous(), tasks)
 
 
-@pytest.mark.parametrize(("chosen", "expected"), [("auto", False), (True, True), (False, False)])
+@pytest.mark.parametrize(("chosen", "expected"), [("auto", True), (True, True), (False, False)])
 def test_images_and_weights_lie_as_the_run_file_says(chosen: object, expected: bool) -> None:
     network = Network("a")
     run(network, guesses("a"), Points(labels=("a",)), config(channels_last=chosen))
@@ -47,9 +47,10 @@ def test_the_numbers_do_not_depend_on_it() -> None:
     assert first == pytest.approx(second, rel=1e-5)
 
 
-def test_auto_is_yes_on_cuda_alone() -> None:
+def test_auto_is_yes_where_it_is_fast() -> None:
     assert resolve_placement("auto", torch.device("cuda")).channels_last
-    assert not resolve_placement("auto", CPU).channels_last
+    assert resolve_placement("auto", CPU).channels_last
+    assert not resolve_placement("auto", torch.device("mps")).channels_last
     assert not resolve_placement(False, torch.device("cuda")).channels_last
 
 
