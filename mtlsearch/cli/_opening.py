@@ -60,12 +60,14 @@ def read_run(run: Path, shell: Shell) -> LoadedRun:
     Raises:
         RunError: there is no run.
     """
-    from mtlsearch.config import load_run
+    from mtlsearch.config import STORAGE_PASSWORD, load_run
     from mtlsearch.search import RunDirectory
 
     folder = RunDirectory(run)
     folder.require()
-    return load_run(folder.config, plugins=shell.plugins)
+    # Nothing else of the environment: a run stays with the data that it was begun with.
+    env = {STORAGE_PASSWORD: os.environ.get(STORAGE_PASSWORD, "")}
+    return load_run(folder.config, env=env, plugins=shell.plugins)
 
 
 def run_name(file: Path) -> str:

@@ -26,11 +26,13 @@ from mtlsearch.config._problems import Problems
 from mtlsearch.config._run import RunConfig, TaskEntry
 from mtlsearch.config._save import save_resolved
 from mtlsearch.config._search import BalanceEntry, HalvingConfig, SearchConfig, SpaceEntry
+from mtlsearch.config._storage import STORAGE_PASSWORD, hide_password, is_hidden
 from mtlsearch.config._template import Part, run_template
 from mtlsearch.config._train import TrainConfig
 
 __all__ = [
     "DATA_ROOT",
+    "STORAGE_PASSWORD",
     "AugmentConfig",
     "BackboneConfig",
     "BalanceEntry",
@@ -51,6 +53,8 @@ __all__ = [
     "TaskEntry",
     "TrainConfig",
     "difference",
+    "hide_password",
+    "is_hidden",
     "load_run",
     "parse_limit",
     "run_template",

@@ -6,14 +6,23 @@ from typing import Any
 
 from mtlsearch.config._run import RunConfig
 from mtlsearch.config._save import plain
+from mtlsearch.config._storage import without_password
 
 
 def difference(a: RunConfig, b: RunConfig) -> list[str]:
     """The dotted keys in which two run files differ, sorted: ``["train.epochs"]``.
 
-    Lists of another length differ as a whole; a key that only one has is named itself.
+    Lists of another length differ as a whole; a key that only one has is named itself. A
+    storage is the same whatever its password: the one of a saved run file is hidden.
     """
-    return sorted(_differing(plain(a), plain(b), ""))
+    return sorted(_differing(_compared(a), _compared(b), ""))
+
+
+def _compared(config: RunConfig) -> Any:
+    tree, storage = plain(config), config.search.storage
+    if storage is not None:
+        tree["search"]["storage"] = without_password(storage)
+    return tree
 
 
 def _differing(a: Any, b: Any, path: str) -> list[str]:

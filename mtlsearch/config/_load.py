@@ -15,6 +15,7 @@ from mtlsearch.config._override import parse_override, with_value
 from mtlsearch.config._problems import Problems
 from mtlsearch.config._read import read_yaml
 from mtlsearch.config._run import RunConfig
+from mtlsearch.config._storage import STORAGE_PASSWORD, fill_password
 
 _WORDS: dict[KeyPath, str] = {("data", "cache"): "auto", ("search", "prior"): "affinity"}
 """Keys of paths that may hold a word instead."""
@@ -74,7 +75,8 @@ def load_run(
         path: the YAML file.
         overrides: ``KEY=VALUE`` each, as behind ``--set``; the last one wins.
         env: the environment; ``MTLSEARCH_DATA_ROOT`` in it replaces ``data.root`` of the
-            file, an override replaces both.
+            file, an override replaces both. ``MTLSEARCH_STORAGE_PASSWORD`` is the password of
+            a storage URL that has a user and no password, or a hidden one.
         plugins: further plugin folders.
 
     Raises:
@@ -91,6 +93,9 @@ def load_run(
     for folder in plugins:
         tree = _append_plugin(tree, given, folder)
     tree = _with_absolute_paths(tree, given, Path(path).parent)
+    storage, password = _value(tree, ("search", "storage")), (env or {}).get(STORAGE_PASSWORD)
+    if password and isinstance(storage, str):
+        tree = with_value(tree, ("search", "storage"), fill_password(storage, password), "")
     origins = Origins(str(path), tree, lines, given)
     try:
         return LoadedRun(RunConfig.model_validate(tree), origins)

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.representer import SafeRepresenter
 
 from mtlsearch.config._run import RunConfig
+from mtlsearch.config._storage import hide_password
 from mtlsearch.files import unfinished
 
 HEADER = "# The run file with every default filled in, as the search used it.\n"
@@ -20,14 +21,17 @@ HEADER = "# The run file with every default filled in, as the search used it.\n"
 def save_resolved(config: RunConfig, path: Path) -> None:
     """Write a run file that :func:`load_run` reads back as an equal value.
 
-    No one ever sees half of it.
+    But for the password of a storage URL, which is hidden. No one ever sees half of the file.
 
     Args:
         config: the run file; its paths are absolute.
         path: the file to write.
     """
+    tree = config.model_dump()
+    if config.search.storage is not None:
+        tree["search"]["storage"] = hide_password(config.search.storage)
     with unfinished(path) as partial:
-        partial.write_text(HEADER + to_yaml(config.model_dump()), encoding="utf-8")
+        partial.write_text(HEADER + to_yaml(tree), encoding="utf-8")
 
 
 def to_yaml(value: Any) -> str:

@@ -103,7 +103,7 @@ class SearchConfig(Section):
     storage: str | None = Field(
         None,
         description="Optuna storage URL; a relative SQLite path starts from the run directory; "
-        "null: a journal file there",
+        "null: a journal file there; env MTLSEARCH_STORAGE_PASSWORD may give its password",
     )
     keep: Literal["all"] | Annotated[int, Field(ge=1)] = Field(
         "all", description="whose weights stay on disk: all trials', or the best so many"

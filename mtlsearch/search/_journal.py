@@ -13,6 +13,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
+from mtlsearch.config import STORAGE_PASSWORD, hide_password, is_hidden
 from mtlsearch.errors import RunError
 
 
@@ -39,9 +40,16 @@ def require_storage(url: str | None) -> None:
     """Be sure that a storage URL is one, of a database that can be spoken to; opens none.
 
     Raises:
-        RunError: it is no URL, or what speaks to such a database is not installed.
+        RunError: it is no URL, its password is hidden, or what speaks to such a database is not
+            installed.
     """
     if url is not None:
+        if is_hidden(url):
+            raise RunError(
+                "the password of the storage is not kept with the run",
+                where=f"search.storage: {url}",
+                next_step=f"give it in the environment variable {STORAGE_PASSWORD}",
+            )
         with _explained(url):
             from sqlalchemy import create_engine
 
@@ -59,20 +67,10 @@ def _explained(url: str) -> Iterator[None]:
     except faults as error:
         raise RunError(
             f"the storage cannot be opened: {str(error).partition(chr(10))[0]}",
-            where=f"search.storage: {_without_password(url)}",
+            where=f"search.storage: {hide_password(url)}",
             next_step="see Optuna's storage URLs, such as sqlite:///study.db; null keeps a "
             "journal file in the run directory",
         ) from error
-
-
-def _without_password(url: str) -> str:
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:  # no URL at all
-        return url
 
 
 def _from_folder(url: str, folder: Path) -> str:

@@ -104,3 +104,9 @@ def test_a_password_is_not_shown(tmp_path: Path) -> None:
         open_storage("nosuch://me:secret@here/study", tmp_path / "study.journal")
     assert "secret" not in str(error.value)
     assert "nosuch://me:***@here/study" in str(error.value)
+
+
+def test_a_password_that_was_hidden_has_to_be_given_again(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="not kept with the run") as error:
+        open_storage("postgresql://me:***@here/study", tmp_path / "study.journal")
+    assert "MTLSEARCH_STORAGE_PASSWORD" in str(error.value)

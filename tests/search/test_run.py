@@ -98,6 +98,17 @@ def test_what_changes_no_measurement_may_change(tmp_path: Path, changes: dict[st
         start(run.path, config(**changes))
 
 
+@pytest.mark.parametrize("password", ["secret", "changed"])
+def test_a_run_goes_on_whose_storage_has_a_password(tmp_path: Path, password: str) -> None:
+    url = "nosuch://me:{}@here/study"
+    run = begun(tmp_path / "run", config(search__storage=url.format("secret")))
+    assert "secret" not in run.config.read_text()
+    with pytest.raises(RunError, match="cannot be opened"):  # further than the settings
+        start(run.path, config(search__storage=url.format(password)))
+    with pytest.raises(RunError, match=r"other settings: search\.storage"):
+        start(run.path, config(search__storage="nosuch://me:secret@there/study"))
+
+
 def test_what_fails_before_the_first_trial_binds_nobody(tmp_path: Path) -> None:
     for seed in range(2):
         with pytest.raises(PluginError, match="'nothing'"):
