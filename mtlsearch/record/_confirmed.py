@@ -45,17 +45,22 @@ def finalists(records: Sequence[TrialRecord], top: int) -> list[TrialRecord]:
 def confirmed(
     records: Sequence[TrialRecord], repeats: Repeats, top: int | None
 ) -> dict[int, Confirmed]:
-    """What is known of each finalist, by number; nothing before all have two seeds.
+    """What is known of each trial that was to be confirmed; nothing before all have two seeds.
 
-    A seed counts once every finalist was trained on it, so that all are judged by the same
+    A seed counts once every one of them was trained on it, so that all are judged by the same
     ones. Who failed to train on one is not confirmed.
 
     Args:
         records: the trials of a run.
         repeats: what was trained again.
-        top: how many of the best were to be; None if none were.
+        top: how many of the best are to be, beside the baselines; None: whoever was trained
+            again, if that is more than baselines.
     """
-    chosen = {record.number for record in finalists(records, top)} if top else set()
+    chosen = (
+        _trained_again(repeats)
+        if top is None
+        else {record.number for record in finalists(records, top)}
+    )
     columns = [deltas(records)]
     columns += [deltas(at) for at in repeats.values() if chosen <= {each.number for each in at}]
     columns = [column for column in columns if column]
@@ -74,6 +79,11 @@ def confirmed(
         )
         for at, known in sorted(values.items())
     }
+
+
+def _trained_again(repeats: Repeats) -> set[int]:
+    again = [record for at in repeats.values() for record in at]
+    return {at.number for at in again} if any(at.role is None for at in again) else set()
 
 
 def _ties(best: Sequence[float], other: Sequence[float]) -> bool:

@@ -79,9 +79,22 @@ def read_repeats(run: RunDirectory) -> Repeats:
 def read_confirmed(
     out: Path, config: RunConfig, records: Sequence[TrialRecord]
 ) -> dict[int, Confirmed]:
-    """What the seeds of a run say of its finalists, by number."""
-    wanted = config.search.confirm
-    return confirmed(records, read_repeats(RunDirectory(out)), wanted.top) if wanted else {}
+    """What the seeds of a run say of its finalists, by number.
+
+    What was confirmed stays so where a search that went on asks for no confirmation, or has not
+    come to that of its newest finalists: then those count that were finalists before.
+    """
+    wanted, repeats = config.search.confirm, read_repeats(RunDirectory(out))
+    if wanted is None:
+        return confirmed(records, repeats, None)
+    again = {record.number for repeated in repeats.values() for record in repeated}
+    ends = [at for at, record in enumerate(records, 1) if record.number in again]
+    count = len(finalists(records, wanted.top))  # fewer are a confirmation that was interrupted
+    for end in dict.fromkeys([len(records), *reversed(ends)]):
+        found = confirmed(records[:end], repeats, wanted.top)
+        if found and len(finalists(records[:end], wanted.top)) == count:
+            return found
+    return {}
 
 
 def _repeats(run: RunDirectory) -> Iterator[tuple[int, list[TrialRecord]]]:

@@ -59,7 +59,14 @@ def test_a_seed_counts_once_every_finalist_was_trained_on_it() -> None:
     assert confirmed(RECORDS, {1: half}, top=2) == {}
     assert set(confirmed(RECORDS, {1: half}, top=1)) == {0, 1, 3}
     assert confirmed(RECORDS, {1: RECORDS, 2: half}, top=2)[3].seeds == 2
-    assert confirmed(RECORDS, {1: RECORDS}, top=None) == {}
+
+
+def test_who_was_trained_again_is_judged_where_nobody_is_to_be() -> None:
+    some = [at for at in RECORDS if at.number != 3]
+    assert set(confirmed(RECORDS, {1: some}, top=None)) == {0, 1, 2, 4}
+    assert confirmed(RECORDS, {1: some, 2: some[:2]}, top=None)[4].seeds == 2
+    assert confirmed(RECORDS, {}, top=None) == {}
+    assert confirmed(RECORDS, {1: RECORDS[:2]}, top=None) == {}  # interrupted after the baselines
 
 
 def test_who_fails_on_a_seed_is_not_confirmed() -> None:

@@ -12,7 +12,14 @@ import pytest
 from mtlsearch.config import ConfirmConfig
 from mtlsearch.plugin import Candidate
 from mtlsearch.record import TrialRecord, confirmed
-from mtlsearch.search import RunDirectory, Silent, TrialStore, pick_trial, search
+from mtlsearch.search import (
+    RunDirectory,
+    Silent,
+    TrialStore,
+    pick_trial,
+    read_confirmed,
+    search,
+)
 from mtlsearch.search import _confirm as module
 from mtlsearch.search._confirm import confirm, read_repeats
 from tests.search.synthetic import Formula, sharing_score, space_for
@@ -108,6 +115,34 @@ def test_it_goes_on_where_it_was_stopped(
     assert len(first.trained + second.trained) == 2 * 4
     assert {seed for seed, _ in third.trained} == {3}
     assert [number for _, number in third.trained][:2] == [0, 1]
+
+
+@pytest.mark.parametrize("later", [None, ConfirmConfig(top=1, seeds=3)])
+def test_what_was_confirmed_is_shown_after_the_search_went_on(
+    tmp_path: Path,
+    records: list[TrialRecord],
+    monkeypatch: pytest.MonkeyPatch,
+    later: ConfirmConfig | None,
+) -> None:
+    """Without ``confirm``, or with one that has not begun; the best of today is not among them."""
+    first = session(top=1)
+    go(tmp_path, records[:4], first, monkeypatch)
+    numbers = {number for _, number in first.trained}
+    before = read_confirmed(tmp_path, first.config, records[:4])
+    after = read_confirmed(tmp_path, cast(Any, Config(0, Search(later))), records)
+    assert set(before) == numbers
+    assert after == before
+    assert pick_trial(records, "best", after).number in numbers
+    assert pick_trial(records, "best").number not in numbers
+
+
+def test_a_first_confirmation_is_shown_when_it_is_whole(
+    tmp_path: Path, records: list[TrialRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = session(top=1, stops_after=2)  # of three
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path, records, stopped, monkeypatch)
+    assert read_confirmed(tmp_path, stopped.config, records) == {}
 
 
 def test_off_by_default(
