@@ -73,15 +73,39 @@ def _explained(url: str) -> Iterator[None]:
         ) from error
 
 
+def begins_file(url: str | None, journal: Path) -> bool:
+    """Whether opening the storage would only make a file that is not there, where it may.
+
+    Who may yet be refused leaves that for later; any other storage is opened to know whether it
+    answers. A file that was made could not be taken away again: others may have begun in it.
+
+    Raises:
+        RunError: the URL is none.
+    """
+    require_storage(url)
+    if url is None:
+        return True
+    file = _sqlite_file(url, journal.parent)
+    return file is not None and not file.exists() and os.access(file.parent, os.W_OK)
+
+
 def _from_folder(url: str, folder: Path) -> str:
     """The URL with the path of a relative SQLite file made absolute."""
+    from sqlalchemy.engine import make_url
+
+    file = _sqlite_file(url, folder)
+    return url if file is None else make_url(url).set(database=str(file)).render_as_string()
+
+
+def _sqlite_file(url: str, folder: Path) -> Path | None:
+    """The file of an SQLite URL; None where it is another one, or in memory."""
     from sqlalchemy.engine import make_url
 
     parsed = make_url(url)
     file = parsed.database
     if parsed.get_backend_name() != "sqlite" or not file or file == ":memory:":
-        return url
-    return parsed.set(database=str(folder.resolve() / file)).render_as_string()
+        return None
+    return folder.resolve() / file
 
 
 def drop_torn_line(journal: Path) -> None:

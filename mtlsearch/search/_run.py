@@ -11,7 +11,7 @@ from mtlsearch.config import LoadedRun, RunConfig, difference, load_run, save_re
 from mtlsearch.errors import RunError
 from mtlsearch.search._again import again
 from mtlsearch.search._confirm import confirm, other_seeds
-from mtlsearch.search._journal import drop_torn_line
+from mtlsearch.search._journal import begins_file, drop_torn_line
 from mtlsearch.search._keep import forget_weights
 from mtlsearch.search._loop import SearchOutcome, search
 from mtlsearch.search._prior import read_prior, with_prior
@@ -71,9 +71,9 @@ def run_search(
         drop_torn_line(run.journal)
         at_prior = loaded.where("search", "prior")
         prior = read_prior(loaded.config.search, run, where=at_prior)
-        # A bad one is told before images are read; a journal is not begun before all is sound.
-        named = loaded.config.search.storage is not None
-        storage = run_storage(run, loaded.config) if named else None
+        # A bad one is told before images are read; a file is not begun before all is sound.
+        later = begins_file(loaded.config.search.storage, run.journal)
+        storage = None if later else run_storage(run, loaded.config)
         session = open_session(loaded, catalog, run, device=device, progress=progress, ranks=ranks)
         space = with_prior(session.space, prior, where=at_prior)
         require_room(space)

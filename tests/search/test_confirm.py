@@ -136,10 +136,11 @@ def test_what_was_confirmed_is_shown_after_the_search_went_on(
     assert pick_trial(records, "best").number not in numbers
 
 
+@pytest.mark.parametrize("stop", [1, 2, 3])
 def test_a_first_confirmation_is_shown_when_it_is_whole(
-    tmp_path: Path, records: list[TrialRecord], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, records: list[TrialRecord], monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
-    stopped = session(top=1, stops_after=2)  # of three
+    stopped = session(top=2, stops_after=stop)  # of four
     with pytest.raises(KeyboardInterrupt):
         go(tmp_path, records, stopped, monkeypatch)
     assert read_confirmed(tmp_path, stopped.config, records) == {}

@@ -109,11 +109,23 @@ def test_a_run_goes_on_whose_storage_has_a_password(tmp_path: Path, password: st
         start(run.path, config(search__storage="nosuch://me:secret@there/study"))
 
 
-def test_what_fails_before_the_first_trial_binds_nobody(tmp_path: Path) -> None:
+@pytest.mark.parametrize("storage", [None, "sqlite:///study.db", "sqlite:///{}/shared.db"])
+def test_what_fails_before_the_first_trial_binds_nobody(
+    tmp_path: Path, storage: str | None
+) -> None:
+    chosen = storage and storage.format(tmp_path)
     for seed in range(2):
         with pytest.raises(PluginError, match="'nothing'"):
-            start(tmp_path / "run", config(seed=seed))
-        assert not (tmp_path / "run").exists()
+            start(tmp_path / "run", config(seed=seed, search__storage=chosen))
+        assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("url", ["sqlite:////no/such/folder/x.db", "sqlite:///{}/broken.db"])
+def test_a_bad_storage_is_told_before_anything_else(tmp_path: Path, url: str) -> None:
+    (tmp_path / "broken.db").write_text("no database, whatever its name says" * 9)
+    with pytest.raises(RunError, match="storage cannot be opened"):
+        start(tmp_path / "run", config(search__storage=url.format(tmp_path)))
+    assert not (tmp_path / "run").exists()
 
 
 def begin(run: RunDirectory, config: RunConfig) -> TrialRecord:
