@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-START = "from mtlsearch.cli import main; main()"
+START = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background job ignores it
+from mtlsearch.cli import main; main()
+"""
 
 
 def run(
