@@ -19,8 +19,8 @@ def plugins(ctx: typer.Context) -> None:
     shell = Shell.of(ctx)
     catalog = open_catalog(shell)
     shell.console.table(
-        ("plugin", "adds", "from"),
-        [(plugin.name, _adds(plugin), _origin(plugin)) for plugin in catalog.plugins],
+        ("plugin", "from", "adds"),  # the longest last: in a pipe it pads no other line
+        [(plugin.name, _origin(plugin), _adds(plugin)) for plugin in catalog.plugins],
     )
     for failure in catalog.failures:
         shell.console.error(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 
 from mtlsearch.catalog import Catalog, build_catalog
+from mtlsearch.cli._console import Console
 from mtlsearch.plugin import Task
 from tests.catalog.plugins import good
 from tests.cli.program import run
@@ -77,6 +80,21 @@ def test_plugins_say_what_they_add_and_where_from(catalog: Catalog) -> None:
     assert [line.split()[0] for line in lines] == [plugin.name for plugin in catalog.plugins]
     for line, plugin in zip(lines, catalog.plugins, strict=True):
         assert plugin.where in line
+        names = [name for added in plugin.contributions.values() for name in added]
+        assert line.endswith(", ".join(names))
+        assert len(line) <= 100 or len(names) > 1
+
+
+def test_a_table_fits_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    words = [f"word{at}" for at in range(40)]
+    Console().table(("name", "from", "adds"), [("many", "here", ", ".join(words))])
+    lines = Text.from_ansi(capsys.readouterr().out).plain.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert " ".join(lines).replace(",", " ").split()[5:] == words
 
 
 def test_backbones_by_part_and_by_pattern() -> None:
