@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mtlsearch.cli._settings_table import COLUMNS, settings_rows
+from mtlsearch.cli._settings_table import COLUMNS, Row, settings_rows
 
 if TYPE_CHECKING:
     from mtlsearch.catalog import Catalog
@@ -24,6 +24,7 @@ def list_or_show(
     catalog: Catalog,
     console: Console,
     more: Callable[[Any], str] = lambda item: "",
+    beside: Callable[[Any], Iterable[Row]] = lambda item: (),
 ) -> None:
     """All of them, or with its settings the one that is named.
 
@@ -34,12 +35,13 @@ def list_or_show(
         catalog: where they come from.
         console: where to say it.
         more: what else there is to say of one.
+        beside: what a run file may give beside the settings of one.
     """
     if name is None:
         show_all(classes, catalog, console)
     else:
         item = find(name)
-        show_one(item, name, console, more(item))
+        show_one(item, name, console, more(item), beside(item))
 
 
 def show_all(classes: Mapping[str, type[Any]], catalog: Catalog, console: Console) -> None:
@@ -50,7 +52,9 @@ def show_all(classes: Mapping[str, type[Any]], catalog: Catalog, console: Consol
         console.warn(f"not loaded: {names}; `mtlsearch plugins` says why")
 
 
-def show_one(item: type[Any], name: str, console: Console, more: str = "") -> None:
+def show_one(
+    item: type[Any], name: str, console: Console, more: str = "", beside: Iterable[Row] = ()
+) -> None:
     """One of them: what it is, and every setting with its type, default and meaning."""
     console.result(f"{name}: {item.summary}")
     documentation = inspect.cleandoc(item.__dict__.get("__doc__") or "")
@@ -58,9 +62,9 @@ def show_one(item: type[Any], name: str, console: Console, more: str = "") -> No
         console.result("\n" + _ROLE.sub(r"\1", documentation))
     if more:
         console.result(f"\n{more}")
-    fields = item.Settings.model_fields
-    if not fields:
+    rows = [*beside, *settings_rows(item.Settings)]
+    if not rows:
         console.result("\nIt has no settings.")
         return
     console.result("\nSettings:")
-    console.table(COLUMNS, list(settings_rows(item.Settings)))
+    console.table(COLUMNS, rows)

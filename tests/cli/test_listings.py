@@ -60,6 +60,27 @@ def test_a_setting_with_type_default_and_meaning(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("command", "name", "setting"),
+    [
+        ("datasets", "manifest", "root"),
+        ("datasets", "voc", "root"),
+        ("tasks", "detection", "label"),
+    ],
+)
+def test_what_the_host_reads_beside_the_settings(command: str, name: str, setting: str) -> None:
+    lines = [line.split(maxsplit=5) for line in run(command, name).stdout.splitlines()]
+    at = next(at for at, line in enumerate(lines) if line[:1] == ["setting"])
+    assert lines[at + 1][0] == setting
+    assert lines[at + 1][4] == "null"
+
+
+def test_a_source_that_draws_its_images_has_no_folder() -> None:
+    assert "root" not in [
+        line.split(maxsplit=1)[0] for line in run("datasets", "scenes").stdout.splitlines() if line
+    ]
+
+
 def test_a_kind_says_which_labels_it_learns(tmp_path: Path) -> None:
     done = run("tasks", "shades", "--plugins", good(tmp_path))
     assert "labels of the form category" in done.stdout
