@@ -10,6 +10,7 @@ import torch
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 
+from mtlsearch.backbone._hub import WAYS_OUT, require_hub
 from mtlsearch.errors import BackboneError, did_you_mean
 
 ImageSize = tuple[int, int]
@@ -34,6 +35,8 @@ def make_model(name: str, image_size: ImageSize, *, pretrained: bool, seed: int)
             that image size.
     """
     require_backbone(name)
+    if pretrained:
+        require_hub(name)
     size = {"img_size": image_size} if _has_fixed_size(name) else {}
     try:
         return _create(name, seed, pretrained=pretrained, **size)
@@ -42,8 +45,7 @@ def make_model(name: str, image_size: ImageSize, *, pretrained: bool, seed: int)
             raise BackboneError(
                 f"the pretrained weights of {name!r} cannot be had: {error}",
                 where="backbone.pretrained",
-                next_step="download them on a machine with access and name the file as "
-                "checkpoint_path, or train from random weights with pretrained: false",
+                next_step=WAYS_OUT,
             ) from error
         raise BackboneError(
             f"timm cannot make {name!r} for images of {image_size[0]}x{image_size[1]}: {error}",
