@@ -57,18 +57,15 @@ class RunConfig(Section):
     def _rungs_come_before_the_end(self) -> RunConfig:
         halving, epochs = self.search.halving, self.train.epochs
         rungs = () if halving is None else halving.rungs_of(epochs)
-        if halving is not None and (not rungs or rungs[-1] >= epochs):
+        if rungs and rungs[-1] >= epochs:
             raise PydanticCustomError(
                 "halving",
                 "of {epochs} epochs (train.epochs) none is left after rung {rung}; rungs lie "
-                "between 1 and {last}"
-                if rungs
-                else "with {epochs} epochs (train.epochs) and this reduction there is no epoch to "
-                "compare trials at; name rungs, or train for longer",
+                "between 1 and {last}",
                 {
                     "key": ["search", "halving", "rungs"],
                     "epochs": epochs,
-                    "rung": rungs[-1] if rungs else 0,
+                    "rung": rungs[-1],
                     "last": epochs - 1,
                 },
             )

@@ -26,13 +26,21 @@ class BalanceEntry(OpenSection):
     kind: str = Field(description="name of the balancer, see `mtlsearch balancers`")
 
 
+FIRST_RUNG = 8
+"""Epochs before which ``auto`` compares nobody, but at half of a training that is shorter."""
+
+TOO_SHORT = 6
+"""Below so many epochs in all ``auto`` compares nobody."""
+
+
 class HalvingConfig(Section):
     """Trials that lag behind are stopped early, and go on when they come to be among the best."""
 
     rungs: Literal["auto"] | tuple[PositiveInt, ...] = Field(
         "auto",
         description="epochs after which trials are compared; auto: train.epochs divided by "
-        "reduction, again and again",
+        "reduction, again and again, none before epoch 8; if that leaves none, half of them; "
+        "below 6 epochs nobody is stopped",
     )
     reduction: Annotated[int, Field(ge=2)] = Field(
         3, description="of so many trials that are compared, one goes on"
@@ -46,13 +54,20 @@ class HalvingConfig(Section):
         return value
 
     def rungs_of(self, epochs: int) -> tuple[int, ...]:
-        """The epochs after which trials of so many epochs are compared, rising."""
+        """The epochs after which trials of so many epochs are compared, rising.
+
+        ``auto`` has none before epoch 8, as the order of trials says too little of that at the end.
+        Where that leaves none there is one at half of the training, rounded up, and below 6 epochs
+        there is none: every trial is trained in full.
+        """
         if self.rungs != "auto":
             return self.rungs
         found, at = list[int](), epochs // self.reduction
-        while at >= 1:
+        while at >= FIRST_RUNG:
             found.append(at)
             at //= self.reduction
+        if not found and epochs >= TOO_SHORT:
+            found = [-(-epochs // 2)]
         return tuple(reversed(found))
 
 

@@ -16,7 +16,15 @@ from dataclasses import dataclass
 
 from mtlsearch.config import SearchConfig
 from mtlsearch.errors import RunError
-from mtlsearch.record import DELTA_M, Objective, TrialRecord, delta_m, ranked_at, reference_at
+from mtlsearch.record import (
+    DELTA_M,
+    Objective,
+    TrialRecord,
+    delta_m,
+    ranked_at,
+    reference_at,
+    reference_trial,
+)
 from mtlsearch.search._evaluator import Evaluator
 
 
@@ -53,9 +61,20 @@ class Halving:
 
     @classmethod
     def of(
-        cls, config: SearchConfig, evaluator: Evaluator, objectives: tuple[Objective, ...]
+        cls,
+        config: SearchConfig,
+        evaluator: Evaluator,
+        objectives: tuple[Objective, ...],
+        records: Sequence[TrialRecord] = (),
     ) -> Halving:
         """As a run file has it, for what an evaluator takes for a whole training.
+
+        Args:
+            config: the run file's.
+            evaluator: what trains.
+            objectives: by what trials are compared.
+            records: those of earlier sittings. What ``auto`` was when their reference was
+                trained, it stays.
 
         Raises:
             RunError: a rung does not come before the end of that.
@@ -63,7 +82,12 @@ class Halving:
         if config.halving is None:
             return cls()
         epochs, rungs = evaluator.epochs, config.halving.rungs_of(evaluator.epochs)
-        if not rungs or rungs[-1] >= epochs:
+        reference = reference_trial(records)
+        if config.halving.rungs == "auto" and reference is not None:
+            rungs = tuple(sorted(reference.curve))
+        if not rungs:
+            return cls()
+        if rungs[-1] >= epochs:
             raise RunError(
                 f"there is nothing to compare trials of {epochs} epochs at before their end: "
                 f"rungs {list(rungs)}",

@@ -68,10 +68,15 @@ def search(
     progress = Silent() if progress is None else progress
     require_room(space)
     sampler, tried = make_sampler(space, store.objectives), TriedTrials(store)
-    halving = Halving.of(space.config, evaluator, store.objectives)
+    halving = Halving.of(space.config, evaluator, store.objectives, store.records())
     leg = Leg(evaluator, store, progress, halving, space.budget)
     store.close_interrupted()
     progress.search_started(_settled(store.records()), trials)
+    if space.config.halving is not None and not halving.rungs:
+        progress.note(
+            f"halving: with {evaluator.epochs} epochs in all it is too early to stop anybody; "
+            "every trial is trained in full; search.halving.rungs can name epochs all the same"
+        )
     if space.budget is not None:
         space.budget.recall(store.records())
         if limits := space.budget.describe():

@@ -77,7 +77,6 @@ def test_the_whole_way(tmp_path: Path) -> None:
     [
         ("search.halving={rungs: [1, 3]}", "none is left after rung 3"),
         ("search.halving={rungs: [2, 1]}", "each later than the one before"),
-        ("search.halving={reduction: 9}", "no epoch to compare trials at"),
         ("search.halving={reduction: 1}", "greater than or equal to 2"),
         ("search.objectives=[flops, flops]", "twice"),
         ("search.objectives=[]", "names nothing"),

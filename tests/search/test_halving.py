@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtlsearch.config import SearchConfig
 from mtlsearch.errors import RunError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate
@@ -251,9 +252,35 @@ def test_without_it_nothing_is_compared() -> None:
     assert {epochs for _, epochs in evaluator.asked} == {None}
 
 
-def test_an_evaluator_without_epochs_is_refused() -> None:
-    evaluator = Formula()
+def test_rungs_without_epochs_before_the_end_are_refused() -> None:
+    evaluator, named = Formula(), {"rungs": [1]}
     with pytest.raises(RunError, match="1 epochs"):
         search(
-            space_for(evaluator, halving={}), evaluator, TrialStore.in_memory(), trials=4, seed=0
+            space_for(evaluator, halving=named), evaluator, TrialStore.in_memory(), trials=4, seed=0
         )
+
+
+class Notes(Silent):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
+
+
+def test_where_a_training_is_too_short_for_auto_nobody_is_stopped_and_it_is_said() -> None:
+    evaluator, store, notes = Formula(), TrialStore.in_memory(), Notes()
+    search(space_for(evaluator, halving={}), evaluator, store, trials=8, seed=0, progress=notes)
+    assert {record.state for record in store.records()} == {"complete"}
+    (said,) = [text for text in notes.said if text.startswith("halving: ")]
+    assert "every trial is trained in full" in said
+
+
+def test_a_run_keeps_the_rungs_that_auto_had_when_it_began() -> None:
+    """Another version of the program may have had others."""
+    config = SearchConfig.model_validate({"halving": {}})
+    wanted = TrialStore.in_memory().objectives
+    assert Halving.of(config, Curves(), wanted).rungs == (5,)
+    assert Halving.of(config, Curves(), wanted, [reference((1, 3))]).rungs == (1, 3)
+    assert Halving.of(config, Curves(), wanted, [reference(())]).rungs == ()
+    assert halving(rungs=[2]).rungs == (2,)
