@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class Preprocessing:
     """How an image becomes the network's input.
 
-    The picture is turned into RGB, resized to ``size`` (its aspect ratio is not kept, so
-    predictions scale back by one factor a side), divided by 255 and normalised.
+    The picture, upright (see :func:`~mtlsearch.bundle.read_image`), is turned into RGB, resized
+    to ``size`` (its aspect ratio is not kept, so predictions scale back by one factor a side),
+    divided by 255 and normalised.
 
     Attributes:
         size: ``(height, width)`` of the input in pixels.

@@ -35,11 +35,12 @@ import json
 import numpy as np
 import onnxruntime
 from pathlib import Path
-from PIL import Image
+from PIL import Image, ImageOps
 
 about = json.loads(Path("{manifest}").read_text(encoding="utf-8"))
 size, mean, std = (about["preprocessing"][key] for key in ("size", "mean", "std"))
-image = Image.open("photo.jpg").convert("RGB").resize(size[::-1], Image.Resampling.BILINEAR)
+image = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")
+image = image.resize(size[::-1], Image.Resampling.BILINEAR)
 pixels = (np.asarray(image, np.float32) / 255 - np.float32(mean)) / np.float32(std)
 session = onnxruntime.InferenceSession("{graph}")
 names = [output.name for output in session.get_outputs()]

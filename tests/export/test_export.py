@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import load_model
 from torch import nn
 
-from mtlsearch.bundle import CARD, GRAPH, MANIFEST, PROGRAM, WEIGHTS
+from mtlsearch.bundle import CARD, GRAPH, MANIFEST, PROGRAM, WEIGHTS, read_image
 from mtlsearch.errors import ExportError
 from mtlsearch.export import TOLERANCE, export_bundle, load_program, open_bundle
 from mtlsearch.export._program import ExportedNetwork
@@ -103,13 +103,24 @@ def test_the_manifest_tells_architecture_plan_tasks_and_differences(exported):
 
 
 def test_the_card_works_as_it_stands(exported, tmp_path, monkeypatch, capsys):
-    Image.new("RGB", (40, 30)).save(tmp_path / "photo.jpg")
+    upright = Image.effect_noise((40, 30), 90).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn right to see it upright
+    lying = upright.transpose(Image.Transpose.ROTATE_90)
+    lying.save(tmp_path / "photo.jpg", exif=exif, quality=100, subsampling=0)
     for name in (GRAPH, MANIFEST):
         (tmp_path / name).symlink_to(exported.path / name)
     code = (exported.path / CARD).read_text().split("```python\n")[1].split("```")[0]
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, CARD, "exec"), {})
+    names = {}
+    exec(compile(code, CARD, "exec"), names)
     assert "boxes.scores (1, " in capsys.readouterr().out
+    bundle = open_bundle(exported.path)
+    pixels = bundle.manifest.preprocessing(read_image(tmp_path / "photo.jpg"))
+    expected = bundle.run(pixels[None])
+    for task, tensors in expected.items():
+        for name, value in tensors.items():
+            np.testing.assert_allclose(names["outputs"][f"{task}.{name}"], value, atol=1e-5)
 
 
 def test_the_network_stays_as_it_was(exported):
