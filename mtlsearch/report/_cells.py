@@ -16,6 +16,12 @@ TIE = "≈"
 FEW = 100
 """With fewer validation images each is worth more than a point of accuracy."""
 
+ENOUGH = 4
+"""Fewer trials may well measure the same by chance."""
+
+ALIKE = 1e-6
+"""Numbers whose relative difference is at most this are one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -94,6 +100,7 @@ def notes(frame: pd.DataFrame) -> list[str]:
         marks.append("(Δm) at N: stopped at epoch N, both measured there; not ranked")
     lines = ["; ".join(marks)] if marks else []
     lines += _few_images(frame)
+    lines += _alike(frame)
     unfinished = frame[frame["why"].fillna("").ne("")].sort_values("trial")
     for number, state, why in unfinished[["trial", "state", "why"]].itertuples(index=False):
         lines.append(f"trial {number} {_verb(state)}: {why}")
@@ -108,6 +115,19 @@ def _few_images(frame: pd.DataFrame) -> list[str]:
     worth = f"one more or less right is {100 / images:.1f} points of accuracy"
     advice = "" if "mean" in frame else "; search.confirm tells chance from gain"
     return [f"validation has {images} image{'s' * (images > 1)}: {worth}{advice}"]
+
+
+def _alike(frame: pd.DataFrame) -> list[str]:
+    """Metrics that no plan has changed."""
+    found = frame.loc[frame["state"].eq("complete"), metrics(frame)]
+    if len(found) < ENOUGH:
+        return []
+    alike = found.max() - found.min() <= ALIKE * found.abs().max()
+    return [
+        f"{name} is {found[name].mean():.3g} in all {len(found)} complete trials here, which says "
+        "nothing of plans; a task that has learned nothing yet looks like that"
+        for name in found.columns[alike]
+    ]
 
 
 _VARYING: tuple[tuple[str, str, Callable[[pd.Series], list[str]]], ...] = (

@@ -18,7 +18,7 @@ from mtlsearch.leaderboard import leaderboard
 from mtlsearch.plugin import Knowledge
 from mtlsearch.record import Confirmed
 from mtlsearch.report import FORMATS, render, write
-from tests.leaderboard.trials import baselines, run, trial
+from tests.leaderboard.trials import baselines, results, run, trial
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -78,6 +78,21 @@ def test_people_are_told_of_few_validation_images(images: int | None, told: str)
     text = render(leaderboard(records, confirmed=found), "table")
     assert ("points of accuracy" in text) == (told != "")
     assert "search.confirm" not in text
+
+
+@pytest.mark.parametrize(("last", "told"), [(0.3, True), (0.3001, False)])
+def test_a_metric_that_no_plan_has_changed_is_told(last: float, told: bool) -> None:
+    boxes = [0.3, 0.3, 0.3, last]
+    records = [
+        trial(at, measured=results(value, 0.2 + at / 100, 0.6 - at / 100))
+        for at, value in enumerate(boxes)
+    ]
+    line = "boxes.mAP is 0.3 in all 4 complete trials"
+    for form in FORMATS:
+        text = render(leaderboard(records), form)
+        assert (line in text) == (told and form in ("table", "markdown"))
+        assert "depth.abs_rel is" not in text
+        assert line not in render(leaderboard(records[:3]), form)
 
 
 def test_what_says_nothing_is_left_out_of_the_table() -> None:
