@@ -1,10 +1,11 @@
 """What the choices of ``train`` in a run file are worth: the trainer's step with and without each.
 
-Run ``python benchmarks/choices.py`` (minutes; ``--compile`` takes minutes more). Three tasks
-on a plan that parts in the middle; every choice has its own copy of one network, takes turns
-with the others, and is told with its ratio to float32 in PyTorch's memory order, the memory
-that its step takes beyond weights and optimizer, and how far its first loss is from float32's.
-``any kernels`` is float32 with ``deterministic: false``, the others ask for deterministic ones.
+Run ``python benchmarks/choices.py`` (minutes; those with torch.compile, by ``--choices``, take
+minutes more, and bf16 takes long on a CPU that has none). Three tasks on a plan that parts in
+the middle; every choice has its own copy of one network, takes turns with the others, and is
+told with its ratio to float32 in PyTorch's memory order, the memory that its step takes beyond
+weights and optimizer, and how far its first loss is from float32's. ``any kernels`` is float32
+with ``deterministic: false``, the others ask for deterministic ones.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ COMPILED = {
     "compile, bf16, channels_last": {"precision": "bf16", "channels_last": True, "compile": True},
 }
 
+EVERY = CHOICES | COMPILED
+
 
 def measure(name: str, options: argparse.Namespace, device: torch.device) -> Iterator[dict]:
     """One backbone with every choice."""
@@ -62,7 +65,7 @@ def measure(name: str, options: argparse.Namespace, device: torch.device) -> Ite
     network = MultiTaskNetwork(cut, plan, seeded_heads(tasks, cut.features, 0))
     batch = make_batch(options.batch, options.size, device)
     batch = Batch(batch.images.contiguous(), batch.targets)
-    choices = CHOICES | (COMPILED if options.compile else {})
+    choices = {at: of for at, of in EVERY.items() if at == "fp32" or at in options.choices}
     if device.type != "cuda":  # there fp16 is refused and kernels are deterministic anyway
         choices = {at: of for at, of in choices.items() if at not in ("fp16", ANY_KERNELS)}
     steps, losses = {}, {}
@@ -100,7 +103,14 @@ def kernels(choice: str, device: torch.device) -> contextlib.AbstractContextMana
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = options_of(__doc__.splitlines()[0], repeats=9)
-    parser.add_argument("--compile", action="store_true", help="torch.compile as well")
+    parser.add_argument(
+        "--choices",
+        nargs="+",
+        choices=list(EVERY),
+        default=list(CHOICES),
+        metavar="CHOICE",
+        help=f"beside fp32 (default: all without compile): {', '.join(EVERY)}",
+    )
     return parser.parse_args()
 
 
