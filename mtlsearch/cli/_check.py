@@ -39,7 +39,7 @@ def check(
     where something is wrong with the data.
     """
     from mtlsearch.backbone import require_backbone
-    from mtlsearch.data import open_data
+    from mtlsearch.data import open_data, require_labels
     from mtlsearch.search import check_search
 
     shell = Shell.of(ctx)
@@ -66,6 +66,7 @@ def check(
         _draw(data, report, out, shell.console)
     if report.problems:
         raise typer.Exit(1)
+    require_labels(report, loaded.config.labels)
     shell.console.say("nothing is wrong, as far as it shows without training")
 
 

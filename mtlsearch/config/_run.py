@@ -43,6 +43,11 @@ class RunConfig(Section):
         """The label that a task learns."""
         return self.tasks[task].label or task
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Every task with the label that it learns."""
+        return {task: self.label_of(task) for task in self.tasks}
+
     @field_validator("tasks", mode="before")
     @classmethod
     def _some_task(cls, value: Any) -> Any:

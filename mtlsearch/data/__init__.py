@@ -16,6 +16,7 @@ every trial of a search sees the same data.
 
 from mtlsearch.data._counts import LabelCounts
 from mtlsearch.data._drawable import label_prediction
+from mtlsearch.data._labelled import require_labels
 from mtlsearch.data._module import DataModule
 from mtlsearch.data._open import open_data
 from mtlsearch.data._report import CheckReport, Problem
@@ -29,4 +30,5 @@ __all__ = [
     "label_prediction",
     "open_data",
     "problems_of",
+    "require_labels",
 ]

@@ -73,11 +73,12 @@ def open_session(
 
     Raises:
         ConfigError: the run file asks for what the data or the plugins do not have.
-        DataError: files or rows are bad; the message names the first ones.
+        DataError: files or rows are bad; the message names the first ones. Or a task has no
+            label to learn from or to be measured by.
         BackboneError: a backbone cannot be made, loaded or cut.
         TrainingError: a balancer does not work with the way of training.
     """
-    from mtlsearch.data import open_data
+    from mtlsearch.data import open_data, require_labels
 
     config = loaded.config
     refuse_unfit_knowledge(loaded)
@@ -96,7 +97,9 @@ def open_session(
     named = catalog.build_tasks(loaded, data.labels)  # what is wrong is said before images are read
     if check:
         _require_objectives(loaded, named)
-        data.check(lambda done, total: progress.stage("reading images", done, total)).raise_if_bad()
+        report = data.check(lambda done, total: progress.stage("reading images", done, total))
+        report.raise_if_bad()
+        require_labels(report, config.labels)
     tasks = catalog.build_tasks(loaded, data.labels)  # with the classes counted
     evaluator = TrainingEvaluator(config, tasks, data, cuts, run, device, balancers, ranks)
     candidates = CandidateSpace(

@@ -130,6 +130,23 @@ def test_a_search_of_bad_data_leaves_no_run(folder: Path) -> None:
     assert not (folder / "out").exists()
 
 
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_task_without_labels_is_refused_before_anything_is_trained(
+    folder: Path, split: str
+) -> None:
+    file = folder / "mine" / "b.py"
+    labels = '{"shade": index % 2}'
+    file.write_text(file.read_text().replace(labels, f"{labels} if split != {split!r} else {{}}"))
+    small = ["--set", "backbone.name=test_resnet"]
+    for done in (call("check", "run.yaml"), call("search", "run.yaml", *small, "--out", "out")):
+        assert done.code == 1
+        assert f"none of the 6 {split!r} images has the label 'shade', " in done.err
+        assert "which task 'shade' learns" in done.err
+        assert "data.val_fraction" in done.err
+        assert "nothing is wrong" not in done.err
+    assert not (folder / "out").exists()
+
+
 def test_samples_are_written(folder: Path) -> None:
     done = call("sample", "run.yaml", "--count", "2", "--out", "few")
     assert done.code == 0, done.err
