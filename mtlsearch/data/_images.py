@@ -14,6 +14,9 @@ from mtlsearch.errors import DataError
 from mtlsearch.labels import LabelSpec, Sample
 from mtlsearch.plugin import DatasetSource
 
+SHOWN = 12
+"""How many allowed values a problem names."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
@@ -70,7 +73,7 @@ class Images:
             sample = self.original(split, index)
         except DataError as error:
             where = error.where or self.locate(split, index)
-            return Reading((Problem(split, index, where, error.what),), None, {})
+            return Reading((Problem(split, index, where, _said(error)),), None, {})
         address = self.splits[split][index]
         known = self.sources[address.source].labels
         wrong = problems_of(sample, known)
@@ -79,3 +82,12 @@ class Images:
             return Reading(tuple(Problem(split, index, where, text) for text in wrong), None, {})
         prepared = prepare_sample(sample, known, self.kept_size[split])
         return Reading((), prepared, tally(sample, known))
+
+
+def _said(error: DataError) -> str:
+    """What is wrong and what would be right, on one line."""
+    if not error.allowed:
+        return error.what
+    named = ", ".join(error.allowed[:SHOWN])
+    rest = len(error.allowed) - SHOWN
+    return f"{error.what} (allowed: {named}{f' and {rest} more' if rest > 0 else ''})"

@@ -24,6 +24,9 @@ from mtlsearch.plugin import (
 
 from ._settings import ColumnSettings
 
+_SIDES = {"xyxy": "xmin, ymin, xmax, ymax", "xywh": "xmin, ymin, width, height"}
+"""What the four numbers of a box are, by format."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -113,7 +116,10 @@ class Column:
             return self.classes.index(text)
         close = get_close_matches(text, self.classes, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise DataError(f"unknown class {text!r}{hint}", where=where, allowed=self.classes)
+        first = self.settings.index_offset
+        indices = None if first is None else f"{first} to {first + len(self.classes) - 1}"
+        allowed = self.classes if indices is None else (indices,)
+        raise DataError(f"unknown class {text!r}{hint}", where=where, allowed=allowed)
 
     def _path(self, cell: Any, where: str) -> Path:
         if not isinstance(cell, str):
@@ -141,14 +147,21 @@ class Column:
 
     def _boxes(self, cell: Any, image_size: tuple[int, int], where: str) -> Boxes:
         if isinstance(cell, str) and not cell.startswith("["):
-            return BoxXml.read(self.root / cell, where).boxes(
+            path = self.root / cell
+            if not path.exists():
+                raise DataError(
+                    f"{path} is missing, and {cell!r} is no list of boxes in JSON either",
+                    where=where,
+                )
+            return BoxXml.read(path, where).boxes(
                 self.classes,
                 image_size=image_size,
                 where=where,
                 one_based=self.settings.one_based,
             )
         entries = _parse(cell, where)
-        rows = [_entry(entry, number, where) for number, entry in enumerate(entries, start=1)]
+        sides = _SIDES[self.settings.box_format]
+        rows = [_entry(entry, number, sides, where) for number, entry in enumerate(entries, 1)]
         xyxy = np.array([row[0] for row in rows], np.float32).reshape(-1, 4)
         if self.settings.box_format == "xywh":
             xyxy[:, 2:] += xyxy[:, :2]
@@ -168,7 +181,7 @@ def _parse(cell: Any, where: str) -> list[Any]:
     return entries
 
 
-def _entry(entry: Any, number: int, where: str) -> tuple[list[float], str, bool]:
+def _entry(entry: Any, number: int, sides: str, where: str) -> tuple[list[float], str, bool]:
     """Four numbers, class and crowd of ``[a, b, c, d, class]`` or of a mapping."""
     if isinstance(entry, dict):
         numbers, name = entry.get("box"), entry.get("class")
@@ -180,9 +193,12 @@ def _entry(entry: Any, number: int, where: str) -> tuple[list[float], str, bool]
     well = isinstance(numbers, list) and len(numbers) == 4 and isinstance(name, str | int)
     if not well or not all(isinstance(side, int | float) for side in numbers or ()):
         raise DataError(
-            f"box {number} is {entry!r}",
+            f"box {number} of the list is {entry!r}",
             where=where,
-            allowed=("[a, b, c, d, class]", '{"box": [a, b, c, d], "class": name, "crowd": false}'),
+            allowed=(
+                f"[[{sides}, class], ...]",
+                f'[{{"box": [{sides}], "class": name, "crowd": false}}, ...]',
+            ),
         )
     return [float(side) for side in numbers or ()], str(name), crowd
 

@@ -142,7 +142,7 @@ def test_cells_may_be_indices_from_an_offset(tmp_path: Path) -> None:
     source = make(tmp_path, labels=labels)
     assert [source.read("train", at).labels["kind"] for at in range(2)] == [0, 1]
     text = complaint(tmp_path, labels=labels)
-    assert "unknown class '3'" in text
+    assert "unknown class '3' (allowed: 1 to 2)" in text
     assert "row 4" in text
 
 
@@ -183,7 +183,10 @@ def test_without_a_split_column_test_is_drawn_by_the_seed(tmp_path: Path) -> Non
         (2, "depth", "nowhere.png", "nowhere.png is missing"),
         (2, "heads", "nowhere.xml", "nowhere.xml is missing"),
         (2, "heads", '"[[1, 2, 3, 4, ""dgo""]]"', "unknown class 'dgo'; did you mean 'dog'?"),
-        (2, "heads", '"[[1, 2, 3, 4]]"', "box 1 is [1, 2, 3, 4]"),
+        (2, "heads", "no box", "no box is missing, and 'no box' is no list of boxes in JSON"),
+        (2, "heads", '"[[1, 2, 3, 4, ""cow""]]"', "unknown class 'cow' (allowed: dog, cat)"),
+        (2, "heads", '"[[1, 2, 3, 4]]"', "box 1 of the list is [1, 2, 3, 4] (allowed: [[xmin,"),
+        (2, "heads", '"[1, 2, 3, 4, ""dog""]"', "is 1 (allowed: [[xmin, ymin, xmax, ymax, class]"),
         (2, "heads", '"[[1, 2, 99, 4, ""dog""]]"', "outside the image of 40 x 30"),
         (2, "heads", '"[[1, 2, 1, 4, ""dog""]]"', "no area"),
         (2, "heads", '"[[1, 2,"', "no JSON"),
@@ -206,6 +209,20 @@ def test_unknown_class_is_named_with_row_column_and_hint(tmp_path: Path) -> None
     text = complaint(tmp_path, labels=labels)
     assert "unknown class 'pgu'; did you mean 'pug'?" in text
     assert "row 2 (a.png), column 'breed'" in text
+
+
+def test_the_form_of_a_box_follows_its_format(tmp_path: Path) -> None:
+    write_table(tmp_path, changed(2, "heads", '"[[1, 2, 3, 4]]"'))
+    labels = {"heads": {**LABELS["heads"], "box_format": "xywh"}}
+    assert "[[xmin, ymin, width, height, class], ...]" in complaint(tmp_path, labels=labels)
+
+
+def test_of_many_classes_the_first_are_named(tmp_path: Path) -> None:
+    write_table(tmp_path, changed(0, "breed", "cow"))
+    classes = ["pug", "beagle", *(f"breed {at}" for at in range(60))]
+    text = complaint(tmp_path, labels={"breed": {"form": "category", "classes": classes}})
+    assert "unknown class 'cow' (allowed: pug, beagle, breed 0, " in text
+    assert " and 50 more)" in text
 
 
 def test_truncated_pictures_are_named(tmp_path: Path) -> None:
