@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mtlsearch.errors import DataError
 
@@ -68,9 +68,11 @@ def _open(path: Path, where: str) -> Image.Image:
     try:
         with Image.open(path) as picture:
             return ImageOps.exif_transpose(picture)
+    except UnidentifiedImageError as error:
+        kind = "is no picture of a known format" if path.stat().st_size else "is an empty file"
+        raise DataError(f"{path} {kind}", where=where) from error
     except (*_BROKEN, Image.DecompressionBombError) as error:
-        reason = str(error).replace(repr(str(path)), "it")
-        raise DataError(f"{path} cannot be decoded: {reason}", where=where) from error
+        raise DataError(f"{path} cannot be decoded: {error}", where=where) from error
 
 
 def _read_npy(path: Path, where: str) -> NDArray[np.generic]:

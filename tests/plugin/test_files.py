@@ -70,6 +70,17 @@ def test_a_truncated_picture_is_named(tmp_path: Path, name: str, part: float) ->
     assert caught.value.where == "list.csv row 3"
 
 
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"", "is an empty file"), (b"hello", "is no picture of a known format")]
+)
+def test_what_is_no_picture_is_called_that(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "x.jpg"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        read_image(path, "list.csv row 3")
+    assert caught.value.what == f"{path} {said}"
+
+
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
     for path in (tmp_path / "no.png", tmp_path, tmp_path / "no.npy"):
         with pytest.raises(DataError, match="is missing"):
