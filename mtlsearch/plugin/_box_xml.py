@@ -11,6 +11,7 @@ import numpy as np
 
 from mtlsearch.errors import DataError, did_you_mean
 from mtlsearch.labels import Boxes
+from mtlsearch.plugin._files import require_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +51,7 @@ class BoxXml:
             DataError: it is missing, no XML, lacks the image's size, or an object lacks
                 its name or a side.
         """
-        if not path.is_file():
-            raise DataError(f"{path} is missing", where=where)
+        require_file(path, where)
         try:
             root = ElementTree.parse(path).getroot()
         except ElementTree.ParseError as error:

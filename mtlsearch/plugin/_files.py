@@ -64,7 +64,7 @@ def read_plane(path: Path, where: str) -> NDArray[np.generic]:
 
 def _open(path: Path, where: str) -> Image.Image:
     """The decoded picture, upright."""
-    _require(path, where)
+    require_file(path, where)
     try:
         with Image.open(path) as picture:
             return ImageOps.exif_transpose(picture)
@@ -76,7 +76,7 @@ def _open(path: Path, where: str) -> Image.Image:
 
 
 def _read_npy(path: Path, where: str) -> NDArray[np.generic]:
-    _require(path, where)
+    require_file(path, where)
     try:
         array = np.load(path, allow_pickle=False)
     except _BROKEN as error:
@@ -86,6 +86,13 @@ def _read_npy(path: Path, where: str) -> NDArray[np.generic]:
     return array.astype(np.uint8) if array.dtype == np.bool_ else array
 
 
-def _require(path: Path, where: str) -> None:
+def require_file(path: Path, where: str) -> None:
+    """Be sure that a path is one of a file.
+
+    Raises:
+        DataError: it is a folder's, or nothing is there.
+    """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder, a file is wanted", where=where)
     if not path.is_file():
         raise DataError(f"{path} is missing", where=where)

@@ -94,6 +94,8 @@ class Index:
 
 
 def _load(path: Path) -> Mapping[str, Any]:
+    if path.is_dir():
+        raise DataError("this is a folder, not an annotation file", where=str(path))
     if not path.is_file():
         raise DataError("the annotation file is missing", where=str(path))
     try:

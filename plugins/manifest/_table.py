@@ -33,7 +33,7 @@ def read_table(path: Path) -> tuple[frozenset[str], list[Row]]:
     """
     if not path.is_file():
         raise DataError(
-            "the table is missing",
+            "this is a folder, not a table" if path.is_dir() else "the table is missing",
             where=str(path),
             next_step="the source's `file` is its name, below the source's `root`",
         )

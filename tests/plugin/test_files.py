@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mtlsearch.errors import DataError
-from mtlsearch.plugin import read_image, read_plane
+from mtlsearch.plugin import BoxXml, read_image, read_plane
 
 ORIENTATION = 0x0112
 
@@ -81,10 +81,20 @@ def test_what_is_no_picture_is_called_that(tmp_path: Path, content: bytes, said:
     assert caught.value.what == f"{path} {said}"
 
 
-def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
-    for path in (tmp_path / "no.png", tmp_path, tmp_path / "no.npy"):
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "no.png", tmp_path / "no.npy"):
         with pytest.raises(DataError, match="is missing"):
             read_plane(path, "row 1")
+
+
+@pytest.mark.parametrize("name", ["pictures", "numbers.npy", "boxes.xml"])
+def test_a_folder_is_called_a_folder(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.mkdir()
+    read = BoxXml.read if name.endswith("xml") else read_plane
+    with pytest.raises(DataError) as caught:
+        read(path, "row 1")
+    assert caught.value.what == f"{path} is a folder, a file is wanted"
 
 
 def test_planes_keep_their_numbers(tmp_path: Path) -> None:

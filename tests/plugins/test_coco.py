@@ -241,6 +241,8 @@ def test_cut_json_and_missing_file_are_named(tmp_path: Path) -> None:
         make(tmp_path)
     with pytest.raises(DataError, match="missing"):
         make(tmp_path, train="nowhere.json")
+    with pytest.raises(DataError, match="this is a folder"):
+        make(tmp_path, train="images")
 
 
 def test_size_in_the_json_must_be_the_images(tmp_path: Path) -> None:

@@ -287,6 +287,8 @@ def test_malformed_json_lines_are_named(tmp_path: Path, text: str, said: str) ->
 def test_missing_table_and_missing_classes_file_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the table is missing"):
         make(tmp_path)
+    with pytest.raises(DataError, match="this is a folder, not a table"):
+        make(tmp_path, file=".")
     write_table(tmp_path)
     labels = {"outline": {"form": "mask", "column": "mask", "classes_file": "no.txt"}}
     with pytest.raises(DataError, match="file of class names is missing"):
