@@ -68,6 +68,9 @@ class Coco(DatasetSource[CocoSettings]):
         self._class_of = {category.id: at for at, category in enumerate(categories[0])}
         if len(self._classes) >= VOID and settings.segmentation:
             raise DataError(f"{len(self._classes)} classes are too many for a mask of 8 bits")
+        # Images of `test` may lie elsewhere: nothing reads them.
+        for split in ("train", "val"):
+            self._require_images(split)
 
     @property
     def labels(self) -> Mapping[str, LabelSpec]:
@@ -117,9 +120,31 @@ class Coco(DatasetSource[CocoSettings]):
         return self._index[split].images[index]
 
     def _image_path(self, split: str, entry: ImageEntry) -> Path:
+        return self._folder(split) / entry.file_name
+
+    def _folder(self, split: str) -> Path:
         folder = self.settings.images
         own = folder.get(split, Path()) if isinstance(folder, dict) else folder
-        return self._root / own / entry.file_name
+        return self._root / own
+
+    def _require_images(self, split: str) -> None:
+        """Be sure that the folder of a split's images is the right one.
+
+        Raises:
+            DataError: it is not there, or it has none of them.
+        """
+        entries = self._index[split].images if split in self._index else ()
+        if not entries or any(self._image_path(split, entry).is_file() for entry in entries):
+            return
+        folder = self._folder(split)
+        raise DataError(
+            f"none of the {len(entries)} {split!r} images is there"
+            if folder.is_dir()
+            else f"the folder of the {split!r} images is missing",
+            where=str(folder),
+            next_step="set the source's `images` to the folder, below its `root`, that file names "
+            f"such as {entries[0].file_name!r} start from",
+        )
 
     def _labels_of(
         self, annotations: Sequence[Annotation], size: tuple[int, int], where: str

@@ -69,6 +69,9 @@ class Voc(DatasetSource[VocSettings]):
                 allowed=[f"{split}.txt" for split in SPLITS],
                 next_step="set `root` to the folder that holds ImageSets and JPEGImages",
             )
+        self._require_folder("JPEGImages")
+        if settings.segmentation:
+            self._require_folder("SegmentationClass")
         self._classes = settings.classes or self._found_classes()
         masks = settings.segmentation
         self._masks = (root / "SegmentationClass").is_dir() if masks is None else masks
@@ -123,6 +126,16 @@ class Voc(DatasetSource[VocSettings]):
         if self.settings.presence:
             labels["classes"] = tuple(sorted({int(at) for at in boxes.classes[~boxes.crowd]}))
         return labels
+
+    def _require_folder(self, name: str) -> None:
+        if not (self._root / name).is_dir():
+            raise DataError(
+                f"the devkit has no folder {name}",
+                where=str(self._root),
+                next_step="set `root` to the folder that holds ImageSets and JPEGImages"
+                if name == "JPEGImages"
+                else "leave `segmentation: true` out, or put the masks there",
+            )
 
     def _list_path(self, split: str) -> Path:
         return self._root / "ImageSets" / self.settings.image_set / f"{split}.txt"

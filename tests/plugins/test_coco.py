@@ -245,6 +245,38 @@ def test_cut_json_and_missing_file_are_named(tmp_path: Path) -> None:
         make(tmp_path, train="images")
 
 
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        ("pictures", "the folder of the 'train' images is missing"),
+        ({"train": "pictures"}, "the folder of the 'train' images is missing"),
+        (".", "none of the 3 'train' images is there"),
+        ({"val": "images"}, "none of the 3 'train' images is there"),
+    ],
+)
+def test_a_wrong_folder_of_images_is_told_once(tmp_path: Path, images: Any, said: str) -> None:
+    write_coco(tmp_path)
+    with pytest.raises(DataError) as caught:
+        make(tmp_path, images=images)
+    text = str(caught.value)
+    assert said in text
+    assert "set the source's `images`" in text
+    assert text.count("2.jpg") == 1
+
+
+def test_one_image_in_the_folder_shows_that_it_is_the_right_one(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    (tmp_path / "images" / "2.jpg").unlink()
+    (tmp_path / "images" / "4.jpg").unlink()
+    assert "2.jpg is missing" in complaint(make(tmp_path))
+
+
+def test_images_of_test_may_lie_elsewhere(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    source = make(tmp_path, test="train.json", images={"train": "images", "test": "far"})
+    assert source.size("test") == 3
+
+
 def test_size_in_the_json_must_be_the_images(tmp_path: Path) -> None:
     write_coco(tmp_path)
     Image.new("RGB", (30, 40)).save(tmp_path / "images" / "4.jpg")

@@ -147,6 +147,13 @@ def test_bad_xml_is_named_with_line_and_path(devkit: Path, content: str, said: s
     assert "train.txt line 2" in text
 
 
+@pytest.mark.parametrize("name", ["JPEGImages", "SegmentationClass"])
+def test_a_missing_folder_is_told_once(devkit: Path, name: str) -> None:
+    (devkit / name).rename(devkit / "elsewhere")
+    with pytest.raises(DataError, match=f"the devkit has no folder {name}"):
+        make(devkit, segmentation=True)
+
+
 def test_broken_and_missing_images_are_named_together(devkit: Path) -> None:
     whole = (devkit / "JPEGImages" / "a.jpg").read_bytes()
     (devkit / "JPEGImages" / "a.jpg").write_bytes(whole[: len(whole) // 2])
