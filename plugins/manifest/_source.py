@@ -44,6 +44,7 @@ class Manifest(DatasetSource[ManifestSettings]):
             self._rows = _by_column(rows, settings.split_column, self._file)
         else:
             self._rows = _by_chance(rows, settings.test_fraction, seed)
+        self._require_images()
 
     @property
     def labels(self) -> Mapping[str, LabelSpec]:
@@ -79,6 +80,23 @@ class Manifest(DatasetSource[ManifestSettings]):
         if not 0 <= index < self.size(split):
             raise IndexError(f"split {split!r} has {self.size(split)} images, none is {index}")
         return self._rows[split][index]
+
+    def _require_images(self) -> None:
+        """Be sure that paths start from the right folder.
+
+        Raises:
+            DataError: none of the images that are trained on or validated on is there.
+        """
+        rows = [row for split in ("train", "val") for row in self._rows.get(split, ())]
+        names = [row.cells.get(self._image_column) for row in rows]
+        named = [name for name in names if isinstance(name, str)]
+        if named and not any((self._root / name).exists() for name in named):
+            raise DataError(
+                f"none of the {len(named)} images in column {self._image_column!r} is there",
+                where=str(self._file),
+                next_step=f"set the source's `root` to the folder that paths such as {named[0]!r} "
+                f"start from; it is {self._root}",
+            )
 
     def _image(self, row: Row) -> str:
         name = row.cells.get(self._image_column)

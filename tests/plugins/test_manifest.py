@@ -203,6 +203,17 @@ def test_bad_cells_are_named_with_their_row(
     assert f"manifest.csv row {row + 2}" in text
 
 
+def test_a_folder_with_none_of_the_images_is_told_once(tmp_path: Path) -> None:
+    write_table(tmp_path, [[f"pictures/{row[0]}", *row[1:]] for row in ROWS])
+    with pytest.raises(DataError) as caught:
+        make(tmp_path)
+    text = str(caught.value)
+    assert "none of the 4 images in column 'image' is there" in text
+    assert "set the source's `root` to the folder that paths such as 'pictures/a.png'" in text
+    assert f"it is {tmp_path}" in text
+    assert "b.png" not in text
+
+
 def test_unknown_class_is_named_with_row_column_and_hint(tmp_path: Path) -> None:
     write_table(tmp_path, changed(0, "breed", "pgu"))
     labels = {"breed": {"form": "category", "classes": ["pug", "beagle"]}}
