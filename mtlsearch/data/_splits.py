@@ -49,9 +49,27 @@ def make_splits(
         if not splits[name]:
             raise DataError(
                 f"no source has images in its {name!r} split",
-                next_step="give it some, or hold some out of 'train' by data.val_fraction",
+                where=_found(sources),
+                next_step=_way_out(name, val_fraction),
             )
     return {name: _limited(rows, limit, seed) for name, rows in splits.items()}
+
+
+def _found(sources: Sequence[DatasetSource]) -> str:
+    """How many images each source has in each of its splits."""
+    said = []
+    for number, source in enumerate(sources, start=1):
+        sizes = ", ".join(f"{source.size(name)} {name}" for name in SPLITS)
+        said.append(f"source {number} ({source.name}) has {sizes}")
+    return f"data.sources: {'; '.join(said)}"
+
+
+def _way_out(missing: str, val_fraction: float) -> str:
+    if missing == "train":
+        return "give it some, by the source's settings, lists or split column"
+    if val_fraction > 0:  # a source with a single image keeps it
+        return "give 'train' at least two images: one of them will be held out"
+    return "give it some, or set data.val_fraction above 0 to hold some out of 'train'"
 
 
 def _whole(number: int, source: DatasetSource, split: str) -> list[Address]:

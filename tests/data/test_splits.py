@@ -67,6 +67,26 @@ def test_nothing_to_train_or_validate_on_is_an_error() -> None:
         make_splits([Sized(5)], val_fraction=0, limit=None, seed=0)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "fraction", "advice"),
+    [
+        ((0, 5), 0.2, "give it some, by the source's settings, lists or split column"),
+        ((5, 0), 0.0, "set data.val_fraction above 0"),
+        ((1, 0), 0.2, "give 'train' at least two images"),
+    ],
+)
+def test_what_an_empty_split_needs_depends_on_the_others(
+    sizes: tuple[int, int], fraction: float, advice: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        make_splits([Sized(*sizes)], val_fraction=fraction, limit=None, seed=0)
+    assert caught.value.next_step is not None
+    assert advice in caught.value.next_step
+    assert caught.value.where == (
+        f"data.sources: source 1 (fake) has {sizes[0]} train, {sizes[1]} val, 0 test"
+    )
+
+
 def test_limit_reaches_all_parts_of_a_sorted_list() -> None:
     splits = make_splits([Sized(1000, 5)], val_fraction=0, limit=50, seed=0)
     rows = [row.index for row in splits["train"]]
