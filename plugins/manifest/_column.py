@@ -215,7 +215,14 @@ def _texts(cell: Any, settings: ColumnSettings) -> list[str]:
 def _read_classes(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise DataError("the file of class names is missing", where=str(path))
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"the file of class names is not in UTF-8: {error}",
+            where=str(path),
+            next_step="save it as UTF-8",
+        ) from error
     names = tuple(line.strip() for line in lines if line.strip())
     if not names:
         raise DataError("the file of class names is empty", where=str(path))

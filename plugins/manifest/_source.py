@@ -34,7 +34,7 @@ class Manifest(DatasetSource[ManifestSettings]):
                 raise DataError(
                     f"there is no column {name!r}",
                     where=f"{self._file} row 1",
-                    allowed=sorted(columns),
+                    allowed=[repr(column) for column in sorted(columns)],
                 )
         self._columns = {
             label: Column.open(label, one, root, _cells(rows, one.column or label))

@@ -145,7 +145,12 @@ class Voc(DatasetSource[VocSettings]):
         path = self._list_path(split)
         if not path.is_file():
             return []
-        lines = path.read_text(encoding="utf-8").splitlines()
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"the list is not in UTF-8: {error}", where=str(path), next_step="save it as UTF-8"
+            ) from error
         # A class's own list has a second column, 1 or -1; the name comes first in all.
         return [(row, line.split()[0]) for row, line in enumerate(lines, 1) if line.strip()]
 

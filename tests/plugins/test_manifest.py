@@ -269,6 +269,10 @@ def test_maps_of_another_size_or_not_finite_are_named(tmp_path: Path) -> None:
         ('image,breed\na.png,"pug\n', "row 2"),
         ("image,breed\n", "no rows"),
         ("image,bred\na.png,pug\n", "there is no column 'breed'"),
+        ("image,dog breed\na.png,pug\n", "allowed: 'dog breed', 'image'"),
+        ("image;breed\na.png;pug\n", "the header is one cell, with semicolons in it"),
+        ("image;breed\na.png;pug\n", "save it with commas"),
+        ("image\tbreed\na.png\tpug\n", "give it a name that ends in .tsv"),
         ("image,breed,split\na.png,pug,trian\n", "the split is 'trian'"),
         ("image,breed,breed\na.png,pug,x\n", "occurs twice"),
     ],
@@ -279,6 +283,35 @@ def test_malformed_csv_is_named_at_the_door(tmp_path: Path, text: str, said: str
         make(tmp_path, labels={"breed": {"form": "category"}})
     assert said in str(caught.value)
     assert "manifest.csv" in str(caught.value)
+
+
+def test_blanks_behind_commas_are_for_the_eye(tmp_path: Path) -> None:
+    header = [HEADER[0], *(f" {name}" for name in HEADER[1:])]
+    write_table(tmp_path, [[row[0], *(f" {cell}" for cell in row[1:])] for row in ROWS], header)
+    spaced = make(tmp_path)
+    write_table(tmp_path)
+    plain = make(tmp_path)
+    assert {split: spaced.size(split) for split in ("train", "val")} == {"train": 3, "val": 1}
+    for at in range(3):
+        assert spaced.files("train", at) == plain.files("train", at)
+    boxes = spaced.read("train", 0).labels["heads"]
+    assert isinstance(boxes, Boxes)
+    assert boxes.xyxy.tolist() == [[1, 2, 30, 20], [0, 0, 9, 9]]
+
+
+def test_a_table_in_another_encoding_is_told_to_be_saved_in_utf8(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_bytes("image,breed\ncaf\xe9.png,pug\n".encode("latin-1"))
+    with pytest.raises(DataError) as caught:
+        make(tmp_path, labels={"breed": {"form": "category"}})
+    assert "not in UTF-8" in str(caught.value)
+    assert "save it as UTF-8" in str(caught.value)
+
+
+def test_class_names_in_another_encoding_are_told_to_be_saved_in_utf8(tmp_path: Path) -> None:
+    write_table(tmp_path)
+    (tmp_path / "classes.txt").write_bytes("caf\xe9\n".encode("latin-1"))
+    with pytest.raises(DataError, match="not in UTF-8"):
+        make(tmp_path, labels={"breed": {"form": "category", "classes_file": "classes.txt"}})
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,12 @@ def test_bad_xml_is_named_with_line_and_path(devkit: Path, content: str, said: s
     assert "train.txt line 2" in text
 
 
+def test_a_list_in_another_encoding_is_named(devkit: Path) -> None:
+    (devkit / "ImageSets" / "Main" / "val.txt").write_bytes("caf\xe9\n".encode("latin-1"))
+    with pytest.raises(DataError, match="not in UTF-8"):
+        make(devkit)
+
+
 @pytest.mark.parametrize("name", ["JPEGImages", "SegmentationClass"])
 def test_a_missing_folder_is_told_once(devkit: Path, name: str) -> None:
     (devkit / name).rename(devkit / "elsewhere")
