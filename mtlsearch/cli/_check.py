@@ -39,7 +39,7 @@ def check(
     where something is wrong with the data.
     """
     from mtlsearch.backbone import require_backbone
-    from mtlsearch.data import open_data, require_labels
+    from mtlsearch.data import doubts, open_data, require_labels
     from mtlsearch.search import check_search
 
     shell = Shell.of(ctx)
@@ -67,6 +67,9 @@ def check(
     if report.problems:
         raise typer.Exit(1)
     require_labels(report, loaded.config.labels)
+    batch = loaded.config.train.batch_size
+    for doubt in doubts(report, data.labels, loaded.config.labels, batch_size=batch):
+        shell.console.warn(doubt)
     shell.console.say("nothing is wrong, as far as it shows without training")
 
 

@@ -15,6 +15,7 @@ every trial of a search sees the same data.
 """
 
 from mtlsearch.data._counts import LabelCounts
+from mtlsearch.data._doubts import doubts
 from mtlsearch.data._drawable import label_prediction
 from mtlsearch.data._labelled import require_labels
 from mtlsearch.data._module import DataModule
@@ -27,6 +28,7 @@ __all__ = [
     "DataModule",
     "LabelCounts",
     "Problem",
+    "doubts",
     "label_prediction",
     "open_data",
     "problems_of",

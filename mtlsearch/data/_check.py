@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mtlsearch.data._cache import SampleCache
 from mtlsearch.data._counts import LabelCounts, Tally, add_up
@@ -41,12 +41,13 @@ def check_splits(
         DataError: the files cannot be written.
     """
     total = sum(images.size(split) for split in splits)
-    check = _Check(images, cache, workers, _Counter(total, progress), reread)
+    check = _Check(images, cache, workers, _Counter(total, progress), reread, _Pictures())
     found = {split: check.split(split) for split in splits}
     return CheckReport(
         tuple(problem for problems, _ in found.values() for problem in problems),
         {split: counts for split, (_, counts) in found.items()},
         {split: images.size(split) for split in splits},
+        check.pictures.repeats(images),
     )
 
 
@@ -64,6 +65,25 @@ class _Counter:
             self.progress(self.done, self.total)
 
 
+@dataclass(slots=True)
+class _Pictures:
+    """Remembers which pictures were seen where."""
+
+    places: dict[bytes, list[tuple[str, int]]] = field(default_factory=dict)
+
+    def add(self, digest: bytes | None, split: str, index: int) -> None:
+        if digest is not None:
+            self.places.setdefault(digest, []).append((split, index))
+
+    def repeats(self, images: Images) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """Split and place of each that was seen several times."""
+        return tuple(
+            tuple((split, images.locate(split, index)) for split, index in places)
+            for places in self.places.values()
+            if len(places) > 1
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _Check:
     images: Images
@@ -71,6 +91,7 @@ class _Check:
     workers: int
     counter: _Counter
     reread: bool
+    pictures: _Pictures
 
     def split(self, split: str) -> Found:
         place = self.cache.place(split)
@@ -117,6 +138,7 @@ class _Check:
         found = readings(Readings(self.images, split), indices, self.workers)
         for index, reading in enumerate(found):
             problems.extend(reading.problems)
+            self.pictures.add(reading.digest, split, index)
             if reading.prepared is not None:
                 keep(index, reading.prepared)
                 tallies.append(dict(reading.counts))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+
+from PIL import Image
 
 from mtlsearch.data._counts import Tally, tally
 from mtlsearch.data._prepared import Prepared, prepare_sample
@@ -26,11 +29,13 @@ class Reading:
         problems: what is wrong with it.
         prepared: the resized sample, where nothing is.
         counts: its labels and classes, where nothing is.
+        digest: the same for the same pixels, where it could be read.
     """
 
     problems: tuple[Problem, ...]
     prepared: Prepared | None
     counts: Mapping[str, Tally]
+    digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +86,13 @@ class Images:
             where = self.locate(split, index)
             return Reading(tuple(Problem(split, index, where, text) for text in wrong), None, {})
         prepared = prepare_sample(sample, known, self.kept_size[split])
-        return Reading((), prepared, tally(sample, known))
+        return Reading((), prepared, tally(sample, known), _digest(sample.image))
+
+
+def _digest(image: Image.Image) -> bytes:
+    hashed = blake2b(repr(image.size).encode(), digest_size=16)
+    hashed.update(image.tobytes())
+    return hashed.digest()
 
 
 def _said(error: DataError) -> str:

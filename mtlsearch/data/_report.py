@@ -40,11 +40,14 @@ class CheckReport:
         problems: in the order of the images.
         counts: split to label to counts, over the images that can be read.
         images: split to number of images.
+        repeats: of every picture that stands in several places, split and place of each; files
+            do not matter, pixels do. Tells only of images that were read, not of kept ones.
     """
 
     problems: tuple[Problem, ...]
     counts: Mapping[str, Mapping[str, LabelCounts]]
     images: Mapping[str, int]
+    repeats: tuple[tuple[tuple[str, str], ...], ...] = ()
 
     def bad(self, split: str) -> frozenset[int]:
         """The images of a split that something is wrong with."""

@@ -147,6 +147,15 @@ def test_a_task_without_labels_is_refused_before_anything_is_trained(
     assert not (folder / "out").exists()
 
 
+def test_what_is_odd_is_told_and_is_no_fault(folder: Path) -> None:
+    done = call("check", "run.yaml", "--set", "train.batch_size=7")
+    assert done.code == 0
+    assert "warning: 1 picture stands in 'train' and in 'val' as well" in done.err
+    assert "warning: train.batch_size is 7, more than the 6 training images" in done.err
+    assert "nothing is wrong" in done.err
+    assert "train.batch_size" not in call("check", "run.yaml", "--set", "train.batch_size=6").err
+
+
 def test_samples_are_written(folder: Path) -> None:
     done = call("sample", "run.yaml", "--count", "2", "--out", "few")
     assert done.code == 0, done.err
