@@ -74,4 +74,11 @@ class DataConfig(Section):
     @field_validator("size", mode="before")
     @classmethod
     def _square(cls, value: Any) -> Any:
-        return (value, value) if isinstance(value, int) else value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return (value, value)
+        if not isinstance(value, list | tuple):
+            raise ValueError(
+                "size is a number of pixels or [height, width], such as 224 or [192, 256], "
+                f"not {value!r}"
+            )
+        return value
