@@ -16,8 +16,8 @@ PAUSE = 1.0
 """Seconds before the one further try."""
 
 WAYS_OUT = (
-    "download them on a machine with access and name the file as checkpoint_path, or train from "
-    "random weights with pretrained: false"
+    "download them on a machine with access and name the file as checkpoint_path, in place of "
+    "pretrained: true, or train from random weights with pretrained: false"
 )
 
 _FILES = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors")

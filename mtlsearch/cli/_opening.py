@@ -32,6 +32,7 @@ def open_run(file: Path, shell: Shell, overrides: Sequence[str] = ()) -> tuple[L
     from mtlsearch.config import load_run
 
     loaded = load_run(file, overrides, env=os.environ, plugins=shell.plugins)
+    loaded.require_one_start()
     loaded.require_paths()
 
     from mtlsearch.catalog import build_catalog  # plugins may import torch: seconds

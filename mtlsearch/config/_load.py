@@ -16,6 +16,7 @@ from mtlsearch.config._problems import Problems
 from mtlsearch.config._read import read_yaml
 from mtlsearch.config._run import RunConfig
 from mtlsearch.config._storage import STORAGE_PASSWORD, fill_password
+from mtlsearch.errors import ConfigError
 
 _WORDS: dict[KeyPath, str] = {("data", "cache"): "auto", ("search", "prior"): "affinity"}
 """Keys of paths that may hold a word instead."""
@@ -39,6 +40,21 @@ class LoadedRun:
     def where(self, *keys: Key) -> str:
         """Place and dotted path of a key: ``"run.yaml:12 (train.epochs)"``."""
         return self.origins.where(*keys)
+
+    def require_one_start(self) -> None:
+        """Be sure that weights to start from are asked for once; a saved run may ask twice.
+
+        Raises:
+            ConfigError: ``pretrained`` and ``checkpoint_path`` are both given.
+        """
+        backbone = self.config.backbone
+        if backbone.pretrained and backbone.checkpoint_path is not None:
+            raise ConfigError(
+                "backbone.pretrained: true and backbone.checkpoint_path both say which weights to "
+                "start from; those of the file would replace timm's",
+                where=self.where("backbone", "checkpoint_path"),
+                next_step="leave one of them out; for the file, set pretrained: false",
+            )
 
     def require_paths(self) -> None:
         """Be sure that the files and folders named in it are there.

@@ -101,6 +101,14 @@ def test_what_a_search_would_refuse_is_told(folder: Path, given: str, says: str)
     assert not (folder / "out").exists()
 
 
+def test_two_weights_to_start_from_are_refused(folder: Path) -> None:
+    (folder / "w.safetensors").touch()
+    given = ["--set", "backbone.pretrained=true", "--set", "backbone.checkpoint_path=w.safetensors"]
+    done = call("check", "run.yaml", *given)
+    assert done.code == 2
+    assert "backbone.pretrained: true and backbone.checkpoint_path" in done.err
+
+
 @pytest.mark.parametrize("more", ["accumulate: 2", "compile: true"])
 def test_a_balancer_that_the_training_does_not_allow_is_told_with_its_line(
     folder: Path, more: str

@@ -146,6 +146,18 @@ def test_paths_that_are_not_there_are_named_with_their_lines(run_file: Path) -> 
         assert str(run_file.parent / name) in message
 
 
+def test_weights_to_start_from_are_asked_for_once(run_file: Path) -> None:
+    both = "backbone: {pretrained: true, checkpoint_path: w.safetensors}\n"
+    run_file.write_text(MINIMAL + both)
+    with pytest.raises(ConfigError) as caught:
+        load_run(run_file).require_one_start()
+    assert caught.value.where == f"{run_file}:13 (backbone.checkpoint_path)"
+    assert "backbone.pretrained: true and backbone.checkpoint_path" in caught.value.what
+    for one in ("pretrained: true, ", "checkpoint_path: w.safetensors"):
+        run_file.write_text(MINIMAL + both.replace(one, ""))
+        load_run(run_file).require_one_start()
+
+
 def test_yaml_anchors_are_fine(run_file: Path) -> None:
     run_file.write_text(MINIMAL.replace("one: {kind: any}", "one: &a {kind: any}\n  six: *a"))
     assert load_run(run_file).config.tasks["six"].kind == "any"
