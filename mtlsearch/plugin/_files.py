@@ -72,7 +72,9 @@ def _open(path: Path, where: str) -> Image.Image:
         kind = "is no picture of a known format" if path.stat().st_size else "is an empty file"
         raise DataError(f"{path} {kind}", where=where) from error
     except (*_BROKEN, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be decoded: {error}", where=where) from error
+        # The system's own errors would name the path a second time.
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        raise DataError(f"{path} cannot be decoded: {reason}", where=where) from error
 
 
 def _read_npy(path: Path, where: str) -> NDArray[np.generic]:

@@ -81,6 +81,21 @@ def test_what_is_no_picture_is_called_that(tmp_path: Path, content: bytes, said:
     assert caught.value.what == f"{path} {said}"
 
 
+def test_a_path_is_named_once_where_the_system_names_it_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.jpg"
+    path.touch()
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Image, "open", refuse)
+    with pytest.raises(DataError) as caught:
+        read_image(path, "list.csv row 3")
+    assert caught.value.what == f"{path} cannot be decoded: Permission denied"
+
+
 def test_missing_files_are_named(tmp_path: Path) -> None:
     for path in (tmp_path / "no.png", tmp_path / "no.npy"):
         with pytest.raises(DataError, match="is missing"):
