@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mtlsearch.catalog import Catalog
-from mtlsearch.config import LoadedRun, RunConfig, difference, load_run, save_resolved
-from mtlsearch.errors import RunError
+from mtlsearch.config import LoadedRun, RunConfig, save_resolved
 from mtlsearch.search._again import again
 from mtlsearch.search._confirm import confirm, other_seeds
 from mtlsearch.search._journal import begins_file, drop_torn_line
@@ -16,6 +15,7 @@ from mtlsearch.search._keep import forget_weights
 from mtlsearch.search._loop import SearchOutcome, search
 from mtlsearch.search._prior import read_prior, with_prior
 from mtlsearch.search._progress import SearchProgress, Silent
+from mtlsearch.search._resumption import require_same_search
 from mtlsearch.search._room import require_room
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._session import open_session
@@ -26,16 +26,6 @@ if TYPE_CHECKING:
     import torch
 
     from mtlsearch.training import Ranks
-
-MAY_DIFFER = (
-    "search.trials",
-    "search.keep",
-    "search.confirm",
-    "data.workers",
-    "data.cache",
-    "plugins",
-)
-"""Keys that may change when a run goes on: none of them changes what a trial measures."""
 
 
 def run_search(
@@ -63,11 +53,11 @@ def run_search(
     Raises:
         ConfigError: the run file asks for what is not there, or its budget leaves no room.
         DataError: files or rows are bad.
-        RunError: the directory is in use, or holds a search with other settings.
+        RunError: the directory is in use, or holds a search that this one cannot go on with.
     """
     run = RunDirectory(out)
     with run.locked():
-        _refuse_another(run, loaded.config)
+        require_same_search(run, loaded.config)
         drop_torn_line(run.journal)
         at_prior = loaded.where("search", "prior")
         prior = read_prior(loaded.config.search, run, where=at_prior)
@@ -135,17 +125,3 @@ def _kept(config: RunConfig) -> Literal["all"] | int:
     """How many trials keep their weights: as many as may turn out to be the best."""
     keep, wanted = config.search.keep, config.search.confirm
     return keep if keep == "all" or wanted is None else max(keep, wanted.top)
-
-
-def _refuse_another(run: RunDirectory, config: RunConfig) -> None:
-    """A run directory holds one search: trials of two budgets can not be compared."""
-    if not run.config.is_file():
-        return
-    differing = difference(load_run(run.config).config, config)
-    changed = [key for key in differing if not key.startswith(MAY_DIFFER)]
-    if changed:
-        raise RunError(
-            f"this folder holds a search with other settings: {', '.join(changed)}",
-            where=str(run.path),
-            next_step="give another folder with --out, or take the changes back",
-        )

@@ -55,6 +55,11 @@ class RunDirectory:
         """A trial's own folder."""
         return self.path / "trials" / f"{number:04d}"
 
+    def trial_numbers(self) -> list[int]:
+        """Numbers of the trials that have a folder."""
+        folders = (self.path / "trials").glob("[0-9]*")
+        return sorted(int(folder.name) for folder in folders if folder.name.isdecimal())
+
     def weights(self, number: int) -> Path:
         """A trial's trained weights."""
         return self.trial(number) / "weights.safetensors"

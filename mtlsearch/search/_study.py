@@ -11,7 +11,7 @@ from optuna.storages import BaseStorage
 from mtlsearch.config import RunConfig
 from mtlsearch.files import unfinished
 from mtlsearch.record import DELTA_M, Objective, TrialRecord
-from mtlsearch.search._journal import open_storage
+from mtlsearch.search._journal import begins_file, open_storage
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._trial_store import TrialStore, closed
 
@@ -61,14 +61,30 @@ def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:
     """
     run = RunDirectory(out)
     run.require()
-    name = _study_name(run, config)
-    if name is None or (config.search.storage is None and not run.journal.is_file()):
-        return []
-    storage = run_storage(run, config)
-    if not TrialStore.is_in(storage, name):
-        return []
-    records = TrialStore(storage, name).records()
+    store = _begun(run, config)
+    records = [] if store is None else store.records()
     return records if run.in_use else [closed(record) for record in records]
+
+
+def known_trials(run: RunDirectory, config: RunConfig) -> frozenset[int]:
+    """Numbers of all trials that the run's study knows; writes nothing.
+
+    Args:
+        run: the run's directory.
+        config: its run file, which says where the study is.
+    """
+    store = _begun(run, config)
+    return frozenset() if store is None else frozenset(at.number for at in store.trials)
+
+
+def _begun(run: RunDirectory, config: RunConfig) -> TrialStore | None:
+    """The trials of a run, only to be read; None where there are none yet."""
+    name, url = _study_name(run, config), config.search.storage
+    nowhere = not run.journal.is_file() if url is None else begins_file(url, run.journal)
+    if name is None or nowhere:
+        return None
+    storage = run_storage(run, config)
+    return TrialStore(storage, name) if TrialStore.is_in(storage, name) else None
 
 
 def _study_name(run: RunDirectory, config: RunConfig) -> str | None:

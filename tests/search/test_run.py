@@ -163,6 +163,44 @@ def test_reading_writes_nothing(tmp_path: Path, storage: str | None) -> None:
     assert [path.name for path in run.path.iterdir()] == ["run.yaml"]
 
 
+STORAGES = [None, "sqlite:///study.db", "sqlite:///{}/shared.db"]
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_trials_without_their_run_file_are_not_gone_on_with(
+    tmp_path: Path, storage: str | None
+) -> None:
+    chosen = config(search__storage=storage and storage.format(tmp_path))
+    run = begun(tmp_path / "run", chosen)
+    begin(run, chosen)
+    run.config.unlink()
+    with pytest.raises(RunError, match="file that says with which settings is gone") as error:
+        start(run.path, chosen)
+    assert error.value.where == str(run.config)
+    assert "--out" in str(error.value)
+    assert not run.config.exists()
+
+
+def test_folders_of_trials_without_a_run_file_are_not_written_over(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "run")
+    run.trial(0).mkdir(parents=True)
+    with pytest.raises(RunError, match="file that says with which settings is gone"):
+        start(run.path, config())
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_a_study_that_was_begun_without_a_trial_binds_nobody(
+    tmp_path: Path, storage: str | None
+) -> None:
+    """A kill may come between the study and the run file."""
+    chosen = config(search__storage=storage and storage.format(tmp_path))
+    run = RunDirectory(tmp_path / "run")
+    run.path.mkdir()
+    open_store(run, chosen, run_storage(run, chosen))
+    with pytest.raises(PluginError, match="'nothing'"):  # further than the settings
+        start(run.path, chosen)
+
+
 def test_no_run_no_records(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no run here"):
         read_records(tmp_path, config())

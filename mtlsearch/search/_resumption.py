@@ -1,0 +1,51 @@
+"""Whether a run directory is one that a search can go on in."""
+
+from __future__ import annotations
+
+from mtlsearch.config import RunConfig, difference, load_run
+from mtlsearch.errors import RunError
+from mtlsearch.search._run_directory import RunDirectory
+from mtlsearch.search._study import known_trials
+
+MAY_DIFFER = (
+    "search.trials",
+    "search.keep",
+    "search.confirm",
+    "data.workers",
+    "data.cache",
+    "plugins",
+)
+"""Keys that may change when a run goes on: none of them changes what a trial measures."""
+
+
+def require_same_search(run: RunDirectory, config: RunConfig) -> None:
+    """Be sure that the folder holds no other search: trials of two can not be compared.
+
+    Whoever asks holds the run. Nothing is written.
+
+    Args:
+        run: the run's directory.
+        config: the run file to search by.
+
+    Raises:
+        RunError: the search there has other settings, or nobody can tell which.
+    """
+    if run.config.is_file():
+        _refuse_other_settings(run, config)
+    elif known_trials(run, config) or run.trial_numbers():
+        raise RunError(
+            "trials were run in this folder, and the file that says with which settings is gone",
+            where=str(run.config),
+            next_step="put it back, or give another folder with --out",
+        )
+
+
+def _refuse_other_settings(run: RunDirectory, config: RunConfig) -> None:
+    differing = difference(load_run(run.config).config, config)
+    changed = [key for key in differing if not key.startswith(MAY_DIFFER)]
+    if changed:
+        raise RunError(
+            f"this folder holds a search with other settings: {', '.join(changed)}",
+            where=str(run.path),
+            next_step="give another folder with --out, or take the changes back",
+        )
