@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mtlsearch.config import RunConfig, difference, load_run
+from mtlsearch.config import RunConfig, difference, hide_password, load_run
 from mtlsearch.errors import RunError
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._study import known_trials
@@ -28,15 +28,27 @@ def require_same_search(run: RunDirectory, config: RunConfig) -> None:
         config: the run file to search by.
 
     Raises:
-        RunError: the search there has other settings, or nobody can tell which.
+        RunError: the search there has other settings, nobody can tell which, or there are
+            folders of trials that its study has lost.
     """
     if run.config.is_file():
         _refuse_other_settings(run, config)
-    elif known_trials(run, config) or run.trial_numbers():
+    known, folders = known_trials(run, config), run.trial_numbers()
+    if not run.config.is_file() and (known or folders):
         raise RunError(
             "trials were run in this folder, and the file that says with which settings is gone",
             where=str(run.config),
             next_step="put it back, or give another folder with --out",
+        )
+    # A trial is in the study before it has a folder, however a search is killed.
+    if lost := [run.trial(number).name for number in folders if number not in known]:
+        url = config.search.storage
+        study = run.journal.name if url is None else hide_password(url)
+        raise RunError(
+            f"there are folders of trials that {study} does not know: {', '.join(lost)}",
+            where=str(run.trial(folders[0]).parent),
+            next_step=f"put {study} back as it was, move these folders away, or give another "
+            "folder with --out",
         )
 
 

@@ -189,6 +189,47 @@ def test_folders_of_trials_without_a_run_file_are_not_written_over(tmp_path: Pat
 
 
 @pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("known", [0, 1])
+def test_folders_of_trials_that_the_study_lost_are_not_written_over(
+    tmp_path: Path, known: int, storage: str | None
+) -> None:
+    chosen = config(search__storage=storage and storage.format(tmp_path))
+    run = begun(tmp_path / "run", chosen)
+    for number in range(3):
+        run.trial(number).mkdir(parents=True)
+    for _ in range(known):
+        begin(run, chosen)
+    with pytest.raises(RunError, match=r"folders of trials that .* does not know") as error:
+        start(run.path, chosen)
+    assert error.value.what.endswith(", ".join(["0000", "0001", "0002"][known:]))
+    assert error.value.where == str(run.path / "trials")
+    assert "--out" in str(error.value)
+
+
+def test_a_refusal_leaves_a_torn_journal_as_it_is(tmp_path: Path) -> None:
+    run = begun(tmp_path / "run", config())
+    begin(run, config())
+    run.trial(0).mkdir(parents=True)
+    content = run.journal.read_bytes()
+    torn = content[: content.rindex(b"\n", 0, -1) - 5]
+    run.journal.write_bytes(torn)
+    with pytest.raises(RunError, match=r"study\.journal does not know: 0000"):
+        start(run.path, config())
+    assert run.journal.read_bytes() == torn
+
+
+def test_the_trial_that_was_running_binds_nobody(tmp_path: Path) -> None:
+    """With its folder, and with a torn line behind it: what a kill leaves."""
+    run = begun(tmp_path / "run", config())
+    begin(run, config())
+    run.trial(0).mkdir(parents=True)
+    with run.journal.open("ab") as file:
+        file.write(b'{"op_code": 8, "wor')
+    with pytest.raises(PluginError, match="'nothing'"):  # further than the settings
+        start(run.path, config())
+
+
+@pytest.mark.parametrize("storage", STORAGES)
 def test_a_study_that_was_begun_without_a_trial_binds_nobody(
     tmp_path: Path, storage: str | None
 ) -> None:
