@@ -14,7 +14,15 @@ A catalogue is built for a run or a test and handed on; there is no global one.
 """
 
 from mtlsearch.catalog._catalog import Catalog, build_catalog
+from mtlsearch.catalog._found import is_of_plugin
 from mtlsearch.catalog._hooks import HOOKS
 from mtlsearch.catalog._plugins import LoadedPlugin, PluginFailure
 
-__all__ = ["HOOKS", "Catalog", "LoadedPlugin", "PluginFailure", "build_catalog"]
+__all__ = [
+    "HOOKS",
+    "Catalog",
+    "LoadedPlugin",
+    "PluginFailure",
+    "build_catalog",
+    "is_of_plugin",
+]

@@ -15,6 +15,9 @@ from types import ModuleType
 from mtlsearch.errors import PluginError
 from mtlsearch.plugin import PROJECT
 
+_FOLDER = f"_{PROJECT}_folder_"
+"""What names of modules from plugin folders begin with."""
+
 
 @dataclass(frozen=True, slots=True)
 class FoundPlugin:
@@ -47,6 +50,13 @@ def _place(point: EntryPoint) -> str:
 
 def _version(point: EntryPoint) -> str:
     return point.dist.version if point.dist else ""
+
+
+def is_of_plugin(module: str) -> bool:
+    """Whether a module belongs to a plugin: to its package, or to a file in a plugin folder."""
+    top = module.partition(".")[0]
+    points = entry_points(group=PROJECT)
+    return top.startswith(_FOLDER) or any(top == at.module.partition(".")[0] for at in points)
 
 
 def from_folders(folders: Sequence[Path]) -> Iterator[FoundPlugin]:
@@ -86,7 +96,7 @@ class _Loader:
 
     def __call__(self) -> ModuleType:
         digest = hashlib.sha256(str(self.file).encode()).hexdigest()[:8]
-        unique = f"_{PROJECT}_folder_{digest}_{self.name}"
+        unique = f"{_FOLDER}{digest}_{self.name}"
         package = [str(self.file.parent)] if self.file.name == "__init__.py" else None
         spec = importlib.util.spec_from_file_location(
             unique, self.file, submodule_search_locations=package

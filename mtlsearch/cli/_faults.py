@@ -94,7 +94,24 @@ def _show(error: MtlsearchError, shell: Shell) -> None:
 def _show_bug(error: Exception, shell: Shell) -> None:
     if shell.debug:
         traceback.print_exception(error)
-    lines = [f"{type(error).__name__}: {error}", "  this is a mistake in mtlsearch or a plugin"]
+    lines = [f"{type(error).__name__}: {error}"]
+    place = _in_plugin(error)
+    if place is None:
+        lines.append("  this is a mistake in mtlsearch or a plugin")
+    else:
+        lines += [f"  where:   {place}", "  this is a mistake in that plugin"]
     if not shell.debug:
         lines.append("  next:    --debug shows the traceback")
     shell.console.error("\n".join(lines))
+
+
+def _in_plugin(error: Exception) -> str | None:
+    """The innermost place within a plugin that the error came through; None where there is none."""
+    from mtlsearch.catalog import is_of_plugin
+
+    places = [
+        f"{frame.f_code.co_filename}:{line}, in {frame.f_code.co_qualname}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if is_of_plugin(frame.f_globals.get("__name__", ""))
+    ]
+    return places[-1] if places else None

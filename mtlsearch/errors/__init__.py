@@ -4,7 +4,7 @@
 
     MtlsearchError
     ├── ConfigError            a run file, a ``--set`` or an option is wrong
-    ├── PluginError            a plugin does not load, or says a thing twice
+    ├── PluginError            a plugin does not load, fails, or says a thing twice
     │   └── UnknownNameError   a task kind, source, space or backbone nobody provides
     ├── DataError              a file or a row of a data set is bad
     ├── PlanError              a sharing plan is illegal for its tasks or units

@@ -55,7 +55,7 @@ class ConfigError(MtlsearchError):
 
 
 class PluginError(MtlsearchError):
-    """A plugin does not load, misspells a hook or gives a name twice."""
+    """A plugin does not load, misspells a hook, gives a name twice or fails at work."""
 
 
 class UnknownNameError(PluginError):

@@ -67,7 +67,11 @@ class TrainingEvaluator:
         return self.cuts[backbone].units
 
     def cost(self, candidate: Candidate) -> Cost:
-        """Parameters and FLOPs, by arithmetic on units and heads."""
+        """Parameters and FLOPs, by arithmetic on units and heads.
+
+        Raises:
+            PluginError: a task's head cannot be built, or not be run on the backbone's levels.
+        """
         name, gated = self._backbone(candidate), self._gated(candidate)
         heads = {task: self._head_cost(name, task, task in gated) for task in self.tasks}
         return plan_cost(candidate.plan, self.cuts[name].units, heads.values())
@@ -172,13 +176,16 @@ class TrainingEvaluator:
 
     def _head_cost(self, name: str, task: str, gated: bool) -> Cost:
         from mtlsearch.network import head_cost
+        from mtlsearch.training import blamed_on
 
         cut = self.cuts[name]
         if (name, gated) not in self._head_costs:
             heads = self._heads(cut, self.tasks if gated else ())
-            self._head_costs[name, gated] = {
-                at: head_cost(head, cut.features) for at, head in heads.items()
-            }
+            costs = {}
+            for at, head in heads.items():
+                with blamed_on(self.task_of[at], "head"):  # it runs here for the first time
+                    costs[at] = head_cost(head, cut.features)
+            self._head_costs[name, gated] = costs
         return self._head_costs[name, gated][task]
 
     def _heads(self, cut: CutBackbone, gated: Collection[str]) -> dict[str, torch.nn.Module]:

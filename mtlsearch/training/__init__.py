@@ -7,6 +7,7 @@ device(type='cpu')
 """
 
 from mtlsearch.training._balancing import Balance, BalancerMaker
+from mtlsearch.training._blame import blamed_on
 from mtlsearch.training._buffers import KeptBuffers
 from mtlsearch.training._checkpoint import Pause
 from mtlsearch.training._data import TrainingData
@@ -42,6 +43,7 @@ __all__ = [
     "TrainingData",
     "TrainingProgress",
     "TrainingResult",
+    "blamed_on",
     "distilled",
     "evaluate",
     "joined_ranks",

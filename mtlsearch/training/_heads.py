@@ -10,6 +10,7 @@ from torch import nn
 
 from mtlsearch.network import GatedHead
 from mtlsearch.plugin import FeatureSpec, Task
+from mtlsearch.training._blame import blamed_on
 
 
 def seeded_heads(
@@ -26,12 +27,16 @@ def seeded_heads(
         seed: the run's.
         gated: names of the tasks that have attention on their features; their heads are the
             same as without.
+
+    Raises:
+        PluginError: a task cannot build its head.
     """
     heads = {}
     with torch.random.fork_rng(devices=[]):
         for name, task in tasks.items():
             torch.default_generator.manual_seed(_seed_of(name, seed))
-            head = task.build_head(features)
+            with blamed_on(task, "head"):
+                head = task.build_head(features)
             heads[name] = GatedHead(head, features) if name in gated else head
     return heads
 

@@ -133,3 +133,84 @@ def test_the_table_names_functions_that_are_there() -> None:
     for command in _app.COMMANDS:
         assert isinstance(command, Command)
         assert callable(getattr(importlib.import_module(command.module), command.name))
+
+
+FAULTY = """
+from torch import nn
+from mtlsearch.plugin import Form, Metric, OutputSpec, Settings, Task, hookimpl
+
+class Head(nn.Module):
+    def __init__(self, channels, classes):
+        super().__init__()
+        self.linear = nn.Linear(channels, classes)
+    def forward(self, levels):
+        return {{"logits": self.linear(levels[-1]{pool})}}
+
+class Faulty(Task):
+    kind = "faulty"
+    summary = "does one thing wrong"
+    accepts = (Form.CATEGORY,)
+    metrics = (Metric("accuracy", higher_is_better=True, primary=True),)
+    @property
+    def output(self):
+        return OutputSpec(Form.CATEGORY, self.label.classes)
+    def build_head(self, features):
+        return Head(features.levels[-1].channels, len(self.label.classes))
+    def loss(self, outputs, targets):
+        return nn.functional.cross_entropy({loss}, targets)
+    def meter(self):
+        return self
+    def update(self, outputs, targets):
+        pass
+    def compute(self):
+        return {{{metric!r}: 0.5}}
+    def predict(self, outputs):
+        return {{"scores": outputs["logits"].softmax(1)}}
+
+@hookimpl
+def mtlsearch_tasks():
+    return [Faulty]
+"""
+
+RUN_OF_FAULTY = """
+plugins: [mine]
+data: {sources: {kind: scenes, train: 4, val: 2, test: 1, size: 32}, size: 32}
+tasks: {scene: {kind: faulty}}
+backbone: {name: test_resnet}
+train: {epochs: 1, batch_size: 2}
+search: {space: tree, trials: 1}
+"""
+
+
+def search_with(
+    folder: Path,
+    pool: str = ".mean((2, 3))",
+    loss: str = "outputs['logits']",
+    metric: str = "accuracy",
+) -> list[str]:
+    """What a search says whose task does one thing wrong."""
+    (folder / "mine").mkdir()
+    (folder / "mine" / "faulty.py").write_text(FAULTY.format(pool=pool, loss=loss, metric=metric))
+    (folder / "run.yaml").write_text(RUN_OF_FAULTY)
+    said = call("search", folder / "run.yaml", "--out", folder / "run")
+    assert said.code != 0
+    assert "Traceback" not in said.err
+    return said.err[said.err.index("error: ") :].splitlines()
+
+
+def test_a_head_that_does_not_fit_the_levels_names_its_task(tmp_path: Path) -> None:
+    said = search_with(tmp_path, pool="")
+    assert said[0].startswith("error: the head of task 'scene' fails: RuntimeError: mat1 and mat2")
+    assert said[1] == f"  where:   task kind 'faulty', {tmp_path / 'mine' / 'faulty.py'}"
+    assert "--debug" in said[2]
+    assert not (tmp_path / "run" / "trials").exists()  # nothing was trained
+
+
+def test_what_a_plugin_raises_at_work_names_its_line(tmp_path: Path) -> None:
+    said = search_with(tmp_path, loss="outputs['nothing']")
+    file = tmp_path / "mine" / "faulty.py"
+    lines = file.read_text().splitlines()
+    (line,) = [at for at, text in enumerate(lines, 1) if "cross_entropy" in text]
+    assert said[0] == "error: KeyError: 'nothing'"
+    assert said[1] == f"  where:   {file}:{line}, in Faulty.loss"
+    assert "--debug" in said[-1]
