@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,7 +29,13 @@ def blamed_on(task: Task, part: str) -> Iterator[None]:
         raise PluginError(
             f"the {part} of task {task.name!r} fails: {type(error).__name__}: "
             f"{' '.join(str(error).split())}",
-            where=f"task kind {task.kind!r}, {inspect.getfile(type(task))}",
+            where=place_of(task),
             next_step="mend the kind; --debug shows the traceback, "
             "mtlsearch.testing.TaskContract tries a kind without a search",
         ) from error
+
+
+def place_of(task: Task) -> str:
+    """A task's kind, and the file it comes from where there is one, for messages."""
+    file = getattr(sys.modules.get(type(task).__module__), "__file__", None)
+    return f"task kind {task.kind!r}" + (f", {file}" if file else "")

@@ -8,7 +8,9 @@ from typing import Literal
 import torch
 from torch import nn
 
-from mtlsearch.plugin import Batch, Task
+from mtlsearch.errors import PluginError
+from mtlsearch.plugin import Batch, Meter, Task
+from mtlsearch.training._blame import place_of
 from mtlsearch.training._failures import explained
 from mtlsearch.training._losses import run_labelled
 from mtlsearch.training._placement import resolve_placement
@@ -39,6 +41,7 @@ def evaluate(
         By task and metric; NaN where nothing was labelled.
 
     Raises:
+        PluginError: a meter does not measure what its task declares.
         TrainingError: the device's memory does not suffice.
     """
     placement = resolve_placement(channels_last, device)
@@ -53,9 +56,20 @@ def evaluate(
                 )
                 for name, labelled in found.items():
                     meters[name].update(labelled.outputs, labelled.targets)
-            return {
-                name: {metric: float(value) for metric, value in meter.compute().items()}
-                for name, meter in meters.items()
-            }
+            return {name: _read(tasks[name], meter) for name, meter in meters.items()}
     finally:
         network.train(training)
+
+
+def _read(task: Task, meter: Meter) -> dict[str, float]:
+    """What a meter measured, all that its task declares."""
+    found = {metric: float(value) for metric, value in meter.compute().items()}
+    declared = [metric.name for metric in task.metrics]
+    if set(declared) - set(found):
+        raise PluginError(
+            f"the meter of task {task.name!r} returned {', '.join(found) or 'nothing'}; "
+            f"declared: {', '.join(declared)}",
+            where=place_of(task),
+            next_step="call metrics in `metrics` and in what the meter computes by the same names",
+        )
+    return found

@@ -214,3 +214,9 @@ def test_what_a_plugin_raises_at_work_names_its_line(tmp_path: Path) -> None:
     assert said[0] == "error: KeyError: 'nothing'"
     assert said[1] == f"  where:   {file}:{line}, in Faulty.loss"
     assert "--debug" in said[-1]
+
+
+def test_a_meter_that_measures_something_else_than_is_declared(tmp_path: Path) -> None:
+    said = search_with(tmp_path, metric="acc")
+    assert said[0] == "error: the meter of task 'scene' returned acc; declared: accuracy"
+    assert said[1] == f"  where:   task kind 'faulty', {tmp_path / 'mine' / 'faulty.py'}"
