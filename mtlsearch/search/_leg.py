@@ -16,6 +16,7 @@ from mtlsearch.record import (
     reference_of,
     standings,
 )
+from mtlsearch.search._advice import way_to_a_baseline
 from mtlsearch.search._budget import Budget
 from mtlsearch.search._evaluator import Evaluator, Measurement
 from mtlsearch.search._gate import reject
@@ -83,7 +84,7 @@ class Leg:
                 record.number, record.candidate, self.progress, epochs
             )
         except TrainingError as error:
-            self._settle(_failed(record, error.what, began))
+            self._settle(_failed(record, error.what, began), error.next_step)
         except Exception as error:
             self.store.settle(_failed(record, f"{type(error).__name__}: {error}", began), None)
             raise
@@ -130,7 +131,7 @@ class Leg:
             known = standings(self.store.records(), self.halving.objectives)
             self._tell(record, value, str(known[record.number]))
 
-    def _settle(self, record: TrialRecord) -> None:
+    def _settle(self, record: TrialRecord, advice: str | None = None) -> None:
         is_reference = record.role == "independent"
         reference = record.results if is_reference else self._reference()
         value: float | None = None
@@ -146,10 +147,10 @@ class Leg:
             return
         if record.state == "failed":
             raise RunError(
-                f"the independent baseline cannot be measured: {record.why}",
+                "the independent baseline cannot be measured, and without it nothing ranked: "
+                f"{record.why}",
                 where=f"trial {record.number}",
-                next_step="without it nothing can be ranked; change the run file (more epochs, "
-                "another learning rate) and search in a new folder",
+                next_step=way_to_a_baseline(record, advice),
             )
         for rung, reason in self.halving.left_out(self.store.records()):
             self.progress.note(f"no trial stops at epoch {rung}: {reason}")

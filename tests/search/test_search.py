@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtlsearch.errors import RunError
+from mtlsearch.errors import RunError, TrainingError
 from mtlsearch.plugin import Candidate
-from mtlsearch.search import Silent, TrialStore, open_storage, pick_trial, search
+from mtlsearch.search import Measurement, Silent, TrialStore, open_storage, pick_trial, search
 from mtlsearch.search._journal import drop_torn_line
 from tests.search.synthetic import Formula, space_for
 
@@ -105,6 +105,33 @@ def test_a_failed_trial_counts_and_says_why(tmp_path: Path) -> None:
     records = run(tmp_path, Formula(fails=lambda number: number == 2), 5).records()
     assert [record.state for record in records] == ["complete"] * 2 + ["failed"] + ["complete"] * 2
     assert "would not train" in records[2].why
+
+
+@pytest.mark.parametrize(
+    ("score", "told", "not_told"),
+    [
+        (float("nan"), "`mtlsearch check RUN.yaml` counts them", "learning rate"),
+        (0.0, "train until a.score is above 0: more epochs", "check"),
+    ],
+)
+def test_the_advice_fits_what_is_wrong_with_the_baseline(
+    tmp_path: Path, score: float, told: str, not_told: str
+) -> None:
+    with pytest.raises(RunError, match="independent baseline cannot be measured") as error:
+        run(tmp_path, Formula(score=lambda candidate: score), 3)
+    assert told in str(error.value.next_step)
+    assert not_told not in str(error.value.next_step)
+    assert "new folder" in str(error.value.next_step)
+
+
+def test_a_baseline_that_does_not_train_has_the_advice_of_its_error(tmp_path: Path) -> None:
+    class Small(Formula):
+        def measure(self, *given: object, **named: object) -> Measurement:
+            raise TrainingError("a batch is too large", next_step="take a smaller batch_size")
+
+    with pytest.raises(RunError, match="a batch is too large") as error:
+        run(tmp_path, Small(), 3)
+    assert str(error.value.next_step).startswith("take a smaller batch_size; ")
 
 
 def test_without_the_independent_baseline_nothing_goes_on(tmp_path: Path) -> None:
