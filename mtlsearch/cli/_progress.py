@@ -60,7 +60,9 @@ class ProgressView:
     def search_started(self, done: int, total: int) -> None:
         """Of ``total`` trials ``done`` were finished in earlier sittings."""
         self._total = total
-        if done:
+        if done >= total:
+            self._say(f"trials done before: {done}; asked for in all: {total}")
+        elif done:
             self._say(f"going on: {done} of {total} trials are done")
         if self._bars:
             self._bars.trials(done, total)

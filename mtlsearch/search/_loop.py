@@ -72,6 +72,8 @@ def search(
     leg = Leg(evaluator, store, progress, halving, space.budget)
     store.close_interrupted()
     progress.search_started(_settled(store.records()), trials)
+    if failed := _failed_reference(store.records()):
+        progress.note(f"the independent baseline failed as trial {failed.number}: trained again")
     if space.config.halving is not None and not halving.rungs:
         progress.note(
             f"halving: with {evaluator.epochs} epochs in all it is too early to stop anybody; "
@@ -101,6 +103,14 @@ def search(
             leg.begin(proposal)
         if after_each is not None:
             after_each(store.records())
+
+
+def _failed_reference(records: Sequence[TrialRecord]) -> TrialRecord | None:
+    """The latest try at the ``independent`` baseline, where all of them failed."""
+    if reference_trial(records) is not None:
+        return None
+    tries = (at for at in reversed(records) if at.role == "independent" and at.state == "failed")
+    return next(tries, None)
 
 
 def _settled(records: Sequence[TrialRecord]) -> int:

@@ -58,6 +58,21 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("done", "said"),
+    [
+        (0, ""),
+        (1, "going on: 1 of 2 trials are done\n"),
+        (2, "trials done before: 2; asked for in all: 2\n"),
+        (4, "trials done before: 4; asked for in all: 2\n"),
+    ],
+)
+def test_what_was_done_before(capsys: pytest.CaptureFixture[str], done: int, said: str) -> None:
+    with ProgressView(Console()) as view:
+        view.search_started(done, 2)
+    assert capsys.readouterr().err == said
+
+
 def test_verbose_lines_have_epochs(capsys: pytest.CaptureFixture[str]) -> None:
     sitting(Console(verbose=True))
     err = capsys.readouterr().err

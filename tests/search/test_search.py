@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,28 @@ def test_however_many_trials_are_asked_for(tmp_path: Path) -> None:
         assert len(store_at(tmp_path).records()) == sitting + 1
     records = run(tmp_path, Formula(), 3).records()
     assert [record.state for record in records] == ["failed", "failed", "complete"]
+
+
+class Notes(Silent):
+    """Keeps the notes of a search."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_a_baseline_that_failed_before_is_told_to_be_trained_again(tmp_path: Path) -> None:
+    said = []
+    for fails in (True, True, False, False):
+        evaluator, notes = Formula(fails=lambda number, fails=fails: fails), Notes()
+        with pytest.raises(RunError) if fails else nullcontext():
+            search(space_for(evaluator), evaluator, store_at(tmp_path), trials=1, seed=0,
+                   progress=notes)  # fmt: skip
+        said.append(notes.notes)
+    again = "the independent baseline failed as trial {}: trained again"
+    assert said == [[], [again.format(0)], [again.format(1)], []]
 
 
 def test_a_mistake_of_a_plugin_is_raised_and_its_trial_failed(tmp_path: Path) -> None:
