@@ -72,11 +72,18 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _unreadable(path: Path, error: Exception) -> BackboneError:
     return BackboneError(
-        f"the weights cannot be read: {error}",
+        f"the weights cannot be read: {_reason(error)}",
         where=str(path),
-        allowed=["a .safetensors file", "a torch file that weights_only=True reads"],
+        allowed=["a .safetensors file", "a torch file of tensors alone"],
         next_step="save the model's state_dict() alone: torch.save(model.state_dict(), path)",
     )
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if "weights_only" in text:  # an argument that nobody can set here
+        return "it holds more than tensors, or is no torch file"
+    return text or "it ends too early"
 
 
 def _one_backbone(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:

@@ -70,8 +70,15 @@ def _no_room(budget: Budget, costs: list[Cost], *, listed: bool) -> ConfigError:
         f"{what} of the search space is within the budget ({budget.describe()})",
         where=", ".join(budget.where(key) for key in keys),
         allowed=known,
-        next_step="raise the budget, or search a space that shares more",
+        next_step=f"raise the budget, or {_instead(budget)}",
     )
+
+
+def _instead(budget: Budget) -> str:
+    """What else makes room: no plan without skips costs less than the hard one."""
+    if budget.over_cost(budget.cost_of(budget.baselines["hard"])):
+        return "take a smaller backbone or smaller images (data.size)"
+    return "search a space that shares more"
 
 
 def _sizes(parameters: int, flops: int) -> str:

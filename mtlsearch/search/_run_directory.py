@@ -84,14 +84,38 @@ class RunDirectory:
         """Be sure that a search was run here.
 
         Raises:
-            RunError: there is no run in this folder.
+            RunError: there is no run in this folder; those below it are named.
         """
         if not self.config.is_file():
-            raise RunError(
-                "there is no run here",
+            raise self._no_run()
+
+    def _no_run(self) -> RunError:
+        """Why there is none, and where one may be."""
+        if self.path.is_file():
+            return RunError(
+                "this is a file, not a run directory",
                 where=str(self.path),
-                next_step=f"`mtlsearch search RUN.yaml --out {self.path}` makes one",
+                next_step="give the folder that `mtlsearch search` wrote to (its --out)",
             )
+        if self._has_study:
+            return RunError(
+                "the run file of this run is gone",
+                where=str(self.config),
+                next_step="put it back as it was",
+            )
+        folders = (file.parent for file in self.path.glob(f"*/{self.config.name}"))
+        below = sorted(str(folder) for folder in folders if RunDirectory(folder)._has_study)
+        next_step = f"`mtlsearch search RUN.yaml --out {self.path}` makes one"
+        return RunError(
+            "there is no run here" + (", but in folders below" if below else ""),
+            where=str(self.path),
+            allowed=below,
+            next_step=None if below else next_step,
+        )
+
+    @property
+    def _has_study(self) -> bool:
+        return self.journal.is_file() or self.study_name.is_file()
 
     @property
     def in_use(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mtlsearch_search_spaces.independent import IndependentSpace
 from mtlsearch_search_spaces.skip import SkipSettings, SkipSpace
 from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
@@ -18,6 +19,7 @@ from mtlsearch.record import Latency, TrialRecord
 from mtlsearch.search import CandidateSpace, TrialStore, pick_trial, search
 from mtlsearch.search._budget import with_budget
 from mtlsearch.search._gate import REJECTED_AT_MOST
+from mtlsearch.search._room import require_room
 from tests.search.synthetic import Formula, space_for, units
 
 SPACES: dict[str, SearchSpace[Any]] = {
@@ -135,6 +137,24 @@ def test_where_only_baselines_over_the_budget_are_done_there_is_no_best() -> Non
     records = searched(limited(formula, {"params": "1 hard"}), formula, 2)
     with pytest.raises(RunError, match="within the budget"):
         pick_trial(records[:1], "best")
+
+
+@pytest.mark.parametrize(
+    ("space", "budget", "told"),
+    [
+        (TreeSpace(TreeSettings()), "0.1x", "smaller backbone"),
+        (IndependentSpace(IndependentSpace.Settings()), "2x", "a space that shares more"),
+    ],
+)
+def test_a_space_that_shares_more_is_named_where_it_would_help(
+    space: SearchSpace[Any], budget: str, told: str
+) -> None:
+    formula = Formula()
+    plain = CandidateSpace.of(space, formula, SearchConfig())
+    within = with_budget(plain, BudgetConfig.model_validate({"params": budget}), formula.cost)
+    with pytest.raises(ConfigError, match="no candidate") as error:
+        require_room(within)
+    assert told in str(error.value.next_step)
 
 
 class Clock:

@@ -87,6 +87,35 @@ def test_it_knows_whether_there_was_a_search(tmp_path: Path) -> None:
     run.require()
 
 
+def test_a_file_is_no_run(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("seed: 0\n")
+    with pytest.raises(RunError, match="a file, not a run directory") as error:
+        RunDirectory(file).require()
+    assert f"--out {file}" not in str(error.value)
+
+
+def test_a_folder_of_runs_names_them(tmp_path: Path) -> None:
+    for name in ("b", "a", "only-a-run-file"):
+        run = RunDirectory(tmp_path / name)
+        run.path.mkdir()
+        run.config.touch()
+        if len(name) == 1:
+            run.journal.touch()
+    with pytest.raises(RunError, match="no run here, but in folders below") as error:
+        RunDirectory(tmp_path).require()
+    assert error.value.allowed == (str(tmp_path / "a"), str(tmp_path / "b"))
+    assert error.value.next_step is None
+
+
+def test_a_run_without_its_run_file_is_told(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.journal.touch()
+    with pytest.raises(RunError, match="run file of this run is gone") as error:
+        run.require()
+    assert error.value.where == str(run.config)
+
+
 def test_every_trial_has_a_folder_of_its_own() -> None:
     run = RunDirectory(Path("run"))
     assert run.weights(3) == Path("run/trials/0003/weights.safetensors")
