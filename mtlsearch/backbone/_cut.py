@@ -85,8 +85,9 @@ def cut_backbone(
         seed: of the random weights.
 
     Raises:
-        BackboneError: there is no such model, it cannot be made or run at that image size,
-            its weights cannot be had or do not fit, or it cannot be cut that way.
+        UnknownNameError: there is no such model.
+        BackboneError: it cannot be made or run at that image size, its weights cannot be had or
+            do not fit, or it cannot be cut that way.
     """
     model = make_model(name, image_size, pretrained=pretrained, seed=seed)
     mean, std = pixel_statistics(model)

@@ -11,7 +11,7 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 
 from mtlsearch.backbone._hub import WAYS_OUT, require_hub
-from mtlsearch.errors import BackboneError, did_you_mean
+from mtlsearch.errors import BackboneError, UnknownNameError, nearest
 
 ImageSize = tuple[int, int]
 
@@ -31,8 +31,8 @@ def make_model(name: str, image_size: ImageSize, *, pretrained: bool, seed: int)
     The weights are drawn from ``seed``; torch's global generator is left as it was.
 
     Raises:
-        BackboneError: no such model, its weights cannot be had, or it cannot be made for
-            that image size.
+        UnknownNameError: there is no such model.
+        BackboneError: its weights cannot be had, or it cannot be made for that image size.
     """
     require_backbone(name)
     if pretrained:
@@ -69,13 +69,16 @@ def require_backbone(name: str, *, where: str | None = None) -> None:
         where: where the name stands, for the message.
 
     Raises:
-        BackboneError: it has none; the nearest name is suggested.
+        UnknownNameError: it has none; the nearest name is suggested.
     """
     source, _, rest = name.partition(":")
     if rest or timm.is_model(source):  # "local-dir:weights/" and "hf-hub:who/what" are timm's own
         return
-    raise BackboneError(
-        f"timm has no model named {name!r}{did_you_mean(name, timm.list_models())}",
+    near = nearest(name, timm.list_models())
+    raise UnknownNameError(
+        "timm model",
+        name,
+        [] if near is None else [near],  # of more than a thousand
         where=where,
         next_step="`mtlsearch backbones` lists the names",
     )

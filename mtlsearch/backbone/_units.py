@@ -55,6 +55,7 @@ def find_pieces(model: nn.Module, seen: Trace, granularity: Granularity) -> list
     if not 1 <= granularity <= len(blocks):
         raise BackboneError(
             f"the backbone cannot be cut into {granularity} units",
+            where="granularity",
             allowed=[f"1 .. {len(blocks)}"],
             next_step='set granularity to "stage", "block" or a number in that range',
         )

@@ -42,9 +42,11 @@ def leaderboard(
     from mtlsearch.leaderboard import leaderboard as rank
     from mtlsearch.record import objectives_in
     from mtlsearch.report import plot as draw
-    from mtlsearch.report import render
+    from mtlsearch.report import render, require_picture
     from mtlsearch.search import read_confirmed, read_records
 
+    if plot is not None:
+        require_picture(plot)
     records = read_records(run, loaded.config)
     if not records:
         shell.console.say("no trial was begun yet; `mtlsearch search` goes on with the run")

@@ -41,13 +41,18 @@ def choose_trial(
     Raises:
         RunError: there is no such trial, or it was not completed.
     """
+    from mtlsearch.errors import RunError
     from mtlsearch.leaderboard import front_of
     from mtlsearch.record import objectives_in
     from mtlsearch.search import pick_trial, read_confirmed
 
     objectives = objectives_in(records, loaded.config.search.objectives)
     front = front_of(records, objectives) if len(objectives) > 1 else []
-    record = pick_trial(records, wanted, read_confirmed(run, loaded.config, records), front)
+    confirmed = read_confirmed(run, loaded.config, records)
+    try:
+        record = pick_trial(records, wanted, confirmed, front)
+    except RunError as error:
+        raise error.named_in(str(run)) from error
     if wanted == "best" and front:
         shell.console.say(
             f"on the Pareto front of {', '.join(at.name for at in objectives)}: trials "

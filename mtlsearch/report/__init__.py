@@ -9,6 +9,15 @@ trial,state,role,delta_m,params,flops,seconds,plan,loss_weights,learning_rate,ba
 from mtlsearch.report._affinity_picture import draw_affinity
 from mtlsearch.report._contact_sheet import contact_sheet
 from mtlsearch.report._formats import FORMATS, Format, render, write
-from mtlsearch.report._plot import plot
+from mtlsearch.report._plot import plot, require_picture
 
-__all__ = ["FORMATS", "Format", "contact_sheet", "draw_affinity", "plot", "render", "write"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "contact_sheet",
+    "draw_affinity",
+    "plot",
+    "render",
+    "require_picture",
+    "write",
+]

@@ -38,12 +38,7 @@ def plot(frame: pd.DataFrame, path: Path) -> None:
         ConfigError: the file's name ends otherwise.
         RunError: no trial has a Δm yet.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(
-            f"cannot draw a {path.suffix or 'file without a suffix'}",
-            where=f"--plot {path}",
-            allowed=list(SUFFIXES),
-        )
+    require_picture(path)
     measured = frame[frame["delta_m"].notna()]
     if measured.empty:
         raise RunError(
@@ -53,6 +48,20 @@ def plot(frame: pd.DataFrame, path: Path) -> None:
     figure = _figure(measured, missing=len(frame) - len(measured))
     with unfinished(path) as temporary:
         figure.savefig(temporary, format=SUFFIXES[path.suffix.lower()])
+
+
+def require_picture(path: Path) -> None:
+    """Be sure that a file's name is that of a picture that can be drawn; looks at nothing else.
+
+    Raises:
+        ConfigError: it ends otherwise.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigError(
+            f"cannot draw a {path.suffix or 'file without a suffix'}",
+            where=f"--plot {path}",
+            allowed=list(SUFFIXES),
+        )
 
 
 def _figure(frame: pd.DataFrame, *, missing: int) -> Figure:

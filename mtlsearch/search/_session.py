@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtlsearch.catalog import Catalog
 from mtlsearch.config import LoadedRun, RunConfig
+from mtlsearch.errors import BackboneError
 from mtlsearch.plugin import Metric, Task
 from mtlsearch.record import Objective, objectives_of
 from mtlsearch.search._additions import refuse_unfit_knowledge
@@ -75,6 +76,7 @@ def open_session(
         ConfigError: the run file asks for what the data or the plugins do not have.
         DataError: files or rows are bad; the message names the first ones. Or a task has no
             label to learn from or to be measured by.
+        UnknownNameError: timm has no backbone of that name.
         BackboneError: a backbone cannot be made, loaded or cut.
         TrainingError: a balancer does not work with the way of training.
     """
@@ -83,7 +85,7 @@ def open_session(
     config = loaded.config
     refuse_unfit_knowledge(loaded)
     balancers = _balancers(loaded, catalog, device, processes=ranks.count if ranks else 1)
-    cuts = {name: cut(config, name) for name in config.backbone.names}
+    cuts = _cuts(loaded)
     first = cuts[config.backbone.names[0]]
     data = open_data(
         catalog.open_sources(loaded),
@@ -174,6 +176,18 @@ def _balancers(
             where=loaded.where("search", "balance"),
         )
     return makers
+
+
+def _cuts(loaded: LoadedRun) -> dict[str, CutBackbone]:
+    from mtlsearch.backbone import require_backbone
+
+    config = loaded.config
+    for name in config.backbone.names:
+        require_backbone(name, where=loaded.where("backbone", "name"))
+    try:
+        return {name: cut(config, name) for name in config.backbone.names}
+    except BackboneError as error:
+        raise error.named_in(loaded.where("backbone")) from error
 
 
 def cut(config: RunConfig, name: str) -> CutBackbone:

@@ -106,7 +106,7 @@ class TrainingEvaluator:
         config = self.config.train
         until = config.epochs if epochs is None else epochs
         steps = until * self.data.train_steps(config.batch_size)
-        progress.trial_started(number, str(candidate.plan), steps)
+        progress.trial_started(number, self._called(candidate), steps)
         network = self.build(candidate).to(self.device)
         result = train(
             network,
@@ -153,6 +153,11 @@ class TrainingEvaluator:
             allowed=sorted(self.balancers),
             next_step="name it in search.balance",
         )
+
+    def _called(self, candidate: Candidate) -> str:
+        """A candidate for people: its plan, on its backbone where there are several."""
+        plan = str(candidate.plan)
+        return f"{plan}, on {self._backbone(candidate)}" if len(self.cuts) > 1 else plan
 
     def _backbone(self, candidate: Candidate) -> str:
         return candidate.backbone or self.config.backbone.names[0]

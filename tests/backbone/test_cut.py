@@ -9,7 +9,7 @@ import torch
 from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from mtlsearch.backbone import cut_backbone, list_backbones
-from mtlsearch.errors import BackboneError, PlanError
+from mtlsearch.errors import BackboneError, PlanError, UnknownNameError
 from mtlsearch.plan import SharingPlan
 from tests.backbone.families import EVERY, SIZE, TINY, cut, images, whole
 
@@ -121,7 +121,7 @@ def test_a_seed_gives_the_same_weights_and_leaves_the_global_generator_alone():
 
 
 def test_a_misspelt_name_gets_a_suggestion():
-    with pytest.raises(BackboneError, match="did you mean 'resnet18'"):
+    with pytest.raises(UnknownNameError, match="did you mean 'resnet18'"):
         cut_backbone("resnet_18", SIZE)
 
 

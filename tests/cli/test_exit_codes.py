@@ -220,3 +220,26 @@ def test_a_meter_that_measures_something_else_than_is_declared(tmp_path: Path) -
     said = search_with(tmp_path, metric="acc")
     assert said[0] == "error: the meter of task 'scene' returned acc; declared: accuracy"
     assert said[1] == f"  where:   task kind 'faulty', {tmp_path / 'mine' / 'faulty.py'}"
+
+
+PLAIN = RUN_OF_FAULTY.replace("plugins: [mine]\n", "").replace("faulty", "classification")
+
+
+@pytest.mark.parametrize("command", ["search", "check"])
+def test_a_backbone_that_is_not_there_is_a_name_asked_wrongly(tmp_path: Path, command: str) -> None:
+    (tmp_path / "run.yaml").write_text(PLAIN)
+    given = ["--set", "backbone.name=resnet_18"]
+    if command == "search":
+        given += ["--out", str(tmp_path / "run")]
+    said = call(command, tmp_path / "run.yaml", *given)
+    assert said.code == 2
+    assert "no timm model named 'resnet_18'; did you mean 'resnet18'?" in said.err
+    assert "where:   --set backbone.name=resnet_18" in said.err
+
+
+def test_more_units_than_there_are_say_where_they_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(PLAIN)
+    given = ["--set", "backbone.granularity=99", "--out", str(tmp_path / "run")]
+    said = call("search", tmp_path / "run.yaml", *given)
+    assert said.code == 1
+    assert f"where:   granularity, named in {tmp_path / 'run.yaml'}:4 (backbone)" in said.err

@@ -154,6 +154,14 @@ def test_a_small_space_ends_and_says_so(line: Line, tmp_path: Path) -> None:
     assert len(records_of(tmp_path / "run")) == 2
 
 
+def test_trials_name_their_backbone_where_there_are_several(line: Line, tmp_path: Path) -> None:
+    several = ["--trials", "1", "--set", "backbone.name=[test_resnet, test_vit]"]
+    said = call("search", line.file, "--out", tmp_path / "run", *several)
+    assert said.code == 0
+    assert re.search(r"^trial 0  complete .*  independent, on test_resnet$", said.err, re.MULTILINE)
+    assert ", on " not in line.said.err
+
+
 def test_a_trial_that_diverges_is_in_the_leaderboard(line: Line, tmp_path: Path) -> None:
     run = tmp_path / "run"
     said = call(

@@ -100,6 +100,7 @@ class TestLeaderboard:
         said = call("leaderboard", line.run, "--plot", tmp_path / "plot.gif")
         assert said.code == 2
         assert "allowed: .png" in said.err
+        assert said.out == ""  # before the table
 
     def test_it_is_there_at_once(self, line: Line) -> None:
         done = run_program("leaderboard", line.run, prelude=WITHOUT_TORCH)
@@ -154,7 +155,7 @@ class TestExport:
     @pytest.mark.parametrize(
         ("trial", "code", "says"),
         [
-            ("99", 1, ["there is no trial 99", "allowed: best, 0, 1, 2, 3"]),
+            ("99", 1, ["there is no trial 99", "where:   {run}", "allowed: best, 0, 1, 2, 3"]),
             ("last", 2, ["'last' is no trial", "allowed: best, a trial's number"]),
         ],
     )
@@ -163,7 +164,7 @@ class TestExport:
     ) -> None:
         said = call("export", line.run, "--trial", trial, "--out", tmp_path / "bundle")
         assert said.code == code
-        assert all(text in said.err for text in says)
+        assert all(text.format(run=line.run) in said.err for text in says)
         assert not list(tmp_path.iterdir())
 
     def test_weights_that_were_not_kept(self, line: Line, tmp_path: Path) -> None:
