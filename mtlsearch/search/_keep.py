@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from mtlsearch.record import DELTA_M, Objective, TrialRecord, deltas, standings
@@ -15,8 +15,9 @@ def forget_weights(
     records: Sequence[TrialRecord],
     keep: Literal["all"] | int,
     objectives: Sequence[Objective] = (DELTA_M,),
+    confirmed: Collection[int] = (),
 ) -> None:
-    """Delete what is not kept: baselines' weights always are.
+    """Delete what is not kept: baselines' weights always are, and those of confirmed trials.
 
     Of the others, the weights of the best ``keep`` complete trials stay, and the checkpoints of
     the best ``keep`` of those that were stopped at each epoch. A trial that goes on without its
@@ -31,6 +32,8 @@ def forget_weights(
             reverse=True,
         )
         for record in ranked[keep:]:
+            if record.number in confirmed:  # the best by mean may be among the last by one seed
+                continue
             run.weights(record.number).unlink(missing_ok=True)
         forgotten |= _behind(records, keep, objectives)
     for number in forgotten:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from mtlsearch.catalog import Catalog
 from mtlsearch.config import LoadedRun, RunConfig, save_resolved
 from mtlsearch.search._again import again
-from mtlsearch.search._confirm import confirm, other_seeds
+from mtlsearch.search._confirm import confirm, other_seeds, read_repeats
 from mtlsearch.search._journal import begins_file, drop_torn_line
 from mtlsearch.search._keep import forget_weights
 from mtlsearch.search._loop import SearchOutcome, search
@@ -71,6 +71,7 @@ def run_search(
         storage = storage or run_storage(run, loaded.config)
         store = open_store(run, loaded.config, storage, objectives)
         save_resolved(loaded.config, run.config)
+        confirmed = _confirmed(run)
         together = ranks is not None and ranks.count > 1
         with leading(session.evaluator) if together else nullcontext(session.evaluator) as measures:
             outcome = search(
@@ -81,7 +82,7 @@ def run_search(
                 seed=loaded.config.seed,
                 progress=progress,
                 after_each=lambda records: forget_weights(
-                    run, records, _kept(loaded.config), objectives
+                    run, records, _kept(loaded.config), objectives, confirmed
                 ),
             )
         confirm(
@@ -125,3 +126,9 @@ def _kept(config: RunConfig) -> Literal["all"] | int:
     """How many trials keep their weights: as many as may turn out to be the best."""
     keep, wanted = config.search.keep, config.search.confirm
     return keep if keep == "all" or wanted is None else max(keep, wanted.top)
+
+
+def _confirmed(run: RunDirectory) -> frozenset[int]:
+    """Numbers of the trials that were trained on other seeds in earlier sittings."""
+    repeats = read_repeats(run).values()
+    return frozenset(record.number for repeated in repeats for record in repeated)

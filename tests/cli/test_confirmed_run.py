@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from mtlsearch.leaderboard import leaderboard
+from mtlsearch.search import RunDirectory
+from mtlsearch.search._again import write_again
 from tests.cli.conftest import Line, records_of
 from tests.cli.inside import call
 
@@ -27,6 +29,16 @@ def test_a_finished_search_is_confirmed_by_the_same_command(line: Line, tmp_path
     assert sum(row["seeds"] == 2 for row in rows) == 3
     assert "±" in call("leaderboard", run).out
     assert not list((run / "seeds").rglob("*.safetensors"))
+
+
+def test_weights_of_confirmed_trials_stay_without_confirmation(line: Line, tmp_path: Path) -> None:
+    """However few are kept, the search goes on and nobody confirms any more."""
+    run = line.copy(tmp_path)
+    for record in records_of(run):
+        write_again(RunDirectory(run).at_seed(2), record)
+    said = call("search", line.file, "--out", run, "--set", "search.keep=1")
+    assert said.code == 0, said.err
+    assert all(RunDirectory(run).weights(number).is_file() for number in range(4))
 
 
 def test_a_trial_trained_at_length_is_exported(line: Line, tmp_path: Path) -> None:

@@ -58,3 +58,13 @@ def test_the_best_and_the_baselines_stay(
         left = [at for at in range(6) if run.weights(at).is_file()]
         assert left == stay
     assert all(run.history(at).is_file() for at in range(6))
+
+
+def test_what_was_confirmed_stays(tmp_path: Path) -> None:
+    """The best by the mean over seeds may be the last by one seed."""
+    run = RunDirectory(tmp_path)
+    for record in RECORDS[:-1]:
+        run.trial(record.number).mkdir(parents=True)
+        run.weights(record.number).write_bytes(b"weights")
+    forget_weights(run, RECORDS, 1, confirmed={0, 1, 2, 4})
+    assert [at for at in range(6) if run.weights(at).is_file()] == [0, 1, 2, 4, 5]
