@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mtlsearch.config import RunConfig, difference, hide_password, load_run
 from mtlsearch.errors import RunError
 from mtlsearch.search._run_directory import RunDirectory
@@ -16,6 +18,39 @@ MAY_DIFFER = (
     "plugins",
 )
 """Keys that may change when a run goes on: none of them changes what a trial measures."""
+
+
+OWN = (".lock", "run.yaml", "study.journal", "study.name", "trials", "affinity")
+"""One of these is in every folder that a search or an affinity has written to."""
+
+BESIDE = (".yaml", ".yml", ".log", ".out", ".err", ".txt")
+"""Suffixes of what people keep beside a run: its run file, and what the search said."""
+
+
+def require_own_folder(run: RunDirectory) -> None:
+    """Be sure that no other folder, such as one of data, is taken for a run's; writes nothing.
+
+    A folder is good if it is new, was a run's before, or holds only what people keep beside a
+    run: hidden files, run files and logs.
+
+    Raises:
+        RunError: it holds something else.
+    """
+    if not run.path.is_dir() or any((run.path / name).exists() for name in OWN):
+        return
+    entries = sorted(run.path.iterdir())
+    others = [at.name for at in entries if not (at.name.startswith(".") or _is_beside(at))]
+    if others:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        raise RunError(
+            f"no search was run in this folder, and it holds {', '.join(others[:3])}{more}",
+            where=str(run.path),
+            next_step="give --out a folder of its own; a new one is made",
+        )
+
+
+def _is_beside(entry: Path) -> bool:
+    return entry.suffix in BESIDE and entry.is_file()
 
 
 def require_same_search(run: RunDirectory, config: RunConfig) -> None:

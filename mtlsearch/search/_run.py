@@ -15,7 +15,7 @@ from mtlsearch.search._keep import forget_weights
 from mtlsearch.search._loop import SearchOutcome, search
 from mtlsearch.search._prior import read_prior, with_prior
 from mtlsearch.search._progress import SearchProgress, Silent
-from mtlsearch.search._resumption import require_same_search
+from mtlsearch.search._resumption import require_own_folder, require_same_search
 from mtlsearch.search._room import require_room
 from mtlsearch.search._run_directory import RunDirectory
 from mtlsearch.search._session import open_session
@@ -53,9 +53,11 @@ def run_search(
     Raises:
         ConfigError: the run file asks for what is not there, or its budget leaves no room.
         DataError: files or rows are bad.
-        RunError: the directory is in use, or holds a search that this one cannot go on with.
+        RunError: the directory is in use, holds a search that this one cannot go on with, or is
+            no run's.
     """
     run = RunDirectory(out)
+    require_own_folder(run)
     with run.locked():
         require_same_search(run, loaded.config)
         drop_torn_line(run.journal)

@@ -242,6 +242,27 @@ def test_a_study_that_was_begun_without_a_trial_binds_nobody(
         start(run.path, chosen)
 
 
+@pytest.mark.parametrize("name", ["1.jpg", "labels.csv", "images/", "notes.txt/"])
+def test_a_folder_of_something_else_is_not_littered(tmp_path: Path, name: str) -> None:
+    entry = tmp_path / "mine" / name
+    entry.mkdir(parents=True) if name.endswith("/") else entry.parent.mkdir()
+    entry.is_dir() or entry.touch()
+    with pytest.raises(RunError, match="no search was run in this folder") as error:
+        start(tmp_path / "mine", config())
+    assert entry.name in error.value.what
+    assert error.value.where == str(tmp_path / "mine")
+    assert list((tmp_path / "mine").iterdir()) == [entry]
+
+
+@pytest.mark.parametrize("name", [".gitignore", "base.yaml", "search.log", "affinity/", ".lock"])
+def test_what_people_keep_beside_a_run_is_no_obstacle(tmp_path: Path, name: str) -> None:
+    entry = tmp_path / "mine" / name
+    entry.mkdir(parents=True) if name.endswith("/") else entry.parent.mkdir()
+    entry.is_dir() or entry.touch()
+    with pytest.raises(PluginError, match="'nothing'"):  # further than the folder
+        start(tmp_path / "mine", config())
+
+
 def test_no_run_no_records(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no run here"):
         read_records(tmp_path, config())
