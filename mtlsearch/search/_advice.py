@@ -14,26 +14,28 @@ def way_to_a_baseline(record: TrialRecord, told: str | None) -> str:
         record: the failed baseline, with what was measured of it.
         told: what the error advises that ended it; None where there was none.
     """
-    values = {
-        f"{task}.{spec.name}": result.metrics.get(spec.name, math.nan)
-        for task, result in record.results.items()
-        for spec in result.specs
-    }
-    unknown = [name for name, value in values.items() if not math.isfinite(value)]
-    zero = [name for name, value in values.items() if value == 0]
     if told:
         step = told
-    elif unknown:
+    elif found := _first_unfit(record):
+        name, value = found
         step = (
-            f"{unknown[0]} needs validation images with labels that it can be measured on: "
+            f"train until {name} is above 0: more epochs, larger images (data.size), another "
+            "learning rate or pretrained weights"
+            if value == 0
+            else f"{name} needs validation images with labels that it can be measured on: "
             "`mtlsearch check RUN.yaml` counts them; add some (data.val_fraction) or leave the "
             "task out"
-        )
-    elif zero:
-        step = (
-            f"train until {zero[0]} is above 0: more epochs, larger images (data.size), "
-            "another learning rate or pretrained weights"
         )
     else:
         step = "change the run file"
     return f"{step}; then search in a new folder"
+
+
+def _first_unfit(record: TrialRecord) -> tuple[str, float] | None:
+    """The metric of which no relative change can be told, in the order in which Δm looks."""
+    measured = (
+        (f"{task}.{spec.name}", result.metrics.get(spec.name, math.nan))
+        for task, result in sorted(record.results.items())
+        for spec in result.specs
+    )
+    return next((at for at in measured if at[1] == 0 or not math.isfinite(at[1])), None)
