@@ -77,7 +77,7 @@ def _no_room(budget: Budget, costs: list[Cost], *, listed: bool) -> ConfigError:
 def _instead(budget: Budget) -> str:
     """What else makes room: no plan without skips costs less than the hard one."""
     if budget.over_cost(budget.cost_of(budget.baselines["hard"])):
-        return "take a smaller backbone or smaller images (data.size)"
+        return "take a smaller backbone"
     return "search a space that shares more"
 
 
