@@ -43,7 +43,7 @@ from mtlsearch.network import MultiTaskNetwork
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Batch, Task
 from mtlsearch.search import RunDirectory, Session, Silent, open_session
-from mtlsearch.training import resolve_device, seeded_heads, train
+from mtlsearch.training import resolve_device, seeded_heads, settled, train
 
 Metrics = dict[str, list[float]]
 
@@ -153,7 +153,7 @@ def train_ours(work: Work, **choices: Any) -> Metrics:
         work.build(),
         work.tasks,
         work.data,
-        settings,
+        settled(settings, work.config.data.size, work.device),
         labels_of={task: work.label(task) for task in work.tasks},
         loss_weights=dict.fromkeys(work.tasks, 1.0),
         learning_rate=work.config.train.learning_rate,

@@ -28,7 +28,9 @@ class TrainConfig(Section):
         "auto", description="autocast on a GPU; auto: bf16 where it has it, else fp32"
     )
     channels_last: bool | Literal["auto"] = Field(
-        "auto", description="memory order of images and convolutions; auto: true on CPU and CUDA"
+        "auto",
+        description="memory order of images and convolutions; auto: true on CUDA, on CPU where "
+        "a batch has 65,536 pixels or more",
     )
     compile: bool = Field(
         False, description="train through torch.compile; takes minutes before it saves any"

@@ -91,6 +91,8 @@ def run_affinity(
 def _measured(
     session: Session, epochs: int | None, device: torch.device, progress: SearchProgress
 ) -> Affinity:
+    from mtlsearch.training import settled
+
     config, evaluator = session.config, session.evaluator
     short = epochs or -(-config.train.epochs // 4)
     measurement = AffinityMeasurement(
@@ -98,7 +100,9 @@ def _measured(
         labels_of={task: config.label_of(task) for task in evaluator.tasks},
         loss_weights=session.space.fixed_weights,
         data=session.data,
-        config=config.train.model_copy(update={"epochs": short, "compile": False}),
+        config=settled(config.train, config.data.size, device).model_copy(
+            update={"epochs": short, "compile": False}
+        ),
         device=device,
         seed=config.seed,
         stage=progress.stage,

@@ -100,10 +100,10 @@ class TrainingEvaluator:
         A training that stops early leaves a checkpoint in place of weights, and another call
         goes on from it.
         """
-        from mtlsearch.training import Pause, Ranks, save_weights, train
+        from mtlsearch.training import Pause, Ranks, save_weights, settled, train
 
         ranks = self.ranks or Ranks()
-        config = self.config.train
+        config = settled(self.config.train, self.config.data.size, self.device)
         until = config.epochs if epochs is None else epochs
         steps = until * self.data.train_steps(config.batch_size)
         progress.trial_started(number, self._called(candidate), steps)

@@ -17,7 +17,7 @@ from mtlsearch.training._heads import seeded_heads
 from mtlsearch.training._knowledge import Lesson, distilled, mutual
 from mtlsearch.training._losses import Labelled, run_labelled
 from mtlsearch.training._micro_batches import micro_batches
-from mtlsearch.training._placement import Placement, resolve_placement
+from mtlsearch.training._placement import Placement, resolve_placement, settled
 from mtlsearch.training._precision import Precision, resolve_precision
 from mtlsearch.training._probe import StepProbe
 from mtlsearch.training._ranks import Ranks, joined_ranks
@@ -57,6 +57,7 @@ __all__ = [
     "run_labelled",
     "save_weights",
     "seeded_heads",
+    "settled",
     "shared_parts",
     "train",
 ]

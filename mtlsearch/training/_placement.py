@@ -8,9 +8,15 @@ from typing import Literal
 import torch
 from torch import nn
 
+from mtlsearch.config import TrainConfig
 from mtlsearch.plugin import Batch
 
-FAST = ("cpu", "cuda")  # where convolutions are no slower, mostly faster, with channels last
+FAST = ("cpu", "cuda")
+"""Devices on which convolutions are mostly faster with channels last."""
+
+ENOUGH = 2**16
+"""Pixels of a batch from which on that holds on a CPU too. With fewer, putting weights in order for
+each convolution takes longer than convolving gains (``benchmarks/choices.py``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,20 @@ class Placement:
             return moved
         images = moved.images.contiguous(memory_format=torch.channels_last)
         return Batch(images, moved.targets)
+
+
+def settled(config: TrainConfig, size: tuple[int, int], device: torch.device) -> TrainConfig:
+    """The run file's ``train`` with what ``channels_last: auto`` means for images of a size.
+
+    Args:
+        config: that part of the run file.
+        size: ``(height, width)`` of the images in pixels.
+        device: where to train.
+    """
+    if config.channels_last != "auto" or device.type != "cpu":
+        return config
+    pixels = config.batch_size // config.accumulate * size[0] * size[1]
+    return config.model_copy(update={"channels_last": pixels >= ENOUGH})
 
 
 def resolve_placement(channels_last: bool | Literal["auto"], device: torch.device) -> Placement:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mtlsearch.plugin import Batch
-from mtlsearch.training._placement import resolve_placement
+from mtlsearch.training._placement import resolve_placement, settled
 from tests.training.fakes import CPU, Points, config, guesses, run
 from tests.training.fakes import Network as Flat
 
@@ -52,6 +52,21 @@ def test_auto_is_yes_where_it_is_fast() -> None:
     assert resolve_placement("auto", CPU).channels_last
     assert not resolve_placement("auto", torch.device("mps")).channels_last
     assert not resolve_placement(False, torch.device("cuda")).channels_last
+
+
+@pytest.mark.parametrize(
+    ("size", "batch_size", "expected"),
+    [((256, 256), 1, True), ((64, 64), 16, True), ((64, 64), 15, False), ((32, 128), 4, False)],
+)
+def test_auto_looks_at_pixels_on_a_cpu(size: object, batch_size: int, expected: bool) -> None:
+    given = config(batch_size=batch_size)
+    assert settled(given, size, CPU).channels_last is expected
+    assert settled(given, size, torch.device("cuda")) == given
+    parts = config(batch_size=2 * batch_size, accumulate=2)
+    assert settled(parts, size, CPU).channels_last is expected
+    for chosen in (True, False):
+        said = config(batch_size=batch_size, channels_last=chosen)
+        assert settled(said, size, CPU) == said
 
 
 def test_labels_are_left_as_they_are() -> None:
