@@ -107,7 +107,7 @@ def _one_backbone(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
         raise BackboneError(
             f"these are a trial's weights in which {', '.join(copies)} have units of their own",
             where=str(path),
-            next_step="start from the weights of the hard baseline, or of a trial with its plan",
+            next_step="start from a trial with the hard plan, such as the baseline of that name",
         )
     return whole
 

@@ -177,7 +177,7 @@ def test_samples_are_written(folder: Path) -> None:
 def test_a_backbone_that_timm_does_not_have(folder: Path) -> None:
     (folder / "run.yaml").write_text(RUN + "backbone:\n  name: resnet81\n")
     done = call("check", "run.yaml")
-    assert done.code == 1
+    assert done.code == 2
     assert "did you mean 'resnet" in done.err
     assert "run.yaml:9 (backbone.name)" in done.err
     assert "nothing is wrong" not in done.err
