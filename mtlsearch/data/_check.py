@@ -35,7 +35,7 @@ def check_splits(
         splits: which splits.
         workers: processes that read.
         progress: is told how many images of how many are done.
-        reread: read those in files too.
+        reread: read those in files too, and look for pictures that stand in several places.
 
     Raises:
         DataError: the files cannot be written.
@@ -135,7 +135,7 @@ class _Check:
         problems: list[Problem] = []
         tallies: list[dict[str, Tally]] = []
         indices = range(self.images.size(split))
-        found = readings(Readings(self.images, split), indices, self.workers)
+        found = readings(Readings(self.images, split, self.reread), indices, self.workers)
         for index, reading in enumerate(found):
             problems.extend(reading.problems)
             self.pictures.add(reading.digest, split, index)

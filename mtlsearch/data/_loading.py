@@ -90,9 +90,10 @@ class Readings(Dataset[Reading]):
 
     images: Images
     split: str
+    digest: bool = False
 
     def __getitem__(self, index: int) -> Reading:
-        return self.images.read(self.split, index)
+        return self.images.read(self.split, index, digest=self.digest)
 
 
 def sound(reading: Reading) -> Prepared:

@@ -91,7 +91,7 @@ class DataModule:
         Args:
             progress: is told how many images of how many are done.
             splits: which splits to check; ``test`` is not read unless asked for.
-            reread: decode every image, whatever was kept.
+            reread: decode every image, whatever was kept, and compare them with each other.
 
         Raises:
             DataError: resized images cannot be kept in ``data.cache``.

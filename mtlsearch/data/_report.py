@@ -41,7 +41,7 @@ class CheckReport:
         counts: split to label to counts, over the images that can be read.
         images: split to number of images.
         repeats: of every picture that stands in several places, split and place of each; files
-            do not matter, pixels do. Tells only of images that were read, not of kept ones.
+            do not matter, pixels do. Empty where images were not all read anew.
     """
 
     problems: tuple[Problem, ...]

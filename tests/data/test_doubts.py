@@ -21,7 +21,7 @@ def told(
     train: list[Sample], val: list[Sample], *, batch_size: int = 1, workers: int = 0
 ) -> tuple[str, ...]:
     data = opened(Fake({"train": train, "val": val}), workers=workers)
-    return doubts(data.check(), data.labels, TASKS, batch_size=batch_size)
+    return doubts(data.check(reread=True), data.labels, TASKS, batch_size=batch_size)
 
 
 def squares(start: int, count: int = 4, **changes: RawLabel) -> list[Sample]:
