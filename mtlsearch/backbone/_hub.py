@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import timm
 
@@ -48,7 +47,7 @@ def require_hub(name: str) -> None:
             get_hf_file_metadata(url, timeout=TIMEOUT)
             return
         except Exception as error:  # each version of the client has another library's errors
-            reason = next(_from_the_system(error), None)
+            reason = _from_the_system(error)
             if reason is None:
                 return  # an answer, whatever it says, or a client that was told to ask nobody
             if is_last:
@@ -76,11 +75,12 @@ def _is_here(repository: str, file: str | None) -> bool:
     return any(isinstance(try_to_load_from_cache(repository, each), str) for each in names)
 
 
-def _from_the_system(error: BaseException | None) -> Iterator[OSError]:
-    """The operating system's errors that an error comes from, such as a refused connection."""
+def _from_the_system(error: BaseException | None) -> OSError | None:
+    """The operating system's error that an error comes from, such as a refused connection."""
     while error is not None:
+        if isinstance(error, TimeoutError):  # has no number where a library raised it
+            return error
         if isinstance(error, OSError) and error.errno is not None:
-            yield error
-        if isinstance(error, TimeoutError):
-            yield error
+            return error
         error = error.__cause__ or error.__context__
+    return None

@@ -97,7 +97,7 @@ def _measured(
     short = epochs or -(-config.train.epochs // 4)
     measurement = AffinityMeasurement(
         tasks=evaluator.task_of,
-        labels_of={task: config.label_of(task) for task in evaluator.tasks},
+        labels_of=config.labels,
         loss_weights=session.space.fixed_weights,
         data=session.data,
         config=settled(config.train, config.data.size, device).model_copy(

@@ -113,7 +113,7 @@ class TrainingEvaluator:
             self.task_of,
             self.data,
             config,
-            labels_of={task: self.config.label_of(task) for task in self.task_of},
+            labels_of=self.config.labels,
             loss_weights=candidate.loss_weights or dict.fromkeys(self.tasks, 1.0),
             learning_rate=candidate.learning_rate or config.learning_rate,
             device=self.device,
