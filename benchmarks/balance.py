@@ -21,11 +21,10 @@ import torch
 from step import TASKS, Step, classifiers, make_batch, peak_memory, timed
 from torch.profiler import ProfilerActivity, profile
 
-from mtlsearch.backbone import CutBackbone, cut_backbone
-from mtlsearch.catalog import build_catalog
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import CutBackbone, MultiTaskNetwork, cut_backbone
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import STATIC, Balancer, Batch
+from mtlsearch.registry import build_catalog
 from mtlsearch.training import Balance, Precision, resolve_device, seeded_heads, shared_parts
 from mtlsearch.training._optimizer import build_optimizer
 from mtlsearch.training._step import TrainingStep

@@ -30,12 +30,11 @@ from step import (
     trainer_step,
 )
 
-from mtlsearch.backbone import cut_backbone
 from mtlsearch.config import TrainConfig
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import MultiTaskNetwork, cut_backbone
 from mtlsearch.plugin import Batch
 from mtlsearch.training import resolve_device, seeded_heads
-from mtlsearch.training._determinism import repeatable
+from mtlsearch.training._reproducibility import repeatable
 
 PLAIN: dict[str, Any] = {"precision": "fp32", "channels_last": False}
 ANY_KERNELS = "any kernels"

@@ -28,11 +28,9 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from mtlsearch.backbone import CutBackbone, cut_backbone
 from mtlsearch.errors import BackboneError
-from mtlsearch.network import MultiTaskNetwork, head_cost
-from mtlsearch.plan import SharingPlan, plan_cost
-from mtlsearch.units import FeatureSpec
+from mtlsearch.models import CutBackbone, MultiTaskNetwork, cut_backbone, head_cost
+from mtlsearch.plan import FeatureSpec, SharingPlan, plan_cost
 
 Granularity = Literal["stage", "block"]
 TASKS = ("first", "second", "third")

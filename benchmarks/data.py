@@ -30,13 +30,12 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from mtlsearch.backbone import cut_backbone
-from mtlsearch.catalog import build_catalog
 from mtlsearch.config import LoadedRun, TrainConfig, load_run
 from mtlsearch.data import DataModule, open_data
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import MultiTaskNetwork, cut_backbone
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Batch
+from mtlsearch.registry import build_catalog
 from mtlsearch.training import resolve_device, seeded_heads, train
 
 RUN = Path(__file__).parents[1] / "examples" / "nyuv2.yaml"

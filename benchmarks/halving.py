@@ -29,15 +29,9 @@ from replay import FIRST_SHARED, UNITS, WITHIN, read_worth
 from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.plugin import Candidate
-from mtlsearch.record import TrialRecord
-from mtlsearch.search import (
-    CandidateSpace,
-    Evaluator,
-    FunctionEvaluator,
-    TableEvaluator,
-    TrialStore,
-    search,
-)
+from mtlsearch.results import TrialRecord
+from mtlsearch.search import CandidateSpace, Evaluator, FunctionEvaluator, TableEvaluator, search
+from mtlsearch.study import TrialStore
 
 EPOCHS = 8
 BASELINES = ("independent", "hard")

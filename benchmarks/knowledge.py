@@ -25,13 +25,15 @@ import pandas as pd
 import torch
 from table import append
 
-from mtlsearch.catalog import build_catalog
 from mtlsearch.config import load_run
 from mtlsearch.errors import TrainingError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, Knowledge
-from mtlsearch.record import delta_m
-from mtlsearch.search import Measurement, RunDirectory, Session, Silent, open_session, plan_code
+from mtlsearch.registry import build_catalog
+from mtlsearch.results import delta_m
+from mtlsearch.runs import Session, open_session
+from mtlsearch.search import Measurement, Silent, plan_code
+from mtlsearch.study import RunDirectory
 from mtlsearch.training import resolve_device
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -14,8 +14,7 @@ import statistics
 
 from step import TASKS, classifiers, make_batch, plain_step, timed
 
-from mtlsearch.backbone import cut_backbone
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import MultiTaskNetwork, cut_backbone
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.training import Precision, resolve_device, seeded_heads
 from mtlsearch.training._placement import resolve_placement

@@ -37,12 +37,14 @@ import torch
 from step import peak_memory, wait
 from torch import Tensor, nn
 
-from mtlsearch.catalog import build_catalog
 from mtlsearch.config import RunConfig, TrainConfig, load_run
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import MultiTaskNetwork
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Batch, Task
-from mtlsearch.search import RunDirectory, Session, Silent, open_session
+from mtlsearch.registry import build_catalog
+from mtlsearch.runs import Session, open_session
+from mtlsearch.search import Silent
+from mtlsearch.study import RunDirectory
 from mtlsearch.training import resolve_device, seeded_heads, settled, train
 
 Metrics = dict[str, list[float]]

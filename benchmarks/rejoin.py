@@ -17,7 +17,7 @@ import torch
 from by_hand import BY_HAND
 from torch import Tensor, nn
 
-from mtlsearch.backbone import cut_backbone
+from mtlsearch.models import cut_backbone
 from mtlsearch.training import resolve_device
 
 Run = Callable[[], None]

@@ -49,15 +49,15 @@ from mtlsearch.affinity import Affinity, read_affinity
 from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.plugin import Candidate, Choices, SearchSpace, Settings, UnitSpec
-from mtlsearch.record import delta_m
+from mtlsearch.results import delta_m
 from mtlsearch.search import CandidateSpace
-from mtlsearch.search._answer_sampler import AnswerSampler
-from mtlsearch.search._first_proposal import FirstProposal
-from mtlsearch.search._function_evaluator import alike_units
-from mtlsearch.search._plan_table import read_table, trained_plans
-from mtlsearch.search._proposal import Proposal, propose_baseline
-from mtlsearch.search._sampler import Sampler, make_sampler
-from mtlsearch.search._tried import Tried, task_changes
+from mtlsearch.search.evaluators._function import alike_units
+from mtlsearch.search.evaluators._plan_table import read_table, trained_plans
+from mtlsearch.search.samplers._factory import Sampler, make_sampler
+from mtlsearch.search.samplers._observations import Tried, task_changes
+from mtlsearch.search.samplers._optuna import AnswerSampler
+from mtlsearch.search.samplers._warm_start import FirstProposal
+from mtlsearch.search.space._proposal import Proposal, propose_baseline
 
 UNITS, FIRST_SHARED = 6, 1
 WITHIN = 0.01

@@ -4,7 +4,7 @@ Run ``python benchmarks/step.py`` (minutes), or ``--quick`` (under a minute). Fo
 backbone and plan three contestants take turns, so that a machine that slows down slows all:
 
 * ``hand``: plain ``nn.Module`` code without any of ours, in a plain training loop;
-* ``ours``: :class:`mtlsearch.network.MultiTaskNetwork` in the same loop;
+* ``ours``: :class:`mtlsearch.models.MultiTaskNetwork` in the same loop;
 * ``trainer``: the same network in our trainer's step, which checks losses and clips too.
 
 Before anything is timed all three are shown to be one network: the same weights, the same
@@ -31,10 +31,9 @@ from by_hand import BY_HAND, ByHand
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mtlsearch.backbone import cut_backbone
 from mtlsearch.config import TrainConfig
 from mtlsearch.labels import Form, LabelSpec
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import MultiTaskNetwork, cut_backbone
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import (
     Batch,
@@ -49,8 +48,8 @@ from mtlsearch.plugin import (
     Task,
 )
 from mtlsearch.training import Precision, Ranks, resolve_device, seeded_heads
-from mtlsearch.training._fitted_step import FittedStep
-from mtlsearch.training._log import LossLog
+from mtlsearch.training._accumulation import FittedStep
+from mtlsearch.training._loss_tracker import LossLog
 from mtlsearch.training._optimizer import build_optimizer
 from mtlsearch.training._placement import resolve_placement
 from mtlsearch.training._precision import resolve_precision

@@ -32,15 +32,17 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from mtlsearch.backbone import cut_backbone
-from mtlsearch.catalog import build_catalog
 from mtlsearch.config import LoadedRun, RunConfig, load_run
 from mtlsearch.errors import TrainingError
+from mtlsearch.models import cut_backbone
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.plugin import Candidate
-from mtlsearch.record import TaskResult, delta_m
-from mtlsearch.search import RunDirectory, Session, Silent, open_session, plan_code
-from mtlsearch.search._plan_table import metrics_of
+from mtlsearch.registry import build_catalog
+from mtlsearch.results import TaskResult, delta_m
+from mtlsearch.runs import Session, open_session
+from mtlsearch.search import Silent, plan_code
+from mtlsearch.search.evaluators._plan_table import metrics_of
+from mtlsearch.study import RunDirectory
 from mtlsearch.training import resolve_device
 
 FIRST_SHARED = 1

@@ -21,7 +21,7 @@ from replay import make, read_worth, trials
 
 from mtlsearch.plan import SharingPlan
 from mtlsearch.search import plan_code
-from mtlsearch.search._plan_table import read_table
+from mtlsearch.search.evaluators._plan_table import read_table
 
 HEADINGS = ("", "searches", "plans", "seen", "unseen", "better", "FLOPs", "not known")
 

@@ -21,11 +21,11 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 import mtlsearch
-from mtlsearch.catalog import HOOKS, Catalog, build_catalog
 from mtlsearch.cli._app import app
 from mtlsearch.config import RunConfig, load_run
 from mtlsearch.data import open_data
 from mtlsearch.plugin import hooks
+from mtlsearch.registry import HOOKS, Catalog, build_catalog
 from tests import pages
 from tests.imports import Tree
 from tests.pages import ROOT, Block, blocks
@@ -271,7 +271,7 @@ class TestCode:
             assert result.attempted > 0, name
             assert result.failed == 0, name
 
-    @pytest.mark.parametrize("door", ["plugin", "testing", "config", "catalog", "data", "export"])
+    @pytest.mark.parametrize("door", ["plugin", "testing", "config", "registry", "data", "export"])
     def test_of_docstrings_that_is_only_shown(self, door: str) -> None:
         """Its imports are of names that there are."""
         shown = inspect.getdoc(import_module(f"mtlsearch.{door}")) or ""

@@ -13,9 +13,9 @@ from typing import get_args
 
 import pytest
 
-from mtlsearch.catalog import build_catalog
 from mtlsearch.plugin import STATIC
-from mtlsearch.record import Role
+from mtlsearch.registry import build_catalog
+from mtlsearch.results import Role
 from tests.imports import Import, Tree
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -155,7 +155,6 @@ def test_everything_has_a_name(folder: str) -> None:
 
 LIGHT = {
     "errors": (),
-    "units": (),
     "plan": (),
     "labels": ("numpy",),
     "cli": ("typer", "rich"),
@@ -163,8 +162,8 @@ LIGHT = {
     "bundle": ("numpy", "PIL", "onnxruntime"),
     "plugin": ("numpy", "PIL", "pluggy", "pydantic"),
     "config": ("pydantic", "ruamel"),
-    "record": ("numpy", "PIL", "pluggy", "pydantic"),
-    "catalog": ("numpy", "PIL", "pluggy", "pydantic", "ruamel"),
+    "results": ("numpy", "PIL", "pluggy", "pydantic"),
+    "registry": ("numpy", "PIL", "pluggy", "pydantic", "ruamel"),
     "affinity": ("numpy", "PIL", "pluggy", "pydantic", "ruamel"),
 }
 """Floors that start fast or run on small machines, and the libraries they may bring along."""

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mtlsearch.config import load_run
-from mtlsearch.leaderboard import leaderboard
-from mtlsearch.search import read_records
+from mtlsearch.results import leaderboard
+from mtlsearch.study import read_records
 from tests.cli.inside import Said, call
 from tests.examples.depth_package import SOURCE
 

@@ -45,7 +45,7 @@ WHERE = """
 import importlib, json, sys
 from importlib.metadata import version
 import mtlsearch, mtlsearch_plugins, mtlsearch_search_spaces
-from mtlsearch.catalog import build_catalog
+from mtlsearch.registry import build_catalog
 catalog = build_catalog()
 print(json.dumps({
     "files": [at.__file__ for at in (mtlsearch, mtlsearch_plugins, mtlsearch_search_spaces)],

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mtlsearch.affinity._affinity import Array
 from mtlsearch.affinity._running_mean import RunningMean
 from mtlsearch.errors import TrainingError
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import MultiTaskNetwork
 from mtlsearch.plugin import Batch, Task
 from mtlsearch.training import KeptBuffers, Precision, micro_batches, run_labelled
 

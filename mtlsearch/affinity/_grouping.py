@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mtlsearch.affinity._affinity import Affinity
-from mtlsearch.affinity._promise import MOST_TASKS
+from mtlsearch.affinity._plan_score import MOST_TASKS
 from mtlsearch.plan import refinements
 
 ERRORS = 2.0

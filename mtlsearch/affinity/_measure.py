@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from mtlsearch.affinity._gradient_probe import GradientProbe
-    from mtlsearch.network import MultiTaskNetwork
+    from mtlsearch.models import MultiTaskNetwork
     from mtlsearch.training import EpochRecord, Placement, TrainingData
 
 LOOKS = 24

@@ -8,7 +8,7 @@ from typing import Any
 
 from mtlsearch.affinity._affinity import Affinity
 from mtlsearch.affinity._grouping import Groups, best_groups, tasks_to_leave_out
-from mtlsearch.affinity._promise import level_of, most_promising_tree
+from mtlsearch.affinity._plan_score import level_of, most_promising_tree
 from mtlsearch.plan import SharingPlan
 
 SHARES: dict[str, float | None] = {"more": 0.25, "medium": None, "less": 0.75}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mtlsearch.affinity._affinity import Array
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import MultiTaskNetwork
 
 FEWEST = 4
 """Images that a batch must have: the estimator divides by ``n - 3``."""

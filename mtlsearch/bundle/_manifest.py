@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mtlsearch.bundle._json import damaged, is_number, numbers, take, texts
 from mtlsearch.bundle._preprocessing import Preprocessing
+from mtlsearch.bundle._validation import damaged, is_number, numbers, take, texts
 from mtlsearch.errors import ExportError, PlanError
 from mtlsearch.labels import Form
-from mtlsearch.plan import SharingPlan
+from mtlsearch.plan import SharingPlan, UnitSpec
 from mtlsearch.prediction import OutputSpec
-from mtlsearch.units import UnitSpec
 
 MANIFEST = "bundle.json"
 FORMAT = "mtlsearch-bundle"

@@ -13,8 +13,8 @@ from typer.core import TyperGroup
 from typer.main import get_command as build_command
 
 import mtlsearch
-from mtlsearch.cli._faults import guarded
-from mtlsearch.cli._shell import Shell
+from mtlsearch.cli._errors import guarded
+from mtlsearch.cli._global_options import Shell
 from mtlsearch.cli._table import COMMANDS, Command
 
 SHARED = ("verbose", "quiet", "debug", "plugins")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from mtlsearch.cli._settings_table import COLUMNS, Row, settings_rows
 
 if TYPE_CHECKING:
-    from mtlsearch.catalog import Catalog
     from mtlsearch.cli._console import Console
+    from mtlsearch.registry import Catalog
 
 _ROLE = re.compile(r":\w+:`~?([^`]+)`")
 """A reference as documentation has it, ``:mod:`name```."""

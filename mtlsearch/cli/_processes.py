@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mtlsearch.cli._opening import pick_device
+from mtlsearch.cli._context import pick_device
 
 if TYPE_CHECKING:
     import torch

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from mtlsearch.cli._shell import Shell
+    from mtlsearch.cli._global_options import Shell
     from mtlsearch.config import LoadedRun
-    from mtlsearch.record import TrialRecord
+    from mtlsearch.results import TrialRecord
 
 
 def wanted_trial(text: str) -> Literal["best"] | int:
@@ -42,9 +42,8 @@ def choose_trial(
         RunError: there is no such trial, or it was not completed.
     """
     from mtlsearch.errors import RunError
-    from mtlsearch.leaderboard import front_of
-    from mtlsearch.record import objectives_in
-    from mtlsearch.search import pick_trial, read_confirmed
+    from mtlsearch.results import front_of, objectives_in
+    from mtlsearch.runs import pick_trial, read_confirmed
 
     objectives = objectives_in(records, loaded.config.search.objectives)
     front = front_of(records, objectives) if len(objectives) > 1 else []

@@ -14,15 +14,15 @@ every problem with its line, the values allowed there and the nearest valid name
 """
 
 from mtlsearch.config._backbone import BackboneConfig
-from mtlsearch.config._budget import BudgetConfig
 from mtlsearch.config._confirm import ConfirmConfig
 from mtlsearch.config._data import AugmentConfig, DataConfig, SourceEntry
-from mtlsearch.config._difference import difference
+from mtlsearch.config._diff import difference
+from mtlsearch.config._errors import Problems
 from mtlsearch.config._knowledge import KnowledgeEntry
 from mtlsearch.config._limit import Limit, parse_limit
+from mtlsearch.config._limits import BudgetConfig
 from mtlsearch.config._load import DATA_ROOT, LoadedRun, load_run
-from mtlsearch.config._origins import Origins
-from mtlsearch.config._problems import Problems
+from mtlsearch.config._locations import Origins
 from mtlsearch.config._run import RunConfig, TaskEntry
 from mtlsearch.config._save import save_resolved
 from mtlsearch.config._search import BalanceEntry, HalvingConfig, SearchConfig, SpaceEntry

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mtlsearch.config._origins import Key, KeyPath, Origins
+from mtlsearch.config._errors import Problems
+from mtlsearch.config._locations import Key, KeyPath, Origins
 from mtlsearch.config._override import parse_override, with_value
-from mtlsearch.config._problems import Problems
 from mtlsearch.config._read import read_yaml
 from mtlsearch.config._run import RunConfig
 from mtlsearch.config._storage import STORAGE_PASSWORD, fill_password

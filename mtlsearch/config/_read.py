@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
-from mtlsearch.config._origins import KeyPath
+from mtlsearch.config._locations import KeyPath
 from mtlsearch.errors import ConfigError
 
 

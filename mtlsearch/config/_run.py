@@ -9,8 +9,8 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from mtlsearch.config._backbone import BackboneConfig
-from mtlsearch.config._budget import BudgetConfig
 from mtlsearch.config._data import DataConfig
+from mtlsearch.config._limits import BudgetConfig
 from mtlsearch.config._search import SearchConfig
 from mtlsearch.config._section import OpenSection, Section
 from mtlsearch.config._train import TrainConfig

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from mtlsearch.config._origins import Key
+from mtlsearch.config._locations import Key
 
 
 def sections_at(model: type[BaseModel], path: Sequence[Key]) -> list[type[BaseModel]]:

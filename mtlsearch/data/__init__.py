@@ -14,14 +14,17 @@ What an image looks like in an epoch depends on the seed, the epoch and the imag
 every trial of a search sees the same data.
 """
 
-from mtlsearch.data._counts import LabelCounts
-from mtlsearch.data._doubts import doubts
 from mtlsearch.data._drawable import label_prediction
-from mtlsearch.data._labelled import require_labels
 from mtlsearch.data._module import DataModule
 from mtlsearch.data._open import open_data
-from mtlsearch.data._report import CheckReport, Problem
-from mtlsearch.data._validate import problems_of
+from mtlsearch.data.checks import (
+    CheckReport,
+    LabelCounts,
+    Problem,
+    doubts,
+    problems_of,
+    require_labels,
+)
 
 __all__ = [
     "CheckReport",

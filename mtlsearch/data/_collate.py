@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from mtlsearch.data._prepared import Prepared, PreparedLabel
+from mtlsearch.data._samples import Prepared, PreparedLabel
 from mtlsearch.labels import Form, LabelSpec
 from mtlsearch.plugin import Batch, BoxTargets, Targets, TargetValues
 

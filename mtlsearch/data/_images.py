@@ -8,11 +8,9 @@ from hashlib import blake2b
 
 from PIL import Image
 
-from mtlsearch.data._counts import Tally, tally
-from mtlsearch.data._prepared import Prepared, prepare_sample
-from mtlsearch.data._report import Problem
+from mtlsearch.data._samples import Prepared, prepare_sample
 from mtlsearch.data._splits import Splits
-from mtlsearch.data._validate import problems_of
+from mtlsearch.data.checks import Problem, Tally, problems_of, tally
 from mtlsearch.errors import DataError
 from mtlsearch.labels import LabelSpec, Sample
 from mtlsearch.plugin import DatasetSource

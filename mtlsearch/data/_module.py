@@ -14,14 +14,13 @@ from torch import Tensor
 
 from mtlsearch.bundle import Preprocessing
 from mtlsearch.config import DataConfig
-from mtlsearch.data._cache import SampleCache
-from mtlsearch.data._check import check_splits
-from mtlsearch.data._finish import Finish
+from mtlsearch.data._check_splits import check_splits
 from mtlsearch.data._images import Images
 from mtlsearch.data._labels import with_counts
-from mtlsearch.data._loading import Batches, Readings, readings, sound
-from mtlsearch.data._place import cache_folder
-from mtlsearch.data._report import CheckReport
+from mtlsearch.data._loader import Batches, Readings, readings, sound
+from mtlsearch.data.augmentation import Finish
+from mtlsearch.data.cache import SampleCache, cache_folder
+from mtlsearch.data.checks import CheckReport
 from mtlsearch.labels import LabelSpec, Sample
 from mtlsearch.plugin import Batch
 

@@ -8,11 +8,11 @@ import torch
 
 from mtlsearch.bundle import Preprocessing
 from mtlsearch.config import DataConfig
-from mtlsearch.data._finish import Finish
 from mtlsearch.data._images import Images
 from mtlsearch.data._labels import union_labels
 from mtlsearch.data._module import DataModule
 from mtlsearch.data._splits import make_splits
+from mtlsearch.data.augmentation import Finish
 from mtlsearch.plugin import DatasetSource
 
 MARGIN = 1.15

@@ -35,15 +35,10 @@ from mtlsearch.export._compare import (
     module_runner,
 )
 from mtlsearch.export._graph import INPUT, save_graph
-from mtlsearch.export._program import (
-    ExportedNetwork,
-    load_program,
-    make_program,
-    save_program,
-)
+from mtlsearch.export._program import ExportedNetwork, load_program, make_program, save_program
 from mtlsearch.export._staging import refuse_other, staged
 from mtlsearch.export._weights import reload_weights, save_weights
-from mtlsearch.network import MultiTaskNetwork, count_parameters
+from mtlsearch.models import MultiTaskNetwork, count_parameters
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, Task
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from mtlsearch.errors import ExportError
-from mtlsearch.export._trust import refuse_code
+from mtlsearch.export._pt2_safety import refuse_code
 from mtlsearch.plugin import Outputs, Task
 
 

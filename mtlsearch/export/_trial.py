@@ -12,8 +12,8 @@ from mtlsearch.data import DataModule
 from mtlsearch.errors import ExportError
 from mtlsearch.export._bundle import export_bundle
 from mtlsearch.export._compare import BATCH_SIZES
-from mtlsearch.record import TrialRecord
-from mtlsearch.search import Session, load_trial
+from mtlsearch.results import TrialRecord
+from mtlsearch.runs import Session, load_trial
 
 
 def export_trial(

@@ -12,6 +12,6 @@
 (False, 'done')
 """
 
-from mtlsearch.files._unfinished import unfinished
+from mtlsearch.files._atomic import unfinished
 
 __all__ = ["unfinished"]

@@ -27,16 +27,21 @@ boxes | scene skips @1, boxes+scene @2
 
 from mtlsearch.plan._cost import Cost, check_plan, plan_cost
 from mtlsearch.plan._describe import describe_unit
+from mtlsearch.plan._features import FeatureLevel, FeatureSpec
 from mtlsearch.plan._plan import SharingPlan
 from mtlsearch.plan._rows import SKIPPED
 from mtlsearch.plan._statistics import Statistics
 from mtlsearch.plan._trees import count_tree_plans, refinements, tree_plans
+from mtlsearch.plan._unit import UnitSpec
 
 __all__ = [
     "SKIPPED",
     "Cost",
+    "FeatureLevel",
+    "FeatureSpec",
     "SharingPlan",
     "Statistics",
+    "UnitSpec",
     "check_plan",
     "count_tree_plans",
     "describe_unit",

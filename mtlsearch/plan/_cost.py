@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mtlsearch.errors import PlanError
 from mtlsearch.plan._plan import SharingPlan
-from mtlsearch.units import UnitSpec
+from mtlsearch.plan._unit import UnitSpec
 
 
 @dataclass(frozen=True, slots=True)

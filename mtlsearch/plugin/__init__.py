@@ -24,7 +24,14 @@ backbone) are in :mod:`mtlsearch.plugin.layers`, which does.
 
 from mtlsearch.errors import DataError, TrainingError
 from mtlsearch.labels import Boxes, Form, LabelSpec, RawLabel, Sample
-from mtlsearch.plan import SharingPlan, count_tree_plans, tree_plans
+from mtlsearch.plan import (
+    FeatureLevel,
+    FeatureSpec,
+    SharingPlan,
+    UnitSpec,
+    count_tree_plans,
+    tree_plans,
+)
 from mtlsearch.plugin import _hooks as hooks
 from mtlsearch.plugin._balancer import Balancer
 from mtlsearch.plugin._batch import Batch, BoxTargets, Targets, TargetValues
@@ -39,7 +46,6 @@ from mtlsearch.plugin._source import DatasetSource
 from mtlsearch.plugin._space import Choices, SearchSpace
 from mtlsearch.plugin._task import Meter, Outputs, Task
 from mtlsearch.prediction import OutputSpec, Prediction
-from mtlsearch.units import FeatureLevel, FeatureSpec, UnitSpec
 
 __all__ = [
     "PROJECT",

@@ -10,8 +10,8 @@ from mtlsearch.plugin._settings import Settings as PluginSettings
 from mtlsearch.plugin._settings import SettingsT
 
 if TYPE_CHECKING:
+    from mtlsearch.plan import UnitSpec
     from mtlsearch.plugin._candidate import Candidate
-    from mtlsearch.units import UnitSpec
 
 Choice = TypeVar("Choice", None, bool, int, float, str)
 

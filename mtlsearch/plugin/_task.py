@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from mtlsearch.labels import Form, LabelSpec
+    from mtlsearch.plan import FeatureSpec
     from mtlsearch.plugin._batch import TargetValues
     from mtlsearch.plugin._metric import Metric
     from mtlsearch.prediction import OutputSpec, Prediction
-    from mtlsearch.units import FeatureSpec
 
 Outputs = Mapping[str, "Tensor"]
 """What a head returns: named tensors, the first dimension of each the batch."""

@@ -10,10 +10,10 @@
 'dog'
 """
 
-from mtlsearch.prediction._canvas import side_by_side
 from mtlsearch.prediction._decode import TENSORS, decode
 from mtlsearch.prediction._draw import draw
 from mtlsearch.prediction._json import to_json
+from mtlsearch.prediction._layout import side_by_side
 from mtlsearch.prediction._palette import class_colour
 from mtlsearch.prediction._spec import OutputSpec
 from mtlsearch.prediction._values import (

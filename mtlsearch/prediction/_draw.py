@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from mtlsearch.prediction._canvas import Entry, enlarged, text_size, with_caption
-from mtlsearch.prediction._frames import Frame, draw_frames
+from mtlsearch.prediction._boxes import Frame, draw_frames
 from mtlsearch.prediction._json import class_name
+from mtlsearch.prediction._layout import Entry, enlarged, text_size, with_caption
 from mtlsearch.prediction._palette import VOID, Colour, class_colour, perceptual
 from mtlsearch.prediction._values import (
     BoxesPrediction,

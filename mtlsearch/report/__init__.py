@@ -1,6 +1,6 @@
 """Leaderboards for people and programs: tables, files and pictures.
 
->>> from mtlsearch.leaderboard import leaderboard
+>>> from mtlsearch.results import leaderboard
 >>> from mtlsearch.report import render
 >>> print(render(leaderboard([]), "csv"), end="")
 trial,state,role,delta_m,params,flops,seconds,plan,loss_weights,learning_rate,backbone,pareto,why

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mtlsearch.errors import ConfigError, did_you_mean
 from mtlsearch.files import unfinished
-from mtlsearch.report._cells import cells, notes
+from mtlsearch.report._columns import cells, notes
 from mtlsearch.report._table import table as as_table
 
 Format = Literal["table", "csv", "json", "markdown"]
@@ -27,7 +27,7 @@ def render(
     programs: every column, every digit.
 
     Args:
-        frame: what :func:`mtlsearch.leaderboard.leaderboard` gives.
+        frame: what :func:`mtlsearch.results.leaderboard` gives.
         form: one of :data:`FORMATS`.
         width: columns of the terminal, for ``table``; None is a pipe.
         colour: whether ``table`` may write colours.

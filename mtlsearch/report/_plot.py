@@ -14,9 +14,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mtlsearch.errors import ConfigError, RunError
 from mtlsearch.files import unfinished
-from mtlsearch.report._cells import best_row
-from mtlsearch.report._labels import label_points
-from mtlsearch.report._quantity import scale_of
+from mtlsearch.report._columns import best_row
+from mtlsearch.report._formatting import scale_of
+from mtlsearch.report._label_placement import label_points
 
 SIZE = (12.0, 7.5)  # inches, of 100 pixels each
 INK, GREY, GRID = "#22272e", "#8b949e", "#e6e9ed"
@@ -30,7 +30,7 @@ def plot(frame: pd.DataFrame, path: Path) -> None:
     """Draw every trial that has a Δm, the baselines and the Pareto front.
 
     Args:
-        frame: what :func:`mtlsearch.leaderboard.leaderboard` gives.
+        frame: what :func:`mtlsearch.results.leaderboard` gives.
         path: a ``.png`` (1200 x 750 pixels), ``.svg`` or ``.pdf`` file; it appears whole or
             not at all.
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mtlsearch.report._cells import Column, best_row, cells, notes
+from mtlsearch.report._columns import Column, best_row, cells, notes
 
 UNLIMITED = 1000
 """Columns of text: in a pipe nothing is folded."""
@@ -28,7 +28,7 @@ def table(frame: pd.DataFrame, *, width: int | None = None, colour: bool = False
     """The leaderboard with its notes.
 
     Args:
-        frame: what :func:`mtlsearch.leaderboard.leaderboard` gives.
+        frame: what :func:`mtlsearch.results.leaderboard` gives.
         width: columns of the terminal, into which it is made to fit; None is a pipe.
         colour: whether to write colours.
     """

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mtlsearch.plan import Cost
+from mtlsearch.plan import Cost, UnitSpec
 from mtlsearch.plugin import Candidate
-from mtlsearch.record import TaskResult
+from mtlsearch.results import TaskResult
 from mtlsearch.search._progress import SearchProgress
-from mtlsearch.units import UnitSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from mtlsearch.plugin import Balancer
-from mtlsearch.training._shared_parts import SharedPart, connected, rows_of
-from mtlsearch.training._unfit import needs_whole_batches
+from mtlsearch.training._balancer_compatibility import needs_whole_batches
+from mtlsearch.training._shared_groups import SharedPart, connected, rows_of
 
 BalancerMaker = Callable[[Sequence[str]], Balancer[Any]]
 """From the names of the tasks to be balanced to the balancer."""

@@ -13,8 +13,8 @@ from torch import nn
 
 from mtlsearch.errors import RunError
 from mtlsearch.files import unfinished
-from mtlsearch.training._fitted_step import FittedStep
-from mtlsearch.training._ranks import Ranks
+from mtlsearch.training._accumulation import FittedStep
+from mtlsearch.training._process_group import Ranks
 from mtlsearch.training._result import EpochRecord
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from mtlsearch.errors import PluginError
 from mtlsearch.plugin import Batch, Meter, Task
-from mtlsearch.training._blame import place_of
+from mtlsearch.training._error_context import place_of
 from mtlsearch.training._failures import explained
 from mtlsearch.training._losses import run_labelled
 from mtlsearch.training._placement import resolve_placement

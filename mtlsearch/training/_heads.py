@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import nn
 
-from mtlsearch.network import GatedHead
+from mtlsearch.models import GatedHead
 from mtlsearch.plugin import FeatureSpec, Task
-from mtlsearch.training._blame import blamed_on
+from mtlsearch.training._error_context import blamed_on
 
 
 def seeded_heads(

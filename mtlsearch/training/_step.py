@@ -57,7 +57,7 @@ class TrainingStep:
 
     Args:
         network: ``network(images, tasks) -> {task: outputs}``, in training mode; with a lesson
-            :class:`~mtlsearch.training._knowledge.Instructed`.
+            :class:`~mtlsearch.training._feature_distillation.Instructed`.
         tasks: the tasks by name.
         labels_of: the label that each task learns.
         loss_weights: a weight a task.

@@ -11,26 +11,26 @@ from torch import nn
 
 from mtlsearch.config import TrainConfig
 from mtlsearch.errors import TrainingError
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import MultiTaskNetwork
 from mtlsearch.plugin import Batch, Task
+from mtlsearch.training._accumulation import FittedStep
+from mtlsearch.training._balancer_compatibility import refuse_unfit
 from mtlsearch.training._balancing import Balance
 from mtlsearch.training._checkpoint import Pause, restore, save
 from mtlsearch.training._compile import compiled
-from mtlsearch.training._data import TrainingData
-from mtlsearch.training._determinism import repeatable
 from mtlsearch.training._evaluate import evaluate
 from mtlsearch.training._failures import explained
-from mtlsearch.training._fitted_step import FittedStep
-from mtlsearch.training._knowledge import Instructed, Lesson
-from mtlsearch.training._log import LossLog
+from mtlsearch.training._feature_distillation import Instructed, Lesson
+from mtlsearch.training._interfaces import TrainingData
+from mtlsearch.training._loss_tracker import LossLog
 from mtlsearch.training._optimizer import Schedule, build_optimizer
 from mtlsearch.training._placement import resolve_placement
 from mtlsearch.training._precision import resolve_precision
 from mtlsearch.training._probe import StepProbe
-from mtlsearch.training._ranks import Ranks
+from mtlsearch.training._process_group import Ranks
+from mtlsearch.training._reproducibility import repeatable
 from mtlsearch.training._result import EpochRecord, TrainingProgress, TrainingResult
 from mtlsearch.training._step import TrainingStep
-from mtlsearch.training._unfit import refuse_unfit
 
 ALONE = Ranks()
 
@@ -75,7 +75,7 @@ def train(
         balance: how tasks that share are balanced; None keeps to ``loss_weights``.
         probe: looks at the network before every step, and leaves it as it was.
         lesson: what tasks learn from features besides; takes a
-            :class:`~mtlsearch.network.MultiTaskNetwork`.
+            :class:`~mtlsearch.models.MultiTaskNetwork`.
         pause: stop after some of the epochs, and go on from there in another call with the
             same arguments and an untrained network; on the CPU that gives the same numbers, bit
             for bit, as if there had been no pause. None trains all epochs at once.

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mtlsearch.backbone import CutBackbone
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import CutBackbone, MultiTaskNetwork
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Batch, FeatureSpec, Outputs, Settings, Targets, TargetValues, Task
 from mtlsearch.training import seeded_heads

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from mtlsearch.affinity._gradient_probe import GradientProbe, LookaheadStep
-from mtlsearch.backbone import CutBackbone, cut_backbone
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import CutBackbone, MultiTaskNetwork, cut_backbone
 from mtlsearch.plugin import Task
 from mtlsearch.training import Precision, train
 from tests.affinity.planted import Pictures, build, make_tasks

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mtlsearch.affinity import Affinity, AffinityMeasurement, best_groups, recommend
-from mtlsearch.backbone import CutBackbone, cut_backbone
 from mtlsearch.errors import TrainingError
+from mtlsearch.models import CutBackbone, cut_backbone
 from tests.affinity.planted import Pictures, build, make_tasks
 from tests.training.fakes import CPU, config
 

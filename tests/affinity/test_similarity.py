@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from mtlsearch.affinity._similarity import dependences, gram, representations_alike
-from mtlsearch.backbone import cut_backbone
+from mtlsearch.models import cut_backbone
 from mtlsearch.plan import SharingPlan
-from tests.network.heads import network
+from tests.models.heads import network
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:

@@ -10,9 +10,8 @@ from onnx import TensorProto, helper
 
 from mtlsearch.bundle import GRAPH, MANIFEST, Manifest, Preprocessing, digest_of
 from mtlsearch.labels import Form
-from mtlsearch.plan import SharingPlan
+from mtlsearch.plan import SharingPlan, UnitSpec
 from mtlsearch.prediction import OutputSpec
-from mtlsearch.units import UnitSpec
 
 SIZE = (8, 12)
 CLASSES = ("red", "green", "blue")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mtlsearch.config import load_run
-from mtlsearch.record import TrialRecord
-from mtlsearch.search import read_records
+from mtlsearch.results import TrialRecord
+from mtlsearch.study import read_records
 from tests.cli.inside import Said, call
 
 RUN_FILE = """\

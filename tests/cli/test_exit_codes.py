@@ -19,7 +19,7 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException, *arguments: s
         """Fail."""
         raise error
 
-    from mtlsearch.cli import _spaces
+    from mtlsearch.cli.commands import _spaces
 
     monkeypatch.setattr(_spaces, "spaces", spaces)
     with pytest.raises(SystemExit) as stopped:

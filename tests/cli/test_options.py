@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.catalog.plugins import BROKEN, good, write
 from tests.cli.inside import call
 from tests.cli.program import run
+from tests.registry.plugins import BROKEN, good, write
 
 
 @pytest.fixture

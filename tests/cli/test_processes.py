@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mtlsearch.search import RunDirectory
+from mtlsearch.study import RunDirectory
 from tests.cli.conftest import records_of
 from tests.cli.program import run as run_program
 

@@ -14,8 +14,7 @@ from mtlsearch.data import DataModule
 from mtlsearch.errors import DataError
 from mtlsearch.labels import Form, LabelSpec, Sample
 from mtlsearch.plugin import Batch
-
-from .fake import LABELS, MEAN, STD, Fake, many, opened, square
+from tests.data.fake import LABELS, MEAN, STD, Fake, many, opened, square
 
 
 def same(one: Batch, other: Batch) -> bool:

@@ -14,8 +14,7 @@ from mtlsearch.prediction import (
     draw,
     to_json,
 )
-
-from .fake import LABELS, square
+from tests.data.fake import LABELS, square
 
 
 @pytest.mark.parametrize("name", LABELS)

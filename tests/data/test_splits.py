@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from mtlsearch.data._splits import SPLITS, make_splits
 from mtlsearch.errors import DataError
-
-from .fake import Fake, many, opened, square
+from tests.data.fake import Fake, many, opened, square
 
 
 class Sized(Fake):

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mtlsearch.catalog import HOOKS, build_catalog
 from mtlsearch.config import SearchConfig
+from mtlsearch.registry import HOOKS, build_catalog
 from mtlsearch.testing import BalancerContract
 
 PAGE = (Path(__file__).parents[2] / "docs" / "balancing.md").read_text()

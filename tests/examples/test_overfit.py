@@ -17,10 +17,9 @@ from mtlsearch_plugins.detection import Detection
 from mtlsearch_plugins.manifest import Manifest
 from mtlsearch_plugins.segmentation import Segmentation
 
-from mtlsearch.backbone import cut_backbone
 from mtlsearch.config import DataConfig
 from mtlsearch.data import DataModule, open_data
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import MultiTaskNetwork, cut_backbone
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Task
 from mtlsearch.training import evaluate

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mtlsearch.export import export_bundle
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import MultiTaskNetwork
 from tests.export import networks
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mtlsearch.backbone import cut_backbone
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import MultiTaskNetwork, cut_backbone
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import (
     FeatureSpec,

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mtlsearch.backbone import cut_backbone
 from mtlsearch.export import TOLERANCE, export_bundle, open_bundle
 from mtlsearch.export._program import ExportedNetwork
-from mtlsearch.network import GatedHead, MultiTaskNetwork
+from mtlsearch.models import GatedHead, MultiTaskNetwork, cut_backbone
 from tests.export import networks
 
 

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtlsearch.errors import PlanError
-from mtlsearch.plan import Cost, SharingPlan, count_tree_plans, plan_cost, tree_plans
-from mtlsearch.units import UnitSpec
+from mtlsearch.plan import Cost, SharingPlan, UnitSpec, count_tree_plans, plan_cost, tree_plans
 
 NAMES = ["boxes", "depth", "edges", "outline", "scene"]
 

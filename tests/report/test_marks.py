@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from mtlsearch.leaderboard import leaderboard
-from mtlsearch.record import Confirmed, Latency, TrialRecord
 from mtlsearch.report import render
-from tests.leaderboard.trials import baselines, results, run, trial
+from mtlsearch.results import Confirmed, Latency, TrialRecord, leaderboard
+from tests.results.trials import baselines, results, run, trial
 
 BETTER, BEST = results(0.33), results(0.36)
 

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from mtlsearch.errors import ConfigError, RunError
-from mtlsearch.leaderboard import leaderboard
 from mtlsearch.report import plot
 from mtlsearch.report._plot import _figure
-from tests.leaderboard.trials import baselines, results, run, trial
+from mtlsearch.results import leaderboard
+from tests.results.trials import baselines, results, run, trial
 
 
 def crowd() -> list:

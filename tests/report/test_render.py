@@ -14,11 +14,10 @@ import numpy as np
 import pytest
 
 from mtlsearch.errors import ConfigError
-from mtlsearch.leaderboard import leaderboard
 from mtlsearch.plugin import Knowledge
-from mtlsearch.record import Confirmed
 from mtlsearch.report import FORMATS, render, write
-from tests.leaderboard.trials import baselines, results, run, trial
+from mtlsearch.results import Confirmed, leaderboard
+from tests.results.trials import baselines, results, run, trial
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -6,15 +6,9 @@ from dataclasses import dataclass, field
 
 from mtlsearch.config import SearchConfig
 from mtlsearch.plugin import Candidate
-from mtlsearch.search import (
-    CandidateSpace,
-    FunctionEvaluator,
-    Measurement,
-    SearchProgress,
-    TrialStore,
-    search,
-)
-from mtlsearch.search._halving import Halving
+from mtlsearch.search import CandidateSpace, FunctionEvaluator, Measurement, SearchProgress, search
+from mtlsearch.search._successive_halving import Halving
+from mtlsearch.study import TrialStore
 from tests.search.synthetic import space_for
 
 TASKS = ("a", "b", "c")

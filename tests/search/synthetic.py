@@ -10,11 +10,10 @@ from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
 from mtlsearch.config import SearchConfig
 from mtlsearch.errors import TrainingError
-from mtlsearch.plan import Cost, plan_cost
+from mtlsearch.plan import Cost, UnitSpec, plan_cost
 from mtlsearch.plugin import Candidate, Metric, SearchSpace
-from mtlsearch.record import TaskResult
+from mtlsearch.results import TaskResult
 from mtlsearch.search import CandidateSpace, Measurement, SearchProgress
-from mtlsearch.units import UnitSpec
 
 SCORE = (Metric("score", higher_is_better=True, primary=True, high=float("inf")),)
 

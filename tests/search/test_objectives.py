@@ -9,13 +9,14 @@ from optuna.study import StudyDirection
 
 from mtlsearch.config import BudgetConfig
 from mtlsearch.errors import ConfigError
-from mtlsearch.leaderboard import front_of, leaderboard
-from mtlsearch.record import Latency, Objective, objectives_of
-from mtlsearch.search import TrialStore, pick_trial, search
-from mtlsearch.search._budget import with_budget
+from mtlsearch.results import Latency, Objective, front_of, leaderboard, objectives_of
+from mtlsearch.runs import pick_trial
+from mtlsearch.search import search
+from mtlsearch.search.space._limits import with_budget
+from mtlsearch.study import TrialStore
 from tests.search.curves import Curves, run
 from tests.search.synthetic import SCORE, space_for
-from tests.search.test_halving import ended
+from tests.search.test_successive_halving import ended
 
 METRICS = dict.fromkeys(("a", "b", "c"), SCORE)
 BOTH = objectives_of(["delta_m", "flops"], METRICS)

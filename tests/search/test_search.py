@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from mtlsearch.errors import RunError, TrainingError
 from mtlsearch.plugin import Candidate
-from mtlsearch.search import Measurement, Silent, TrialStore, open_storage, pick_trial, search
-from mtlsearch.search._journal import drop_torn_line
+from mtlsearch.runs import pick_trial
+from mtlsearch.search import Measurement, Silent, search
+from mtlsearch.study import TrialStore, open_storage
+from mtlsearch.study._storage import drop_torn_line
 from tests.search.synthetic import Formula, space_for
 
 

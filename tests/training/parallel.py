@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import distributed, nn
 
-from mtlsearch.backbone import cut_backbone
+from mtlsearch.models import cut_backbone
 from mtlsearch.plan import SharingPlan
 from mtlsearch.training import Ranks, TrainingResult, joined_ranks, mutual, train
-from tests.network.heads import disturb
+from tests.models.heads import disturb
 from tests.training.fakes import CPU, Network, Points, config, guesses
 from tests.training.pictures import Pictures, build, tasks
 

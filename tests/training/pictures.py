@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from mtlsearch.backbone import CutBackbone
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import CutBackbone, MultiTaskNetwork
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Batch, FeatureSpec, Task
 from mtlsearch.training import seeded_heads

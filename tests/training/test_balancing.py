@@ -10,12 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mtlsearch.backbone import CutBackbone, cut_backbone
-from mtlsearch.catalog import build_catalog
 from mtlsearch.errors import TrainingError
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import CutBackbone, MultiTaskNetwork, cut_backbone
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import STATIC, Balancer, Settings, Task
+from mtlsearch.registry import build_catalog
 from mtlsearch.training import (
     Balance,
     Precision,

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from mtlsearch.errors import RunError, TrainingError
-from mtlsearch.network import GatedHead
+from mtlsearch.models import GatedHead
+from mtlsearch.plan import FeatureLevel, FeatureSpec
 from mtlsearch.training import (
     Precision,
     load_weights,
@@ -18,7 +19,6 @@ from mtlsearch.training import (
     save_weights,
     seeded_heads,
 )
-from mtlsearch.units import FeatureLevel, FeatureSpec
 from tests.training.fakes import CPU, Network, guesses
 
 FEATURES = FeatureSpec((FeatureLevel(8, 4),), (16, 16))

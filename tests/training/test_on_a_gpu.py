@@ -11,9 +11,9 @@ from torch import nn
 from mtlsearch.errors import NonFiniteLossError
 from mtlsearch.labels import send
 from mtlsearch.training import Precision, train
-from mtlsearch.training._determinism import repeatable
-from mtlsearch.training._log import STEPS_UNREAD, LossLog
+from mtlsearch.training._loss_tracker import STEPS_UNREAD, LossLog
 from mtlsearch.training._optimizer import build_optimizer
+from mtlsearch.training._reproducibility import repeatable
 from mtlsearch.training._step import StepOutcome, TrainingStep
 from tests.training.fakes import Network, Points, Watcher, config, guesses
 
@@ -108,7 +108,7 @@ def test_a_gradient_that_no_scale_mends_ends_a_float16_trial() -> None:
 
 
 def test_deterministic_kernels_are_asked_for_and_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtlsearch.training._determinism._index", lambda device: 0)
+    monkeypatch.setattr("mtlsearch.training._reproducibility._index", lambda device: 0)
     monkeypatch.setattr(torch.random, "fork_rng", lambda devices: torch.no_grad())
     monkeypatch.setattr(torch.cuda, "device", lambda index: torch.no_grad())
     seeds: list[int] = []

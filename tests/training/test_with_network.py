@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mtlsearch.backbone import CutBackbone, cut_backbone
 from mtlsearch.errors import BackboneError
-from mtlsearch.network import MultiTaskNetwork
+from mtlsearch.models import CutBackbone, MultiTaskNetwork, cut_backbone
 from mtlsearch.plan import SharingPlan
 from mtlsearch.training import load_weights, save_weights
 from tests.training.fakes import config, run

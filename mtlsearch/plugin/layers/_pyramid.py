@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from mtlsearch.plan import FeatureSpec
 from mtlsearch.plugin.layers._blocks import conv_block, resize
-from mtlsearch.units import FeatureSpec
 
 Size = tuple[int, int]
 

@@ -1,0 +1,66 @@
+"""What a trial was and what came of it, as values; no torch, no pandas.
+
+>>> from mtlsearch.plugin import Metric
+>>> from mtlsearch.record import TaskResult, delta_m
+>>> accuracy = (Metric("accuracy", higher_is_better=True, primary=True),)
+>>> error = (Metric("abs_rel", higher_is_better=False, primary=True),)
+>>> def results(scene, depth):
+...     return {
+...         "scene": TaskResult({"accuracy": scene}, accuracy),
+...         "depth": TaskResult({"abs_rel": depth}, error),
+...     }
+>>> value, reason = delta_m(results(0.6, 0.21), reference=results(0.5, 0.2))
+>>> round(value, 3)
+7.5
+"""
+
+from mtlsearch.results._delta_m import delta_m, deltas, reference_at, reference_of, reference_trial
+from mtlsearch.results._latency import Latency
+from mtlsearch.results._leaderboard import leaderboard
+from mtlsearch.results._leaderboard_front import front_of
+from mtlsearch.results._objective import (
+    COSTS,
+    DELTA_M,
+    TIME,
+    Direction,
+    Objective,
+    objective_values,
+    objectives_in,
+    objectives_of,
+)
+from mtlsearch.results._pareto import pareto_front
+from mtlsearch.results._result import TaskResult
+from mtlsearch.results._rung_ranking import Standing, ranked_at, standings
+from mtlsearch.results._seed_statistics import Confirmed, Repeats, confirmed, finalists
+from mtlsearch.results._trial import Role, State, TrialRecord
+
+__all__ = [
+    "COSTS",
+    "DELTA_M",
+    "TIME",
+    "Confirmed",
+    "Direction",
+    "Latency",
+    "Objective",
+    "Repeats",
+    "Role",
+    "Standing",
+    "State",
+    "TaskResult",
+    "TrialRecord",
+    "confirmed",
+    "delta_m",
+    "deltas",
+    "finalists",
+    "front_of",
+    "leaderboard",
+    "objective_values",
+    "objectives_in",
+    "objectives_of",
+    "pareto_front",
+    "ranked_at",
+    "reference_at",
+    "reference_of",
+    "reference_trial",
+    "standings",
+]

@@ -1,0 +1,69 @@
+"""How trials stand among each other after the same number of epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mtlsearch.results._delta_m import delta_m, reference_at
+from mtlsearch.results._objective import DELTA_M, Objective
+from mtlsearch.results._pareto import best_first
+from mtlsearch.results._trial import TrialRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A stopped trial among all that were measured at the epoch where it stopped.
+
+    Attributes:
+        epoch: after which it stopped, from 1.
+        place: from 1, the best.
+        of: how many were measured there; baselines do not count.
+        delta_m: its Δm against the ``independent`` trial at that epoch, percent.
+    """
+
+    epoch: int
+    place: int
+    of: int
+    delta_m: float | None
+
+    def __str__(self) -> str:
+        return f"{_ordinal(self.place)} of {self.of} at epoch {self.epoch}"
+
+
+def ranked_at(
+    records: Sequence[TrialRecord], epoch: int, objectives: Sequence[Objective] = (DELTA_M,)
+) -> list[TrialRecord]:
+    """All proposed trials that were measured after an epoch, the best first.
+
+    They are compared by what was measured *there*, the ``independent`` trial included: a
+    curve's beginning says nothing against another's end.
+    """
+    reference = reference_at(records, epoch)
+    there = [record for record in records if record.role is None and epoch in record.curve]
+    gains = [
+        [objective.gain(record, record.curve[epoch], reference) for objective in objectives]
+        for record in there
+    ]
+    return [there[at] for at in best_first(gains)] if there else []
+
+
+def standings(
+    records: Sequence[TrialRecord], objectives: Sequence[Objective] = (DELTA_M,)
+) -> dict[int, Standing]:
+    """How every stopped trial stands where it stopped, by number."""
+    stopped = {at.number: max(at.curve) for at in records if at.state == "stopped" and at.curve}
+    found = {}
+    for epoch in sorted(set(stopped.values())):
+        ranked, reference = ranked_at(records, epoch, objectives), reference_at(records, epoch)
+        for place, record in enumerate(ranked, start=1):
+            if stopped.get(record.number) == epoch:
+                value, _ = delta_m(record.curve[epoch], reference)
+                found[record.number] = Standing(epoch, place, len(ranked), value)
+    return found
+
+
+def _ordinal(number: int) -> str:
+    """``1st``, ``2nd``, ``3rd``, ``4th``, ``11th``."""
+    special = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number}{'th' if 10 < number % 100 < 14 else special.get(number % 10, 'th')}"

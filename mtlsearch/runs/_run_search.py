@@ -1,0 +1,139 @@
+"""One search from a run file, in a run directory."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mtlsearch.config import LoadedRun, RunConfig, save_resolved
+from mtlsearch.registry import Catalog
+from mtlsearch.runs._confirm import confirm, other_seeds, read_repeats
+from mtlsearch.runs._distributed import follow, leading
+from mtlsearch.runs._prior import read_prior, with_prior
+from mtlsearch.runs._retrain import again
+from mtlsearch.runs._session import open_session
+from mtlsearch.search import SearchOutcome, SearchProgress, Silent, require_room, search
+from mtlsearch.study import (
+    RunDirectory,
+    begins_file,
+    drop_torn_line,
+    forget_weights,
+    open_store,
+    require_own_folder,
+    require_same_search,
+    run_storage,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+    from mtlsearch.training import Ranks
+
+
+def run_search(
+    loaded: LoadedRun,
+    catalog: Catalog,
+    out: Path,
+    *,
+    device: torch.device,
+    progress: SearchProgress,
+    ranks: Ranks | None = None,
+) -> SearchOutcome:
+    """Search, or go on with a search that was stopped, until the trials are spent.
+
+    What is refused before the first trial leaves no run behind.
+
+    Args:
+        loaded: the run file with the lines its keys stand on.
+        catalog: where task kinds, sources and spaces come from.
+        out: the run directory; made if it is not there.
+        device: where networks are trained.
+        progress: watches.
+        ranks: the processes that train each network together; None is this one alone. All but
+            the first call :func:`follow_search`.
+
+    Raises:
+        ConfigError: the run file asks for what is not there, or its budget leaves no room.
+        DataError: files or rows are bad.
+        RunError: the directory is in use, holds a search that this one cannot go on with, or is
+            no run's.
+    """
+    run = RunDirectory(out)
+    require_own_folder(run)
+    with run.locked():
+        require_same_search(run, loaded.config)
+        drop_torn_line(run.journal)
+        at_prior = loaded.where("search", "prior")
+        prior = read_prior(loaded.config.search, run, where=at_prior)
+        # A bad one is told before images are read; a file is not begun before all is sound.
+        later = begins_file(loaded.config.search.storage, run.journal)
+        storage = None if later else run_storage(run, loaded.config)
+        session = open_session(loaded, catalog, run, device=device, progress=progress, ranks=ranks)
+        space = with_prior(session.space, prior, where=at_prior)
+        require_room(space)
+        objectives = session.objectives
+        storage = storage or run_storage(run, loaded.config)
+        store = open_store(run, loaded.config, storage, objectives)
+        save_resolved(loaded.config, run.config)
+        confirmed = _confirmed(run)
+        together = ranks is not None and ranks.count > 1
+        with leading(session.evaluator) if together else nullcontext(session.evaluator) as measures:
+            outcome = search(
+                space,
+                measures,
+                store,
+                trials=loaded.config.search.trials,
+                seed=loaded.config.seed,
+                progress=progress,
+                after_each=lambda records: forget_weights(
+                    run, records, _kept(loaded.config), objectives, confirmed
+                ),
+            )
+        confirm(
+            session,
+            run,
+            store.records(),
+            progress,
+            together=leading if together else nullcontext,
+            alone=not together,
+        )
+        return outcome
+
+
+def follow_search(
+    loaded: LoadedRun, catalog: Catalog, out: Path, *, device: torch.device, ranks: Ranks
+) -> None:
+    """Train along with the process that calls :func:`run_search`, until it is done.
+
+    Args:
+        loaded: the same run file.
+        catalog: the same plugins.
+        out: the same run directory; nothing is written to it.
+        device: where this process's part of every batch is trained.
+        ranks: this process among the others.
+    """
+    session = open_session(
+        loaded,
+        catalog,
+        RunDirectory(out),
+        device=device,
+        progress=Silent(),
+        check=False,
+        ranks=ranks,
+    )
+    follow(session.evaluator)
+    for seed in other_seeds(session.config):
+        follow(again(session, RunDirectory(out).at_seed(seed), seed=seed))
+
+
+def _kept(config: RunConfig) -> Literal["all"] | int:
+    """How many trials keep their weights: as many as may turn out to be the best."""
+    keep, wanted = config.search.keep, config.search.confirm
+    return keep if keep == "all" or wanted is None else max(keep, wanted.top)
+
+
+def _confirmed(run: RunDirectory) -> frozenset[int]:
+    """Numbers of the trials that were trained on other seeds in earlier sittings."""
+    repeats = read_repeats(run).values()
+    return frozenset(record.number for repeated in repeats for record in repeated)

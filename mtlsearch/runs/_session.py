@@ -1,0 +1,200 @@
+"""A run file made real: its data opened, its tasks and backbones ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mtlsearch.config import LoadedRun, RunConfig
+from mtlsearch.errors import BackboneError
+from mtlsearch.plugin import Metric, Task
+from mtlsearch.registry import Catalog
+from mtlsearch.results import Objective, objectives_of
+from mtlsearch.runs._latency import time_network
+from mtlsearch.runs._prior import read_prior
+from mtlsearch.runs._training_evaluator import TrainingEvaluator
+from mtlsearch.search import CandidateSpace, SearchProgress, refuse_unfit_knowledge, with_budget
+from mtlsearch.study import RunDirectory, require_storage
+
+if TYPE_CHECKING:
+    import torch
+
+    from mtlsearch.data import DataModule
+    from mtlsearch.models import CutBackbone
+    from mtlsearch.training import BalancerMaker, Ranks
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """All that searching, training and exporting one run needs.
+
+    Attributes:
+        config: the run file.
+        data: its images.
+        evaluator: trains candidates.
+        space: proposes them.
+    """
+
+    config: RunConfig
+    data: DataModule
+    evaluator: TrainingEvaluator
+    space: CandidateSpace
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is wanted of a trial."""
+        return objectives_of(self.config.search.objectives, _metrics(self.evaluator.task_of))
+
+
+def open_session(
+    loaded: LoadedRun,
+    catalog: Catalog,
+    run: RunDirectory,
+    *,
+    device: torch.device,
+    progress: SearchProgress,
+    check: bool = True,
+    ranks: Ranks | None = None,
+) -> Session:
+    """Open the data, check all of it, and make ready what a search needs.
+
+    Args:
+        loaded: the run file with the lines its keys stand on.
+        catalog: where task kinds, sources and spaces come from.
+        run: where trials leave their weights.
+        device: where networks are trained.
+        progress: is told how far the reading is.
+        check: read every training and validation image first; export skips that.
+        ranks: the processes that train together; None is this one alone.
+
+    Raises:
+        ConfigError: the run file asks for what the data or the plugins do not have.
+        DataError: files or rows are bad; the message names the first ones. Or a task has no
+            label to learn from or to be measured by.
+        UnknownNameError: timm has no backbone of that name.
+        BackboneError: a backbone cannot be made, loaded or cut.
+        TrainingError: a balancer does not work with the way of training.
+    """
+    from mtlsearch.data import open_data, require_labels
+
+    config = loaded.config
+    refuse_unfit_knowledge(loaded)
+    balancers = _balancers(loaded, catalog, device, processes=ranks.count if ranks else 1)
+    cuts = _cuts(loaded)
+    first = cuts[config.backbone.names[0]]
+    data = open_data(
+        catalog.open_sources(loaded),
+        config.data,
+        mean=first.mean,
+        std=first.std,
+        seed=config.seed,
+        device=device,
+    )
+    space = catalog.space(loaded)
+    named = catalog.build_tasks(loaded, data.labels)  # what is wrong is said before images are read
+    if check:
+        _require_objectives(loaded, named)
+        report = data.check(lambda done, total: progress.stage("reading images", done, total))
+        report.raise_if_bad()
+        require_labels(report, config.labels)
+    tasks = catalog.build_tasks(loaded, data.labels)  # with the classes counted
+    evaluator = TrainingEvaluator(config, tasks, data, cuts, run, device, balancers, ranks)
+    candidates = CandidateSpace(
+        space=space,
+        config=config.search,
+        tasks=evaluator.tasks,
+        backbones=config.backbone.names,
+        learning_rate=config.train.learning_rate,
+        units_of=evaluator.units,
+    )
+    batch = config.budget.latency_batch or config.train.batch_size
+    candidates = with_budget(
+        candidates,
+        config.budget,
+        evaluator.cost,
+        clock=lambda candidate: time_network(evaluator, candidate, batch=batch),
+        where=lambda key: loaded.where("budget", key),
+    )
+    return Session(config, data, evaluator, candidates)
+
+
+def check_search(
+    loaded: LoadedRun, catalog: Catalog, tasks: Mapping[str, Task[Any]], device: torch.device
+) -> None:
+    """Be sure of what a run file says of its search, as far as nothing need be trained for it.
+
+    It leaves open whether the budget has room, whether a database answers, and whether the prior
+    is of these tasks and units: a search says so before it trains.
+
+    Args:
+        loaded: the run file with the lines its keys stand on.
+        catalog: where balancers come from.
+        tasks: the run's tasks.
+        device: where networks would be trained.
+
+    Raises:
+        ConfigError: there is no such objective, or knowledge does not fit the backbones.
+        RunError: the storage is no URL, or there is no affinity where the prior says.
+        TrainingError: a balancer does not work with the way of training.
+    """
+    refuse_unfit_knowledge(loaded)
+    _balancers(loaded, catalog, device, processes=1)
+    _require_objectives(loaded, tasks)
+    require_storage(loaded.config.search.storage)
+    read_prior(loaded.config.search, None, where=loaded.where("search", "prior"))
+
+
+def _require_objectives(loaded: LoadedRun, tasks: Mapping[str, Task[Any]]) -> None:
+    where = loaded.where("search", "objectives")
+    objectives_of(loaded.config.search.objectives, _metrics(tasks), where=where)
+
+
+def _metrics(tasks: Mapping[str, Task[Any]]) -> dict[str, Sequence[Metric]]:
+    return {name: task.metrics for name, task in tasks.items()}
+
+
+def _balancers(
+    loaded: LoadedRun, catalog: Catalog, device: torch.device, *, processes: int
+) -> dict[str, BalancerMaker]:
+    """The run's balancers, all of which its way of training allows."""
+    from mtlsearch.training import refuse_unfit, resolve_precision
+
+    budget = loaded.config.train
+    makers = catalog.open_balancers(loaded)
+    for make in makers.values():
+        refuse_unfit(
+            make(sorted(loaded.config.tasks)),
+            precision=resolve_precision(budget.precision, device),
+            compiles=budget.compile,
+            parts=budget.accumulate,
+            processes=processes,
+            where=loaded.where("search", "balance"),
+        )
+    return makers
+
+
+def _cuts(loaded: LoadedRun) -> dict[str, CutBackbone]:
+    from mtlsearch.models import require_backbone
+
+    config = loaded.config
+    for name in config.backbone.names:
+        require_backbone(name, where=loaded.where("backbone", "name"))
+    try:
+        return {name: cut(config, name) for name in config.backbone.names}
+    except BackboneError as error:
+        raise error.named_in(loaded.where("backbone")) from error
+
+
+def cut(config: RunConfig, name: str) -> CutBackbone:
+    """A backbone of the run, with the weights that its seed gives where it is not trained."""
+    from mtlsearch.models import cut_backbone
+
+    return cut_backbone(
+        name,
+        config.data.size,
+        granularity=config.backbone.granularity,
+        pretrained=config.backbone.pretrained,
+        checkpoint_path=config.backbone.checkpoint_path,
+        seed=config.seed,
+    )

@@ -1,0 +1,169 @@
+"""A trial run to where it ends for now: to its end, or to a rung."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from mtlsearch.errors import RunError, TrainingError
+from mtlsearch.results import (
+    TaskResult,
+    TrialRecord,
+    delta_m,
+    objective_values,
+    reference_at,
+    reference_of,
+    standings,
+)
+from mtlsearch.search._baseline_advice import way_to_a_baseline
+from mtlsearch.search._evaluator import Evaluator, Measurement
+from mtlsearch.search._progress import SearchProgress
+from mtlsearch.search._rejection import reject
+from mtlsearch.search._successive_halving import Halving, Promotion
+from mtlsearch.search.space import Budget, Proposal
+from mtlsearch.study import TrialStore
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """Runs trials, a leg at a time, and writes down what came of it, whatever happens.
+
+    Attributes:
+        evaluator: measures candidates.
+        store: remembers them.
+        progress: watches.
+        halving: how far each is to go.
+        budget: what a network may cost; None for whatever it likes.
+    """
+
+    evaluator: Evaluator
+    store: TrialStore
+    progress: SearchProgress
+    halving: Halving
+    budget: Budget | None = None
+
+    def begin(self, proposal: Proposal) -> None:
+        """Measure a new candidate, to its first rung or to the end; not one over the budget.
+
+        Raises:
+            RunError: it is the ``independent`` baseline, and cannot be measured.
+        """
+        cost = self.evaluator.cost(proposal.candidate)
+        latency, over = (
+            self.budget.examine(proposal.candidate) if self.budget is not None else (None, "")
+        )
+        record = TrialRecord(
+            number=0,
+            state="running",
+            role=proposal.role,
+            candidate=proposal.candidate,
+            parameters=cost.parameters,
+            flops=cost.flops,
+            latency=latency,
+            over_budget=over,
+        )
+        epochs = self.halving.budget(record, self.store.records())
+        record = self.store.start(record, proposal.params, proposal.distributions)
+        if over and proposal.role is None:
+            reject(record, self.store, self.progress)
+        else:
+            self._run(record, epochs)
+
+    def go_on(self, promotion: Promotion) -> None:
+        """Train a stopped trial on."""
+        self.progress.trial_promoted(promotion.record.number, promotion.epochs, promotion.why)
+        record = self.store.write(replace(promotion.record, state="running"))
+        self._run(record, promotion.epochs)
+
+    def _run(self, record: TrialRecord, epochs: int | None) -> None:
+        began = time.monotonic()
+        try:
+            measurement = self.evaluator.measure(
+                record.number, record.candidate, self.progress, epochs
+            )
+        except TrainingError as error:
+            self._settle(_failed(record, error.what, began), error.next_step)
+        except Exception as error:
+            self.store.settle(_failed(record, f"{type(error).__name__}: {error}", began), None)
+            raise
+        except BaseException:
+            self._interrupted(record, began)
+            raise
+        else:
+            self._measured(record, measurement, epochs)
+
+    def _interrupted(self, record: TrialRecord, began: float) -> None:
+        if record.curve:  # it goes back to the rung it came from
+            self.store.write(replace(record, state="stopped"))
+            return
+        seconds = record.seconds + time.monotonic() - began
+        why = "stopped before it ended"
+        self.store.settle(replace(record, state="interrupted", why=why, seconds=seconds), None)
+
+    def _measured(self, record: TrialRecord, found: Measurement, epochs: int | None) -> None:
+        rungs = {at: found.curve[at] for at in self.halving.rungs if at in found.curve}
+        record = replace(
+            record,
+            epochs=found.epochs,
+            seconds=found.seconds,
+            note=found.note,
+            curve=rungs,
+            val_images=found.val_images,
+        )
+        if epochs is None or epochs == self.halving.epochs:
+            self._settle(replace(record, state="complete", results=found.results))
+        else:
+            self._stop(replace(record, state="stopped"), epochs)
+
+    def _stop(self, record: TrialRecord, epoch: int) -> None:
+        """End a leg at a rung; what cannot be compared there fails."""
+        value, reason = delta_m(
+            record.curve.get(epoch, {}), reference_at(self.store.records(), epoch)
+        )
+        if value is None:
+            self._settle(replace(record, state="failed", why=f"at epoch {epoch}: {reason}"))
+            return
+        self.store.write(record)
+        promotion = self.halving.promotion(self.store.records())
+        if promotion is None or promotion.record.number != record.number:
+            known = standings(self.store.records(), self.halving.objectives)
+            self._tell(record, value, str(known[record.number]))
+
+    def _settle(self, record: TrialRecord, advice: str | None = None) -> None:
+        is_reference = record.role == "independent"
+        reference = record.results if is_reference else self._reference()
+        value: float | None = None
+        if record.state == "complete":
+            value, reason = delta_m(record.results, reference)
+            if value is None:
+                record = replace(record, state="failed", why=reason)
+        self.store.settle(
+            record, objective_values(record, self.store.records(), self.store.objectives)
+        )
+        self._tell(record, value, record.why)
+        if not is_reference:
+            return
+        if record.state == "failed":
+            raise RunError(
+                "the independent baseline cannot be measured, and without it nothing ranked: "
+                f"{record.why}",
+                where=f"trial {record.number}",
+                next_step=way_to_a_baseline(record, advice),
+            )
+        for rung, reason in self.halving.left_out(self.store.records()):
+            self.progress.note(f"no trial stops at epoch {rung}: {reason}")
+
+    def _tell(self, record: TrialRecord, delta_m: float | None, why: str) -> None:
+        self.progress.trial_finished(record.number, record.state, delta_m, record.seconds, why)
+        best = self.store.best()
+        if best is not None:
+            self.progress.best(*best)
+
+    def _reference(self) -> Mapping[str, TaskResult]:
+        return reference_of(self.store.records())
+
+
+def _failed(record: TrialRecord, why: str, began: float) -> TrialRecord:
+    seconds = record.seconds + time.monotonic() - began
+    return replace(record, state="failed", why=why, seconds=seconds)

@@ -1,0 +1,95 @@
+"""Knowledge and attention from a run file to a prediction."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from mtlsearch.config import load_run
+from mtlsearch.registry import build_catalog
+from mtlsearch.runs import load_trial, open_session
+from mtlsearch.search import Silent
+from mtlsearch.study import RunDirectory, read_records
+from mtlsearch.training import resolve_device
+from tests.cli.inside import Said, call
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("knowledge")]
+
+RUN_FILE = """\
+seed: 1
+data:
+  sources: {kind: scenes, train: 16, val: 8, test: 3, size: 32}
+  size: 32
+tasks:
+  scene: {kind: classification}
+  shapes: {kind: segmentation}
+backbone: {name: test_resnet, granularity: 3}
+train: {epochs: 1, batch_size: 8, learning_rate: 0.003}
+search:
+  space: tree
+  trials: 5
+  knowledge: [{kind: distil, alpha: [0.1, 1.0]}, mutual]
+  attention: true
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
+    folder = tmp_path_factory.mktemp("knowledge")
+    (folder / "run.yaml").write_text(RUN_FILE)
+    said = call("search", folder / "run.yaml", "--out", folder / "run")
+    return folder / "run", said
+
+
+def test_all_of_it_is_trained_and_shown(run: tuple[Path, Said]) -> None:
+    folder, said = run
+    assert said.code == 0, said.err
+    table = call("leaderboard", folder, "--format", "csv").out
+    frame = pd.read_csv(io.StringIO(table), keep_default_na=False)
+    frame = frame.set_index("trial").sort_index()
+    assert set(frame["state"]) == {"complete"}
+    assert list(frame["knowledge"][:2]) == ["none", "none"]
+    assert not frame["attention"][:2].any()
+    shares = frame["plan"] != "independent"
+    assert list(frame["attention"][2:]) == list(shares[2:])
+    assert any(text.startswith(("distil 0.", "mutual 1.0")) for text in frame["knowledge"])
+
+
+def test_costs_are_those_of_the_networks(run: tuple[Path, Said]) -> None:
+    """What the leaderboard shows by arithmetic is what the built network counts."""
+    folder, _ = run
+    loaded = load_run(folder / "run.yaml")
+    session = open_session(
+        loaded,
+        build_catalog(),
+        RunDirectory(folder),
+        device=resolve_device("cpu"),
+        progress=Silent(),
+        check=False,
+    )
+    for record in read_records(folder, loaded.config):
+        cost = load_trial(session, record).cost
+        assert (record.parameters, record.flops) == (cost.parameters, cost.flops)
+
+
+def test_a_trial_with_gates_is_exported_and_predicts(
+    run: tuple[Path, Said], tmp_path: Path
+) -> None:
+    folder, _ = run
+    records = read_records(folder, load_run(folder / "run.yaml").config)
+    gated = next(record for record in records if record.candidate.attention)
+    exported = call("export", folder, "--trial", str(gated.number), "--out", tmp_path / "bundle")
+    assert exported.code == 0, exported.err
+    about = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
+    assert about["candidate"]["attention"] is True
+    assert about["architecture"]["parameters"] == gated.parameters
+    Image.new("RGB", (40, 30), "green").save(tmp_path / "one.png")
+    predictions = tmp_path / "predictions"
+    said = call("predict", tmp_path / "bundle", tmp_path / "one.png", "--out", predictions)
+    assert said.code == 0, said.err
+    assert any(predictions.iterdir())

@@ -1,0 +1,270 @@
+"""Resized images, kept in files from run to run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mtlsearch.data import DataModule
+from mtlsearch.data.cache._array_writer import PlaneFile
+from mtlsearch.data.cache._entry import cache_folder
+from mtlsearch.data.cache._split_file import KeptSplit
+from mtlsearch.errors import DataError
+from mtlsearch.labels import Boxes, LabelSpec, RawLabel, Sample
+from tests.data.fake import LABELS, Fake, config, opened, square
+from tests.data.test_data_module import all_same
+
+CROWD: Mapping[str, RawLabel] = {
+    "boxes": Boxes(
+        np.array([[1, 2, 9, 9], [3, 3, 50, 40]], np.float32),
+        np.array([0, 1]),
+        np.array([True, False]),
+    ),
+    "tags": (),
+}
+TRAIN = [
+    square(0),
+    replace(square(1), labels={}),
+    square(2, **CROWD),
+    replace(square(3), labels={"boxes": Boxes.empty(), "kind": 2}),
+    square(4),
+]
+VAL = [square(5), replace(square(6), labels={"depth": square(6).labels["depth"]})]
+
+
+class Filed(Fake):
+    """A fake that says it reads a file an image."""
+
+    def __init__(
+        self,
+        root: Path,
+        train: Sequence[Sample | DataError] = TRAIN,
+        labels: Mapping[str, LabelSpec] = LABELS,
+    ) -> None:
+        super().__init__({"train": train, "val": VAL}, labels)
+        self.root = root
+        for split in ("train", "val"):
+            for index in range(self.size(split)):
+                for file in self.files(split, index):
+                    if not file.exists():
+                        file.write_text("an image")
+
+    def files(self, split: str, index: int) -> Sequence[Path]:
+        return [self.root / f"{split}-{index}.jpg"]
+
+
+def run(source: Fake, cache: Path | None, **keys: object) -> DataModule:
+    return opened(source, cache=cache, **keys)
+
+
+def everything(data: DataModule) -> list[object]:
+    return [*data.train_batches(0, 2), *data.train_batches(1, 5), *data.eval_batches("val", 2)]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def test_a_second_run_reads_nothing_and_sees_the_same(tmp_path: Path, cache: Path) -> None:
+    first, second, memory = Filed(tmp_path), Filed(tmp_path), Filed(tmp_path)
+    report = run(first, cache).check()
+    data, plain = run(second, cache), run(memory, None)
+    seen: list[tuple[int, int]] = []
+    assert data.check(lambda done, total: seen.append((done, total))) == report == plain.check()
+    assert seen[-1] == (7, 7)
+    assert data.labels == plain.labels
+    assert all_same(everything(data), everything(plain))
+    assert (first.reads, second.reads, memory.reads) == (7, 0, 7)
+
+
+def test_nothing_is_checked_twice_even_without_a_check(tmp_path: Path, cache: Path) -> None:
+    """Export opens a run without checking it."""
+    run(Filed(tmp_path), cache).check()
+    source = Filed(tmp_path)
+    list(run(source, cache).eval_batches("val", 2))
+    assert source.reads == 0
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_loading_processes_fill_and_read_files_alike(
+    tmp_path: Path, cache: Path, workers: int
+) -> None:
+    data = run(Filed(tmp_path), cache, workers=workers)
+    data.check().raise_if_bad()
+    plain = run(Filed(tmp_path), None)
+    assert all_same(everything(data), everything(plain))
+
+
+def test_whatever_changes_a_sample_makes_it_read_again(tmp_path: Path, cache: Path) -> None:
+    def reads(source: Fake, **keys: object) -> int:
+        run(source, cache, **keys).check()
+        return source.reads
+
+    assert reads(Filed(tmp_path)) == 7
+    assert reads(Filed(tmp_path), size=32) == 7
+    assert reads(Filed(tmp_path), sources={"kind": "fake", "scale": 2}) == 7
+    assert reads(Filed(tmp_path), limit=3) == 3
+    renamed = {**LABELS, "kind": replace(LABELS["kind"], classes=("a", "b", "z"))}
+    assert reads(Filed(tmp_path, labels=renamed)) == 7
+    (tmp_path / "train-2.jpg").write_text("another image")
+    assert reads(Filed(tmp_path)) == 5
+    os.utime(tmp_path / "val-0.jpg", ns=(1, 1))
+    assert reads(Filed(tmp_path)) == 2
+    (tmp_path / "val-0.jpg").unlink()
+    missing = Filed(tmp_path)
+    (tmp_path / "val-0.jpg").unlink()
+    assert reads(missing) == 2
+    assert reads(Filed(tmp_path), augment={"jitter": 0.9, "flip": 0}, workers=0, seed=7) == 2
+
+
+def test_sources_without_files_are_kept_in_memory(tmp_path: Path, cache: Path) -> None:
+    source = Fake({"train": TRAIN, "val": VAL})
+    run(source, cache).check()
+    assert not cache.exists()
+    run(Filed(tmp_path), None).check()
+    assert not cache.exists()
+
+
+def test_a_bad_image_leaves_no_files(tmp_path: Path, cache: Path) -> None:
+    torn = DataError("it is torn", where="row 7")
+    bad = [TRAIN[0], torn, TRAIN[2], torn]
+    report = run(Filed(tmp_path, bad), cache).check()
+    assert [one.where for one in report.problems] == ["row 7", "row 7"]
+    assert report.counts["train"]["kind"].present == 2
+    kept = [path for path in cache.iterdir() if path.is_dir()]
+    assert len(kept) == 1  # the validation split
+    mended = Filed(tmp_path, TRAIN[:4])
+    run(mended, cache).check().raise_if_bad()
+    assert mended.reads == 4
+
+
+def test_rereading_finds_what_went_bad_unnoticed(tmp_path: Path, cache: Path) -> None:
+    run(Filed(tmp_path), cache).check()
+    gone_bad = Filed(tmp_path, [*TRAIN[:4], DataError("it is torn", where="row 7")])
+    data = run(gone_bad, cache)
+    assert data.check().problems == ()
+    assert [one.where for one in data.check(reread=True).problems] == ["row 7"]
+    assert gone_bad.reads == 7
+
+
+def test_damaged_files_are_made_again(tmp_path: Path, cache: Path) -> None:
+    run(Filed(tmp_path), cache).check()
+    names = {path.name for path in cache.rglob("*") if path.is_file()}
+    assert names > {"images.npy", "plane-3.npy", "plane-4.npy", "labels.npz", "index.json"}
+    for path in cache.rglob("*.np[yz]"):
+        with path.open("r+b") as file:
+            file.truncate(path.stat().st_size // 2)
+    source = Filed(tmp_path)
+    data = run(source, cache)
+    data.check()
+    assert source.reads == 7
+    assert all_same(everything(data), everything(run(Filed(tmp_path), None)))
+
+
+def test_a_full_or_forbidden_disk_says_what_to_do(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(DataError, match="resized images cannot be kept") as caught:
+        run(Filed(tmp_path), tmp_path / "file").check()
+    assert "data.cache" in str(caught.value.next_step)
+
+    def full(self: PlaneFile, row: torch.Tensor | None) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(PlaneFile, "add", full)
+    with pytest.raises(DataError, match="No space left"):
+        run(Filed(tmp_path), cache).check()
+    assert not [path for path in cache.iterdir() if path.is_dir()]
+
+
+def test_files_are_mapped_not_loaded(tmp_path: Path, cache: Path) -> None:
+    """Another process is sent the folder's name, not what is in it."""
+    run(Filed(tmp_path), cache).check()
+    folders = [path for path in cache.iterdir() if path.is_dir()]
+    kept = [KeptSplit(folder, LABELS) for folder in folders]
+    assert sorted(map(len, kept)) == [2, 5]
+    for one in kept:
+        sent = pickle.dumps(one)
+        assert len(sent) < one.get(0).image.numel() / 2
+        assert torch.equal(pickle.loads(sent).get(1).image, one.get(1).image)
+
+
+def test_what_is_done_to_a_sample_does_not_reach_the_files(tmp_path: Path, cache: Path) -> None:
+    run(Filed(tmp_path), cache).check()
+    (folder, *_) = [path for path in cache.iterdir() if path.is_dir()]
+    before = KeptSplit(folder, LABELS).get(0).image.clone()
+    KeptSplit(folder, LABELS).get(0).image.zero_()
+    assert torch.equal(KeptSplit(folder, LABELS).get(0).image, before)
+
+
+def test_where_the_folder_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert cache_folder(config(cache=None)) is None
+    assert cache_folder(config(cache=tmp_path)) == tmp_path
+    monkeypatch.setenv("MTLSEARCH_CACHE", str(tmp_path / "own"))
+    assert cache_folder(config()) == tmp_path / "own"
+    monkeypatch.delenv("MTLSEARCH_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder(config()) == tmp_path / "mtlsearch"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder(config()) == tmp_path / ".cache" / "mtlsearch"
+
+
+fork = multiprocessing.get_context("fork")
+
+
+def die_at_the_fourth(root: Path, cache: Path) -> None:
+    def watch(done: int, total: int) -> None:
+        if done == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    run(Filed(root), cache).check(watch)
+
+
+def test_a_kill_in_the_middle_leaves_nothing_in_the_way(tmp_path: Path, cache: Path) -> None:
+    process = fork.Process(target=die_at_the_fourth, args=(tmp_path, cache))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert [path for path in cache.iterdir() if path.suffix == ".partial"]
+    source = Filed(tmp_path)
+    data = run(source, cache)
+    data.check().raise_if_bad()
+    assert source.reads == 7
+    assert not [path for path in cache.iterdir() if path.suffix == ".partial"]
+    assert all_same(everything(data), everything(run(Filed(tmp_path), None)))
+
+
+def fill(root: Path, cache: Path, together: object, reads: object) -> None:
+    source = Filed(root)
+    together.wait()  # type: ignore[attr-defined]
+    data = run(source, cache)
+    data.check().raise_if_bad()
+    assert len(everything(data)) == 4
+    with reads.get_lock():  # type: ignore[attr-defined]
+        reads.value += source.reads  # type: ignore[attr-defined]
+
+
+def test_of_processes_that_fill_at_once_one_reads(tmp_path: Path, cache: Path) -> None:
+    Filed(tmp_path)
+    together, reads = fork.Barrier(3), fork.Value("i", 0)
+    processes = [
+        fork.Process(target=fill, args=(tmp_path, cache, together, reads)) for _ in range(3)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert reads.value == 7

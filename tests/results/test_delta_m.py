@@ -1,0 +1,139 @@
+"""The laws of Δm."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mtlsearch.plan import SharingPlan
+from mtlsearch.plugin import Candidate, Metric
+from mtlsearch.results import TaskResult, TrialRecord, delta_m, reference_of
+
+values = st.floats(-100, 100).filter(lambda value: abs(value) > 0.01)
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> tuple[dict[str, TaskResult], dict[str, TaskResult]]:
+    """A result and a reference of the same tasks and metrics."""
+    tasks = draw(st.lists(st.sampled_from("abcd"), min_size=1, unique=True))
+    result, reference = {}, {}
+    for task in tasks:
+        directions = draw(st.lists(st.booleans(), min_size=1, max_size=3))
+        specs = tuple(Metric(f"m{i}", higher, i == 0) for i, higher in enumerate(directions))
+        result[task] = TaskResult({spec.name: draw(values) for spec in specs}, specs)
+        reference[task] = TaskResult({spec.name: draw(values) for spec in specs}, specs)
+    return result, reference
+
+
+def changed(results: dict[str, TaskResult], task: str, name: str, value: float):
+    metrics = {**results[task].metrics, name: value}
+    return {**results, task: replace(results[task], metrics=metrics)}
+
+
+def defined(result: dict[str, TaskResult], reference: dict[str, TaskResult]) -> float:
+    value, reason = delta_m(result, reference)
+    assert value is not None, reason
+    return value
+
+
+@given(pairs())
+def test_the_reference_itself_is_zero(pair) -> None:
+    assert delta_m(pair[1], pair[1]) == (0.0, "")
+
+
+@given(pairs(), st.floats(0.1, 10), st.data())
+def test_better_in_any_metric_is_a_higher_delta(pair, step: float, data: st.DataObject) -> None:
+    result, reference = pair
+    task = data.draw(st.sampled_from(sorted(result)))
+    spec = data.draw(st.sampled_from(result[task].specs))
+    better = step if spec.higher_is_better else -step
+    improved = changed(result, task, spec.name, result[task].metrics[spec.name] + better)
+    assert defined(improved, reference) > defined(result, reference)
+
+
+@given(pairs())
+def test_the_order_of_tasks_does_not_matter(pair) -> None:
+    result, reference = pair
+    turned = dict(reversed(result.items()))
+    assert delta_m(turned, reference) == delta_m(result, dict(reversed(reference.items())))
+
+
+@given(pairs(), st.floats(1e-3, 1e3), st.data())
+def test_the_unit_of_a_metric_does_not_matter(pair, scale: float, data: st.DataObject) -> None:
+    result, reference = pair
+    task = data.draw(st.sampled_from(sorted(result)))
+    name = data.draw(st.sampled_from(result[task].specs)).name
+    rescaled = [
+        changed(results, task, name, results[task].metrics[name] * scale) for results in pair
+    ]
+    assert defined(*rescaled) == pytest.approx(defined(result, reference), rel=1e-9, abs=1e-6)
+
+
+@given(pairs(), st.integers(1, 4))
+def test_a_task_counts_once_however_many_metrics_it_has(pair, copies: int) -> None:
+    result, reference = pair
+    task = sorted(result)[0]
+
+    def with_copies(results: dict[str, TaskResult]) -> dict[str, TaskResult]:
+        old = results[task]
+        specs = tuple(
+            replace(spec, name=f"{spec.name}_{i}") for spec in old.specs for i in range(copies)
+        )
+        metrics = {
+            f"{name}_{i}": value for name, value in old.metrics.items() for i in range(copies)
+        }
+        return {**results, task: TaskResult(metrics, specs)}
+
+    assert defined(with_copies(result), with_copies(reference)) == pytest.approx(
+        defined(result, reference), rel=1e-9, abs=1e-9
+    )
+
+
+@given(pairs(), st.sampled_from([0.0, -0.0, math.nan, math.inf]), st.data())
+def test_a_baseline_one_cannot_divide_by_leaves_it_undefined_and_named(
+    pair, value: float, data: st.DataObject
+) -> None:
+    result, reference = pair
+    task = data.draw(st.sampled_from(sorted(result)))
+    name = data.draw(st.sampled_from(result[task].specs)).name
+    found, reason = delta_m(result, changed(reference, task, name, value))
+    assert found is None
+    assert f"{task}.{name}" in reason
+    assert "baseline" in reason
+
+
+def test_what_was_not_measured_leaves_it_undefined() -> None:
+    specs = (Metric("acc", higher_is_better=True, primary=True),)
+    whole = {"a": TaskResult({"acc": 0.5}, specs), "b": TaskResult({"acc": 0.5}, specs)}
+    assert delta_m(changed(whole, "a", "acc", math.nan), whole) == (None, "a.acc was not measured")
+    assert delta_m({**whole, "a": TaskResult({}, specs)}, whole) == (None, "a.acc was not measured")
+    assert "['b']" in delta_m({"b": whole["b"]}, whole)[1]
+    assert "independent" in delta_m(whole, {})[1]
+
+
+def test_worked_example() -> None:
+    up, down = Metric("u", True, True), Metric("d", False)
+    reference = {
+        "a": TaskResult({"u": 0.5, "d": 2.0}, (up, down)),
+        "b": TaskResult({"u": 0.8}, (up,)),
+    }
+    result = {"a": TaskResult({"u": 0.6, "d": 2.2}, (up, down)), "b": TaskResult({"u": 0.6}, (up,))}
+    # a: (+20 % - 10 %) / 2 = +5 %; b: -25 %
+    assert defined(result, reference) == pytest.approx(-10.0)
+
+
+def test_only_a_complete_independent_trial_is_a_reference() -> None:
+    candidate = Candidate(SharingPlan.independent(["a"], 2))
+    results = {"a": TaskResult({"u": 1.0}, (Metric("u", True, True),))}
+    complete = TrialRecord(3, "complete", "independent", candidate, 1, 1, results)
+    others = [
+        TrialRecord(0, "failed", "independent", candidate, 1, 1),
+        TrialRecord(1, "complete", "hard", candidate, 1, 1, results),
+        TrialRecord(2, "complete", None, candidate, 1, 1, results),
+    ]
+    assert reference_of(others) == {}
+    assert reference_of([*others, complete]) == results

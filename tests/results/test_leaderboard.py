@@ -1,0 +1,185 @@
+"""The leaderboard shows every trial, ranked by Δm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mtlsearch.errors import ConfigError
+from mtlsearch.plugin import Knowledge
+from mtlsearch.results import TrialRecord, delta_m, front_of, leaderboard, objectives_in
+from tests.results.trials import SPECS, baselines, results, run, trial
+
+
+def test_every_trial_is_in_it_and_its_delta_is_the_one_law() -> None:
+    records = run()
+    frame = leaderboard(records)
+    assert sorted(frame["trial"]) == [record.number for record in records]
+    for record in records:
+        row = frame[frame["trial"] == record.number].iloc[0]
+        expected = delta_m(record.results, records[0].results)[0]
+        assert np.isnan(row["delta_m"]) if expected is None else row["delta_m"] == expected
+        assert row["plan"] == str(record.candidate.plan)
+        assert row["params"] == record.parameters
+
+
+def test_best_first_and_failed_last() -> None:
+    frame = leaderboard(run())
+    known = frame["delta_m"].dropna()
+    assert list(known) == sorted(known, reverse=True)
+    assert list(known.index) == list(range(len(known)))
+    assert frame["state"].iloc[-1] == "failed"
+    assert "became nan" in frame["why"].iloc[-1]
+
+
+def test_primary_metrics_or_all() -> None:
+    assert {at for at in leaderboard(run()).columns if "." in at} == {
+        "boxes.mAP",
+        "depth.abs_rel",
+        "scene.accuracy",
+    }
+    every = leaderboard(run(), all_metrics=True)
+    assert {at for at in every.columns if "." in at} == {
+        f"{task}.{spec.name}" for task, specs in SPECS.items() for spec in specs
+    }
+
+
+def test_types_do_not_depend_on_the_rows() -> None:
+    empty, full = leaderboard([]), leaderboard(run())
+    assert empty.empty
+    for column in empty.columns:
+        assert empty[column].dtype == full[column].dtype, column
+    assert isinstance(full["plan"].dtype, pd.StringDtype)
+    assert full["trial"].dtype == np.int64
+
+
+def test_without_a_baseline_there_is_no_delta() -> None:
+    frame = leaderboard([trial(0), replace(trial(1), role="hard")])
+    assert frame["delta_m"].isna().all()
+    assert not frame["pareto"].any()
+    assert frame["why"].str.contains("independent").all()
+
+
+def test_an_undefined_delta_says_why() -> None:
+    frame = leaderboard([*baselines(), trial(2, measured=results(boxes=float("nan")))])
+    row = frame[frame["trial"] == 2].iloc[0]
+    assert np.isnan(row["delta_m"])
+    assert "boxes.mAP was not measured" in row["why"]
+
+
+def test_a_complete_trial_with_something_to_know_says_it() -> None:
+    frame = leaderboard([*baselines(), replace(trial(2), note="in 2 parts")])
+    assert frame.set_index("trial")["why"].to_dict() == {0: "", 1: "", 2: "in 2 parts"}
+
+
+@pytest.mark.parametrize(
+    ("column", "falls"),
+    [("boxes.mAP", True), ("depth.abs_rel", False), ("flops", False), ("trial", False)],
+)
+def test_sorting_puts_the_better_first(column: str, falls: bool) -> None:
+    values = leaderboard(run(), sort=column)[column].dropna()
+    assert list(values) == sorted(values, reverse=falls)
+
+
+@pytest.mark.parametrize("column", list(leaderboard(run(), all_metrics=True).columns))
+def test_any_column_sorts_and_loses_no_trial(column: str) -> None:
+    frame = leaderboard(run(), sort=column, all_metrics=True)
+    assert sorted(frame["trial"]) == list(range(10))
+    if frame[column].isna().any():
+        first_missing = int(frame[column].isna().to_numpy().argmax())
+        assert frame[column].iloc[first_missing:].isna().all()
+
+
+def test_a_metric_that_is_sorted_by_is_shown_and_no_other() -> None:
+    plain, frame = leaderboard(run()), leaderboard(run(), sort="boxes.mAP50")
+    assert set(frame.columns) - set(plain.columns) == {"boxes.mAP50"}
+    values = frame["boxes.mAP50"].dropna()
+    assert list(values) == sorted(values, reverse=True)
+    with pytest.raises(ConfigError, match=r"did you mean 'boxes\.mAP50'") as error:
+        leaderboard(run(), sort="boxes.mAP500")
+    assert set(leaderboard(run(), all_metrics=True).columns) == set(error.value.allowed)
+
+
+def test_a_misspelt_column_is_met_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'delta_m'") as error:
+        leaderboard(run(), sort="delta")
+    assert "flops" in error.value.allowed
+
+
+def test_top_keeps_the_best_and_the_front_of_all() -> None:
+    whole, top = leaderboard(run()), leaderboard(run(), top=3)
+    pd.testing.assert_frame_equal(top, whole.head(3))
+    cut = leaderboard(run(), sort="flops", top=2)
+    assert cut["pareto"].tolist() == whole.set_index("trial").loc[cut["trial"], "pareto"].tolist()
+    assert cut.attrs["best"] == whole["trial"].iloc[0]
+    with pytest.raises(ConfigError, match="top 0"):
+        leaderboard(run(), top=0)
+
+
+def names(records: list[TrialRecord]) -> list[int]:
+    return [record.number for record in records]
+
+
+def test_the_front_is_of_what_is_wanted() -> None:
+    records = run()
+    scene = objectives_in(records, ["scene.accuracy", "params"])
+    frame = leaderboard(records, objectives=scene)
+    front = frame[frame["pareto"]]
+    assert set(front["trial"]) == set(names(front_of(records, scene)))
+    assert front["scene.accuracy"].max() == frame["scene.accuracy"].max()
+    assert front["params"].min() == frame.loc[frame["state"] == "complete", "params"].min()
+    assert list(front_of(records, scene)) == sorted(
+        front_of(records, scene), key=lambda record: record.parameters
+    )
+
+
+def test_unless_said_otherwise_it_is_of_delta_m_and_flops() -> None:
+    records = run()
+    frame = leaderboard(records)
+    both = objectives_in(records, ["delta_m", "flops"])
+    assert set(frame.loc[frame["pareto"], "trial"]) == set(names(front_of(records, both)))
+
+
+def test_what_was_stopped_early_stands_apart() -> None:
+    """Its Δm is that where it stopped, against the baseline there, and ranks nothing."""
+    first, hard = baselines()
+    first = replace(first, curve={2: results(0.1, 0.4, 0.3)})
+    ahead, behind = (
+        replace(
+            trial(number, state="running"),
+            state="stopped",
+            epochs=2,
+            curve={2: results(boxes, 0.4, 0.3)},
+        )
+        for number, boxes in ((2, 0.4), (3, 0.15))
+    )
+    frame = leaderboard([first, hard, ahead, behind])
+    assert list(frame["state"]) == ["complete", "complete", "stopped", "stopped"]
+    rows = frame.set_index("trial")
+    assert rows.loc[[2, 3], "delta_m"].isna().all()
+    assert rows.loc[2, "delta_m_stopped"] == pytest.approx(100.0)
+    assert rows.loc[3, "delta_m_stopped"] == pytest.approx(100.0 / 6)
+    assert rows["delta_m_stopped"].isna()[[0, 1]].all()
+    assert rows.loc[3, "why"] == "2nd of 2 at epoch 2"
+    assert not rows.loc[[2, 3], "pareto"].any()
+    assert "delta_m_stopped" not in leaderboard([first, hard]).columns
+
+
+def test_the_balance_is_shown_where_there_is_more_than_one() -> None:
+    assert "balance" not in leaderboard(run()).columns
+    assert "balance" not in leaderboard([]).columns
+    frame = leaderboard([*run(), trial(10, balance="uw")])
+    assert list(frame[frame["trial"] == 10]["balance"]) == ["uw"]
+    assert set(frame[frame["trial"] != 10]["balance"]) == {"static"}
+
+
+def test_knowledge_and_attention_are_shown_where_trials_differ() -> None:
+    assert not {"knowledge", "attention"} & set(leaderboard(run()).columns)
+    taught = trial(10, knowledge=Knowledge("distil", 0.25))
+    frame = leaderboard([*run(), taught, trial(11, attention=True)]).set_index("trial")
+    assert frame.loc[10, "knowledge"] == "distil 0.25"
+    assert set(frame.drop(10)["knowledge"]) == {"none"}
+    assert list(frame.index[frame["attention"]]) == [11]

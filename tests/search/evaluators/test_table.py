@@ -1,0 +1,105 @@
+"""Searching on a table of trained plans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
+
+from mtlsearch.errors import DataError, PlanError
+from mtlsearch.plan import SharingPlan, tree_plans
+from mtlsearch.search import CandidateSpace, TableEvaluator, plan_code, search
+from mtlsearch.search.evaluators._plan_table import plan_of
+from mtlsearch.study import TrialStore
+
+HEAD = "setting,plan,seed,epoch,b.f1:max,d.error:min,parameters,flops,seconds\n"
+ROWS = (
+    "x,01 01,0,1,0.5,0.4,20,200,1.0\n"
+    "x,01 01,0,2,0.8,0.2,20,200,2.0\n"
+    "x,00 01,0,1,0.1,0.1,15,150,1.0\n"
+    "x,00 01,0,2,0.4,0.1,15,150,1.9\n"
+    "x,00 01,1,2,0.3,0.1,15,150,1.9\n"
+    "y,01 01,0,2,0.6,0.2,20,200,2.0\n"
+)
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "plans.csv"
+    path.write_text(text)
+    return path
+
+
+PLANS = [
+    plan
+    for tasks, units in ((1, 1), (2, 3), (3, 3), (4, 2), (5, 1))
+    for plan in tree_plans("abcde"[:tasks], units)
+]
+
+
+PLANS.append(SharingPlan.hard("abc", 3).with_skips({1: ["b"]}))
+
+
+@given(plan=st.sampled_from(PLANS))
+def test_a_plan_survives_its_code(plan: SharingPlan) -> None:
+    assert plan_of(plan_code(plan), plan.tasks) == plan
+
+
+@pytest.mark.parametrize("code", ["00 0?", "0 00", "00 10", ""])
+def test_what_is_no_code_is_no_plan(code: str) -> None:
+    with pytest.raises(PlanError):
+        plan_of(code, ("a", "b"))
+
+
+def test_the_last_epoch_of_the_lowest_seed_is_the_result(tmp_path: Path) -> None:
+    table = TableEvaluator.read(write(tmp_path, HEAD + ROWS), setting="x")
+    store = TrialStore.in_memory()
+    space = CandidateSpace.of(TreeSpace(TreeSettings()), table, only=table.plans)
+    outcome = search(space, table, store, trials=9, seed=0)
+    independent, hard, third = store.records()
+    assert outcome.exhausted
+    assert hard.state == "failed"
+    assert "does not have" in hard.why
+    assert independent.results["b"].metrics["f1"] == 0.8
+    assert (third.parameters, third.flops, third.epochs, third.seconds) == (15, 150, 2, 1.9)
+    values = [trial.value for trial in store.trials if trial.value is not None]
+    # f1 falls by half, the error by half, which is better: no change in the mean.
+    assert values == [0.0, pytest.approx(0.0)]
+
+
+def test_another_seed_is_another_table(tmp_path: Path) -> None:
+    path = write(tmp_path, HEAD + ROWS + "x,01 01,1,2,0.6,0.2,20,200,2.0\n")
+    first, second = (TableEvaluator.read(path, setting="x", seed=seed) for seed in (0, 1))
+    assert (
+        first.plans
+        == second.plans
+        == {
+            SharingPlan.independent(["b", "d"], 2),
+            SharingPlan.from_splits(["b", "d"], [1], 2),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "setting", "match"),
+    [
+        (HEAD + ROWS, None, "several settings"),
+        (HEAD + ROWS, "z", "no setting 'z'"),
+        (HEAD.replace("seed", "sed") + ROWS, "x", "lacks columns: seed"),
+        ("setting,plan,seed,epoch,parameters,flops,seconds\n", None, "lacks columns: metrics"),
+        (HEAD + "x,00 01,0,2,0.4,0.1,15,150,1.9\n", None, "independent"),
+        (HEAD + ROWS + "x,01 01 01,0,2,0.8,0.2,20,200,2.0\n", "x", "number of units"),
+    ],
+)
+def test_what_is_no_such_table_is_refused(
+    tmp_path: Path, text: str, setting: str | None, match: str
+) -> None:
+    with pytest.raises(DataError, match=match):
+        TableEvaluator.read(write(tmp_path, text), setting=setting)
+
+
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such table"):
+        TableEvaluator.read(tmp_path / "none.csv")

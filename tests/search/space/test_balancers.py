@@ -1,0 +1,179 @@
+"""The balance is one more thing that is proposed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mtlsearch_search_spaces.layerwise import LayerwiseSettings, LayerwiseSpace
+from mtlsearch_search_spaces.skip import SkipSettings, SkipSpace
+from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
+from optuna.trial import FixedTrial
+
+from mtlsearch.config import LoadedRun, RunConfig
+from mtlsearch.errors import TrainingError
+from mtlsearch.plan import SharingPlan
+from mtlsearch.plugin import STATIC, Candidate
+from mtlsearch.registry import build_catalog
+from mtlsearch.runs import open_session
+from mtlsearch.search import Silent
+from mtlsearch.study import RunDirectory
+from mtlsearch.testing import RandomChoices
+from mtlsearch.training import Ranks
+from tests.search.synthetic import Formula, space_for, units
+
+
+def proposals(seeds: int = 60, **config: object) -> list[Candidate]:
+    space = space_for(Formula(), **config)
+    return [space.propose(RandomChoices(seed)) for seed in range(seeds)]
+
+
+def shares(candidate: Candidate) -> bool:
+    plan = candidate.plan
+    return any(len(group) > 1 for unit in range(len(plan.rows)) for group in plan.groups(unit))
+
+
+def test_by_default_all_is_static() -> None:
+    assert {at.balance for at in proposals()} == {STATIC}
+
+
+def test_one_name_is_the_balance_of_all_that_share() -> None:
+    for candidate in proposals(balance="uw"):
+        assert candidate.balance == ("uw" if shares(candidate) else STATIC)
+
+
+def test_of_several_names_one_is_proposed() -> None:
+    found = {at.balance for at in proposals(balance=["uw", {"kind": "cagrad", "c": 0.2}])}
+    assert found == {"uw", "cagrad", STATIC}
+
+
+def test_baselines_are_static_with_equal_weights_whatever_is_searched() -> None:
+    space = space_for(Formula(), balance=["uw", "famo"], loss_weights="search")
+    for role in ("independent", "hard"):
+        baseline = space.baseline(role)
+        assert baseline.balance == STATIC
+        assert set(baseline.loss_weights.values()) == {1.0}
+
+
+def test_weights_are_searched_for_static_alone() -> None:
+    """An adaptive method sets them itself; searched numbers would be noise to the sampler."""
+    for candidate in proposals(balance=[STATIC, "uw"], loss_weights="search"):
+        equal = set(candidate.loss_weights.values()) == {1.0}
+        assert equal == (candidate.balance != STATIC)
+
+
+@pytest.mark.parametrize(
+    ("balance", "loss_weights"),
+    list(product(["static", "uw", ["static", "uw"], ["uw", "famo"]], ["equal", "search"])),
+)
+def test_encoding_comes_back(balance: object, loss_weights: str) -> None:
+    space = space_for(Formula(), balance=balance, loss_weights=loss_weights)
+    given = [space.propose(RandomChoices(seed)) for seed in range(30)]
+    for candidate in [*given, space.baseline("hard"), space.baseline("independent")]:
+        answers = space.encode(candidate)
+        if answers is None:
+            assert candidate.balance == STATIC not in (balance, *balance)
+            continue
+        again = space.propose(FixedTrial(answers))
+        assert again.plan == candidate.plan
+        assert again.balance == candidate.balance
+        assert dict(again.loss_weights) == pytest.approx(dict(candidate.loss_weights))
+
+
+OTHERS = {
+    "layerwise": LayerwiseSpace(LayerwiseSettings()),
+    "skip": SkipSpace(SkipSettings()),
+}
+"""Spaces of plans that are no trees."""
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("balance", ["uw", ["static", "uw"], ["uw", "famo"]])
+def test_plans_that_are_no_trees_are_balanced_as_well(name: str, balance: object) -> None:
+    """In a unit that all but one task pass by, that one shares nothing."""
+    one, two = (replace(at, skippable=name == "skip" and at.index > 0) for at in units(2))
+    space = replace(
+        space_for(Formula(), balance=balance), space=OTHERS[name], units_of=lambda _: [one, two]
+    )
+    found = {}
+    for seed in range(400):
+        candidate = space.propose(RandomChoices(seed))
+        found[candidate.digest] = candidate
+        if not shares(candidate):
+            assert candidate.balance == STATIC
+        elif balance == "uw":
+            assert candidate.balance == "uw"
+        answers = space.encode(candidate)
+        assert answers is not None
+        assert space.propose(FixedTrial(answers)) == candidate
+    assert space.count == len(found)
+
+
+def test_what_shares_nothing_has_no_balance_to_encode() -> None:
+    space = space_for(Formula(), balance=["static", "uw"])
+    alone = space.baseline("independent")
+    assert space.encode(alone) is not None
+    assert space.encode(replace(alone, balance="uw")) is None
+
+
+def test_the_balance_that_a_space_chooses_stays() -> None:
+    class Choosy(TreeSpace):
+        def propose(self, choices: Any, units: Any, tasks: Any) -> Candidate:
+            return Candidate(SharingPlan.hard(tasks, len(units)), balance="mgda")
+
+    plain = space_for(Formula(), balance=["static", "uw"], loss_weights="search")
+    choices = RandomChoices(0)
+    candidate = replace(plain, space=Choosy(TreeSettings())).propose(choices)
+    assert candidate.balance == "mgda"
+    assert set((candidate.loss_weights or {}).values()) == {1.0}
+    assert not choices.asked
+
+
+RUN = {
+    "data": {"sources": {"kind": "scenes"}, "size": 32},
+    "backbone": {"name": "test_resnet", "pretrained": False},
+    "tasks": {"a": {"kind": "classification", "label": "scene"}},
+    "search": {"space": "tree", "balance": ["static", "mgda"]},
+}
+
+
+@pytest.mark.parametrize("changes", [{"accumulate": 2}, {"compile": True}])
+def test_a_run_that_cannot_be_trained_so_is_refused_before_data_is_read(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    config = RunConfig.model_validate({**RUN, "train": changes})
+    with pytest.raises(TrainingError, match="balance 'mgda'") as error:
+        open_session(
+            LoadedRun(config),
+            build_catalog(),
+            RunDirectory(tmp_path),
+            device=torch.device("cpu"),
+            progress=Silent(),
+        )
+    assert error.value.where == "search.balance"
+    assert next(iter(changes)) in str(error.value)
+
+
+def test_several_processes_want_whole_batches(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="spreads them over processes"):
+        open_session(
+            LoadedRun(RunConfig.model_validate(RUN)),
+            build_catalog(),
+            RunDirectory(tmp_path),
+            device=torch.device("cpu"),
+            progress=Silent(),
+            ranks=Ranks(0, 2),
+        )
+
+
+def test_the_count_is_that_of_different_candidates() -> None:
+    """A plan that shares nothing is one candidate, whatever the balance."""
+    for names in (["static"], ["uw", "famo"], ["static", "uw", "famo"]):
+        evaluator = Formula(tasks=("a", "b"), count=3)
+        space = space_for(evaluator, balance=names)
+        found = {space.propose(RandomChoices(seed)).digest for seed in range(400)}
+        assert space.count == len(found)

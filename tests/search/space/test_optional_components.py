@@ -1,0 +1,215 @@
+"""Knowledge and attention are two more things that are proposed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mtlsearch_search_spaces.layerwise import LayerwiseSettings, LayerwiseSpace
+from mtlsearch_search_spaces.tree import TreeSpace
+from optuna.trial import FixedTrial
+
+from mtlsearch.config import LoadedRun, RunConfig
+from mtlsearch.errors import ConfigError, TrainingError
+from mtlsearch.plan import SharingPlan
+from mtlsearch.plugin import Candidate, Knowledge
+from mtlsearch.registry import build_catalog
+from mtlsearch.runs import open_session
+from mtlsearch.search import CandidateSpace, Silent, search
+from mtlsearch.search.samplers._factory import make_sampler
+from mtlsearch.search.samplers._gp_sampler import PlanRanking
+from mtlsearch.search.samplers._optuna import AnswerSampler
+from mtlsearch.study import RunDirectory, TrialStore
+from mtlsearch.testing import RandomChoices
+from tests.search.synthetic import Formula, space_for, units
+
+KNOWLEDGE: list[Any] = [
+    "none",
+    "distil",
+    {"kind": "mutual", "alpha": 0.5},
+    ["mutual"],
+    ["distil", {"kind": "mutual", "alpha": 0.5}],
+]
+ATTENTION: list[Any] = [False, True, [False, True]]
+
+
+def proposals(space: CandidateSpace, seeds: int = 300) -> list[Candidate]:
+    found = {at.digest: at for at in (space.propose(RandomChoices(s)) for s in range(seeds))}
+    return list(found.values())
+
+
+def shares(candidate: Candidate) -> bool:
+    return candidate.plan != SharingPlan.independent(candidate.plan.tasks, 2)
+
+
+def small(**config: object) -> CandidateSpace:
+    return space_for(Formula(tasks=("a", "b"), count=2), **config)
+
+
+def test_by_default_there_is_neither() -> None:
+    for candidate in proposals(small(), 30):
+        assert candidate.knowledge is None
+        assert not candidate.attention
+
+
+@pytest.mark.parametrize(("knowledge", "attention"), list(product(KNOWLEDGE, ATTENTION)))
+@pytest.mark.parametrize("balance", ["static", ["static", "uw"]])
+def test_what_is_proposed_is_what_is_listed_and_counted(
+    knowledge: object, attention: object, balance: object
+) -> None:
+    space = small(knowledge=knowledge, attention=attention, balance=balance)
+    listed = space.listed()
+    assert listed is not None
+    assert space.count == len(listed)
+    assert {at.digest for at in listed} == {at.digest for at in proposals(space)}
+    for candidate in listed:
+        answers = space.encode(candidate)
+        assert answers is not None
+        assert space.propose(FixedTrial(answers)) == candidate
+
+
+def test_a_list_always_has_none() -> None:
+    found = proposals(small(knowledge=["distil"]))
+    assert {at.knowledge for at in found} == {None, Knowledge("distil", 1.0)}
+
+
+def test_gates_are_for_plans_that_share_and_mutual_for_those_that_part() -> None:
+    space = small(knowledge="mutual", attention=True)
+    hard = SharingPlan.hard(("a", "b"), 2)
+    for candidate in proposals(space):
+        assert candidate.attention == shares(candidate)
+        assert (candidate.knowledge is None) == (candidate.plan == hard)
+
+
+def test_an_alpha_in_a_range_is_searched_and_cannot_be_counted() -> None:
+    space = small(knowledge=["mutual", {"kind": "distil", "alpha": [0.01, 1.0]}])
+    assert space.count is None
+    assert space.listed() is None
+    found = [at.knowledge for at in proposals(space) if at.knowledge is not None]
+    alphas = {at.alpha for at in found if at.kind == "distil"}
+    assert len(alphas) > 20
+    assert all(0.01 <= alpha <= 1.0 for alpha in alphas)
+    assert {at.alpha for at in found if at.kind == "mutual"} == {1.0}
+    for candidate in proposals(space, 40):
+        answers = space.encode(candidate)
+        assert answers is not None
+        assert space.propose(FixedTrial(answers)) == candidate
+
+
+def test_what_the_run_does_not_offer_has_no_answers() -> None:
+    space = small(knowledge={"kind": "distil", "alpha": [0.1, 1.0]})
+    candidate = space.propose(RandomChoices(0))
+    for knowledge in (None, Knowledge("mutual", 0.5), Knowledge("distil", 5.0)):
+        assert space.encode(replace(candidate, knowledge=knowledge)) is None
+    assert space.encode(replace(candidate, attention=True)) is None
+
+
+def test_baselines_have_neither() -> None:
+    space = small(knowledge="distil", attention=True)
+    for role in ("independent", "hard"):
+        assert space.baseline(role).knowledge is None
+        assert not space.baseline(role).attention
+
+
+def test_what_a_space_chooses_stays() -> None:
+    class Choosy(TreeSpace):
+        def propose(self, choices: Any, units: Any, tasks: Any) -> Candidate:
+            plan = SharingPlan.hard(tasks, len(units))
+            return Candidate(plan, knowledge=Knowledge("distil", 3.0), attention=True)
+
+    plain = small(knowledge=["mutual"])
+    found = replace(plain, space=Choosy(plain.space.settings)).propose(RandomChoices(0))
+    assert (found.knowledge, found.attention) == (Knowledge("distil", 3.0), True)
+
+
+def test_plans_that_are_no_trees_are_counted_as_well() -> None:
+    space = replace(
+        small(knowledge=["distil", "mutual"], attention=[False, True]),
+        space=LayerwiseSpace(LayerwiseSettings()),
+        units_of=lambda _: units(2),
+    )
+    assert space.count == len(proposals(space, 600))
+
+
+def test_one_task_has_nobody_to_learn_from() -> None:
+    space = space_for(Formula(tasks=("a",), count=2), knowledge=["mutual"], attention=[False, True])
+    (only,) = proposals(space, 30)
+    assert space.count == 1
+    assert (only.knowledge, only.attention) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("config", "kind"),
+    [
+        ({"knowledge": "distil", "attention": True}, PlanRanking),
+        ({"knowledge": ["distil"]}, AnswerSampler),
+        ({"attention": [False, True]}, AnswerSampler),
+        ({"knowledge": {"kind": "distil", "alpha": [0.1, 1.0]}}, AnswerSampler),
+    ],
+)
+def test_plans_are_ranked_where_they_alone_differ(config: dict[str, Any], kind: type) -> None:
+    assert isinstance(make_sampler(small(**config)), kind)
+
+
+def test_a_search_over_both_measures_no_candidate_twice() -> None:
+    formula = Formula(tasks=("a", "b"), count=2)
+    space = space_for(formula, knowledge=["distil", "mutual"], attention=[False, True])
+    assert space.count is not None
+    outcome = search(space, formula, TrialStore.in_memory(), trials=100, seed=0)
+    assert outcome.exhausted
+    assert len({at.digest for at in formula.measured}) == len(formula.measured) == space.count
+
+
+RUN = {
+    "data": {"sources": {"kind": "scenes"}, "size": 32},
+    "backbone": {"name": ["test_resnet", "test_vit"], "pretrained": False},
+    "tasks": {"a": {"kind": "classification", "label": "scene"}},
+    "search": {"space": "tree", "knowledge": ["mutual", {"kind": "distil", "alpha": 0.1}]},
+}
+
+
+def opened(config: RunConfig, folder: Path) -> Any:
+    return open_session(
+        LoadedRun(config),
+        build_catalog(),
+        RunDirectory(folder),
+        device=torch.device("cpu"),
+        progress=Silent(),
+    )
+
+
+def test_one_backbones_features_cannot_teach_another(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="of the backbone test_resnet alone") as error:
+        opened(RunConfig.model_validate(RUN), tmp_path)
+    assert error.value.where == "search.knowledge"
+    assert "knowledge: mutual" in str(error.value)
+
+
+def test_a_space_that_asks_for_it_with_another_backbone_gets_a_failed_trial(tmp_path: Path) -> None:
+    run = {
+        **RUN,
+        "data": {"sources": {"kind": "scenes", "train": 4, "val": 2}, "size": 32},
+        "search": {"space": "tree"},
+    }
+    session = opened(RunConfig.model_validate(run), tmp_path)
+    plan = SharingPlan.hard(["a"], len(session.evaluator.units("test_vit")))
+    candidate = Candidate(plan, backbone="test_vit", knowledge=Knowledge("distil", 1.0))
+    with pytest.raises(TrainingError, match="cannot teach those of test_vit"):
+        session.evaluator.measure(1, candidate, Silent())
+
+
+def test_what_is_not_trained_yet_cannot_teach(tmp_path: Path) -> None:
+    run = {
+        **RUN,
+        "data": {"sources": {"kind": "scenes", "train": 4, "val": 2}, "size": 32},
+        "backbone": {"name": "test_resnet"},
+    }
+    session = opened(RunConfig.model_validate(run), tmp_path)
+    candidate = Candidate(session.space.baseline("hard").plan, knowledge=Knowledge("distil", 1.0))
+    taught = replace(session.evaluator, teacher=0)
+    with pytest.raises(TrainingError, match="the independent baseline cannot teach: there are no"):
+        taught.measure(1, candidate, Silent())

@@ -1,0 +1,33 @@
+"""A baseline on its way to being measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import optuna
+import pytest
+from mtlsearch_search_spaces.hard import HardSpace
+
+from mtlsearch.plugin import Settings
+from mtlsearch.search.space._proposal import propose_baseline
+from tests.search.synthetic import Formula, space_for, units, with_space
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@pytest.mark.parametrize("role", ["independent", "hard"])
+def test_a_baseline_has_the_parameters_that_give_it(role: Any) -> None:
+    space = space_for(Formula(), loss_weights="search")
+    proposal = propose_baseline(space, role)
+    assert proposal.role == role
+    assert str(proposal.candidate.plan) == role
+    assert set(proposal.params) == set(proposal.distributions)
+    again = space.propose(optuna.trial.FixedTrial(dict(proposal.params)))
+    assert again.plan == proposal.candidate.plan
+
+
+def test_a_baseline_that_the_space_cannot_propose_has_none() -> None:
+    proposal = propose_baseline(with_space(HardSpace(Settings())), "independent")
+    assert str(proposal.candidate.plan) == "independent"
+    assert not proposal.params
+    assert len(proposal.candidate.plan.rows) == len(units(4))

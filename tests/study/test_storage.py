@@ -1,0 +1,112 @@
+"""Where the study is kept: the journal in the run directory, or a storage URL."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mtlsearch.errors import RunError
+from mtlsearch.study import TrialStore, open_storage
+from mtlsearch.study._storage import drop_torn_line
+from tests.search.synthetic import Formula
+from tests.search.test_search import run, store_at
+
+
+@pytest.mark.parametrize(
+    ("content", "whole"),
+    [
+        (b"", b""),
+        (b'{"a": 1}\n', b'{"a": 1}\n'),
+        (b'{"a": 1}\n{"b"', b'{"a": 1}\n'),
+        (b'{"a": 1}\n\0\0\0', b'{"a": 1}\n'),
+        (b'{"a"', b""),
+    ],
+    ids=["empty", "whole", "torn", "zeros", "nothing whole"],
+)
+def test_a_torn_line_is_cut_off(tmp_path: Path, content: bytes, whole: bytes) -> None:
+    journal = tmp_path / "study.journal"
+    journal.write_bytes(content)
+    drop_torn_line(journal)
+    assert journal.read_bytes() == whole
+
+
+def test_no_journal_is_no_torn_line(tmp_path: Path) -> None:
+    drop_torn_line(tmp_path / "study.journal")
+    assert not list(tmp_path.iterdir())
+
+
+def test_looking_at_trials_writes_nothing(tmp_path: Path) -> None:
+    """Behind a torn line nothing may be written: both would be lost."""
+    records = run(tmp_path, Formula(), 4).records()
+    journal = tmp_path / "study.journal"
+    journal.write_bytes(journal.read_bytes() + b'{"op_code": 5, "work')
+    before = journal.read_bytes()
+    assert store_at(tmp_path).records() == records
+    assert journal.read_bytes() == before
+
+
+HOLD = """
+import os, sys
+from pathlib import Path
+from mtlsearch.search._journal import _KernelLock
+_KernelLock(Path(sys.argv[1])).acquire()
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
+    lock = tmp_path / "study.lock"
+    held = subprocess.run([sys.executable, "-c", HOLD, str(lock)], check=False)
+    assert held.returncode == -9
+    assert lock.exists()
+    assert len(run(tmp_path, Formula(), 3).records()) == 3
+
+
+def test_a_storage_url(tmp_path: Path) -> None:
+    """The same search, kept in a database, and found there again."""
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    by_url, by_journal = Formula(), Formula()
+    run(tmp_path / "journal", by_journal, 6)
+    run(tmp_path, by_url, 4, storage=url)
+    assert len(TrialStore(open_storage(url, tmp_path / "unused"), "test").records()) == 4
+    run(tmp_path, by_url, 6, storage=url)
+    assert by_url.measured == by_journal.measured
+
+
+def test_a_relative_database_stands_beside_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    open_storage("sqlite:///study.db", home / "study.journal")
+    assert [path.name for path in home.iterdir()] == ["study.db"]
+    assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize(
+    "url", ["study.db", "redis://somewhere", "nosuch://x/y", "sqlite:////no/such/folder/x.db"]
+)
+def test_a_url_that_does_not_open(tmp_path: Path, url: str) -> None:
+    with pytest.raises(RunError, match="cannot be opened") as error:
+        open_storage(url, tmp_path / "study.journal")
+    assert url in str(error.value)
+    assert "sqlite:///study.db" in str(error.value)
+    assert len(str(error.value).splitlines()) == 3
+
+
+def test_a_password_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(RunError) as error:
+        open_storage("nosuch://me:secret@here/study", tmp_path / "study.journal")
+    assert "secret" not in str(error.value)
+    assert "nosuch://me:***@here/study" in str(error.value)
+
+
+def test_a_password_that_was_hidden_has_to_be_given_again(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="not kept with the run") as error:
+        open_storage("postgresql://me:***@here/study", tmp_path / "study.journal")
+    assert "MTLSEARCH_STORAGE_PASSWORD" in str(error.value)
