@@ -24,8 +24,14 @@ from torch.profiler import ProfilerActivity, profile
 from mtlsearch.models import CutBackbone, MultiTaskNetwork, cut_backbone
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import STATIC, Balancer, Batch
-from mtlsearch.registry import build_catalog
-from mtlsearch.training import Balance, Precision, resolve_device, seeded_heads, shared_parts
+from mtlsearch.registry import build_registry
+from mtlsearch.training import (
+    BalancerConfig,
+    Precision,
+    resolve_device,
+    seeded_heads,
+    shared_groups,
+)
 from mtlsearch.training._optimizer import build_optimizer
 from mtlsearch.training._step import TrainingStep
 
@@ -64,7 +70,7 @@ def build(kind: type[Balancer], cut: CutBackbone, batch: Batch, device: torch.de
         optimizer=build_optimizer(network, "adamw", learning_rate=1e-4, weight_decay=0.05),
         precision=Precision(),
         clip_norm=1.0,
-        balance=Balance(lambda names: kind(kind.Settings(), names), shared_parts(network)),
+        balance=BalancerConfig(lambda names: kind(kind.Settings(), names), shared_groups(network)),
     )
     return lambda: training(batch) and None
 
@@ -86,7 +92,7 @@ def peak(step: Step, device: torch.device) -> float:
 def measure(options: argparse.Namespace, device: torch.device) -> list[Row]:
     """Time and weigh every balancer; static first, then by time."""
     torch.manual_seed(0)
-    balancers = build_catalog().balancers
+    balancers = build_registry().balancers
     batch = make_batch(options.batch, options.size, device)
     cut = cut_backbone(options.backbone, (options.size, options.size))
     steps = {name: build(kind, cut, batch, device) for name, kind in balancers.items()}

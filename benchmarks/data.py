@@ -35,7 +35,7 @@ from mtlsearch.data import DataModule, open_data
 from mtlsearch.models import MultiTaskNetwork, cut_backbone
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Batch
-from mtlsearch.registry import build_catalog
+from mtlsearch.registry import build_registry
 from mtlsearch.training import resolve_device, seeded_heads, train
 
 RUN = Path(__file__).parents[1] / "examples" / "nyuv2.yaml"
@@ -89,7 +89,7 @@ def opened(
         "tasks": TASKS,
     }
     loaded = load_run(RUN, [f"{key}={value}" for key, value in changes.items()])
-    sources = build_catalog().open_sources(loaded)
+    sources = build_registry().open_sources(loaded)
     data = open_data(sources, loaded.config.data, mean=MEAN, std=STD, seed=0, device=device)
     return loaded, data
 
@@ -170,7 +170,7 @@ def wait_for_data(options: argparse.Namespace, cache: Path, device: torch.device
     loaded, data = opened(options, cache, device, 0, images)
     data.check()
     cut = cut_backbone(options.backbone, (options.size, options.size))
-    tasks = build_catalog().build_tasks(loaded, data.labels)
+    tasks = build_registry().build_tasks(loaded, data.labels)
     names = tuple(sorted(tasks))
     heads = seeded_heads(tasks, cut.features, 0)
     network = MultiTaskNetwork(cut, SharingPlan.hard(names, len(cut.units)), heads)

@@ -29,10 +29,10 @@ from mtlsearch.config import load_run
 from mtlsearch.errors import TrainingError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, Knowledge
-from mtlsearch.registry import build_catalog
+from mtlsearch.registry import build_registry
 from mtlsearch.results import delta_m
 from mtlsearch.runs import Session, open_session
-from mtlsearch.search import Measurement, Silent, plan_code
+from mtlsearch.search import Measurement, NullProgress, plan_code
 from mtlsearch.study import RunDirectory
 from mtlsearch.training import resolve_device
 
@@ -72,10 +72,10 @@ def open_seed(options: argparse.Namespace, seed: int, device: torch.device) -> S
     tasks = {at: of for at, of in loaded.config.tasks.items() if at in (options.tasks or [at])}
     session = open_session(
         replace(loaded, config=loaded.config.model_copy(update={"tasks": tasks})),
-        build_catalog(),
+        build_registry(),
         RunDirectory(folder),
         device=device,
-        progress=Silent(),
+        progress=NullProgress(),
         check=False,
     )
     return replace(session, evaluator=replace(session.evaluator, teacher=0))
@@ -107,7 +107,7 @@ def fill(options: argparse.Namespace, device: torch.device) -> None:
                 break
             number = 0 if candidate.plan == alone else 1
             try:
-                measured = evaluator.measure(number, candidate, Silent())
+                measured = evaluator.measure(number, candidate, NullProgress())
             except TrainingError as error:
                 print(f"{key}: {error.what}", flush=True)
                 continue

@@ -41,11 +41,11 @@ from mtlsearch.config import RunConfig, TrainConfig, load_run
 from mtlsearch.models import MultiTaskNetwork
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Batch, Task
-from mtlsearch.registry import build_catalog
+from mtlsearch.registry import build_registry
 from mtlsearch.runs import Session, open_session
-from mtlsearch.search import Silent
+from mtlsearch.search import NullProgress
 from mtlsearch.study import RunDirectory
-from mtlsearch.training import resolve_device, seeded_heads, settled, train
+from mtlsearch.training import resolve_device, resolve_train_config, seeded_heads, train
 
 Metrics = dict[str, list[float]]
 
@@ -93,11 +93,11 @@ class Work:
 def prepare(options: argparse.Namespace, device: torch.device) -> Work:
     """Open the run and hold its batches."""
     loaded = load_run(options.run, options.set, env=os.environ)
-    catalog = build_catalog(loaded.config.plugins)
+    registry = build_registry(loaded.config.plugins)
     with tempfile.TemporaryDirectory() as folder:
         directory = RunDirectory(Path(folder))
         session: Session = open_session(
-            loaded, catalog, directory, device=device, progress=Silent()
+            loaded, registry, directory, device=device, progress=NullProgress()
         )
     cut = next(iter(session.evaluator.cuts.values()))
     heads = seeded_heads(session.evaluator.task_of, cut.features, loaded.config.seed)
@@ -155,7 +155,7 @@ def train_ours(work: Work, **choices: Any) -> Metrics:
         work.build(),
         work.tasks,
         work.data,
-        settled(settings, work.config.data.size, work.device),
+        resolve_train_config(settings, work.config.data.size, work.device),
         labels_of={task: work.label(task) for task in work.tasks},
         loss_weights=dict.fromkeys(work.tasks, 1.0),
         learning_rate=work.config.train.learning_rate,

@@ -54,9 +54,9 @@ from mtlsearch.search import CandidateSpace
 from mtlsearch.search.evaluators._function import alike_units
 from mtlsearch.search.evaluators._plan_table import read_table, trained_plans
 from mtlsearch.search.samplers._factory import Sampler, make_sampler
-from mtlsearch.search.samplers._observations import Tried, task_changes
-from mtlsearch.search.samplers._optuna import AnswerSampler
-from mtlsearch.search.samplers._warm_start import FirstProposal
+from mtlsearch.search.samplers._observations import Observation, task_changes
+from mtlsearch.search.samplers._optuna import OptunaSampler
+from mtlsearch.search.samplers._warm_start import WarmStartSampler
 from mtlsearch.search.space._proposal import Proposal, propose_baseline
 
 UNITS, FIRST_SHARED = 6, 1
@@ -158,7 +158,7 @@ def make(name: str, worth: Worth, *, partial: bool) -> tuple[CandidateSpace, Sam
         only=frozenset(worth.plans) if partial else None,
     )
     if plain:
-        return space, AnswerSampler(space, lambda seed: TPESampler(seed=seed))
+        return space, OptunaSampler(space, lambda seed: TPESampler(seed=seed))
     return space, make_sampler(space)
 
 
@@ -171,7 +171,7 @@ def with_prior(
 ) -> Sampler:
     """The sampler after a first proposal by an affinity of that kind; itself for other names."""
     if kind == "measured" and worth.affinity is not None:
-        return FirstProposal(space, worth.affinity, sampler)
+        return WarmStartSampler(space, worth.affinity, sampler)
     if kind not in PRIORS or worth.agreement is None:
         return sampler
     rng = np.random.default_rng([seed, PRIORS.index(kind)])
@@ -188,7 +188,7 @@ def with_prior(
     pair, each = np.zeros((len(tasks), len(tasks))), np.zeros_like(alike)
     units = tuple(str(at) for at in range(count))
     affinity = Affinity(tasks, units, each, pair, pair, each, alike, pair.astype(np.int64), 0, 0)
-    return FirstProposal(space, affinity, sampler)
+    return WarmStartSampler(space, affinity, sampler)
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ def trials(
         plan: dict(zip(plan.tasks, map(float, row), strict=True))
         for plan, row in zip(worth.plans, worth.measured, strict=True)
     }
-    tried = list[Tried]()
+    tried = list[Observation]()
     while True:
         spent = 0.0
         if len(tried) < 2:
@@ -226,7 +226,7 @@ def trials(
         if proposal is None:
             return
         plan = proposal.candidate.plan
-        tried.append(Tried(proposal, proposal.candidate.digest, changes[plan]))
+        tried.append(Observation(proposal, proposal.candidate.digest, changes[plan]))
         yield plan, spent
 
 
@@ -469,12 +469,12 @@ def main() -> None:
 
 def write(rows: Sequence[Summary], path: Path) -> None:
     """Write the table as CSV, whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.tmp")
-    with unfinished.open("w", newline="") as file:
+    atomic_write = path.with_name(f".{path.name}.tmp")
+    with atomic_write.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(vars(rows[0])))
         writer.writeheader()
         writer.writerows(vars(row) for row in rows)
-    unfinished.replace(path)
+    atomic_write.replace(path)
 
 
 if __name__ == "__main__":

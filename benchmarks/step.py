@@ -47,9 +47,9 @@ from mtlsearch.plugin import (
     TargetValues,
     Task,
 )
-from mtlsearch.training import Precision, Ranks, resolve_device, seeded_heads
-from mtlsearch.training._accumulation import FittedStep
-from mtlsearch.training._loss_tracker import LossLog
+from mtlsearch.training import Precision, ProcessGroup, resolve_device, seeded_heads
+from mtlsearch.training._accumulation import AccumulatingStep
+from mtlsearch.training._loss_tracker import LossTracker
 from mtlsearch.training._optimizer import build_optimizer
 from mtlsearch.training._placement import resolve_placement
 from mtlsearch.training._precision import resolve_precision
@@ -153,7 +153,7 @@ def plain_step(network: nn.Module, batch: Batch, precision: Precision) -> Step:
 
 def trainer_step(
     network: nn.Module, tasks: Mapping[str, Task], batch: Batch, config: TrainConfig
-) -> tuple[Step, LossLog]:
+) -> tuple[Step, LossTracker]:
     """Our trainer's step as a run file's ``train`` asks for it, and the log of its losses."""
     device = batch.images.device
     placement = resolve_placement(config.channels_last, device)
@@ -167,10 +167,10 @@ def trainer_step(
         precision=resolve_precision(config.precision, device),
         clip_norm=config.clip_norm,
     )
-    fitted = FittedStep(
-        training, network, placement, parts=config.accumulate, ranks=Ranks(), tell=print
+    fitted = AccumulatingStep(
+        training, network, placement, parts=config.accumulate, ranks=ProcessGroup(), tell=print
     )
-    log = LossLog(0, device)
+    log = LossTracker(0, device)
     return (lambda: log.add(0, fitted(batch)) and None), log
 
 
@@ -350,12 +350,12 @@ def show(row: Row) -> None:
 
 def write(rows: Sequence[Row], path: Path) -> None:
     """Write the table as CSV, whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.tmp")
-    with unfinished.open("w", newline="") as file:
+    atomic_write = path.with_name(f".{path.name}.tmp")
+    with atomic_write.open("w", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)])
         writer.writeheader()
         writer.writerows({at: _short(value) for at, value in asdict(row).items()} for row in rows)
-    unfinished.replace(path)
+    atomic_write.replace(path)
 
 
 def _short(value: object) -> object:

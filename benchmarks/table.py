@@ -37,10 +37,10 @@ from mtlsearch.errors import TrainingError
 from mtlsearch.models import cut_backbone
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.plugin import Candidate
-from mtlsearch.registry import build_catalog
+from mtlsearch.registry import build_registry
 from mtlsearch.results import TaskResult, delta_m
 from mtlsearch.runs import Session, open_session
-from mtlsearch.search import Silent, plan_code
+from mtlsearch.search import NullProgress, plan_code
 from mtlsearch.search.evaluators._plan_table import metrics_of
 from mtlsearch.study import RunDirectory
 from mtlsearch.training import resolve_device
@@ -54,7 +54,7 @@ Row = dict[str, object]
 
 
 @dataclass
-class Epochs(Silent):
+class Epochs(NullProgress):
     """Keeps each epoch's metrics and the seconds until its end.
 
     Seconds are the process's own on a CPU, so that other work on the machine does not count,
@@ -198,9 +198,9 @@ def read(path: Path, epochs: int) -> pd.DataFrame:
 
 def write(table: pd.DataFrame, path: Path) -> None:
     """The whole table, or nothing."""
-    unfinished = path.with_name(f".{path.name}.tmp")
-    table.to_csv(unfinished, index=False, float_format="%.6g")
-    unfinished.replace(path)
+    atomic_write = path.with_name(f".{path.name}.tmp")
+    table.to_csv(atomic_write, index=False, float_format="%.6g")
+    atomic_write.replace(path)
 
 
 def append(rows: pd.DataFrame, path: Path) -> None:
@@ -238,7 +238,7 @@ def wanted(
 
 def fill(options: argparse.Namespace, device: torch.device) -> None:
     """Train what the table lacks, until ``--limit`` plans were trained."""
-    catalog = build_catalog(options.plugins)
+    registry = build_registry(options.plugins)
     trained = 0
     for setting, run_of in settings_of(options).items():
         plans = listed(run_of(0))
@@ -251,7 +251,7 @@ def fill(options: argparse.Namespace, device: torch.device) -> None:
             with tempfile.TemporaryDirectory() as folder:
                 run = RunDirectory(Path(folder))
                 session = open_session(
-                    run_of(seed), catalog, run, device=device, progress=Silent(), check=False
+                    run_of(seed), registry, run, device=device, progress=NullProgress(), check=False
                 )
                 for plan in left[: options.limit - trained]:
                     trained += 1

@@ -25,7 +25,7 @@ from mtlsearch.cli._app import app
 from mtlsearch.config import RunConfig, load_run
 from mtlsearch.data import open_data
 from mtlsearch.plugin import hooks
-from mtlsearch.registry import HOOKS, Catalog, build_catalog
+from mtlsearch.registry import HOOKS, PluginRegistry, build_registry
 from tests import pages
 from tests.imports import Tree
 from tests.pages import ROOT, Block, blocks
@@ -44,14 +44,14 @@ def of_language(*languages: str) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+def registry(tmp_path_factory: pytest.TempPathFactory) -> PluginRegistry:
     """The built-in plugins and the example of an outside one, whether or not it is installed."""
-    installed = build_catalog()
+    installed = build_registry()
     if "depth" in installed.tasks:
         return installed
     folder = tmp_path_factory.mktemp("plugins")
     (folder / DEPTH.name).symlink_to(DEPTH)
-    return build_catalog([folder])
+    return build_registry([folder])
 
 
 class TestPlugins:
@@ -72,16 +72,16 @@ class TestPlugins:
     def test_its_plugins_load_and_feed_its_run_file(self, mine: Path) -> None:
         loaded = load_run(mine / "run.yaml", ["data.sources.0.train=4", "data.sources.0.val=2"])
         loaded.require_paths()
-        catalog = build_catalog(loaded.config.plugins)
-        assert catalog.failures == ()
-        added = [at for at in catalog.plugins if at.where.startswith(str(mine))]
+        registry = build_registry(loaded.config.plugins)
+        assert registry.failures == ()
+        added = [at for at in registry.plugins if at.where.startswith(str(mine))]
         assert len({noun for plugin in added for noun in plugin.contributions}) == len(HOOKS)
-        sources = catalog.open_sources(loaded)
+        sources = registry.open_sources(loaded)
         plain = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
         data = open_data(sources, loaded.config.data, mean=plain[0], std=plain[1], seed=0)
         data.check().raise_if_bad()
-        assert list(catalog.build_tasks(loaded, data.labels)) == list(loaded.config.tasks)
-        assert catalog.space(loaded).name == "fork"
+        assert list(registry.build_tasks(loaded, data.labels)) == list(loaded.config.tasks)
+        assert registry.space(loaded).name == "fork"
 
     @pytest.mark.slow
     def test_its_plugins_keep_the_contract(self, mine: Path) -> None:
@@ -109,9 +109,9 @@ class TestPlugins:
         return tmp_path
 
 
-def test_every_setting_of_every_source_is_documented(catalog: Catalog) -> None:
+def test_every_setting_of_every_source_is_documented(registry: PluginRegistry) -> None:
     text = FORMATS.read_text(encoding="utf-8")
-    for name, source in catalog.datasets.items():
+    for name, source in registry.datasets.items():
         if not source.__module__.startswith("mtlsearch_plugins."):
             continue
         (section,) = re.findall(rf"^## `{name}`\n.*?(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
@@ -122,12 +122,12 @@ def test_every_setting_of_every_source_is_documented(catalog: Catalog) -> None:
 
 class TestRunFiles:
     @pytest.mark.parametrize("file", RUN_FILES, ids=lambda file: file.name)
-    def test_an_example_is_right(self, file: Path, catalog: Catalog) -> None:
-        catalog.check(load_run(file))
+    def test_an_example_is_right(self, file: Path, registry: PluginRegistry) -> None:
+        registry.check(load_run(file))
 
     @pytest.mark.parametrize("block", of_language("yaml", "yml"))
     def test_what_a_page_shows_is_right(
-        self, block: Block, catalog: Catalog, tmp_path: Path
+        self, block: Block, registry: PluginRegistry, tmp_path: Path
     ) -> None:
         """A whole run file, or parts of one that take the place of an example's."""
         shown = YAML(typ="safe").load(block.text)
@@ -142,7 +142,7 @@ class TestRunFiles:
         if "plugins" in shown:  # they lie on the reader's disk: `TestPlugins` has them
             assert loaded.config.plugins
         else:
-            catalog.check(loaded)
+            registry.check(loaded)
 
 
 USAGE = typer.BadParameter.__bases__[0]

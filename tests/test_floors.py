@@ -14,7 +14,7 @@ from typing import get_args
 import pytest
 
 from mtlsearch.plugin import STATIC
-from mtlsearch.registry import build_catalog
+from mtlsearch.registry import build_registry
 from mtlsearch.results import Role
 from tests.imports import Import, Tree
 
@@ -141,8 +141,8 @@ def test_the_host_knows_no_plugin() -> None:
 
 def test_the_host_knows_no_name() -> None:
     """But for words of its own: the baselines' roles, and the balance that changes nothing."""
-    catalog = build_catalog()
-    of_ours = [at for at in catalog.plugins if at.where.startswith("mtlsearch: ")]
+    registry = build_registry()
+    of_ours = [at for at in registry.plugins if at.where.startswith("mtlsearch: ")]
     names = {name for at in of_ours for given in at.contributions.values() for name in given}
     assert len(names) >= len(of_ours) > 0
     assert list(name_faults(HOST, names - {*get_args(Role), STATIC})) == []

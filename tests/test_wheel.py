@@ -45,8 +45,8 @@ WHERE = """
 import importlib, json, sys
 from importlib.metadata import version
 import mtlsearch, mtlsearch_plugins, mtlsearch_search_spaces
-from mtlsearch.registry import build_catalog
-catalog = build_catalog()
+from mtlsearch.registry import build_registry
+catalog = build_registry()
 print(json.dumps({
     "files": [at.__file__ for at in (mtlsearch, mtlsearch_plugins, mtlsearch_search_spaces)],
     "versions": [mtlsearch.__version__, version("mtlsearch")],

@@ -32,7 +32,7 @@ less: boxes | outline | scene @1
 from mtlsearch.affinity._affinity import Affinity
 from mtlsearch.affinity._grouping import best_groups, tasks_to_leave_out
 from mtlsearch.affinity._measure import AffinityMeasurement
-from mtlsearch.affinity._plan_score import level_of, most_promising_tree, promises
+from mtlsearch.affinity._plan_score import best_tree, plan_scores, similarity_threshold
 from mtlsearch.affinity._recommendation import Recommendation, recommend
 from mtlsearch.affinity._store import read_affinity, write_affinity
 
@@ -41,11 +41,11 @@ __all__ = [
     "AffinityMeasurement",
     "Recommendation",
     "best_groups",
-    "level_of",
-    "most_promising_tree",
-    "promises",
+    "best_tree",
+    "plan_scores",
     "read_affinity",
     "recommend",
+    "similarity_threshold",
     "tasks_to_leave_out",
     "write_affinity",
 ]

@@ -15,7 +15,7 @@ from mtlsearch.affinity._running_mean import RunningMean
 from mtlsearch.errors import TrainingError
 from mtlsearch.models import MultiTaskNetwork
 from mtlsearch.plugin import Batch, Task
-from mtlsearch.training import KeptBuffers, Precision, micro_batches, run_labelled
+from mtlsearch.training import BufferSnapshot, Precision, micro_batches, run_labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ def _cosines(products: Array) -> Array:
 @contextmanager
 def _left_alone(network: nn.Module, device: torch.device) -> Iterator[None]:
     """Running statistics and random numbers are as they were afterwards."""
-    kept = KeptBuffers(network)
+    kept = BufferSnapshot(network)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
             yield

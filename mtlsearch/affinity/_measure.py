@@ -64,7 +64,7 @@ class AffinityMeasurement:
         Raises:
             TrainingError: one of them cannot be trained, or there are too few images.
         """
-        from mtlsearch.affinity._similarity import FEWEST, representations_alike
+        from mtlsearch.affinity._similarity import FEWEST, representation_similarity
         from mtlsearch.training import resolve_placement
 
         if self.data.size("val") < FEWEST:
@@ -79,7 +79,7 @@ class AffinityMeasurement:
         self._train(independent, "training independent")
         placement = resolve_placement(self.config.channels_last, self.device)
         total = min(IMAGES, self.data.size("val"))
-        alike, images = representations_alike(
+        alike, images = representation_similarity(
             independent,
             self._images(placement, total),
             lambda done: self.stage("comparing representations", done, total),

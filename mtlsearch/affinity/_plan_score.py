@@ -23,7 +23,7 @@ MOST_TASKS = 9
 Row = tuple[int, ...]
 
 
-def level_of(affinity: Affinity, part: float | None = None) -> float:
+def similarity_threshold(affinity: Affinity, part: float | None = None) -> float:
     """The similarity from which on sharing is to pay.
 
     Args:
@@ -37,7 +37,7 @@ def level_of(affinity: Affinity, part: float | None = None) -> float:
     return float(known.mean() if part is None else np.quantile(known, part))
 
 
-def promises(affinity: Affinity, plans: Sequence[SharingPlan], level: float) -> Array:
+def plan_scores(affinity: Affinity, plans: Sequence[SharingPlan], level: float) -> Array:
     """``[N]``: what is shared above the level less what is shared below it; see the module."""
     gain = _gain(affinity, level)
     rows = np.array([plan.rows for plan in plans])
@@ -48,7 +48,7 @@ def promises(affinity: Affinity, plans: Sequence[SharingPlan], level: float) -> 
     return found
 
 
-def most_promising_tree(affinity: Affinity, level: float) -> SharingPlan | None:
+def best_tree(affinity: Affinity, level: float) -> SharingPlan | None:
     """The tree plan that promises most, the one that shares more of two; None for many tasks.
 
     Exact, by dynamic programming from the last unit up: what is best below a unit depends on

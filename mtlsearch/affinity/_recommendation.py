@@ -8,7 +8,7 @@ from typing import Any
 
 from mtlsearch.affinity._affinity import Affinity
 from mtlsearch.affinity._grouping import Groups, best_groups, tasks_to_leave_out
-from mtlsearch.affinity._plan_score import level_of, most_promising_tree
+from mtlsearch.affinity._plan_score import best_tree, similarity_threshold
 from mtlsearch.plan import SharingPlan
 
 SHARES: dict[str, float | None] = {"more": 0.25, "medium": None, "less": 0.75}
@@ -51,6 +51,6 @@ def recommend(affinity: Affinity) -> Recommendation:
 
 def _plans(affinity: Affinity) -> Iterator[tuple[str, SharingPlan]]:
     for shares, part in SHARES.items():
-        plan = most_promising_tree(affinity, level_of(affinity, part))
+        plan = best_tree(affinity, similarity_threshold(affinity, part))
         if plan is not None:
             yield shares, plan

@@ -16,7 +16,7 @@ FEWEST = 4
 """Images that a batch must have: the estimator divides by ``n - 3``."""
 
 
-def representations_alike(
+def representation_similarity(
     network: MultiTaskNetwork, batches: Iterable[Tensor], told: Callable[[int], None]
 ) -> tuple[Array, int]:
     """Linear CKA between tasks behind each unit, and the number of images it is from.

@@ -11,7 +11,7 @@ from typing import Any
 from mtlsearch.affinity._affinity import Affinity
 from mtlsearch.affinity._recommendation import recommend
 from mtlsearch.errors import RunError
-from mtlsearch.files import unfinished
+from mtlsearch.files import atomic_write
 
 JSON, CSV = "affinity.json", "affinity.csv"
 
@@ -24,12 +24,12 @@ def write_affinity(affinity: Affinity, folder: Path) -> None:
     The table has a row a measure, unit and pair of tasks; the unit is empty where a measure is
     of the whole backbone. The JSON holds what is recommended as well.
     """
-    with unfinished(folder / CSV) as path, path.open("w", newline="", encoding="utf-8") as file:
+    with atomic_write(folder / CSV) as path, path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         writer.writerows(_rows(affinity))
     value = {**affinity.to_json(), "recommendation": recommend(affinity).to_json()}
-    with unfinished(folder / JSON) as path:
+    with atomic_write(folder / JSON) as path:
         path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

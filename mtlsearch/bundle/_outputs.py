@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mtlsearch.files import unfinished
+from mtlsearch.files import atomic_write
 from mtlsearch.prediction import (
     MapPrediction,
     MaskPrediction,
@@ -79,5 +79,5 @@ def _npy(prediction: MapPrediction) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with unfinished(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_bytes(content)

@@ -12,17 +12,19 @@ if TYPE_CHECKING:
 
     from mtlsearch.cli._global_options import Shell
     from mtlsearch.config import LoadedRun
-    from mtlsearch.registry import Catalog
+    from mtlsearch.registry import PluginRegistry
 
 
-def open_catalog(shell: Shell) -> Catalog:
+def open_catalog(shell: Shell) -> PluginRegistry:
     """The plugins of the environment and of ``--plugins``."""
-    from mtlsearch.registry import build_catalog
+    from mtlsearch.registry import build_registry
 
-    return build_catalog(shell.plugins)
+    return build_registry(shell.plugins)
 
 
-def open_run(file: Path, shell: Shell, overrides: Sequence[str] = ()) -> tuple[LoadedRun, Catalog]:
+def open_run(
+    file: Path, shell: Shell, overrides: Sequence[str] = ()
+) -> tuple[LoadedRun, PluginRegistry]:
     """A run file and the plugins it asks for, both checked; opens no data.
 
     Raises:
@@ -35,14 +37,14 @@ def open_run(file: Path, shell: Shell, overrides: Sequence[str] = ()) -> tuple[L
     loaded.require_one_start()
     loaded.require_paths()
 
-    from mtlsearch.registry import build_catalog
+    from mtlsearch.registry import build_registry
 
-    catalog = build_catalog(loaded.config.plugins)
-    catalog.check(loaded)
-    return loaded, catalog
+    registry = build_registry(loaded.config.plugins)
+    registry.check(loaded)
+    return loaded, registry
 
 
-def reopen_run(run: Path, shell: Shell) -> tuple[LoadedRun, Catalog]:
+def reopen_run(run: Path, shell: Shell) -> tuple[LoadedRun, PluginRegistry]:
     """The run file that a run directory keeps, and its plugins.
 
     Raises:
@@ -50,9 +52,9 @@ def reopen_run(run: Path, shell: Shell) -> tuple[LoadedRun, Catalog]:
     """
     loaded = read_run(run, shell)
 
-    from mtlsearch.registry import build_catalog
+    from mtlsearch.registry import build_registry
 
-    return loaded, build_catalog(loaded.config.plugins)
+    return loaded, build_registry(loaded.config.plugins)
 
 
 def read_run(run: Path, shell: Shell) -> LoadedRun:

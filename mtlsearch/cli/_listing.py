@@ -11,7 +11,7 @@ from mtlsearch.cli._settings_table import COLUMNS, Row, settings_rows
 
 if TYPE_CHECKING:
     from mtlsearch.cli._console import Console
-    from mtlsearch.registry import Catalog
+    from mtlsearch.registry import PluginRegistry
 
 _ROLE = re.compile(r":\w+:`~?([^`]+)`")
 """A reference as documentation has it, ``:mod:`name```."""
@@ -21,7 +21,7 @@ def list_or_show(
     classes: Mapping[str, type[Any]],
     find: Callable[[str], type[Any]],
     name: str | None,
-    catalog: Catalog,
+    registry: PluginRegistry,
     console: Console,
     more: Callable[[Any], str] = lambda item: "",
     beside: Callable[[Any], Iterable[Row]] = lambda item: (),
@@ -32,23 +32,23 @@ def list_or_show(
         classes: what there is, by name.
         find: the class of a name; raises for one that there is not.
         name: which one; None is all.
-        catalog: where they come from.
+        registry: where they come from.
         console: where to say it.
         more: what else there is to say of one.
         beside: what a run file may give beside the settings of one.
     """
     if name is None:
-        show_all(classes, catalog, console)
+        show_all(classes, registry, console)
     else:
         item = find(name)
         show_one(item, name, console, more(item), beside(item))
 
 
-def show_all(classes: Mapping[str, type[Any]], catalog: Catalog, console: Console) -> None:
+def show_all(classes: Mapping[str, type[Any]], registry: PluginRegistry, console: Console) -> None:
     """Name and summary of each, and a word on plugins that did not load."""
     console.table(("name", "summary"), [(name, item.summary) for name, item in classes.items()])
-    if catalog.failures:
-        names = ", ".join(dict.fromkeys(failure.name for failure in catalog.failures))
+    if registry.failures:
+        names = ", ".join(dict.fromkeys(failure.name for failure in registry.failures))
         console.warn(f"not loaded: {names}; `mtlsearch plugins` says why")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtlsearch.files import unfinished
+from mtlsearch.files import atomic_write
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -18,5 +18,5 @@ def save_picture(image: Image.Image, path: Path) -> None:
 
     It appears whole or not at all.
     """
-    with unfinished(path) as partial:
+    with atomic_write(path) as partial:
         image.save(partial, FORMATS.get(path.suffix.lower(), "PNG"))

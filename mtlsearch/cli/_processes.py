@@ -13,14 +13,14 @@ from mtlsearch.cli._context import pick_device
 if TYPE_CHECKING:
     import torch
 
-    from mtlsearch.training import Ranks
+    from mtlsearch.training import ProcessGroup
 
 PATIENCE = timedelta(days=1)
 """How long one process waits for another: torchrun sees by itself when one is gone."""
 
 
 @contextmanager
-def joined_processes(device: str) -> Iterator[tuple[Ranks, torch.device]]:
+def joined_processes(device: str) -> Iterator[tuple[ProcessGroup, torch.device]]:
     """This process's place among those that torchrun started, and its device.
 
     Without torchrun it is alone, on the device of that name.
@@ -28,10 +28,10 @@ def joined_processes(device: str) -> Iterator[tuple[Ranks, torch.device]]:
     Raises:
         ConfigError: there is no such device.
     """
-    from mtlsearch.training import joined_ranks
+    from mtlsearch.training import joined_process_group
 
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield joined_ranks(), pick_device(device)
+        yield joined_process_group(), pick_device(device)
         return
 
     import torch
@@ -45,6 +45,6 @@ def joined_processes(device: str) -> Iterator[tuple[Ranks, torch.device]]:
         "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo", timeout=PATIENCE
     )
     try:
-        yield joined_ranks(), chosen
+        yield joined_process_group(), chosen
     finally:
         distributed.destroy_process_group()

@@ -17,15 +17,15 @@ from mtlsearch.config._backbone import BackboneConfig
 from mtlsearch.config._confirm import ConfirmConfig
 from mtlsearch.config._data import AugmentConfig, DataConfig, SourceEntry
 from mtlsearch.config._diff import difference
-from mtlsearch.config._errors import Problems
-from mtlsearch.config._knowledge import KnowledgeEntry
+from mtlsearch.config._errors import ConfigErrors
+from mtlsearch.config._knowledge import DistillationEntry
 from mtlsearch.config._limit import Limit, parse_limit
-from mtlsearch.config._limits import BudgetConfig
+from mtlsearch.config._limits import LimitsConfig
 from mtlsearch.config._load import DATA_ROOT, LoadedRun, load_run
-from mtlsearch.config._locations import Origins
+from mtlsearch.config._locations import SourceLocations
 from mtlsearch.config._run import RunConfig, TaskEntry
 from mtlsearch.config._save import save_resolved
-from mtlsearch.config._search import BalanceEntry, HalvingConfig, SearchConfig, SpaceEntry
+from mtlsearch.config._search import BalancerEntry, EarlyStoppingConfig, SearchConfig, SpaceEntry
 from mtlsearch.config._storage import STORAGE_PASSWORD, hide_password, is_hidden
 from mtlsearch.config._template import Part, run_template
 from mtlsearch.config._train import TrainConfig
@@ -35,20 +35,20 @@ __all__ = [
     "STORAGE_PASSWORD",
     "AugmentConfig",
     "BackboneConfig",
-    "BalanceEntry",
-    "BudgetConfig",
+    "BalancerEntry",
+    "ConfigErrors",
     "ConfirmConfig",
     "DataConfig",
-    "HalvingConfig",
-    "KnowledgeEntry",
+    "DistillationEntry",
+    "EarlyStoppingConfig",
     "Limit",
+    "LimitsConfig",
     "LoadedRun",
-    "Origins",
     "Part",
-    "Problems",
     "RunConfig",
     "SearchConfig",
     "SourceEntry",
+    "SourceLocations",
     "SpaceEntry",
     "TaskEntry",
     "TrainConfig",

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from mtlsearch.config._locations import Key, KeyPath, Origins
+from mtlsearch.config._locations import Key, KeyPath, SourceLocations
 from mtlsearch.config._schema import description_at, keys_at
 from mtlsearch.errors import ConfigError, did_you_mean
 
@@ -26,14 +26,14 @@ class Problem:
     allowed: tuple[str, ...] = ()
 
 
-class Problems:
+class ConfigErrors:
     """Gathers problems, so that a person sees all of them at once.
 
     Args:
         origins: tells on which line a key stands.
     """
 
-    def __init__(self, origins: Origins) -> None:
+    def __init__(self, origins: SourceLocations) -> None:
         self._origins = origins
         self._found: list[Problem] = []
 
@@ -95,7 +95,7 @@ class _Group:
 
 
 def _grouped(
-    details: Sequence[ErrorDetails], prefix: tuple[Key, ...], origins: Origins
+    details: Sequence[ErrorDetails], prefix: tuple[Key, ...], origins: SourceLocations
 ) -> list[_Group]:
     """Sayings by the key they are about; a whole is not blamed beside its parts."""
     by_path: dict[KeyPath, list[ErrorDetails]] = {}
@@ -108,7 +108,7 @@ def _grouped(
     ]
 
 
-def _path_of(detail: ErrorDetails, prefix: tuple[Key, ...], origins: Origins) -> KeyPath:
+def _path_of(detail: ErrorDetails, prefix: tuple[Key, ...], origins: SourceLocations) -> KeyPath:
     ctx = detail.get("ctx", {})
     loc = tuple(ctx["key"]) if "key" in ctx else detail["loc"]
     path = origins.locate((*prefix, *loc))
@@ -126,7 +126,7 @@ class _Wording:
         self._key = group.path[-1] if group.path else ""
         self._subject = f"item {self._key}" if self._key.isdigit() else repr(self._key)
 
-    def tell(self, problems: Problems) -> None:
+    def tell(self, problems: ConfigErrors) -> None:
         what, allowed = self._words()
         problems.add(what, self._group.path, allowed)
 

@@ -11,7 +11,7 @@ from mtlsearch.config._section import Section
 Kind = Literal["none", "distil", "mutual"]
 
 
-class KnowledgeEntry(Section):
+class DistillationEntry(Section):
     """A term that draws each task's features towards others."""
 
     kind: Kind = Field(
@@ -30,11 +30,11 @@ class KnowledgeEntry(Section):
         return value
 
 
-Named = Kind | KnowledgeEntry
+Named = Kind | DistillationEntry
 Given = Named | tuple[Named, ...]
 
 
-def options(given: Given) -> tuple[KnowledgeEntry, ...]:
+def options(given: Given) -> tuple[DistillationEntry, ...]:
     """What to choose from; a list always has ``none``, and first."""
     if not isinstance(given, tuple):
         return (_entry(given),)
@@ -42,7 +42,7 @@ def options(given: Given) -> tuple[KnowledgeEntry, ...]:
     return (_entry("none"), *(entry for entry in entries if entry.kind != "none"))
 
 
-def refuse_twice(given: Given) -> None:
+def reject_duplicates(given: Given) -> None:
     """Refuse an empty list, and one that names a kind twice.
 
     Raises:
@@ -55,5 +55,5 @@ def refuse_twice(given: Given) -> None:
         raise ValueError(f"knowledge names {twice!r} twice; alpha may be a range")
 
 
-def _entry(given: Named) -> KnowledgeEntry:
-    return KnowledgeEntry(kind=given) if isinstance(given, str) else given
+def _entry(given: Named) -> DistillationEntry:
+    return DistillationEntry(kind=given) if isinstance(given, str) else given

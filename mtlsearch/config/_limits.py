@@ -10,7 +10,7 @@ from mtlsearch.config._limit import Limit, parse_limit
 from mtlsearch.config._section import Section
 
 
-class BudgetConfig(Section):
+class LimitsConfig(Section):
     """What a proposed network may cost; null: as much as it likes."""
 
     params: float | str | None = Field(

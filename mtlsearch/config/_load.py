@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mtlsearch.config._errors import Problems
-from mtlsearch.config._locations import Key, KeyPath, Origins
+from mtlsearch.config._errors import ConfigErrors
+from mtlsearch.config._locations import Key, KeyPath, SourceLocations
 from mtlsearch.config._override import parse_override, with_value
 from mtlsearch.config._read import read_yaml
 from mtlsearch.config._run import RunConfig
@@ -35,7 +35,7 @@ class LoadedRun:
     """
 
     config: RunConfig
-    origins: Origins = field(default_factory=Origins)
+    origins: SourceLocations = field(default_factory=SourceLocations)
 
     def where(self, *keys: Key) -> str:
         """Place and dotted path of a key: ``"run.yaml:12 (train.epochs)"``."""
@@ -62,7 +62,7 @@ class LoadedRun:
         Raises:
             ConfigError: some are not; it names each with its line.
         """
-        problems = Problems(self.origins)
+        problems = ConfigErrors(self.origins)
         for at, folder in enumerate(self.config.plugins):
             if not folder.is_dir():
                 problems.add(f"there is no folder {folder}", ("plugins", at))
@@ -112,11 +112,11 @@ def load_run(
     storage, password = _value(tree, ("search", "storage")), (env or {}).get(STORAGE_PASSWORD)
     if password and isinstance(storage, str):
         tree = with_value(tree, ("search", "storage"), fill_password(storage, password), "")
-    origins = Origins(str(path), tree, lines, given)
+    origins = SourceLocations(str(path), tree, lines, given)
     try:
         return LoadedRun(RunConfig.model_validate(tree), origins)
     except ValidationError as error:
-        problems = Problems(origins)
+        problems = ConfigErrors(origins)
         problems.explain(error, RunConfig)
         raise problems.error() from error
 
@@ -129,7 +129,7 @@ def _override(
     origin: str,
 ) -> dict[str, Any]:
     changed: dict[str, Any] = with_value(tree, keys, value, origin)
-    at = Origins(tree=changed).locate(keys)
+    at = SourceLocations(tree=changed).locate(keys)
     for older in [path for path in given if path[: len(at)] == at]:
         del given[older]
     given[at] = origin

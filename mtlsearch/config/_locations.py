@@ -11,7 +11,7 @@ KeyPath = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Origins:
+class SourceLocations:
     """Answers "on which line does this key stand?".
 
     Attributes:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from mtlsearch.config._backbone import BackboneConfig
 from mtlsearch.config._data import DataConfig
-from mtlsearch.config._limits import BudgetConfig
+from mtlsearch.config._limits import LimitsConfig
 from mtlsearch.config._search import SearchConfig
 from mtlsearch.config._section import OpenSection, Section
 from mtlsearch.config._train import TrainConfig
@@ -37,7 +37,7 @@ class RunConfig(Section):
     backbone: BackboneConfig = BackboneConfig()
     train: TrainConfig = TrainConfig()
     search: SearchConfig = SearchConfig()
-    budget: BudgetConfig = BudgetConfig()
+    budget: LimitsConfig = LimitsConfig()
 
     def label_of(self, task: str) -> str:
         """The label that a task learns."""

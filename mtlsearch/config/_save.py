@@ -13,7 +13,7 @@ from ruamel.yaml.representer import SafeRepresenter
 
 from mtlsearch.config._run import RunConfig
 from mtlsearch.config._storage import hide_password
-from mtlsearch.files import unfinished
+from mtlsearch.files import atomic_write
 
 HEADER = "# The run file with every default filled in, as the search used it.\n"
 
@@ -30,7 +30,7 @@ def save_resolved(config: RunConfig, path: Path) -> None:
     tree = config.model_dump()
     if config.search.storage is not None:
         tree["search"]["storage"] = hide_password(config.search.storage)
-    with unfinished(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(HEADER + to_yaml(tree), encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from mtlsearch.config._confirm import ConfirmConfig
-from mtlsearch.config._knowledge import Given, KnowledgeEntry, options, refuse_twice
+from mtlsearch.config._knowledge import DistillationEntry, Given, options, reject_duplicates
 from mtlsearch.config._section import OpenSection, Section
 
 Sampler = Literal["auto", "tpe", "gp", "nsga2", "random"]
@@ -20,7 +20,7 @@ class SpaceEntry(OpenSection):
     kind: str = Field(description="name of the space, see `mtlsearch spaces`")
 
 
-class BalanceEntry(OpenSection):
+class BalancerEntry(OpenSection):
     """A balancer; keys beside this one are its own settings."""
 
     kind: str = Field(description="name of the balancer, see `mtlsearch balancers`")
@@ -33,7 +33,7 @@ TOO_SHORT = 6
 """Below so many epochs in all ``auto`` compares nobody."""
 
 
-class HalvingConfig(Section):
+class EarlyStoppingConfig(Section):
     """Trials that lag behind are stopped early, and go on when they come to be among the best."""
 
     rungs: Literal["auto"] | tuple[PositiveInt, ...] = Field(
@@ -93,7 +93,7 @@ class SearchConfig(Section):
         description="what is wanted: delta_m, params, flops, latency_ms or a metric as "
         "TASK.METRIC; several are not weighed against each other, the Pareto front is searched",
     )
-    halving: HalvingConfig | None = Field(
+    halving: EarlyStoppingConfig | None = Field(
         None,
         description="stop trials early that lag behind: `rungs` (epochs, or auto) and "
         "`reduction`; null: every trial is trained in full",
@@ -101,7 +101,7 @@ class SearchConfig(Section):
     loss_weights: Literal["equal", "search"] | dict[str, PositiveFloat] = Field(
         "equal", description="equal, searched on the simplex, or a number a task"
     )
-    balance: str | BalanceEntry | tuple[str | BalanceEntry, ...] = Field(
+    balance: str | BalancerEntry | tuple[str | BalancerEntry, ...] = Field(
         "static", description="how tasks that share are balanced: a name, or a list to search over"
     )
     knowledge: Given = Field(
@@ -159,7 +159,7 @@ class SearchConfig(Section):
     @field_validator("knowledge")
     @classmethod
     def _kinds_once(cls, value: Any) -> Any:
-        refuse_twice(value)
+        reject_duplicates(value)
         return value
 
     @field_validator("attention")
@@ -170,7 +170,7 @@ class SearchConfig(Section):
         return value
 
     @property
-    def knowledge_options(self) -> tuple[KnowledgeEntry, ...]:
+    def knowledge_options(self) -> tuple[DistillationEntry, ...]:
         """The knowledge to choose from; of several, the first is ``none``."""
         return options(self.knowledge)
 
@@ -181,13 +181,13 @@ class SearchConfig(Section):
         return tuple(sorted(set(given)))
 
     @property
-    def balancers(self) -> tuple[BalanceEntry, ...]:
+    def balancers(self) -> tuple[BalancerEntry, ...]:
         """The balancers to choose from, each with its settings."""
         return _entries(self.balance)
 
 
 def _entries(
-    balance: str | BalanceEntry | tuple[str | BalanceEntry, ...],
-) -> tuple[BalanceEntry, ...]:
+    balance: str | BalancerEntry | tuple[str | BalancerEntry, ...],
+) -> tuple[BalancerEntry, ...]:
     listed = balance if isinstance(balance, tuple) else (balance,)
-    return tuple(BalanceEntry(kind=at) if isinstance(at, str) else at for at in listed)
+    return tuple(BalancerEntry(kind=at) if isinstance(at, str) else at for at in listed)

@@ -21,9 +21,9 @@ from mtlsearch.data.checks import (
     CheckReport,
     LabelCounts,
     Problem,
-    doubts,
+    check_label_coverage,
+    data_warnings,
     problems_of,
-    require_labels,
 )
 
 __all__ = [
@@ -31,9 +31,9 @@ __all__ = [
     "DataModule",
     "LabelCounts",
     "Problem",
-    "doubts",
+    "check_label_coverage",
+    "data_warnings",
     "label_prediction",
     "open_data",
     "problems_of",
-    "require_labels",
 ]

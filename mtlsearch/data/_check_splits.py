@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mtlsearch.data._images import Images
-from mtlsearch.data._loader import Readings, readings
-from mtlsearch.data._samples import Prepared
-from mtlsearch.data.cache import Place, SampleCache, SplitWriter, explained
+from mtlsearch.data._loader import ImageDataset, image_dataset
+from mtlsearch.data._samples import PreparedSample
+from mtlsearch.data.cache import CacheEntry, SampleCache, SplitWriter, explained
 from mtlsearch.data.checks import CheckReport, LabelCounts, Problem, Tally, add_up
 
 Found = tuple[list[Problem], Mapping[str, LabelCounts]]
@@ -107,7 +107,7 @@ class _Check:
         self.counter.add(self.images.size(split))
         return [], kept.counts
 
-    def _fill(self, split: str, place: Place) -> Found:
+    def _fill(self, split: str, place: CacheEntry) -> Found:
         """Read a split to files; a bad image leaves none."""
         partial = place.begin()
         try:
@@ -128,11 +128,11 @@ class _Check:
             shutil.rmtree(partial, ignore_errors=True)
         return problems, counts
 
-    def _read(self, split: str, keep: Callable[[int, Prepared], None]) -> Found:
+    def _read(self, split: str, keep: Callable[[int, PreparedSample], None]) -> Found:
         problems: list[Problem] = []
         tallies: list[dict[str, Tally]] = []
         indices = range(self.images.size(split))
-        found = readings(Readings(self.images, split, self.reread), indices, self.workers)
+        found = image_dataset(ImageDataset(self.images, split, self.reread), indices, self.workers)
         for index, reading in enumerate(found):
             problems.extend(reading.problems)
             self.pictures.add(reading.digest, split, index)
@@ -143,7 +143,7 @@ class _Check:
         return problems, add_up(tallies, self.images.labels)
 
 
-def _add(writer: SplitWriter, index: int, sample: Prepared) -> None:
+def _add(writer: SplitWriter, index: int, sample: PreparedSample) -> None:
     # Behind a bad image nothing is written: the split will not be kept.
     if index == writer.rows:
         with explained(writer.folder):

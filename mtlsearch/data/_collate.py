@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from mtlsearch.data._samples import Prepared, PreparedLabel
+from mtlsearch.data._samples import PreparedLabel, PreparedSample
 from mtlsearch.labels import Form, LabelSpec
 from mtlsearch.plugin import Batch, BoxTargets, Targets, TargetValues
 
 
-def collate(samples: Sequence[Prepared], labels: Mapping[str, LabelSpec]) -> Batch:
+def collate(samples: Sequence[PreparedSample], labels: Mapping[str, LabelSpec]) -> Batch:
     """Stacks samples of one size; a label goes in with those samples that carry it.
 
-    Images are uint8 and masks as they are kept: what a network sees, :class:`Finish` makes of
+    Images are uint8 and masks as they are kept: what a network sees, :class:`BatchTransform` makes of
     them, where it is done fastest.
 
     Args:

@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from PIL import Image
 
-from mtlsearch.data._samples import Prepared, prepare_sample
+from mtlsearch.data._samples import PreparedSample, prepare_sample
 from mtlsearch.data._splits import Splits
 from mtlsearch.data.checks import Problem, Tally, problems_of, tally
 from mtlsearch.errors import DataError
@@ -20,7 +20,7 @@ SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class ReadResult:
     """What reading one image gave.
 
     Attributes:
@@ -31,7 +31,7 @@ class Reading:
     """
 
     problems: tuple[Problem, ...]
-    prepared: Prepared | None
+    prepared: PreparedSample | None
     counts: Mapping[str, Tally]
     digest: bytes | None = None
 
@@ -70,7 +70,7 @@ class Images:
         address = self.splits[split][index]
         return self.sources[address.source].read(address.split, address.index)
 
-    def read(self, split: str, index: int, *, digest: bool = False) -> Reading:
+    def read(self, split: str, index: int, *, digest: bool = False) -> ReadResult:
         """Read, check, count and resize one image; what is wrong is told, not raised.
 
         Args:
@@ -82,15 +82,15 @@ class Images:
             sample = self.original(split, index)
         except DataError as error:
             where = error.where or self.locate(split, index)
-            return Reading((Problem(split, index, where, _said(error)),), None, {})
+            return ReadResult((Problem(split, index, where, _said(error)),), None, {})
         address = self.splits[split][index]
         known = self.sources[address.source].labels
         wrong = problems_of(sample, known)
         if wrong:
             where = self.locate(split, index)
-            return Reading(tuple(Problem(split, index, where, text) for text in wrong), None, {})
+            return ReadResult(tuple(Problem(split, index, where, text) for text in wrong), None, {})
         prepared = prepare_sample(sample, known, self.kept_size[split])
-        return Reading(
+        return ReadResult(
             (), prepared, tally(sample, known), _digest(sample.image) if digest else None
         )
 

@@ -13,9 +13,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from mtlsearch.data._collate import collate
-from mtlsearch.data._images import Images, Reading
-from mtlsearch.data._samples import Prepared
-from mtlsearch.data.augmentation import Finish
+from mtlsearch.data._images import Images, ReadResult
+from mtlsearch.data._samples import PreparedSample
+from mtlsearch.data.augmentation import BatchTransform
 from mtlsearch.data.cache import SampleCache
 from mtlsearch.errors import DataError
 from mtlsearch.plugin import Batch
@@ -27,7 +27,7 @@ _CONTEXT = "fork" if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True, slots=True)
-class Batches:
+class BatchLoader:
     """Batches of one split by the indices of their images.
 
     Args:
@@ -41,7 +41,7 @@ class Batches:
     images: Images
     cache: SampleCache
     split: str
-    finish: Finish
+    finish: BatchTransform
     epoch: int | None = None
 
     def make(self, indices: list[int]) -> Batch:
@@ -71,10 +71,10 @@ class Batches:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _kept(self, index: int) -> Prepared:
+    def _kept(self, index: int) -> PreparedSample:
         prepared = self.cache.get(self.split, index)
         if prepared is None:
-            prepared = sound(self.images.read(self.split, index))
+            prepared = require_valid(self.images.read(self.split, index))
             self.cache.put(self.split, index, prepared)
         return prepared
 
@@ -85,18 +85,18 @@ def _one_core() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Readings(Dataset[Reading]):
+class ImageDataset(Dataset[ReadResult]):
     """Images of one split, read from their files; bad ones are told, not raised."""
 
     images: Images
     split: str
     digest: bool = False
 
-    def __getitem__(self, index: int) -> Reading:
+    def __getitem__(self, index: int) -> ReadResult:
         return self.images.read(self.split, index, digest=self.digest)
 
 
-def sound(reading: Reading) -> Prepared:
+def require_valid(reading: ReadResult) -> PreparedSample:
     """The sample of a reading.
 
     Raises:
@@ -108,7 +108,9 @@ def sound(reading: Reading) -> Prepared:
     return reading.prepared
 
 
-def readings(source: Readings, indices: Sequence[int], workers: int) -> Iterator[Reading]:
+def image_dataset(
+    source: ImageDataset, indices: Sequence[int], workers: int
+) -> Iterator[ReadResult]:
     """Images read one after the other, in this order."""
     if workers == 0:
         return (source[index] for index in indices)
@@ -123,7 +125,7 @@ def readings(source: Readings, indices: Sequence[int], workers: int) -> Iterator
     return (_own(reading) for reading in loader)
 
 
-def _own(reading: Reading) -> Reading:
+def _own(reading: ReadResult) -> ReadResult:
     prepared = reading.prepared
     return reading if prepared is None else replace(reading, prepared=prepared.clone())
 

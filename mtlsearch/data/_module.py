@@ -17,8 +17,8 @@ from mtlsearch.config import DataConfig
 from mtlsearch.data._check_splits import check_splits
 from mtlsearch.data._images import Images
 from mtlsearch.data._labels import with_counts
-from mtlsearch.data._loader import Batches, Readings, readings, sound
-from mtlsearch.data.augmentation import Finish
+from mtlsearch.data._loader import BatchLoader, ImageDataset, image_dataset, require_valid
+from mtlsearch.data.augmentation import BatchTransform
 from mtlsearch.data.cache import SampleCache, cache_folder
 from mtlsearch.data.checks import CheckReport
 from mtlsearch.labels import LabelSpec, Sample
@@ -43,7 +43,7 @@ class DataModule:
         self,
         images: Images,
         config: DataConfig,
-        finish: Finish,
+        finish: BatchTransform,
         preprocessing: Preprocessing,
         *,
         seed: int,
@@ -147,12 +147,12 @@ class DataModule:
         rows = [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
         if self._config.workers:
             self._fill(split)
-        batches = Batches(self._images, self._cache, split, self._finish, epoch)
+        batches = BatchLoader(self._images, self._cache, split, self._finish, epoch)
         return batches.each(rows, self._config.workers)
 
     def _fill(self, split: str) -> None:
         """Keep a whole split before its batches are made: reading takes processes."""
         missing = self._cache.missing(split, self.size(split))
-        read = readings(Readings(self._images, split), missing, self._config.workers)
+        read = image_dataset(ImageDataset(self._images, split), missing, self._config.workers)
         for index, reading in zip(missing, read, strict=True):
-            self._cache.put(split, index, sound(reading))
+            self._cache.put(split, index, require_valid(reading))

@@ -12,7 +12,7 @@ from mtlsearch.data._images import Images
 from mtlsearch.data._labels import union_labels
 from mtlsearch.data._module import DataModule
 from mtlsearch.data._splits import make_splits
-from mtlsearch.data.augmentation import Finish
+from mtlsearch.data.augmentation import BatchTransform
 from mtlsearch.plugin import DatasetSource
 
 MARGIN = 1.15
@@ -49,7 +49,7 @@ def open_data(
     kept = dict.fromkeys(splits, config.size)
     kept["train"] = (round(height * margin), round(width * margin))
     means, stds = _three(mean), _three(std)
-    finish = Finish(
+    finish = BatchTransform(
         labels, config.augment, config.size, means, stds, seed, device or torch.device("cpu")
     )
     return DataModule(

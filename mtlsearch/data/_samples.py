@@ -20,7 +20,7 @@ boxes in pixels of the kept image, classes as they were."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
+class PreparedSample:
     """An image and its labels, resized.
 
     Attributes:
@@ -31,7 +31,7 @@ class Prepared:
     image: Tensor
     labels: Mapping[str, PreparedLabel]
 
-    def clone(self) -> Prepared:
+    def clone(self) -> PreparedSample:
         """A copy in this process's own memory.
 
         Tensors that come from another process hold a file descriptor each for as long as
@@ -41,7 +41,7 @@ class Prepared:
             name: value.clone() if isinstance(value, Tensor) else _clone_boxes(value)
             for name, value in self.labels.items()
         }
-        return Prepared(self.image.clone(), copies)
+        return PreparedSample(self.image.clone(), copies)
 
 
 def _clone_boxes(value: int | tuple[int, ...] | BoxTargets) -> int | tuple[int, ...] | BoxTargets:
@@ -52,7 +52,7 @@ def _clone_boxes(value: int | tuple[int, ...] | BoxTargets) -> int | tuple[int, 
 
 def prepare_sample(
     sample: Sample, labels: Mapping[str, LabelSpec], size: tuple[int, int]
-) -> Prepared:
+) -> PreparedSample:
     """Resize a valid sample to ``size`` (height, width), whatever its aspect.
 
     Images bilinearly, averaging where they shrink; masks and maps by the nearest pixel;
@@ -62,7 +62,7 @@ def prepare_sample(
         name: _resize_label(labels[name], value, sample.image.size, size)
         for name, value in sample.labels.items()
     }
-    return Prepared(resize_image(sample.image, size), resized)
+    return PreparedSample(resize_image(sample.image, size), resized)
 
 
 def resize_image(image: Image.Image, size: tuple[int, int]) -> Tensor:

@@ -14,7 +14,7 @@ SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ImageRef:
     """One image: the source it comes from, and the split and index it has there."""
 
     source: int
@@ -22,7 +22,7 @@ class Address:
     index: int
 
 
-Splits = Mapping[str, tuple[Address, ...]]
+Splits = Mapping[str, tuple[ImageRef, ...]]
 
 
 def make_splits(
@@ -37,7 +37,7 @@ def make_splits(
     Raises:
         DataError: nothing is left to train on or to validate on.
     """
-    splits: dict[str, list[Address]] = {name: [] for name in SPLITS}
+    splits: dict[str, list[ImageRef]] = {name: [] for name in SPLITS}
     for number, source in enumerate(sources):
         own = {name: _whole(number, source, name) for name in SPLITS}
         if not own["val"] and val_fraction > 0:
@@ -72,13 +72,13 @@ def _way_out(missing: str, val_fraction: float) -> str:
     return "give it some, or set data.val_fraction above 0 to hold some out of 'train'"
 
 
-def _whole(number: int, source: DatasetSource, split: str) -> list[Address]:
-    return [Address(number, split, index) for index in range(source.size(split))]
+def _whole(number: int, source: DatasetSource, split: str) -> list[ImageRef]:
+    return [ImageRef(number, split, index) for index in range(source.size(split))]
 
 
 def _hold_out(
-    rows: list[Address], fraction: float, chance: np.random.Generator
-) -> tuple[list[Address], list[Address]]:
+    rows: list[ImageRef], fraction: float, chance: np.random.Generator
+) -> tuple[list[ImageRef], list[ImageRef]]:
     if len(rows) < 2:
         return rows, []
     count = min(max(round(fraction * len(rows)), 1), len(rows) - 1)
@@ -87,7 +87,7 @@ def _hold_out(
     return kept, [row for at, row in enumerate(rows) if at in held]
 
 
-def _limited(rows: list[Address], limit: int | None, seed: int) -> tuple[Address, ...]:
+def _limited(rows: list[ImageRef], limit: int | None, seed: int) -> tuple[ImageRef, ...]:
     if limit is None or len(rows) <= limit:
         return tuple(rows)
     chosen = np.random.default_rng([seed, len(rows)]).permutation(len(rows))[:limit]

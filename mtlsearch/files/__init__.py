@@ -12,6 +12,6 @@
 (False, 'done')
 """
 
-from mtlsearch.files._atomic import unfinished
+from mtlsearch.files._atomic import atomic_write
 
-__all__ = ["unfinished"]
+__all__ = ["atomic_write"]

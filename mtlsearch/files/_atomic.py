@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @contextmanager
-def unfinished(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path``, renamed to it where the block ends well.
 
     Raises:

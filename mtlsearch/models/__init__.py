@@ -15,30 +15,30 @@ in all of them, and run once in a forward. No graph is rewritten and no family h
 its own.
 """
 
-from mtlsearch.models._attention_gate import GatedHead
+from mtlsearch.models._attention_gate import HeadWithAttention
 from mtlsearch.models._cut_backbone import CutBackbone, cut_backbone
 from mtlsearch.models._flops import count_flops, count_parameters, head_cost
 from mtlsearch.models._latency import measure_latency
 from mtlsearch.models._network import MultiTaskNetwork
-from mtlsearch.models.cutting import Granularity, dry_run, dtype_of, ghost
+from mtlsearch.models.cutting import Granularity, dry_run, dtype_of, to_meta
 from mtlsearch.models.loading import list_backbones, require_backbone
-from mtlsearch.models.sharing import TiedBackbones, module_keys
+from mtlsearch.models.sharing import SharedBackbones, module_keys
 
 __all__ = [
     "CutBackbone",
-    "GatedHead",
     "Granularity",
+    "HeadWithAttention",
     "MultiTaskNetwork",
-    "TiedBackbones",
+    "SharedBackbones",
     "count_flops",
     "count_parameters",
     "cut_backbone",
     "dry_run",
     "dtype_of",
-    "ghost",
     "head_cost",
     "list_backbones",
     "measure_latency",
     "module_keys",
     "require_backbone",
+    "to_meta",
 ]

@@ -16,7 +16,7 @@ REDUCTION = 4
 LEAST = 8
 
 
-class Gate(nn.Module):
+class AttentionGate(nn.Module):
     """A mask on one level: ``x * 2 sigmoid(m(x))``, with two 1x1 convolutions in ``m``.
 
     After the attention module of MTAN (Liu, Johns and Davison 2019). The last convolution
@@ -41,7 +41,7 @@ class Gate(nn.Module):
         return level * (2 * torch.sigmoid(self.mask(self.inner(level))))
 
 
-class GatedHead(nn.Module):
+class HeadWithAttention(nn.Module):
     """A head behind a gate a level.
 
     Args:
@@ -51,7 +51,7 @@ class GatedHead(nn.Module):
 
     def __init__(self, head: nn.Module, features: FeatureSpec) -> None:
         super().__init__()
-        self.gates = nn.ModuleList([Gate(level.channels) for level in features.levels])
+        self.gates = nn.ModuleList([AttentionGate(level.channels) for level in features.levels])
         self.head = head
 
     def forward(self, levels: Sequence[Tensor]) -> dict[str, Tensor]:

@@ -10,14 +10,14 @@ from torch import nn
 from mtlsearch.errors import BackboneError
 from mtlsearch.models.cutting import (
     Granularity,
-    Piece,
+    UnitModules,
     check_levels,
-    choose_taps,
+    choose_out_indices,
     describe,
     dry_run,
     feature_spec,
-    find_pieces,
     find_skippable,
+    find_unit_modules,
     level_strides,
     prune,
     run_levels,
@@ -25,7 +25,7 @@ from mtlsearch.models.cutting import (
     unused_weights,
 )
 from mtlsearch.models.loading import load_weights, make_model, pixel_statistics
-from mtlsearch.models.sharing import TiedBackbones, check_sharing
+from mtlsearch.models.sharing import SharedBackbones, check_sharing
 from mtlsearch.plan import FeatureSpec, SharingPlan, UnitSpec, check_plan
 
 
@@ -51,10 +51,10 @@ class CutBackbone:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     template: nn.Module
-    taps: tuple[int, ...]
-    pieces: tuple[Piece, ...]
+    out_indices: tuple[int, ...]
+    pieces: tuple[UnitModules, ...]
 
-    def tie(self, plan: SharingPlan) -> TiedBackbones:
+    def tie(self, plan: SharingPlan) -> SharedBackbones:
         """The backbones of a plan.
 
         Raises:
@@ -62,7 +62,7 @@ class CutBackbone:
                 skippable.
         """
         check_plan(plan, self.units)
-        return TiedBackbones(self.template, self.pieces, self.taps, plan)
+        return SharedBackbones(self.template, self.pieces, self.out_indices, plan)
 
 
 def cut_backbone(
@@ -97,24 +97,26 @@ def cut_backbone(
         every = dry_run(model, image_size, run_levels)
     except (RuntimeError, AssertionError, ValueError, IndexError, ArithmeticError) as error:
         raise _cannot_run(name, image_size, error) from error
-    taps = choose_taps(every, image_size, model)
+    out_indices = choose_out_indices(every, image_size, model)
     strides = level_strides(every, image_size, model)
-    seen = trace(model, image_size, lambda m, images: run_levels(m, images, taps))
+    seen = trace(model, image_size, lambda m, images: run_levels(m, images, out_indices))
     if checkpoint_path is not None:
         load_weights(model, Path(checkpoint_path), unneeded=unused_weights(model, seen))
     prune(model, seen)
-    pieces = find_pieces(model, seen, granularity)
-    skippable = find_skippable(model, pieces, seen, image_size, taps)
-    check_sharing(name, model, pieces, taps, image_size, skippable)
+    pieces = find_unit_modules(model, seen, granularity)
+    skippable = find_skippable(model, pieces, seen, image_size, out_indices)
+    check_sharing(name, model, pieces, out_indices, image_size, skippable)
     known = [(int(level.shape[1]), stride) for level, stride in zip(every, strides, strict=True)]
     return CutBackbone(
         name=name,
         units=describe(model, pieces, known, image_size, skippable),
-        features=feature_spec([every[tap] for tap in taps], image_size, [strides[t] for t in taps]),
+        features=feature_spec(
+            [every[tap] for tap in out_indices], image_size, [strides[t] for t in out_indices]
+        ),
         mean=mean,
         std=std,
         template=model,
-        taps=tuple(taps),
+        out_indices=tuple(out_indices),
         pieces=tuple(pieces),
     )
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from mtlsearch.models.cutting import dtype_of, ghost
+from mtlsearch.models.cutting import dtype_of, to_meta
 from mtlsearch.plan import Cost, FeatureSpec
 
 
@@ -51,7 +51,7 @@ def head_cost(head: nn.Module | Callable[[], nn.Module], features: FeatureSpec) 
     parameters = count_parameters(head)
     dtype = dtype_of(head)
     try:
-        flops = count_flops(ghost(head), _levels(features, "meta", dtype))
+        flops = count_flops(to_meta(head), _levels(features, "meta", dtype))
     except RuntimeError:  # it looks at values, which meta has none of
         on_cpu = copy.deepcopy(head).to("cpu").eval().requires_grad_(False)
         flops = count_flops(on_cpu, _levels(features, "cpu", dtype))

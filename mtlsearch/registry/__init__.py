@@ -2,9 +2,9 @@
 
 ::
 
-    from mtlsearch.catalog import build_catalog
+    from mtlsearch.catalog import build_registry
 
-    catalog = build_catalog()
+    catalog = build_registry()
     list(catalog.spaces)            # names, sorted
     catalog.failures                # plugins that did not load, each with its cause
     sources = catalog.open_sources(loaded)
@@ -16,13 +16,13 @@ A catalogue is built for a run or a test and handed on; there is no global one.
 from mtlsearch.registry._discovery import is_of_plugin
 from mtlsearch.registry._hooks import HOOKS
 from mtlsearch.registry._plugins import LoadedPlugin, PluginFailure
-from mtlsearch.registry._registry import Catalog, build_catalog
+from mtlsearch.registry._registry import PluginRegistry, build_registry
 
 __all__ = [
     "HOOKS",
-    "Catalog",
     "LoadedPlugin",
     "PluginFailure",
-    "build_catalog",
+    "PluginRegistry",
+    "build_registry",
     "is_of_plugin",
 ]

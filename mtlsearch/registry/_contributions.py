@@ -36,7 +36,7 @@ BALANCERS = Kind("balancer", "mtlsearch_balancers", Balancer, "name", "balancers
 KINDS = (TASKS, DATASETS, SPACES, BALANCERS)
 
 
-def faults_of(kind: Kind, handed_in: object) -> Iterator[str]:
+def find_errors(kind: Kind, handed_in: object) -> Iterator[str]:
     """What is wrong with the answer of a hook."""
     if not isinstance(handed_in, list | tuple):
         yield f"{kind.hook} should return a list of classes, not {_said(handed_in)}"

@@ -7,17 +7,17 @@ from functools import partial
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-from mtlsearch.config import LoadedRun, Problems
+from mtlsearch.config import ConfigErrors, LoadedRun
 from mtlsearch.errors import ConfigError, DataError, did_you_mean
 from mtlsearch.plugin import STATIC, Balancer, DatasetSource, LabelSpec, SearchSpace, Settings, Task
 
 if TYPE_CHECKING:
-    from mtlsearch.registry._registry import Catalog
+    from mtlsearch.registry._registry import PluginRegistry
 
 Path = tuple[str | int, ...]
 
 
-def check_settings(catalog: Catalog, loaded: LoadedRun) -> None:
+def check_settings(registry: PluginRegistry, loaded: LoadedRun) -> None:
     """Be sure of all kinds and settings of a run file, and say all that is wrong at once.
 
     Raises:
@@ -28,36 +28,36 @@ def check_settings(catalog: Catalog, loaded: LoadedRun) -> None:
         raise ConfigError(
             "the run file names no search space",
             where=loaded.where("search", "space"),
-            allowed=[f"space: {name}" for name in catalog.spaces],
+            allowed=[f"space: {name}" for name in registry.spaces],
             next_step="`mtlsearch spaces` says what each of them proposes",
         )
-    problems = Problems(loaded.origins)
-    for path, model, values in _all_settings(catalog, loaded):
+    problems = ConfigErrors(loaded.origins)
+    for path, model, values in _all_settings(registry, loaded):
         problems.validate(model, values, path)
     problems.raise_if_any()
 
 
 def _all_settings(
-    catalog: Catalog, loaded: LoadedRun
+    registry: PluginRegistry, loaded: LoadedRun
 ) -> Iterator[tuple[Path, type[Settings], dict[str, Any]]]:
     config = loaded.config
     for index, source in enumerate(config.data.sources):
         path: Path = ("data", "sources", index)
-        found = catalog.dataset(source.kind, where=loaded.where(*path, "kind"))
+        found = registry.dataset(source.kind, where=loaded.where(*path, "kind"))
         yield path, found.Settings, source.settings
     for name, task in config.tasks.items():
         path = ("tasks", name)
-        kind = catalog.task(task.kind, where=loaded.where(*path, "kind"))
+        kind = registry.task(task.kind, where=loaded.where(*path, "kind"))
         yield path, kind.Settings, task.settings
     if config.search.space is not None:
         path = ("search", "space")
         entry = config.search.space
-        space = catalog.space_named(entry.kind, where=loaded.where(*path, "kind"))
+        space = registry.space_named(entry.kind, where=loaded.where(*path, "kind"))
         yield path, space.Settings, entry.settings
     for index, balance in enumerate(config.search.balancers):
         path = _balance_path(loaded, index)
-        if balance.kind in catalog.balancers or balance.kind != STATIC:  # the host does static
-            found_balancer = catalog.balancer(balance.kind, where=loaded.where(*path))
+        if balance.kind in registry.balancers or balance.kind != STATIC:  # the host does static
+            found_balancer = registry.balancer(balance.kind, where=loaded.where(*path))
             yield path, found_balancer.Settings, balance.settings
 
 
@@ -66,11 +66,11 @@ def _balance_path(loaded: LoadedRun, index: int) -> Path:
     return ("search", "balance", index) if listed else ("search", "balance")
 
 
-def open_source(catalog: Catalog, loaded: LoadedRun, index: int) -> DatasetSource[Any]:
+def open_source(registry: PluginRegistry, loaded: LoadedRun, index: int) -> DatasetSource[Any]:
     """One data set source; see :meth:`Catalog.open_sources`."""
     config = loaded.config
     entry = config.data.sources[index]
-    found = catalog.dataset(entry.kind)
+    found = registry.dataset(entry.kind)
     root = config.data.root / (entry.root or "")
     if not found.generated and not root.is_dir():
         raise _no_folder(loaded, index, root)
@@ -97,34 +97,34 @@ def _no_folder(loaded: LoadedRun, index: int, root: FilePath) -> ConfigError:
     )
 
 
-def open_space(catalog: Catalog, loaded: LoadedRun) -> SearchSpace[Any]:
+def open_space(registry: PluginRegistry, loaded: LoadedRun) -> SearchSpace[Any]:
     """The search space; see :meth:`Catalog.space`."""
     entry = loaded.config.search.space
     if entry is None:
         raise ConfigError("the run file names no search space", where=loaded.where("search"))
-    found = catalog.space_named(entry.kind)
+    found = registry.space_named(entry.kind)
     return found(found.Settings.model_validate(entry.settings))
 
 
 def open_balancers(
-    catalog: Catalog, loaded: LoadedRun
+    registry: PluginRegistry, loaded: LoadedRun
 ) -> dict[str, Callable[[Sequence[str]], Balancer[Any]]]:
     """The balancers that a run may use; see :meth:`Catalog.open_balancers`."""
     makers: dict[str, Callable[[Sequence[str]], Balancer[Any]]] = {}
     for entry in loaded.config.search.balancers:
-        if entry.kind in catalog.balancers:
-            found = catalog.balancer(entry.kind)
+        if entry.kind in registry.balancers:
+            found = registry.balancer(entry.kind)
             makers[entry.kind] = partial(found, found.Settings.model_validate(entry.settings))
             makers[entry.kind](sorted(loaded.config.tasks))  # says now what is not installed
     return makers
 
 
 def open_task(
-    catalog: Catalog, loaded: LoadedRun, name: str, labels: Mapping[str, LabelSpec]
+    registry: PluginRegistry, loaded: LoadedRun, name: str, labels: Mapping[str, LabelSpec]
 ) -> Task[Any]:
     """One task; see :meth:`Catalog.build_tasks`."""
     entry = loaded.config.tasks[name]
-    kind = catalog.task(entry.kind)
+    kind = registry.task(entry.kind)
     label = loaded.config.label_of(name)
     where = loaded.where("tasks", name, "label") if entry.label else loaded.where("tasks", name)
     fitting = [at for at, spec in labels.items() if spec.form in kind.accepts]

@@ -17,7 +17,7 @@ HOOKS: tuple[str, ...] = tuple(
 """Every hook, by name."""
 
 
-def faults_of(plugin: object) -> Iterator[str]:
+def find_errors(plugin: object) -> Iterator[str]:
     """What is wrong with a plugin's hooks; a misspelt one would be silently ignored."""
     implemented = False
     for name, value in inspect.getmembers(plugin, inspect.isroutine):

@@ -12,7 +12,7 @@ from mtlsearch.registry._plugins import LoadedPlugin, PluginFailure
 ItemT = TypeVar("ItemT")
 
 
-class Shelf(Mapping[str, type[ItemT]]):
+class NameTable(Mapping[str, type[ItemT]]):
     """Classes of one kind by name, sorted; a name that two plugins give is not usable.
 
     Args:
@@ -64,7 +64,7 @@ class Shelf(Mapping[str, type[ItemT]]):
             raise self._unknown(name, where)
         return self._classes[name]
 
-    def clashes(self) -> Iterator[PluginFailure]:
+    def conflicts(self) -> Iterator[PluginFailure]:
         """A failure for every plugin whose name another one gives as well."""
         for name, givers in sorted(self._clashes.items()):
             for plugin in givers:

@@ -49,7 +49,7 @@ class PluginFailure:
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class LoadedPlugins:
     """What came of all plugins.
 
     Attributes:
@@ -63,7 +63,7 @@ class Gathered:
     classes: Mapping[str, tuple[tuple[type[Any], LoadedPlugin], ...]]
 
 
-def gather(found: Iterable[FoundPlugin]) -> Gathered:
+def load_plugins(found: Iterable[FoundPlugin]) -> LoadedPlugins:
     """Load plugins and ask each for what it contributes.
 
     A plugin with any fault contributes nothing: half a plugin would be a riddle.
@@ -84,7 +84,7 @@ def gather(found: Iterable[FoundPlugin]) -> Gathered:
         plugins.append(loaded)
         for kind in KINDS:
             classes[kind.noun] += [(item, loaded) for item in answers[kind.noun]]
-    return Gathered(
+    return LoadedPlugins(
         tuple(plugins), tuple(failures), {noun: tuple(items) for noun, items in classes.items()}
     )
 
@@ -95,7 +95,7 @@ class _FaultyPluginError(Exception):
 
 def _answers_of(found: FoundPlugin, manager: pluggy.PluginManager) -> dict[str, list[type[Any]]]:
     plugin = found.load()
-    _refuse(_hooks.faults_of(plugin))
+    _refuse(_hooks.find_errors(plugin))
     name = manager.register(plugin, name=f"{found.name} ({found.where})")
     try:
         manager.check_pending()
@@ -109,7 +109,7 @@ def _ask(kind: Kind, plugin: object, manager: pluggy.PluginManager) -> list[type
     others = [other for other in manager.get_plugins() if other is not plugin]
     answers = manager.subset_hook_caller(kind.hook, remove_plugins=others)()
     for answer in answers:
-        _refuse(_contributions.faults_of(kind, answer))
+        _refuse(_contributions.find_errors(kind, answer))
     return sorted(
         (item for answer in answers for item in answer), key=lambda item: name_of(kind, item)
     )

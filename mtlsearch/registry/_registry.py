@@ -19,11 +19,13 @@ from mtlsearch.registry._factories import (
     open_space,
     open_task,
 )
-from mtlsearch.registry._name_table import Shelf
-from mtlsearch.registry._plugins import Gathered, LoadedPlugin, PluginFailure, gather
+from mtlsearch.registry._name_table import NameTable
+from mtlsearch.registry._plugins import LoadedPlugin, LoadedPlugins, PluginFailure, load_plugins
 
 
-def build_catalog(plugin_folders: Sequence[Path] = (), *, entry_points: bool = True) -> Catalog:
+def build_registry(
+    plugin_folders: Sequence[Path] = (), *, entry_points: bool = True
+) -> PluginRegistry:
     """Load every plugin there is.
 
     A plugin that does not load is named in :attr:`Catalog.failures` and hurts no other.
@@ -36,10 +38,10 @@ def build_catalog(plugin_folders: Sequence[Path] = (), *, entry_points: bool = T
         PluginError: a folder is not there.
     """
     installed = from_entry_points() if entry_points else ()
-    return Catalog(gather(chain(installed, from_folders(plugin_folders))))
+    return PluginRegistry(load_plugins(chain(installed, from_folders(plugin_folders))))
 
 
-class Catalog:
+class PluginRegistry:
     """Task kinds, data set sources, search spaces and balancers by name.
 
     Attributes:
@@ -51,16 +53,20 @@ class Catalog:
         balancers: balancers by name, sorted.
     """
 
-    def __init__(self, gathered: Gathered) -> None:
+    def __init__(self, gathered: LoadedPlugins) -> None:
         classes, broken = gathered.classes, gathered.failures
         self.plugins: tuple[LoadedPlugin, ...] = gathered.plugins
-        self._tasks: Shelf[Task[Any]] = Shelf(TASKS, classes[TASKS.noun], broken)
-        self._datasets: Shelf[DatasetSource[Any]] = Shelf(DATASETS, classes[DATASETS.noun], broken)
-        self._spaces: Shelf[SearchSpace[Any]] = Shelf(SPACES, classes[SPACES.noun], broken)
-        self._balancers: Shelf[Balancer[Any]] = Shelf(BALANCERS, classes[BALANCERS.noun], broken)
+        self._tasks: NameTable[Task[Any]] = NameTable(TASKS, classes[TASKS.noun], broken)
+        self._datasets: NameTable[DatasetSource[Any]] = NameTable(
+            DATASETS, classes[DATASETS.noun], broken
+        )
+        self._spaces: NameTable[SearchSpace[Any]] = NameTable(SPACES, classes[SPACES.noun], broken)
+        self._balancers: NameTable[Balancer[Any]] = NameTable(
+            BALANCERS, classes[BALANCERS.noun], broken
+        )
         shelves = (self._tasks, self._datasets, self._spaces, self._balancers)
-        clashes = chain.from_iterable(shelf.clashes() for shelf in shelves)
-        self.failures: tuple[PluginFailure, ...] = (*broken, *clashes)
+        conflicts = chain.from_iterable(shelf.conflicts() for shelf in shelves)
+        self.failures: tuple[PluginFailure, ...] = (*broken, *conflicts)
 
     @property
     def tasks(self) -> Mapping[str, type[Task[Any]]]:

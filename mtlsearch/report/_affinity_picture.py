@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mtlsearch.affinity import Affinity
-from mtlsearch.files import unfinished
+from mtlsearch.files import atomic_write
 
 CELL = 0.62  # inches a task
 INK = "#22272e"
@@ -52,7 +52,7 @@ def draw_affinity(affinity: Affinity, path: Path) -> None:
             if unit == 0:
                 axes.set_title(title, fontsize=9, color=INK)
         row[0].set_ylabel(f"unit {unit}\n{name}", fontsize=9, color=INK)
-    with unfinished(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, format="png")
 
 

@@ -55,7 +55,7 @@ def cells(frame: pd.DataFrame) -> list[Column]:
     """
     columns = [
         Column("trial", _trials(frame), number=True),
-        Column("state", quantity.words(frame["state"])),
+        Column("state", quantity.format_text(frame["state"])),
         Column("Δm %", _deltas(frame), number=True),
         *(Column(name, quantity.measures(frame[name]), number=True) for name in metrics(frame)),
         Column("params", quantity.counts(frame["params"]), number=True),
@@ -101,8 +101,8 @@ def notes(frame: pd.DataFrame) -> list[str]:
     lines = ["; ".join(marks)] if marks else []
     lines += _few_images(frame)
     lines += _alike(frame)
-    unfinished = frame[frame["why"].fillna("").ne("")].sort_values("trial")
-    for number, state, why in unfinished[["trial", "state", "why"]].itertuples(index=False):
+    atomic_write = frame[frame["why"].fillna("").ne("")].sort_values("trial")
+    for number, state, why in atomic_write[["trial", "state", "why"]].itertuples(index=False):
         lines.append(f"trial {number} {_verb(state)}: {why}")
     return lines
 
@@ -132,11 +132,11 @@ def _alike(frame: pd.DataFrame) -> list[str]:
 
 _VARYING: tuple[tuple[str, str, Callable[[pd.Series], list[str]]], ...] = (
     ("loss_weights", "loss weights", quantity.weights),
-    ("learning_rate", "rate", quantity.rates),
-    ("backbone", "backbone", quantity.words),
-    ("balance", "balance", quantity.words),
-    ("knowledge", "knowledge", quantity.terms),
-    ("attention", "attention", quantity.yes),
+    ("learning_rate", "rate", quantity.format_rate),
+    ("backbone", "backbone", quantity.format_text),
+    ("balance", "balance", quantity.format_text),
+    ("knowledge", "knowledge", quantity.format_named),
+    ("attention", "attention", quantity.format_bool),
 )
 
 

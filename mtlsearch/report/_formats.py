@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import pandas as pd
 
 from mtlsearch.errors import ConfigError, did_you_mean
-from mtlsearch.files import unfinished
+from mtlsearch.files import atomic_write
 from mtlsearch.report._columns import cells, notes
 from mtlsearch.report._table import table as as_table
 
@@ -57,7 +57,7 @@ def write(frame: pd.DataFrame, path: Path, form: str) -> None:
         ConfigError: there is no such format.
     """
     text = render(frame, form)
-    with unfinished(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

@@ -48,30 +48,30 @@ def milliseconds(column: pd.Series) -> list[str]:
     return [MISSING if pd.isna(value) else f"{value:.1f} ms" for value in column]
 
 
-def rates(column: pd.Series) -> list[str]:
+def format_rate(column: pd.Series) -> list[str]:
     """Learning rates: three significant digits."""
     return [MISSING if pd.isna(value) else f"{value:.3g}" for value in column]
 
 
-def words(column: pd.Series) -> list[str]:
+def format_text(column: pd.Series) -> list[str]:
     """Text as it is, nothing where there is none."""
     return [str(value) for value in column.astype(object).where(column.notna(), MISSING)]
 
 
-def terms(column: pd.Series) -> list[str]:
+def format_named(column: pd.Series) -> list[str]:
     """A name and perhaps a number beside it, three significant digits of it: ``distil 0.157``."""
-    split = [value.partition(" ") for value in words(column)]
+    split = [value.partition(" ") for value in format_text(column)]
     return [f"{name} {float(number):.3g}" if number else name for name, _, number in split]
 
 
-def yes(column: pd.Series) -> list[str]:
+def format_bool(column: pd.Series) -> list[str]:
     """What is so."""
     return ["yes" if value else MISSING for value in column]
 
 
 def weights(column: pd.Series) -> list[str]:
     """Loss weights in the order of the tasks: ``0.50 / 2.00 / 0.50``, or ``equal``."""
-    return [_weights(value) for value in words(column)]
+    return [_weights(value) for value in format_text(column)]
 
 
 def _duration(value: float) -> str:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mtlsearch.errors import ConfigError, RunError
-from mtlsearch.files import unfinished
+from mtlsearch.files import atomic_write
 from mtlsearch.report._columns import best_row
 from mtlsearch.report._formatting import scale_of
 from mtlsearch.report._label_placement import label_points
@@ -46,7 +46,7 @@ def plot(frame: pd.DataFrame, path: Path) -> None:
             next_step="`mtlsearch search` goes on with the run; both baselines come first",
         )
     figure = _figure(measured, missing=len(frame) - len(measured))
-    with unfinished(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, format=SUFFIXES[path.suffix.lower()])
 
 

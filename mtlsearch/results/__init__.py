@@ -30,21 +30,21 @@ from mtlsearch.results._objective import (
 )
 from mtlsearch.results._pareto import pareto_front
 from mtlsearch.results._result import TaskResult
-from mtlsearch.results._rung_ranking import Standing, ranked_at, standings
-from mtlsearch.results._seed_statistics import Confirmed, Repeats, confirmed, finalists
+from mtlsearch.results._rung_ranking import RungRank, rank_at_epoch, rung_ranks
+from mtlsearch.results._seed_statistics import ResultsBySeed, SeedStatistics, confirmed, finalists
 from mtlsearch.results._trial import Role, State, TrialRecord
 
 __all__ = [
     "COSTS",
     "DELTA_M",
     "TIME",
-    "Confirmed",
     "Direction",
     "Latency",
     "Objective",
-    "Repeats",
+    "ResultsBySeed",
     "Role",
-    "Standing",
+    "RungRank",
+    "SeedStatistics",
     "State",
     "TaskResult",
     "TrialRecord",
@@ -58,9 +58,9 @@ __all__ = [
     "objectives_in",
     "objectives_of",
     "pareto_front",
-    "ranked_at",
+    "rank_at_epoch",
     "reference_at",
     "reference_of",
     "reference_trial",
-    "standings",
+    "rung_ranks",
 ]

@@ -14,8 +14,8 @@ from mtlsearch.results._delta_m import delta_m, reference_of
 from mtlsearch.results._leaderboard_front import compared, on_front
 from mtlsearch.results._objective import DELTA_M, Objective
 from mtlsearch.results._result import TaskResult
-from mtlsearch.results._rung_ranking import Standing, standings
-from mtlsearch.results._seed_statistics import Confirmed
+from mtlsearch.results._rung_ranking import RungRank, rung_ranks
+from mtlsearch.results._seed_statistics import SeedStatistics
 from mtlsearch.results._trial import TrialRecord
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def leaderboard(
     sort: str = "delta_m",
     top: int | None = None,
     all_metrics: bool = False,
-    confirmed: Mapping[int, Confirmed] = MappingProxyType({}),
+    confirmed: Mapping[int, SeedStatistics] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Every trial in one row, the best first.
 
@@ -96,7 +96,7 @@ def leaderboard(
     trials = list(records)
     metrics = metric_columns(trials, all_metrics=all_metrics, wanted=sort)
     reference = reference_of(trials)
-    stopped = standings(trials, objectives)
+    stopped = rung_ranks(trials, objectives)
     rows = [
         _row(trial, list(metrics), reference, confirmed, stopped.get(trial.number))
         for trial in trials
@@ -142,8 +142,8 @@ def _row(
     record: TrialRecord,
     metrics: Sequence[str],
     reference: Mapping[str, TaskResult],
-    confirmed: Mapping[int, Confirmed],
-    standing: Standing | None,
+    confirmed: Mapping[int, SeedStatistics],
+    standing: RungRank | None,
 ) -> dict[str, Any]:
     value, reason = None, ""
     if record.state == "complete":
@@ -177,7 +177,7 @@ def _row(
     }
 
 
-def _over_seeds(found: Confirmed | None) -> dict[str, float | bool]:
+def _over_seeds(found: SeedStatistics | None) -> dict[str, float | bool]:
     if found is None:
         return {"mean": np.nan, "error": np.nan, "seeds": np.nan, "ties": False}
     return {"mean": found.mean, "error": found.error, "seeds": found.seeds, "ties": found.ties}

@@ -22,7 +22,7 @@ def pareto_front(gains: Gains) -> NDArray[np.bool_]:
     return np.asarray(~(no_less & more).any(axis=0))
 
 
-def best_first(gains: Sequence[Sequence[float]]) -> list[int]:
+def sort_by_dominance(gains: Sequence[Sequence[float]]) -> list[int]:
     """Places, the best first; of equal ones the earlier.
 
     With one number, by that number. With several, front after front (each the front of what

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from mtlsearch.results._delta_m import delta_m, reference_at
 from mtlsearch.results._objective import DELTA_M, Objective
-from mtlsearch.results._pareto import best_first
+from mtlsearch.results._pareto import sort_by_dominance
 from mtlsearch.results._trial import TrialRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RungRank:
     """A stopped trial among all that were measured at the epoch where it stopped.
 
     Attributes:
@@ -31,7 +31,7 @@ class Standing:
         return f"{_ordinal(self.place)} of {self.of} at epoch {self.epoch}"
 
 
-def ranked_at(
+def rank_at_epoch(
     records: Sequence[TrialRecord], epoch: int, objectives: Sequence[Objective] = (DELTA_M,)
 ) -> list[TrialRecord]:
     """All proposed trials that were measured after an epoch, the best first.
@@ -45,21 +45,21 @@ def ranked_at(
         [objective.gain(record, record.curve[epoch], reference) for objective in objectives]
         for record in there
     ]
-    return [there[at] for at in best_first(gains)] if there else []
+    return [there[at] for at in sort_by_dominance(gains)] if there else []
 
 
-def standings(
+def rung_ranks(
     records: Sequence[TrialRecord], objectives: Sequence[Objective] = (DELTA_M,)
-) -> dict[int, Standing]:
+) -> dict[int, RungRank]:
     """How every stopped trial stands where it stopped, by number."""
     stopped = {at.number: max(at.curve) for at in records if at.state == "stopped" and at.curve}
     found = {}
     for epoch in sorted(set(stopped.values())):
-        ranked, reference = ranked_at(records, epoch, objectives), reference_at(records, epoch)
+        ranked, reference = rank_at_epoch(records, epoch, objectives), reference_at(records, epoch)
         for place, record in enumerate(ranked, start=1):
             if stopped.get(record.number) == epoch:
                 value, _ = delta_m(record.curve[epoch], reference)
-                found[record.number] = Standing(epoch, place, len(ranked), value)
+                found[record.number] = RungRank(epoch, place, len(ranked), value)
     return found
 
 

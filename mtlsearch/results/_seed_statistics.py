@@ -10,12 +10,12 @@ from statistics import fmean, stdev
 from mtlsearch.results._delta_m import deltas
 from mtlsearch.results._trial import TrialRecord
 
-Repeats = Mapping[int, Sequence[TrialRecord]]
+ResultsBySeed = Mapping[int, Sequence[TrialRecord]]
 """Trials trained again, by seed; each bears the number of the trial that it repeats."""
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed:
+class SeedStatistics:
     """Δm of one trial over seeds.
 
     Attributes:
@@ -43,8 +43,8 @@ def finalists(records: Sequence[TrialRecord], top: int) -> list[TrialRecord]:
 
 
 def confirmed(
-    records: Sequence[TrialRecord], repeats: Repeats, top: int | None
-) -> dict[int, Confirmed]:
+    records: Sequence[TrialRecord], repeats: ResultsBySeed, top: int | None
+) -> dict[int, SeedStatistics]:
     """What is known of each trial that was to be confirmed; nothing before all have two seeds.
 
     A seed counts once every one of them was trained on it, so that all are judged by the same
@@ -71,7 +71,7 @@ def confirmed(
         (at for at in values if at not in dear), key=lambda at: fmean(values[at]), default=None
     )
     return {
-        at: Confirmed(
+        at: SeedStatistics(
             len(known),
             fmean(known),
             _error(known),
@@ -81,7 +81,7 @@ def confirmed(
     }
 
 
-def _trained_again(repeats: Repeats) -> set[int]:
+def _trained_again(repeats: ResultsBySeed) -> set[int]:
     again = [record for at in repeats.values() for record in at]
     return {at.number for at in again} if any(at.role is None for at in again) else set()
 

@@ -2,26 +2,31 @@
 
 from mtlsearch.runs._confirm import read_confirmed
 from mtlsearch.runs._load_trial import load_trial, pick_trial
-from mtlsearch.runs._long_training import AtLength, kept_at_length, train_at_length, trained_record
+from mtlsearch.runs._long_training import (
+    LongTraining,
+    find_long_training,
+    load_long_training,
+    train_longer,
+)
 from mtlsearch.runs._run_affinity import AffinityOutcome, run_affinity
-from mtlsearch.runs._run_search import follow_search, run_search
+from mtlsearch.runs._run_search import run_search, run_search_worker
 from mtlsearch.runs._session import Session, check_search, open_session
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
 
 __all__ = [
     "AffinityOutcome",
-    "AtLength",
+    "LongTraining",
     "Session",
     "TrainingEvaluator",
     "check_search",
-    "follow_search",
-    "kept_at_length",
+    "find_long_training",
+    "load_long_training",
     "load_trial",
     "open_session",
     "pick_trial",
     "read_confirmed",
     "run_affinity",
     "run_search",
-    "train_at_length",
-    "trained_record",
+    "run_search_worker",
+    "train_longer",
 ]

@@ -7,8 +7,15 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mtlsearch.config import ConfirmConfig, RunConfig
-from mtlsearch.results import Confirmed, Repeats, TrialRecord, confirmed, deltas, finalists
-from mtlsearch.runs._retrain import again, read_again, train_again, write_again
+from mtlsearch.results import (
+    ResultsBySeed,
+    SeedStatistics,
+    TrialRecord,
+    confirmed,
+    deltas,
+    finalists,
+)
+from mtlsearch.runs._retrain import read_retrained, retrain, retraining_evaluator, write_retrained
 from mtlsearch.runs._session import Session
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
 from mtlsearch.search import Evaluator, SearchProgress
@@ -51,14 +58,14 @@ def confirm(
         if alone and not missing:
             continue
         folder = run.at_seed(seed)
-        with together(again(session, folder, seed=seed)) as evaluator:
+        with together(retraining_evaluator(session, folder, seed=seed)) as evaluator:
             for record in missing:
                 progress.note(
                     f"confirming {done + 1} of {total}: trial {record.number}, seed {seed}"
                 )
-                found = train_again(evaluator, record, progress)
+                found = retrain(evaluator, record, progress)
                 folder.weights(record.number).unlink(missing_ok=True)
-                write_again(folder, found)
+                write_retrained(folder, found)
                 _tell(found, folder, seed, progress)
                 done += 1
     _tell_best(records, read_repeats(run), wanted, progress)
@@ -70,14 +77,14 @@ def other_seeds(config: RunConfig) -> tuple[int, ...]:
     return () if wanted is None else tuple(config.seed + at for at in range(1, wanted.seeds))
 
 
-def read_repeats(run: RunDirectory) -> Repeats:
+def read_repeats(run: RunDirectory) -> ResultsBySeed:
     """What was trained again, by seed."""
     return dict(_repeats(run))
 
 
 def read_confirmed(
     out: Path, config: RunConfig, records: Sequence[TrialRecord]
-) -> dict[int, Confirmed]:
+) -> dict[int, SeedStatistics]:
     """What the seeds of a run say of its finalists, by number.
 
     What was confirmed stays so where a search that went on asks for no confirmation, or has not
@@ -86,8 +93,8 @@ def read_confirmed(
     wanted, repeats = config.search.confirm, read_repeats(RunDirectory(out))
     if wanted is None:
         return confirmed(records, repeats, None)
-    again = {record.number for repeated in repeats.values() for record in repeated}
-    ends = [at for at, record in enumerate(records, 1) if record.number in again]
+    retraining_evaluator = {record.number for repeated in repeats.values() for record in repeated}
+    ends = [at for at, record in enumerate(records, 1) if record.number in retraining_evaluator]
     count = len(finalists(records, wanted.top))  # fewer are a confirmation that was interrupted
     for end in dict.fromkeys([len(records), *reversed(ends)]):
         found = confirmed(records[:end], repeats, wanted.top)
@@ -98,23 +105,23 @@ def read_confirmed(
 
 def _repeats(run: RunDirectory) -> Iterator[tuple[int, list[TrialRecord]]]:
     for folder in sorted(run.at_seed(0).path.parent.glob("[0-9]*")):
-        yield int(folder.name), read_again(RunDirectory(folder))
+        yield int(folder.name), read_retrained(RunDirectory(folder))
 
 
 def _missing(folder: RunDirectory, chosen: Sequence[TrialRecord]) -> list[TrialRecord]:
-    done = {record.number for record in read_again(folder)}
+    done = {record.number for record in read_retrained(folder)}
     return [record for record in chosen if record.number not in done]
 
 
 def _tell(record: TrialRecord, folder: RunDirectory, seed: int, progress: SearchProgress) -> None:
-    value = deltas(read_again(folder)).get(record.number)
+    value = deltas(read_retrained(folder)).get(record.number)
     said = record.why if value is None else f"Δm {value:+.2f} %"
     progress.note(f"trial {record.number} on seed {seed}: {record.state}  {said}")
 
 
 def _tell_best(
     records: Sequence[TrialRecord],
-    repeats: Repeats,
+    repeats: ResultsBySeed,
     wanted: ConfirmConfig,
     progress: SearchProgress,
 ) -> None:

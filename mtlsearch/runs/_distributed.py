@@ -10,11 +10,11 @@ from typing import Any
 from mtlsearch.errors import TrainingError
 from mtlsearch.plan import Cost, UnitSpec
 from mtlsearch.plugin import Candidate
-from mtlsearch.search import Evaluator, Measurement, SearchProgress, Silent
+from mtlsearch.search import Evaluator, Measurement, NullProgress, SearchProgress
 
 
 @dataclass(frozen=True, slots=True)
-class LeadingEvaluator:
+class Rank0Evaluator:
     """Tells the other processes what it measures, so that they measure it, too.
 
     Attributes:
@@ -54,17 +54,17 @@ class LeadingEvaluator:
 
 
 @contextmanager
-def leading(own: Evaluator) -> Iterator[LeadingEvaluator]:
+def broadcasting(own: Evaluator) -> Iterator[Rank0Evaluator]:
     """An evaluator for the process that searches; the others are let go at the end.
 
     They are not where it ends by an error: a process that fails amid a training keeps the
     others waiting for it, and only what launched them all can end that.
     """
-    yield LeadingEvaluator(own)
+    yield Rank0Evaluator(own)
     _broadcast(None)
 
 
-def follow(own: Evaluator) -> None:
+def run_worker(own: Evaluator) -> None:
     """Measure what the leading process measures, until it lets go.
 
     What cannot be trained fails in every process alike; the leading one tells of it.
@@ -72,7 +72,7 @@ def follow(own: Evaluator) -> None:
     while (told := _broadcast(None)) is not None:
         number, candidate, epochs = told
         try:
-            own.measure(number, Candidate.from_json(candidate), Silent(), epochs)
+            own.measure(number, Candidate.from_json(candidate), NullProgress(), epochs)
         except TrainingError:
             continue
 

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtlsearch.files import unfinished
+from mtlsearch.files import atomic_write
 
 if TYPE_CHECKING:
     from mtlsearch.training import EpochRecord
@@ -27,7 +27,7 @@ def write_history(path: Path, epochs: tuple[EpochRecord, ...]) -> None:
         }
         for record in epochs
     ]
-    with unfinished(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

@@ -15,7 +15,9 @@ REPEATS = 15
 ROUNDS = 3
 
 
-def time_network(evaluator: TrainingEvaluator, candidate: Candidate, *, batch: int) -> Latency:
+def measure_network_latency(
+    evaluator: TrainingEvaluator, candidate: Candidate, *, batch: int
+) -> Latency:
     """The time of an untrained network on the device it would be trained on, in fp32.
 
     Weights do not change how long a forward takes. The clock is noisy, to one side: other work

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from mtlsearch.errors import RunError
-from mtlsearch.results import Confirmed, TrialRecord, deltas
+from mtlsearch.results import SeedStatistics, TrialRecord, deltas
 from mtlsearch.runs._session import Session
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def pick_trial(
     records: Sequence[TrialRecord],
     trial: Literal["best"] | int,
-    confirmed: Mapping[int, Confirmed] = MappingProxyType({}),
+    confirmed: Mapping[int, SeedStatistics] = MappingProxyType({}),
     front: Sequence[TrialRecord] = (),
 ) -> TrialRecord:
     """The trial with the highest Δm within the budget, or the one of that number.

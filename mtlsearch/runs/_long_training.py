@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from mtlsearch.errors import ConfigError, RunError, TrainingError
 from mtlsearch.results import TrialRecord, delta_m, reference_of
-from mtlsearch.runs._retrain import again, read_again, train_again, write_again
+from mtlsearch.runs._retrain import read_retrained, retrain, retraining_evaluator, write_retrained
 from mtlsearch.runs._session import Session
 from mtlsearch.search import SearchProgress
 from mtlsearch.study import RunDirectory
 
 
 @dataclass(frozen=True, slots=True)
-class AtLength:
+class LongTraining:
     """How one candidate was trained at length.
 
     Attributes:
@@ -35,7 +35,7 @@ class AtLength:
     compared: bool
 
 
-def train_at_length(
+def train_longer(
     session: Session,
     run: RunDirectory,
     record: TrialRecord,
@@ -44,7 +44,7 @@ def train_at_length(
     seed: int,
     progress: SearchProgress,
     name: str | None = None,
-) -> AtLength:
+) -> LongTraining:
     """Train a trial's candidate for so many epochs and keep its weights in the run directory.
 
     What was trained so under that name before is not trained again.
@@ -63,22 +63,24 @@ def train_at_length(
         RunError: there is another one of that name already.
         TrainingError: it cannot be trained.
     """
-    kept = kept_at_length(run, record, epochs=epochs, seed=seed, name=name)
+    kept = find_long_training(run, record, epochs=epochs, seed=seed, name=name)
     if kept is not None:
         return kept
     name = name or _name(record, epochs, seed)
     folder = run.trained(name)
-    found = train_again(again(session, folder, seed=seed, epochs=epochs), record, progress)
+    found = retrain(
+        retraining_evaluator(session, folder, seed=seed, epochs=epochs), record, progress
+    )
     if found.state != "complete":
         raise TrainingError(found.why, where=f"trial {record.number}")
     (folder.path / "seed").write_text(str(seed), encoding="utf-8")
-    write_again(folder, found)
+    write_retrained(folder, found)
     return _compared(run, name, found, seed)
 
 
-def kept_at_length(
+def find_long_training(
     run: RunDirectory, record: TrialRecord, *, epochs: int, seed: int, name: str | None = None
-) -> AtLength | None:
+) -> LongTraining | None:
     """A trial's candidate as it was trained so before; None where it was not.
 
     Args:
@@ -97,7 +99,7 @@ def kept_at_length(
         raise ConfigError(
             f"{name!r} is no name", where="--name", allowed=["letters, digits, . - and _"]
         )
-    for kept in read_again(run.trained(name)):
+    for kept in read_retrained(run.trained(name)):
         its_seed = _seed(run, name)
         if (kept.number, kept.epochs, its_seed) == (record.number, epochs, seed):
             return _compared(run, name, kept, seed)
@@ -111,13 +113,13 @@ def kept_at_length(
     return None
 
 
-def trained_record(run: RunDirectory, name: str) -> TrialRecord:
+def load_long_training(run: RunDirectory, name: str) -> TrialRecord:
     """What was trained at length under a name.
 
     Raises:
         RunError: nothing was.
     """
-    found = read_again(run.trained(name)) if _is_name(name) else []
+    found = read_retrained(run.trained(name)) if _is_name(name) else []
     if not found:
         raise RunError(
             f"nothing was trained at length as {name!r}",
@@ -128,12 +130,12 @@ def trained_record(run: RunDirectory, name: str) -> TrialRecord:
     return found[0]
 
 
-def _compared(run: RunDirectory, name: str, record: TrialRecord, seed: int) -> AtLength:
+def _compared(run: RunDirectory, name: str, record: TrialRecord, seed: int) -> LongTraining:
     alike = _alike(run, record.epochs, seed)
     reference = reference_of(alike.values())
     found = {at: delta_m(other.results, reference) for at, other in alike.items()}
     deltas = {at: value for at, (value, _) in found.items() if value is not None}
-    return AtLength(name, record, deltas, found[name][1], compared=bool(reference))
+    return LongTraining(name, record, deltas, found[name][1], compared=bool(reference))
 
 
 def _alike(run: RunDirectory, epochs: int, seed: int) -> dict[str, TrialRecord]:
@@ -142,7 +144,7 @@ def _alike(run: RunDirectory, epochs: int, seed: int) -> dict[str, TrialRecord]:
         name: record
         for name in _names(run)
         if _seed(run, name) == seed
-        for record in read_again(run.trained(name))
+        for record in read_retrained(run.trained(name))
         if record.epochs == epochs
     }
 

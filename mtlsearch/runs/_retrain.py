@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mtlsearch.errors import RunError, TrainingError
-from mtlsearch.files import unfinished
+from mtlsearch.files import atomic_write
 from mtlsearch.results import TrialRecord
 from mtlsearch.runs._session import Session, cut
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
@@ -17,7 +17,7 @@ from mtlsearch.search import Evaluator, SearchProgress
 from mtlsearch.study import RunDirectory
 
 
-def again(
+def retraining_evaluator(
     session: Session, folder: RunDirectory, *, seed: int, epochs: int | None = None
 ) -> TrainingEvaluator:
     """What trains the run's candidates under another seed, or for more epochs.
@@ -47,7 +47,7 @@ def again(
     )
 
 
-def train_again(evaluator: Evaluator, record: TrialRecord, progress: SearchProgress) -> TrialRecord:
+def retrain(evaluator: Evaluator, record: TrialRecord, progress: SearchProgress) -> TrialRecord:
     """The record of a trial as it comes out this time, under the same number."""
     began = time.monotonic()
     try:
@@ -69,13 +69,13 @@ def train_again(evaluator: Evaluator, record: TrialRecord, progress: SearchProgr
     )
 
 
-def write_again(folder: RunDirectory, record: TrialRecord) -> None:
+def write_retrained(folder: RunDirectory, record: TrialRecord) -> None:
     """Keep a record; it appears whole or not at all."""
-    with unfinished(_file(folder, record.number)) as partial:
+    with atomic_write(_file(folder, record.number)) as partial:
         partial.write_text(json.dumps(record.to_json(), indent=1), encoding="utf-8")
 
 
-def read_again(folder: RunDirectory) -> list[TrialRecord]:
+def read_retrained(folder: RunDirectory) -> list[TrialRecord]:
     """What was kept in a folder, by number.
 
     Raises:

@@ -18,7 +18,7 @@ from mtlsearch.config import LoadedRun
 from mtlsearch.errors import ConfigError, RunError
 from mtlsearch.plan import Cost, SharingPlan
 from mtlsearch.plugin import Candidate
-from mtlsearch.registry import Catalog
+from mtlsearch.registry import PluginRegistry
 from mtlsearch.runs._session import Session, open_session
 from mtlsearch.search import SearchProgress
 from mtlsearch.study import RunDirectory
@@ -46,7 +46,7 @@ class AffinityOutcome:
 
 def run_affinity(
     loaded: LoadedRun,
-    catalog: Catalog,
+    registry: PluginRegistry,
     out: Path,
     *,
     epochs: int | None,
@@ -57,7 +57,7 @@ def run_affinity(
 
     Args:
         loaded: the run file with the lines its keys stand on.
-        catalog: where task kinds, sources and spaces come from.
+        registry: where task kinds, sources and spaces come from.
         out: the folder for what is measured; made if it is not there.
         epochs: of each training; None for a quarter of the run's, rounded up.
         device: where networks are trained.
@@ -82,7 +82,7 @@ def run_affinity(
             where=str(out),
             next_step="give another folder with --out",
         ) from error
-    session = open_session(loaded, catalog, RunDirectory(out), device=device, progress=progress)
+    session = open_session(loaded, registry, RunDirectory(out), device=device, progress=progress)
     affinity = _measured(session, epochs, device, progress)
     write_affinity(affinity, out)
     return _outcome(session, affinity)
@@ -91,7 +91,7 @@ def run_affinity(
 def _measured(
     session: Session, epochs: int | None, device: torch.device, progress: SearchProgress
 ) -> Affinity:
-    from mtlsearch.training import settled
+    from mtlsearch.training import resolve_train_config
 
     config, evaluator = session.config, session.evaluator
     short = epochs or -(-config.train.epochs // 4)
@@ -100,7 +100,7 @@ def _measured(
         labels_of=config.labels,
         loss_weights=session.space.fixed_weights,
         data=session.data,
-        config=settled(config.train, config.data.size, device).model_copy(
+        config=resolve_train_config(config.train, config.data.size, device).model_copy(
             update={"epochs": short, "compile": False}
         ),
         device=device,

@@ -7,38 +7,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mtlsearch.config import LoadedRun, RunConfig, save_resolved
-from mtlsearch.registry import Catalog
+from mtlsearch.registry import PluginRegistry
 from mtlsearch.runs._confirm import confirm, other_seeds, read_repeats
-from mtlsearch.runs._distributed import follow, leading
+from mtlsearch.runs._distributed import broadcasting, run_worker
 from mtlsearch.runs._prior import read_prior, with_prior
-from mtlsearch.runs._retrain import again
+from mtlsearch.runs._retrain import retraining_evaluator
 from mtlsearch.runs._session import open_session
-from mtlsearch.search import SearchOutcome, SearchProgress, Silent, require_room, search
+from mtlsearch.search import NullProgress, SearchOutcome, SearchProgress, check_feasible, search
 from mtlsearch.study import (
     RunDirectory,
-    begins_file,
-    drop_torn_line,
-    forget_weights,
+    check_run_directory,
+    open_run_storage,
     open_store,
-    require_own_folder,
+    prune_weights,
     require_same_search,
-    run_storage,
+    truncate_partial_line,
+    would_create_file,
 )
 
 if TYPE_CHECKING:
     import torch
 
-    from mtlsearch.training import Ranks
+    from mtlsearch.training import ProcessGroup
 
 
 def run_search(
     loaded: LoadedRun,
-    catalog: Catalog,
+    registry: PluginRegistry,
     out: Path,
     *,
     device: torch.device,
     progress: SearchProgress,
-    ranks: Ranks | None = None,
+    ranks: ProcessGroup | None = None,
 ) -> SearchOutcome:
     """Search, or go on with a search that was stopped, until the trials are spent.
 
@@ -46,12 +46,12 @@ def run_search(
 
     Args:
         loaded: the run file with the lines its keys stand on.
-        catalog: where task kinds, sources and spaces come from.
+        registry: where task kinds, sources and spaces come from.
         out: the run directory; made if it is not there.
         device: where networks are trained.
         progress: watches.
         ranks: the processes that train each network together; None is this one alone. All but
-            the first call :func:`follow_search`.
+            the first call :func:`run_search_worker`.
 
     Raises:
         ConfigError: the run file asks for what is not there, or its budget leaves no room.
@@ -60,25 +60,29 @@ def run_search(
             no run's.
     """
     run = RunDirectory(out)
-    require_own_folder(run)
+    check_run_directory(run)
     with run.locked():
         require_same_search(run, loaded.config)
-        drop_torn_line(run.journal)
+        truncate_partial_line(run.journal)
         at_prior = loaded.where("search", "prior")
         prior = read_prior(loaded.config.search, run, where=at_prior)
         # A bad one is told before images are read; a file is not begun before all is sound.
-        later = begins_file(loaded.config.search.storage, run.journal)
-        storage = None if later else run_storage(run, loaded.config)
-        session = open_session(loaded, catalog, run, device=device, progress=progress, ranks=ranks)
+        later = would_create_file(loaded.config.search.storage, run.journal)
+        storage = None if later else open_run_storage(run, loaded.config)
+        session = open_session(loaded, registry, run, device=device, progress=progress, ranks=ranks)
         space = with_prior(session.space, prior, where=at_prior)
-        require_room(space)
+        check_feasible(space)
         objectives = session.objectives
-        storage = storage or run_storage(run, loaded.config)
+        storage = storage or open_run_storage(run, loaded.config)
         store = open_store(run, loaded.config, storage, objectives)
         save_resolved(loaded.config, run.config)
         confirmed = _confirmed(run)
         together = ranks is not None and ranks.count > 1
-        with leading(session.evaluator) if together else nullcontext(session.evaluator) as measures:
+        with (
+            broadcasting(session.evaluator)
+            if together
+            else nullcontext(session.evaluator) as measures
+        ):
             outcome = search(
                 space,
                 measures,
@@ -86,7 +90,7 @@ def run_search(
                 trials=loaded.config.search.trials,
                 seed=loaded.config.seed,
                 progress=progress,
-                after_each=lambda records: forget_weights(
+                after_each=lambda records: prune_weights(
                     run, records, _kept(loaded.config), objectives, confirmed
                 ),
             )
@@ -95,36 +99,41 @@ def run_search(
             run,
             store.records(),
             progress,
-            together=leading if together else nullcontext,
+            together=broadcasting if together else nullcontext,
             alone=not together,
         )
         return outcome
 
 
-def follow_search(
-    loaded: LoadedRun, catalog: Catalog, out: Path, *, device: torch.device, ranks: Ranks
+def run_search_worker(
+    loaded: LoadedRun,
+    registry: PluginRegistry,
+    out: Path,
+    *,
+    device: torch.device,
+    ranks: ProcessGroup,
 ) -> None:
     """Train along with the process that calls :func:`run_search`, until it is done.
 
     Args:
         loaded: the same run file.
-        catalog: the same plugins.
+        registry: the same plugins.
         out: the same run directory; nothing is written to it.
         device: where this process's part of every batch is trained.
         ranks: this process among the others.
     """
     session = open_session(
         loaded,
-        catalog,
+        registry,
         RunDirectory(out),
         device=device,
-        progress=Silent(),
+        progress=NullProgress(),
         check=False,
         ranks=ranks,
     )
-    follow(session.evaluator)
+    run_worker(session.evaluator)
     for seed in other_seeds(session.config):
-        follow(again(session, RunDirectory(out).at_seed(seed), seed=seed))
+        run_worker(retraining_evaluator(session, RunDirectory(out).at_seed(seed), seed=seed))
 
 
 def _kept(config: RunConfig) -> Literal["all"] | int:

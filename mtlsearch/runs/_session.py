@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 from mtlsearch.config import LoadedRun, RunConfig
 from mtlsearch.errors import BackboneError
 from mtlsearch.plugin import Metric, Task
-from mtlsearch.registry import Catalog
+from mtlsearch.registry import PluginRegistry
 from mtlsearch.results import Objective, objectives_of
-from mtlsearch.runs._latency import time_network
+from mtlsearch.runs._latency import measure_network_latency
 from mtlsearch.runs._prior import read_prior
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
-from mtlsearch.search import CandidateSpace, SearchProgress, refuse_unfit_knowledge, with_budget
+from mtlsearch.search import (
+    CandidateSpace,
+    SearchProgress,
+    add_limits,
+    check_distillation_backbones,
+)
 from mtlsearch.study import RunDirectory, require_storage
 
 if TYPE_CHECKING:
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
 
     from mtlsearch.data import DataModule
     from mtlsearch.models import CutBackbone
-    from mtlsearch.training import BalancerMaker, Ranks
+    from mtlsearch.training import BalancerMaker, ProcessGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +54,19 @@ class Session:
 
 def open_session(
     loaded: LoadedRun,
-    catalog: Catalog,
+    registry: PluginRegistry,
     run: RunDirectory,
     *,
     device: torch.device,
     progress: SearchProgress,
     check: bool = True,
-    ranks: Ranks | None = None,
+    ranks: ProcessGroup | None = None,
 ) -> Session:
     """Open the data, check all of it, and make ready what a search needs.
 
     Args:
         loaded: the run file with the lines its keys stand on.
-        catalog: where task kinds, sources and spaces come from.
+        registry: where task kinds, sources and spaces come from.
         run: where trials leave their weights.
         device: where networks are trained.
         progress: is told how far the reading is.
@@ -76,29 +81,31 @@ def open_session(
         BackboneError: a backbone cannot be made, loaded or cut.
         TrainingError: a balancer does not work with the way of training.
     """
-    from mtlsearch.data import open_data, require_labels
+    from mtlsearch.data import check_label_coverage, open_data
 
     config = loaded.config
-    refuse_unfit_knowledge(loaded)
-    balancers = _balancers(loaded, catalog, device, processes=ranks.count if ranks else 1)
+    check_distillation_backbones(loaded)
+    balancers = _balancers(loaded, registry, device, processes=ranks.count if ranks else 1)
     cuts = _cuts(loaded)
     first = cuts[config.backbone.names[0]]
     data = open_data(
-        catalog.open_sources(loaded),
+        registry.open_sources(loaded),
         config.data,
         mean=first.mean,
         std=first.std,
         seed=config.seed,
         device=device,
     )
-    space = catalog.space(loaded)
-    named = catalog.build_tasks(loaded, data.labels)  # what is wrong is said before images are read
+    space = registry.space(loaded)
+    named = registry.build_tasks(
+        loaded, data.labels
+    )  # what is wrong is said before images are read
     if check:
         _require_objectives(loaded, named)
         report = data.check(lambda done, total: progress.stage("reading images", done, total))
         report.raise_if_bad()
-        require_labels(report, config.labels)
-    tasks = catalog.build_tasks(loaded, data.labels)  # with the classes counted
+        check_label_coverage(report, config.labels)
+    tasks = registry.build_tasks(loaded, data.labels)  # with the classes counted
     evaluator = TrainingEvaluator(config, tasks, data, cuts, run, device, balancers, ranks)
     candidates = CandidateSpace(
         space=space,
@@ -109,18 +116,23 @@ def open_session(
         units_of=evaluator.units,
     )
     batch = config.budget.latency_batch or config.train.batch_size
-    candidates = with_budget(
+    candidates = add_limits(
         candidates,
         config.budget,
         evaluator.cost,
-        clock=lambda candidate: time_network(evaluator, candidate, batch=batch),
+        measure_latency=lambda candidate: measure_network_latency(
+            evaluator, candidate, batch=batch
+        ),
         where=lambda key: loaded.where("budget", key),
     )
     return Session(config, data, evaluator, candidates)
 
 
 def check_search(
-    loaded: LoadedRun, catalog: Catalog, tasks: Mapping[str, Task[Any]], device: torch.device
+    loaded: LoadedRun,
+    registry: PluginRegistry,
+    tasks: Mapping[str, Task[Any]],
+    device: torch.device,
 ) -> None:
     """Be sure of what a run file says of its search, as far as nothing need be trained for it.
 
@@ -129,7 +141,7 @@ def check_search(
 
     Args:
         loaded: the run file with the lines its keys stand on.
-        catalog: where balancers come from.
+        registry: where balancers come from.
         tasks: the run's tasks.
         device: where networks would be trained.
 
@@ -138,8 +150,8 @@ def check_search(
         RunError: the storage is no URL, or there is no affinity where the prior says.
         TrainingError: a balancer does not work with the way of training.
     """
-    refuse_unfit_knowledge(loaded)
-    _balancers(loaded, catalog, device, processes=1)
+    check_distillation_backbones(loaded)
+    _balancers(loaded, registry, device, processes=1)
     _require_objectives(loaded, tasks)
     require_storage(loaded.config.search.storage)
     read_prior(loaded.config.search, None, where=loaded.where("search", "prior"))
@@ -155,15 +167,15 @@ def _metrics(tasks: Mapping[str, Task[Any]]) -> dict[str, Sequence[Metric]]:
 
 
 def _balancers(
-    loaded: LoadedRun, catalog: Catalog, device: torch.device, *, processes: int
+    loaded: LoadedRun, registry: PluginRegistry, device: torch.device, *, processes: int
 ) -> dict[str, BalancerMaker]:
     """The run's balancers, all of which its way of training allows."""
-    from mtlsearch.training import refuse_unfit, resolve_precision
+    from mtlsearch.training import check_balancer_compatible, resolve_precision
 
     budget = loaded.config.train
-    makers = catalog.open_balancers(loaded)
+    makers = registry.open_balancers(loaded)
     for make in makers.values():
-        refuse_unfit(
+        check_balancer_compatible(
             make(sorted(loaded.config.tasks)),
             precision=resolve_precision(budget.precision, device),
             compiles=budget.compile,

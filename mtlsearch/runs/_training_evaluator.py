@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
     from mtlsearch.data import DataModule
     from mtlsearch.models import CutBackbone, MultiTaskNetwork
-    from mtlsearch.training import Balance, BalancerMaker, EpochRecord, Lesson, Ranks
+    from mtlsearch.training import (
+        AuxiliaryLoss,
+        BalancerConfig,
+        BalancerMaker,
+        EpochRecord,
+        ProcessGroup,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class TrainingEvaluator:
     run: RunDirectory
     device: torch.device
     balancers: Mapping[str, BalancerMaker] = field(default_factory=dict)
-    ranks: Ranks | None = None
+    ranks: ProcessGroup | None = None
     teacher: int | None = None
     taught_by: RunDirectory | None = None
     _head_costs: dict[tuple[str, bool], dict[str, Cost]] = field(default_factory=dict)
@@ -97,10 +103,16 @@ class TrainingEvaluator:
         A training that stops early leaves a checkpoint in place of weights, and another call
         goes on from it.
         """
-        from mtlsearch.training import Pause, Ranks, save_weights, settled, train
+        from mtlsearch.training import (
+            Checkpointing,
+            ProcessGroup,
+            resolve_train_config,
+            save_weights,
+            train,
+        )
 
-        ranks = self.ranks or Ranks()
-        config = settled(self.config.train, self.config.data.size, self.device)
+        ranks = self.ranks or ProcessGroup()
+        config = resolve_train_config(self.config.train, self.config.data.size, self.device)
         until = config.epochs if epochs is None else epochs
         steps = until * self.data.train_steps(config.batch_size)
         progress.trial_started(number, self._called(candidate), steps)
@@ -119,7 +131,7 @@ class TrainingEvaluator:
             ranks=ranks,
             balance=self._balance(candidate, network),
             lesson=self._lesson(candidate, network),
-            pause=Pause(until, self.run.checkpoint(number, ranks.rank)),
+            pause=Checkpointing(until, self.run.checkpoint(number, ranks.rank)),
         )
         if ranks.rank == 0:
             if until == config.epochs:
@@ -135,13 +147,13 @@ class TrainingEvaluator:
             for name, task in self.task_of.items()
         }
 
-    def _balance(self, candidate: Candidate, network: MultiTaskNetwork) -> Balance | None:
+    def _balance(self, candidate: Candidate, network: MultiTaskNetwork) -> BalancerConfig | None:
         """How the candidate's tasks are balanced; None where its weights are static."""
-        from mtlsearch.training import Balance, shared_parts
+        from mtlsearch.training import BalancerConfig, shared_groups
 
         make = self.balancers.get(candidate.balance)
         if make is not None:
-            return Balance(make, shared_parts(network))
+            return BalancerConfig(make, shared_groups(network))
         if candidate.balance == STATIC:
             return None
         raise TrainingError(
@@ -159,16 +171,18 @@ class TrainingEvaluator:
     def _backbone(self, candidate: Candidate) -> str:
         return candidate.backbone or self.config.backbone.names[0]
 
-    def _lesson(self, candidate: Candidate, network: MultiTaskNetwork) -> Lesson | None:
+    def _lesson(self, candidate: Candidate, network: MultiTaskNetwork) -> AuxiliaryLoss | None:
         """What the candidate's tasks learn from features; None where it is nothing."""
-        from mtlsearch.training import distilled, mutual
+        from mtlsearch.training import distillation_loss, mutual_loss
 
         knowledge = candidate.knowledge
         if knowledge is None:
             return None
         if knowledge.kind == "mutual":
-            return mutual(network, knowledge.alpha)
-        return distilled(network, knowledge.alpha, load_teacher(self, self._backbone(candidate)))
+            return mutual_loss(network, knowledge.alpha)
+        return distillation_loss(
+            network, knowledge.alpha, load_teacher(self, self._backbone(candidate))
+        )
 
     def _gated(self, candidate: Candidate) -> frozenset[str]:
         """The tasks that have attention: those that share something."""
@@ -178,14 +192,16 @@ class TrainingEvaluator:
 
     def _head_cost(self, name: str, task: str, gated: bool) -> Cost:
         from mtlsearch.models import head_cost
-        from mtlsearch.training import blamed_on
+        from mtlsearch.training import attribute_errors_to
 
         cut = self.cuts[name]
         if (name, gated) not in self._head_costs:
             heads = self._heads(cut, self.tasks if gated else ())
             costs = {}
             for at, head in heads.items():
-                with blamed_on(self.task_of[at], "head"):  # it runs here for the first time
+                with attribute_errors_to(
+                    self.task_of[at], "head"
+                ):  # it runs here for the first time
                     costs[at] = head_cost(head, cut.features)
             self._head_costs[name, gated] = costs
         return self._head_costs[name, gated][task]

@@ -18,15 +18,15 @@ Importing this package does not import torch, which takes seconds: a leaderboard
 """
 
 from mtlsearch.search._evaluator import Evaluator, Measurement
-from mtlsearch.search._progress import SearchProgress, Silent
+from mtlsearch.search._progress import NullProgress, SearchProgress
 from mtlsearch.search._search import SearchOutcome, search
 from mtlsearch.search.evaluators import FunctionEvaluator, TableEvaluator, plan_code
 from mtlsearch.search.space import (
     CandidateSpace,
     Proposal,
-    refuse_unfit_knowledge,
-    require_room,
-    with_budget,
+    add_limits,
+    check_distillation_backbones,
+    check_feasible,
 )
 
 __all__ = [
@@ -34,14 +34,14 @@ __all__ = [
     "Evaluator",
     "FunctionEvaluator",
     "Measurement",
+    "NullProgress",
     "Proposal",
     "SearchOutcome",
     "SearchProgress",
-    "Silent",
     "TableEvaluator",
+    "add_limits",
+    "check_distillation_backbones",
+    "check_feasible",
     "plan_code",
-    "refuse_unfit_knowledge",
-    "require_room",
     "search",
-    "with_budget",
 ]

@@ -7,7 +7,7 @@ import math
 from mtlsearch.results import TrialRecord
 
 
-def way_to_a_baseline(record: TrialRecord, told: str | None) -> str:
+def baseline_next_step(record: TrialRecord, told: str | None) -> str:
     """What would give the run an ``independent`` baseline, for people.
 
     Args:

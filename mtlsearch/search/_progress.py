@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class SearchProgress(Protocol):
-    """Watches a search; a command line draws bars, :class:`Silent` does nothing."""
+    """Watches a search; a command line draws bars, :class:`NullProgress` does nothing."""
 
     def stage(self, message: str, done: int, total: int) -> None:
         """Work before the first trial, such as reading the images, has come so far."""
@@ -44,7 +44,7 @@ class SearchProgress(Protocol):
         """The best trial so far."""
 
 
-class Silent:
+class NullProgress:
     """Watches and says nothing."""
 
     def stage(self, message: str, done: int, total: int) -> None:

@@ -7,29 +7,29 @@ from dataclasses import replace
 
 from mtlsearch.results import TrialRecord
 from mtlsearch.search._progress import SearchProgress
-from mtlsearch.search.space import Budget
+from mtlsearch.search.space import ResourceLimits
 from mtlsearch.study import TrialStore
 
-REJECTED_AT_MOST = 50
+MAX_REJECTIONS = 50
 """Candidates in a row that turn out to be too slow, before the search gives up."""
 
 
 def reject(record: TrialRecord, store: TrialStore, progress: SearchProgress) -> None:
     """Settle a trial that is not trained; it does not count among the trials of a search."""
     record = replace(record, state="rejected", why=f"over the budget: {record.over_budget}")
-    store.settle(record, None)
+    store.finish(record, None)
     progress.note(f"trial {record.number} not trained, {record.why}  {record.plan}")
 
 
-def none_fits(records: Sequence[TrialRecord], budget: Budget | None) -> str:
+def too_many_rejections(records: Sequence[TrialRecord], budget: ResourceLimits | None) -> str:
     """Why nothing more is proposed: all of the last so many were too slow; else empty."""
-    last = [record for record in records if record.state != "interrupted"][-REJECTED_AT_MOST:]
-    if len(last) < REJECTED_AT_MOST or any(record.state != "rejected" for record in last):
+    last = [record for record in records if record.state != "interrupted"][-MAX_REJECTIONS:]
+    if len(last) < MAX_REJECTIONS or any(record.state != "rejected" for record in last):
         return ""
     return f"the last {len(last)} candidates were {_too_slow(records, budget)}"
 
 
-def none_left(records: Sequence[TrialRecord], budget: Budget | None) -> str:
+def exhaustion_reason(records: Sequence[TrialRecord], budget: ResourceLimits | None) -> str:
     """Why nothing more is proposed where the space is exhausted."""
     why = "no further candidate was found that is allowed and has not been measured"
     if rejected := sum(record.state == "rejected" for record in records):
@@ -37,7 +37,7 @@ def none_left(records: Sequence[TrialRecord], budget: Budget | None) -> str:
     return why
 
 
-def _too_slow(records: Sequence[TrialRecord], budget: Budget | None) -> str:
+def _too_slow(records: Sequence[TrialRecord], budget: ResourceLimits | None) -> str:
     """The limit, and what it would have to be for the fastest network of all."""
     timed = [(at.latency.ms, at) for at in records if at.latency is not None]
     ms, fastest = min(timed, key=lambda pair: pair[0])

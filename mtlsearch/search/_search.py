@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from mtlsearch.results import TrialRecord, reference_trial
 from mtlsearch.search._evaluator import Evaluator
-from mtlsearch.search._progress import SearchProgress, Silent
-from mtlsearch.search._rejection import none_fits, none_left
-from mtlsearch.search._successive_halving import Halving
-from mtlsearch.search._trial_runner import Leg
-from mtlsearch.search.samplers import Sampler, TriedTrials, make_sampler
-from mtlsearch.search.space import CandidateSpace, Proposal, propose_baseline, require_room
-from mtlsearch.study import SETTLED, TrialStore
+from mtlsearch.search._progress import NullProgress, SearchProgress
+from mtlsearch.search._rejection import exhaustion_reason, too_many_rejections
+from mtlsearch.search._successive_halving import SuccessiveHalving
+from mtlsearch.search._trial_runner import TrialRunner
+from mtlsearch.search.samplers import ObservationHistory, Sampler, make_sampler
+from mtlsearch.search.space import CandidateSpace, Proposal, check_feasible, propose_baseline
+from mtlsearch.study import FINISHED_STATES, TrialStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class SearchOutcome:
         why: why it ended early; empty where it did not.
     """
 
-    settled: int
+    num_finished: int
     exhausted: bool
     why: str = ""
 
@@ -62,13 +62,13 @@ def search(
         ConfigError: no candidate is within the budget.
         RunError: the ``independent`` baseline cannot be measured, so nothing can be ranked.
     """
-    progress = Silent() if progress is None else progress
-    require_room(space)
-    sampler, tried = make_sampler(space, store.objectives), TriedTrials(store)
-    halving = Halving.of(space.config, evaluator, store.objectives, store.records())
-    leg = Leg(evaluator, store, progress, halving, space.budget)
-    store.close_interrupted()
-    progress.search_started(_settled(store.records()), trials)
+    progress = NullProgress() if progress is None else progress
+    check_feasible(space)
+    sampler, tried = make_sampler(space, store.objectives), ObservationHistory(store)
+    halving = SuccessiveHalving.of(space.config, evaluator, store.objectives, store.records())
+    leg = TrialRunner(evaluator, store, progress, halving, space.budget)
+    store.mark_interrupted()
+    progress.search_started(_num_finished(store.records()), trials)
     if failed := _failed_reference(store.records()):
         progress.note(f"the independent baseline failed as trial {failed.number}: trained again")
     if space.config.halving is not None and not halving.rungs:
@@ -77,27 +77,27 @@ def search(
             "every trial is trained in full; search.halving.rungs can name epochs all the same"
         )
     if space.budget is not None:
-        space.budget.recall(store.records())
+        space.budget.load_latencies(store.records())
         if limits := space.budget.describe():
             progress.note(f"budget: {limits}")
     if after_each is not None:
         after_each(store.records())
     while True:
         records = store.records()
-        settled, promotion = _settled(records), halving.promotion(records)
+        num_finished, promotion = _num_finished(records), halving.promotion(records)
         # Without its reference a search is not done, however many trials have failed.
         if promotion is not None:
-            leg.go_on(promotion)
-        elif settled >= trials and reference_trial(records) is not None:
-            return SearchOutcome(settled, exhausted=False)
-        elif why := none_fits(records, space.budget):
-            return SearchOutcome(settled, exhausted=True, why=why)
+            leg.resume(promotion)
+        elif num_finished >= trials and reference_trial(records) is not None:
+            return SearchOutcome(num_finished, exhausted=False)
+        elif why := too_many_rejections(records, space.budget):
+            return SearchOutcome(num_finished, exhausted=True, why=why)
         else:
             proposal = _next(space, sampler, tried, seed)
             if proposal is None:
-                why = none_left(records, space.budget)
-                return SearchOutcome(settled, exhausted=True, why=why)
-            leg.begin(proposal)
+                why = exhaustion_reason(records, space.budget)
+                return SearchOutcome(num_finished, exhausted=True, why=why)
+            leg.start(proposal)
         if after_each is not None:
             after_each(store.records())
 
@@ -110,12 +110,12 @@ def _failed_reference(records: Sequence[TrialRecord]) -> TrialRecord | None:
     return next(tries, None)
 
 
-def _settled(records: Sequence[TrialRecord]) -> int:
-    return sum(record.state in SETTLED for record in records)
+def _num_finished(records: Sequence[TrialRecord]) -> int:
+    return sum(record.state in FINISHED_STATES for record in records)
 
 
 def _next(
-    space: CandidateSpace, sampler: Sampler, trials: TriedTrials, seed: int
+    space: CandidateSpace, sampler: Sampler, trials: ObservationHistory, seed: int
 ) -> Proposal | None:
     tried = trials.read()
     if not trials.has_reference:

@@ -21,7 +21,7 @@ from mtlsearch.results import (
     Objective,
     TrialRecord,
     delta_m,
-    ranked_at,
+    rank_at_epoch,
     reference_at,
     reference_trial,
 )
@@ -44,7 +44,7 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True)
-class Halving:
+class SuccessiveHalving:
     """When trials stop and which of them go on.
 
     Attributes:
@@ -66,7 +66,7 @@ class Halving:
         evaluator: Evaluator,
         objectives: tuple[Objective, ...],
         records: Sequence[TrialRecord] = (),
-    ) -> Halving:
+    ) -> SuccessiveHalving:
         """As a run file has it, for what an evaluator takes for a whole training.
 
         Args:
@@ -111,7 +111,7 @@ class Halving:
     def promotion(self, records: Sequence[TrialRecord]) -> Promotion | None:
         """Who goes on now: of the latest rung that lets any go on, the best."""
         for rung in reversed(self.usable(records)):
-            ranked = ranked_at(records, rung, self.objectives)
+            ranked = rank_at_epoch(records, rung, self.objectives)
             for place, record in enumerate(ranked[: self.room(len(ranked))], start=1):
                 if record.state == "stopped" and max(record.curve) == rung:
                     epochs = self.budget(record, records)

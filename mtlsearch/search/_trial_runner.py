@@ -14,19 +14,19 @@ from mtlsearch.results import (
     objective_values,
     reference_at,
     reference_of,
-    standings,
+    rung_ranks,
 )
-from mtlsearch.search._baseline_advice import way_to_a_baseline
+from mtlsearch.search._baseline_advice import baseline_next_step
 from mtlsearch.search._evaluator import Evaluator, Measurement
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._rejection import reject
-from mtlsearch.search._successive_halving import Halving, Promotion
-from mtlsearch.search.space import Budget, Proposal
+from mtlsearch.search._successive_halving import Promotion, SuccessiveHalving
+from mtlsearch.search.space import Proposal, ResourceLimits
 from mtlsearch.study import TrialStore
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class TrialRunner:
     """Runs trials, a leg at a time, and writes down what came of it, whatever happens.
 
     Attributes:
@@ -40,10 +40,10 @@ class Leg:
     evaluator: Evaluator
     store: TrialStore
     progress: SearchProgress
-    halving: Halving
-    budget: Budget | None = None
+    halving: SuccessiveHalving
+    budget: ResourceLimits | None = None
 
-    def begin(self, proposal: Proposal) -> None:
+    def start(self, proposal: Proposal) -> None:
         """Measure a new candidate, to its first rung or to the end; not one over the budget.
 
         Raises:
@@ -51,7 +51,7 @@ class Leg:
         """
         cost = self.evaluator.cost(proposal.candidate)
         latency, over = (
-            self.budget.examine(proposal.candidate) if self.budget is not None else (None, "")
+            self.budget.check(proposal.candidate) if self.budget is not None else (None, "")
         )
         record = TrialRecord(
             number=0,
@@ -70,7 +70,7 @@ class Leg:
         else:
             self._run(record, epochs)
 
-    def go_on(self, promotion: Promotion) -> None:
+    def resume(self, promotion: Promotion) -> None:
         """Train a stopped trial on."""
         self.progress.trial_promoted(promotion.record.number, promotion.epochs, promotion.why)
         record = self.store.write(replace(promotion.record, state="running"))
@@ -83,9 +83,9 @@ class Leg:
                 record.number, record.candidate, self.progress, epochs
             )
         except TrainingError as error:
-            self._settle(_failed(record, error.what, began), error.next_step)
+            self._finish(_failed(record, error.what, began), error.next_step)
         except Exception as error:
-            self.store.settle(_failed(record, f"{type(error).__name__}: {error}", began), None)
+            self.store.finish(_failed(record, f"{type(error).__name__}: {error}", began), None)
             raise
         except BaseException:
             self._interrupted(record, began)
@@ -99,7 +99,7 @@ class Leg:
             return
         seconds = record.seconds + time.monotonic() - began
         why = "stopped before it ended"
-        self.store.settle(replace(record, state="interrupted", why=why, seconds=seconds), None)
+        self.store.finish(replace(record, state="interrupted", why=why, seconds=seconds), None)
 
     def _measured(self, record: TrialRecord, found: Measurement, epochs: int | None) -> None:
         rungs = {at: found.curve[at] for at in self.halving.rungs if at in found.curve}
@@ -112,7 +112,7 @@ class Leg:
             val_images=found.val_images,
         )
         if epochs is None or epochs == self.halving.epochs:
-            self._settle(replace(record, state="complete", results=found.results))
+            self._finish(replace(record, state="complete", results=found.results))
         else:
             self._stop(replace(record, state="stopped"), epochs)
 
@@ -122,15 +122,15 @@ class Leg:
             record.curve.get(epoch, {}), reference_at(self.store.records(), epoch)
         )
         if value is None:
-            self._settle(replace(record, state="failed", why=f"at epoch {epoch}: {reason}"))
+            self._finish(replace(record, state="failed", why=f"at epoch {epoch}: {reason}"))
             return
         self.store.write(record)
         promotion = self.halving.promotion(self.store.records())
         if promotion is None or promotion.record.number != record.number:
-            known = standings(self.store.records(), self.halving.objectives)
+            known = rung_ranks(self.store.records(), self.halving.objectives)
             self._tell(record, value, str(known[record.number]))
 
-    def _settle(self, record: TrialRecord, advice: str | None = None) -> None:
+    def _finish(self, record: TrialRecord, advice: str | None = None) -> None:
         is_reference = record.role == "independent"
         reference = record.results if is_reference else self._reference()
         value: float | None = None
@@ -138,7 +138,7 @@ class Leg:
             value, reason = delta_m(record.results, reference)
             if value is None:
                 record = replace(record, state="failed", why=reason)
-        self.store.settle(
+        self.store.finish(
             record, objective_values(record, self.store.records(), self.store.objectives)
         )
         self._tell(record, value, record.why)
@@ -149,7 +149,7 @@ class Leg:
                 "the independent baseline cannot be measured, and without it nothing ranked: "
                 f"{record.why}",
                 where=f"trial {record.number}",
-                next_step=way_to_a_baseline(record, advice),
+                next_step=baseline_next_step(record, advice),
             )
         for rung, reason in self.halving.left_out(self.store.records()):
             self.progress.note(f"no trial stops at epoch {rung}: {reason}")

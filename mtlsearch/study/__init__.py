@@ -1,24 +1,29 @@
 """The study package."""
 
-from mtlsearch.study._resume import require_own_folder, require_same_search
-from mtlsearch.study._retention import forget_weights
+from mtlsearch.study._resume import check_run_directory, require_same_search
+from mtlsearch.study._retention import prune_weights
 from mtlsearch.study._run_directory import RunDirectory
-from mtlsearch.study._storage import begins_file, drop_torn_line, open_storage, require_storage
-from mtlsearch.study._study import open_store, read_records, run_storage
-from mtlsearch.study._trial_store import SETTLED, TrialStore
+from mtlsearch.study._storage import (
+    open_storage,
+    require_storage,
+    truncate_partial_line,
+    would_create_file,
+)
+from mtlsearch.study._study import open_run_storage, open_store, read_records
+from mtlsearch.study._trial_store import FINISHED_STATES, TrialStore
 
 __all__ = [
-    "SETTLED",
+    "FINISHED_STATES",
     "RunDirectory",
     "TrialStore",
-    "begins_file",
-    "drop_torn_line",
-    "forget_weights",
+    "check_run_directory",
+    "open_run_storage",
     "open_storage",
     "open_store",
+    "prune_weights",
     "read_records",
-    "require_own_folder",
     "require_same_search",
     "require_storage",
-    "run_storage",
+    "truncate_partial_line",
+    "would_create_file",
 ]

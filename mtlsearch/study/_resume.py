@@ -9,7 +9,7 @@ from mtlsearch.errors import RunError
 from mtlsearch.study._run_directory import RunDirectory
 from mtlsearch.study._study import known_trials
 
-MAY_DIFFER = (
+RESUMABLE_CHANGES = (
     "search.trials",
     "search.keep",
     "search.confirm",
@@ -20,14 +20,14 @@ MAY_DIFFER = (
 """Keys that may change when a run goes on: none of them changes what a trial measures."""
 
 
-OWN = (".lock", "run.yaml", "study.journal", "study.name", "trials", "affinity")
+RUN_FILES = (".lock", "run.yaml", "study.journal", "study.name", "trials", "affinity")
 """One of these is in every folder that a search or an affinity has written to."""
 
-BESIDE = (".yaml", ".yml", ".log", ".out", ".err", ".txt")
+ALLOWED_EXTRAS = (".yaml", ".yml", ".log", ".out", ".err", ".txt")
 """Suffixes of what people keep beside a run: its run file, and what the search said."""
 
 
-def require_own_folder(run: RunDirectory) -> None:
+def check_run_directory(run: RunDirectory) -> None:
     """Be sure that no other folder, such as one of data, is taken for a run's; writes nothing.
 
     A folder is good if it is new, was a run's before, or holds only what people keep beside a
@@ -36,7 +36,7 @@ def require_own_folder(run: RunDirectory) -> None:
     Raises:
         RunError: it holds something else.
     """
-    if not run.path.is_dir() or any((run.path / name).exists() for name in OWN):
+    if not run.path.is_dir() or any((run.path / name).exists() for name in RUN_FILES):
         return
     entries = sorted(run.path.iterdir())
     others = [at.name for at in entries if not (at.name.startswith(".") or _is_beside(at))]
@@ -50,7 +50,7 @@ def require_own_folder(run: RunDirectory) -> None:
 
 
 def _is_beside(entry: Path) -> bool:
-    return entry.suffix in BESIDE and entry.is_file()
+    return entry.suffix in ALLOWED_EXTRAS and entry.is_file()
 
 
 def require_same_search(run: RunDirectory, config: RunConfig) -> None:
@@ -89,7 +89,7 @@ def require_same_search(run: RunDirectory, config: RunConfig) -> None:
 
 def _refuse_other_settings(run: RunDirectory, config: RunConfig) -> None:
     differing = difference(load_run(run.config).config, config)
-    changed = [key for key in differing if not key.startswith(MAY_DIFFER)]
+    changed = [key for key in differing if not key.startswith(RESUMABLE_CHANGES)]
     if changed:
         raise RunError(
             f"this folder holds a search with other settings: {', '.join(changed)}",

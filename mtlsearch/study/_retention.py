@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Literal
 
-from mtlsearch.results import DELTA_M, Objective, TrialRecord, deltas, standings
+from mtlsearch.results import DELTA_M, Objective, TrialRecord, deltas, rung_ranks
 from mtlsearch.study._run_directory import RunDirectory
 
 
-def forget_weights(
+def prune_weights(
     run: RunDirectory,
     records: Sequence[TrialRecord],
     keep: Literal["all"] | int,
@@ -35,15 +35,17 @@ def forget_weights(
             if record.number in confirmed:  # the best by mean may be among the last by one seed
                 continue
             run.weights(record.number).unlink(missing_ok=True)
-        forgotten |= _behind(records, keep, objectives)
+        forgotten |= _outranked(records, keep, objectives)
     for number in forgotten:
         for file in run.trial(number).glob("checkpoint*.pt"):
             file.unlink(missing_ok=True)
 
 
-def _behind(records: Sequence[TrialRecord], keep: int, objectives: Sequence[Objective]) -> set[int]:
+def _outranked(
+    records: Sequence[TrialRecord], keep: int, objectives: Sequence[Objective]
+) -> set[int]:
     """Numbers of stopped trials that ``keep`` others, stopped at the same epoch, are ahead of."""
     by_epoch: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for number, standing in standings(records, objectives).items():
+    for number, standing in rung_ranks(records, objectives).items():
         by_epoch[standing.epoch].append((standing.place, number))
     return {number for at in by_epoch.values() for _, number in sorted(at)[keep:]}

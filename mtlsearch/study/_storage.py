@@ -73,7 +73,7 @@ def _explained(url: str) -> Iterator[None]:
         ) from error
 
 
-def begins_file(url: str | None, journal: Path) -> bool:
+def would_create_file(url: str | None, journal: Path) -> bool:
     """Whether opening the storage would only make a file that is not there, where it may.
 
     Who may yet be refused leaves that for later; any other storage is opened to know whether it
@@ -108,7 +108,7 @@ def _sqlite_file(url: str, folder: Path) -> Path | None:
     return folder.resolve() / file
 
 
-def drop_torn_line(journal: Path) -> None:
+def truncate_partial_line(journal: Path) -> None:
     """Cut off a last line that a kill left half written; what stands before it is whole.
 
     Only for whoever holds the run's lock: another's line may be half written just now.

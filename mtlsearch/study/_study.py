@@ -9,11 +9,11 @@ from pathlib import Path
 from optuna.storages import BaseStorage
 
 from mtlsearch.config import RunConfig
-from mtlsearch.files import unfinished
+from mtlsearch.files import atomic_write
 from mtlsearch.results import DELTA_M, Objective, TrialRecord
 from mtlsearch.study._run_directory import RunDirectory
-from mtlsearch.study._storage import begins_file, open_storage
-from mtlsearch.study._trial_store import TrialStore, closed
+from mtlsearch.study._storage import open_storage, would_create_file
+from mtlsearch.study._trial_store import TrialStore, as_interrupted
 
 
 def open_store(
@@ -30,18 +30,18 @@ def open_store(
     Args:
         run: the run's directory.
         config: its run file.
-        storage: what :func:`run_storage` opens for them.
+        storage: what :func:`open_run_storage` opens for them.
         objectives: what its values are, where the study begins here.
     """
     name = _study_name(run, config)
     if name is None:
         name = f"{run.path.resolve().name}-{uuid.uuid4().hex[:8]}"
-        with unfinished(run.study_name) as partial:
+        with atomic_write(run.study_name) as partial:
             partial.write_text(name, encoding="utf-8")
     return TrialStore(storage, name, objectives)
 
 
-def run_storage(run: RunDirectory, config: RunConfig) -> BaseStorage:
+def open_run_storage(run: RunDirectory, config: RunConfig) -> BaseStorage:
     """Where a run's study is kept.
 
     Raises:
@@ -63,7 +63,7 @@ def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:
     run.require()
     store = _begun(run, config)
     records = [] if store is None else store.records()
-    return records if run.in_use else [closed(record) for record in records]
+    return records if run.in_use else [as_interrupted(record) for record in records]
 
 
 def known_trials(run: RunDirectory, config: RunConfig) -> frozenset[int]:
@@ -80,10 +80,10 @@ def known_trials(run: RunDirectory, config: RunConfig) -> frozenset[int]:
 def _begun(run: RunDirectory, config: RunConfig) -> TrialStore | None:
     """The trials of a run, only to be read; None where there are none yet."""
     name, url = _study_name(run, config), config.search.storage
-    nowhere = not run.journal.is_file() if url is None else begins_file(url, run.journal)
+    nowhere = not run.journal.is_file() if url is None else would_create_file(url, run.journal)
     if name is None or nowhere:
         return None
-    storage = run_storage(run, config)
+    storage = open_run_storage(run, config)
     return TrialStore(storage, name) if TrialStore.is_in(storage, name) else None
 
 

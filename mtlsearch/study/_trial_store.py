@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from mtlsearch.results import DELTA_M, Objective, TrialRecord, deltas, objective_values
 
-SETTLED = ("complete", "stopped", "failed")
+FINISHED_STATES = ("complete", "stopped", "failed")
 """States of trials that count and are not tried again."""
 
 
@@ -101,7 +101,7 @@ class TrialStore:
         Trial(self._study, frozen._trial_id).set_user_attr("record", record.to_json())
         return record
 
-    def settle(self, record: TrialRecord, value: float | Sequence[float] | None) -> None:
+    def finish(self, record: TrialRecord, value: float | Sequence[float] | None) -> None:
         """Write down how a trial ended; ``value`` is a number an objective, None for none."""
         self.write(record)
         if record.state == "complete" and value is not None:
@@ -109,7 +109,7 @@ class TrialStore:
         else:
             self._study.tell(record.number, state=TrialState.FAIL)
 
-    def close_interrupted(self) -> int:
+    def mark_interrupted(self) -> int:
         """Settle trials that a killed process left running; they will be run again.
 
         One that was killed while it was being settled keeps what was written of it, and one
@@ -119,11 +119,11 @@ class TrialStore:
         left = [at for at in records if trials[at.number].state is TrialState.RUNNING]
         left = [record for record in left if record.state != "stopped"]
         for record in left:
-            ended = closed(record)
+            ended = as_interrupted(record)
             if ended.state == "stopped":
                 self.write(ended)
             else:
-                self.settle(ended, objective_values(ended, records, self.objectives))
+                self.finish(ended, objective_values(ended, records, self.objectives))
         return len(left)
 
     def _parsed(self, trial: FrozenTrial) -> TrialRecord:
@@ -134,7 +134,7 @@ class TrialStore:
         return known[1]
 
 
-def closed(record: TrialRecord) -> TrialRecord:
+def as_interrupted(record: TrialRecord) -> TrialRecord:
     """The record as it is once nobody runs it any more."""
     if record.state != "running":
         return record

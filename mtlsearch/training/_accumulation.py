@@ -9,15 +9,15 @@ import torch
 from torch import nn
 
 from mtlsearch.plugin import Batch
-from mtlsearch.training._buffers import KeptBuffers
-from mtlsearch.training._failures import fits_whole, is_out_of_memory
+from mtlsearch.training._buffers import BufferSnapshot
+from mtlsearch.training._failures import is_out_of_memory, require_full_batch
 from mtlsearch.training._micro_batches import micro_batches
 from mtlsearch.training._placement import Placement
-from mtlsearch.training._process_group import Ranks
+from mtlsearch.training._process_group import ProcessGroup
 from mtlsearch.training._step import BatchLosses, StepOutcome, TrainingStep
 
 
-class FittedStep:
+class AccumulatingStep:
     """Takes a step in parts whose gradients add up, and in more of them where memory runs out.
 
     A step that did not fit is taken again from where it began: the same weights, running
@@ -42,17 +42,17 @@ class FittedStep:
         placement: Placement,
         *,
         parts: int,
-        ranks: Ranks,
-        tell: Callable[[str], None],
+        ranks: ProcessGroup,
+        notify: Callable[[str], None],
     ) -> None:
         self.device = placement.device
         self._step = step
         self._placement = placement
-        self._start = _Start(network, placement.device)
+        self._start = StepSnapshot(network, placement.device)
         self._ranks = ranks
-        self.together = ranks.count > 1
+        self.is_distributed = ranks.count > 1
         self._whole_for = step.balancing.whole_batches_for
-        self._tell = tell
+        self._tell = notify
         self.parts = parts
         self.note = ""
 
@@ -67,7 +67,7 @@ class FittedStep:
         counts = self._step.counts(batch)
         if not counts:
             return None
-        with fits_whole(self._whole_for):
+        with require_full_batch(self._whole_for):
             return self._step.update(self._pooled(self._gradient(batch, counts), counts))
 
     def epoch_ended(self) -> None:
@@ -136,12 +136,12 @@ class FittedStep:
         self._tell(self.note)
 
 
-class _Start:
+class StepSnapshot:
     """Where a step began, but for what only the optimizer changes."""
 
     def __init__(self, network: nn.Module, device: torch.device) -> None:
         self._device = device
-        self._buffers = KeptBuffers(network)
+        self._buffers = BufferSnapshot(network)
 
     def keep(self) -> None:
         self._cpu = torch.get_rng_state()

@@ -11,7 +11,7 @@ from mtlsearch.training._precision import Precision
 LOSSES = "a balancer that weighs losses (`mtlsearch balancers`)"
 
 
-def refuse_unfit(
+def check_balancer_compatible(
     balancer: type[Balancer[Any]] | Balancer[Any],
     *,
     precision: Precision,

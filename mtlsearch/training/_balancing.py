@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mtlsearch.plugin import Balancer
 from mtlsearch.training._balancer_compatibility import needs_whole_batches
-from mtlsearch.training._shared_groups import SharedPart, connected, rows_of
+from mtlsearch.training._shared_groups import SharedGroup, connected, rows_of
 
 BalancerMaker = Callable[[Sequence[str]], Balancer[Any]]
 """From the names of the tasks to be balanced to the balancer."""
@@ -21,7 +21,7 @@ Gradients = Sequence[Tensor | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Balance:
+class BalancerConfig:
     """How a training is to be balanced.
 
     Attributes:
@@ -30,10 +30,10 @@ class Balance:
     """
 
     make: BalancerMaker
-    parts: Sequence[SharedPart]
+    parts: Sequence[SharedGroup]
 
 
-class Balancing:
+class GradientBalancer:
     """Balances each unit's shared gradient among the tasks that share it.
 
     Losses are weighed once for every set of tasks that are connected by sharing: a weight
@@ -46,11 +46,11 @@ class Balancing:
         parameters: all weights that are trained.
     """
 
-    def __init__(self, balance: Balance | None, parameters: Sequence[nn.Parameter]) -> None:
+    def __init__(self, balance: BalancerConfig | None, parameters: Sequence[nn.Parameter]) -> None:
         parts = [] if balance is None else list(balance.parts)
         self._parameters = parameters
         self._sets: list[Balancer[Any]] = []
-        self._groups: list[tuple[SharedPart, Balancer[Any]]] = []
+        self._groups: list[tuple[SharedGroup, Balancer[Any]]] = []
         if balance is not None:
             self._sets = [balance.make(tasks) for tasks in connected(parts)]
             if any(balancer.per_task_gradients for balancer in self._sets):
@@ -152,7 +152,7 @@ class Balancing:
 
 
 def _combine(
-    part: SharedPart, balancer: Balancer[Any], gradients: dict[str, dict[int, Tensor]]
+    part: SharedGroup, balancer: Balancer[Any], gradients: dict[str, dict[int, Tensor]]
 ) -> None:
     """Give a part's parameters one gradient; those that no task reaches get none."""
     reached = [at for at in part.parameters if any(id(at) in own for own in gradients.values())]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 
-class KeptBuffers:
+class BufferSnapshot:
     """A network's buffers beside a copy of them.
 
     Args:

@@ -12,14 +12,14 @@ import torch
 from torch import nn
 
 from mtlsearch.errors import RunError
-from mtlsearch.files import unfinished
-from mtlsearch.training._accumulation import FittedStep
-from mtlsearch.training._process_group import Ranks
+from mtlsearch.files import atomic_write
+from mtlsearch.training._accumulation import AccumulatingStep
+from mtlsearch.training._process_group import ProcessGroup
 from mtlsearch.training._result import EpochRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Checkpointing:
     """Where a training stops for now.
 
     Attributes:
@@ -31,13 +31,13 @@ class Pause:
     after: int
     path: Path
 
-    def saves(self, step: FittedStep) -> bool:
+    def saves(self, step: AccumulatingStep) -> bool:
         """Whether the training can go on; a balancer's memory cannot be kept."""
         return not step.balances
 
 
 def save(
-    path: Path, network: nn.Module, step: FittedStep, epochs: Sequence[EpochRecord], done: int
+    path: Path, network: nn.Module, step: AccumulatingStep, epochs: Sequence[EpochRecord], done: int
 ) -> None:
     """Keep all that the next step depends on; the file appears whole or not at all.
 
@@ -51,12 +51,12 @@ def save(
         "cpu": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state(step.device) if step.device.type == "cuda" else None,
     }
-    with unfinished(path) as temporary:
+    with atomic_write(path) as temporary:
         torch.save(state, temporary)
 
 
 def restore(
-    path: Path, network: nn.Module, step: FittedStep, ranks: Ranks
+    path: Path, network: nn.Module, step: AccumulatingStep, ranks: ProcessGroup
 ) -> tuple[tuple[EpochRecord, ...], int]:
     """Bring a training that is about to begin to where :func:`save` left it.
 

@@ -11,7 +11,7 @@ from mtlsearch.plugin import Task
 
 
 @contextmanager
-def blamed_on(task: Task, part: str) -> Iterator[None]:
+def attribute_errors_to(task: Task, part: str) -> Iterator[None]:
     """Raise a PluginError that names a task where its code raises; ours pass as they are.
 
     Args:

@@ -11,7 +11,7 @@ from torch import nn
 from mtlsearch.errors import PluginError
 from mtlsearch.plugin import Batch, Meter, Task
 from mtlsearch.training._error_context import place_of
-from mtlsearch.training._failures import explained
+from mtlsearch.training._failures import translate_errors
 from mtlsearch.training._losses import run_labelled
 from mtlsearch.training._placement import resolve_placement
 from mtlsearch.training._precision import Precision
@@ -49,7 +49,7 @@ def evaluate(
     training = network.training
     network.eval()
     try:
-        with torch.inference_mode(), explained():
+        with torch.inference_mode(), translate_errors():
             for batch in batches:
                 found = run_labelled(
                     network, tasks, labels_of, placement.batch(batch), precision or Precision()

@@ -12,7 +12,7 @@ from mtlsearch.errors import TrainingError
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Raise a TrainingError where memory runs out, a norm sees one value or torch.compile fails.
 
     All else is passed on.
@@ -40,7 +40,7 @@ def explained() -> Iterator[None]:
 
 
 @contextmanager
-def fits_whole(balancer: str | None) -> Iterator[None]:
+def require_full_batch(balancer: str | None) -> Iterator[None]:
     """Raise a TrainingError where memory runs out in a batch that may not come in parts.
 
     Args:

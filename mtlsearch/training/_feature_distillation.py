@@ -16,7 +16,7 @@ Levels = list[Tensor]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lesson:
+class AuxiliaryLoss:
     """A term beside the losses.
 
     Attributes:
@@ -29,12 +29,12 @@ class Lesson:
     term: nn.Module
 
 
-class Instructed(nn.Module):
+class NetworkWithAuxiliaryLoss(nn.Module):
     """A network whose forward gives the lesson's distances too, so that both are compiled.
 
     Args:
         network: what is trained.
-        term: a :class:`Lesson`'s.
+        term: a :class:`AuxiliaryLoss`'s.
     """
 
     def __init__(self, network: MultiTaskNetwork, term: nn.Module) -> None:
@@ -95,7 +95,9 @@ class _Mutual(nn.Module):
         return found
 
 
-def distilled(network: MultiTaskNetwork, alpha: float, teacher: MultiTaskNetwork) -> Lesson:
+def distillation_loss(
+    network: MultiTaskNetwork, alpha: float, teacher: MultiTaskNetwork
+) -> AuxiliaryLoss:
     """Each task learns from the features of a trained network of the same backbone.
 
     Li and Bilen 2020, "Knowledge Distillation for Multi-task Learning".
@@ -105,10 +107,10 @@ def distilled(network: MultiTaskNetwork, alpha: float, teacher: MultiTaskNetwork
         alpha: what the term counts for.
         teacher: a network of the same tasks; it is not trained any further.
     """
-    return Lesson(alpha, _Distilled(_adapters(network), teacher))
+    return AuxiliaryLoss(alpha, _Distilled(_adapters(network), teacher))
 
 
-def mutual(network: MultiTaskNetwork, alpha: float) -> Lesson:
+def mutual_loss(network: MultiTaskNetwork, alpha: float) -> AuxiliaryLoss:
     """Each task learns from the features of the tasks that have not come its way.
 
     Peers are looked at as they are and do not move to be met, as in deep mutual learning
@@ -124,7 +126,7 @@ def mutual(network: MultiTaskNetwork, alpha: float) -> Lesson:
         task: [other for other in plan.tasks if way_of[other] != way_of[task]]
         for task in plan.tasks
     }
-    return Lesson(alpha, _Mutual(_adapters(network), others))
+    return AuxiliaryLoss(alpha, _Mutual(_adapters(network), others))
 
 
 def _adapters(network: MultiTaskNetwork) -> Adapters:

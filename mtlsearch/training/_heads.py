@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import nn
 
-from mtlsearch.models import GatedHead
+from mtlsearch.models import HeadWithAttention
 from mtlsearch.plugin import FeatureSpec, Task
-from mtlsearch.training._error_context import blamed_on
+from mtlsearch.training._error_context import attribute_errors_to
 
 
 def seeded_heads(
@@ -35,9 +35,9 @@ def seeded_heads(
     with torch.random.fork_rng(devices=[]):
         for name, task in tasks.items():
             torch.default_generator.manual_seed(_seed_of(name, seed))
-            with blamed_on(task, "head"):
+            with attribute_errors_to(task, "head"):
                 head = task.build_head(features)
-            heads[name] = GatedHead(head, features) if name in gated else head
+            heads[name] = HeadWithAttention(head, features) if name in gated else head
     return heads
 
 

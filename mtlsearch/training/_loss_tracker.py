@@ -16,7 +16,7 @@ STEPS_UNREAD = 16
 SECONDS_UNREAD = 0.5
 
 
-class LossLog:
+class LossTracker:
     """Averages losses and finds the first that is not finite.
 
     On a GPU outcomes gather before they are read, all in one transfer: reading each at

@@ -12,7 +12,7 @@ from mtlsearch.training._precision import Precision
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Labelled:
+class LabeledOutputs:
     """One task's outputs and labels for those samples of a batch that carry its label.
 
     Attributes:
@@ -32,7 +32,7 @@ def run_labelled(
     labels_of: Mapping[str, str],
     batch: Batch,
     precision: Precision,
-) -> dict[str, Labelled]:
+) -> dict[str, LabeledOutputs]:
     """Run the network for the tasks that the batch has labels of; none of the others.
 
     Heads may compute in a short format; losses and metrics are always given float32.
@@ -52,7 +52,7 @@ def present_tasks(tasks: Iterable[str], labels_of: Mapping[str, str], batch: Bat
 
 def labelled(
     outputs: Mapping[str, Outputs], labels_of: Mapping[str, str], batch: Batch
-) -> dict[str, Labelled]:
+) -> dict[str, LabeledOutputs]:
     """Of the outputs for all samples those of samples with the task's label."""
     found = {}
     for task in present_tasks(outputs, labels_of, batch):
@@ -60,7 +60,7 @@ def labelled(
         count = len(targets.rows)
         rows = None if count == len(batch.images) else targets.rows
         chosen = {name: _chosen(value, rows) for name, value in outputs[task].items()}
-        found[task] = Labelled(chosen, targets.values, count)
+        found[task] = LabeledOutputs(chosen, targets.values, count)
     return found
 
 

@@ -46,7 +46,9 @@ class Placement:
         return Batch(images, moved.targets)
 
 
-def settled(config: TrainConfig, size: tuple[int, int], device: torch.device) -> TrainConfig:
+def resolve_train_config(
+    config: TrainConfig, size: tuple[int, int], device: torch.device
+) -> TrainConfig:
     """The run file's ``train`` with what ``channels_last: auto`` means for images of a size.
 
     Args:

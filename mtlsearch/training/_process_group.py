@@ -13,7 +13,7 @@ from mtlsearch.training._micro_batches import micro_batches
 
 
 @dataclass(frozen=True, slots=True)
-class Ranks:
+class ProcessGroup:
     """How many processes train together, and which of them this is.
 
     Each has the whole network and works on its part of every batch; gradients are added up
@@ -76,8 +76,8 @@ class Ranks:
                 self.sum(buffer).div_(self.count)
 
 
-def joined_ranks() -> Ranks:
+def joined_process_group() -> ProcessGroup:
     """Those of torch's default process group; this process alone where there is none."""
     if not (distributed.is_available() and distributed.is_initialized()):
-        return Ranks()
-    return Ranks(distributed.get_rank(), distributed.get_world_size())
+        return ProcessGroup()
+    return ProcessGroup(distributed.get_rank(), distributed.get_world_size())

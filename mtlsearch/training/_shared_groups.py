@@ -11,7 +11,7 @@ from mtlsearch.models import MultiTaskNetwork
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SharedPart:
+class SharedGroup:
     """One group's copy of a unit that more than one task uses.
 
     Attributes:
@@ -23,15 +23,15 @@ class SharedPart:
     parameters: tuple[nn.Parameter, ...]
 
 
-def shared_parts(network: MultiTaskNetwork) -> list[SharedPart]:
+def shared_groups(network: MultiTaskNetwork) -> list[SharedGroup]:
     """What a network's tasks share: a part a unit and group of two or more, in depth order."""
     return [
-        SharedPart(group, tuple(network.unit_parameters(unit, group).values()))
+        SharedGroup(group, tuple(network.unit_parameters(unit, group).values()))
         for unit, group in network.plan.shared_groups()
     ]
 
 
-def connected(parts: Iterable[SharedPart]) -> list[tuple[str, ...]]:
+def connected(parts: Iterable[SharedGroup]) -> list[tuple[str, ...]]:
     """The sets of tasks that are connected by sharing, each sorted; in a tree those of unit 0."""
     found: list[set[str]] = []
     for part in parts:

@@ -12,9 +12,9 @@ from torch.optim import Optimizer
 
 from mtlsearch.labels import send
 from mtlsearch.plugin import Batch, Task
-from mtlsearch.training._balancing import Balance, Balancing
-from mtlsearch.training._buffers import KeptBuffers
-from mtlsearch.training._losses import Labelled, labelled, run_labelled
+from mtlsearch.training._balancing import BalancerConfig, GradientBalancer
+from mtlsearch.training._buffers import BufferSnapshot
+from mtlsearch.training._losses import LabeledOutputs, labelled, run_labelled
 from mtlsearch.training._precision import Precision
 
 
@@ -57,7 +57,7 @@ class TrainingStep:
 
     Args:
         network: ``network(images, tasks) -> {task: outputs}``, in training mode; with a lesson
-            :class:`~mtlsearch.training._feature_distillation.Instructed`.
+            :class:`~mtlsearch.training._feature_distillation.NetworkWithAuxiliaryLoss`.
         tasks: the tasks by name.
         labels_of: the label that each task learns.
         loss_weights: a weight a task.
@@ -78,7 +78,7 @@ class TrainingStep:
         optimizer: Optimizer,
         precision: Precision,
         clip_norm: float | None,
-        balance: Balance | None = None,
+        balance: BalancerConfig | None = None,
         alpha: float | None = None,
     ) -> None:
         self._network = network
@@ -90,7 +90,7 @@ class TrainingStep:
         self._clip_norm = clip_norm
         self._alpha = alpha
         self.parameters = [at for group in optimizer.param_groups for at in group["params"]]
-        self.balancing = Balancing(balance, self.parameters)
+        self.balancing = GradientBalancer(balance, self.parameters)
         self._scaler = torch.amp.GradScaler(
             self.parameters[0].device.type, enabled=precision.scales_loss
         )
@@ -172,7 +172,7 @@ class TrainingStep:
 
     def _run(
         self, part: Batch, counts: Mapping[str, int], images: int
-    ) -> tuple[dict[str, Labelled], dict[str, Tensor]]:
+    ) -> tuple[dict[str, LabeledOutputs], dict[str, Tensor]]:
         """What losses are taken of, and each task's share of the lesson's term."""
         if self._alpha is None:
             found = run_labelled(self._network, self.tasks, self._labels_of, part, self._precision)
@@ -205,13 +205,13 @@ class TrainingStep:
         """The run's weight of each loss."""
         return send(torch.tensor([self._loss_weights[name] for name in names]), losses.device)
 
-    def _losses(self, found: Mapping[str, Labelled]) -> list[Tensor]:
+    def _losses(self, found: Mapping[str, LabeledOutputs]) -> list[Tensor]:
         """Each task's loss, a scalar."""
         return [self.tasks[name].loss(at.outputs, at.targets).float() for name, at in found.items()]
 
     def _measure_again(self, batch: Batch) -> None:
         """Tell the balancer the losses with the new weights; running statistics stay."""
-        kept = KeptBuffers(self._network)
+        kept = BufferSnapshot(self._network)
         with torch.no_grad():
             found, _ = self._run(batch, self.counts(batch), len(batch.images))
             losses, names = torch.stack(self._losses(found)), list(found)

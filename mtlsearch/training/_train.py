@@ -13,26 +13,26 @@ from mtlsearch.config import TrainConfig
 from mtlsearch.errors import TrainingError
 from mtlsearch.models import MultiTaskNetwork
 from mtlsearch.plugin import Batch, Task
-from mtlsearch.training._accumulation import FittedStep
-from mtlsearch.training._balancer_compatibility import refuse_unfit
-from mtlsearch.training._balancing import Balance
-from mtlsearch.training._checkpoint import Pause, restore, save
+from mtlsearch.training._accumulation import AccumulatingStep
+from mtlsearch.training._balancer_compatibility import check_balancer_compatible
+from mtlsearch.training._balancing import BalancerConfig
+from mtlsearch.training._checkpoint import Checkpointing, restore, save
 from mtlsearch.training._compile import compiled
 from mtlsearch.training._evaluate import evaluate
-from mtlsearch.training._failures import explained
-from mtlsearch.training._feature_distillation import Instructed, Lesson
+from mtlsearch.training._failures import translate_errors
+from mtlsearch.training._feature_distillation import AuxiliaryLoss, NetworkWithAuxiliaryLoss
 from mtlsearch.training._interfaces import TrainingData
-from mtlsearch.training._loss_tracker import LossLog
+from mtlsearch.training._loss_tracker import LossTracker
 from mtlsearch.training._optimizer import Schedule, build_optimizer
 from mtlsearch.training._placement import resolve_placement
 from mtlsearch.training._precision import resolve_precision
 from mtlsearch.training._probe import StepProbe
-from mtlsearch.training._process_group import Ranks
+from mtlsearch.training._process_group import ProcessGroup
 from mtlsearch.training._reproducibility import repeatable
 from mtlsearch.training._result import EpochRecord, TrainingProgress, TrainingResult
 from mtlsearch.training._step import TrainingStep
 
-ALONE = Ranks()
+SINGLE_PROCESS = ProcessGroup()
 
 
 def train(
@@ -47,11 +47,11 @@ def train(
     device: torch.device,
     seed: int,
     progress: TrainingProgress | None = None,
-    ranks: Ranks = ALONE,
-    balance: Balance | None = None,
+    ranks: ProcessGroup = SINGLE_PROCESS,
+    balance: BalancerConfig | None = None,
     probe: StepProbe | None = None,
-    lesson: Lesson | None = None,
-    pause: Pause | None = None,
+    lesson: AuxiliaryLoss | None = None,
+    pause: Checkpointing | None = None,
 ) -> TrainingResult:
     """Train a network in place and measure it after every epoch.
 
@@ -90,7 +90,7 @@ def train(
     _check(tasks, data, config, labels_of, loss_weights)
     precision = resolve_precision(config.precision, device)
     if balance is not None:
-        refuse_unfit(
+        check_balancer_compatible(
             balance.make(sorted(tasks)),
             precision=precision,
             compiles=config.compile,
@@ -101,7 +101,7 @@ def train(
     learner = _learner(network, lesson)
     with (
         repeatable(seed + ranks.rank, device, kernels=config.deterministic),
-        explained(),
+        translate_errors(),
         compiled(learner, wanted=config.compile) as runner,
     ):
         placement.network(learner)
@@ -126,12 +126,12 @@ def train(
             warmup=config.warmup,
         )
 
-        def tell(text: str) -> None:
+        def notify(text: str) -> None:
             if progress is not None:
                 progress.note(text)
 
-        fitted = FittedStep(
-            step, network, placement, parts=config.accumulate, ranks=ranks, tell=tell
+        fitted = AccumulatingStep(
+            step, network, placement, parts=config.accumulate, ranks=ranks, notify=notify
         )
 
         def validate() -> dict[str, dict[str, float]]:
@@ -143,12 +143,12 @@ def train(
                 network, tasks, batches, labels_of, device, precision, config.channels_last
             )
 
-        def look(done: int, batch: Batch) -> None:
+        def run_probe(done: int, batch: Batch) -> None:
             if probe is not None:
                 probe(done, placement.batch(batch))
 
         training = _Training(
-            network, tasks, data, config, fitted, schedule, validate, progress, look
+            network, tasks, data, config, fitted, schedule, validate, progress, run_probe
         )
         if pause is None:
             return training.run(config.epochs)
@@ -159,7 +159,7 @@ def train(
         return result
 
 
-def _learner(network: nn.Module, lesson: Lesson | None) -> nn.Module:
+def _learner(network: nn.Module, lesson: AuxiliaryLoss | None) -> nn.Module:
     """What steps are taken with: the network, and what it learns from beside it."""
     if lesson is None:
         return network
@@ -168,7 +168,7 @@ def _learner(network: nn.Module, lesson: Lesson | None) -> nn.Module:
             f"a lesson is about features, which {type(network).__name__} does not name",
             next_step="train a MultiTaskNetwork",
         )
-    return Instructed(network, lesson.term)
+    return NetworkWithAuxiliaryLoss(network, lesson.term)
 
 
 def _check(
@@ -201,11 +201,11 @@ class _Training:
     tasks: Mapping[str, Task]
     data: TrainingData
     config: TrainConfig
-    step: FittedStep
+    step: AccumulatingStep
     schedule: Schedule
     validate: Callable[[], dict[str, dict[str, float]]]
     progress: TrainingProgress | None
-    look: Callable[[int, Batch], None]
+    run_probe: Callable[[int, Batch], None]
     done: int = 0
     epochs: tuple[EpochRecord, ...] = ()
 
@@ -219,20 +219,20 @@ class _Training:
 
     def epoch(self, number: int) -> EpochRecord:
         began = time.monotonic()
-        losses = self.pass_over(number)
+        losses = self.train_epoch(number)
         metrics = self.validate()
         record = EpochRecord(number, losses, metrics, time.monotonic() - began)
         if self.progress is not None:
             self.progress.epoch(record, self.config.epochs)
         return record
 
-    def pass_over(self, number: int) -> dict[str, float]:
+    def train_epoch(self, number: int) -> dict[str, float]:
         """Train on every batch once; each task's mean loss."""
-        log = LossLog(number, self.step.device, by_count=self.step.together)
+        log = LossTracker(number, self.step.device, by_count=self.step.is_distributed)
         self.network.train()
         for batch in self.data.train_batches(number, self.config.batch_size):
             self.schedule.before(self.done)
-            self.look(self.done, batch)
+            self.run_probe(self.done, batch)
             outcome = self.step(batch)
             self.done += 1
             if outcome is not None and log.add(self.done, outcome) and self.progress is not None:

@@ -9,7 +9,7 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from mtlsearch.errors import RunError
-from mtlsearch.files import unfinished
+from mtlsearch.files import atomic_write
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
@@ -17,7 +17,7 @@ def save_weights(network: nn.Module, path: Path) -> None:
 
     The file appears whole or not at all.
     """
-    with unfinished(path) as temporary:
+    with atomic_write(path) as temporary:
         save_model(network, str(temporary))
 
 

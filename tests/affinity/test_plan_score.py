@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtlsearch.affinity import Affinity, level_of, most_promising_tree, promises
+from mtlsearch.affinity import Affinity, best_tree, plan_scores, similarity_threshold
 from mtlsearch.plan import SharingPlan, tree_plans
 from tests.affinity.matrices import affinity, symmetric
 
@@ -33,9 +33,9 @@ def test_the_most_promising_tree_is_the_best_of_all(
 ) -> None:
     known = at_random(seed, tasks, units)
     plans = list(tree_plans(tasks, units))
-    found = most_promising_tree(known, level)
+    found = best_tree(known, level)
     assert found in plans
-    worth = promises(known, plans, level)
+    worth = plan_scores(known, plans, level)
     assert worth[plans.index(found)] == pytest.approx(worth.max(), abs=1e-6)
 
 
@@ -47,20 +47,20 @@ def test_a_plan_promises_what_lies_above_the_level() -> None:
         SharingPlan.from_groups([[["a", "b", "c"]], [["a", "b"], ["c"]]]),
         SharingPlan.hard("abc", 2).with_skips({1: ["c"]}),
     ]
-    assert promises(known, plans, 0.5) == pytest.approx([0.0, 0.0, 0.4, 0.4])
+    assert plan_scores(known, plans, 0.5) == pytest.approx([0.0, 0.0, 0.4, 0.4])
 
 
 def test_a_higher_level_shares_less() -> None:
     known = at_random(0, "abcd", 4)
     shared = []
     for level in np.linspace(-1.1, 1.1, 12):
-        plan = most_promising_tree(known, level)
+        plan = best_tree(known, level)
         assert plan is not None
         rows = np.array(plan.rows)
         shared.append(int((rows[:, :, None] == rows[:, None, :]).sum()))
     assert shared == sorted(shared, reverse=True)
-    assert most_promising_tree(known, -1.1) == SharingPlan.hard("abcd", 4)
-    assert most_promising_tree(known, 1.1) == SharingPlan.independent("abcd", 4)
+    assert best_tree(known, -1.1) == SharingPlan.hard("abcd", 4)
+    assert best_tree(known, 1.1) == SharingPlan.independent("abcd", 4)
 
 
 def test_tasks_part_where_they_stop_being_alike() -> None:
@@ -76,18 +76,18 @@ def test_tasks_part_where_they_stop_being_alike() -> None:
         ],
     )
     expected = SharingPlan.from_splits(["c", "a", "b"], [1, 3], units=4)
-    assert most_promising_tree(known, level_of(known)) == expected
+    assert best_tree(known, similarity_threshold(known)) == expected
 
 
 def test_what_is_not_known_says_nothing() -> None:
     nan = float("nan")
     known = affinity("abc", alike=[{("a", "b"): 0.9, ("a", "c"): nan, ("b", "c"): 0.1}])
-    assert level_of(known) == pytest.approx(0.5)
-    assert promises(known, [SharingPlan.hard("abc", 1)], 0.5) == pytest.approx([0.0])
+    assert similarity_threshold(known) == pytest.approx(0.5)
+    assert plan_scores(known, [SharingPlan.hard("abc", 1)], 0.5) == pytest.approx([0.0])
     nothing = affinity("ab", alike=[{("a", "b"): nan}])
-    assert level_of(nothing) == 0.0
-    assert most_promising_tree(nothing, 0.0) == SharingPlan.hard("ab", 1)
+    assert similarity_threshold(nothing) == 0.0
+    assert best_tree(nothing, 0.0) == SharingPlan.hard("ab", 1)
 
 
 def test_ten_tasks_are_too_many() -> None:
-    assert most_promising_tree(affinity("abcdefghij", alike=[{}]), 0.5) is None
+    assert best_tree(affinity("abcdefghij", alike=[{}]), 0.5) is None

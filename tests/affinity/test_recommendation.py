@@ -36,20 +36,20 @@ def test_chance_parts_nobody() -> None:
     assert best_groups(affinity("abcd", alike=[{}], gains=gains, error=0.001)) != (tuple("abcd"),)
 
 
-ALONE = {("a", "b"): 0.02, ("a", "c"): -0.02, ("b", "c"): -0.01}
+SINGLE_PROCESS = {("a", "b"): 0.02, ("a", "c"): -0.02, ("b", "c"): -0.01}
 
 
 def test_a_task_that_gets_on_with_nobody_is_left_out() -> None:
-    gains = symmetric("abc", ALONE)
+    gains = symmetric("abc", SINGLE_PROCESS)
     assert tasks_to_leave_out(affinity("abc", alike=[{}], gains=gains, cosine=-0.1)) == ("c",)
 
 
 @pytest.mark.parametrize(
     ("cosine", "error", "gains"),
     [
-        (0.1, 1e-4, ALONE),  # its gradients agree
-        (-0.1, 0.05, ALONE),  # it may be chance
-        (-0.1, 1e-4, ALONE | {("b", "c"): 0.001}),  # it gets on with one
+        (0.1, 1e-4, SINGLE_PROCESS),  # its gradients agree
+        (-0.1, 0.05, SINGLE_PROCESS),  # it may be chance
+        (-0.1, 1e-4, SINGLE_PROCESS | {("b", "c"): 0.001}),  # it gets on with one
     ],
 )
 def test_without_doubt_nobody_is_left_out(
@@ -65,7 +65,7 @@ def test_of_two_tasks_none_is_left_out() -> None:
 
 
 def test_what_is_not_known_leaves_nobody_out() -> None:
-    gains = symmetric("abc", ALONE)
+    gains = symmetric("abc", SINGLE_PROCESS)
     gains[2, 0] = np.nan
     assert tasks_to_leave_out(affinity("abc", alike=[{}], gains=gains, cosine=-0.1)) == ()
 

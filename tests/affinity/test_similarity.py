@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mtlsearch.affinity._similarity import dependences, gram, representations_alike
+from mtlsearch.affinity._similarity import dependences, gram, representation_similarity
 from mtlsearch.models import cut_backbone
 from mtlsearch.plan import SharingPlan
 from tests.models.heads import network
@@ -62,12 +62,12 @@ def test_networks_with_the_same_weights_see_the_same(name: str) -> None:
     size = cut.features.image_size
     batches = [draw(8, 3, *size, seed=at) for at in range(2)] + [draw(3, 3, *size)]
     told: list[int] = []
-    same, images = representations_alike(network(cut, plan), batches, told.append)
+    same, images = representation_similarity(network(cut, plan), batches, told.append)
     assert images == 16
     assert told == [8, 16]
     assert same.shape == (len(cut.units), 2, 2)
     np.testing.assert_allclose(same, 1.0, atol=1e-6)
-    varied, _ = representations_alike(network(cut, plan, vary=True), batches, told.append)
+    varied, _ = representation_similarity(network(cut, plan, vary=True), batches, told.append)
     np.testing.assert_allclose(varied, varied.transpose(0, 2, 1), atol=1e-12)
     np.testing.assert_allclose(np.einsum("utt->ut", varied), 1.0)
     assert (varied[:, 0, 1] < 0.999).any()
@@ -77,7 +77,7 @@ def test_nothing_is_left_behind() -> None:
     cut = cut_backbone("test_resnet", (32, 32))
     built = network(cut, SharingPlan.independent(["a", "b"], len(cut.units))).train()
     before = {name: value.clone() for name, value in built.state_dict().items()}
-    representations_alike(built, [draw(4, 3, 32, 32)], lambda done: None)
+    representation_similarity(built, [draw(4, 3, 32, 32)], lambda done: None)
     assert built.training
     assert all(torch.equal(value, before[name]) for name, value in built.state_dict().items())
     assert not any(module._forward_hooks for module in built.modules())
@@ -91,6 +91,6 @@ def test_what_never_changes_is_not_compared() -> None:
             parameter.zero_()
         for parameter in built.unit_parameters(0, ("a",)).values():
             parameter.zero_()
-    found, _ = representations_alike(built, [draw(8, 3, 32, 32)], lambda done: None)
+    found, _ = representation_similarity(built, [draw(8, 3, 32, 32)], lambda done: None)
     assert np.isnan(found[0, 0]).all()
     assert found[0, 1, 1] == pytest.approx(1.0)

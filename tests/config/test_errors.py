@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-from mtlsearch.config import AugmentConfig, Origins, Problems, load_run
+from mtlsearch.config import AugmentConfig, ConfigErrors, SourceLocations, load_run
 from mtlsearch.errors import ConfigError
 from mtlsearch.plugin import Settings
 
@@ -224,7 +224,7 @@ def test_settings_of_plugins_get_the_same_care(
     values: dict[str, object], key: str, says: str
 ) -> None:
     tree = {"tasks": {"one": {"kind": "any", **values}}}
-    problems = Problems(Origins(tree=tree))
+    problems = ConfigErrors(SourceLocations(tree=tree))
     assert problems.validate(Outer, values, ("tasks", "one")) is None
     with pytest.raises(ConfigError) as caught:
         problems.raise_if_any()
@@ -233,6 +233,6 @@ def test_settings_of_plugins_get_the_same_care(
 
 
 def test_no_problem_is_no_error() -> None:
-    problems = Problems(Origins())
+    problems = ConfigErrors(SourceLocations())
     assert problems.validate(Outer, {"steps": [1]}) == Outer(steps=[1])
     problems.raise_if_any()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtlsearch.config import BudgetConfig, Limit, load_run, parse_limit, save_resolved
+from mtlsearch.config import Limit, LimitsConfig, load_run, parse_limit, save_resolved
 from mtlsearch.errors import ConfigError
 
 RUN = """\
@@ -48,8 +48,8 @@ def test_a_limit_is_read(said: object, limit: Limit) -> None:
 
 @given(st.floats(1e-3, 1e12), st.sampled_from(["x", " independent", " hard", "k", "M", "G", ""]))
 def test_what_is_written_comes_back(amount: float, unit: str) -> None:
-    config = BudgetConfig(params=f"{amount!r}{unit}")
-    assert BudgetConfig.model_validate(config.model_dump()) == config
+    config = LimitsConfig(params=f"{amount!r}{unit}")
+    assert LimitsConfig.model_validate(config.model_dump()) == config
     assert config.limits["params"] == parse_limit(f"{amount!r}{unit}")
 
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtlsearch.config import HalvingConfig
+from mtlsearch.config import EarlyStoppingConfig
 
 
 @given(epochs=st.integers(1, 500), reduction=st.integers(2, 20))
 def test_auto_never_compares_too_early_nor_too_late(epochs: int, reduction: int) -> None:
-    rungs = HalvingConfig(reduction=reduction).rungs_of(epochs)
+    rungs = EarlyStoppingConfig(reduction=reduction).rungs_of(epochs)
     assert list(rungs) == sorted(set(rungs))
     assert all(rung >= 8 or rung >= epochs / 2 for rung in rungs)
     assert all(rung <= (epochs + 1) / 2 for rung in rungs)
@@ -23,8 +23,8 @@ def test_auto_never_compares_too_early_nor_too_late(epochs: int, reduction: int)
     [(5, ()), (6, (3,)), (8, (4,)), (15, (8,)), (23, (12,)), (24, (8,)), (100, (11, 33))],
 )
 def test_auto_divides_again_and_again(epochs: int, rungs: tuple[int, ...]) -> None:
-    assert HalvingConfig().rungs_of(epochs) == rungs
+    assert EarlyStoppingConfig().rungs_of(epochs) == rungs
 
 
 def test_rungs_that_are_named_stay() -> None:
-    assert HalvingConfig(rungs=(1, 2)).rungs_of(4) == (1, 2)
+    assert EarlyStoppingConfig(rungs=(1, 2)).rungs_of(4) == (1, 2)

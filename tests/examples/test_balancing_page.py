@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mtlsearch.config import SearchConfig
-from mtlsearch.registry import HOOKS, build_catalog
+from mtlsearch.registry import HOOKS, build_registry
 from mtlsearch.testing import BalancerContract
 
 PAGE = (Path(__file__).parents[2] / "docs" / "balancing.md").read_text()
@@ -33,4 +33,4 @@ def test_its_run_files_name_balancers_that_there_are(line: str) -> None:
 
     value = YAML(typ="safe", pure=True).load(line)
     config = SearchConfig.model_validate({"balance": value})
-    assert {entry.kind for entry in config.balancers} <= set(build_catalog().balancers)
+    assert {entry.kind for entry in config.balancers} <= set(build_registry().balancers)

@@ -103,8 +103,8 @@ def test_it_arrives_by_entry_point(tmp_path: Path) -> None:
     install = [sys.executable, "-m", "pip", "install", *flags, "--target", str(where), str(source)]
     subprocess.run(install, check=True, capture_output=True, text=True)
     asked = (
-        "import json, mtlsearch_depth; from mtlsearch.registry import build_catalog;"
-        "kind = build_catalog().tasks['depth'];"
+        "import json, mtlsearch_depth; from mtlsearch.registry import build_registry;"
+        "kind = build_registry().tasks['depth'];"
         "print(json.dumps([kind.__module__, mtlsearch_depth.__file__, kind.summary]))"
     )
     answer = subprocess.run(

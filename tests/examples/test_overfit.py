@@ -63,7 +63,7 @@ def photographs(root: Path, name: str, size: tuple[int, int]) -> DataModule:
     return open_data([source], config, mean=cut.mean, std=cut.std, seed=0)
 
 
-class Lesson:
+class AuxiliaryLoss:
     """One task on a small backbone without pretrained weights, and its eight photographs."""
 
     def __init__(self, task: Task[Any], label: str, data: DataModule) -> None:
@@ -104,7 +104,7 @@ def teach(
     """The metrics after so many steps; printed beside those before."""
     assert data.check(splits=("train",)).problems == ()
     settings = kind.Settings.model_validate(OPTIONS.get(kind.kind, {}))
-    lesson = Lesson(kind("it", settings, data.labels[label]), label, data)
+    lesson = AuxiliaryLoss(kind("it", settings, data.labels[label]), label, data)
     before = lesson.measure()
     lesson.learn(steps, learning_rate)
     after = lesson.measure()

@@ -9,7 +9,7 @@ import torch
 
 from mtlsearch.export import TOLERANCE, export_bundle, open_bundle
 from mtlsearch.export._program import ExportedNetwork
-from mtlsearch.models import GatedHead, MultiTaskNetwork, cut_backbone
+from mtlsearch.models import HeadWithAttention, MultiTaskNetwork, cut_backbone
 from tests.export import networks
 
 
@@ -21,7 +21,7 @@ def test_a_bundle_has_the_gates(tmp_path: Path) -> None:
     heads = {name: task.build_head(cut.features) for name, task in tasks.items()}
     plain = MultiTaskNetwork(cut, plan, heads).eval()
     gated = MultiTaskNetwork(
-        cut, plan, {name: GatedHead(head, cut.features) for name, head in heads.items()}
+        cut, plan, {name: HeadWithAttention(head, cut.features) for name, head in heads.items()}
     ).eval()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():

@@ -113,7 +113,7 @@ def reference(network: MultiTaskNetwork, cut: CutBackbone, task: str) -> nn.Modu
 
 def levels_of(model: nn.Module, cut: CutBackbone, images: Tensor) -> list[Tensor]:
     found: list[Tensor] = model.forward_intermediates(
-        images, indices=list(cut.taps), norm=False, intermediates_only=True
+        images, indices=list(cut.out_indices), norm=False, intermediates_only=True
     )
     return found
 

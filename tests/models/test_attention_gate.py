@@ -8,14 +8,14 @@ from torch import Tensor
 
 from mtlsearch.models import (
     CutBackbone,
-    GatedHead,
+    HeadWithAttention,
     MultiTaskNetwork,
     count_flops,
     count_parameters,
     cut_backbone,
     head_cost,
 )
-from mtlsearch.models._attention_gate import Gate
+from mtlsearch.models._attention_gate import AttentionGate
 from tests.models.heads import TASKS, Mean, disturb, head, middle
 
 
@@ -33,12 +33,12 @@ def levels(cut: CutBackbone) -> list[Tensor]:
 def test_a_new_gate_changes_nothing(cut: CutBackbone) -> None:
     plain = head(cut, 0)
     assert torch.equal(
-        GatedHead(plain, cut.features)(levels(cut))["scores"], plain(levels(cut))["scores"]
+        HeadWithAttention(plain, cut.features)(levels(cut))["scores"], plain(levels(cut))["scores"]
     )
 
 
 def test_a_gate_lets_each_place_pass_between_not_at_all_and_twice() -> None:
-    gate = Gate(12)
+    gate = AttentionGate(12)
     disturb(list(gate.parameters()), seed=0)
     level = torch.ones(3, 12, 4, 4) + torch.rand(3, 12, 4, 4)
     passed = gate(level) / level
@@ -50,17 +50,17 @@ def test_a_gate_lets_each_place_pass_between_not_at_all_and_twice() -> None:
 
 
 def test_it_learns_from_the_first_step(cut: CutBackbone) -> None:
-    gated = GatedHead(head(cut, 0), cut.features)
+    gated = HeadWithAttention(head(cut, 0), cut.features)
     gated(levels(cut))["scores"].square().sum().backward()
     for gate in gated.gates:
-        assert isinstance(gate, Gate)
+        assert isinstance(gate, AttentionGate)
         assert gate.mask.weight.grad is not None
         assert gate.mask.weight.grad.any()
 
 
 def test_its_cost_is_counted(cut: CutBackbone) -> None:
     """By hand: two 1x1 convolutions a level, a bias, and a norm's scale and shift."""
-    plain, gated = head(cut, 0), GatedHead(head(cut, 0), cut.features)
+    plain, gated = head(cut, 0), HeadWithAttention(head(cut, 0), cut.features)
     more = head_cost(gated, cut.features), head_cost(plain, cut.features)
     parameters, flops = 0, 0
     for level, (height, width) in zip(cut.features.levels, cut.features.sizes, strict=True):
@@ -72,7 +72,7 @@ def test_its_cost_is_counted(cut: CutBackbone) -> None:
 
 
 def test_the_networks_cost_is_that_of_its_forward(cut: CutBackbone) -> None:
-    heads = {task: GatedHead(Mean(cut.features), cut.features) for task in TASKS}
+    heads = {task: HeadWithAttention(Mean(cut.features), cut.features) for task in TASKS}
     network = MultiTaskNetwork(cut, middle(cut), heads).eval()
     assert network.cost.parameters == count_parameters(network)
     assert network.cost.flops == count_flops(network, torch.zeros(1, 3, 32, 32))

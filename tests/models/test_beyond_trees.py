@@ -108,7 +108,7 @@ def test_statistics_by_path_are_those_of_a_model_of_its_own(name):
         for model in alone.values():
             levels_of(model, backbone, images(4, seed))
     for task in TASKS:
-        own = statistics(built.backbones.shell(task))
+        own = statistics(built.backbones.task_model(task))
         expected = statistics(alone[task])
         assert own.keys() == expected.keys() != set()
         for key, value in own.items():
@@ -134,7 +134,7 @@ def test_shared_statistics_move_once_for_every_path(name):
                 for key, value in module.named_buffers():
                     if key.endswith("num_batches_tracked"):
                         assert value == (runs if len(group) == 3 else 1)
-    last = [built.backbones.shell(task) for task in TASKS]
+    last = [built.backbones.task_model(task) for task in TASKS]
     assert all(statistics(last[0]).keys() == statistics(each).keys() for each in last)
     ends = len(backbone.units) - 1
     assert len({id(next(iter(built.backbones.unit_modules(ends, t).values()))) for t in TASKS}) == 1
@@ -143,9 +143,9 @@ def test_shared_statistics_move_once_for_every_path(name):
 def test_a_task_without_labels_moves_no_statistics_of_its_own_path():
     backbone = cut("test_resnet")
     built = network(backbone, rejoining(backbone).with_statistics("path")).train()
-    before = {task: statistics(built.backbones.shell(task)) for task in TASKS}
+    before = {task: statistics(built.backbones.task_model(task)) for task in TASKS}
     built(images(), TASKS[1:])
-    moved = {task: moves(built.backbones.shell(task), before[task]) for task in TASKS}
+    moved = {task: moves(built.backbones.task_model(task), before[task]) for task in TASKS}
     stem = {key for key in before[TASKS[0]] if key.startswith(("conv1", "bn1"))}
     assert moved[TASKS[0]] == stem
     assert moved[TASKS[1]] == moved[TASKS[2]] == set(before[TASKS[1]])

@@ -49,10 +49,10 @@ def test_the_features_are_those_of_the_model_as_timm_makes_it(name):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         untouched = timm.create_model(name, num_classes=0, **size).eval()
-    taps = list(backbone.taps)
+    out_indices = list(backbone.out_indices)
     with torch.no_grad():
         expected = untouched.forward_intermediates(
-            images(), indices=taps, norm=False, intermediates_only=True
+            images(), indices=out_indices, norm=False, intermediates_only=True
         )
         found = backbone.tie(SharingPlan.hard(["a"], len(backbone.units))).eval()(images())["a"]
     for one, other in zip(found, expected, strict=True):
@@ -64,7 +64,7 @@ def test_levels_are_as_described(name):
     backbone = cut(name)
     with torch.no_grad():
         levels = whole(backbone).forward_intermediates(
-            images(), indices=list(backbone.taps), norm=False, intermediates_only=True
+            images(), indices=list(backbone.out_indices), norm=False, intermediates_only=True
         )
     spec = backbone.features
     assert spec.image_size == SIZE
@@ -79,7 +79,7 @@ def test_levels_are_as_described(name):
 def test_nothing_is_left_that_the_features_do_not_use(name):
     model = whole(cut(name)).train()
     levels = model.forward_intermediates(
-        images(), indices=list(cut(name).taps), norm=False, intermediates_only=True
+        images(), indices=list(cut(name).out_indices), norm=False, intermediates_only=True
     )
     sum(level.square().mean() for level in levels).backward()
     assert [key for key, value in model.named_parameters() if value.grad is None] == []

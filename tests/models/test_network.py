@@ -154,7 +154,7 @@ def test_an_exception_leaves_nothing_behind():
     backbone = cut("test_resnet")
     built = network(backbone, middle(backbone), vary=True)
     before = scores(built, images())
-    broken = built.backbones.shell(TASKS[1]).get_submodule("layer4.0.conv1")
+    broken = built.backbones.task_model(TASKS[1]).get_submodule("layer4.0.conv1")
     handle = broken.register_forward_pre_hook(lambda *_: (_ for _ in ()).throw(OSError("no")))
     with pytest.raises(OSError, match="no"):
         built(images())

@@ -48,7 +48,7 @@ def test_fully_shared_features_are_the_uncut_models(name):
     shared = network(backbone, SharingPlan.hard(TASKS, len(backbone.units)))
     with torch.no_grad():
         expected = whole(backbone).forward_intermediates(
-            images(), indices=list(backbone.taps), norm=False, intermediates_only=True
+            images(), indices=list(backbone.out_indices), norm=False, intermediates_only=True
         )
         found = shared.features(images())
     for levels in found.values():
@@ -160,10 +160,10 @@ def test_running_statistics_of_a_shared_unit_move_once_a_forward(name):
     single = network(backbone, SharingPlan.independent(["a"], len(backbone.units))).train()
     built(images())
     single(images())
-    expected = dict(single.backbones.shell("a").named_buffers())
+    expected = dict(single.backbones.task_model("a").named_buffers())
     seen = 0
     for task in TASKS:
-        for key, value in built.backbones.shell(task).named_buffers():
+        for key, value in built.backbones.task_model(task).named_buffers():
             torch.testing.assert_close(value, expected[key])
             seen += key.endswith("num_batches_tracked")
     assert seen

@@ -9,7 +9,7 @@ import pytest
 from mtlsearch.config import LoadedRun, load_run
 from mtlsearch.errors import ConfigError, UnknownNameError
 from mtlsearch.plugin import Form, LabelSpec
-from mtlsearch.registry import Catalog, build_catalog
+from mtlsearch.registry import PluginRegistry, build_registry
 from tests.registry.plugins import DATASET, good, write
 
 RUN = """\
@@ -31,11 +31,11 @@ search:
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Catalog:
+def registry(tmp_path: Path) -> PluginRegistry:
     folder = write(
         good(tmp_path / "plugins"), {"files": DATASET.format(name="files", generated=False)}
     )
-    return build_catalog([folder], entry_points=False)
+    return build_registry([folder], entry_points=False)
 
 
 def loaded(folder: Path, text: str = RUN, *overrides: str) -> LoadedRun:
@@ -43,25 +43,25 @@ def loaded(folder: Path, text: str = RUN, *overrides: str) -> LoadedRun:
     return load_run(folder / "run.yaml", overrides)
 
 
-def test_sources_get_settings_root_and_seed(catalog: Catalog, tmp_path: Path) -> None:
-    (source,) = catalog.open_sources(loaded(tmp_path, RUN, "data.sources.root=set"))
+def test_sources_get_settings_root_and_seed(registry: PluginRegistry, tmp_path: Path) -> None:
+    (source,) = registry.open_sources(loaded(tmp_path, RUN, "data.sources.root=set"))
     assert source.size("train") == 7
     assert vars(source)["root"] == tmp_path / "photos" / "set"
     assert vars(source)["seed"] == 3
 
 
-def test_tasks_get_name_settings_and_label(catalog: Catalog, tmp_path: Path) -> None:
+def test_tasks_get_name_settings_and_label(registry: PluginRegistry, tmp_path: Path) -> None:
     run = loaded(tmp_path)
-    (source,) = catalog.open_sources(run)
-    tasks = catalog.build_tasks(run, source.labels)
+    (source,) = registry.open_sources(run)
+    tasks = registry.build_tasks(run, source.labels)
     assert list(tasks) == ["shade", "tone"]
     assert tasks["tone"].name == "tone"
     assert tasks["tone"].settings.model_dump() == {"smoothing": 0.5}
     assert tasks["tone"].label == source.labels["shade"]
 
 
-def test_the_space(catalog: Catalog, tmp_path: Path) -> None:
-    assert catalog.space(loaded(tmp_path)).name == "flat"
+def test_the_space(registry: PluginRegistry, tmp_path: Path) -> None:
+    assert registry.space(loaded(tmp_path)).name == "flat"
 
 
 @pytest.mark.parametrize(
@@ -74,20 +74,20 @@ def test_the_space(catalog: Catalog, tmp_path: Path) -> None:
     ],
 )
 def test_settings_are_checked_where_they_stand(
-    catalog: Catalog, tmp_path: Path, override: str, key: str, says: str
+    registry: PluginRegistry, tmp_path: Path, override: str, key: str, says: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        catalog.check(loaded(tmp_path, RUN, override))
+        registry.check(loaded(tmp_path, RUN, override))
     assert says in caught.value.what
     assert caught.value.where == f"--set {override} ({key})"
 
 
 def test_wrong_settings_are_told_together_with_their_lines(
-    catalog: Catalog, tmp_path: Path
+    registry: PluginRegistry, tmp_path: Path
 ) -> None:
     text = RUN.replace("count: 7", "count: 0").replace("smoothing: 0.5", "smoothing: much")
     with pytest.raises(ConfigError) as caught:
-        catalog.check(loaded(tmp_path, text))
+        registry.check(loaded(tmp_path, text))
     assert "run.yaml:6 (data.sources.count)" in caught.value.what
     assert "run.yaml:12 (tasks.tone.smoothing)" in caught.value.what
 
@@ -101,26 +101,28 @@ def test_wrong_settings_are_told_together_with_their_lines(
     ],
 )
 def test_unknown_names_have_a_line(
-    catalog: Catalog, tmp_path: Path, right: str, wrong: str, line: int, says: str
+    registry: PluginRegistry, tmp_path: Path, right: str, wrong: str, line: int, says: str
 ) -> None:
     with pytest.raises(UnknownNameError) as caught:
-        catalog.check(loaded(tmp_path, RUN.replace(right, wrong)))
+        registry.check(loaded(tmp_path, RUN.replace(right, wrong)))
     assert says in caught.value.what
     assert f"run.yaml:{line} (" in str(caught.value.where)
 
 
-def test_a_run_file_without_a_space_is_told_what_there_is(catalog: Catalog, tmp_path: Path) -> None:
+def test_a_run_file_without_a_space_is_told_what_there_is(
+    registry: PluginRegistry, tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError, match="names no search space") as caught:
-        catalog.check(loaded(tmp_path, RUN.replace("  space: flat", "  trials: 3")))
+        registry.check(loaded(tmp_path, RUN.replace("  space: flat", "  trials: 3")))
     assert caught.value.allowed == ("space: flat",)
     assert "run.yaml:13 (" in str(caught.value.where)
 
 
-def test_a_label_that_no_source_has(catalog: Catalog, tmp_path: Path) -> None:
+def test_a_label_that_no_source_has(registry: PluginRegistry, tmp_path: Path) -> None:
     labels = {"shade": LabelSpec(Form.CATEGORY, ("dark", "light"))}
     run = loaded(tmp_path, RUN.replace("label: shade", "label: shad"))
     with pytest.raises(ConfigError) as caught:
-        catalog.build_tasks(run, labels)
+        registry.build_tasks(run, labels)
     assert "'tone' learns the label 'shad', which no data source has; did you mean 'shade'?" in (
         caught.value.what
     )
@@ -129,38 +131,40 @@ def test_a_label_that_no_source_has(catalog: Catalog, tmp_path: Path) -> None:
 
 
 def test_a_label_by_the_name_of_the_task_points_at_the_task(
-    catalog: Catalog, tmp_path: Path
+    registry: PluginRegistry, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        catalog.build_tasks(loaded(tmp_path), {})
+        registry.build_tasks(loaded(tmp_path), {})
     assert "run.yaml:8 (tasks.shade)" in str(caught.value.where)
 
 
-def test_a_label_of_a_form_that_the_kind_can_not_learn(catalog: Catalog, tmp_path: Path) -> None:
+def test_a_label_of_a_form_that_the_kind_can_not_learn(
+    registry: PluginRegistry, tmp_path: Path
+) -> None:
     run = loaded(tmp_path, RUN.replace("label: shade", "label: edges"))
-    (source,) = catalog.open_sources(run)
+    (source,) = registry.open_sources(run)
     with pytest.raises(ConfigError) as caught:
-        catalog.build_tasks(run, source.labels)
+        registry.build_tasks(run, source.labels)
     assert "shades learns labels of the form category; 'edges' is a mask" in caught.value.what
     assert caught.value.allowed == ("shade",)
 
 
 @pytest.mark.parametrize(("exists", "key"), [(False, "data.root"), (True, "data.sources.0.root")])
 def test_a_folder_that_is_not_there_has_a_line(
-    catalog: Catalog, tmp_path: Path, exists: bool, key: str
+    registry: PluginRegistry, tmp_path: Path, exists: bool, key: str
 ) -> None:
     if exists:
         (tmp_path / "photos").mkdir()
     text = RUN.replace("kind: squares", "kind: files\n    root: set")
     with pytest.raises(ConfigError) as caught:
-        catalog.open_sources(loaded(tmp_path, text))
+        registry.open_sources(loaded(tmp_path, text))
     assert str(tmp_path / "photos" / "set") in caught.value.what
     assert f"({key})" in str(caught.value.where)
 
 
-def test_what_is_generated_needs_no_folder(catalog: Catalog, tmp_path: Path) -> None:
+def test_what_is_generated_needs_no_folder(registry: PluginRegistry, tmp_path: Path) -> None:
     assert not (tmp_path / "photos").exists()
-    assert catalog.open_sources(loaded(tmp_path))
+    assert registry.open_sources(loaded(tmp_path))
 
 
 BALANCER = """
@@ -186,10 +190,10 @@ def mtlsearch_balancers():
 
 def test_balancers_are_made_with_their_settings_for_tasks(tmp_path: Path) -> None:
     folder = write(good(tmp_path / "plugins"), {"half": BALANCER})
-    catalog = build_catalog([folder], entry_points=False)
-    assert list(catalog.balancers) == ["half"]
+    registry = build_registry([folder], entry_points=False)
+    assert list(registry.balancers) == ["half"]
     text = RUN + "  balance: [static, {kind: half, part: 0.25}]\n"
-    makers = catalog.open_balancers(loaded(tmp_path, text))
+    makers = registry.open_balancers(loaded(tmp_path, text))
     assert list(makers) == ["half"]  # static is the host's own where no plugin gives it
     balancer = makers["half"](["shade", "tone"])
     assert balancer.tasks == ("shade", "tone")
@@ -209,8 +213,8 @@ def test_a_wrong_balance_is_said_with_its_key(
     tmp_path: Path, balance: str, line: str, says: str
 ) -> None:
     folder = write(good(tmp_path / "plugins"), {"half": BALANCER})
-    catalog = build_catalog([folder], entry_points=False)
+    registry = build_registry([folder], entry_points=False)
     with pytest.raises((UnknownNameError, ConfigError)) as error:
-        catalog.check(loaded(tmp_path, RUN + f"  balance: {balance}\n"))
+        registry.check(loaded(tmp_path, RUN + f"  balance: {balance}\n"))
     assert says in str(error.value)
     assert line in str(error.value)

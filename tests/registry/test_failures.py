@@ -10,34 +10,34 @@ from pathlib import Path
 import pytest
 
 from mtlsearch.errors import PluginError, UnknownNameError
-from mtlsearch.registry import build_catalog
+from mtlsearch.registry import build_registry
 from tests.registry.plugins import BROKEN, DATASET, SPACE, good, write
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_of_a_folder(tmp_path: Path, name: str) -> None:
     source, cause = BROKEN[name]
-    catalog = build_catalog([write(good(tmp_path), {name: source})], entry_points=False)
-    (failure,) = catalog.failures
+    registry = build_registry([write(good(tmp_path), {name: source})], entry_points=False)
+    (failure,) = registry.failures
     assert failure.name == name
     assert failure.where == str(tmp_path / f"{name}.py")
     assert cause in failure.cause
-    assert list(catalog.spaces) == ["flat"]
-    assert list(catalog.tasks) == ["shades"]
-    assert list(catalog.datasets) == ["squares"]
+    assert list(registry.spaces) == ["flat"]
+    assert list(registry.tasks) == ["shades"]
+    assert list(registry.datasets) == ["squares"]
 
 
 def test_all_of_them_at_once(tmp_path: Path) -> None:
     folder = write(good(tmp_path), {name: source for name, (source, _) in BROKEN.items()})
-    catalog = build_catalog([folder], entry_points=False)
-    assert {failure.name for failure in catalog.failures} == set(BROKEN)
-    assert [plugin.name for plugin in catalog.plugins] == ["a_source", "a_space", "a_task"]
+    registry = build_registry([folder], entry_points=False)
+    assert {failure.name for failure in registry.failures} == set(BROKEN)
+    assert [plugin.name for plugin in registry.plugins] == ["a_source", "a_space", "a_task"]
 
 
 PROBE = """
 import json
-from mtlsearch.registry import build_catalog
-catalog = build_catalog()
+from mtlsearch.registry import build_registry
+catalog = build_registry()
 print(json.dumps({
     "failures": {at.name: [at.where, at.cause] for at in catalog.failures},
     "spaces": list(catalog.spaces),
@@ -59,7 +59,7 @@ def test_of_installed_packages(tmp_path: Path) -> None:
         assert cause in said
     assert "works" in seen["spaces"]
     assert seen["plugins"]["works"] == "1.5"
-    built_in = set(build_catalog().spaces)
+    built_in = set(build_registry().spaces)
     assert built_in
     assert built_in <= set(seen["spaces"])
 
@@ -93,11 +93,11 @@ def test_a_name_that_two_give_names_both(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     write(first, {"left": SPACE.format(name="same"), "other": SPACE.format(name="alone")})
     write(second, {"right": SPACE.format(name="same")})
-    catalog = build_catalog([first, second], entry_points=False)
-    assert list(catalog.spaces) == ["alone"]
-    assert {failure.name for failure in catalog.failures} == {"left", "right"}
+    registry = build_registry([first, second], entry_points=False)
+    assert list(registry.spaces) == ["alone"]
+    assert {failure.name for failure in registry.failures} == {"left", "right"}
     with pytest.raises(PluginError) as caught:
-        catalog.space_named("same", where="run.yaml:3")
+        registry.space_named("same", where="run.yaml:3")
     message = str(caught.value)
     assert str(first / "left.py") in message
     assert str(second / "right.py") in message
@@ -109,25 +109,25 @@ def test_one_name_of_two_kinds_is_no_clash(tmp_path: Path) -> None:
         tmp_path,
         {"a": SPACE.format(name="same"), "b": DATASET.format(name="same", generated=False)},
     )
-    catalog = build_catalog([folder], entry_points=False)
-    assert not catalog.failures
-    assert list(catalog.spaces) == list(catalog.datasets) == ["same"]
+    registry = build_registry([folder], entry_points=False)
+    assert not registry.failures
+    assert list(registry.spaces) == list(registry.datasets) == ["same"]
 
 
 def test_an_unknown_name_suggests_and_mentions_what_failed(tmp_path: Path) -> None:
     folder = write(good(tmp_path), {"no_import": BROKEN["no_import"][0]})
-    catalog = build_catalog([folder], entry_points=False)
+    registry = build_registry([folder], entry_points=False)
     with pytest.raises(UnknownNameError) as caught:
-        catalog.task("shade", where="run.yaml:7")
+        registry.task("shade", where="run.yaml:7")
     message = str(caught.value)
     assert "no task kind named 'shade'; did you mean 'shades'?" in message
     assert "run.yaml:7" in message
     assert "no_import: ModuleNotFoundError" in message
     with pytest.raises(UnknownNameError, match="install the package that has it"):
-        build_catalog([good(tmp_path / "sound")], entry_points=False).task("depth")
+        build_registry([good(tmp_path / "sound")], entry_points=False).task("depth")
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="no such plugin folder") as caught:
-        build_catalog([tmp_path / "nowhere"], entry_points=False)
+        build_registry([tmp_path / "nowhere"], entry_points=False)
     assert caught.value.where == str(tmp_path / "nowhere")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mtlsearch.report import render
-from mtlsearch.results import Confirmed, Latency, TrialRecord, leaderboard
+from mtlsearch.results import Latency, SeedStatistics, TrialRecord, leaderboard
 from tests.results.trials import baselines, results, run, trial
 
 BETTER, BEST = results(0.33), results(0.36)
@@ -55,16 +55,20 @@ def test_marks_are_of_the_whole_run_however_few_rows_are_shown(form: str, sort: 
             assert (f"{mark} highest" in text or f"{mark} no trial" in text) == any(
                 mark in at for at in shown.values()
             )
-    found = {0: Confirmed(2, 0.0, 0.0), 1: Confirmed(2, 1.0, 0.1), 2: Confirmed(2, 4.0, 0.1)}
+    found = {
+        0: SeedStatistics(2, 0.0, 0.0),
+        1: SeedStatistics(2, 1.0, 0.1),
+        2: SeedStatistics(2, 4.0, 0.1),
+    }
     cut = leaderboard(run(), sort="flops", top=1, confirmed=found)
     assert marks(render(cut, form)) == {"1": "◆"}
 
 
 def test_confirmed_trials_come_first_by_mean_and_ties_are_marked() -> None:
     found = {
-        0: Confirmed(3, 0.0, 0.0),
-        2: Confirmed(3, 4.0, 0.5),
-        1: Confirmed(3, 3.8, 0.7, ties=True),
+        0: SeedStatistics(3, 0.0, 0.0),
+        2: SeedStatistics(3, 4.0, 0.5),
+        1: SeedStatistics(3, 3.8, 0.7, ties=True),
     }
     frame = leaderboard(records(), confirmed=found)
     assert frame["trial"].tolist() == [2, 1, 0, 3]

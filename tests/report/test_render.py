@@ -16,7 +16,7 @@ import pytest
 from mtlsearch.errors import ConfigError
 from mtlsearch.plugin import Knowledge
 from mtlsearch.report import FORMATS, render, write
-from mtlsearch.results import Confirmed, leaderboard
+from mtlsearch.results import SeedStatistics, leaderboard
 from tests.results.trials import baselines, results, run, trial
 
 
@@ -73,7 +73,7 @@ def test_people_are_told_of_few_validation_images(images: int | None, told: str)
             line = f"validation has {images} images: one more or less right is {told} points"
             assert line in text
             assert "search.confirm" in text
-    found = {0: Confirmed(2, 0.0, 0.0), 1: Confirmed(2, 1.0, 0.5)}
+    found = {0: SeedStatistics(2, 0.0, 0.0), 1: SeedStatistics(2, 1.0, 0.5)}
     text = render(leaderboard(records, confirmed=found), "table")
     assert ("points of accuracy" in text) == (told != "")
     assert "search.confirm" not in text

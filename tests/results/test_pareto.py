@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtlsearch.results._pareto import best_first, pareto_front
+from mtlsearch.results._pareto import pareto_front, sort_by_dominance
 
 ROWS = st.integers(1, 3).flatmap(
     lambda width: st.lists(
@@ -33,7 +33,7 @@ def test_the_front_is_what_nothing_beats(rows: list[list[float]]) -> None:
 def test_best_first_lists_each_once_and_nobody_behind_whom_they_beat(
     rows: list[list[float]],
 ) -> None:
-    order = best_first(rows)
+    order = sort_by_dominance(rows)
     assert sorted(order) == list(range(len(rows)))
     place = {at: number for number, at in enumerate(order)}
     for one in range(len(rows)):
@@ -47,10 +47,12 @@ def test_of_equal_ones_the_earlier_is_first_where_there_is_one_number(
     rows: list[list[float]],
 ) -> None:
     single = [row[:1] for row in rows]
-    assert best_first(single) == sorted(range(len(rows)), key=lambda at: (-single[at][0], at))
+    assert sort_by_dominance(single) == sorted(
+        range(len(rows)), key=lambda at: (-single[at][0], at)
+    )
 
 
 def test_in_a_front_those_with_room_come_first() -> None:
     rows = [[0.0, 9.0], [4.0, 5.0], [5.0, 4.0], [4.5, 4.5], [9.0, 0.0]]
-    assert best_first(rows)[:2] == [0, 4]
-    assert best_first(rows)[-1] == 3
+    assert sort_by_dominance(rows)[:2] == [0, 4]
+    assert sort_by_dominance(rows)[-1] == 3

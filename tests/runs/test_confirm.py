@@ -15,7 +15,7 @@ from mtlsearch.results import TrialRecord, confirmed
 from mtlsearch.runs import _confirm as module
 from mtlsearch.runs import pick_trial, read_confirmed
 from mtlsearch.runs._confirm import confirm, read_repeats
-from mtlsearch.search import Silent, search
+from mtlsearch.search import NullProgress, search
 from mtlsearch.study import RunDirectory, TrialStore
 from tests.search.synthetic import Formula, sharing_score, space_for
 
@@ -73,7 +73,7 @@ def go(run: Path, records: list[TrialRecord], session: Seeded, patch: pytest.Mon
         cast(Any, session),
         RunDirectory(run),
         records,
-        Silent(),
+        NullProgress(),
         together=cast(Any, nullcontext),
         alone=True,
     )

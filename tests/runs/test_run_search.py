@@ -11,12 +11,12 @@ import torch
 
 from mtlsearch.config import LoadedRun, RunConfig, save_resolved
 from mtlsearch.errors import PluginError, RunError
-from mtlsearch.registry import build_catalog
+from mtlsearch.registry import build_registry
 from mtlsearch.results import TrialRecord
 from mtlsearch.runs import run_search
-from mtlsearch.search import Silent
+from mtlsearch.search import NullProgress
 from mtlsearch.search.space._proposal import propose_baseline
-from mtlsearch.study import RunDirectory, open_store, read_records, run_storage
+from mtlsearch.study import RunDirectory, open_run_storage, open_store, read_records
 from tests.search.synthetic import Formula, space_for
 
 BASE: dict[str, Any] = {
@@ -43,8 +43,8 @@ def config(**changes: Any) -> RunConfig:
 def start(out: Path, config: RunConfig) -> None:
     """Begin a search without any plugin: it gets no further than what is checked before."""
     device = torch.device("cpu")
-    catalog = build_catalog([], entry_points=False)
-    run_search(LoadedRun(config), catalog, out, device=device, progress=Silent())
+    registry = build_registry([], entry_points=False)
+    run_search(LoadedRun(config), registry, out, device=device, progress=NullProgress())
 
 
 def begun(out: Path, config: RunConfig) -> RunDirectory:
@@ -126,7 +126,7 @@ def test_a_bad_storage_is_told_before_anything_else(tmp_path: Path, url: str) ->
 def begin(run: RunDirectory, config: RunConfig) -> TrialRecord:
     proposal = propose_baseline(space_for(Formula()), "hard")
     record = TrialRecord(0, "running", "hard", proposal.candidate, 1, 2)
-    return open_store(run, config, run_storage(run, config)).start(
+    return open_store(run, config, open_run_storage(run, config)).start(
         record, proposal.params, proposal.distributions
     )
 
@@ -234,7 +234,7 @@ def test_a_study_that_was_begun_without_a_trial_binds_nobody(
     chosen = config(search__storage=storage and storage.format(tmp_path))
     run = RunDirectory(tmp_path / "run")
     run.path.mkdir()
-    open_store(run, chosen, run_storage(run, chosen))
+    open_store(run, chosen, open_run_storage(run, chosen))
     with pytest.raises(PluginError, match="'nothing'"):  # further than the settings
         start(run.path, chosen)
 

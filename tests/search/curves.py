@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mtlsearch.config import SearchConfig
 from mtlsearch.plugin import Candidate
 from mtlsearch.search import CandidateSpace, FunctionEvaluator, Measurement, SearchProgress, search
-from mtlsearch.search._successive_halving import Halving
+from mtlsearch.search._successive_halving import SuccessiveHalving
 from mtlsearch.study import TrialStore
 from tests.search.synthetic import space_for
 
@@ -66,7 +66,7 @@ def run(
     return store
 
 
-def halving(**changes: object) -> Halving:
+def halving(**changes: object) -> SuccessiveHalving:
     """As :func:`space` has it."""
     config = SearchConfig.model_validate({"halving": {"rungs": [1, 3], **changes}})
-    return Halving.of(config, Curves(), TrialStore.in_memory().objectives)
+    return SuccessiveHalving.of(config, Curves(), TrialStore.in_memory().objectives)

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.study import StudyDirection
 
-from mtlsearch.config import BudgetConfig
+from mtlsearch.config import LimitsConfig
 from mtlsearch.errors import ConfigError
 from mtlsearch.results import Latency, Objective, front_of, leaderboard, objectives_of
 from mtlsearch.runs import pick_trial
 from mtlsearch.search import search
-from mtlsearch.search.space._limits import with_budget
+from mtlsearch.search.space._limits import add_limits
 from mtlsearch.study import TrialStore
 from tests.search.curves import Curves, run
 from tests.search.synthetic import SCORE, space_for
@@ -52,10 +52,10 @@ def test_latency_is_taken_of_whatever_is_proposed() -> None:
     wanted = ["delta_m", "latency_ms"]
     evaluator = Curves()
     with pytest.raises(ConfigError, match="cannot be measured"):
-        with_budget(space_for(evaluator, objectives=wanted), BudgetConfig(), evaluator.cost)
-    space = with_budget(
+        add_limits(space_for(evaluator, objectives=wanted), LimitsConfig(), evaluator.cost)
+    space = add_limits(
         space_for(evaluator, objectives=wanted),
-        BudgetConfig(),
+        LimitsConfig(),
         evaluator.cost,
         clock=lambda candidate: Latency(1.0 * sum(candidate.plan.copies), 8, 8.0),
     )

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from mtlsearch.errors import RunError, TrainingError
 from mtlsearch.plugin import Candidate
 from mtlsearch.runs import pick_trial
-from mtlsearch.search import Measurement, Silent, search
+from mtlsearch.search import Measurement, NullProgress, search
 from mtlsearch.study import TrialStore, open_storage
-from mtlsearch.study._storage import drop_torn_line
+from mtlsearch.study._storage import truncate_partial_line
 from tests.search.synthetic import Formula, space_for
 
 
@@ -39,7 +39,7 @@ def run(
         store,
         trials=trials,
         seed=seed,
-        progress=Silent(),
+        progress=NullProgress(),
     )
     return store
 
@@ -68,9 +68,11 @@ def test_nothing_is_measured_twice(tmp_path: Path, loss_weights: str, seed: int)
 def test_a_small_space_is_exhausted_and_says_so(tmp_path: Path) -> None:
     evaluator = Formula(tasks=("a", "b"), count=3)
     store = store_at(tmp_path)
-    outcome = search(space_for(evaluator), evaluator, store, trials=50, seed=0, progress=Silent())
+    outcome = search(
+        space_for(evaluator), evaluator, store, trials=50, seed=0, progress=NullProgress()
+    )
     assert outcome.exhausted
-    assert outcome.settled == len(store.records()) == 4
+    assert outcome.num_finished == len(store.records()) == 4
 
 
 @settings(max_examples=15, deadline=None)
@@ -152,7 +154,7 @@ def test_however_many_trials_are_asked_for(tmp_path: Path) -> None:
     assert [record.state for record in records] == ["failed", "failed", "complete"]
 
 
-class Notes(Silent):
+class Notes(NullProgress):
     """Keeps the notes of a search."""
 
     def __init__(self) -> None:
@@ -192,7 +194,9 @@ def test_one_task_has_one_baseline(tmp_path: Path) -> None:
     """Sharing nothing and sharing all are the same then, and nothing is trained twice."""
     evaluator = Formula(tasks=("a",))
     store = store_at(tmp_path)
-    outcome = search(space_for(evaluator), evaluator, store, trials=9, seed=0, progress=Silent())
+    outcome = search(
+        space_for(evaluator), evaluator, store, trials=9, seed=0, progress=NullProgress()
+    )
     assert outcome.exhausted
     assert [record.role for record in store.records()] == ["independent"]
     run(tmp_path / "rates", evaluator, 4, learning_rate=[0.01, 1.0])
@@ -210,7 +214,7 @@ def test_somebody_may_look_after_each_trial(tmp_path: Path) -> None:
         store_at(tmp_path),
         trials=5,
         seed=0,
-        progress=Silent(),
+        progress=NullProgress(),
         after_each=lambda records: seen.append(len(records)),
     )
     assert seen == [3, 4, 5]
@@ -233,7 +237,7 @@ def test_a_torn_journal_line_loses_nothing_else(tmp_path: Path) -> None:
     run(tmp_path, Formula(), 4)
     with (tmp_path / "study.journal").open("ab") as file:
         file.write(b'{"op_code": 5, "work')
-    drop_torn_line(tmp_path / "study.journal")
+    truncate_partial_line(tmp_path / "study.journal")
     whole = Formula()
     run(tmp_path / "whole", whole, 6)
     after = Formula()

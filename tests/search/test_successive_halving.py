@@ -15,9 +15,9 @@ from mtlsearch.config import SearchConfig
 from mtlsearch.errors import RunError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate
-from mtlsearch.results import TaskResult, TrialRecord, ranked_at, standings
-from mtlsearch.search import Silent, search
-from mtlsearch.search._successive_halving import Halving
+from mtlsearch.results import TaskResult, TrialRecord, rank_at_epoch, rung_ranks
+from mtlsearch.search import NullProgress, search
+from mtlsearch.search._successive_halving import SuccessiveHalving
 from mtlsearch.study import TrialStore
 from tests.search.curves import EPOCHS, Curves, halving, run, space
 from tests.search.synthetic import SCORE, Formula, space_for
@@ -43,7 +43,7 @@ def stopped(number: int, *scores: float, rungs: Sequence[int] = (1, 3)) -> Trial
     return TrialRecord(number, "stopped", None, INDEPENDENT, 1, 1, curve=curve)
 
 
-def simulate(rule: Halving, scores: np.ndarray) -> list[list[int]]:
+def simulate(rule: SuccessiveHalving, scores: np.ndarray) -> list[list[int]]:
     """Trials one after the other with ``scores`` ``[N, rungs]``; who reached each rung, last all.
 
     Which states there were is checked on the way: nobody ever goes back.
@@ -103,8 +103,8 @@ def test_it_is_the_order_at_the_rung_against_the_baseline_there() -> None:
     """Not what was measured later, nor what the baseline came to later."""
     first = replace(reference((1, 3)), curve={1: results(0.5), 3: results(2.0)})
     ahead, behind = stopped(1, 0.7, 1.0), stopped(2, 0.6)
-    assert [at.number for at in ranked_at([first, ahead, behind], 1)] == [1, 2]
-    shown = standings([first, ahead, behind])
+    assert [at.number for at in rank_at_epoch([first, ahead, behind], 1)] == [1, 2]
+    shown = rung_ranks([first, ahead, behind])
     assert str(shown[2]) == "2nd of 2 at epoch 1"
     assert shown[2].delta_m == pytest.approx(20.0)
     assert shown[1].delta_m == pytest.approx(-50.0)
@@ -185,7 +185,7 @@ def test_a_kill_amid_a_promotion_puts_the_trial_back_to_its_rung() -> None:
     run(store, Curves(), 12)
     victim = set_of_stopped(store.records())[0]
     store.write(replace(victim, state="running"))
-    assert store.close_interrupted() == 1
+    assert store.mark_interrupted() == 1
     assert store.records()[victim.number] == victim
     run(store, Curves(), 15)
     assert ended(store) == ended(whole)
@@ -220,7 +220,7 @@ def test_a_trial_that_cannot_be_compared_fails() -> None:
 def test_who_watches_is_told_of_stops_and_promotions() -> None:
     told: list[str] = []
 
-    class Watcher(Silent):
+    class Watcher(NullProgress):
         def trial_promoted(self, number: int, epochs: int, why: str) -> None:
             told.append(f"{number} to {epochs}: {why}")
 
@@ -261,7 +261,7 @@ def test_rungs_without_epochs_before_the_end_are_refused() -> None:
         )
 
 
-class Notes(Silent):
+class Notes(NullProgress):
     def __init__(self) -> None:
         self.said: list[str] = []
 
@@ -281,7 +281,7 @@ def test_a_run_keeps_the_rungs_that_auto_had_when_it_began() -> None:
     """Another version of the program may have had others."""
     config = SearchConfig.model_validate({"halving": {}})
     wanted = TrialStore.in_memory().objectives
-    assert Halving.of(config, Curves(), wanted).rungs == (5,)
-    assert Halving.of(config, Curves(), wanted, [reference((1, 3))]).rungs == (1, 3)
-    assert Halving.of(config, Curves(), wanted, [reference(())]).rungs == ()
+    assert SuccessiveHalving.of(config, Curves(), wanted).rungs == (5,)
+    assert SuccessiveHalving.of(config, Curves(), wanted, [reference((1, 3))]).rungs == (1, 3)
+    assert SuccessiveHalving.of(config, Curves(), wanted, [reference(())]).rungs == ()
     assert halving(rungs=[2]).rungs == (2,)

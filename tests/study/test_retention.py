@@ -12,7 +12,7 @@ from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate
 from mtlsearch.results import TaskResult, TrialRecord
 from mtlsearch.study import RunDirectory
-from mtlsearch.study._retention import forget_weights
+from mtlsearch.study._retention import prune_weights
 from tests.search.synthetic import SCORE
 
 
@@ -54,7 +54,7 @@ def test_the_best_and_the_baselines_stay(
         run.weights(record.number).write_bytes(b"weights")
         run.history(record.number).write_text("epoch\n")
     for _ in range(2):  # a second time there is less to forget
-        forget_weights(run, RECORDS, keep)
+        prune_weights(run, RECORDS, keep)
         left = [at for at in range(6) if run.weights(at).is_file()]
         assert left == stay
     assert all(run.history(at).is_file() for at in range(6))
@@ -66,5 +66,5 @@ def test_what_was_confirmed_stays(tmp_path: Path) -> None:
     for record in RECORDS[:-1]:
         run.trial(record.number).mkdir(parents=True)
         run.weights(record.number).write_bytes(b"weights")
-    forget_weights(run, RECORDS, 1, confirmed={0, 1, 2, 4})
+    prune_weights(run, RECORDS, 1, confirmed={0, 1, 2, 4})
     assert [at for at in range(6) if run.weights(at).is_file()] == [0, 1, 2, 4, 5]

@@ -10,7 +10,7 @@ import pytest
 
 from mtlsearch.errors import RunError
 from mtlsearch.study import TrialStore, open_storage
-from mtlsearch.study._storage import drop_torn_line
+from mtlsearch.study._storage import truncate_partial_line
 from tests.search.synthetic import Formula
 from tests.search.test_search import run, store_at
 
@@ -29,12 +29,12 @@ from tests.search.test_search import run, store_at
 def test_a_torn_line_is_cut_off(tmp_path: Path, content: bytes, whole: bytes) -> None:
     journal = tmp_path / "study.journal"
     journal.write_bytes(content)
-    drop_torn_line(journal)
+    truncate_partial_line(journal)
     assert journal.read_bytes() == whole
 
 
 def test_no_journal_is_no_torn_line(tmp_path: Path) -> None:
-    drop_torn_line(tmp_path / "study.journal")
+    truncate_partial_line(tmp_path / "study.journal")
     assert not list(tmp_path.iterdir())
 
 

@@ -12,7 +12,7 @@ import pytest
 from optuna.trial import TrialState
 
 from mtlsearch.results import TaskResult, TrialRecord
-from mtlsearch.search import Silent, search
+from mtlsearch.search import NullProgress, search
 from mtlsearch.search.space._proposal import propose_baseline
 from mtlsearch.study import TrialStore
 from tests.search.synthetic import SCORE, Formula, space_for
@@ -40,11 +40,11 @@ def test_a_trial_comes_back(tmp_path: Path) -> None:
     started = begin(store)
     assert store_at(tmp_path).records() == [started]
     first = complete(started, 2.0)
-    store.settle(first, 0.0)
+    store.finish(first, 0.0)
     second = begin(store, "hard")
     assert (first.number, second.number) == (0, 1)
     failed = replace(second, state="failed", why="it would not train")
-    store.settle(failed, None)
+    store.finish(failed, None)
     again = store_at(tmp_path)
     assert again.records() == [first, failed]
     assert [trial.state for trial in again.trials] == [TrialState.COMPLETE, TrialState.FAIL]
@@ -55,7 +55,7 @@ def test_a_trial_comes_back(tmp_path: Path) -> None:
 def test_numbers_that_json_does_not_have(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     odd = complete(begin(store), math.inf)
-    store.settle(odd, None)
+    store.finish(odd, None)
     assert store_at(tmp_path).records() == [odd]
 
 
@@ -63,8 +63,8 @@ def test_what_a_kill_left_running_is_interrupted(tmp_path: Path) -> None:
     store = store_at(tmp_path)
     left = begin(store)
     again = store_at(tmp_path)
-    assert again.close_interrupted() == 1
-    assert again.close_interrupted() == 0
+    assert again.mark_interrupted() == 1
+    assert again.mark_interrupted() == 0
     (record,) = again.records()
     assert record.state == "interrupted"
     assert "stopped" in record.why
@@ -77,7 +77,7 @@ def test_a_kill_between_the_two_writes_of_an_end_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: Any
 ) -> None:
     store = store_at(tmp_path)
-    store.settle(complete(begin(store), 2.0), 0.0)
+    store.finish(complete(begin(store), 2.0), 0.0)
     ended = replace(complete(begin(store, "hard"), 3.0), state=state)
 
     def killed(*_: object, **__: object) -> None:
@@ -85,11 +85,11 @@ def test_a_kill_between_the_two_writes_of_an_end_loses_nothing(
 
     monkeypatch.setattr(optuna.Study, "tell", killed)
     with pytest.raises(SystemError):
-        store.settle(ended, 50.0)
+        store.finish(ended, 50.0)
     monkeypatch.undo()
     again = store_at(tmp_path)
     assert again.trials[1].state is TrialState.RUNNING
-    assert again.close_interrupted() == 1
+    assert again.mark_interrupted() == 1
     assert again.records()[1] == ended
     assert again.trials[1].value == (50.0 if state == "complete" else None)
 
@@ -101,7 +101,7 @@ def test_a_stranger_s_trial_is_left_alone(tmp_path: Path) -> None:
     store._study.ask()
     evaluator = Formula()
     again = store_at(tmp_path)
-    search(space_for(evaluator), evaluator, again, trials=5, seed=0, progress=Silent())
+    search(space_for(evaluator), evaluator, again, trials=5, seed=0, progress=NullProgress())
     assert len(evaluator.measured) == 2
     assert len(again.records()) == 5
     assert len(again.trials) == 6
@@ -117,4 +117,4 @@ def test_two_studies_in_one_storage(tmp_path: Path) -> None:
     assert TrialStore.is_in(storage, "one")
     assert len(one.records()) == 1
     assert not other.records()
-    assert other.close_interrupted() == 0
+    assert other.mark_interrupted() == 0

@@ -22,7 +22,7 @@ from mtlsearch.plugin import (
     TargetValues,
     Task,
 )
-from mtlsearch.training import Balance, EpochRecord, Pause, TrainingResult, train
+from mtlsearch.training import BalancerConfig, Checkpointing, EpochRecord, TrainingResult, train
 
 CPU = torch.device("cpu")
 CLASSES = 3
@@ -184,8 +184,8 @@ def run(
     seed: int = 0,
     rate: float = 0.01,
     progress: Watcher | None = None,
-    pause: Pause | None = None,
-    balance: Balance | None = None,
+    pause: Checkpointing | None = None,
+    balance: BalancerConfig | None = None,
 ) -> TrainingResult:
     """Train with what a test does not care about filled in."""
     return train(

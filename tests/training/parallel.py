@@ -10,7 +10,13 @@ from torch import distributed, nn
 
 from mtlsearch.models import cut_backbone
 from mtlsearch.plan import SharingPlan
-from mtlsearch.training import Ranks, TrainingResult, joined_ranks, mutual, train
+from mtlsearch.training import (
+    ProcessGroup,
+    TrainingResult,
+    joined_process_group,
+    mutual_loss,
+    train,
+)
 from tests.models.heads import disturb
 from tests.training.fakes import CPU, Network, Points, config, guesses
 from tests.training.pictures import Pictures, build, tasks
@@ -30,7 +36,7 @@ class Tight(Network):
         return super().forward(images, tasks)
 
 
-def trained(what: str, ranks: Ranks) -> tuple[nn.Module, TrainingResult]:
+def trained(what: str, ranks: ProcessGroup) -> tuple[nn.Module, TrainingResult]:
     """One of :data:`KINDS`, trained for two epochs."""
     if what == "knowledge":
         return taught(ranks)
@@ -60,7 +66,7 @@ def trained(what: str, ranks: Ranks) -> tuple[nn.Module, TrainingResult]:
     return network, result
 
 
-def taught(ranks: Ranks) -> tuple[nn.Module, TrainingResult]:
+def taught(ranks: ProcessGroup) -> tuple[nn.Module, TrainingResult]:
     """Tasks that learn from each other's features, where few images have labels."""
     cut = cut_backbone("test_vit", (32, 32))  # no batch norm: images know nothing of each other
     network = build(cut, SharingPlan.from_splits(TASKS, [2, 2], len(cut.units)))
@@ -76,7 +82,7 @@ def taught(ranks: Ranks) -> tuple[nn.Module, TrainingResult]:
         device=CPU,
         seed=0,
         ranks=ranks,
-        lesson=mutual(network, 3.0),
+        lesson=mutual_loss(network, 3.0),
     )
     return network, result
 
@@ -88,7 +94,7 @@ def main(folder: Path, rank: int) -> None:
         "gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=2
     )
     for what in KINDS:
-        network, result = trained(what, joined_ranks())
+        network, result = trained(what, joined_process_group())
         torch.save((network.state_dict(), result), folder / f"{what}{rank}.pt")
     distributed.destroy_process_group()
 

@@ -14,23 +14,23 @@ from mtlsearch.errors import TrainingError
 from mtlsearch.models import CutBackbone, MultiTaskNetwork, cut_backbone
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import STATIC, Balancer, Settings, Task
-from mtlsearch.registry import build_catalog
+from mtlsearch.registry import build_registry
 from mtlsearch.training import (
-    Balance,
+    BalancerConfig,
     Precision,
-    Ranks,
-    SharedPart,
+    ProcessGroup,
+    SharedGroup,
     TrainingResult,
-    refuse_unfit,
-    shared_parts,
+    check_balancer_compatible,
+    shared_groups,
     train,
 )
 from tests.training.fakes import CLASSES, CPU, Points, config, guesses
 from tests.training.pictures import Pictures, build, tasks
 
 NAMES = ("a", "b", "c")
-BALANCERS = build_catalog().balancers
-ALONE = Ranks()
+BALANCERS = build_registry().balancers
+SINGLE_PROCESS = ProcessGroup()
 FEW = ("static", "uw", "famo", "upgrad")
 """One of each sort, where a real backbone is what is tested."""
 
@@ -56,10 +56,10 @@ class Tree(nn.Module):
         return {at: {"scores": self.heads[at](deep[at])} for at in tasks or NAMES}
 
     @property
-    def parts(self) -> list[SharedPart]:
+    def parts(self) -> list[SharedGroup]:
         return [
-            SharedPart(NAMES, tuple(self.trunk.parameters())),
-            SharedPart(("b", "c"), tuple(self.pair.parameters())),
+            SharedGroup(NAMES, tuple(self.trunk.parameters())),
+            SharedGroup(("b", "c"), tuple(self.pair.parameters())),
         ]
 
 
@@ -70,11 +70,11 @@ def maker(name: str) -> Callable[[Sequence[str]], Balancer[Any]]:
 
 def fit(
     network: nn.Module,
-    balance: Balance | None,
+    balance: BalancerConfig | None,
     data: Points,
     kinds: dict[str, Task],
     *,
-    ranks: Ranks = ALONE,
+    ranks: ProcessGroup = SINGLE_PROCESS,
     **changes: Any,
 ) -> TrainingResult:
     return train(
@@ -95,7 +95,7 @@ def fit(
 def trained(name: str | None, data: Points | None = None, **changes: Any) -> dict[str, Tensor]:
     """The weights of a small tree after training."""
     network = Tree()
-    balance = None if name is None else Balance(maker(name), network.parts)
+    balance = None if name is None else BalancerConfig(maker(name), network.parts)
     fit(network, balance, data or Points(labels=NAMES), guesses(*NAMES), **changes)
     return {at: value.detach() for at, value in network.named_parameters()}
 
@@ -125,7 +125,7 @@ def test_a_task_that_is_never_there_is_not_moved(name: str) -> None:
     data = Points(labels=NAMES, labelled={"c": range(0)})
     start, network = dict(Tree().named_parameters()), Tree()
     with pytest.raises(TrainingError, match="no training image has a label for c"):
-        fit(network, Balance(maker(name), network.parts), data, guesses(*NAMES))
+        fit(network, BalancerConfig(maker(name), network.parts), data, guesses(*NAMES))
     for at, value in network.named_parameters():
         assert torch.equal(value, start[at]) == at.startswith("heads.c"), at
 
@@ -145,7 +145,7 @@ def one_batch(network: MultiTaskNetwork, name: str | None, data: Points) -> dict
 
     In torch's own memory order, as a loop written by hand has it.
     """
-    balance = None if name is None else Balance(maker(name), shared_parts(network))
+    balance = None if name is None else BalancerConfig(maker(name), shared_groups(network))
     settings = {"batch_size": 24, "clip_norm": None, "optimizer": "sgd", "weight_decay": 0}
     fit(network, balance, data, tasks(*network.tasks), channels_last=False, **settings)
     return {at: value.grad for at, value in network.named_parameters() if value.grad is not None}
@@ -168,7 +168,7 @@ def test_the_memory_order_of_weights_changes_nothing(cut: CutBackbone, name: str
     found = []
     for channels_last in (False, True):
         network = build(cut, tree(len(cut.units)))
-        balance = Balance(maker(name), shared_parts(network))
+        balance = BalancerConfig(maker(name), shared_groups(network))
         fit(network, balance, data, tasks(*NAMES), channels_last=channels_last, **settings)
         found.append(dict(network.named_parameters()))
     for at, value in found[1].items():
@@ -296,7 +296,7 @@ def test_who_is_asked_what(cut: CutBackbone) -> None:
         def train_batches(self, epoch, batch_size):
             yield from self._batches(list(range(self.images)), batch_size)
 
-    balance = Balance(lambda tasks: Loud(Settings(), tasks), shared_parts(network))
+    balance = BalancerConfig(lambda tasks: Loud(Settings(), tasks), shared_groups(network))
     ordered = Ordered(labels=network.tasks, labelled=data.labelled)
     fit(network, balance, ordered, tasks(*network.tasks), batch_size=12)
     three, two = ("a", "b", "c"), ("b", "c")
@@ -306,7 +306,7 @@ def test_who_is_asked_what(cut: CutBackbone) -> None:
     assert {own for own, _ in combined} == {three, two}
     assert {who for own, who in combined if own == two} == {two}
     assert {who for own, who in combined if own == three} == {three, two}
-    assert sum(at[0] == "epoch" for at in Loud.asked) == 1 + len(shared_parts(network))
+    assert sum(at[0] == "epoch" for at in Loud.asked) == 1 + len(shared_groups(network))
 
 
 def test_measuring_again_leaves_running_statistics_alone() -> None:
@@ -325,7 +325,7 @@ def test_measuring_again_leaves_running_statistics_alone() -> None:
     for kind in (Once, Again):
         network = Tree()
         network.trunk[4].p = 0.0
-        balance = Balance(lambda tasks, kind=kind: kind(Settings(), tasks), network.parts)
+        balance = BalancerConfig(lambda tasks, kind=kind: kind(Settings(), tasks), network.parts)
         fit(network, balance, Points(labels=NAMES), guesses(*NAMES))
         states.append(network.state_dict())
     assert all(torch.equal(states[0][at], value) for at, value in states[1].items())
@@ -337,7 +337,7 @@ HALF, WHOLE = Precision(torch.float16), Precision(torch.bfloat16)
 @pytest.mark.parametrize("name", BALANCERS)
 def test_what_does_not_work_is_refused_with_the_way_out(name: str) -> None:
     kind = BALANCERS[name]
-    refuse_unfit(kind, precision=WHOLE)
+    check_balancer_compatible(kind, precision=WHOLE)
     whole_batches = name != STATIC
     for way, refused, way_out in (
         ({"precision": HALF}, kind.per_task_gradients, "bf16 or fp32"),
@@ -346,29 +346,29 @@ def test_what_does_not_work_is_refused_with_the_way_out(name: str) -> None:
         ({"precision": WHOLE, "processes": 2}, whole_batches, "one device"),
     ):
         if not refused:
-            refuse_unfit(kind, **way)
+            check_balancer_compatible(kind, **way)
             continue
         with pytest.raises(TrainingError, match=f"balance '{name}'") as error:
-            refuse_unfit(kind, **way)
+            check_balancer_compatible(kind, **way)
         assert way_out in str(error.value)
 
 
 @pytest.mark.parametrize(
     ("changes", "ranks", "way_out"),
     [
-        ({"compile": True}, Ranks(), "compile: false"),
-        ({"accumulate": 2}, Ranks(), "accumulate: 1"),
-        ({}, Ranks(0, 2), "one device"),
+        ({"compile": True}, ProcessGroup(), "compile: false"),
+        ({"accumulate": 2}, ProcessGroup(), "accumulate: 1"),
+        ({}, ProcessGroup(0, 2), "one device"),
     ],
 )
 def test_training_refuses_it_before_the_first_step(
-    changes: dict[str, Any], ranks: Ranks, way_out: str
+    changes: dict[str, Any], ranks: ProcessGroup, way_out: str
 ) -> None:
     network = Tree()
     with pytest.raises(TrainingError) as error:
         fit(
             network,
-            Balance(maker("mgda"), network.parts),
+            BalancerConfig(maker("mgda"), network.parts),
             Points(labels=NAMES),
             guesses(*NAMES),
             ranks=ranks,
@@ -400,12 +400,17 @@ def test_a_batch_that_must_be_whole_is_not_parted_where_memory_runs_out(name: st
     """A balancer would be told of one batch several times, and each time of a part."""
     network = Tight()
     with pytest.raises(TrainingError, match=f"a batch, which balance '{name}' needs whole"):
-        fit(network, Balance(maker(name), network.parts), Points(labels=NAMES), guesses(*NAMES))
+        fit(
+            network,
+            BalancerConfig(maker(name), network.parts),
+            Points(labels=NAMES),
+            guesses(*NAMES),
+        )
 
 
 @pytest.mark.parametrize(("name", "shares"), [("static", True), ("uw", False)])
 def test_what_is_not_balanced_is_parted_where_memory_runs_out(name: str, shares: bool) -> None:
     network = Tight()
-    balance = Balance(maker(name), network.parts if shares else [])
+    balance = BalancerConfig(maker(name), network.parts if shares else [])
     found = fit(network, balance, Points(labels=NAMES), guesses(*NAMES))
     assert found.parts == 2

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mtlsearch.errors import RunError
 from mtlsearch.plugin import Balancer, Settings
-from mtlsearch.training import Balance, Pause, SharedPart, TrainingResult
+from mtlsearch.training import BalancerConfig, Checkpointing, SharedGroup, TrainingResult
 from tests.training.fakes import Network, Points, Watcher, config, guesses, run
 
 TASKS = ("a", "b")
@@ -34,7 +34,7 @@ def in_legs(path: Path, settings: Any, legs: list[int]) -> tuple[Network, Traini
     for after in legs:
         torch.manual_seed(after)  # what torch's generator was before does not matter
         network = Network(*TASKS)
-        result = run(network, guesses(*TASKS), DATA, settings, pause=Pause(after, path))
+        result = run(network, guesses(*TASKS), DATA, settings, pause=Checkpointing(after, path))
         assert len(result.epochs) == after
         assert result.steps == after * 3
     return network, result
@@ -69,7 +69,12 @@ def test_time_adds_up_and_steps_count_on(tmp_path: Path) -> None:
     _, first = in_legs(path, settings, [2])
     watcher = Watcher()
     second = run(
-        Network(*TASKS), guesses(*TASKS), DATA, settings, pause=Pause(4, path), progress=watcher
+        Network(*TASKS),
+        guesses(*TASKS),
+        DATA,
+        settings,
+        pause=Checkpointing(4, path),
+        progress=watcher,
     )
     assert second.epochs[:2] == first.epochs
     assert second.seconds >= sum(record.seconds for record in second.epochs)
@@ -108,16 +113,16 @@ def test_what_a_balancer_remembers_is_not_kept_but_trained_anew(
 ) -> None:
     path, settings = tmp_path / "checkpoint.pt", config(epochs=3)
 
-    def train(network: Network, pause: Pause | None = None) -> TrainingResult:
-        shared = [SharedPart(TASKS, tuple(network.trunk.parameters()))]
-        balance = Balance(lambda tasks: kind(Settings(), tasks), shared)
+    def train(network: Network, pause: Checkpointing | None = None) -> TrainingResult:
+        shared = [SharedGroup(TASKS, tuple(network.trunk.parameters()))]
+        balance = BalancerConfig(lambda tasks: kind(Settings(), tasks), shared)
         return run(network, guesses(*TASKS), DATA, settings, pause=pause, balance=balance)
 
     straight, paused = Network(*TASKS), Network(*TASKS)
     whole = train(straight)
-    train(Network(*TASKS), Pause(1, path))
+    train(Network(*TASKS), Checkpointing(1, path))
     assert path.is_file() == kept
-    assert numbers(train(paused, Pause(3, path))) == numbers(whole)
+    assert numbers(train(paused, Checkpointing(3, path))) == numbers(whole)
     assert same(paused, straight)
 
 
@@ -144,5 +149,5 @@ def test_another_networks_file_is_refused(tmp_path: Path) -> None:
             guesses("a"),
             Points(labels=("a",)),
             config(epochs=3),
-            pause=Pause(3, path),
+            pause=Checkpointing(3, path),
         )

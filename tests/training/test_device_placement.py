@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mtlsearch.plugin import Batch
-from mtlsearch.training._placement import resolve_placement, settled
+from mtlsearch.training._placement import resolve_placement, resolve_train_config
 from tests.training.fakes import CPU, Points, config, guesses, run
 from tests.training.fakes import Network as Flat
 
@@ -60,13 +60,13 @@ def test_auto_is_yes_where_it_is_fast() -> None:
 )
 def test_auto_looks_at_pixels_on_a_cpu(size: object, batch_size: int, expected: bool) -> None:
     given = config(batch_size=batch_size)
-    assert settled(given, size, CPU).channels_last is expected
-    assert settled(given, size, torch.device("cuda")) == given
+    assert resolve_train_config(given, size, CPU).channels_last is expected
+    assert resolve_train_config(given, size, torch.device("cuda")) == given
     parts = config(batch_size=2 * batch_size, accumulate=2)
-    assert settled(parts, size, CPU).channels_last is expected
+    assert resolve_train_config(parts, size, CPU).channels_last is expected
     for chosen in (True, False):
         said = config(batch_size=batch_size, channels_last=chosen)
-        assert settled(said, size, CPU) == said
+        assert resolve_train_config(said, size, CPU) == said
 
 
 def test_labels_are_left_as_they_are() -> None:

@@ -13,10 +13,18 @@ from mtlsearch.errors import TrainingError
 from mtlsearch.models import CutBackbone, MultiTaskNetwork, cut_backbone
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Balancer, Batch, Settings
-from mtlsearch.training import Balance, Lesson, Precision, distilled, mutual, shared_parts, train
+from mtlsearch.training import (
+    AuxiliaryLoss,
+    BalancerConfig,
+    Precision,
+    distillation_loss,
+    mutual_loss,
+    shared_groups,
+    train,
+)
 from mtlsearch.training import _compile as compiling
 from mtlsearch.training._adapter import Adapters
-from mtlsearch.training._feature_distillation import Instructed
+from mtlsearch.training._feature_distillation import NetworkWithAuxiliaryLoss
 from mtlsearch.training._micro_batches import micro_batches
 from mtlsearch.training._optimizer import build_optimizer
 from mtlsearch.training._step import TrainingStep
@@ -49,14 +57,18 @@ def teacher_for(cut: CutBackbone) -> MultiTaskNetwork:
     return other_than(build(cut, SharingPlan.independent(TASKS, len(cut.units))))
 
 
-def lesson_for(network: MultiTaskNetwork, cut: CutBackbone, kind: str, alpha: float) -> Lesson:
+def lesson_for(
+    network: MultiTaskNetwork, cut: CutBackbone, kind: str, alpha: float
+) -> AuxiliaryLoss:
     if kind == "mutual":
-        return mutual(network, alpha)
-    return distilled(network, alpha, teacher_for(cut))
+        return mutual_loss(network, alpha)
+    return distillation_loss(network, alpha, teacher_for(cut))
 
 
-def distances(network: MultiTaskNetwork, lesson: Lesson, images: Tensor) -> dict[str, Tensor]:
-    return Instructed(network, lesson.term)(images, TASKS)[1]
+def distances(
+    network: MultiTaskNetwork, lesson: AuxiliaryLoss, images: Tensor
+) -> dict[str, Tensor]:
+    return NetworkWithAuxiliaryLoss(network, lesson.term)(images, TASKS)[1]
 
 
 def images(count: int = 4) -> Tensor:
@@ -106,8 +118,8 @@ def test_one_that_counts_changes_the_training_but_not_the_network(
 
 def test_a_student_like_its_teacher_is_at_no_distance(cut: CutBackbone) -> None:
     student = build(cut, SharingPlan.independent(TASKS, len(cut.units))).eval()
-    alike = distilled(student, 1.0, copy.deepcopy(student))
-    unlike = distilled(student, 1.0, other_than(student))
+    alike = distillation_loss(student, 1.0, copy.deepcopy(student))
+    unlike = distillation_loss(student, 1.0, other_than(student))
     for task in TASKS:
         assert torch.equal(distances(student, alike, images())[task], torch.zeros(4))
         assert (distances(student, unlike, images())[task] > 1e-3).all()
@@ -160,7 +172,7 @@ def test_the_teacher_stays_as_it_is(cut: CutBackbone) -> None:
         learning_rate=0.01,
         device=CPU,
         seed=0,
-        lesson=distilled(network, 1.0, teacher),
+        lesson=distillation_loss(network, 1.0, teacher),
     )
     assert all(torch.equal(value, before[name]) for name, value in teacher.state_dict().items())
 
@@ -168,9 +180,9 @@ def test_the_teacher_stays_as_it_is(cut: CutBackbone) -> None:
 def test_tasks_on_one_way_have_nothing_to_learn_from_each_other(cut: CutBackbone) -> None:
     units = len(cut.units)
     hard = build(cut, SharingPlan.hard(TASKS, units))
-    assert distances(hard, mutual(hard, 1.0), images()) == {}
+    assert distances(hard, mutual_loss(hard, 1.0), images()) == {}
     apart = build(cut, parted(cut, units - 1))
-    assert set(distances(apart, mutual(apart, 1.0), images())) == set(TASKS)
+    assert set(distances(apart, mutual_loss(apart, 1.0), images())) == set(TASKS)
 
 
 def gradients(
@@ -179,7 +191,7 @@ def gradients(
     """Of one step in evaluation mode, in which images know nothing of each other."""
     network = other_than(build(cut, parted(cut))).eval()
     lesson = lesson_for(network, cut, kind, 0.7)
-    learner = Instructed(network, lesson.term)
+    learner = NetworkWithAuxiliaryLoss(network, lesson.term)
     step = TrainingStep(
         learner,
         tasks(*TASKS),
@@ -188,7 +200,7 @@ def gradients(
         optimizer=build_optimizer(learner, "sgd", learning_rate=0.1, weight_decay=0),
         precision=Precision(),
         clip_norm=None,
-        balance=Balance(Summing.of, shared_parts(network)) if balance else None,
+        balance=BalancerConfig(Summing.of, shared_groups(network)) if balance else None,
         alpha=lesson.alpha,
     )
     step(*micro_batches(batch, parts))
@@ -269,5 +281,5 @@ def test_networks_without_features_are_refused(cut: CutBackbone) -> None:
             learning_rate=0.01,
             device=CPU,
             seed=0,
-            lesson=Lesson(1.0, nn.Identity()),
+            lesson=AuxiliaryLoss(1.0, nn.Identity()),
         )

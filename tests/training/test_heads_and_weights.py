@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from mtlsearch.errors import RunError, TrainingError
-from mtlsearch.models import GatedHead
+from mtlsearch.models import HeadWithAttention
 from mtlsearch.plan import FeatureLevel, FeatureSpec
 from mtlsearch.training import (
     Precision,
@@ -31,9 +31,9 @@ def equal(one: nn.Module, other: nn.Module) -> bool:
 
 def test_a_head_depends_on_seed_and_name_alone() -> None:
     alone = seeded_heads(guesses("b"), FEATURES, 4)
-    together = seeded_heads(guesses("a", "b", "c"), FEATURES, 4)
-    assert equal(alone["b"], together["b"])
-    assert not equal(together["a"], together["b"])
+    is_distributed = seeded_heads(guesses("a", "b", "c"), FEATURES, 4)
+    assert equal(alone["b"], is_distributed["b"])
+    assert not equal(is_distributed["a"], is_distributed["b"])
     assert not equal(alone["b"], seeded_heads(guesses("b"), FEATURES, 5)["b"])
 
 
@@ -41,7 +41,7 @@ def test_heads_behind_gates_are_the_same_heads() -> None:
     plain = seeded_heads(guesses("a", "b"), FEATURES, 4)
     gated, again = (seeded_heads(guesses("a", "b"), FEATURES, 4, ["b"]) for _ in range(2))
     assert equal(gated["a"], plain["a"])
-    assert isinstance(gated["b"], GatedHead)
+    assert isinstance(gated["b"], HeadWithAttention)
     assert equal(gated["b"].head, plain["b"])
     assert equal(gated["b"], again["b"])
 

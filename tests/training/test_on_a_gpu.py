@@ -11,7 +11,7 @@ from torch import nn
 from mtlsearch.errors import NonFiniteLossError
 from mtlsearch.labels import send
 from mtlsearch.training import Precision, train
-from mtlsearch.training._loss_tracker import STEPS_UNREAD, LossLog
+from mtlsearch.training._loss_tracker import STEPS_UNREAD, LossTracker
 from mtlsearch.training._optimizer import build_optimizer
 from mtlsearch.training._reproducibility import repeatable
 from mtlsearch.training._step import StepOutcome, TrainingStep
@@ -26,7 +26,7 @@ def outcome(loss: float, norm: float = 1.0) -> StepOutcome:
 
 
 def test_losses_are_read_some_steps_at_a_time() -> None:
-    log = LossLog(0, CUDA)
+    log = LossTracker(0, CUDA)
     news = [log.add(step, outcome(float(step))) for step in range(1, 2 * STEPS_UNREAD + 1)]
     assert sum(news) == 2
     assert log.latest == 2 * STEPS_UNREAD + 1
@@ -36,7 +36,7 @@ def test_losses_are_read_some_steps_at_a_time() -> None:
 
 
 def test_the_step_that_went_wrong_is_named_though_read_later() -> None:
-    log = LossLog(2, CUDA)
+    log = LossTracker(2, CUDA)
     log.add(31, outcome(1.0))
     log.add(32, outcome(math.nan))
     log.add(33, outcome(math.nan))
@@ -45,7 +45,7 @@ def test_the_step_that_went_wrong_is_named_though_read_later() -> None:
 
 
 def test_batches_with_fewer_tasks_are_read_rightly() -> None:
-    log = LossLog(0, CUDA)
+    log = LossTracker(0, CUDA)
     log.add(1, outcome(3.0))
     log.add(2, StepOutcome({"b": 6}, torch.tensor([5.0, 5.0, 1.0])))
     log.read()
@@ -79,7 +79,7 @@ def test_float16_overflow_skips_steps_and_then_learns(optimizer: str) -> None:
     outcomes = [step(batch)]
     assert torch.equal(network.heads["a"].weight, before)
     outcomes += [step(batch) for _ in range(60)]
-    log = LossLog(0, torch.device("cpu"))
+    log = LossTracker(0, torch.device("cpu"))
     for number, found in enumerate(outcomes):
         assert found is not None
         log.add(number, found)
@@ -94,7 +94,7 @@ def test_a_gradient_that_no_scale_mends_ends_a_float16_trial() -> None:
             return {name: {"scores": at["scores"] + flat} for name, at in outputs.items()}
 
     step, batch = half_step(Cliff("a")), Points(labels=("a",)).batch(list(range(8)))
-    log = LossLog(0, CUDA)
+    log = LossTracker(0, CUDA)
     for number in range(STEPS_UNREAD - 1):
         found = step(batch)
         assert found is not None
@@ -104,7 +104,7 @@ def test_a_gradient_that_no_scale_mends_ends_a_float16_trial() -> None:
         found = step(batch)
     assert found is not None
     with pytest.raises(NonFiniteLossError, match="gradient of 'a' became"):
-        LossLog(0, torch.device("cpu")).add(21, found)
+        LossTracker(0, torch.device("cpu")).add(21, found)
 
 
 def test_deterministic_kernels_are_asked_for_and_put_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mtlsearch.training import Ranks, TrainingResult, joined_ranks
+from mtlsearch.training import ProcessGroup, TrainingResult, joined_process_group
 from tests.training.fakes import Network, Points, guesses
 from tests.training.parallel import TASKS, trained
 
@@ -44,7 +44,7 @@ def found(folder: Path, what: str, rank: int) -> tuple[dict[str, torch.Tensor], 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_two_processes_train_as_one(two: Path, what: str, rank: int) -> None:
     """Batches whose labels of a task all lie with one process, or with none, do not hang."""
-    network, expected = trained(what, Ranks())
+    network, expected = trained(what, ProcessGroup())
     state, result = found(two, what, rank)
     for name, at in network.state_dict().items():
         torch.testing.assert_close(state[name], at, rtol=1e-5, atol=1e-6)
@@ -66,17 +66,17 @@ def test_statistics_are_the_same_in_every_process_at_the_end(two: Path) -> None:
 
 
 def test_alone_nothing_is_sent() -> None:
-    assert joined_ranks() == Ranks()
+    assert joined_process_group() == ProcessGroup()
     network, batch = Network("a"), Points().batch([0, 1, 2])
-    whole = Ranks().part(batch)
+    whole = ProcessGroup().part(batch)
     assert whole is batch
-    Ranks().sum_gradients(list(network.parameters()))
+    ProcessGroup().sum_gradients(list(network.parameters()))
     assert all(at.grad is None for at in network.parameters())
-    assert Ranks().any(True, torch.device("cpu"))
+    assert ProcessGroup().any(True, torch.device("cpu"))
     assert set(guesses(*TASKS)) == set(TASKS)
 
 
 def test_a_batch_smaller_than_the_processes_leaves_some_without() -> None:
     batch = Points().batch([0, 1])
-    parts = [Ranks(rank, 3).part(batch) for rank in range(3)]
+    parts = [ProcessGroup(rank, 3).part(batch) for rank in range(3)]
     assert [0 if part is None else len(part.images) for part in parts] == [1, 1, 0]

@@ -32,16 +32,16 @@ def test_independent_is_the_single_task_networks_bit_for_bit(
     cut: CutBackbone, optimizer: str
 ) -> None:
     settings = config(clip_norm=None, optimizer=optimizer)
-    together = build(cut, SharingPlan.independent(TASKS, len(cut.units)))
+    is_distributed = build(cut, SharingPlan.independent(TASKS, len(cut.units)))
     data = Pictures(labels=TASKS, labelled={"b": range(9)})
-    measured = run(together, tasks(*TASKS), data, settings).metrics
+    measured = run(is_distributed, tasks(*TASKS), data, settings).metrics
     for task in TASKS:
         alone = build(cut, SharingPlan.hard([task], len(cut.units)))
         lonely = run(alone, tasks(task), data, settings)
         assert lonely.metrics[task] == measured[task]
         expected = own(alone, task)
         assert len(expected) > 20
-        for name, found in own(together, task).items():
+        for name, found in own(is_distributed, task).items():
             assert torch.equal(found, expected[name]), name
 
 

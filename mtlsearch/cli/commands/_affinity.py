@@ -41,7 +41,7 @@ def affinity(
     and groups to try: estimates, which a search has yet to measure.
     """
     shell = Shell.of(ctx)
-    loaded, catalog = open_run(file, shell, overrides or ())
+    loaded, registry = open_run(file, shell, overrides or ())
 
     from mtlsearch.report import draw_affinity
     from mtlsearch.runs import run_affinity
@@ -50,7 +50,7 @@ def affinity(
     with ProgressView(shell.console) as progress:
         outcome = run_affinity(
             loaded,
-            catalog,
+            registry,
             folder,
             epochs=epochs,
             device=pick_device(device),

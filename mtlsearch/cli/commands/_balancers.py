@@ -17,5 +17,5 @@ def balancers(
 ) -> None:
     """List the ways of balancing tasks that share, or the settings of one."""
     shell = Shell.of(ctx)
-    catalog = open_catalog(shell)
-    list_or_show(catalog.balancers, catalog.balancer, name, catalog, shell.console)
+    registry = open_catalog(shell)
+    list_or_show(registry.balancers, registry.balancer, name, registry, shell.console)

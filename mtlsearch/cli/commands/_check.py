@@ -38,23 +38,23 @@ def check(
     The run file itself is judged as far as that needs no training. Ends with exit code 1
     where something is wrong with the data.
     """
-    from mtlsearch.data import doubts, open_data, require_labels
+    from mtlsearch.data import check_label_coverage, data_warnings, open_data
     from mtlsearch.models import require_backbone
     from mtlsearch.runs import check_search
 
     shell = Shell.of(ctx)
-    loaded, catalog = open_run(file, shell, overrides or ())
+    loaded, registry = open_run(file, shell, overrides or ())
     for name in loaded.config.backbone.names:
         require_backbone(name, where=loaded.where("backbone", "name"))
     data = open_data(
-        catalog.open_sources(loaded),
+        registry.open_sources(loaded),
         loaded.config.data,
         mean=PLAIN_MEAN,
         std=PLAIN_STD,
         seed=loaded.config.seed,
     )
-    tasks = catalog.build_tasks(loaded, data.labels)
-    check_search(loaded, catalog, tasks, pick_device("auto"))
+    tasks = registry.build_tasks(loaded, data.labels)
+    check_search(loaded, registry, tasks, pick_device("auto"))
     with ProgressView(shell.console) as progress:
         report = data.check(
             lambda done, total: progress.stage("reading images", done, total), reread=True
@@ -66,9 +66,9 @@ def check(
         _draw(data, report, out, shell.console)
     if report.problems:
         raise typer.Exit(1)
-    require_labels(report, loaded.config.labels)
+    check_label_coverage(report, loaded.config.labels)
     batch = loaded.config.train.batch_size
-    for doubt in doubts(report, data.labels, loaded.config.labels, batch_size=batch):
+    for doubt in data_warnings(report, data.labels, loaded.config.labels, batch_size=batch):
         shell.console.warn(doubt)
     shell.console.say("nothing is wrong, as far as it shows without training")
 

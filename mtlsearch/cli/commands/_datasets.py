@@ -22,8 +22,8 @@ def datasets(
 ) -> None:
     """List the data set sources, or the settings of one."""
     shell = Shell.of(ctx)
-    catalog = open_catalog(shell)
-    list_or_show(catalog.datasets, catalog.dataset, name, catalog, shell.console, beside=_root)
+    registry = open_catalog(shell)
+    list_or_show(registry.datasets, registry.dataset, name, registry, shell.console, beside=_root)
 
 
 def _root(source: type[DatasetSource[Any]]) -> Iterator[Row]:

@@ -34,14 +34,14 @@ def export(
     """
     wanted = _wanted(trial, trained)
     shell = Shell.of(ctx)
-    loaded, catalog = reopen_run(run, shell)
+    loaded, registry = reopen_run(run, shell)
 
     import torch
 
     from mtlsearch.bundle import open_bundle
     from mtlsearch.export import export_trial
-    from mtlsearch.runs import open_session, trained_record
-    from mtlsearch.search import Silent
+    from mtlsearch.runs import load_long_training, open_session
+    from mtlsearch.search import NullProgress
     from mtlsearch.study import RunDirectory, read_records
 
     records = read_records(run, loaded.config)
@@ -50,14 +50,14 @@ def export(
         record = choose_trial(run, loaded, records, wanted, shell)
         shell.console.say(f"exporting trial {record.number}: {record.plan}")
     else:
-        record, folder = trained_record(folder, trained), folder.trained(trained)
+        record, folder = load_long_training(folder, trained), folder.trained(trained)
         shell.console.say(f"exporting {trained}: {record.plan}")
     session = open_session(
         loaded,
-        catalog,
+        registry,
         folder,
         device=torch.device("cpu"),
-        progress=Silent(),
+        progress=NullProgress(),
         check=False,
     )
     export_trial(session, record, out, progress=shell.console.say)

@@ -9,10 +9,10 @@ import typer
 
 from mtlsearch.cli._context import open_catalog
 from mtlsearch.cli._global_options import Shell
-from mtlsearch.files import unfinished
+from mtlsearch.files import atomic_write
 
 if TYPE_CHECKING:
-    from mtlsearch.registry import Catalog
+    from mtlsearch.registry import PluginRegistry
 
 HEADER = """\
 # A run file of mtlsearch: what to search for, in which images.
@@ -46,13 +46,13 @@ def init(
         )
     out = Path("results") / folder.resolve().name
     text = HEADER.format(file=file, out=out) + first_run(open_catalog(shell))
-    with unfinished(file) as partial:
+    with atomic_write(file) as partial:
         partial.write_text(text, encoding="utf-8")
     shell.console.result(str(file))
     shell.console.say(f"next: mtlsearch search {file} --out {out}")
 
 
-def first_run(catalog: Catalog) -> str:
+def first_run(registry: PluginRegistry) -> str:
     """A run file for a generated source, a task for each of its labels, the widest space.
 
     Raises:
@@ -61,19 +61,19 @@ def first_run(catalog: Catalog) -> str:
     from mtlsearch.config import Part, run_template
     from mtlsearch.errors import PluginError
 
-    name = next((name for name, at in catalog.datasets.items() if at.generated), None)
+    name = next((name for name, at in registry.datasets.items() if at.generated), None)
     if name is None:
         raise PluginError(
             "no plugin has a data set source that generates its images",
-            allowed=list(catalog.datasets),
+            allowed=list(registry.datasets),
             next_step="`mtlsearch plugins` lists what failed to load",
         )
-    source = catalog.dataset(name)
+    source = registry.dataset(name)
     labels = source(source.Settings(), root=Path(), seed=0).labels
     tasks = {
-        label: Part(kind, catalog.task(kind).Settings)
+        label: Part(kind, registry.task(kind).Settings)
         for label, spec in labels.items()
-        for kind in [at for at, task in catalog.tasks.items() if spec.form in task.accepts][:1]
+        for kind in [at for at, task in registry.tasks.items() if spec.form in task.accepts][:1]
     }
     if not tasks:
         raise PluginError(
@@ -81,13 +81,13 @@ def first_run(catalog: Catalog) -> str:
             allowed=[f"{label} ({spec.form})" for label, spec in labels.items()],
             next_step="`mtlsearch plugins` lists what failed to load",
         )
-    space = _widest(catalog, sorted(tasks))
+    space = _widest(registry, sorted(tasks))
     return run_template(
-        [Part(name, source.Settings)], tasks, Part(space, catalog.spaces[space].Settings), MODEST
+        [Part(name, source.Settings)], tasks, Part(space, registry.spaces[space].Settings), MODEST
     )
 
 
-def _widest(catalog: Catalog, tasks: list[str]) -> str:
+def _widest(registry: PluginRegistry, tasks: list[str]) -> str:
     """The starter space with the most plans to propose, as far as spaces know."""
     from mtlsearch.errors import PluginError
     from mtlsearch.plan import UnitSpec
@@ -95,7 +95,7 @@ def _widest(catalog: Catalog, tasks: list[str]) -> str:
     units = [UnitSpec(at, f"unit{at}", 8, 2, 1, 1) for at in range(5)]
     counts = {
         name: space(space.Settings()).count(units, tasks) or 0
-        for name, space in catalog.spaces.items()
+        for name, space in registry.spaces.items()
         if space.starter
         and not any(field.is_required() for field in space.Settings.model_fields.values())
     }

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def plugins(ctx: typer.Context) -> None:
     """List the plugins: what each adds, where it comes from, and why one does not load."""
     shell = Shell.of(ctx)
-    catalog = open_catalog(shell)
+    registry = open_catalog(shell)
     shell.console.table(
         ("plugin", "from", "adds"),  # the longest last: in a pipe it pads no other line
-        [(plugin.name, _origin(plugin), _adds(plugin)) for plugin in catalog.plugins],
+        [(plugin.name, _origin(plugin), _adds(plugin)) for plugin in registry.plugins],
     )
-    for failure in catalog.failures:
+    for failure in registry.failures:
         shell.console.error(
             f"plugin {failure.name!r} does not work: {failure.cause}\n  where:   {failure.where}"
         )

@@ -36,25 +36,25 @@ def search(
     """
     shell = Shell.of(ctx)
     given = [*(overrides or ()), *([f"search.trials={trials}"] if trials else ())]
-    loaded, catalog = open_run(file, shell, given)  # what is wrong is said before torch loads
+    loaded, registry = open_run(file, shell, given)  # what is wrong is said before torch loads
 
-    from mtlsearch.runs import follow_search, run_search
+    from mtlsearch.runs import run_search, run_search_worker
 
     folder = out or Path("results") / run_name(file)
     try:
         with joined_processes(device) as (ranks, place):
             if ranks.rank > 0:
-                follow_search(loaded, catalog, folder, device=place, ranks=ranks)
+                run_search_worker(loaded, registry, folder, device=place, ranks=ranks)
                 return
             with ProgressView(shell.console) as progress:
                 outcome = run_search(
-                    loaded, catalog, folder, device=place, progress=progress, ranks=ranks
+                    loaded, registry, folder, device=place, progress=progress, ranks=ranks
                 )
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(str(_stopped(folder))) from stop
     if outcome.exhausted:
         shell.console.say(
-            f"{outcome.settled} of {loaded.config.search.trials} trials: {outcome.why}"
+            f"{outcome.num_finished} of {loaded.config.search.trials} trials: {outcome.why}"
         )
     shell.console.result(str(folder))
     shell.console.say(f"next: mtlsearch leaderboard {folder}")

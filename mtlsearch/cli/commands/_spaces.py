@@ -17,5 +17,5 @@ def spaces(
 ) -> None:
     """List the search spaces, or the settings of one."""
     shell = Shell.of(ctx)
-    catalog = open_catalog(shell)
-    list_or_show(catalog.spaces, catalog.space_named, name, catalog, shell.console)
+    registry = open_catalog(shell)
+    list_or_show(registry.spaces, registry.space_named, name, registry, shell.console)

@@ -22,8 +22,8 @@ def tasks(
 ) -> None:
     """List the task kinds, or the settings of one."""
     shell = Shell.of(ctx)
-    catalog = open_catalog(shell)
-    list_or_show(catalog.tasks, catalog.task, name, catalog, shell.console, _forms, _label)
+    registry = open_catalog(shell)
+    list_or_show(registry.tasks, registry.task, name, registry, shell.console, _forms, _label)
 
 
 def _forms(kind: type[Task[Any]]) -> str:

@@ -13,7 +13,7 @@ from mtlsearch.cli._progress import ProgressView
 from mtlsearch.cli._trial import choose_trial, wanted_trial
 
 if TYPE_CHECKING:
-    from mtlsearch.runs import AtLength
+    from mtlsearch.runs import LongTraining
 
 
 def train(
@@ -40,26 +40,26 @@ def train(
     """
     wanted = wanted_trial(trial)
     shell = Shell.of(ctx)
-    loaded, catalog = reopen_run(run, shell)
+    loaded, registry = reopen_run(run, shell)
 
     from mtlsearch.results import reference_trial
-    from mtlsearch.runs import kept_at_length, open_session, train_at_length
+    from mtlsearch.runs import find_long_training, open_session, train_longer
     from mtlsearch.study import RunDirectory, read_records
 
     folder = RunDirectory(run)
     records = read_records(run, loaded.config)
     record = choose_trial(run, loaded, records, wanted, shell)
     seed = loaded.config.seed if seed is None else seed
-    found = kept_at_length(folder, record, epochs=epochs, seed=seed, name=name)
+    found = find_long_training(folder, record, epochs=epochs, seed=seed, name=name)
     if found is not None:
         shell.console.say(f"trained before as {found.name}: {record.plan}")
     else:
         shell.console.say(f"training trial {record.number}: {record.plan}")
         with folder.locked(), ProgressView(shell.console) as progress:
             session = open_session(
-                loaded, catalog, folder, device=pick_device(device), progress=progress
+                loaded, registry, folder, device=pick_device(device), progress=progress
             )
-            found = train_at_length(
+            found = train_longer(
                 session, folder, record, epochs=epochs, seed=seed, progress=progress, name=name
             )
     _tell(found, shell)
@@ -72,7 +72,7 @@ def train(
     shell.console.say(f"next: mtlsearch export {run} --trained {found.name} --out BUNDLE")
 
 
-def _tell(found: AtLength, shell: Shell) -> None:
+def _tell(found: LongTraining, shell: Shell) -> None:
     """Its metrics and its Δm; after ``independent`` also that of all that were trained alike."""
     for task, result in found.record.results.items():
         for metric, value in result.metrics.items():

@@ -1,7 +1,7 @@
 """The augmentation package."""
 
-from mtlsearch.data.augmentation._pipeline import Finish
+from mtlsearch.data.augmentation._pipeline import BatchTransform
 
 __all__ = [
-    "Finish",
+    "BatchTransform",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mtlsearch.data.augmentation._params import Changes
+from mtlsearch.data.augmentation._params import AugmentationParams
 from mtlsearch.plugin import BoxTargets
 
 MIN_SIDE = 1.0
@@ -17,8 +17,8 @@ MIN_VISIBLE = 0.25
 """Nor is one of which a crop leaves less than this part of the area."""
 
 
-def move_boxes(
-    boxes: Sequence[BoxTargets], rows: Tensor, changes: Changes, size: tuple[int, int]
+def transform_boxes(
+    boxes: Sequence[BoxTargets], rows: Tensor, changes: AugmentationParams, size: tuple[int, int]
 ) -> tuple[BoxTargets, ...]:
     """The boxes of some images as crop, resize and flip leave them, clipped to the image.
 

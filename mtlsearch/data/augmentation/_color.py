@@ -10,7 +10,7 @@ CONTRAST, SATURATION = 1, 2
 """Columns of the factors; brightness is the first."""
 
 
-def jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
+def color_jitter(images: Tensor, factors: Tensor, order: Tensor) -> Tensor:
     """Brightness, contrast and saturation as torchvision's ``adjust_...`` change them.
 
     Each of the three blends an image with another one: with black, with its mean grey, with

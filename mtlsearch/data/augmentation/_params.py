@@ -27,7 +27,7 @@ _DRAWN = 2 * TRIES + 9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Changes:
+class AugmentationParams:
     """The changes of ``B`` images.
 
     Attributes:
@@ -44,9 +44,9 @@ class Changes:
     factors: Tensor
     order: Tensor
 
-    def to(self, device: torch.device) -> Changes:
+    def to(self, device: torch.device) -> AugmentationParams:
         """The same changes on another device."""
-        return Changes(
+        return AugmentationParams(
             send(self.start, device),
             send(self.extent, device),
             send(self.flip, device),
@@ -55,9 +55,9 @@ class Changes:
         )
 
 
-def no_changes(count: int, kept: tuple[int, int]) -> Changes:
+def no_changes(count: int, kept: tuple[int, int]) -> AugmentationParams:
     """Whole images of the ``(height, width)`` they are kept in."""
-    return Changes(
+    return AugmentationParams(
         torch.zeros(count, 2, dtype=torch.int64),
         torch.tensor([kept[1], kept[0]]).repeat(count, 1),
         torch.zeros(count, dtype=torch.bool),
@@ -66,7 +66,7 @@ def no_changes(count: int, kept: tuple[int, int]) -> Changes:
     )
 
 
-def draw_changes(
+def sample_params(
     config: AugmentConfig,
     kept: tuple[int, int],
     size: tuple[int, int],
@@ -74,7 +74,7 @@ def draw_changes(
     seed: int,
     epoch: int,
     indices: Sequence[int],
-) -> Changes:
+) -> AugmentationParams:
     """Changes that depend on seed, epoch and each image's index alone.
 
     They are distributed as torchvision's ``RandomResizedCrop``, ``RandomHorizontalFlip`` and
@@ -88,10 +88,10 @@ def draw_changes(
         epoch: which epoch.
         indices: the images' indices in their split.
     """
-    chance = _chance(seed, epoch, indices)
+    chance = _uniform(seed, epoch, indices)
     start, extent = _crops(config, kept, size, chance)
     factors = 1 + config.jitter * (2 * chance[:, _FACTORS] - 1)
-    return Changes(
+    return AugmentationParams(
         torch.from_numpy(start),
         torch.from_numpy(extent),
         torch.from_numpy(chance[:, _FLIP] < config.flip),
@@ -100,7 +100,7 @@ def draw_changes(
     )
 
 
-def _chance(seed: int, epoch: int, indices: Sequence[int]) -> NDArray[np.float64]:
+def _uniform(seed: int, epoch: int, indices: Sequence[int]) -> NDArray[np.float64]:
     """Uniform numbers ``[B, 29]``; a row is a function of the three numbers alone.
 
     The index is put into the counter of one generator an epoch, which is what a

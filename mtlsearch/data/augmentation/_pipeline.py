@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from mtlsearch.config import AugmentConfig
-from mtlsearch.data.augmentation._boxes import move_boxes
-from mtlsearch.data.augmentation._color import jitter
-from mtlsearch.data.augmentation._params import Changes, draw_changes, no_changes
+from mtlsearch.data.augmentation._boxes import transform_boxes
+from mtlsearch.data.augmentation._color import color_jitter
+from mtlsearch.data.augmentation._params import AugmentationParams, no_changes, sample_params
 from mtlsearch.data.augmentation._resample import Resample
 from mtlsearch.data.cache import PLANES
 from mtlsearch.labels import Form, LabelSpec, send
@@ -19,7 +19,7 @@ from mtlsearch.plugin import Batch, Targets
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class BatchTransform:
     """Finishes whole batches, on the device where the network is.
 
     Args:
@@ -53,7 +53,7 @@ class Finish:
         if epoch is None:
             changes = no_changes(len(indices), kept)
         else:
-            changes = draw_changes(
+            changes = sample_params(
                 self.augment, kept, self.size, seed=self.seed, epoch=epoch, indices=indices
             )
         # Which boxes remain decides on shapes, which a GPU would have to be waited for.
@@ -62,16 +62,16 @@ class Finish:
         resample = Resample(changes, kept, self.size)
         images = resample.images(batch.images.float().div_(255))
         if epoch is not None and self.augment.jitter > 0:
-            images = jitter(images, changes.factors, changes.order)
+            images = color_jitter(images, changes.factors, changes.order)
         targets = {
             name: self._plane(self.labels[name].form, one, resample)
             for name, one in batch.targets.items()
         }
         return Batch(self._normalised(images), targets)
 
-    def _with_boxes(self, batch: Batch, changes: Changes) -> Batch:
+    def _with_boxes(self, batch: Batch, changes: AugmentationParams) -> Batch:
         targets = {
-            name: Targets(one.rows, move_boxes(one.values, one.rows, changes, self.size))
+            name: Targets(one.rows, transform_boxes(one.values, one.rows, changes, self.size))
             if isinstance(one.values, tuple)
             else one
             for name, one in batch.targets.items()

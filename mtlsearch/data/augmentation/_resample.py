@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mtlsearch.data.augmentation._params import Changes
+from mtlsearch.data.augmentation._params import AugmentationParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Resample:
         size: ``(height, width)`` of the result.
     """
 
-    changes: Changes
+    changes: AugmentationParams
     kept: tuple[int, int]
     size: tuple[int, int]
 

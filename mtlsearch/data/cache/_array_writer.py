@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 
-class PlaneFile:
+class ArrayWriter:
     """Writes an array of which one row a time is known.
 
     It is written, not mapped: on a disk that is full, writing raises an error where mapped
@@ -45,10 +45,10 @@ class PlaneFile:
         """Bring all of it to the disk."""
         with self._file as file:
             file.truncate(file.tell())
-            settle(file.fileno())
+            fsync(file.fileno())
 
 
-def mapped(path: Path) -> Tensor:
+def open_memmap(path: Path) -> Tensor:
     """An array's file as a tensor that takes memory for the rows that are looked at.
 
     What is written to the tensor does not reach the file.
@@ -60,6 +60,6 @@ def mapped(path: Path) -> Tensor:
     return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
 
 
-def settle(descriptor: int) -> None:
+def fsync(descriptor: int) -> None:
     """Wait until a file is on the disk, so that a name given to it later is that of all of it."""
     os.fsync(descriptor)

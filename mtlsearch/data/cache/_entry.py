@@ -12,7 +12,7 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 from mtlsearch.config import DataConfig
-from mtlsearch.data.cache._split_file import KeptSplit
+from mtlsearch.data.cache._split_file import CachedSplit
 from mtlsearch.errors import DataError
 from mtlsearch.labels import LabelSpec
 
@@ -31,7 +31,7 @@ def cache_folder(config: DataConfig) -> Path | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CacheEntry:
     """Where one split of one kind is kept, or will be.
 
     It is there whole or not at all: it is written beside itself and renamed. One process at
@@ -47,10 +47,10 @@ class Place:
     labels: Mapping[str, LabelSpec]
     count: int
 
-    def open(self) -> KeptSplit | None:
+    def open(self) -> CachedSplit | None:
         """What is kept, or None where nothing is or it is damaged."""
         try:
-            found = KeptSplit(self.folder, self.labels)
+            found = CachedSplit(self.folder, self.labels)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
         return found if len(found) == self.count else None

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from mtlsearch.data._samples import Prepared, PreparedLabel, mask_type
-from mtlsearch.data.cache._array_writer import PlaneFile, mapped, settle
+from mtlsearch.data._samples import PreparedLabel, PreparedSample, mask_type
+from mtlsearch.data.cache._array_writer import ArrayWriter, fsync, open_memmap
 from mtlsearch.data.cache._label_column import PLANES, Column, pack
 from mtlsearch.data.checks import LabelCounts
 from mtlsearch.labels import Form, LabelSpec
@@ -51,18 +51,18 @@ class SplitWriter:
         self.folder = folder
         self.rows = 0
         self._labels = labels
-        self._images = PlaneFile(folder / IMAGES, np.dtype(np.uint8), (count, 3, *size))
-        self._planes: dict[str, PlaneFile] = {}
+        self._images = ArrayWriter(folder / IMAGES, np.dtype(np.uint8), (count, 3, *size))
+        self._planes: dict[str, ArrayWriter] = {}
         for number, (name, spec) in enumerate(labels.items()):
             path = folder / _plane(number)
             if spec.form is Form.MASK:
-                self._planes[name] = PlaneFile(path, mask_type(spec), (count, *size))
+                self._planes[name] = ArrayWriter(path, mask_type(spec), (count, *size))
             elif spec.form is Form.MAP:
                 shape = (count, spec.channels, *size)
-                self._planes[name] = PlaneFile(path, np.dtype(np.float32), shape)
+                self._planes[name] = ArrayWriter(path, np.dtype(np.float32), shape)
         self._small: dict[str, list[PreparedLabel | None]] = {name: [] for name in labels}
 
-    def add(self, sample: Prepared) -> None:
+    def add(self, sample: PreparedSample) -> None:
         """Write the next row."""
         self._images.add(sample.image)
         for name, values in self._small.items():
@@ -88,14 +88,14 @@ class SplitWriter:
         }
         with (self.folder / SMALL).open("wb") as file:
             np.savez(file, allow_pickle=False, **packed)
-            settle(file.fileno())
+            fsync(file.fileno())
         with (self.folder / INDEX).open("w", encoding="utf-8") as text:
             json.dump({name: asdict(one) for name, one in counts.items()}, text)
             text.flush()
-            settle(text.fileno())
+            fsync(text.fileno())
 
 
-class KeptSplit:
+class CachedSplit:
     """Samples that a :class:`SplitWriter` wrote; those not looked at take no memory.
 
     Args:
@@ -112,7 +112,7 @@ class KeptSplit:
         self._origin = (folder, dict(labels))
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         self.counts = {name: _counts(index[name]) for name in labels}
-        self._images = mapped(folder / IMAGES)
+        self._images = open_memmap(folder / IMAGES)
         with np.load(folder / SMALL, allow_pickle=False) as file:
             small = {name: file[name] for name in file.files}
         self._columns = {
@@ -123,15 +123,15 @@ class KeptSplit:
     def __len__(self) -> int:
         return len(self._images)
 
-    def __reduce__(self) -> tuple[type[KeptSplit], tuple[Path, dict[str, LabelSpec]]]:
+    def __reduce__(self) -> tuple[type[CachedSplit], tuple[Path, dict[str, LabelSpec]]]:
         # Another process maps the files as well, where it would be sent what is in them.
-        return KeptSplit, self._origin
+        return CachedSplit, self._origin
 
-    def get(self, index: int) -> Prepared:
+    def get(self, index: int) -> PreparedSample:
         """One sample; its tensors lie in the files."""
         labels = {name: column.get(index) for name, column in self._columns.items()}
         present = {name: value for name, value in labels.items() if value is not None}
-        return Prepared(self._images[index], present)
+        return PreparedSample(self._images[index], present)
 
 
 def _part(small: Mapping[str, np.ndarray[Any, Any]], number: int) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _part(small: Mapping[str, np.ndarray[Any, Any]], number: int) -> dict[str, A
 
 
 def _opened(spec: LabelSpec, path: Path) -> Tensor | None:
-    return mapped(path) if spec.form in PLANES else None
+    return open_memmap(path) if spec.form in PLANES else None
 
 
 def _counts(read: Mapping[str, Any]) -> LabelCounts:

@@ -11,7 +11,7 @@ NEEDED = ("train", "val")
 """The splits that need labels: one to learn from, one to measure by."""
 
 
-def require_labels(report: CheckReport, label_of: Mapping[str, str]) -> None:
+def check_label_coverage(report: CheckReport, label_of: Mapping[str, str]) -> None:
     """Be sure that every task has a label in some training and in some validation image.
 
     Args:

@@ -8,7 +8,7 @@ from mtlsearch.data.checks._report import CheckReport
 from mtlsearch.labels import Form, LabelSpec
 
 
-def doubts(
+def data_warnings(
     report: CheckReport,
     labels: Mapping[str, LabelSpec],
     label_of: Mapping[str, str],
@@ -24,13 +24,13 @@ def doubts(
         batch_size: images of a training batch.
     """
     return (
-        *_without_choice(report, labels, label_of),
+        *_single_class(report, labels, label_of),
         *_repeated(report),
-        *_one_step(report.images["train"], batch_size),
+        *_batch_too_large(report.images["train"], batch_size),
     )
 
 
-def _without_choice(
+def _single_class(
     report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
 ) -> Iterator[str]:
     for task, label in label_of.items():
@@ -78,7 +78,7 @@ def _first_of(pictures: Sequence[Sequence[tuple[str, str]]]) -> str:
     return f"{such}{first[1]} and {other[1]}"
 
 
-def _one_step(images: int, batch_size: int) -> Iterator[str]:
+def _batch_too_large(images: int, batch_size: int) -> Iterator[str]:
     if batch_size > images:
         yield (
             f"train.batch_size is {batch_size}, more than the {images} training images: "

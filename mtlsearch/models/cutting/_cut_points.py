@@ -20,7 +20,7 @@ Expand = Callable[[str, nn.Module], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class CutPoint:
     """A module whose output is remembered.
 
     Attributes:
@@ -50,7 +50,7 @@ class Slot:
         return self.calls[-1].shapes
 
 
-def matched_slots(model: nn.Module, seen: Trace, *, coarse: bool) -> list[Slot]:
+def matched_cut_points(model: nn.Module, seen: Trace, *, coarse: bool) -> list[CutPoint]:
     """Slots by timm's own parameter groups; none where the family has no matcher.
 
     The spine is the modules whose parameters lie in more than one group, the slots are the
@@ -78,7 +78,7 @@ def _matched_groups(model: nn.Module, *, coarse: bool) -> dict[str, int]:
     return dict(group_parameters(model, patterns, reverse=True))
 
 
-def walked_slots(model: nn.Module, seen: Trace) -> list[Slot]:
+def walked_cut_points(model: nn.Module, seen: Trace) -> list[CutPoint]:
     """Slots by the shape of the module tree, for families without a matcher.
 
     Sequentials are expanded, and every module with two or more composite children of one
@@ -95,13 +95,13 @@ def walked_slots(model: nn.Module, seen: Trace) -> list[Slot]:
     return _join_layers(_find(model, seen, expand, key), model)
 
 
-def _join_layers(slots: list[Slot], model: nn.Module) -> list[Slot]:
+def _join_layers(slots: list[CutPoint], model: nn.Module) -> list[CutPoint]:
     """Give every single layer the key of a block.
 
     It is the block before, or the block behind where the layer changes the resolution. What
     stands before the first block is a unit: the stem.
     """
-    joined: list[Slot] = []
+    joined: list[CutPoint] = []
     running, shape = -1, None
     seen_block = awaits_block = False
     for slot in slots:
@@ -115,13 +115,13 @@ def _join_layers(slots: list[Slot], model: nn.Module) -> list[Slot]:
         awaits_block = resizes or (awaits_block and not composite)
         seen_block = seen_block or composite
         shape = slot.shape
-        joined.append(Slot(slot.path, slot.calls, running))
+        joined.append(CutPoint(slot.path, slot.calls, running))
     return joined
 
 
 def _find(
     model: nn.Module, seen: Trace, expand: Expand, keys: Callable[[str], set[int]]
-) -> list[Slot]:
+) -> list[CutPoint]:
     """The largest modules that need no expanding, in order of their first run."""
     by_path = seen.by_path()
     candidates: dict[str, tuple[Call, ...]] = {}
@@ -142,7 +142,7 @@ def _find(
 
 def _independent(
     candidates: Mapping[str, tuple[Call, ...]], keys: Callable[[str], set[int]]
-) -> list[Slot]:
+) -> list[CutPoint]:
     """The candidates with those of their runs that are not inside another one."""
     slots = []
     every = [call for calls in candidates.values() for call in calls]
@@ -151,7 +151,7 @@ def _independent(
         if outer:
             tied = len(outer) < len(calls)
             key = None if tied else next(iter(keys(path)), None)
-            slots.append(Slot(path, outer, key))
+            slots.append(CutPoint(path, outer, key))
     return sorted(slots, key=lambda slot: slot.start)
 
 

@@ -16,7 +16,9 @@ _CUT_OFF = 3  # pixels of a level that inception lacks at each side
 _PLAIN = 4  # levels taken of a backbone that keeps one stride, as ViTDet and DPT do
 
 
-def run_levels(model: nn.Module, images: Tensor, taps: Sequence[int] | None = None) -> list[Tensor]:
+def run_levels(
+    model: nn.Module, images: Tensor, out_indices: Sequence[int] | None = None
+) -> list[Tensor]:
     """The model's own feature maps, channels first.
 
     Args:
@@ -30,7 +32,7 @@ def run_levels(model: nn.Module, images: Tensor, taps: Sequence[int] | None = No
     forward: Any = model.forward_intermediates
     levels = forward(
         images,
-        indices=None if taps is None else list(taps),
+        indices=None if out_indices is None else list(out_indices),
         norm=False,
         stop_early=True,
         output_fmt="NCHW",
@@ -48,7 +50,7 @@ def check_levels(name: str, model: nn.Module) -> None:
         )
 
 
-def choose_taps(
+def choose_out_indices(
     levels: Sequence[Tensor], image_size: tuple[int, int], model: nn.Module
 ) -> list[int]:
     """The last level of every stride from 4 on, or four spread evenly where there is but one."""

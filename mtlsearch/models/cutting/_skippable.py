@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from mtlsearch.models.cutting._levels import run_levels
 from mtlsearch.models.cutting._trace import Call, Trace, dry_run
-from mtlsearch.models.cutting._units import Piece
+from mtlsearch.models.cutting._units import UnitModules
 
 
-class PassBy(nn.Module):
+class SkipUnit(nn.Module):
     """Hands on what it is given first, whatever else comes with it.
 
     Args:
@@ -32,10 +32,10 @@ class PassBy(nn.Module):
 
 def find_skippable(
     model: nn.Module,
-    pieces: Sequence[Piece],
+    pieces: Sequence[UnitModules],
     seen: Trace,
     image_size: tuple[int, int],
-    taps: Sequence[int],
+    out_indices: Sequence[int],
 ) -> list[bool]:
     """For every unit, whether a task may pass by it.
 
@@ -60,7 +60,7 @@ def find_skippable(
     ]
     if not any(found):
         return found
-    runs, severed = _try_without(model, pieces, found, seen, image_size, taps)
+    runs, severed = _try_without(model, pieces, found, seen, image_size, out_indices)
     found[-1] &= severed
     return [runs and each for each in found]
 
@@ -72,7 +72,7 @@ def _is_chain(calls: Sequence[Call]) -> bool:
     )
 
 
-def _keeps_to_itself(model: nn.Module, piece: Piece, pieces: Sequence[Piece]) -> bool:
+def _keeps_to_itself(model: nn.Module, piece: UnitModules, pieces: Sequence[UnitModules]) -> bool:
     """Whether its slots run in no other unit and hold its weights, all of them and no others."""
     if any(set(piece.modules) & set(other.modules) for other in pieces if other is not piece):
         return False
@@ -89,11 +89,11 @@ def _lies_below(name: str, paths: Collection[str]) -> bool:
 
 def _try_without(
     model: nn.Module,
-    pieces: Sequence[Piece],
+    pieces: Sequence[UnitModules],
     chosen: Sequence[bool],
     seen: Trace,
     image_size: tuple[int, int],
-    taps: Sequence[int],
+    out_indices: Sequence[int],
 ) -> tuple[bool, bool]:
     """Run the model without the chosen units.
 
@@ -106,9 +106,9 @@ def _try_without(
         for piece, without in zip(pieces, chosen, strict=True):
             for path in piece.modules if without else ():
                 severs = piece is pieces[-1] and path == piece.calls[-1].path
-                twin.set_submodule(path, PassBy(severs=severs))
+                twin.set_submodule(path, SkipUnit(severs=severs))
         with torch.enable_grad():
-            return run_levels(twin, image.requires_grad_().clone(), taps)
+            return run_levels(twin, image.requires_grad_().clone(), out_indices)
 
     try:
         levels = dry_run(model, image_size, look)

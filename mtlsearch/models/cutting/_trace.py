@@ -79,7 +79,7 @@ def trace(model: nn.Module, image_size: tuple[int, int], run: Run) -> Trace:
     The run is on the meta device, where it costs next to nothing, or on the CPU for the
     few models that look at values. The model itself is left untouched.
     """
-    return dry_run(model, image_size, lambda ghost, image: _observe(ghost, image, run))
+    return dry_run(model, image_size, lambda to_meta, image: _observe(to_meta, image, run))
 
 
 def dry_run(
@@ -88,7 +88,7 @@ def dry_run(
     """``look(copy, image [1, 3, H, W])`` on the meta device if the model can, else on the CPU."""
     dtype = dtype_of(model)
     try:
-        return look(ghost(model), torch.zeros(1, 3, *image_size, device="meta", dtype=dtype))
+        return look(to_meta(model), torch.zeros(1, 3, *image_size, device="meta", dtype=dtype))
     except RuntimeError:  # it looks at values, which meta has none of
         twin = copy.deepcopy(model).cpu().eval().requires_grad_(False)
         return look(twin, torch.zeros(1, 3, *image_size, dtype=dtype))
@@ -100,7 +100,7 @@ def dtype_of(module: nn.Module) -> torch.dtype:
     return torch.get_default_dtype() if first is None else first.dtype
 
 
-def ghost(model: ModuleT) -> ModuleT:
+def to_meta(model: ModuleT) -> ModuleT:
     """A copy on the meta device, in evaluation mode and without gradients; no weight is copied."""
     memo: dict[int, Any] = {}
     for tensor in (*model.parameters(), *model.buffers()):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from mtlsearch.models.cutting._levels import stride_of
-from mtlsearch.models.cutting._units import Piece
+from mtlsearch.models.cutting._units import UnitModules
 from mtlsearch.plan import UnitSpec
 
 Level = tuple[int, int]
@@ -17,7 +17,7 @@ Level = tuple[int, int]
 
 def describe(
     model: nn.Module,
-    pieces: Sequence[Piece],
+    pieces: Sequence[UnitModules],
     levels: Sequence[Level],
     image_size: tuple[int, int],
     skippable: Sequence[bool],
@@ -50,7 +50,9 @@ def describe(
     return tuple(specs)
 
 
-def _output(piece: Piece, levels: Sequence[Level], image_size: tuple[int, int]) -> Level | None:
+def _output(
+    piece: UnitModules, levels: Sequence[Level], image_size: tuple[int, int]
+) -> Level | None:
     """Channels and stride of what the piece hands on, as far as its tensors tell."""
     for call in reversed(piece.calls):
         for shape in call.shapes:
@@ -91,7 +93,7 @@ def _has_aspect(size: tuple[int, int], image_size: tuple[int, int]) -> bool:
     return max(strides) <= 1.5 * min(strides)
 
 
-def _name(piece: Piece, model: nn.Module) -> str:
+def _name(piece: UnitModules, model: nn.Module) -> str:
     """``layer2`` for a whole module, ``conv1..bn1`` for a run of them."""
     owners = [path for path in piece.modules if _owns(path, piece)]
     paths = owners or list(piece.modules)
@@ -101,7 +103,7 @@ def _name(piece: Piece, model: nn.Module) -> str:
     return paths[0] if len(paths) == 1 else f"{paths[0]}..{paths[-1]}"
 
 
-def _owns(path: str, piece: Piece) -> bool:
+def _owns(path: str, piece: UnitModules) -> bool:
     return any(name.startswith(f"{path}.") for name in piece.parameters)
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from torch import nn
 
 from mtlsearch.errors import BackboneError
-from mtlsearch.models.cutting._cut_points import Slot, matched_slots, walked_slots
+from mtlsearch.models.cutting._cut_points import CutPoint, matched_cut_points, walked_cut_points
 from mtlsearch.models.cutting._trace import Call, Trace
 
 Granularity = Literal["stage", "block"] | int
@@ -19,7 +19,7 @@ _FEWEST = 4  # with fewer units a search has nothing to choose
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class UnitModules:
     """What belongs to one unit.
 
     Attributes:
@@ -41,7 +41,7 @@ class Piece:
         return sum(call.flops for call in self.calls)
 
 
-def find_pieces(model: nn.Module, seen: Trace, granularity: Granularity) -> list[Piece]:
+def find_unit_modules(model: nn.Module, seen: Trace, granularity: Granularity) -> list[UnitModules]:
     """The units of a model, in depth order.
 
     Raises:
@@ -59,10 +59,10 @@ def find_pieces(model: nn.Module, seen: Trace, granularity: Granularity) -> list
             allowed=[f"1 .. {len(blocks)}"],
             next_step='set granularity to "stage", "block" or a number in that range',
         )
-    return merge_pieces(blocks, granularity)
+    return merge_unit_modules(blocks, granularity)
 
 
-def merge_pieces(pieces: Sequence[Piece], count: int) -> list[Piece]:
+def merge_unit_modules(pieces: Sequence[UnitModules], count: int) -> list[UnitModules]:
     """Neighbours merged into ``count`` pieces, the costliest of which is as cheap as can be."""
     weights = [piece.flops for piece in pieces]
     if not any(weights):
@@ -71,31 +71,31 @@ def merge_pieces(pieces: Sequence[Piece], count: int) -> list[Piece]:
     return [_joined(pieces[low:high]) for low, high in pairwise(bounds)]
 
 
-def _stages(model: nn.Module, seen: Trace) -> list[list[Slot]]:
-    stages = _merge_interleaved(matched_slots(model, seen, coarse=True))
+def _stages(model: nn.Module, seen: Trace) -> list[list[CutPoint]]:
+    stages = _merge_interleaved(matched_cut_points(model, seen, coarse=True))
     if len(stages) >= _FEWEST:
         return stages
-    blocks = _merge_interleaved(walked_slots(model, seen))
+    blocks = _merge_interleaved(walked_cut_points(model, seen))
     alike = _merge_alike(blocks)
     return max((alike if len(alike) >= _FEWEST else blocks), stages, key=len)
 
 
-def _blocks(model: nn.Module, seen: Trace) -> list[list[Slot]]:
-    fine = _merge_interleaved(matched_slots(model, seen, coarse=False))
-    coarse = _merge_interleaved(matched_slots(model, seen, coarse=True))
+def _blocks(model: nn.Module, seen: Trace) -> list[list[CutPoint]]:
+    fine = _merge_interleaved(matched_cut_points(model, seen, coarse=False))
+    coarse = _merge_interleaved(matched_cut_points(model, seen, coarse=True))
     if len(fine) > max(len(coarse), _FEWEST - 1):
         return fine
-    walked = _merge_interleaved(walked_slots(model, seen))
+    walked = _merge_interleaved(walked_cut_points(model, seen))
     return max(fine, walked, key=len)
 
 
-def _merge_interleaved(slots: Sequence[Slot]) -> list[list[Slot]]:
+def _merge_interleaved(slots: Sequence[CutPoint]) -> list[list[CutPoint]]:
     """Slots of one key together; keys whose runs overlap in time become one."""
     last: dict[int, int] = {}
     for slot in slots:
         if slot.key is not None:
             last[slot.key] = max(last.get(slot.key, 0), slot.calls[-1].start)
-    units: list[list[Slot]] = []
+    units: list[list[CutPoint]] = []
     until = -1
     for slot in slots:
         begins = slot.key is not None and slot.start > until
@@ -107,9 +107,9 @@ def _merge_interleaved(slots: Sequence[Slot]) -> list[list[Slot]]:
     return _merge_idle(units)
 
 
-def _merge_idle(units: Sequence[list[Slot]]) -> list[list[Slot]]:
+def _merge_idle(units: Sequence[list[CutPoint]]) -> list[list[CutPoint]]:
     """A unit without work of its own, such as a lone norm, joins the one before."""
-    busy: list[list[Slot]] = []
+    busy: list[list[CutPoint]] = []
     for unit in units:
         if busy and not any(slot.flops for slot in unit):
             busy[-1] += unit
@@ -118,9 +118,9 @@ def _merge_idle(units: Sequence[list[Slot]]) -> list[list[Slot]]:
     return busy
 
 
-def _merge_alike(units: Sequence[list[Slot]]) -> list[list[Slot]]:
+def _merge_alike(units: Sequence[list[CutPoint]]) -> list[list[CutPoint]]:
     """Neighbours whose outputs have one shape become one unit: a stage. The stem stays alone."""
-    stages: list[list[Slot]] = []
+    stages: list[list[CutPoint]] = []
     before: object = None
     for unit in units:
         shape = unit[-1].shape
@@ -132,7 +132,7 @@ def _merge_alike(units: Sequence[list[Slot]]) -> list[list[Slot]]:
     return stages
 
 
-def _own(units: Sequence[list[Slot]], model: nn.Module, seen: Trace) -> list[Piece]:
+def _own(units: Sequence[list[CutPoint]], model: nn.Module, seen: Trace) -> list[UnitModules]:
     """Each unit with its parameters and its share of the work.
 
     What has no unit of its own belongs to the one that is running when it is first used.
@@ -151,10 +151,10 @@ def _own(units: Sequence[list[Slot]], model: nn.Module, seen: Trace) -> list[Pie
     every = (call for unit in units for slot in unit for call in slot.calls)
     for call in sorted(every, key=lambda call: call.start):
         calls[at(call.start)].append(call)
-    return [Piece(tuple(c), tuple(names)) for c, names in zip(calls, owned, strict=True)]
+    return [UnitModules(tuple(c), tuple(names)) for c, names in zip(calls, owned, strict=True)]
 
 
-def _slot_homes(units: Sequence[list[Slot]]) -> dict[str, int]:
+def _slot_homes(units: Sequence[list[CutPoint]]) -> dict[str, int]:
     return {slot.path: index for index, unit in enumerate(units) for slot in unit}
 
 
@@ -165,8 +165,8 @@ def _home_of(name: str, homes: Mapping[str, int]) -> int:
     return next((homes[prefix] for prefix in prefixes if prefix in homes), 0)
 
 
-def _joined(pieces: Sequence[Piece]) -> Piece:
-    return Piece(
+def _joined(pieces: Sequence[UnitModules]) -> UnitModules:
+    return UnitModules(
         calls=tuple(call for piece in pieces for call in piece.calls),
         parameters=tuple(name for piece in pieces for name in piece.parameters),
     )

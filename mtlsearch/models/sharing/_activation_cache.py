@@ -11,7 +11,7 @@ Key = tuple[int, int, int]
 """A site, and within it a slot and the number of its call."""
 
 
-class ActivationMemo:
+class ActivationCache:
     """What the modules of shared units returned in the forward that is running.
 
     Outside :meth:`begin` and :meth:`end` it remembers nothing and modules simply run. Each
@@ -52,7 +52,7 @@ class ActivationMemo:
         """Whether no output is held."""
         return not self._outputs
 
-    def recall(self, slot: RecalledForward, args: Any, kwargs: Any) -> Any:
+    def recall(self, slot: CachedForward, args: Any, kwargs: Any) -> Any:
         """The module's output: remembered, or computed and, if others want it, kept."""
         if self._inside or not self._sites:
             return slot.compute(args, kwargs)
@@ -79,7 +79,7 @@ class ActivationMemo:
         return number
 
 
-class RecalledForward:
+class CachedForward:
     """Stands in for a module's ``forward`` and asks the memo first.
 
     Args:
@@ -94,7 +94,7 @@ class RecalledForward:
     def __init__(
         self,
         module: nn.Module,
-        memo: ActivationMemo,
+        memo: ActivationCache,
         *,
         number: int,
         units: tuple[int, ...],

@@ -8,12 +8,12 @@ from typing import Any
 
 from torch import nn
 
-from mtlsearch.models.cutting import PassBy, Piece
+from mtlsearch.models.cutting import SkipUnit, UnitModules
 from mtlsearch.plan import SKIPPED, SharingPlan
 
 
-def tie_shells(
-    template: nn.Module, pieces: Sequence[Piece], plan: SharingPlan
+def build_task_models(
+    template: nn.Module, pieces: Sequence[UnitModules], plan: SharingPlan
 ) -> dict[str, nn.Module]:
     """One copy of the template a task.
 
@@ -26,9 +26,9 @@ def tie_shells(
         pieces: its units.
         plan: the plan, for as many units.
     """
-    weights, modules = Owners(), Owners()
+    weights, modules = ModuleOwners(), ModuleOwners()
     rows = plan.rows if plan.statistics == "shared" else plan.paths
-    shells = {}
+    task_models = {}
     for place, task in enumerate(plan.tasks):
         copies = [row[place] for row in plan.rows]
         sites = [row[place] for row in rows]
@@ -36,13 +36,13 @@ def tie_shells(
         _leave_out(template, pieces, copies, memo)
         _take_weights(template, pieces, weights.of(copies), memo)
         _take_modules(template, pieces, modules.of(sites), memo)
-        shells[task] = copy.deepcopy(template, memo)
-        weights.add(copies, shells[task])
-        modules.add(sites, shells[task])
-    return shells
+        task_models[task] = copy.deepcopy(template, memo)
+        weights.add(copies, task_models[task])
+        modules.add(sites, task_models[task])
+    return task_models
 
 
-class Owners:
+class ModuleOwners:
     """The first shell that has each copy, or run, of each unit."""
 
     def __init__(self) -> None:
@@ -52,24 +52,24 @@ class Owners:
         """For every unit the owner of the number that is wanted of it, if there is one yet."""
         return [self._shells.get(at) for at in enumerate(numbers)]
 
-    def add(self, numbers: Sequence[int], shell: nn.Module) -> None:
+    def add(self, numbers: Sequence[int], task_model: nn.Module) -> None:
         """Enter a shell as the owner of what nobody has so far."""
         for unit, number in enumerate(numbers):
             if number != SKIPPED:
-                self._shells.setdefault((unit, number), shell)
+                self._shells.setdefault((unit, number), task_model)
 
 
 def _leave_out(
-    template: nn.Module, pieces: Sequence[Piece], numbers: Sequence[int], memo: dict[int, Any]
+    template: nn.Module, pieces: Sequence[UnitModules], numbers: Sequence[int], memo: dict[int, Any]
 ) -> None:
     for piece, number in zip(pieces, numbers, strict=True):
         for path in piece.modules if number == SKIPPED else ():
-            memo[id(template.get_submodule(path))] = PassBy()
+            memo[id(template.get_submodule(path))] = SkipUnit()
 
 
 def _take_weights(
     template: nn.Module,
-    pieces: Sequence[Piece],
+    pieces: Sequence[UnitModules],
     owners: Sequence[nn.Module | None],
     memo: dict[int, Any],
 ) -> None:
@@ -81,7 +81,7 @@ def _take_weights(
 
 def _take_modules(
     template: nn.Module,
-    pieces: Sequence[Piece],
+    pieces: Sequence[UnitModules],
     owners: Sequence[nn.Module | None],
     memo: dict[int, Any],
 ) -> None:

@@ -8,14 +8,14 @@ from itertools import accumulate
 
 from torch import Tensor, nn
 
-from mtlsearch.models.cutting import PassBy, Piece, run_levels
-from mtlsearch.models.sharing._activation_cache import ActivationMemo, RecalledForward
-from mtlsearch.models.sharing._build import tie_shells
-from mtlsearch.models.sharing._state_dict import keep_weights_once
+from mtlsearch.models.cutting import SkipUnit, UnitModules, run_levels
+from mtlsearch.models.sharing._activation_cache import ActivationCache, CachedForward
+from mtlsearch.models.sharing._build import build_task_models
+from mtlsearch.models.sharing._state_dict import deduplicate_weights
 from mtlsearch.plan import SKIPPED, SharingPlan
 
 
-class TiedBackbones(nn.Module):
+class SharedBackbones(nn.Module):
     """The backbones of a plan: one timm model a task, of which shared units are the same.
 
     A shared unit's modules are the *same* objects in the models of all its tasks, so its
@@ -37,20 +37,24 @@ class TiedBackbones(nn.Module):
     """
 
     def __init__(
-        self, template: nn.Module, pieces: Sequence[Piece], taps: Sequence[int], plan: SharingPlan
+        self,
+        template: nn.Module,
+        pieces: Sequence[UnitModules],
+        out_indices: Sequence[int],
+        plan: SharingPlan,
     ) -> None:
         super().__init__()
         self._plan = plan
         self._pieces = tuple(pieces)
-        self._taps = tuple(taps)
-        self._memo = ActivationMemo()
+        self._taps = tuple(out_indices)
+        self._memo = ActivationCache()
         self._keys = module_keys(plan.tasks)
         self._sites = _number_sites(plan)
-        for task, shell in tie_shells(template, self._pieces, plan).items():
-            self.add_module(self._keys[task], shell)
+        for task, task_model in build_task_models(template, self._pieces, plan).items():
+            self.add_module(self._keys[task], task_model)
         if any(runs < len(plan.tasks) for runs in plan.runs):
             self._remember()
-        keep_weights_once(self)
+        deduplicate_weights(self)
 
     def forward(
         self, images: Tensor, tasks: Sequence[str] | None = None
@@ -73,7 +77,7 @@ class TiedBackbones(nn.Module):
         try:
             for way, task in first.items():
                 self._memo.next_task(way)
-                found[way] = run_levels(self.shell(task), images, self._taps)
+                found[way] = run_levels(self.task_model(task), images, self._taps)
             return {task: list(found[self._sites[task]]) for task in chosen}
         finally:
             self._memo.end()
@@ -83,19 +87,19 @@ class TiedBackbones(nn.Module):
         """Whether no output is held, as it must be between forwards."""
         return self._memo.is_empty
 
-    def shell(self, task: str) -> nn.Module:
+    def task_model(self, task: str) -> nn.Module:
         """The task's own timm model."""
         return self.get_submodule(self._keys[task])
 
     def unit_modules(self, unit: int, task: str) -> dict[str, nn.Module]:
         """The modules of the copy of a unit that a task uses, by their timm names."""
-        shell = self.shell(task)
-        return {path: shell.get_submodule(path) for path in self._pieces[unit].modules}
+        task_model = self.task_model(task)
+        return {path: task_model.get_submodule(path) for path in self._pieces[unit].modules}
 
     def unit_parameters(self, unit: int, task: str) -> dict[str, nn.Parameter]:
         """The parameters of the copy of a unit that a task uses, by their timm names."""
-        shell = self.shell(task)
-        return {name: shell.get_parameter(name) for name in self._pieces[unit].parameters}
+        task_model = self.task_model(task)
+        return {name: task_model.get_parameter(name) for name in self._pieces[unit].parameters}
 
     def _remember(self) -> None:
         """Let the memo stand before every slot of every shell."""
@@ -105,10 +109,10 @@ class TiedBackbones(nn.Module):
                 calls.setdefault(call.path, []).append((unit, call.rewritten))
         for task in self._plan.tasks:
             for number, (path, runs) in enumerate(calls.items()):
-                module = self.shell(task).get_submodule(path)
-                if isinstance(module, PassBy):
+                module = self.task_model(task).get_submodule(path)
+                if isinstance(module, SkipUnit):
                     continue
-                recalled = RecalledForward(
+                recalled = CachedForward(
                     module,
                     self._memo,
                     number=number,
@@ -123,7 +127,7 @@ def module_keys(tasks: Sequence[str]) -> dict[str, str]:
 
     A dot would nest, and a name such as ``type`` or ``half`` is a method of every module.
     """
-    taken = {*dir(nn.ModuleDict()), *dir(TiedBackbones)}
+    taken = {*dir(nn.ModuleDict()), *dir(SharedBackbones)}
     keys = {}
     for task in tasks:
         key = task.replace(".", "_")

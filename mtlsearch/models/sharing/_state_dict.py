@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 
-def keep_weights_once(module: nn.Module) -> None:
+def deduplicate_weights(module: nn.Module) -> None:
     """Let the module's state dict hold every tensor under its first name only.
 
     One with all the names loads as well.

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from mtlsearch.errors import BackboneError
-from mtlsearch.models.cutting import Piece, run_levels
-from mtlsearch.models.sharing._shared_backbones import TiedBackbones
+from mtlsearch.models.cutting import UnitModules, run_levels
+from mtlsearch.models.sharing._shared_backbones import SharedBackbones
 from mtlsearch.plan import SharingPlan
 
 _POOL = 65_537  # a prime, so that rows of a weight do not get the same noise
@@ -19,8 +19,8 @@ _TASKS = ("first", "second", "third")
 def check_sharing(
     name: str,
     template: nn.Module,
-    pieces: Sequence[Piece],
-    taps: Sequence[int],
+    pieces: Sequence[UnitModules],
+    out_indices: Sequence[int],
     image_size: tuple[int, int],
     skippable: Sequence[bool],
 ) -> None:
@@ -30,13 +30,15 @@ def check_sharing(
         BackboneError: a task's features depend on whether the other tasks run with it.
     """
     plan = demanding_plan(len(pieces), [at for at, may in enumerate(skippable) if may])
-    tied = TiedBackbones(template, pieces, taps, plan).eval()
+    tied = SharedBackbones(template, pieces, out_indices, plan).eval()
     generator = torch.Generator().manual_seed(0)
     _disturb(tied, generator)
     images = torch.randn(1, 3, *image_size, generator=generator)
     with torch.no_grad():
         together = tied(images)
-        alone = {task: run_levels(tied.shell(task), images, taps) for task in plan.tasks}
+        alone = {
+            task: run_levels(tied.task_model(task), images, out_indices) for task in plan.tasks
+        }
     for task in plan.tasks:
         if not all(map(_same, together[task], alone[task])):
             raise BackboneError(
@@ -62,7 +64,7 @@ def demanding_plan(units: int, skippable: Sequence[int]) -> SharingPlan:
     return plan.with_skips(dict.fromkeys(skippable[len(skippable) // 2 :][:1], second))
 
 
-def _disturb(tied: TiedBackbones, generator: torch.Generator) -> None:
+def _disturb(tied: SharedBackbones, generator: torch.Generator) -> None:
     """Noise on every parameter, so that no two copies of a unit are alike.
 
     It is drawn once and laid over each parameter from another place on: quick, even for

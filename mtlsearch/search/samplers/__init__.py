@@ -1,10 +1,10 @@
 """The samplers package."""
 
 from mtlsearch.search.samplers._factory import Sampler, make_sampler
-from mtlsearch.search.samplers._observations import TriedTrials
+from mtlsearch.search.samplers._observations import ObservationHistory
 
 __all__ = [
+    "ObservationHistory",
     "Sampler",
-    "TriedTrials",
     "make_sampler",
 ]

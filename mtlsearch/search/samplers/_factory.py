@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, TPESampler
+from optuna import samplers as optuna_samplers
+from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 
 from mtlsearch.results import DELTA_M, Objective
-from mtlsearch.search.samplers._gp_sampler import PlanRanking
-from mtlsearch.search.samplers._observations import Tried
-from mtlsearch.search.samplers._optuna import AnswerSampler
-from mtlsearch.search.samplers._random import BlindSampler
-from mtlsearch.search.samplers._warm_start import FirstProposal
+from mtlsearch.search.samplers._gp_sampler import GPSampler
+from mtlsearch.search.samplers._observations import Observation
+from mtlsearch.search.samplers._optuna import OptunaSampler
+from mtlsearch.search.samplers._random import RandomSampler
+from mtlsearch.search.samplers._warm_start import WarmStartSampler
 from mtlsearch.search.space import CandidateSpace, Proposal
 
 POPULATION = 16
@@ -22,7 +23,7 @@ POPULATION = 16
 class Sampler(Protocol):
     """Proposes candidates, none of them twice."""
 
-    def propose(self, tried: Sequence[Tried], *, seed: int) -> Proposal | None:
+    def propose(self, tried: Sequence[Observation], *, seed: int) -> Proposal | None:
         """The next candidate; None when the space is exhausted.
 
         Decided by the arguments alone: a search that was stopped goes on as if it had not been.
@@ -36,29 +37,29 @@ class Sampler(Protocol):
 def make_sampler(space: CandidateSpace, objectives: Sequence[Objective] = (DELTA_M,)) -> Sampler:
     """The sampler that the run file asks for, after a first proposal where there is a prior."""
     sampler = _make_sampler(space, objectives)
-    return sampler if space.prior is None else FirstProposal(space, space.prior, sampler)
+    return sampler if space.prior is None else WarmStartSampler(space, space.prior, sampler)
 
 
 def _make_sampler(space: CandidateSpace, objectives: Sequence[Objective]) -> Sampler:
     name = space.config.sampler
     directions = [at.direction for at in objectives]
     if name == "random":
-        return BlindSampler(space)
+        return RandomSampler(space)
     if name == "auto" and tuple(objectives) == (DELTA_M,):
-        ranking = PlanRanking.of(space)
+        ranking = GPSampler.of(space)
         if ranking is not None:
             return ranking
     if name == "nsga2":
-        return AnswerSampler(space, _nsga2, directions=directions, generation=POPULATION)
+        return OptunaSampler(space, _nsga2, directions=directions, generation=POPULATION)
     startup = min(10, 2 + 2 * len(space.tasks))
     if name == "gp":
-        return AnswerSampler(
+        return OptunaSampler(
             space,
-            lambda seed: GPSampler(seed=seed, n_startup_trials=startup),
+            lambda seed: optuna_samplers.GPSampler(seed=seed, n_startup_trials=startup),
             directions=directions,
             tries=4,
         )
-    return AnswerSampler(
+    return OptunaSampler(
         space,
         lambda seed: TPESampler(seed=seed, n_startup_trials=startup),
         directions=directions,

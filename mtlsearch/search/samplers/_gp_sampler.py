@@ -11,26 +11,26 @@ from scipy.special import erfcx, ndtr
 from mtlsearch.plugin import Candidate
 from mtlsearch.search.samplers._gp_surrogate import (
     Array,
-    Character,
-    Levels,
-    choose_character,
+    KernelParams,
+    SharingFeatures,
+    fit_kernel,
     predict,
-    views,
+    sharing_features,
 )
-from mtlsearch.search.samplers._observations import Tried
+from mtlsearch.search.samplers._observations import Observation
 from mtlsearch.search.space import CandidateSpace, Proposal, proposal_of
 
-BLIND = 1
+N_STARTUP = 1
 """Candidates drawn blindly, after the baselines, before the surrogate is asked."""
 
-LEARNT_FROM = 150
+MAX_OBSERVATIONS = 150
 """Trials the surrogate looks at, so that deciding stays quick: the best half, the first half."""
 
 REFITS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
 """With so many measured trials the surrogate's character is chosen anew, from those alone."""
 
 
-class PlanRanking:
+class GPSampler:
     """Proposes the plan from which the surrogate expects the largest improvement.
 
     Args:
@@ -42,14 +42,14 @@ class PlanRanking:
         self._space = space
         self._candidates = candidates
         self._place = {candidate.digest: at for at, candidate in enumerate(candidates)}
-        all_views = views([candidate.plan for candidate in candidates])
+        all_views = sharing_features([candidate.plan for candidate in candidates])
         pairs = [np.unique(at, axis=0, return_inverse=True) for at in all_views]
-        self._distinct: list[Levels] = [distinct for distinct, _ in pairs]
+        self._distinct: list[SharingFeatures] = [distinct for distinct, _ in pairs]
         self._view_of = [inverse.reshape(-1) for _, inverse in pairs]
-        self._characters: dict[bytes, Character] = {}
+        self._characters: dict[bytes, KernelParams] = {}
 
     @classmethod
-    def of(cls, space: CandidateSpace) -> PlanRanking | None:
+    def of(cls, space: CandidateSpace) -> GPSampler | None:
         """For a space whose candidates are few tree plans of two tasks or more; else None.
 
         None, too, where they differ in more than the plan: the surrogate sees nothing else.
@@ -61,7 +61,7 @@ class PlanRanking:
         plain = len(plans) == len(candidates) and all(plan.is_tree for plan in plans)
         return cls(space, candidates) if plain else None
 
-    def propose(self, tried: Sequence[Tried], *, seed: int) -> Proposal | None:
+    def propose(self, tried: Sequence[Observation], *, seed: int) -> Proposal | None:
         """See :class:`Sampler`."""
         free = np.ones(len(self._candidates), dtype=bool)
         free[[self._place[trial.digest] for trial in tried if trial.digest in self._place]] = False
@@ -71,13 +71,13 @@ class PlanRanking:
         # A draw decides between plans that promise the same.
         worth = chance.random(len(free))
         measured = [trial for trial in tried if trial.changes is not None]
-        if sum(trial.proposal.role is None for trial in measured) >= BLIND:
-            promise = self._promise(measured)
+        if sum(trial.proposal.role is None for trial in measured) >= N_STARTUP:
+            promise = self.log_expected_improvement(measured)
             worth = np.where(promise >= promise[free].max() - 1e-9, worth, -1.0)
         worth[~free] = -2.0
         return proposal_of(self._space, self._candidates[int(worth.argmax())])
 
-    def _promise(self, measured: Sequence[Tried]) -> Array:
+    def log_expected_improvement(self, measured: Sequence[Observation]) -> Array:
         """``[N]``: log of the improvement over the best so far that is to be expected."""
         character = self._character(measured)
         changes = self._changes(measured)
@@ -95,7 +95,7 @@ class PlanRanking:
         score = (mean - max(within, default=values.max())) / deviation
         return np.asarray(np.log(deviation) + _log_improvement(score))
 
-    def _character(self, measured: Sequence[Tried]) -> Character:
+    def _character(self, measured: Sequence[Observation]) -> KernelParams:
         """Chosen from the first so many trials, and so the same after a stop and a new start."""
         count = max((at for at in REFITS if at <= len(measured)), default=len(measured))
         first = measured[:count]
@@ -103,25 +103,25 @@ class PlanRanking:
         # What is known of a trial that was stopped early changes.
         key = seen.tobytes() + changes.tobytes()
         if key not in self._characters:
-            self._characters = {key: choose_character(seen, changes)}
+            self._characters = {key: fit_kernel(seen, changes)}
         return self._characters[key]
 
-    def _changes(self, measured: Sequence[Tried]) -> Array:
+    def _changes(self, measured: Sequence[Observation]) -> Array:
         """``[n, T]``, tasks in order."""
         known = [trial.changes for trial in measured if trial.changes is not None]
         return np.array([[changes[task] for task in self._space.tasks] for changes in known])
 
 
-def _views(measured: Sequence[Tried]) -> Levels:
-    return views([trial.proposal.candidate.plan for trial in measured])
+def _views(measured: Sequence[Observation]) -> SharingFeatures:
+    return sharing_features([trial.proposal.candidate.plan for trial in measured])
 
 
 def _worth_learning(values: Array) -> NDArray[np.intp]:
     """The first trials and the best of the later ones, where there are too many."""
-    half = LEARNT_FROM // 2
-    if len(values) <= LEARNT_FROM:
+    half = MAX_OBSERVATIONS // 2
+    if len(values) <= MAX_OBSERVATIONS:
         return np.arange(len(values))
-    later = half + np.argsort(-values[half:], kind="stable")[: LEARNT_FROM - half]
+    later = half + np.argsort(-values[half:], kind="stable")[: MAX_OBSERVATIONS - half]
     return np.concatenate([np.arange(half), later])
 
 

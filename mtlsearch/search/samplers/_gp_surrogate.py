@@ -26,7 +26,7 @@ from scipy.linalg import solve_triangular
 from mtlsearch.plan import SharingPlan
 
 Array = NDArray[np.float64]
-Levels = NDArray[np.int64]
+SharingFeatures = NDArray[np.int64]
 
 LENGTHS = (1.0, 2.0, 4.0, 8.0)
 ADDITIVE = (0.0, 0.5, 0.9)
@@ -34,7 +34,7 @@ NOISES = (1e-3, 1e-2, 1e-1, 0.5, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Character:
+class KernelParams:
     """What changes over views are like.
 
     Attributes:
@@ -57,7 +57,7 @@ class Character:
         )
 
 
-def views(plans: Sequence[SharingPlan]) -> Levels:
+def sharing_features(plans: Sequence[SharingPlan]) -> SharingFeatures:
     """``[T, N, T - 1]``: how many units each task shares with each of the others in N plans."""
     rows = np.array([plan.rows for plan in plans])
     shared = (rows[:, :, :, None] == rows[:, :, None, :]).sum(axis=1)  # [N, T, T]
@@ -65,7 +65,7 @@ def views(plans: Sequence[SharingPlan]) -> Levels:
     return np.stack([np.delete(shared[:, at], at, axis=1) for at in range(tasks)])
 
 
-def kernel(left: Levels, right: Levels, length: float, additive: float) -> Array:
+def kernel(left: SharingFeatures, right: SharingFeatures, length: float, additive: float) -> Array:
     """Correlation ``[L, R]`` of a task's change between views ``[L, F]`` and ``[R, F]``."""
     lengths = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)
     # Matrix products and single precision: this is where the time of deciding goes.
@@ -81,29 +81,33 @@ def kernel(left: Levels, right: Levels, length: float, additive: float) -> Array
     return np.asarray(alike, dtype=float)
 
 
-def choose_character(seen: Levels, changes: Array) -> Character:
+def fit_kernel(seen: SharingFeatures, changes: Array) -> KernelParams:
     """The most probable character.
 
     Args:
         seen: ``[T, n, T - 1]`` views of the measured plans.
         changes: ``[n, T]`` what was measured, percent.
     """
-    usual = _usual(changes)
+    usual = prior_variance(changes)
     noises = np.array(NOISES)
-    best, chosen = -math.inf, Character(LENGTHS[0], ADDITIVE[0], NOISES[0])
+    best, chosen = -math.inf, KernelParams(LENGTHS[0], ADDITIVE[0], NOISES[0])
     for length, additive in product(LENGTHS, ADDITIVE):
         evidence = sum(
-            _evidence(kernel(at, at, length, additive), changes[:, task], usual, noises)
+            log_marginal_likelihood(
+                kernel(at, at, length, additive), changes[:, task], usual, noises
+            )
             for task, at in enumerate(seen)
         )
         for noise, log_likelihood in zip(NOISES, np.atleast_1d(evidence), strict=True):
-            character = Character(length, additive, noise)
+            character = KernelParams(length, additive, noise)
             if character.prior + log_likelihood > best:
                 best, chosen = character.prior + float(log_likelihood), character
     return chosen
 
 
-def _evidence(correlation: Array, changes: Array, usual: float, noises: Array) -> Array:
+def log_marginal_likelihood(
+    correlation: Array, changes: Array, usual: float, noises: Array
+) -> Array:
     """Log probability of ``changes`` ``[n]`` under each noise, up to a constant.
 
     The variance is integrated out, ``usual`` being what is expected of it beforehand.
@@ -117,7 +121,7 @@ def _evidence(correlation: Array, changes: Array, usual: float, noises: Array) -
 
 
 def predict(
-    seen: Levels, changes: Array, asked: Sequence[Levels], character: Character
+    seen: SharingFeatures, changes: Array, asked: Sequence[SharingFeatures], character: KernelParams
 ) -> list[tuple[Array, Array]]:
     """Mean and variance of each task's change at the views ``asked`` of it, noise left out.
 
@@ -127,7 +131,7 @@ def predict(
         asked: views ``[A_t, T - 1]`` a task.
         character: what changes are like.
     """
-    usual = _usual(changes)
+    usual = prior_variance(changes)
     length, additive = character.length, character.additive
     found = []
     for task, (at, wanted) in enumerate(zip(seen, asked, strict=True)):
@@ -143,6 +147,6 @@ def predict(
     return found
 
 
-def _usual(changes: Array) -> float:
+def prior_variance(changes: Array) -> float:
     """The variance of a change over all tasks; keeps a task with few values from certainty."""
     return float((changes - changes.mean(axis=0)).var()) + 1e-6

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-USUAL = 0.5
+PRIOR_SLOPE = 0.5
 """The slope before any trial tells of it, as strong as one trial."""
 
 Changes = Mapping[str, float]
@@ -21,7 +21,7 @@ Changes = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class LearningCurveModel:
     """Slopes by rung and task.
 
     Attributes:
@@ -31,7 +31,7 @@ class Outlook:
     slopes: Mapping[int, Mapping[str, float]]
 
     @classmethod
-    def of(cls, ended: Sequence[tuple[Mapping[int, Changes], Changes]]) -> Outlook:
+    def of(cls, ended: Sequence[tuple[Mapping[int, Changes], Changes]]) -> LearningCurveModel:
         """From trials that came to their end: what they changed at each rung, and then."""
         pairs: dict[int, dict[str, list[tuple[float, float]]]] = defaultdict(
             lambda: defaultdict(list)
@@ -50,13 +50,13 @@ class Outlook:
     def end(self, rung: int, changes: Changes) -> dict[str, float]:
         """What changes at a rung come to."""
         slopes = self.slopes.get(rung, {})
-        return {task: slopes.get(task, USUAL) * change for task, change in changes.items()}
+        return {task: slopes.get(task, PRIOR_SLOPE) * change for task, change in changes.items()}
 
 
 def _slope(pairs: Sequence[tuple[float, float]]) -> float:
     square = sum(now * now for now, _ in pairs)
     if square == 0:
-        return USUAL
+        return PRIOR_SLOPE
     known = sum(now * end for now, end in pairs)
     weight = square / len(pairs)
-    return min(1.0, max(0.0, (known + weight * USUAL) / (square + weight)))
+    return min(1.0, max(0.0, (known + weight * PRIOR_SLOPE) / (square + weight)))

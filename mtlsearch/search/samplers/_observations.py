@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from mtlsearch.results import DELTA_M, TaskResult, TrialRecord, delta_m, reference_trial
-from mtlsearch.search.samplers._learning_curve import Outlook
+from mtlsearch.search.samplers._learning_curve import LearningCurveModel
 from mtlsearch.search.space import Proposal
-from mtlsearch.study import SETTLED, TrialStore
+from mtlsearch.study import FINISHED_STATES, TrialStore
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class Observation:
     """A candidate that is settled: measured, stopped early, or found not to train.
 
     Attributes:
@@ -46,7 +46,7 @@ class Tried:
         return (value,) if self.aims is None else self.aims
 
 
-class TriedTrials:
+class ObservationHistory:
     """Reads what was tried from a store, each trial once.
 
     Args:
@@ -63,15 +63,17 @@ class TriedTrials:
         """Whether the ``independent`` trial was measured when last read."""
         return self._reference is not None
 
-    def read(self) -> list[Tried]:
+    def read(self) -> list[Observation]:
         """All settled trials, by number."""
         records = self._store.records()
         reference = reference_trial(records)
         if reference is not self._reference:
             self._reference, self._known = reference, {}
-        states = (*SETTLED, "rejected")
+        states = (*FINISHED_STATES, "rejected")
         measured = [self._measured(record) for record in records if record.state in states]
-        outlook = Outlook.of([(at.rungs, at.end) for at in measured if at.end is not None])
+        outlook = LearningCurveModel.of(
+            [(at.rungs, at.end) for at in measured if at.end is not None]
+        )
         return [self._tried(at, outlook) for at in measured]
 
     def _measured(self, record: TrialRecord) -> _Measured:
@@ -81,7 +83,7 @@ class TriedTrials:
             known = self._known[record.number] = _measure(record, self._reference)
         return known
 
-    def _tried(self, measured: _Measured, outlook: Outlook) -> Tried:
+    def _tried(self, measured: _Measured, outlook: LearningCurveModel) -> Observation:
         record, changes = measured.record, measured.end
         if record.state == "stopped":
             rung = max(record.curve)
@@ -91,7 +93,7 @@ class TriedTrials:
         aims = self._aims(record, changes)
         if aims is None and self._store.objectives != (DELTA_M,):
             changes = None  # an objective of it is undefined: nothing is learnt of it
-        return Tried(
+        return Observation(
             proposal, record.candidate.digest, changes, aims, over_budget=bool(record.over_budget)
         )
 
@@ -144,6 +146,6 @@ def task_changes(
     return known if known and len(known) == len(changes) else None
 
 
-def measured_digests(tried: Sequence[Tried]) -> frozenset[str]:
+def measured_digests(tried: Sequence[Observation]) -> frozenset[str]:
     """Digests of the candidates that are not to be proposed again."""
     return frozenset(trial.digest for trial in tried)

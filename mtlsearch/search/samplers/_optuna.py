@@ -10,15 +10,15 @@ from optuna.samplers import BaseGASampler, BaseSampler
 from optuna.trial import FrozenTrial, create_trial
 
 from mtlsearch.results import Direction
-from mtlsearch.search.samplers._observations import Tried
-from mtlsearch.search.samplers._random import BlindSampler
+from mtlsearch.search.samplers._observations import Observation
+from mtlsearch.search.samplers._random import RandomSampler
 from mtlsearch.search.space import CandidateSpace, Proposal
 
 GUIDED_TRIES = 25
 """Proposals of a sampler, duplicates among them, before untried ones are drawn blindly."""
 
 
-class AnswerSampler:
+class OptunaSampler:
     """Lets an Optuna sampler answer what the space asks.
 
     The sampler works on a copy of the study in memory. What it proposes a second time is told
@@ -47,9 +47,9 @@ class AnswerSampler:
         self._directions = list(directions)
         self._tries = tries
         self._generation = generation
-        self._blind = BlindSampler(space)
+        self._blind = RandomSampler(space)
 
-    def propose(self, tried: Sequence[Tried], *, seed: int) -> Proposal | None:
+    def propose(self, tried: Sequence[Observation], *, seed: int) -> Proposal | None:
         """See :class:`Sampler`."""
         values = {trial.digest: trial.values for trial in tried}
         for proposal in self._draws(tried, values, seed * 100_003 + len(tried)):
@@ -59,7 +59,7 @@ class AnswerSampler:
         return self._blind.propose(tried, seed=seed)
 
     def _draws(
-        self, tried: Sequence[Tried], values: Mapping[str, Sequence[float] | None], seed: int
+        self, tried: Sequence[Observation], values: Mapping[str, Sequence[float] | None], seed: int
     ) -> Iterator[Proposal]:
         sampler = self._make(seed)
         scratch = optuna.create_study(directions=self._directions, sampler=sampler)
@@ -83,7 +83,7 @@ class AnswerSampler:
             for column, direction in zip(columns, self._directions, strict=False)
         ] or None
 
-    def _known(self, tried: Sequence[Tried], sampler: BaseSampler) -> list[FrozenTrial]:
+    def _known(self, tried: Sequence[Observation], sampler: BaseSampler) -> list[FrozenTrial]:
         """What the sampler can learn from: measured, and asked for by answers."""
         useful = [trial for trial in tried if trial.values is not None and trial.proposal.params]
         return [

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import optuna
-from optuna.samplers import RandomSampler
 
-from mtlsearch.search.samplers._observations import Tried, measured_digests
+from mtlsearch.search.samplers._observations import Observation, measured_digests
 from mtlsearch.search.space import CandidateSpace, Proposal, proposal_of
 
 UNCOUNTED_TRIES = 200
@@ -18,7 +17,7 @@ MOST_TRIES = 5_000
 """Draws, of whatever space and budget."""
 
 
-class BlindSampler:
+class RandomSampler:
     """Any candidate that was not tried, every one as likely where they can be listed.
 
     Args:
@@ -32,7 +31,7 @@ class BlindSampler:
             None if listed is None else [(candidate.digest, candidate) for candidate in listed]
         )
 
-    def propose(self, tried: Sequence[Tried], *, seed: int) -> Proposal | None:
+    def propose(self, tried: Sequence[Observation], *, seed: int) -> Proposal | None:
         """See :class:`Sampler`."""
         measured = measured_digests(tried)
         if self._listed is None:
@@ -46,7 +45,7 @@ class BlindSampler:
         return None
 
     def _draw(self, measured: frozenset[str], seed: int) -> Proposal | None:
-        study = optuna.create_study(sampler=RandomSampler(seed=seed))
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
         count = self._space.count
         left = UNCOUNTED_TRIES if count is None else min(MOST_TRIES, 20 * count)
         for _ in range(MOST_TRIES):

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from mtlsearch.affinity import Affinity, level_of, most_promising_tree, promises
+from mtlsearch.affinity import Affinity, best_tree, plan_scores, similarity_threshold
 from mtlsearch.plugin import Candidate
-from mtlsearch.search.samplers._observations import Tried, measured_digests
+from mtlsearch.search.samplers._observations import Observation, measured_digests
 from mtlsearch.search.space import CandidateSpace, Proposal, proposal_of
 
 if TYPE_CHECKING:
     from mtlsearch.search.samplers._factory import Sampler
 
 
-class FirstProposal:
+class WarmStartSampler:
     """Proposes what the tasks' affinity promises most of, once, and then asks another sampler.
 
     One proposal, and no more weight than that: affinity is an estimate, and a sampler that
@@ -32,7 +32,7 @@ class FirstProposal:
         self._affinity = affinity
         self._sampler = sampler
 
-    def propose(self, tried: Sequence[Tried], *, seed: int) -> Proposal | None:
+    def propose(self, tried: Sequence[Observation], *, seed: int) -> Proposal | None:
         """See :class:`Sampler`."""
         first = self._candidate
         begun = any(trial.proposal.role is None for trial in tried)
@@ -43,10 +43,10 @@ class FirstProposal:
     @cached_property
     def _candidate(self) -> Candidate | None:
         """The most promising one but for the baselines; None where none can be told."""
-        level = level_of(self._affinity)
+        level = similarity_threshold(self._affinity)
         listed = self._space.listed()
         if listed is None:
-            plan = most_promising_tree(self._affinity, level)
+            plan = best_tree(self._affinity, level)
             return None if plan is None else self._space.with_plan(plan)
         baselines = {self._space.baseline(role).plan for role in ("independent", "hard")}
         rest = [
@@ -56,5 +56,5 @@ class FirstProposal:
         ]
         if not rest:
             return None
-        worth = promises(self._affinity, [candidate.plan for candidate in rest], level)
+        worth = plan_scores(self._affinity, [candidate.plan for candidate in rest], level)
         return rest[int(worth.round(9).argmax())]

@@ -10,19 +10,19 @@ from typing import Any
 from optuna.trial import FixedTrial
 
 from mtlsearch.affinity import Affinity
-from mtlsearch.config import BudgetConfig, SearchConfig
+from mtlsearch.config import LimitsConfig, SearchConfig
 from mtlsearch.plan import SharingPlan, UnitSpec
 from mtlsearch.plugin import STATIC, Candidate, Choices, SearchSpace
 from mtlsearch.results import Role
 from mtlsearch.search._evaluator import Evaluator
-from mtlsearch.search.space._limits import Budget, with_budget
+from mtlsearch.search.space._limits import ResourceLimits, add_limits
 from mtlsearch.search.space._loss_weights import encode_weights, suggest_weights
-from mtlsearch.search.space._optional_components import Additions, Answers
+from mtlsearch.search.space._optional_components import Answers, OptionalComponents
 
 ENDS = (SharingPlan.independent, SharingPlan.hard)
 """The plans between which all others lie."""
 
-LISTED_AT_MOST = 10_000
+MAX_ENUMERATED = 10_000
 """Candidates of a space that is still compared as a whole before each trial."""
 
 
@@ -50,7 +50,7 @@ class CandidateSpace:
     units_of: Callable[[str], Sequence[UnitSpec]]
     only: Collection[SharingPlan] | None = None
     prior: Affinity | None = None
-    budget: Budget | None = None
+    budget: ResourceLimits | None = None
 
     @classmethod
     def of(
@@ -60,7 +60,7 @@ class CandidateSpace:
         config: SearchConfig | None = None,
         *,
         only: Collection[SharingPlan] | None = None,
-        budget: BudgetConfig | None = None,
+        budget: LimitsConfig | None = None,
     ) -> CandidateSpace:
         """A space for an evaluator that needs no run file, such as a table or a function."""
         found = cls(
@@ -72,7 +72,7 @@ class CandidateSpace:
             units_of=evaluator.units,
             only=only,
         )
-        return with_budget(found, budget or BudgetConfig(), evaluator.cost)
+        return add_limits(found, budget or LimitsConfig(), evaluator.cost)
 
     def propose(self, choices: Choices) -> Candidate:
         """A candidate with nothing left open."""
@@ -86,7 +86,7 @@ class CandidateSpace:
     def listed(self) -> tuple[Candidate, ...] | None:
         """Every candidate, where there are few enough and the space lists them."""
         count = self.count
-        if count is None or count > LISTED_AT_MOST:
+        if count is None or count > MAX_ENUMERATED:
             return None
         found: dict[str, Candidate] = {}
         for name in self.backbones:
@@ -102,7 +102,7 @@ class CandidateSpace:
         """Whether its plan is one of those that may be proposed, and within the budget."""
         if self.only is not None and candidate.plan not in self.only:
             return False
-        return self.budget is None or self.budget.admits(candidate)
+        return self.budget is None or self.budget.allows(candidate)
 
     def plans(self) -> list[Candidate] | None:
         """A candidate a plan and backbone, budget or not; None where there are too many to list.
@@ -113,7 +113,7 @@ class CandidateSpace:
         for name in self.backbones:
             units = self.units_of(name)
             count = self.space.count(units, self.tasks)
-            if count is None or count > LISTED_AT_MOST:
+            if count is None or count > MAX_ENUMERATED:
                 return None
             candidates = self.space.candidates(units, self.tasks)
             if candidates is None:
@@ -209,8 +209,8 @@ class CandidateSpace:
         return (1 if alone else len(self._balances)) * self._additions.count(plan)
 
     @property
-    def _additions(self) -> Additions:
-        return Additions(self.config)
+    def _additions(self) -> OptionalComponents:
+        return OptionalComponents(self.config)
 
     @property
     def _balances(self) -> tuple[str, ...]:

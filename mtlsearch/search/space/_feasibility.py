@@ -12,13 +12,13 @@ from mtlsearch.errors import ConfigError
 from mtlsearch.plan import Cost
 from mtlsearch.plugin import Candidate
 from mtlsearch.search.space._candidate_space import CandidateSpace
-from mtlsearch.search.space._limits import Budget, amount
+from mtlsearch.search.space._limits import ResourceLimits, amount
 
 DRAWN = 500
 """Candidates looked at of a space that cannot be listed, after the hard plan."""
 
 
-def require_room(space: CandidateSpace) -> None:
+def check_feasible(space: CandidateSpace) -> None:
     """Be sure that some candidate of the space is within its budget.
 
     Of a space that lists its plans all are looked at; of another one the hard plan, where it
@@ -57,7 +57,7 @@ def _draws(space: CandidateSpace) -> Iterator[Candidate]:
         yield space.propose(study.ask())
 
 
-def _no_room(budget: Budget, costs: list[Cost], *, listed: bool) -> ConfigError:
+def _no_room(budget: ResourceLimits, costs: list[Cost], *, listed: bool) -> ConfigError:
     what = "no candidate" if listed else f"none of {len(costs)} candidates drawn"
     keys = [key for key in ("params", "flops") if getattr(budget, key) is not None]
     least = _sizes(min(at.parameters for at in costs), min(at.flops for at in costs))
@@ -74,7 +74,7 @@ def _no_room(budget: Budget, costs: list[Cost], *, listed: bool) -> ConfigError:
     )
 
 
-def _instead(budget: Budget) -> str:
+def _instead(budget: ResourceLimits) -> str:
     """What else makes room: no plan without skips costs less than the hard one."""
     if budget.over_cost(budget.cost_of(budget.baselines["hard"])):
         return "take a smaller backbone"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from mtlsearch.config import BudgetConfig, Limit
+from mtlsearch.config import Limit, LimitsConfig
 from mtlsearch.errors import ConfigError
 from mtlsearch.plan import Cost, SharingPlan
 from mtlsearch.plugin import Candidate
@@ -23,7 +23,7 @@ SLACK = 1.0 + 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class ResourceLimits:
     """Judges candidates: by arithmetic, and by the clock where the run limits latency.
 
     Attributes:
@@ -33,8 +33,8 @@ class Budget:
         params: scalars in the weights at most; None where they are not limited.
         flops: floating-point operations for one image at most; None likewise.
         latency_ms: the limit on the time of one image; None likewise.
-        clock: takes the time of a candidate's untrained network.
-        timed: whether every candidate's time is taken, limited or not.
+        measure_latency: takes the time of a candidate's untrained network.
+        always_measure: whether every candidate's time is taken, limited or not.
         where: the place of a key of ``budget`` in the run file, for messages.
     """
 
@@ -44,28 +44,28 @@ class Budget:
     params: float | None = None
     flops: float | None = None
     latency_ms: Limit | None = None
-    clock: Callable[[Candidate], Latency] | None = None
+    measure_latency: Callable[[Candidate], Latency] | None = None
     where: Callable[[str], str] = "budget.{}".format
-    timed: bool = False
+    always_measure: bool = False
     _costs: dict[Network, Cost] = field(default_factory=dict)
     _latencies: dict[Network, Latency] = field(default_factory=dict)
 
-    def admits(self, candidate: Candidate) -> bool:
+    def allows(self, candidate: Candidate) -> bool:
         """Whether it may be proposed: nothing that is known of it is over the budget."""
         if self.over_cost(self.cost_of(candidate)):
             return False
         known = self._latencies.get(_network(candidate))
         return known is None or not self._over_time(known)
 
-    def examine(self, candidate: Candidate) -> tuple[Latency | None, str]:
+    def check(self, candidate: Candidate) -> tuple[Latency | None, str]:
         """Its latency where that is limited or an objective, and what of it is over the budget.
 
         What is over by arithmetic is not built: the time is not taken then.
         """
         over = self.over_cost(self.cost_of(candidate))
         is_baseline = any(candidate.plan == at.plan for at in self.baselines.values())
-        wanted = self.timed or self.latency_ms is not None
-        if not wanted or self.clock is None or (over and not is_baseline):
+        wanted = self.always_measure or self.latency_ms is not None
+        if not wanted or self.measure_latency is None or (over and not is_baseline):
             return None, over
         latency = self._latency_of(candidate)
         return latency, ", ".join(text for text in (over, self._over_time(latency)) if text)
@@ -86,7 +86,7 @@ class Budget:
             if most is not None and size > most * SLACK
         )
 
-    def recall(self, records: Iterable[TrialRecord]) -> None:
+    def load_latencies(self, records: Iterable[TrialRecord]) -> None:
         """Take over the times of earlier sittings, so that none is taken twice."""
         for record in records:
             if record.latency is not None:
@@ -106,8 +106,8 @@ class Budget:
 
     def _latency_of(self, candidate: Candidate) -> Latency:
         network = _network(candidate)
-        if network not in self._latencies and self.clock is not None:
-            self._latencies[network] = self.clock(candidate)
+        if network not in self._latencies and self.measure_latency is not None:
+            self._latencies[network] = self.measure_latency(candidate)
         return self._latencies[network]
 
     @property
@@ -129,12 +129,12 @@ class Budget:
         return f"latency {latency.ms:.3g} ms > {most:.3g} ms"
 
 
-def with_budget(
+def add_limits(
     space: CandidateSpace,
-    config: BudgetConfig,
+    config: LimitsConfig,
     cost: Callable[[Candidate], Cost],
     *,
-    clock: Callable[[Candidate], Latency] | None = None,
+    measure_latency: Callable[[Candidate], Latency] | None = None,
     where: Callable[[str], str] = "budget.{}".format,
 ) -> CandidateSpace:
     """The space without what is over the budget; the same space where nothing is limited.
@@ -145,16 +145,16 @@ def with_budget(
         space: what may be proposed.
         config: the limits.
         cost: parameters and FLOPs of a candidate.
-        clock: takes the time of a candidate; needed where latency is limited.
+        measure_latency: takes the time of a candidate; needed where latency is limited.
         where: the place of a key of ``budget`` in the run file, for messages.
 
     Raises:
         ConfigError: latency is limited or an objective, and nothing takes the time.
     """
-    limits, timed = config.limits, TIME in space.config.objectives
-    if not limits and not timed:
+    limits, always_measure = config.limits, TIME in space.config.objectives
+    if not limits and not always_measure:
         return space
-    if (TIME in limits or timed) and clock is None:
+    if (TIME in limits or always_measure) and measure_latency is None:
         raise ConfigError(
             "the latency of what is not trained here cannot be measured",
             where=where(TIME) if TIME in limits else "search.objectives",
@@ -174,16 +174,16 @@ def with_budget(
         for key, of in sizes.items()
         if key in limits
     }
-    budget = Budget(
+    budget = ResourceLimits(
         cost,
         len(space.tasks),
         baselines,
         most.get("params"),
         most.get("flops"),
         limits.get(TIME),
-        clock,
+        measure_latency,
         where,
-        timed,
+        always_measure,
     )
     return replace(space, budget=budget)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from mtlsearch.config import KnowledgeEntry, LoadedRun, SearchConfig
+from mtlsearch.config import DistillationEntry, LoadedRun, SearchConfig
 from mtlsearch.errors import ConfigError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, Choices, Knowledge
@@ -21,7 +21,7 @@ Kind = Literal["none", "distil", "mutual"]
 
 
 @dataclass(frozen=True, slots=True)
-class Additions:
+class OptionalComponents:
     """Chooses knowledge and attention where they change what a plan trains.
 
     Attention is for plans that share something, mutual knowledge for those whose tasks are
@@ -112,7 +112,7 @@ class Additions:
         return "none" if kind == "mutual" and alike else kind
 
     @property
-    def _options(self) -> tuple[KnowledgeEntry, ...]:
+    def _options(self) -> tuple[DistillationEntry, ...]:
         return self.config.knowledge_options
 
     @property
@@ -120,7 +120,7 @@ class Additions:
         return self.config.attention_options
 
 
-def refuse_unfit_knowledge(loaded: LoadedRun) -> None:
+def check_distillation_backbones(loaded: LoadedRun) -> None:
     """Be sure that what teaches and what learns have features of one kind.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mtlsearch.results import leaderboard
-from mtlsearch.runs._retrain import write_again
+from mtlsearch.runs._retrain import write_retrained
 from mtlsearch.study import RunDirectory
 from tests.cli.conftest import Line, records_of
 from tests.cli.inside import call
@@ -35,7 +35,7 @@ def test_weights_of_confirmed_trials_stay_without_confirmation(line: Line, tmp_p
     """However few are kept, the search goes on and nobody confirms any more."""
     run = line.copy(tmp_path)
     for record in records_of(run):
-        write_again(RunDirectory(run).at_seed(2), record)
+        write_retrained(RunDirectory(run).at_seed(2), record)
     said = call("search", line.file, "--out", run, "--set", "search.keep=1")
     assert said.code == 0, said.err
     assert all(RunDirectory(run).weights(number).is_file() for number in range(4))

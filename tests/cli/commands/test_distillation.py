@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from mtlsearch.config import load_run
-from mtlsearch.registry import build_catalog
+from mtlsearch.registry import build_registry
 from mtlsearch.runs import load_trial, open_session
-from mtlsearch.search import Silent
+from mtlsearch.search import NullProgress
 from mtlsearch.study import RunDirectory, read_records
 from mtlsearch.training import resolve_device
 from tests.cli.inside import Said, call
@@ -66,10 +66,10 @@ def test_costs_are_those_of_the_networks(run: tuple[Path, Said]) -> None:
     loaded = load_run(folder / "run.yaml")
     session = open_session(
         loaded,
-        build_catalog(),
+        build_registry(),
         RunDirectory(folder),
         device=resolve_device("cpu"),
-        progress=Silent(),
+        progress=NullProgress(),
         check=False,
     )
     for record in read_records(folder, loaded.config):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mtlsearch.config import load_run
-from mtlsearch.registry import build_catalog
+from mtlsearch.registry import build_registry
 from tests.cli.inside import call
 from tests.cli.program import run
 from tests.registry.plugins import good
@@ -20,12 +20,12 @@ def test_it_is_valid_and_all_its_names_exist(tmp_path: Path) -> None:
     assert done.stdout == f"{file}\n"
     loaded = load_run(file)
     loaded.require_paths()
-    catalog = build_catalog()
-    catalog.check(loaded)
-    (source,) = catalog.open_sources(loaded)
-    tasks = catalog.build_tasks(loaded, source.labels)
+    registry = build_registry()
+    registry.check(loaded)
+    (source,) = registry.open_sources(loaded)
+    tasks = registry.build_tasks(loaded, source.labels)
     assert len(tasks) >= 2
-    assert catalog.spaces[loaded.config.search.space.kind].starter
+    assert registry.spaces[loaded.config.search.space.kind].starter
     assert [path.name for path in file.parent.iterdir()] == ["run.yaml"]
 
 
@@ -51,7 +51,7 @@ def test_without_a_generated_source_it_says_so(tmp_path: Path) -> None:
     from mtlsearch.errors import PluginError
 
     with pytest.raises(PluginError, match="generates its images"):
-        first_run(build_catalog([], entry_points=False))
+        first_run(build_registry([], entry_points=False))
 
 
 def test_without_a_kind_for_its_labels_it_says_so(tmp_path: Path) -> None:
@@ -61,13 +61,13 @@ def test_without_a_kind_for_its_labels_it_says_so(tmp_path: Path) -> None:
     folder = good(tmp_path)
     (folder / "a_task.py").unlink()
     with pytest.raises(PluginError, match="labels of 'squares'"):
-        first_run(build_catalog([folder], entry_points=False))
+        first_run(build_registry([folder], entry_points=False))
 
 
 def test_it_takes_whatever_plugins_there_are(tmp_path: Path) -> None:
     from mtlsearch.cli.commands._init import first_run
 
-    text = first_run(build_catalog([good(tmp_path)], entry_points=False))
+    text = first_run(build_registry([good(tmp_path)], entry_points=False))
     for name in ("kind: squares", "kind: shades", "kind: flat"):
         assert name in text
     assert "edges" not in text  # no task kind learns masks here

@@ -11,19 +11,19 @@ from rich.text import Text
 
 from mtlsearch.cli._console import Console
 from mtlsearch.plugin import Task
-from mtlsearch.registry import Catalog, build_catalog
+from mtlsearch.registry import PluginRegistry, build_registry
 from tests.cli.program import run
 from tests.registry.plugins import good
 
 
 @pytest.fixture(scope="module")
-def catalog() -> Catalog:
-    return build_catalog()
+def registry() -> PluginRegistry:
+    return build_registry()
 
 
 @pytest.mark.parametrize("command", ["tasks", "datasets", "spaces", "balancers"])
-def test_one_line_each(catalog: Catalog, command: str) -> None:
-    classes = getattr(catalog, command)
+def test_one_line_each(registry: PluginRegistry, command: str) -> None:
+    classes = getattr(registry, command)
     done = run(command)
     assert done.returncode == 0
     header, *lines = done.stdout.splitlines()
@@ -33,17 +33,17 @@ def test_one_line_each(catalog: Catalog, command: str) -> None:
         assert line.endswith(classes[name].summary.rstrip())
 
 
-def test_settings_of_a_balancer(catalog: Catalog) -> None:
+def test_settings_of_a_balancer(registry: PluginRegistry) -> None:
     """Of one: there are too many to start a program for each."""
     done = run("balancers", "cagrad")
     assert done.returncode == 0
     (line,) = [at for at in done.stdout.splitlines() if at.split()[:1] == ["c"]]
-    assert (catalog.balancers["cagrad"].Settings.model_fields["c"].description or "") in line
+    assert (registry.balancers["cagrad"].Settings.model_fields["c"].description or "") in line
 
 
 @pytest.mark.parametrize("command", ["tasks", "datasets", "spaces"])
-def test_settings_of_each(catalog: Catalog, command: str) -> None:
-    for name, item in getattr(catalog, command).items():
+def test_settings_of_each(registry: PluginRegistry, command: str) -> None:
+    for name, item in getattr(registry, command).items():
         done = run(command, name)
         assert done.returncode == 0
         for field, info in item.Settings.model_fields.items():
@@ -94,12 +94,12 @@ def test_an_unknown_name(command: str) -> None:
     assert "named 'nobody'" in done.stderr
 
 
-def test_plugins_say_what_they_add_and_where_from(catalog: Catalog) -> None:
+def test_plugins_say_what_they_add_and_where_from(registry: PluginRegistry) -> None:
     done = run("plugins")
     assert done.returncode == 0
     lines = done.stdout.splitlines()[1:]
-    assert [line.split()[0] for line in lines] == [plugin.name for plugin in catalog.plugins]
-    for line, plugin in zip(lines, catalog.plugins, strict=True):
+    assert [line.split()[0] for line in lines] == [plugin.name for plugin in registry.plugins]
+    for line, plugin in zip(lines, registry.plugins, strict=True):
         assert plugin.where in line
         names = [name for added in plugin.contributions.values() for name in added]
         assert line.endswith(", ".join(names))

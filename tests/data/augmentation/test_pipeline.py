@@ -9,9 +9,9 @@ from torch import Tensor
 
 from mtlsearch.config import AugmentConfig
 from mtlsearch.data._collate import collate
-from mtlsearch.data._samples import Prepared, prepare_sample
+from mtlsearch.data._samples import PreparedSample, prepare_sample
 from mtlsearch.data.augmentation._boxes import MIN_SIDE, MIN_VISIBLE
-from mtlsearch.data.augmentation._pipeline import Finish
+from mtlsearch.data.augmentation._pipeline import BatchTransform
 from mtlsearch.labels import Boxes
 from mtlsearch.plugin import Batch, BoxTargets
 from tests.data.fake import LABELS, square
@@ -20,16 +20,18 @@ SIZE = (48, 64)
 STILL = AugmentConfig(crop=None, flip=0, jitter=0)
 
 
-def finish(augment: AugmentConfig) -> Finish:
+def finish(augment: AugmentConfig) -> BatchTransform:
     """Nothing is normalised, so that images stay in 0..1."""
-    return Finish(LABELS, augment, SIZE, (0.0,) * 3, (1.0,) * 3, 0, torch.device("cpu"))
+    return BatchTransform(LABELS, augment, SIZE, (0.0,) * 3, (1.0,) * 3, 0, torch.device("cpu"))
 
 
-def prepared(kept: tuple[int, int] = (56, 74), **changes: object) -> Prepared:
+def prepared(kept: tuple[int, int] = (56, 74), **changes: object) -> PreparedSample:
     return prepare_sample(square(**changes), LABELS, kept)
 
 
-def view(augment: AugmentConfig, sample: Prepared, count: int = 1, epoch: int | None = 0) -> Batch:
+def view(
+    augment: AugmentConfig, sample: PreparedSample, count: int = 1, epoch: int | None = 0
+) -> Batch:
     """One batch of ``count`` views of a sample."""
     return finish(augment)(collate([sample] * count, LABELS), range(count), epoch)
 
@@ -117,7 +119,10 @@ def test_nothing_random_is_the_sample_itself() -> None:
 
 def test_jitter_changes_colours_alone() -> None:
     sample = prepared(SIZE)
-    own, loud = view(STILL, sample), view(AugmentConfig(crop=None, flip=0, jitter=0.5), sample)
+    own, loud = (
+        view(STILL, sample),
+        view(AugmentConfig(crop=None, flip=0, jitter=0.5), sample),
+    )
     assert not torch.equal(loud.images, own.images)
     assert torch.equal(values(loud, "mask"), values(own, "mask"))
 
@@ -134,7 +139,7 @@ def test_an_image_looks_the_same_in_any_batch() -> None:
 
 def test_a_row_without_a_label_does_not_shift_the_others() -> None:
     """Masks, maps and boxes go by the row of their image, not by their own place."""
-    whole, bare = prepared(), Prepared(prepared().image, {})
+    whole, bare = prepared(), PreparedSample(prepared().image, {})
     full = finish(AugmentConfig())(collate([whole, whole], LABELS), [0, 1], 0)
     partly = finish(AugmentConfig())(collate([bare, whole], LABELS), [0, 1], 0)
     for name in ("mask", "depth"):

@@ -11,9 +11,9 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from mtlsearch.config import AugmentConfig
-from mtlsearch.data.augmentation._boxes import move_boxes
-from mtlsearch.data.augmentation._color import jitter
-from mtlsearch.data.augmentation._params import Changes, draw_changes
+from mtlsearch.data.augmentation._boxes import transform_boxes
+from mtlsearch.data.augmentation._color import color_jitter
+from mtlsearch.data.augmentation._params import AugmentationParams, sample_params
 from mtlsearch.data.augmentation._resample import Resample
 from mtlsearch.plugin import BoxTargets
 
@@ -24,13 +24,18 @@ sizes = st.tuples(st.integers(5, 45), st.integers(5, 45))
 crops = st.sampled_from([(0.05, 0.3), (0.3, 1.0), (1.0, 1.0)])
 
 
-def draw(seed: int, size: tuple[int, int], crop: tuple[float, float] = (0.3, 1.0)) -> Changes:
-    config = AugmentConfig(crop=crop, flip=0.5, jitter=0.6)
-    return draw_changes(config, KEPT, size, seed=seed, epoch=1, indices=range(COUNT))
+def draw(
+    seed: int, size: tuple[int, int], crop: tuple[float, float] = (0.3, 1.0)
+) -> AugmentationParams:
+    config = AugmentConfig(crop=crop, flip=0.5, color_jitter=0.6)
+    return sample_params(config, KEPT, size, seed=seed, epoch=1, indices=range(COUNT))
 
 
 def one_by_one(
-    images: Tensor, changes: Changes, size: tuple[int, int], interpolation: InterpolationMode
+    images: Tensor,
+    changes: AugmentationParams,
+    size: tuple[int, int],
+    interpolation: InterpolationMode,
 ) -> Tensor:
     """Every image cropped and flipped by torchvision."""
     found = []
@@ -66,7 +71,7 @@ def test_crop_flip_and_resize(seed: int, size: tuple[int, int], crop: tuple[floa
 def test_colours(seed: int) -> None:
     changes = draw(seed, KEPT)
     images = torch.rand(COUNT, 3, 6, 7, generator=torch.Generator().manual_seed(seed))
-    found = jitter(images, changes.factors, changes.order)
+    found = color_jitter(images, changes.factors, changes.order)
     for row, expected in enumerate(images):
         for which in changes.order[row].tolist():
             expected = ADJUST[which](expected, changes.factors[row, which].item())
@@ -83,7 +88,7 @@ def test_boxes(seed: int, size: tuple[int, int], crop: tuple[float, float]) -> N
     xyxy = torch.cat([corners.amin(2), corners.amax(2)], dim=2)
     crowd, classes = torch.ones(3, dtype=torch.bool), torch.arange(3)
     targets = [BoxTargets(one, classes, crowd) for one in xyxy]
-    moved = move_boxes(targets, torch.arange(COUNT), changes, size)
+    moved = transform_boxes(targets, torch.arange(COUNT), changes, size)
     for row, found in enumerate(moved):
         (left, top), (width, height) = changes.start[row].tolist(), changes.extent[row].tolist()
         expected = tv_tensors.BoundingBoxes(xyxy[row], format="XYXY", canvas_size=KEPT)
@@ -120,8 +125,8 @@ def test_windows_lie_in_the_image(
 
 def test_chance_is_fair() -> None:
     """Every index has chance of its own: halves are flipped, areas and factors are spread."""
-    config = AugmentConfig(crop=(0.6, 1.0), flip=0.5, jitter=0.2)
-    drawn = draw_changes(config, (147, 147), (128, 128), seed=0, epoch=0, indices=range(2000))
+    config = AugmentConfig(crop=(0.6, 1.0), flip=0.5, color_jitter=0.2)
+    drawn = sample_params(config, (147, 147), (128, 128), seed=0, epoch=0, indices=range(2000))
     areas = drawn.extent.prod(dim=1) / 147**2
     assert 0.59 < areas.min() < 0.62
     assert 0.97 < areas.max() <= 1

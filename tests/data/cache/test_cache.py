@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from mtlsearch.data import DataModule
-from mtlsearch.data.cache._array_writer import PlaneFile
+from mtlsearch.data.cache._array_writer import ArrayWriter
 from mtlsearch.data.cache._entry import cache_folder
-from mtlsearch.data.cache._split_file import KeptSplit
+from mtlsearch.data.cache._split_file import CachedSplit
 from mtlsearch.errors import DataError
 from mtlsearch.labels import Boxes, LabelSpec, RawLabel, Sample
 from tests.data.fake import LABELS, Fake, config, opened, square
@@ -179,10 +179,10 @@ def test_a_full_or_forbidden_disk_says_what_to_do(
         run(Filed(tmp_path), tmp_path / "file").check()
     assert "data.cache" in str(caught.value.next_step)
 
-    def full(self: PlaneFile, row: torch.Tensor | None) -> None:
+    def full(self: ArrayWriter, row: torch.Tensor | None) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(PlaneFile, "add", full)
+    monkeypatch.setattr(ArrayWriter, "add", full)
     with pytest.raises(DataError, match="No space left"):
         run(Filed(tmp_path), cache).check()
     assert not [path for path in cache.iterdir() if path.is_dir()]
@@ -192,7 +192,7 @@ def test_files_are_mapped_not_loaded(tmp_path: Path, cache: Path) -> None:
     """Another process is sent the folder's name, not what is in it."""
     run(Filed(tmp_path), cache).check()
     folders = [path for path in cache.iterdir() if path.is_dir()]
-    kept = [KeptSplit(folder, LABELS) for folder in folders]
+    kept = [CachedSplit(folder, LABELS) for folder in folders]
     assert sorted(map(len, kept)) == [2, 5]
     for one in kept:
         sent = pickle.dumps(one)
@@ -203,9 +203,9 @@ def test_files_are_mapped_not_loaded(tmp_path: Path, cache: Path) -> None:
 def test_what_is_done_to_a_sample_does_not_reach_the_files(tmp_path: Path, cache: Path) -> None:
     run(Filed(tmp_path), cache).check()
     (folder, *_) = [path for path in cache.iterdir() if path.is_dir()]
-    before = KeptSplit(folder, LABELS).get(0).image.clone()
-    KeptSplit(folder, LABELS).get(0).image.zero_()
-    assert torch.equal(KeptSplit(folder, LABELS).get(0).image, before)
+    before = CachedSplit(folder, LABELS).get(0).image.clone()
+    CachedSplit(folder, LABELS).get(0).image.zero_()
+    assert torch.equal(CachedSplit(folder, LABELS).get(0).image, before)
 
 
 def test_where_the_folder_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

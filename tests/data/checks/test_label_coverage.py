@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mtlsearch.data import CheckReport, require_labels
+from mtlsearch.data import CheckReport, check_label_coverage
 from mtlsearch.errors import DataError
 from tests.data.fake import Fake, opened, square
 
@@ -30,19 +30,19 @@ def without(**lacks: str) -> CheckReport:
 
 
 def test_labels_that_no_task_learns_may_be_lacking() -> None:
-    require_labels(without(train="depth", val="depth"), TASKS)
+    check_label_coverage(without(train="depth", val="depth"), TASKS)
 
 
 def test_one_labelled_image_a_split_is_enough() -> None:
     bare = [replace(square(at), labels={}) for at in range(3)]
     report = opened(Fake({"train": [*bare, square(3)], "val": [square(4), *bare]})).check()
-    require_labels(report, TASKS)
+    check_label_coverage(report, TASKS)
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_task_label_and_split_are_named(split: str) -> None:
     with pytest.raises(DataError) as caught:
-        require_labels(without(**{split: "boxes"}), TASKS)
+        check_label_coverage(without(**{split: "boxes"}), TASKS)
     assert caught.value.what == (
         f"none of the 4 {split!r} images has the label 'boxes', which task 'find' learns"
     )
@@ -52,7 +52,7 @@ def test_task_label_and_split_are_named(split: str) -> None:
 
 def test_all_tasks_without_labels_are_named() -> None:
     with pytest.raises(DataError) as caught:
-        require_labels(without(train="boxes", val="mask"), TASKS)
+        check_label_coverage(without(train="boxes", val="mask"), TASKS)
     text = str(caught.value)
     assert "'train' images has the label 'boxes', which task 'find' learns" in text
     assert "'val' images has the label 'mask', which task 'cut' learns" in text
@@ -63,4 +63,4 @@ def test_a_split_that_was_not_checked_is_passed_over() -> None:
     report = opened(Fake({"train": [square()], "val": [replace(square(), labels={})]})).check(
         splits=["train"]
     )
-    require_labels(report, TASKS)
+    check_label_coverage(report, TASKS)

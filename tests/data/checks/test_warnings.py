@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtlsearch.data import doubts
+from mtlsearch.data import data_warnings
 from mtlsearch.labels import Boxes, RawLabel, Sample
 from tests.data.fake import Fake, opened, square
 
@@ -20,7 +20,7 @@ def told(
     train: list[Sample], val: list[Sample], *, batch_size: int = 1, workers: int = 0
 ) -> tuple[str, ...]:
     data = opened(Fake({"train": train, "val": val}), workers=workers)
-    return doubts(data.check(reread=True), data.labels, TASKS, batch_size=batch_size)
+    return data_warnings(data.check(reread=True), data.labels, TASKS, batch_size=batch_size)
 
 
 def squares(start: int, count: int = 4, **changes: RawLabel) -> list[Sample]:

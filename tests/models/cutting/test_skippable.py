@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from mtlsearch.models.cutting._levels import run_levels
-from mtlsearch.models.cutting._skippable import PassBy, find_skippable
+from mtlsearch.models.cutting._skippable import SkipUnit, find_skippable
 from mtlsearch.models.cutting._trace import Call, trace
-from mtlsearch.models.cutting._units import Piece
+from mtlsearch.models.cutting._units import UnitModules
 from tests.models.families import cut, images, whole
 
 SQUARE = (8, 8)
@@ -27,15 +27,15 @@ def test_a_unit_that_may_be_passed_by_can_be_replaced_by_an_identity(name):
     unit = chosen[len(chosen) // 2]
     model = whole(backbone)
     with torch.no_grad():
-        shapes = [level.shape for level in run_levels(model, images(1), backbone.taps)]
+        shapes = [level.shape for level in run_levels(model, images(1), backbone.out_indices)]
     for path in backbone.pieces[unit].modules:
-        model.set_submodule(path, PassBy())
+        model.set_submodule(path, SkipUnit())
     given, taken = [], []
     _watch(model, backbone.pieces[unit].calls[0].path, given)
     if unit + 1 < len(backbone.units):
         _watch(model, backbone.pieces[unit + 1].calls[0].path, taken)
     with torch.no_grad():
-        levels = run_levels(model, images(1), backbone.taps)
+        levels = run_levels(model, images(1), backbone.out_indices)
     assert [level.shape for level in levels] == shapes
     assert all(one is other for one, other in zip(given, taken, strict=False))
 
@@ -87,7 +87,7 @@ def skippable(model):
             calls[call.path].append(call)
     names = [name for name, _ in model.named_parameters()]
     pieces = [
-        Piece(tuple(of), tuple(name for name in names if name.startswith(f"{path}.")))
+        UnitModules(tuple(of), tuple(name for name in names if name.startswith(f"{path}.")))
         for path, of in calls.items()
     ]
     return find_skippable(model, pieces, seen, SQUARE, (0, 1, 2))
@@ -130,8 +130,8 @@ def test_weights_in_common_with_another_unit_keep_both():
 
 def test_pass_by_hands_on_its_first_argument_and_is_copied_like_any_module():
     given = torch.ones(2, requires_grad=True)
-    assert PassBy()(given, None, mask=3) is given
-    assert not copy.deepcopy(PassBy(severs=True))(given).requires_grad
+    assert SkipUnit()(given, None, mask=3) is given
+    assert not copy.deepcopy(SkipUnit(severs=True))(given).requires_grad
 
 
 def test_a_call_that_nobody_saw_takes_nothing():

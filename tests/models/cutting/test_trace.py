@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from mtlsearch.models import dry_run, ghost
+from mtlsearch.models import dry_run, to_meta
 from mtlsearch.models.cutting._prune import prune, unused_weights
 from mtlsearch.models.cutting._trace import trace
-from mtlsearch.models.cutting._units import find_pieces
-from mtlsearch.models.sharing._shared_backbones import TiedBackbones
+from mtlsearch.models.cutting._units import find_unit_modules
+from mtlsearch.models.sharing._shared_backbones import SharedBackbones
 from mtlsearch.plan import SharingPlan
 
 SIZE = (8, 12)
@@ -77,7 +77,7 @@ def test_a_dry_run_leaves_the_model_alone():
 def test_a_ghost_has_no_weights_but_the_same_ties():
     model = Careless()
     model.blocks[2] = model.blocks[1]
-    twin = ghost(model)
+    twin = to_meta(model)
     assert all(parameter.is_meta for parameter in twin.parameters())
     assert twin.blocks[2] is twin.blocks[1]
     assert not any(parameter.is_meta for parameter in model.parameters())
@@ -98,18 +98,18 @@ def test_writing_in_place_does_not_reach_other_tasks(depths):
     model = Careless()
     seen = trace(model, SIZE, run)
     prune(model, seen)
-    pieces = find_pieces(model, seen, "stage")
+    pieces = find_unit_modules(model, seen, "stage")
     assert [piece.modules for piece in pieces] == [(f"blocks.{n}",) for n in range(5)]
     assert "bias" in pieces[1].parameters
     plan = SharingPlan.from_splits(["a", "b", "c"], depths, 5)
-    tied = TiedBackbones(model, pieces, range(5), plan).eval()
+    tied = SharedBackbones(model, pieces, range(5), plan).eval()
     images = torch.randn(2, 3, *SIZE)
     with torch.no_grad():
         for number, parameter in enumerate(tied.parameters()):
             parameter.add_(0.1 * number)
         together = tied(images)
         for task in plan.tasks:
-            alone = tied.shell(task).forward_intermediates(images)
+            alone = tied.task_model(task).forward_intermediates(images)
             assert all(map(torch.equal, together[task], alone))
 
 

@@ -7,22 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtlsearch.models.cutting._trace import Call
-from mtlsearch.models.cutting._units import Piece, merge_pieces
+from mtlsearch.models.cutting._units import UnitModules, merge_unit_modules
 from tests.models.families import SMALL, TINY, cut
 
 works = st.lists(st.integers(0, 50), min_size=1, max_size=9)
 
 
-def piece(index: int, flops: int) -> Piece:
+def piece(index: int, flops: int) -> UnitModules:
     call = Call(f"block{index}", 2 * index, 2 * index + 1, flops, (), rewritten=False)
-    return Piece((call,), (f"block{index}.weight",))
+    return UnitModules((call,), (f"block{index}.weight",))
 
 
 @given(work=works, data=st.data())
 def test_merged_pieces_are_as_even_as_can_be(work, data):
     count = data.draw(st.integers(1, len(work)))
     pieces = [piece(index, flops) for index, flops in enumerate(work)]
-    merged = merge_pieces(pieces, count)
+    merged = merge_unit_modules(pieces, count)
     assert len(merged) == count
     assert [m for each in merged for m in each.modules] == [f"block{i}" for i in range(len(work))]
     assert [p for each in merged for p in each.parameters] == [

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from mtlsearch.models.sharing._activation_cache import ActivationMemo, RecalledForward
+from mtlsearch.models.sharing._activation_cache import ActivationCache, CachedForward
 
 
 class Doubling(nn.Module):
@@ -29,7 +29,7 @@ class Outer(nn.Module):
 
 
 def remember(module, memo, *, number=0, units=(0,), rewritten=False):
-    recalled = RecalledForward(module, memo, number=number, units=units, rewritten=rewritten)
+    recalled = CachedForward(module, memo, number=number, units=units, rewritten=rewritten)
     object.__setattr__(module, "forward", recalled)
     return module
 
@@ -38,7 +38,7 @@ ONE = torch.ones(3)
 
 
 def test_a_module_runs_once_for_all_tasks_of_its_site_and_is_then_forgotten():
-    memo = ActivationMemo()
+    memo = ActivationCache()
     module = remember(Doubling(), memo)
     memo.begin({5: 3})
     outputs = []
@@ -51,7 +51,7 @@ def test_a_module_runs_once_for_all_tasks_of_its_site_and_is_then_forgotten():
 
 
 def test_sites_of_one_task_are_computed_and_not_kept():
-    memo = ActivationMemo()
+    memo = ActivationCache()
     module = remember(Doubling(), memo)
     memo.begin({0: 1, 1: 1})
     for site in (0, 1):
@@ -62,7 +62,7 @@ def test_sites_of_one_task_are_computed_and_not_kept():
 
 
 def test_outside_of_a_forward_modules_simply_run():
-    memo = ActivationMemo()
+    memo = ActivationCache()
     module = remember(Doubling(), memo)
     memo.begin({0: 2})
     memo.next_task((0,))
@@ -74,7 +74,7 @@ def test_outside_of_a_forward_modules_simply_run():
 
 
 def test_an_output_that_is_written_to_is_handed_out_as_a_copy():
-    memo = ActivationMemo()
+    memo = ActivationCache()
     module = remember(Doubling(), memo, rewritten=True)
     memo.begin({0: 3})
     for _ in range(3):
@@ -84,7 +84,7 @@ def test_an_output_that_is_written_to_is_handed_out_as_a_copy():
 
 
 def test_every_consumer_has_its_own_list():
-    memo = ActivationMemo()
+    memo = ActivationCache()
     module = remember(Doubling(lambda tensor: [tensor, {"it": (tensor,)}]), memo)
     memo.begin({0: 2})
     for _ in range(2):
@@ -96,7 +96,7 @@ def test_every_consumer_has_its_own_list():
 
 
 def test_runs_of_a_module_in_several_units_are_kept_apart():
-    memo = ActivationMemo()
+    memo = ActivationCache()
     module = remember(Doubling(), memo, units=(0, 1))
     memo.begin({0: 2, 1: 1, 2: 1})  # two tasks share the first unit and part in the second
     results = []
@@ -110,7 +110,7 @@ def test_runs_of_a_module_in_several_units_are_kept_apart():
 
 
 def test_a_module_inside_another_slot_is_left_alone():
-    memo = ActivationMemo()
+    memo = ActivationCache()
     inner = remember(Doubling(), memo, number=0, units=(1,))
     outer = remember(Outer(inner), memo, number=1, units=(0,))
     memo.begin({0: 1, 1: 2, 2: 1})

@@ -12,11 +12,11 @@ from mtlsearch.search.samplers._gp_sampler import _log_improvement
 from mtlsearch.search.samplers._gp_surrogate import (
     ADDITIVE,
     LENGTHS,
-    Character,
-    choose_character,
+    KernelParams,
+    fit_kernel,
     kernel,
     predict,
-    views,
+    sharing_features,
 )
 
 PLANS = list(tree_plans(["a", "b", "c", "d"], 5, first_shared=1))
@@ -24,7 +24,7 @@ PLANS = list(tree_plans(["a", "b", "c", "d"], 5, first_shared=1))
 
 def test_a_view_is_what_a_task_shares() -> None:
     plan = SharingPlan.from_splits(["a", "b", "c"], depths=[1, 3], units=4)
-    assert views([plan]).tolist() == [[[1, 1]], [[1, 3]], [[1, 3]]]
+    assert sharing_features([plan]).tolist() == [[[1, 1]], [[1, 3]], [[1, 3]]]
 
 
 @settings(max_examples=20, deadline=None)
@@ -34,7 +34,7 @@ def test_a_view_is_what_a_task_shares() -> None:
     additive=st.sampled_from(ADDITIVE),
 )
 def test_the_kernel_is_a_correlation(chosen: list[int], length: float, additive: float) -> None:
-    at = views([PLANS[number] for number in chosen])[0]
+    at = sharing_features([PLANS[number] for number in chosen])[0]
     found = kernel(at, at, length, additive)
     assert np.allclose(np.diag(found), 1.0, atol=1e-6)
     assert np.allclose(found, found.T, atol=1e-6)
@@ -43,10 +43,10 @@ def test_the_kernel_is_a_correlation(chosen: list[int], length: float, additive:
 
 def test_it_agrees_with_textbook_regression() -> None:
     rng = np.random.default_rng(0)
-    seen = views([PLANS[at] for at in range(0, 40, 4)])[:1]
-    asked = views(PLANS[:7])[0]
+    seen = sharing_features([PLANS[at] for at in range(0, 40, 4)])[:1]
+    asked = sharing_features(PLANS[:7])[0]
     changes = rng.standard_normal((10, 1))
-    character = Character(2.0, 0.5, 0.1)
+    character = KernelParams(2.0, 0.5, 0.1)
     ((mean, variance),) = predict(seen, changes, [asked], character)
     inverse = np.linalg.inv(kernel(seen[0], seen[0], 2.0, 0.5) + 0.1 * np.eye(10))
     cross = kernel(asked, seen[0], 2.0, 0.5)
@@ -61,9 +61,9 @@ def test_it_agrees_with_textbook_regression() -> None:
 def test_noise_is_told_from_signal(noise: float) -> None:
     rng = np.random.default_rng(1)
     chosen = rng.permutation(len(PLANS))[:60]
-    seen = views([PLANS[at] for at in chosen])
+    seen = sharing_features([PLANS[at] for at in chosen])
     changes = seen.sum(axis=2).T.astype(float)
-    character = choose_character(seen, changes + noise * rng.standard_normal(changes.shape))
+    character = fit_kernel(seen, changes + noise * rng.standard_normal(changes.shape))
     assert (character.noise >= 0.1) == (noise > 0)
 
 

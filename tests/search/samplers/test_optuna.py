@@ -14,17 +14,17 @@ from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.plugin import Candidate, Choices, SearchSpace, Settings
 from mtlsearch.search import CandidateSpace
 from mtlsearch.search.samplers._factory import make_sampler
-from mtlsearch.search.samplers._observations import Tried
+from mtlsearch.search.samplers._observations import Observation
 from mtlsearch.search.space._proposal import Proposal
 from tests.search.synthetic import Formula, space_for, with_space
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-def tried(digest: str, value: float | None) -> Tried:
+def tried(digest: str, value: float | None) -> Observation:
     """Something that was tried and whose parameters are not known."""
     nothing = Proposal(Candidate(SharingPlan.hard("abc", 4)))
-    return Tried(nothing, digest, None if value is None else {"a": value})
+    return Observation(nothing, digest, None if value is None else {"a": value})
 
 
 def propose(
@@ -115,10 +115,10 @@ def test_the_sampler_learns_from_trials_and_not_from_failed_ones() -> None:
             place = choices.suggest_int("place", 0, 400)
             return Candidate(SharingPlan.hard(tasks, len(units)), dict.fromkeys(tasks, 1 + place))
 
-    def trial(place: int, failed: bool) -> Tried:
+    def trial(place: int, failed: bool) -> Observation:
         plan = SharingPlan.hard("abc", 4)
         proposal = Proposal(Candidate(plan), {"place": place}, {"place": IntDistribution(0, 400)})
-        return Tried(proposal, str(place), None if failed else {"a": -abs(place - 300)})
+        return Observation(proposal, str(place), None if failed else {"a": -abs(place - 300)})
 
     sampler = make_sampler(with_space(Line(Settings()), sampler="tpe"))
 

@@ -18,8 +18,8 @@ from mtlsearch.plan import SharingPlan, UnitSpec, tree_plans
 from mtlsearch.plugin import Candidate, SearchSpace
 from mtlsearch.search import CandidateSpace, FunctionEvaluator, search
 from mtlsearch.search.samplers._factory import make_sampler
-from mtlsearch.search.samplers._gp_sampler import PlanRanking
-from mtlsearch.search.samplers._observations import Tried
+from mtlsearch.search.samplers._gp_sampler import GPSampler
+from mtlsearch.search.samplers._observations import Observation
 from mtlsearch.search.space._proposal import propose_baseline
 from mtlsearch.study import TrialStore
 
@@ -113,7 +113,7 @@ def test_the_balance_is_searched_with_the_plan(name: str) -> None:
 
 def test_one_balance_for_all_is_ranked() -> None:
     space = make_space("auto", units=2, balance="uw")
-    assert isinstance(make_sampler(space), PlanRanking)
+    assert isinstance(make_sampler(space), GPSampler)
     tried = searched(space, trials=50)
     assert [at.balance for at in tried] == ["static"] * 2 + ["uw"] * 5
 
@@ -140,12 +140,12 @@ def test_what_is_continuous_is_searched_too(name: str, seed: int) -> None:
     assert len({candidate.learning_rate for candidate in tried}) == 7  # the baselines' is one
 
 
-def tried_by_score(space: CandidateSpace, candidates: Sequence[Candidate]) -> list[Tried]:
+def tried_by_score(space: CandidateSpace, candidates: Sequence[Candidate]) -> list[Observation]:
     proposals = [propose_baseline(space, role) for role in ("independent", "hard")]
     reference = score(proposals[0].candidate)
     space_proposals = [*proposals, *(make_proposal(candidate) for candidate in candidates)]
     return [
-        Tried(
+        Observation(
             proposal,
             proposal.candidate.digest,
             {
@@ -164,7 +164,7 @@ def make_proposal(candidate: Candidate):  # type: ignore[no-untyped-def]
 
 
 def test_the_default_ranks_where_plans_can_be_listed() -> None:
-    assert isinstance(make_sampler(make_space("auto")), PlanRanking)
+    assert isinstance(make_sampler(make_space("auto")), GPSampler)
     for space in (
         make_space("auto", learning_rate=[0.01, 1.0]),
         make_space("auto", loss_weights="search"),
@@ -172,7 +172,7 @@ def test_the_default_ranks_where_plans_can_be_listed() -> None:
         make_space("auto", balance=["static", "uw"]),
         *(other_space("auto", name) for name in OTHERS),
     ):
-        assert not isinstance(make_sampler(space), PlanRanking)
+        assert not isinstance(make_sampler(space), GPSampler)
 
 
 def test_the_default_finds_the_best_of_51_plans_soon() -> None:
@@ -195,7 +195,7 @@ def test_failed_candidates_are_not_learnt_from_and_not_repeated() -> None:
         proposal = sampler.propose(tried, seed=0)
         assert proposal is not None
         assert proposal.candidate.digest not in {trial.digest for trial in tried}
-        tried.append(Tried(proposal, proposal.candidate.digest, None))
+        tried.append(Observation(proposal, proposal.candidate.digest, None))
 
 
 def test_a_sampler_that_was_made_anew_proposes_the_same() -> None:
@@ -224,7 +224,8 @@ def test_generations_follow_trials() -> None:
     from mtlsearch.search.space._proposal import proposal_of
 
     tried = [
-        Tried(proposal_of(space, at), at.digest, dict.fromkeys(space.tasks, 1.0)) for at in good
+        Observation(proposal_of(space, at), at.digest, dict.fromkeys(space.tasks, 1.0))
+        for at in good
     ]
     deep = [at.plan.rows[2][0] == at.plan.rows[2][1] for at in good]
     proposals = [sampler.propose(tried, seed=seed) for seed in range(12)]

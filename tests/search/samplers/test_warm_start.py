@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
-from mtlsearch.affinity import Affinity, level_of, promises, write_affinity
+from mtlsearch.affinity import Affinity, plan_scores, similarity_threshold, write_affinity
 from mtlsearch.config import SearchConfig
 from mtlsearch.errors import RunError
 from mtlsearch.plan import SharingPlan, tree_plans
@@ -84,9 +84,9 @@ def test_only_what_may_be_proposed_is() -> None:
     space = replace(space_with(KNOWN), only=allowed)
     proposed = searched(space, 3)[2].plan
     plans = [plan for plan in allowed if str(plan) != "hard"]
-    best = promises(KNOWN, plans, level_of(KNOWN)).max()
+    best = plan_scores(KNOWN, plans, similarity_threshold(KNOWN)).max()
     assert proposed in allowed
-    assert promises(KNOWN, [proposed], level_of(KNOWN))[0] == pytest.approx(best)
+    assert plan_scores(KNOWN, [proposed], similarity_threshold(KNOWN))[0] == pytest.approx(best)
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,12 @@ from mtlsearch.config import LoadedRun, RunConfig
 from mtlsearch.errors import TrainingError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import STATIC, Candidate
-from mtlsearch.registry import build_catalog
+from mtlsearch.registry import build_registry
 from mtlsearch.runs import open_session
-from mtlsearch.search import Silent
+from mtlsearch.search import NullProgress
 from mtlsearch.study import RunDirectory
 from mtlsearch.testing import RandomChoices
-from mtlsearch.training import Ranks
+from mtlsearch.training import ProcessGroup
 from tests.search.synthetic import Formula, space_for, units
 
 
@@ -149,10 +149,10 @@ def test_a_run_that_cannot_be_trained_so_is_refused_before_data_is_read(
     with pytest.raises(TrainingError, match="balance 'mgda'") as error:
         open_session(
             LoadedRun(config),
-            build_catalog(),
+            build_registry(),
             RunDirectory(tmp_path),
             device=torch.device("cpu"),
-            progress=Silent(),
+            progress=NullProgress(),
         )
     assert error.value.where == "search.balance"
     assert next(iter(changes)) in str(error.value)
@@ -162,11 +162,11 @@ def test_several_processes_want_whole_batches(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="spreads them over processes"):
         open_session(
             LoadedRun(RunConfig.model_validate(RUN)),
-            build_catalog(),
+            build_registry(),
             RunDirectory(tmp_path),
             device=torch.device("cpu"),
-            progress=Silent(),
-            ranks=Ranks(0, 2),
+            progress=NullProgress(),
+            ranks=ProcessGroup(0, 2),
         )
 
 

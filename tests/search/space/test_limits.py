@@ -11,16 +11,16 @@ from mtlsearch_search_spaces.independent import IndependentSpace
 from mtlsearch_search_spaces.skip import SkipSettings, SkipSpace
 from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
-from mtlsearch.config import BudgetConfig, SearchConfig
+from mtlsearch.config import LimitsConfig, SearchConfig
 from mtlsearch.errors import ConfigError, RunError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, SearchSpace
 from mtlsearch.results import Latency, TrialRecord
 from mtlsearch.runs import pick_trial
 from mtlsearch.search import CandidateSpace, search
-from mtlsearch.search._rejection import REJECTED_AT_MOST
-from mtlsearch.search.space._feasibility import require_room
-from mtlsearch.search.space._limits import with_budget
+from mtlsearch.search._rejection import MAX_REJECTIONS
+from mtlsearch.search.space._feasibility import check_feasible
+from mtlsearch.search.space._limits import add_limits
 from mtlsearch.study import TrialStore
 from tests.search.synthetic import Formula, space_for, units
 
@@ -37,11 +37,13 @@ def limited(
     budget: dict[str, object],
     *,
     space: str = "tree",
-    clock: Any = None,
+    measure_latency: Any = None,
     **config: object,
 ) -> CandidateSpace:
     plain = CandidateSpace.of(SPACES[space], formula, SearchConfig.model_validate(config))
-    return with_budget(plain, BudgetConfig.model_validate(budget), formula.cost, clock=clock)
+    return add_limits(
+        plain, LimitsConfig.model_validate(budget), formula.cost, measure_latency=measure_latency
+    )
 
 
 def searched(space: CandidateSpace, formula: Formula, trials: int) -> list[TrialRecord]:
@@ -153,9 +155,9 @@ def test_a_space_that_shares_more_is_named_where_it_would_help(
 ) -> None:
     formula = Formula()
     plain = CandidateSpace.of(space, formula, SearchConfig())
-    within = with_budget(plain, BudgetConfig.model_validate({"params": budget}), formula.cost)
+    within = add_limits(plain, LimitsConfig.model_validate({"params": budget}), formula.cost)
     with pytest.raises(ConfigError, match="no candidate") as error:
-        require_room(within)
+        check_feasible(within)
     assert told in str(error.value.next_step)
 
 
@@ -174,8 +176,14 @@ class Clock:
 @pytest.mark.parametrize("sampler", ["auto", "tpe", "nsga2", "random"])
 @pytest.mark.parametrize("weights", ["equal", "search"])
 def test_what_is_too_slow_is_written_down_and_not_trained(sampler: str, weights: str) -> None:
-    formula, clock = Formula(), Clock()
-    space = limited(formula, {"latency_ms": 8}, clock=clock, sampler=sampler, loss_weights=weights)
+    formula, measure_latency = Formula(), Clock()
+    space = limited(
+        formula,
+        {"latency_ms": 8},
+        measure_latency=measure_latency,
+        sampler=sampler,
+        loss_weights=weights,
+    )
     records = searched(space, formula, 8)
     trained = [record for record in records if record.state == "complete"]
     rejected = [record for record in records if record.state == "rejected"]
@@ -187,59 +195,61 @@ def test_what_is_too_slow_is_written_down_and_not_trained(sampler: str, weights:
     assert all("latency" in record.why for record in rejected)
     assert all(sum(record.candidate.plan.copies) > 8 for record in rejected)
     assert len({record.candidate.plan for record in rejected}) == len(rejected)
-    assert len(set(clock.asked)) == len(clock.asked)
+    assert len(set(measure_latency.asked)) == len(measure_latency.asked)
 
 
 def test_a_search_that_goes_on_takes_no_time_twice() -> None:
     formula, store, clocks = Formula(), TrialStore.in_memory(), (Clock(), Clock())
-    for clock, trials in zip(clocks, (5, 9), strict=True):
-        space = limited(formula, {"latency_ms": "0.7 independent"}, clock=clock)
+    for measure_latency, trials in zip(clocks, (5, 9), strict=True):
+        space = limited(formula, {"latency_ms": "0.7 independent"}, measure_latency=measure_latency)
         search(space, formula, store, trials=trials, seed=0)
-    first, second = (set(clock.asked) for clock in clocks)
+    first, second = (set(measure_latency.asked) for measure_latency in clocks)
     assert not first & second
     assert sum(record.state == "complete" for record in store.records()) == 9
 
 
 def test_what_is_too_large_is_not_timed() -> None:
-    formula, clock = Formula(), Clock()
+    formula, measure_latency = Formula(), Clock()
     records = searched(
-        limited(formula, {"params": 700, "latency_ms": 100}, clock=clock), formula, 8
+        limited(formula, {"params": 700, "latency_ms": 100}, measure_latency=measure_latency),
+        formula,
+        8,
     )
-    assert all(sum(plan.copies) <= 7 for plan in clock.asked[1:])
+    assert all(sum(plan.copies) <= 7 for plan in measure_latency.asked[1:])
     assert {record.state for record in records} == {"complete"}
 
 
 def test_a_search_in_which_all_are_too_slow_ends() -> None:
-    formula, clock = Formula(tasks=tuple("abcd"), count=6), Clock()
+    formula, measure_latency = Formula(tasks=tuple("abcd"), count=6), Clock()
     store = TrialStore.in_memory()
-    space = limited(formula, {"latency_ms": 0.5}, clock=clock)
+    space = limited(formula, {"latency_ms": 0.5}, measure_latency=measure_latency)
     outcome = search(space, formula, store, trials=10, seed=0)
     assert outcome.exhausted
     assert "budget of 0.5 ms; the fastest network so far, trial 1 (hard), takes 6 ms" in outcome.why
-    assert len(formula.measured) == outcome.settled == 2
-    assert len(store.records()) == 2 + REJECTED_AT_MOST
+    assert len(formula.measured) == outcome.num_finished == 2
+    assert len(store.records()) == 2 + MAX_REJECTIONS
 
 
 @pytest.mark.parametrize(
     ("limit", "most", "settled"), [(0.5, "0.5", 2), ("1 hard", "4", 2), (5, "5", 5)]
 )
 def test_a_space_that_is_exhausted_because_of_the_limit_says_so(
-    limit: object, most: str, settled: int
+    limit: object, most: str, num_finished: int
 ) -> None:
     """Three tasks over four units: fewer plans than may be rejected in a row."""
     formula = Formula()
-    space = limited(formula, {"latency_ms": limit}, clock=Clock())
+    space = limited(formula, {"latency_ms": limit}, measure_latency=Clock())
     listed = len(space.listed() or ())
-    assert listed < REJECTED_AT_MOST
+    assert listed < MAX_REJECTIONS
     outcome = search(space, formula, TrialStore.in_memory(), trials=20, seed=0)
-    assert (outcome.exhausted, outcome.settled) == (True, settled)
-    assert f"; {listed - settled} were over the latency budget of {most} ms" in outcome.why
+    assert (outcome.exhausted, outcome.num_finished) == (True, num_finished)
+    assert f"; {listed - num_finished} were over the latency budget of {most} ms" in outcome.why
     assert outcome.why.endswith("the fastest network so far, trial 1 (hard), takes 4 ms")
 
 
 def test_a_space_that_is_exhausted_otherwise_blames_no_limit() -> None:
     formula = Formula(tasks=("a", "b"))
-    space = limited(formula, {"latency_ms": 100}, clock=Clock())
+    space = limited(formula, {"latency_ms": 100}, measure_latency=Clock())
     outcome = search(space, formula, TrialStore.in_memory(), trials=20, seed=0)
     assert outcome.exhausted
     assert "has not been measured" in outcome.why
@@ -252,9 +262,9 @@ def test_latency_needs_a_clock() -> None:
 
 
 def test_without_a_budget_nothing_is_timed_or_marked() -> None:
-    formula, clock = Formula(), Clock()
+    formula, measure_latency = Formula(), Clock()
     plain = space_for(formula)
-    assert with_budget(plain, BudgetConfig(), formula.cost, clock=clock) is plain
+    assert add_limits(plain, LimitsConfig(), formula.cost, measure_latency=measure_latency) is plain
     assert all(record.latency is None for record in searched(plain, formula, 4))
     assert units(1)
-    assert not clock.asked
+    assert not measure_latency.asked

@@ -17,12 +17,12 @@ from mtlsearch.config import LoadedRun, RunConfig
 from mtlsearch.errors import ConfigError, TrainingError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, Knowledge
-from mtlsearch.registry import build_catalog
+from mtlsearch.registry import build_registry
 from mtlsearch.runs import open_session
-from mtlsearch.search import CandidateSpace, Silent, search
+from mtlsearch.search import CandidateSpace, NullProgress, search
 from mtlsearch.search.samplers._factory import make_sampler
-from mtlsearch.search.samplers._gp_sampler import PlanRanking
-from mtlsearch.search.samplers._optuna import AnswerSampler
+from mtlsearch.search.samplers._gp_sampler import GPSampler
+from mtlsearch.search.samplers._optuna import OptunaSampler
 from mtlsearch.study import RunDirectory, TrialStore
 from mtlsearch.testing import RandomChoices
 from tests.search.synthetic import Formula, space_for, units
@@ -145,10 +145,10 @@ def test_one_task_has_nobody_to_learn_from() -> None:
 @pytest.mark.parametrize(
     ("config", "kind"),
     [
-        ({"knowledge": "distil", "attention": True}, PlanRanking),
-        ({"knowledge": ["distil"]}, AnswerSampler),
-        ({"attention": [False, True]}, AnswerSampler),
-        ({"knowledge": {"kind": "distil", "alpha": [0.1, 1.0]}}, AnswerSampler),
+        ({"knowledge": "distil", "attention": True}, GPSampler),
+        ({"knowledge": ["distil"]}, OptunaSampler),
+        ({"attention": [False, True]}, OptunaSampler),
+        ({"knowledge": {"kind": "distil", "alpha": [0.1, 1.0]}}, OptunaSampler),
     ],
 )
 def test_plans_are_ranked_where_they_alone_differ(config: dict[str, Any], kind: type) -> None:
@@ -175,10 +175,10 @@ RUN = {
 def opened(config: RunConfig, folder: Path) -> Any:
     return open_session(
         LoadedRun(config),
-        build_catalog(),
+        build_registry(),
         RunDirectory(folder),
         device=torch.device("cpu"),
-        progress=Silent(),
+        progress=NullProgress(),
     )
 
 
@@ -199,7 +199,7 @@ def test_a_space_that_asks_for_it_with_another_backbone_gets_a_failed_trial(tmp_
     plan = SharingPlan.hard(["a"], len(session.evaluator.units("test_vit")))
     candidate = Candidate(plan, backbone="test_vit", knowledge=Knowledge("distil", 1.0))
     with pytest.raises(TrainingError, match="cannot teach those of test_vit"):
-        session.evaluator.measure(1, candidate, Silent())
+        session.evaluator.measure(1, candidate, NullProgress())
 
 
 def test_what_is_not_trained_yet_cannot_teach(tmp_path: Path) -> None:
@@ -212,4 +212,4 @@ def test_what_is_not_trained_yet_cannot_teach(tmp_path: Path) -> None:
     candidate = Candidate(session.space.baseline("hard").plan, knowledge=Knowledge("distil", 1.0))
     taught = replace(session.evaluator, teacher=0)
     with pytest.raises(TrainingError, match="the independent baseline cannot teach: there are no"):
-        taught.measure(1, candidate, Silent())
+        taught.measure(1, candidate, NullProgress())
