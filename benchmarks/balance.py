@@ -70,7 +70,7 @@ def build(kind: type[Balancer], cut: CutBackbone, batch: Batch, device: torch.de
         optimizer=build_optimizer(network, "adamw", learning_rate=1e-4, weight_decay=0.05),
         precision=Precision(),
         clip_norm=1.0,
-        balance=BalancerConfig(lambda names: kind(kind.Settings(), names), shared_groups(network)),
+        balancer=BalancerConfig(lambda names: kind(kind.Settings(), names), shared_groups(network)),
     )
     return lambda: training(batch) and None
 

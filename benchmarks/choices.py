@@ -45,7 +45,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "bf16": PLAIN | {"precision": "bf16"},
     "fp16": PLAIN | {"precision": "fp16"},
     "bf16, channels_last": {"precision": "bf16", "channels_last": True},
-    "accumulate: 4": PLAIN | {"accumulate": 4},
+    "accumulation_steps: 4": PLAIN | {"accumulation_steps": 4},
 }
 COMPILED = {
     "compile": PLAIN | {"compile": True},
@@ -64,11 +64,11 @@ def measure(name: str, options: argparse.Namespace, device: torch.device) -> Ite
     network = MultiTaskNetwork(cut, plan, seeded_heads(tasks, cut.features, 0))
     batch = make_batch(options.batch, options.size, device)
     batch = Batch(batch.images.contiguous(), batch.targets)
-    choices = {at: of for at, of in EVERY.items() if at == "fp32" or at in options.choices}
+    suggest = {at: of for at, of in EVERY.items() if at == "fp32" or at in options.suggest}
     if device.type != "cuda":  # there fp16 is refused and kernels are deterministic anyway
-        choices = {at: of for at, of in choices.items() if at not in ("fp16", ANY_KERNELS)}
+        suggest = {at: of for at, of in suggest.items() if at not in ("fp16", ANY_KERNELS)}
     steps, losses = {}, {}
-    for choice, settings in choices.items():
+    for choice, settings in suggest.items():
         own = copy.deepcopy(network).to(device).train()
         config = TrainConfig(batch_size=options.batch, **settings)
         steps[choice], log = trainer_step(own, tasks, batch, config)
@@ -105,7 +105,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--choices",
         nargs="+",
-        choices=list(EVERY),
+        suggest=list(EVERY),
         default=list(CHOICES),
         metavar="CHOICE",
         help=f"beside fp32 (default: all without compile): {', '.join(EVERY)}",

@@ -76,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="*", help="timm names; by default every family")
     parser.add_argument(
-        "--granularity", nargs="+", choices=("stage", "block"), default=["stage", "block"]
+        "--granularity", nargs="+", suggest=("stage", "block"), default=["stage", "block"]
     )
     parser.add_argument("--variants", type=int, default=40, help="how many further models")
     parser.add_argument(

@@ -82,10 +82,10 @@ def opened(
     """The example's run file and its data, with our changes."""
     changes = {
         "data.root": options.root,
-        "data.size": options.size,
+        "data.image_size": options.size,
         "data.cache": cache,
-        "data.limit": limit,
-        "data.workers": workers,
+        "data.max_images": limit,
+        "data.num_workers": workers,
         "tasks": TASKS,
     }
     loaded = load_run(RUN, [f"{key}={value}" for key, value in changes.items()])

@@ -104,7 +104,7 @@ def seconds_until_found(problem: Problem, config: SearchConfig, seed: int) -> fl
 
     def look(records: Sequence[TrialRecord]) -> None:
         nonlocal spent
-        complete = [at for at in records if at.state == "complete" and at.role is None]
+        complete = [at for at in records if at.state == "complete" and at.baseline is None]
         if any(at.candidate.plan in problem.good for at in complete):
             spent = sum(record.seconds for record in records)
             raise FoundError
@@ -126,10 +126,13 @@ def ways(options: argparse.Namespace) -> Iterator[tuple[str, SearchConfig]]:
     for sampler in options.samplers:
         yield f"{sampler}", SearchConfig.model_validate({"sampler": sampler})
         for rungs in options.rungs:
-            for reduction in options.reductions:
-                halving = {"rungs": rungs, "reduction": reduction}
-                name = f"{sampler} {rungs} 1/{reduction}".replace(" ", "")
-                yield name, SearchConfig.model_validate({"sampler": sampler, "halving": halving})
+            for reduction_factor in options.reductions:
+                halving = {"rungs": rungs, "reduction_factor": reduction_factor}
+                name = f"{sampler} {rungs} 1/{reduction_factor}".replace(" ", "")
+                yield (
+                    name,
+                    SearchConfig.model_validate({"sampler": sampler, "early_stopping": halving}),
+                )
 
 
 def rungs(text: str) -> list[int] | str:
@@ -170,7 +173,7 @@ def main() -> None:
         found = [at for at in spent if np.isfinite(at)]
         mean = np.mean(found) if found else float("inf")
         median = float(np.quantile(spent, 0.5, method="inverted_cdf"))
-        whole = median if config.halving is None else whole
+        whole = median if config.early_stopping is None else whole
         print(
             f"{name:26}{len(spent):6}{median:10.1f}{mean:9.1f}"
             f"{1 - len(found) / len(spent):8.0%}{median / whole:11.2f}",

@@ -28,7 +28,7 @@ from table import append
 from mtlsearch.config import load_run
 from mtlsearch.errors import TrainingError
 from mtlsearch.plan import SharingPlan
-from mtlsearch.plugin import Candidate, Knowledge
+from mtlsearch.plugin import Candidate, Distillation
 from mtlsearch.registry import build_registry
 from mtlsearch.results import delta_m
 from mtlsearch.runs import Session, open_session
@@ -55,9 +55,9 @@ def variants(plan: SharingPlan, alphas: Sequence[float]) -> Iterator[tuple[str, 
     yield PLAIN, Candidate(plan)
     hard = SharingPlan.hard(plan.tasks, len(plan.rows))
     for alpha in alphas:
-        yield f"distil {alpha:g}", Candidate(plan, knowledge=Knowledge("distil", alpha))
+        yield f"distil {alpha:g}", Candidate(plan, distillation=Distillation("baseline", alpha))
         if plan != hard:
-            yield f"mutual {alpha:g}", Candidate(plan, knowledge=Knowledge("mutual", alpha))
+            yield f"mutual {alpha:g}", Candidate(plan, distillation=Distillation("mutual", alpha))
     yield "attention", Candidate(plan, attention=True)
 
 
@@ -186,7 +186,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the table")
     parser.add_argument("--root", type=Path, help="where nyuv2's images are; else scenes")
     parser.add_argument("--tasks", nargs="+", help="of the run file's; all by default")
-    parser.add_argument("--plans", nargs="+", choices=PLANS, default=["hard", "half"])
+    parser.add_argument("--plans", nargs="+", suggest=PLANS, default=["hard", "half"])
     parser.add_argument("--alphas", type=float, nargs="+", default=[1.0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")

@@ -140,7 +140,7 @@ def _whole(batches: Iterator[Batch], labels: Sequence[str], most: int) -> list[B
     return found
 
 
-def train_ours(work: Work, **choices: Any) -> Metrics:
+def train_ours(work: Work, **suggest: Any) -> Metrics:
     """By :func:`mtlsearch.training.train`: in float32, and whatever else it is told."""
     settings = TrainConfig(
         epochs=work.epochs,
@@ -149,13 +149,13 @@ def train_ours(work: Work, **choices: Any) -> Metrics:
         weight_decay=0,
         warmup=0,
         clip_norm=None,
-        **{"precision": "fp32"} | choices,
+        **{"precision": "fp32"} | suggest,
     )
     result = train(
         work.build(),
         work.tasks,
         work.data,
-        resolve_train_config(settings, work.config.data.size, work.device),
+        resolve_train_config(settings, work.config.data.image_size, work.device),
         labels_of={task: work.label(task) for task in work.tasks},
         loss_weights=dict.fromkeys(work.tasks, 1.0),
         learning_rate=work.config.train.learning_rate,

@@ -63,7 +63,7 @@ def timed(run: Run, device: torch.device) -> float:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--backbones", nargs="+", choices=list(BY_HAND), default=list(BY_HAND))
+    parser.add_argument("--backbones", nargs="+", suggest=list(BY_HAND), default=list(BY_HAND))
     parser.add_argument("--device", default="auto")
     parser.add_argument("--size", type=int, default=96, help="pixels a side")
     parser.add_argument("--batches", type=int, nargs="+", default=[4, 16])

@@ -48,7 +48,7 @@ from optuna.samplers import TPESampler
 from mtlsearch.affinity import Affinity, read_affinity
 from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan, tree_plans
-from mtlsearch.plugin import Candidate, Choices, SearchSpace, Settings, UnitSpec
+from mtlsearch.plugin import Candidate, SearchSpace, Settings, Suggest, UnitSpec
 from mtlsearch.results import delta_m
 from mtlsearch.search import CandidateSpace
 from mtlsearch.search.evaluators._function import alike_units
@@ -110,7 +110,7 @@ class GroupSpace(SearchSpace[Settings]):
     summary = "a group's number a unit and task"
 
     def propose(
-        self, choices: Choices, units: Sequence[UnitSpec], tasks: Sequence[str]
+        self, suggest: Suggest, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Candidate:
         """Tasks are together where they were together above and have the same number."""
         numbers = [str(at) for at in range(len(tasks))]
@@ -119,7 +119,7 @@ class GroupSpace(SearchSpace[Settings]):
         for unit in range(len(units)):
             if unit >= FIRST_SHARED:
                 above = {
-                    task: above[task] + choices.suggest_categorical(f"{unit}_{task}", numbers)
+                    task: above[task] + suggest.suggest_categorical(f"{unit}_{task}", numbers)
                     for task in tasks
                 }
             grouped.append(
@@ -240,7 +240,7 @@ def replay(space: CandidateSpace, sampler: Sampler, worth: Worth, seed: int, bud
         reached.append(value[plan])
         if plan in good:
             break
-    lacks = (worth.true.max() - np.maximum.accumulate(reached)) / np.ptp(worth.true)
+    lacks = (worth.true.max() - np.maximum.accumulation_steps(reached)) / np.ptp(worth.true)
     there = lacks[-1] <= WITHIN
     # Once there a search stays there; what it would still gain is less than what is asked for.
     regret = np.full(budget, lacks[-1])
@@ -332,10 +332,12 @@ def summarize(problem: str, plans: int, sampler: str, runs: Sequence[Run], budge
 def blind(worth: Worth, seed: int, budget: int) -> Run:
     """``random`` by one permutation, which is what drawing untried plans uniformly comes to."""
     named = {str(plan): at for at, plan in enumerate(worth.plans)}
-    base = [named[role] for role in ("independent", "hard") if role in named]
+    base = [named[baseline] for baseline in ("independent", "hard") if baseline in named]
     rest = np.setdiff1d(np.arange(len(worth.plans)), base)
     order = np.concatenate([base, np.random.default_rng(seed).permutation(rest)])
-    lacks = (worth.true.max() - np.maximum.accumulate(worth.true[order])) / np.ptp(worth.true)
+    lacks = (worth.true.max() - np.maximum.accumulation_steps(worth.true[order])) / np.ptp(
+        worth.true
+    )
     found = float(np.argmax(lacks <= WITHIN) + 1)
     regret = np.full(budget, lacks[min(budget, len(lacks)) - 1])
     regret[: len(lacks)] = lacks[:budget]
@@ -397,8 +399,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--table", type=Path, help="a table of trained plans")
     parser.add_argument("--affinity", type=Path, help="task affinity measured for the table")
     parser.add_argument("--setting", help="which of the table's settings")
-    parser.add_argument("--tasks", type=int, nargs="+", choices=list(BUDGETS), default=[3, 4, 5])
-    parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS))
+    parser.add_argument("--tasks", type=int, nargs="+", suggest=list(BUDGETS), default=[3, 4, 5])
+    parser.add_argument("--samplers", nargs="+", suggest=SAMPLERS, default=list(SAMPLERS))
     parser.add_argument(
         "--seeds", nargs="+", default=[], help="a number for all, or SAMPLER=NUMBER each"
     )

@@ -168,7 +168,12 @@ def trainer_step(
         clip_norm=config.clip_norm,
     )
     fitted = AccumulatingStep(
-        training, network, placement, parts=config.accumulate, ranks=ProcessGroup(), tell=print
+        training,
+        network,
+        placement,
+        parts=config.accumulation_steps,
+        ranks=ProcessGroup(),
+        tell=print,
     )
     log = LossTracker(0, device)
     return (lambda: log.add(0, fitted(batch)) and None), log
@@ -365,7 +370,7 @@ def _short(value: object) -> object:
 def options_of(about: str, *, repeats: int) -> argparse.ArgumentParser:
     """What is measured, as options that benchmarks of steps have in common."""
     parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("--backbones", nargs="+", choices=list(BY_HAND), default=list(BY_HAND))
+    parser.add_argument("--backbones", nargs="+", suggest=list(BY_HAND), default=list(BY_HAND))
     parser.add_argument("--device", default="auto")
     parser.add_argument("--size", type=int, default=96, help="pixels a side")
     parser.add_argument("--batch", type=int, default=16)

@@ -93,7 +93,7 @@ def make_scenes(options: argparse.Namespace, relatedness: float, seed: int) -> L
         "kind": "scenes",
         "train": options.train,
         "val": options.val,
-        "size": options.size,
+        "image_size": options.size,
         "relatedness": relatedness,
         "seed_offset": IMAGES - seed,  # the same images for every training seed
     }
@@ -102,7 +102,7 @@ def make_scenes(options: argparse.Namespace, relatedness: float, seed: int) -> L
         RunConfig.model_validate(
             {
                 "seed": seed,
-                "data": {"sources": source, "size": options.size, "augment": augment},
+                "data": {"sources": source, "image_size": options.size, "augment": augment},
                 "tasks": {
                     "scene": {"kind": "classification"},
                     "objects": {"kind": "detection"},
@@ -190,7 +190,7 @@ def read(path: Path, epochs: int) -> pd.DataFrame:
         with path.open("r+b") as file:
             file.truncate(len(whole))
     table = pd.read_csv(path, dtype={"plan": str, "setting": str})
-    counts = table.groupby(KEYS[:3])["epoch"].transform("size")
+    counts = table.groupby(KEYS[:3])["epoch"].transform("image_size")
     if (counts < epochs).any():
         write(table[counts >= epochs], path)
     return table[counts >= epochs]
@@ -282,7 +282,9 @@ def train_and_append(
 def listed(run: LoadedRun) -> list[SharingPlan]:
     """``independent`` and every tree plan that shares the first unit."""
     tasks, backbone = sorted(run.config.tasks), run.config.backbone
-    cut = cut_backbone(backbone.names[0], run.config.data.size, granularity=backbone.granularity)
+    cut = cut_backbone(
+        backbone.names[0], run.config.data.image_size, granularity=backbone.granularity
+    )
     units = len(cut.units)
     trees = tree_plans(tasks, units, first_shared=FIRST_SHARED)
     return [SharingPlan.independent(tasks, units), *trees]

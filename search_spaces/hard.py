@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mtlsearch.plugin import Candidate, Choices, SearchSpace, SharingPlan, UnitSpec, hookimpl
+from mtlsearch.plugin import Candidate, SearchSpace, SharingPlan, Suggest, UnitSpec, hookimpl
 
 
 class HardSpace(SearchSpace):
@@ -14,7 +14,7 @@ class HardSpace(SearchSpace):
     summary = "one plan: all tasks share every unit"
 
     def propose(
-        self, choices: Choices, units: Sequence[UnitSpec], tasks: Sequence[str]
+        self, suggest: Suggest, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Candidate:
         """The hard plan, whatever the choices."""
         return Candidate(SharingPlan.hard(tasks, len(units)))

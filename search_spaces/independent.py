@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mtlsearch.plugin import Candidate, Choices, SearchSpace, SharingPlan, UnitSpec, hookimpl
+from mtlsearch.plugin import Candidate, SearchSpace, SharingPlan, Suggest, UnitSpec, hookimpl
 
 
 class IndependentSpace(SearchSpace):
@@ -14,7 +14,7 @@ class IndependentSpace(SearchSpace):
     summary = "one plan: a backbone of its own for every task"
 
     def propose(
-        self, choices: Choices, units: Sequence[UnitSpec], tasks: Sequence[str]
+        self, suggest: Suggest, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Candidate:
         """The independent plan, whatever the choices."""
         return Candidate(SharingPlan.independent(tasks, len(units)))

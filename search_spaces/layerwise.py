@@ -17,10 +17,10 @@ from pydantic import Field, NonNegativeInt
 
 from mtlsearch.plugin import (
     Candidate,
-    Choices,
     SearchSpace,
     Settings,
     SharingPlan,
+    Suggest,
     UnitSpec,
     hookimpl,
 )
@@ -47,12 +47,12 @@ class LayerwiseSpace(SearchSpace[LayerwiseSettings]):
     Settings = LayerwiseSettings
 
     def propose(
-        self, choices: Choices, units: Sequence[UnitSpec], tasks: Sequence[str]
+        self, suggest: Suggest, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Candidate:
         """A plan from the number of a partition for every unit that is not always shared."""
         rows = [(0,) * len(tasks)] * self._shared(units)
         for unit in range(len(rows), len(units)):
-            number = choices.suggest_int(f"groups_{unit}", 0, _count(len(tasks)) - 1)
+            number = suggest.suggest_int(f"groups_{unit}", 0, _count(len(tasks)) - 1)
             rows.append(_partition(number, len(tasks)))
         return Candidate(self._kept(SharingPlan(tuple(tasks), tuple(rows))))
 

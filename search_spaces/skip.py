@@ -9,10 +9,10 @@ from pydantic import Field
 
 from mtlsearch.plugin import (
     Candidate,
-    Choices,
     SearchSpace,
     Settings,
     SharingPlan,
+    Suggest,
     UnitSpec,
     hookimpl,
 )
@@ -40,12 +40,12 @@ class SkipSpace(SearchSpace[SkipSettings]):
     Settings = SkipSettings
 
     def propose(
-        self, choices: Choices, units: Sequence[UnitSpec], tasks: Sequence[str]
+        self, suggest: Suggest, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Candidate:
         """A plan from a yes (1) or no (0) for every skippable unit and task."""
         skips: dict[int, list[str]] = {}
         for unit, task in _questions(units, tasks):
-            if choices.suggest_int(f"skip_{unit}_{task}", 0, 1):
+            if suggest.suggest_int(f"skip_{unit}_{task}", 0, 1):
                 skips.setdefault(unit, []).append(task)
         return Candidate(self._kept(SharingPlan.hard(tasks, len(units)).with_skips(skips)))
 

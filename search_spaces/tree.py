@@ -16,10 +16,10 @@ from pydantic import Field, NonNegativeInt
 
 from mtlsearch.plugin import (
     Candidate,
-    Choices,
     SearchSpace,
     Settings,
     SharingPlan,
+    Suggest,
     UnitSpec,
     count_tree_plans,
     hookimpl,
@@ -43,15 +43,15 @@ class TreeSpace(SearchSpace[TreeSettings]):
     Settings = TreeSettings
 
     def propose(
-        self, choices: Choices, units: Sequence[UnitSpec], tasks: Sequence[str]
+        self, suggest: Suggest, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Candidate:
         """A tree plan from ``T - 2`` places and ``T - 1`` depths."""
         order = list(tasks[:2])
         for count, task in enumerate(tasks[2:], start=2):
-            order.insert(choices.suggest_int(f"place_{task}", 0, count), task)
+            order.insert(suggest.suggest_int(f"place_{task}", 0, count), task)
         shallowest = self._shallowest(units)
         depths = [
-            choices.suggest_int(f"split_{gap}", shallowest, len(units))
+            suggest.suggest_int(f"split_{gap}", shallowest, len(units))
             for gap in range(1, len(tasks))
         ]
         return Candidate(SharingPlan.from_splits(order, depths, len(units)))
@@ -67,9 +67,9 @@ class TreeSpace(SearchSpace[TreeSettings]):
         depths = [_shared_depth(plan, left, right) for left, right in pairwise(order)]
         if any(depth < self._shallowest(units) for depth in depths):
             return None
-        answers = _places(order, tasks)
-        answers.update({f"split_{gap}": depth for gap, depth in enumerate(depths, start=1)})
-        return answers
+        params = _places(order, tasks)
+        params.update({f"split_{gap}": depth for gap, depth in enumerate(depths, start=1)})
+        return params
 
     def count(self, units: Sequence[UnitSpec], tasks: Sequence[str]) -> int:
         """How many trees there are."""

@@ -578,7 +578,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the violations below some paths and a count per code."""
     parser = argparse.ArgumentParser(prog="python -m tests.language", description=__doc__)
     parser.add_argument("paths", nargs="*", type=Path, default=DEFAULT_PATHS)
-    parser.add_argument("--code", action="append", choices=CODES, help="only this rule")
+    parser.add_argument("--code", action="append", suggest=CODES, help="only this rule")
     options = parser.parse_args(arguments)
     paths = [path for path in options.paths if path.exists()]
     codes = options.code or CODES

@@ -15,7 +15,7 @@ import pytest
 
 from mtlsearch.plugin import STATIC
 from mtlsearch.registry import build_registry
-from mtlsearch.results import Role
+from mtlsearch.results import Baseline
 from tests.imports import Import, Tree
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -145,7 +145,7 @@ def test_the_host_knows_no_name() -> None:
     of_ours = [at for at in registry.plugins if at.where.startswith("mtlsearch: ")]
     names = {name for at in of_ours for given in at.contributions.values() for name in given}
     assert len(names) >= len(of_ours) > 0
-    assert list(name_faults(HOST, names - {*get_args(Role), STATIC})) == []
+    assert list(name_faults(HOST, names - {*get_args(Baseline), STATIC})) == []
 
 
 @pytest.mark.parametrize("folder", ["mtlsearch", "plugins", "search_spaces", "tests", "benchmarks"])

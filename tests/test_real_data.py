@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.real_data, pytest.mark.slow]
 
 IMAGES = {"pennfudan": 130, "nyuv2": 795}
 SHORT = (
-    "data.limit=24",
-    "data.size=64",
+    "data.max_images=24",
+    "data.image_size=64",
     "data.augment.crop=null",
     "train.epochs=1",
     "train.batch_size=8",
@@ -60,7 +60,7 @@ def test_a_short_search(name: str, real_data: Path, plugins: Path, tmp_path: Pat
     assert said.code == 0, said.err
     config = load_run(tmp_path / "run" / "run.yaml").config
     frame = leaderboard(read_records(tmp_path / "run", config), all_metrics=True)
-    assert sorted(frame["role"]) == ["hard", "independent"]
+    assert sorted(frame["baseline"]) == ["hard", "independent"]
     assert (frame["state"] == "complete").all()
     measured = [column for column in frame.columns if "." in column]
     assert {column.partition(".")[0] for column in measured} == set(config.tasks)

@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 RUN_FILE = """
 data:
   sources: {kind: scenes, train: 8, val: 4, test: 0, size: 32}
-  size: 32
+  image_size: 32
 tasks:
   shapes: {kind: segmentation}
   outline: {kind: segmentation, label: shapes, dice: 0.5}
@@ -162,4 +162,4 @@ def test_a_search_runs_there(clean: Path) -> None:
     rows = list(csv.DictReader(listed.stdout.splitlines()))
     assert sorted(row["trial"] for row in rows) == ["0", "1", "2"]
     assert {row["state"] for row in rows} == {"complete"}
-    assert {row["role"] for row in rows} >= {"independent", "hard"}
+    assert {row["baseline"] for row in rows} >= {"independent", "hard"}

@@ -186,7 +186,7 @@ def _enough_memory() -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             "the device's memory does not suffice to compare the tasks' gradients of a batch",
-            where="train.accumulate",
-            next_step="raise train.accumulate, the first part of a batch alone is looked at; or "
+            where="train.accumulation_steps",
+            next_step="raise train.accumulation_steps (only the first part of a batch is used), or "
             "take a smaller train.batch_size",
         ) from error

@@ -72,7 +72,7 @@ class AffinityMeasurement:
                 f"the val split has {self.data.size('val')} images, comparing "
                 f"representations takes {FEWEST} or more",
                 where="data",
-                next_step="take more images (data.limit, data.val_fraction)",
+                next_step="take more images (data.max_images, data.val_fraction)",
             )
         probe = self._probe(hard)
         self._train(hard, "training hard", probe)
@@ -108,7 +108,7 @@ class AffinityMeasurement:
             precision=resolve_precision(self.config.precision, self.device),
             step=LookaheadStep(self.config.learning_rate, self.config.clip_norm),
             every=max(1, self._steps // LOOKS),
-            parts=self.config.accumulate,
+            parts=self.config.accumulation_steps,
             seed=self.seed,
         )
 

@@ -95,21 +95,21 @@ class ProgressView:
         """Something of the running trial that a person should know."""
         self._say(f"  note: {text}")
 
-    def trial_promoted(self, number: int, epochs: int, why: str) -> None:
+    def trial_promoted(self, number: int, epochs: int, reason: str) -> None:
         """A trial that was stopped early goes on."""
         if number not in self._begun:  # it was begun, and counted, in an earlier sitting
             self._counted.add(number)
-        self._say(f"trial {number}  goes on to epoch {epochs}  ({why})")
+        self._say(f"trial {number}  goes on to epoch {epochs}  ({reason})")
 
     def trial_finished(
-        self, number: int, state: str, delta_m: float | None, seconds: float, why: str = ""
+        self, number: int, state: str, delta_m: float | None, seconds: float, reason: str = ""
     ) -> None:
         """A trial is over."""
         value = "" if delta_m is None else f"  Δm {delta_m:+.2f} %"
-        if state == "stopped":
+        if state == "paused":
             value += " there"
         plan = f"  {self._plans[number]}" if number in self._plans else ""
-        reason = f"  ({why})" if why else ""
+        reason = f"  ({reason})" if reason else ""
         self._say(f"trial {number}  {state}{value}  {duration(seconds)}{plan}{reason}")
         if self._bars and number not in self._counted:
             self._bars.finished()

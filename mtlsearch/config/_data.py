@@ -48,21 +48,21 @@ class DataConfig(Section):
     sources: tuple[SourceEntry, ...] = Field(
         min_length=1, description="one or more sources; one mapping will do for one"
     )
-    size: tuple[PositiveInt, PositiveInt] = Field(
+    image_size: tuple[PositiveInt, PositiveInt] = Field(
         (128, 128), description="height and width of the network's input; one number: square"
     )
     augment: AugmentConfig = AugmentConfig()
     val_fraction: Fraction = Field(
         0.2, description="part of `train` held out where a source has no `val` split"
     )
-    limit: PositiveInt | None = Field(
+    max_images: PositiveInt | None = Field(
         None, description="use at most so many images of each split; for quick trials"
     )
     cache: Literal["auto"] | Path | None = Field(
         "auto",
         description="folder where resized images are kept; auto: the user's; null: memory only",
     )
-    workers: int = Field(
+    num_workers: int = Field(
         0, ge=0, description="processes that read images, threads that make batches; 0: none"
     )
 
@@ -71,14 +71,14 @@ class DataConfig(Section):
     def _one_source(cls, value: Any) -> Any:
         return [value] if isinstance(value, dict) else value
 
-    @field_validator("size", mode="before")
+    @field_validator("image_size", mode="before")
     @classmethod
     def _square(cls, value: Any) -> Any:
         if isinstance(value, int) and not isinstance(value, bool):
             return (value, value)
         if not isinstance(value, list | tuple):
             raise ValueError(
-                "size is a number of pixels or [height, width], such as 224 or [192, 256], "
+                "image_size is a number of pixels or [height, width], such as 224 or [192, 256], "
                 f"not {value!r}"
             )
         return value

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveFloat, field_validator
 
 from mtlsearch.config._section import Section
 
-Kind = Literal["none", "distil", "mutual"]
+Kind = Literal["none", "baseline", "mutual"]
 
 
 class DistillationEntry(Section):
@@ -30,11 +30,11 @@ class DistillationEntry(Section):
         return value
 
 
-Named = Kind | DistillationEntry
-Given = Named | tuple[Named, ...]
+DistillationName = Kind | DistillationEntry
+DistillationInput = DistillationName | tuple[DistillationName, ...]
 
 
-def options(given: Given) -> tuple[DistillationEntry, ...]:
+def options(given: DistillationInput) -> tuple[DistillationEntry, ...]:
     """What to choose from; a list always has ``none``, and first."""
     if not isinstance(given, tuple):
         return (_entry(given),)
@@ -42,7 +42,7 @@ def options(given: Given) -> tuple[DistillationEntry, ...]:
     return (_entry("none"), *(entry for entry in entries if entry.kind != "none"))
 
 
-def reject_duplicates(given: Given) -> None:
+def reject_duplicates(given: DistillationInput) -> None:
     """Refuse an empty list, and one that names a kind twice.
 
     Raises:
@@ -50,10 +50,10 @@ def reject_duplicates(given: Given) -> None:
     """
     kinds: list[str] = [_entry(at).kind for at in given] if isinstance(given, tuple) else ["none"]
     if not kinds:
-        raise ValueError("knowledge names nothing; `knowledge: none` goes without")
+        raise ValueError("knowledge names nothing; `distillation: none` goes without")
     if twice := next((kind for kind in kinds if kinds.count(kind) > 1), None):
         raise ValueError(f"knowledge names {twice!r} twice; alpha may be a range")
 
 
-def _entry(given: Named) -> DistillationEntry:
+def _entry(given: DistillationName) -> DistillationEntry:
     return DistillationEntry(kind=given) if isinstance(given, str) else given

@@ -37,7 +37,7 @@ class LimitsConfig(Section):
         return _checked(value, prefixes=False)
 
     @property
-    def limits(self) -> dict[str, Limit]:
+    def by_key(self) -> dict[str, Limit]:
         """What is limited, by key; empty where nothing is."""
         given = {"params": self.params, "flops": self.flops, "latency_ms": self.latency_ms}
         return {key: parse_limit(value) for key, value in given.items() if value is not None}

@@ -18,7 +18,7 @@ from mtlsearch.config._run import RunConfig
 from mtlsearch.config._storage import STORAGE_PASSWORD, fill_password
 from mtlsearch.errors import ConfigError
 
-_WORDS: dict[KeyPath, str] = {("data", "cache"): "auto", ("search", "prior"): "affinity"}
+_WORDS: dict[KeyPath, str] = {("data", "cache"): "auto", ("search", "warm_start"): "affinity"}
 """Keys of paths that may hold a word instead."""
 
 DATA_ROOT = "MTLSEARCH_DATA_ROOT"

@@ -37,7 +37,7 @@ class RunConfig(Section):
     backbone: BackboneConfig = BackboneConfig()
     train: TrainConfig = TrainConfig()
     search: SearchConfig = SearchConfig()
-    budget: LimitsConfig = LimitsConfig()
+    limits: LimitsConfig = LimitsConfig()
 
     def label_of(self, task: str) -> str:
         """The label that a task learns."""
@@ -60,15 +60,15 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _rungs_come_before_the_end(self) -> RunConfig:
-        halving, epochs = self.search.halving, self.train.epochs
+        halving, epochs = self.search.early_stopping, self.train.epochs
         rungs = () if halving is None else halving.rungs_of(epochs)
         if rungs and rungs[-1] >= epochs:
             raise PydanticCustomError(
-                "halving",
+                "early_stopping",
                 "of {epochs} epochs (train.epochs) none is left after rung {rung}; rungs lie "
                 "between 1 and {last}",
                 {
-                    "key": ["search", "halving", "rungs"],
+                    "key": ["search", "early_stopping", "rungs"],
                     "epochs": epochs,
                     "rung": rungs[-1],
                     "last": epochs - 1,

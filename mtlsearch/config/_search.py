@@ -8,7 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from mtlsearch.config._confirm import ConfirmConfig
-from mtlsearch.config._knowledge import DistillationEntry, Given, options, reject_duplicates
+from mtlsearch.config._knowledge import (
+    DistillationEntry,
+    DistillationInput,
+    options,
+    reject_duplicates,
+)
 from mtlsearch.config._section import OpenSection, Section
 
 Sampler = Literal["auto", "tpe", "gp", "nsga2", "random"]
@@ -42,7 +47,7 @@ class EarlyStoppingConfig(Section):
         "reduction, again and again, none before epoch 8; if that leaves none, half of them; "
         "below 6 epochs nobody is stopped",
     )
-    reduction: Annotated[int, Field(ge=2)] = Field(
+    reduction_factor: Annotated[int, Field(ge=2)] = Field(
         3, description="of so many trials that are compared, one goes on"
     )
 
@@ -62,10 +67,10 @@ class EarlyStoppingConfig(Section):
         """
         if self.rungs != "auto":
             return self.rungs
-        found, at = list[int](), epochs // self.reduction
+        found, at = list[int](), epochs // self.reduction_factor
         while at >= FIRST_RUNG:
             found.append(at)
-            at //= self.reduction
+            at //= self.reduction_factor
         if not found and epochs >= TOO_SHORT:
             found = [-(-epochs // 2)]
         return tuple(reversed(found))
@@ -83,7 +88,7 @@ class SearchConfig(Section):
         description="who chooses the next trial: auto (ranks all plans where they can be "
         "listed, tpe elsewhere), tpe, gp, nsga2 or random",
     )
-    prior: Literal["affinity"] | Path | None = Field(
+    warm_start: Literal["affinity"] | Path | None = Field(
         None,
         description="the first proposal by task affinity: its file, or affinity: the one "
         "in the run directory; null: a blind one",
@@ -93,7 +98,7 @@ class SearchConfig(Section):
         description="what is wanted: delta_m, params, flops, latency_ms or a metric as "
         "TASK.METRIC; several are not weighed against each other, the Pareto front is searched",
     )
-    halving: EarlyStoppingConfig | None = Field(
+    early_stopping: EarlyStoppingConfig | None = Field(
         None,
         description="stop trials early that lag behind: `rungs` (epochs, or auto) and "
         "`reduction`; null: every trial is trained in full",
@@ -101,10 +106,10 @@ class SearchConfig(Section):
     loss_weights: Literal["equal", "search"] | dict[str, PositiveFloat] = Field(
         "equal", description="equal, searched on the simplex, or a number a task"
     )
-    balance: str | BalancerEntry | tuple[str | BalancerEntry, ...] = Field(
+    balancer: str | BalancerEntry | tuple[str | BalancerEntry, ...] = Field(
         "static", description="how tasks that share are balanced: a name, or a list to search over"
     )
-    knowledge: Given = Field(
+    distillation: DistillationInput = Field(
         "none",
         description="what tasks learn from features besides: none, distil or mutual, with alpha "
         "beside kind, or a list to search over",
@@ -120,7 +125,7 @@ class SearchConfig(Section):
         description="Optuna storage URL; a relative SQLite path starts from the run directory; "
         "null: a journal file there; env MTLSEARCH_STORAGE_PASSWORD may give its password",
     )
-    keep: Literal["all"] | Annotated[int, Field(ge=1)] = Field(
+    keep_weights: Literal["all"] | Annotated[int, Field(ge=1)] = Field(
         "all", description="whose weights stay on disk: all trials', or the best so many"
     )
     confirm: ConfirmConfig | None = Field(
@@ -146,17 +151,17 @@ class SearchConfig(Section):
             raise ValueError(f"objectives names {twice!r} twice")
         return value
 
-    @field_validator("balance")
+    @field_validator("balancer")
     @classmethod
     def _each_once(cls, value: Any) -> Any:
         names = [entry.kind for entry in _entries(value)]
         if not names:
-            raise ValueError("balance names no balancer; `balance: static` is the plain sum")
+            raise ValueError("balance names no balancer; `balancer: static` is the plain sum")
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"balance names {twice!r} twice")
         return value
 
-    @field_validator("knowledge")
+    @field_validator("distillation")
     @classmethod
     def _kinds_once(cls, value: Any) -> Any:
         reject_duplicates(value)
@@ -170,9 +175,9 @@ class SearchConfig(Section):
         return value
 
     @property
-    def knowledge_options(self) -> tuple[DistillationEntry, ...]:
+    def distillation_options(self) -> tuple[DistillationEntry, ...]:
         """The knowledge to choose from; of several, the first is ``none``."""
-        return options(self.knowledge)
+        return options(self.distillation)
 
     @property
     def attention_options(self) -> tuple[bool, ...]:
@@ -183,11 +188,11 @@ class SearchConfig(Section):
     @property
     def balancers(self) -> tuple[BalancerEntry, ...]:
         """The balancers to choose from, each with its settings."""
-        return _entries(self.balance)
+        return _entries(self.balancer)
 
 
 def _entries(
-    balance: str | BalancerEntry | tuple[str | BalancerEntry, ...],
+    balancer: str | BalancerEntry | tuple[str | BalancerEntry, ...],
 ) -> tuple[BalancerEntry, ...]:
-    listed = balance if isinstance(balance, tuple) else (balance,)
+    listed = balancer if isinstance(balancer, tuple) else (balancer,)
     return tuple(BalancerEntry(kind=at) if isinstance(at, str) else at for at in listed)

@@ -67,7 +67,7 @@ def _section(
 ) -> Iterator[str]:
     for name, info in model.model_fields.items():
         key = f"{path}.{name}" if path else name
-        if not path and name in ("data", "tasks", "backbone", "train", "search", "budget"):
+        if not path and name in ("data", "tasks", "backbone", "train", "search", "limits"):
             yield ""
         if key in parts:
             yield from _comment(info.description)

@@ -39,20 +39,20 @@ class TrainConfig(Section):
         True,
         description="on a GPU kernels that give the same numbers twice, wherever torch has them",
     )
-    accumulate: PositiveInt = Field(
+    accumulation_steps: PositiveInt = Field(
         1, description="parts a batch is computed in, to save memory; their gradients add up"
     )
 
     @model_validator(mode="after")
     def _parts_have_images(self) -> TrainConfig:
-        if self.accumulate > self.batch_size:
+        if self.accumulation_steps > self.batch_size:
             raise PydanticCustomError(
-                "accumulate",
+                "accumulation_steps",
                 "a batch of {images} images cannot be computed in {parts} parts",
                 {
-                    "key": ["train", "accumulate"],
+                    "key": ["train", "accumulation_steps"],
                     "images": self.batch_size,
-                    "parts": self.accumulate,
+                    "parts": self.accumulation_steps,
                 },
             )
         return self

@@ -96,7 +96,7 @@ class DataModule:
             DataError: resized images cannot be kept in ``data.cache``.
         """
         report = check_splits(
-            self._images, self._cache, splits, self._config.workers, progress, reread=reread
+            self._images, self._cache, splits, self._config.num_workers, progress, reread=reread
         )
         if "train" in report.counts:
             classes = {name: one.classes for name, one in report.counts["train"].items()}
@@ -145,14 +145,14 @@ class DataModule:
         self, split: str, order: list[int], batch_size: int, epoch: int | None
     ) -> Iterator[Batch]:
         rows = [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
-        if self._config.workers:
+        if self._config.num_workers:
             self._fill(split)
         batches = BatchLoader(self._images, self._cache, split, self._finish, epoch)
-        return batches.each(rows, self._config.workers)
+        return batches.each(rows, self._config.num_workers)
 
     def _fill(self, split: str) -> None:
         """Keep a whole split before its batches are made: reading takes processes."""
         missing = self._cache.missing(split, self.size(split))
-        read = image_dataset(ImageDataset(self._images, split), missing, self._config.workers)
+        read = image_dataset(ImageDataset(self._images, split), missing, self._config.num_workers)
         for index, reading in zip(missing, read, strict=True):
             self._cache.put(split, index, require_valid(reading))

@@ -43,20 +43,22 @@ def open_data(
             train on or to validate on.
     """
     labels = union_labels(sources)
-    splits = make_splits(sources, val_fraction=config.val_fraction, limit=config.limit, seed=seed)
-    height, width = config.size
+    splits = make_splits(
+        sources, val_fraction=config.val_fraction, limit=config.max_images, seed=seed
+    )
+    height, width = config.image_size
     margin = MARGIN if config.augment.crop is not None else 1.0
-    kept = dict.fromkeys(splits, config.size)
+    kept = dict.fromkeys(splits, config.image_size)
     kept["train"] = (round(height * margin), round(width * margin))
     means, stds = _three(mean), _three(std)
     finish = BatchTransform(
-        labels, config.augment, config.size, means, stds, seed, device or torch.device("cpu")
+        labels, config.augment, config.image_size, means, stds, seed, device or torch.device("cpu")
     )
     return DataModule(
         Images(sources, splits, labels, kept),
         config,
         finish,
-        Preprocessing(config.size, means, stds),
+        Preprocessing(config.image_size, means, stds),
         seed=seed,
     )
 

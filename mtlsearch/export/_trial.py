@@ -43,7 +43,7 @@ def export_trial(
         load_trial(session, record),
         session.evaluator.task_of,
         out,
-        input_size=session.config.data.size,
+        input_size=session.config.data.image_size,
         mean=first.mean,
         std=first.std,
         plan=record.candidate.plan,

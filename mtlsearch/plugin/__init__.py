@@ -37,13 +37,13 @@ from mtlsearch.plugin._balancer import Balancer
 from mtlsearch.plugin._batch import Batch, BoxTargets, Targets, TargetValues
 from mtlsearch.plugin._box_xml import BoxXml
 from mtlsearch.plugin._candidate import STATIC, Candidate
+from mtlsearch.plugin._distillation import Distillation
 from mtlsearch.plugin._files import read_image, read_plane
 from mtlsearch.plugin._hooks import PROJECT, hookimpl
-from mtlsearch.plugin._knowledge import Knowledge
 from mtlsearch.plugin._metric import Metric
 from mtlsearch.plugin._settings import Settings
 from mtlsearch.plugin._source import DatasetSource
-from mtlsearch.plugin._space import Choices, SearchSpace
+from mtlsearch.plugin._space import SearchSpace, Suggest
 from mtlsearch.plugin._task import Meter, Outputs, Task
 from mtlsearch.prediction import OutputSpec, Prediction
 
@@ -56,13 +56,12 @@ __all__ = [
     "BoxXml",
     "Boxes",
     "Candidate",
-    "Choices",
     "DataError",
     "DatasetSource",
+    "Distillation",
     "FeatureLevel",
     "FeatureSpec",
     "Form",
-    "Knowledge",
     "LabelSpec",
     "Meter",
     "Metric",
@@ -74,6 +73,7 @@ __all__ = [
     "SearchSpace",
     "Settings",
     "SharingPlan",
+    "Suggest",
     "TargetValues",
     "Targets",
     "Task",

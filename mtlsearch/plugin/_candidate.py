@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mtlsearch.plan import SharingPlan
-from mtlsearch.plugin._knowledge import Knowledge
+from mtlsearch.plugin._distillation import Distillation
 
 STATIC = "static"
 """The balance of a candidate that says nothing else: each loss has a weight that stays."""
@@ -25,8 +25,8 @@ class Candidate:
         loss_weights: a weight a task; None leaves it to the run file.
         learning_rate: None leaves it to the run file.
         backbone: a timm name; None leaves it to the run file.
-        balance: name of the balancer; ``"static"`` leaves it to the run file.
-        knowledge: what is learnt from features besides; None leaves it to the run file.
+        balancer: name of the balancer; ``"static"`` leaves it to the run file.
+        distillation: what is learnt from features besides; None leaves it to the run file.
         attention: whether tasks that share have a gate on each feature level; False leaves
             it to the run file.
     """
@@ -35,8 +35,8 @@ class Candidate:
     loss_weights: Mapping[str, float] | None = None
     learning_rate: float | None = None
     backbone: str | None = field(default=None)
-    balance: str = STATIC
-    knowledge: Knowledge | None = None
+    balancer: str = STATIC
+    distillation: Distillation | None = None
     attention: bool = False
 
     def __post_init__(self) -> None:
@@ -56,8 +56,8 @@ class Candidate:
         loss_weights: Mapping[str, float],
         learning_rate: float,
         backbone: str,
-        balance: str = STATIC,
-        knowledge: Knowledge | None = None,
+        balancer: str = STATIC,
+        distillation: Distillation | None = None,
         attention: bool = False,
     ) -> Candidate:
         """The same candidate with what it left open filled in."""
@@ -66,8 +66,8 @@ class Candidate:
             loss_weights=self.loss_weights or loss_weights,
             learning_rate=self.learning_rate or learning_rate,
             backbone=self.backbone or backbone,
-            balance=balance if self.balance == STATIC else self.balance,
-            knowledge=self.knowledge or knowledge,
+            balancer=balancer if self.balancer == STATIC else self.balancer,
+            distillation=self.distillation or distillation,
             attention=self.attention or attention,
         )
 
@@ -76,10 +76,10 @@ class Candidate:
         # What is plain is left out, so that candidates of before there was a choice keep
         # their digest.
         chosen: dict[str, Any] = {}
-        if self.balance != STATIC:
-            chosen["balance"] = self.balance
-        if self.knowledge is not None:
-            chosen["knowledge"] = self.knowledge.to_json()
+        if self.balancer != STATIC:
+            chosen["balancer"] = self.balancer
+        if self.distillation is not None:
+            chosen["distillation"] = self.distillation.to_json()
         if self.attention:
             chosen["attention"] = True
         return {
@@ -97,13 +97,13 @@ class Candidate:
         Raises:
             PlanError: the plan or the knowledge in it is illegal.
         """
-        knowledge = value.get("knowledge")
+        distillation = value.get("distillation")
         return cls(
             SharingPlan.from_json(value["plan"]),
             value["loss_weights"],
             value["learning_rate"],
             value["backbone"],
-            value.get("balance", STATIC),
-            None if knowledge is None else Knowledge.from_json(knowledge),
+            value.get("balancer", STATIC),
+            None if distillation is None else Distillation.from_json(distillation),
             value.get("attention", False),
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Choice = TypeVar("Choice", None, bool, int, float, str)
 
 
-class Choices(Protocol):
+class Suggest(Protocol):
     """Where a space's numbers come from; an Optuna trial is one, a fixed table another.
 
     Asking the same name twice gives the same answer.
@@ -28,7 +28,7 @@ class Choices(Protocol):
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
         """A number in ``low .. high``."""
 
-    def suggest_categorical(self, name: str, choices: Sequence[str]) -> str:
+    def suggest_categorical(self, name: str, suggest: Sequence[str]) -> str:
         """One of some names that have no order."""
 
 
@@ -54,7 +54,7 @@ class SearchSpace(ABC, Generic[SettingsT]):
 
     @abstractmethod
     def propose(
-        self, choices: Choices, units: Sequence[UnitSpec], tasks: Sequence[str]
+        self, suggest: Suggest, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Candidate:
         """A candidate, decided by the answers of ``choices`` alone.
 

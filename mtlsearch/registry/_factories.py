@@ -54,16 +54,16 @@ def _all_settings(
         entry = config.search.space
         space = registry.space_named(entry.kind, where=loaded.where(*path, "kind"))
         yield path, space.Settings, entry.settings
-    for index, balance in enumerate(config.search.balancers):
+    for index, balancer in enumerate(config.search.balancers):
         path = _balance_path(loaded, index)
-        if balance.kind in registry.balancers or balance.kind != STATIC:  # the host does static
-            found_balancer = registry.balancer(balance.kind, where=loaded.where(*path))
-            yield path, found_balancer.Settings, balance.settings
+        if balancer.kind in registry.balancers or balancer.kind != STATIC:  # the host does static
+            found_balancer = registry.balancer(balancer.kind, where=loaded.where(*path))
+            yield path, found_balancer.Settings, balancer.settings
 
 
 def _balance_path(loaded: LoadedRun, index: int) -> Path:
-    listed = isinstance(loaded.config.search.balance, tuple)
-    return ("search", "balance", index) if listed else ("search", "balance")
+    listed = isinstance(loaded.config.search.balancer, tuple)
+    return ("search", "balancer", index) if listed else ("search", "balancer")
 
 
 def open_source(registry: PluginRegistry, loaded: LoadedRun, index: int) -> DatasetSource[Any]:

@@ -75,15 +75,15 @@ def load_plugins(found: Iterable[FoundPlugin]) -> LoadedPlugins:
     classes: dict[str, list[tuple[type[Any], LoadedPlugin]]] = {kind.noun: [] for kind in KINDS}
     for candidate in found:
         try:
-            answers = _answers_of(candidate, manager)
+            params = _answers_of(candidate, manager)
         except (Exception, SystemExit) as error:
             # A stranger's code may raise anything; it is told, with its cause.
             failures.append(_failure(candidate, error))
             continue
-        loaded = _loaded(candidate, answers)
+        loaded = _loaded(candidate, params)
         plugins.append(loaded)
         for kind in KINDS:
-            classes[kind.noun] += [(item, loaded) for item in answers[kind.noun]]
+            classes[kind.noun] += [(item, loaded) for item in params[kind.noun]]
     return LoadedPlugins(
         tuple(plugins), tuple(failures), {noun: tuple(items) for noun, items in classes.items()}
     )
@@ -107,11 +107,11 @@ def _answers_of(found: FoundPlugin, manager: pluggy.PluginManager) -> dict[str, 
 
 def _ask(kind: Kind, plugin: object, manager: pluggy.PluginManager) -> list[type[Any]]:
     others = [other for other in manager.get_plugins() if other is not plugin]
-    answers = manager.subset_hook_caller(kind.hook, remove_plugins=others)()
-    for answer in answers:
+    params = manager.subset_hook_caller(kind.hook, remove_plugins=others)()
+    for answer in params:
         _refuse(_contributions.find_errors(kind, answer))
     return sorted(
-        (item for answer in answers for item in answer), key=lambda item: name_of(kind, item)
+        (item for answer in params for item in answer), key=lambda item: name_of(kind, item)
     )
 
 
@@ -121,11 +121,11 @@ def _refuse(faults: Iterable[str]) -> None:
         raise _FaultyPluginError(text)
 
 
-def _loaded(found: FoundPlugin, answers: Mapping[str, list[type[Any]]]) -> LoadedPlugin:
+def _loaded(found: FoundPlugin, params: Mapping[str, list[type[Any]]]) -> LoadedPlugin:
     names = {
-        kind.noun: tuple(name_of(kind, item) for item in answers[kind.noun])
+        kind.noun: tuple(name_of(kind, item) for item in params[kind.noun])
         for kind in KINDS
-        if answers[kind.noun]
+        if params[kind.noun]
     }
     return LoadedPlugin(found.name, found.where, found.version, names)
 

@@ -62,7 +62,7 @@ def cells(frame: pd.DataFrame) -> list[Column]:
         Column("FLOPs", quantity.counts(frame["flops"]), number=True),
         Column("time", quantity.durations(frame["seconds"]), number=True),
     ]
-    if "mean" in frame:
+    if "delta_m_mean" in frame:
         over_seeds = Column("Δm over seeds", _over_seeds(frame), number=True)
         columns.insert(3, over_seeds)
     if "latency_ms" in frame:
@@ -85,25 +85,25 @@ def notes(frame: pd.DataFrame) -> list[str]:
     marks = []
     if best_row(frame) is not None:
         marks.append(f"{BEST} highest {'mean Δm over seeds' if 'mean' in frame else 'Δm'}")
-    if "ties" in frame and frame["ties"].any():
+    if "tied_with_best" in frame and frame["tied_with_best"].any():
         marks.append(f"{TIE} within one standard error of the difference from it")
     if frame["pareto"].any():
         marks.append(f"{FRONT} {_front(frame)}")
-    if "over_budget" in frame and frame["over_budget"].any():
+    if "over_limits" in frame and frame["over_limits"].any():
         marks.append(f"{OVER} over budget")
     if frame["delta_m"].notna().any():
         marks.append(
             "Δm: change against the independent baseline, mean over tasks, "
             "within a task over all its metrics"
         )
-    if "delta_m_stopped" in frame:
+    if "delta_m_when_paused" in frame:
         marks.append("(Δm) at N: stopped at epoch N, both measured there; not ranked")
     lines = ["; ".join(marks)] if marks else []
     lines += _few_images(frame)
     lines += _alike(frame)
-    atomic_write = frame[frame["why"].fillna("").ne("")].sort_values("trial")
-    for number, state, why in atomic_write[["trial", "state", "why"]].itertuples(index=False):
-        lines.append(f"trial {number} {_verb(state)}: {why}")
+    atomic_write = frame[frame["reason"].fillna("").ne("")].sort_values("trial")
+    for number, state, reason in atomic_write[["trial", "state", "reason"]].itertuples(index=False):
+        lines.append(f"trial {number} {_verb(state)}: {reason}")
     return lines
 
 
@@ -113,7 +113,7 @@ def _few_images(frame: pd.DataFrame) -> list[str]:
     if images is None or images >= FEW:
         return []
     worth = f"one more or less right is {100 / images:.1f} points of accuracy"
-    advice = "" if "mean" in frame else "; search.confirm tells chance from gain"
+    advice = "" if "delta_m_mean" in frame else "; search.confirm tells chance from gain"
     return [f"validation has {images} image{'s' * (images > 1)}: {worth}{advice}"]
 
 
@@ -134,8 +134,8 @@ _VARYING: tuple[tuple[str, str, Callable[[pd.Series], list[str]]], ...] = (
     ("loss_weights", "loss weights", quantity.weights),
     ("learning_rate", "rate", quantity.format_rate),
     ("backbone", "backbone", quantity.format_text),
-    ("balance", "balance", quantity.format_text),
-    ("knowledge", "knowledge", quantity.format_named),
+    ("balancer", "balancer", quantity.format_text),
+    ("distillation", "distillation", quantity.format_named),
     ("attention", "attention", quantity.format_bool),
 )
 
@@ -147,7 +147,7 @@ def _verb(state: str) -> str:
 
 def _trials(frame: pd.DataFrame) -> list[str]:
     best = best_row(frame)
-    shown = [(TIE, "ties"), (FRONT, "pareto"), (OVER, "over_budget")]
+    shown = [(TIE, "tied_with_best"), (FRONT, "pareto"), (OVER, "over_limits")]
     marks = [BEST if at == best else "" for at in range(len(frame))]
     for mark, column in shown:
         if column in frame:
@@ -159,16 +159,16 @@ def _over_seeds(frame: pd.DataFrame) -> list[str]:
     """``+1.20 ± 0.31``: mean and standard error."""
     return [
         quantity.MISSING if pd.isna(mean) else f"{mean:+.2f} ± {error:.2f}"
-        for mean, error in zip(frame["mean"], frame["error"], strict=True)
+        for mean, error in zip(frame["delta_m_mean"], frame["delta_m_stderr"], strict=True)
     ]
 
 
 def _deltas(frame: pd.DataFrame) -> list[str]:
     """Δm; of a trial that was stopped early, in brackets, that at the epoch where it stopped."""
     found = quantity.percents(frame["delta_m"])
-    if "delta_m_stopped" not in frame:
+    if "delta_m_when_paused" not in frame:
         return found
-    there = quantity.percents(frame["delta_m_stopped"])
+    there = quantity.percents(frame["delta_m_when_paused"])
     return [
         f"({then}) at {epoch}" if then else text
         for text, then, epoch in zip(found, there, frame["epochs"], strict=True)
@@ -186,6 +186,6 @@ def _front(frame: pd.DataFrame) -> str:
 
 def _plans(frame: pd.DataFrame) -> list[str]:
     return [
-        plan if pd.isna(role) else f"{plan} (baseline)"
-        for plan, role in zip(frame["plan"], frame["role"].astype(object), strict=True)
+        plan if pd.isna(baseline) else f"{plan} (baseline)"
+        for plan, baseline in zip(frame["plan"], frame["baseline"].astype(object), strict=True)
     ]

@@ -81,7 +81,7 @@ def _figure(frame: pd.DataFrame, *, missing: int) -> Figure:
     _front(axes, x, y, frame["pareto"].to_numpy(bool))
     _trials(axes, frame, x, y)
     _legend(axes)
-    first = [*np.flatnonzero(frame["role"].notna() | frame["pareto"])]
+    first = [*np.flatnonzero(frame["baseline"].notna() | frame["pareto"])]
     figure.draw_without_rendering()  # label places depend on where the axes come to stand
     label_points(axes, x, y, _names(frame), first=[int(at) for at in first])
     return figure
@@ -138,8 +138,8 @@ def _front(axes: Axes, x: np.ndarray, y: np.ndarray, on_front: np.ndarray) -> No
 
 
 def _trials(axes: Axes, frame: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> None:
-    role, front = frame["role"], frame["pareto"].to_numpy(bool)
-    proposed = role.isna().to_numpy()
+    baseline, front = frame["baseline"], frame["pareto"].to_numpy(bool)
+    proposed = baseline.isna().to_numpy()
     for chosen, colour, name in (
         (proposed & ~front, TRIAL, "trial"),
         (proposed & front, FRONT, "trial on the front"),
@@ -149,7 +149,7 @@ def _trials(axes: Axes, frame: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> No
                 x[chosen], y[chosen], s=90, color=colour, edgecolors="white", label=name, zorder=3
             )
     for name, (colour, marker) in BASELINES.items():
-        chosen = (role == name).fillna(value=False).to_numpy(bool)
+        chosen = (baseline == name).fillna(value=False).to_numpy(bool)
         if not chosen.any():
             continue
         axes.scatter(
@@ -166,8 +166,8 @@ def _trials(axes: Axes, frame: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> No
 
 def _names(frame: pd.DataFrame) -> list[str]:
     return [
-        str(number) if pd.isna(role) else f"{number} {role}"
-        for number, role in zip(frame["trial"], frame["role"], strict=True)
+        str(number) if pd.isna(baseline) else f"{number} {baseline}"
+        for number, baseline in zip(frame["trial"], frame["baseline"], strict=True)
     ]
 
 

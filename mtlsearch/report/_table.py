@@ -86,10 +86,10 @@ def _rich(frame: pd.DataFrame, columns: list[Column], *, narrow: bool) -> Table:
     best = best_row(frame)
     for at in range(len(frame)):
         row = frame.iloc[at]
-        baseline = not pd.isna(row["role"])
+        is_baseline = not pd.isna(row["baseline"])
         found.add_row(
             *(Text(column.cells[at]) for column in columns),
-            style=_style(str(row["state"]), best=at == best, baseline=baseline),
+            style=_style(str(row["state"]), best=at == best, baseline=is_baseline),
         )
     return found
 

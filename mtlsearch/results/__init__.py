@@ -32,17 +32,17 @@ from mtlsearch.results._pareto import pareto_front
 from mtlsearch.results._result import TaskResult
 from mtlsearch.results._rung_ranking import RungRank, rank_at_epoch, rung_ranks
 from mtlsearch.results._seed_statistics import ResultsBySeed, SeedStatistics, confirmed, finalists
-from mtlsearch.results._trial import Role, State, TrialRecord
+from mtlsearch.results._trial import Baseline, State, TrialRecord
 
 __all__ = [
     "COSTS",
     "DELTA_M",
     "TIME",
+    "Baseline",
     "Direction",
     "Latency",
     "Objective",
     "ResultsBySeed",
-    "Role",
     "RungRank",
     "SeedStatistics",
     "State",

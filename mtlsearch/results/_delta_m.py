@@ -48,7 +48,7 @@ def delta_m(
 
 def reference_trial(records: Iterable[TrialRecord]) -> TrialRecord | None:
     """What Δm is measured against: the complete ``independent`` trial, if there is one."""
-    complete = (at for at in records if at.role == "independent" and at.state == "complete")
+    complete = (at for at in records if at.baseline == "independent" and at.state == "complete")
     return next(complete, None)
 
 
@@ -61,7 +61,7 @@ def reference_of(records: Iterable[TrialRecord]) -> Mapping[str, TaskResult]:
 def reference_at(records: Iterable[TrialRecord], epoch: int) -> Mapping[str, TaskResult]:
     """What the reference measured after an earlier epoch, or nothing."""
     found = reference_trial(records)
-    return {} if found is None else found.curve.get(epoch, {})
+    return {} if found is None else found.rung_results.get(epoch, {})
 
 
 def deltas(records: Iterable[TrialRecord]) -> dict[int, float]:

@@ -24,33 +24,33 @@ if TYPE_CHECKING:
 DTYPES = {
     "trial": "int64",
     "state": "str",
-    "role": "str",
+    "baseline": "str",
     "delta_m": "float64",
-    "mean": "float64",
-    "error": "float64",
-    "seeds": "float64",
-    "ties": "bool",
+    "delta_m_mean": "float64",
+    "delta_m_stderr": "float64",
+    "num_seeds": "float64",
+    "tied_with_best": "bool",
     "params": "int64",
     "flops": "int64",
     "latency_ms": "float64",
     "latency_batch": "float64",
     "latency_batch_ms": "float64",
-    "over_budget": "bool",
+    "over_limits": "bool",
     "seconds": "float64",
     "epochs": "int64",
-    "delta_m_stopped": "float64",
+    "delta_m_when_paused": "float64",
     "plan": "str",
     "loss_weights": "str",
     "learning_rate": "float64",
     "backbone": "str",
-    "balance": "str",
-    "knowledge": "str",
+    "balancer": "str",
+    "distillation": "str",
     "attention": "bool",
     "pareto": "bool",
-    "why": "str",
+    "reason": "str",
 }
-SHOWN_WHERE_THEY_DIFFER = ("balance", "knowledge", "attention")
-STATES = ("complete", "running", "stopped", "interrupted", "rejected", "failed")
+SHOWN_WHERE_THEY_DIFFER = ("balancer", "distillation", "attention")
+STATES = ("complete", "running", "paused", "interrupted", "infeasible", "failed")
 """In this order trials without a Δm stand below those with one."""
 
 
@@ -108,22 +108,26 @@ def leaderboard(
         if frame[column].isna().all():
             frame = frame.drop(columns=column)
     if not confirmed:
-        frame = frame.drop(columns=["mean", "error", "seeds", "ties"])
-    if not frame["over_budget"].any():
-        frame = frame.drop(columns="over_budget")
+        frame = frame.drop(
+            columns=["delta_m_mean", "delta_m_stderr", "num_seeds", "tied_with_best"]
+        )
+    if not frame["over_limits"].any():
+        frame = frame.drop(columns="over_limits")
     if not stopped:
-        frame = frame.drop(columns=["epochs", "delta_m_stopped"])
+        frame = frame.drop(columns=["epochs", "delta_m_when_paused"])
     frame["pareto"] = on_front(trials, compared(objectives))
     frame.attrs["front"] = [objective.name for objective in compared(objectives)]
     frame.attrs["best"] = _best(frame)
     frame.attrs["val_images"] = max((at.val_images or 0 for at in trials), default=0) or None
-    falls = {"delta_m", "mean", "pareto"} | {
+    falls = {"delta_m", "delta_m_mean", "pareto"} | {
         at for at, spec in metrics.items() if spec.higher_is_better
     }
     _refuse_unknown(sort, frame, trials)
     ranked = _sorted(frame, sort, falls=sort in falls)
     if confirmed and sort == "delta_m":
-        ranked = ranked.sort_values("mean", ascending=False, kind="stable", na_position="last")
+        ranked = ranked.sort_values(
+            "delta_m_mean", ascending=False, kind="stable", na_position="last"
+        )
         ranked = ranked.reset_index(drop=True)
     if top is not None and top < 1:
         raise ConfigError(f"a leaderboard of the top {top} has no rows", where="--top")
@@ -132,9 +136,9 @@ def leaderboard(
 
 def _best(frame: pd.DataFrame) -> int | None:
     """Number of the trial with the highest Δm, or mean of it, within the budget."""
-    value = frame["mean"] if "mean" in frame else frame["delta_m"]
-    if "over_budget" in frame:
-        value = value.mask(frame["over_budget"])
+    value = frame["delta_m_mean"] if "delta_m_mean" in frame else frame["delta_m"]
+    if "over_limits" in frame:
+        value = value.mask(frame["over_limits"])
     return int(frame["trial"].iloc[int(value.argmax())]) if value.notna().any() else None
 
 
@@ -152,35 +156,45 @@ def _row(
     return {
         "trial": record.number,
         "state": record.state,
-        "role": record.role,
+        "baseline": record.baseline,
         "delta_m": np.nan if value is None else value,
         **_over_seeds(confirmed.get(record.number)),
         **{column: metric_value(record, column) for column in metrics},
         "params": record.parameters,
         "flops": record.flops,
         **_latencies(record),
-        "over_budget": bool(record.over_budget),
+        "over_limits": bool(record.over_limits),
         "seconds": record.seconds,
         "epochs": record.epochs,
-        "delta_m_stopped": np.nan
+        "delta_m_when_paused": np.nan
         if standing is None or standing.delta_m is None
         else standing.delta_m,
         "plan": record.plan,
         "loss_weights": _weights_text(candidate.loss_weights),
         "learning_rate": candidate.learning_rate,
         "backbone": candidate.backbone,
-        "balance": candidate.balance,
-        "knowledge": "none" if candidate.knowledge is None else str(candidate.knowledge),
+        "balancer": candidate.balancer,
+        "distillation": "none" if candidate.distillation is None else str(candidate.distillation),
         "attention": candidate.attention,
         "pareto": False,
-        "why": (str(standing) if standing else record.why) or reason or record.note,
+        "reason": (str(standing) if standing else record.reason) or reason or record.note,
     }
 
 
 def _over_seeds(found: SeedStatistics | None) -> dict[str, float | bool]:
     if found is None:
-        return {"mean": np.nan, "error": np.nan, "seeds": np.nan, "ties": False}
-    return {"mean": found.mean, "error": found.error, "seeds": found.seeds, "ties": found.ties}
+        return {
+            "delta_m_mean": np.nan,
+            "delta_m_stderr": np.nan,
+            "num_seeds": np.nan,
+            "tied_with_best": False,
+        }
+    return {
+        "delta_m_mean": found.mean,
+        "delta_m_stderr": found.stderr,
+        "num_seeds": found.num_seeds,
+        "tied_with_best": found.tied_with_best,
+    }
 
 
 def _latencies(record: TrialRecord) -> dict[str, float]:

@@ -85,7 +85,7 @@ def objective_values(
     record: TrialRecord, records: Iterable[TrialRecord], objectives: Sequence[Objective]
 ) -> list[float] | None:
     """A trial's numbers by its results; None where one of them is undefined."""
-    reference = record.results if record.role == "independent" else reference_of(records)
+    reference = record.results if record.baseline == "independent" else reference_of(records)
     values = [objective.value(record, record.results, reference) for objective in objectives]
     known = [value for value in values if value is not None]
     return known if len(known) == len(values) else None

@@ -40,9 +40,11 @@ def rank_at_epoch(
     curve's beginning says nothing against another's end.
     """
     reference = reference_at(records, epoch)
-    there = [record for record in records if record.role is None and epoch in record.curve]
+    there = [
+        record for record in records if record.baseline is None and epoch in record.rung_results
+    ]
     gains = [
-        [objective.gain(record, record.curve[epoch], reference) for objective in objectives]
+        [objective.gain(record, record.rung_results[epoch], reference) for objective in objectives]
         for record in there
     ]
     return [there[at] for at in sort_by_dominance(gains)] if there else []
@@ -52,13 +54,17 @@ def rung_ranks(
     records: Sequence[TrialRecord], objectives: Sequence[Objective] = (DELTA_M,)
 ) -> dict[int, RungRank]:
     """How every stopped trial stands where it stopped, by number."""
-    stopped = {at.number: max(at.curve) for at in records if at.state == "stopped" and at.curve}
+    stopped = {
+        at.number: max(at.rung_results)
+        for at in records
+        if at.state == "paused" and at.rung_results
+    }
     found = {}
     for epoch in sorted(set(stopped.values())):
         ranked, reference = rank_at_epoch(records, epoch, objectives), reference_at(records, epoch)
         for place, record in enumerate(ranked, start=1):
             if stopped.get(record.number) == epoch:
-                value, _ = delta_m(record.curve[epoch], reference)
+                value, _ = delta_m(record.rung_results[epoch], reference)
                 found[record.number] = RungRank(epoch, place, len(ranked), value)
     return found
 

@@ -19,25 +19,25 @@ class SeedStatistics:
     """Δm of one trial over seeds.
 
     Attributes:
-        seeds: how many, the search's own among them.
+        num_seeds: how many, the search's own among them.
         mean: of Δm in percent, each against the ``independent`` of its own seed.
-        error: standard error of that mean.
-        ties: whether it cannot be told from the best one: their difference, seed by seed, is
+        stderr: standard error of that mean.
+        tied_with_best: whether it cannot be told from the best one: their difference, seed by seed, is
             on average within one standard error of nothing.
     """
 
-    seeds: int
+    num_seeds: int
     mean: float
-    error: float
-    ties: bool = False
+    stderr: float
+    tied_with_best: bool = False
 
 
 def finalists(records: Sequence[TrialRecord], top: int) -> list[TrialRecord]:
     """Both baselines, then the best ``top`` proposed trials within the budget, best first."""
     known = deltas(records)
     complete = [record for record in records if record.number in known]
-    baselines = [record for record in complete if record.role is not None]
-    proposed = [record for record in complete if record.role is None and not record.over_budget]
+    baselines = [record for record in complete if record.baseline is not None]
+    proposed = [record for record in complete if record.baseline is None and not record.over_limits]
     ranked = sorted(proposed, key=lambda record: -known[record.number])
     return [*baselines, *ranked[:top]]
 
@@ -66,7 +66,7 @@ def confirmed(
     columns = [column for column in columns if column]
     values = {at: [column[at] for column in columns if at in column] for at in chosen}
     values = {at: known for at, known in values.items() if len(known) == len(columns) > 1}
-    dear = {record.number for record in records if record.over_budget}
+    dear = {record.number for record in records if record.over_limits}
     best = max(
         (at for at in values if at not in dear), key=lambda at: fmean(values[at]), default=None
     )
@@ -83,7 +83,7 @@ def confirmed(
 
 def _trained_again(repeats: ResultsBySeed) -> set[int]:
     again = [record for at in repeats.values() for record in at]
-    return {at.number for at in again} if any(at.role is None for at in again) else set()
+    return {at.number for at in again} if any(at.baseline is None for at in again) else set()
 
 
 def _ties(best: Sequence[float], other: Sequence[float]) -> bool:

@@ -12,11 +12,11 @@ from mtlsearch.plugin import Candidate
 from mtlsearch.results._latency import Latency
 from mtlsearch.results._result import TaskResult
 
-State = Literal["running", "complete", "stopped", "failed", "interrupted", "rejected"]
+State = Literal["running", "complete", "paused", "failed", "interrupted", "infeasible"]
 """How a trial stands. Only ``complete`` ones have results to rank; ``stopped`` ones may go on,
 ``rejected`` ones are over the budget and not trained."""
 
-Role = Literal["independent", "hard"]
+Baseline = Literal["independent", "hard"]
 """Which baseline a trial is."""
 
 
@@ -39,31 +39,31 @@ class TrialRecord:
         latency: how long its network takes; None where nobody asked.
         over_budget: what of it is over the run's budget, for people; empty if nothing. Such a
             trial, a baseline, is never the best.
-        curve: what was measured after earlier epochs, by epoch, from 1; only where trials are
-            compared by ``search.halving``.
+        rung_results: what was measured after earlier epochs, by epoch, from 1; only where trials are
+            compared by ``search.early_stopping``.
         val_images: how many validation images the results are of; None where nobody counted.
     """
 
     number: int
     state: State
-    role: Role | None
+    baseline: Baseline | None
     candidate: Candidate
     parameters: int
     flops: int
     results: Mapping[str, TaskResult] = field(default_factory=dict)
     epochs: int = 0
     seconds: float = 0.0
-    why: str = ""
+    reason: str = ""
     note: str = ""
     latency: Latency | None = None
-    over_budget: str = ""
-    curve: Mapping[int, Mapping[str, TaskResult]] = field(default_factory=dict)
+    over_limits: str = ""
+    rung_results: Mapping[int, Mapping[str, TaskResult]] = field(default_factory=dict)
     val_images: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "results", _frozen(self.results))
-        curve = {at: _frozen(results) for at, results in sorted(self.curve.items())}
-        object.__setattr__(self, "curve", MappingProxyType(curve))
+        rung_results = {at: _frozen(results) for at, results in sorted(self.rung_results.items())}
+        object.__setattr__(self, "rung_results", MappingProxyType(rung_results))
 
     @property
     def plan(self) -> str:
@@ -75,7 +75,7 @@ class TrialRecord:
         return {
             "number": self.number,
             "state": self.state,
-            "role": self.role,
+            "baseline": self.baseline,
             "plan": self.plan,
             "digest": self.candidate.digest,
             "candidate": self.candidate.to_json(),
@@ -84,11 +84,13 @@ class TrialRecord:
             "results": _results_to_json(self.results),
             "epochs": self.epochs,
             "seconds": self.seconds,
-            "why": self.why,
+            "reason": self.reason,
             "note": self.note,
             "latency": None if self.latency is None else self.latency.to_json(),
-            "over_budget": self.over_budget,
-            "curve": {str(at): _results_to_json(results) for at, results in self.curve.items()},
+            "over_limits": self.over_limits,
+            "rung_results": {
+                str(at): _results_to_json(results) for at, results in self.rung_results.items()
+            },
             "val_images": self.val_images,
         }
 
@@ -103,20 +105,20 @@ class TrialRecord:
             return cls(
                 number=int(value["number"]),
                 state=value["state"],
-                role=value["role"],
+                baseline=value["baseline"],
                 candidate=Candidate.from_json(value["candidate"]),
                 parameters=int(value["parameters"]),
                 flops=int(value["flops"]),
                 results=_results_from_json(value["results"]),
                 epochs=int(value["epochs"]),
                 seconds=float(value["seconds"]),
-                why=str(value["why"]),
+                reason=str(value["reason"]),
                 note=str(value.get("note", "")),
                 latency=Latency.from_json(value["latency"]) if value.get("latency") else None,
-                over_budget=str(value.get("over_budget", "")),
-                curve={
+                over_limits=str(value.get("over_limits", "")),
+                rung_results={
                     int(at): _results_from_json(results)
-                    for at, results in value.get("curve", {}).items()
+                    for at, results in value.get("rung_results", {}).items()
                 },
                 val_images=int(value["val_images"]) if value.get("val_images") else None,
             )

@@ -115,7 +115,7 @@ def _missing(folder: RunDirectory, chosen: Sequence[TrialRecord]) -> list[TrialR
 
 def _tell(record: TrialRecord, folder: RunDirectory, seed: int, progress: SearchProgress) -> None:
     value = deltas(read_retrained(folder)).get(record.number)
-    said = record.why if value is None else f"Δm {value:+.2f} %"
+    said = record.reason if value is None else f"Δm {value:+.2f} %"
     progress.note(f"trial {record.number} on seed {seed}: {record.state}  {said}")
 
 
@@ -126,14 +126,14 @@ def _tell_best(
     progress: SearchProgress,
 ) -> None:
     known = confirmed(records, repeats, wanted.top)
-    within = {record.number for record in records if not record.over_budget}
+    within = {record.number for record in records if not record.over_limits}
     ranked = sorted((at for at in known if at in within), key=lambda at: -known[at].mean)
     if not ranked:
         progress.note("nothing is confirmed: no other seed has a Δm of every finalist")
         return
     best = known[ranked[0]]
-    ties = [str(at) for at in ranked if known[at].ties]
+    ties = [str(at) for at in ranked if known[at].tied_with_best]
     progress.note(
-        f"confirmed: trial {ranked[0]}, Δm {best.mean:+.2f} ± {best.error:.2f} % "
-        f"over {best.seeds} seeds" + (f"; ties with trial {', '.join(ties)}" if ties else "")
+        f"confirmed: trial {ranked[0]}, Δm {best.mean:+.2f} ± {best.stderr:.2f} % "
+        f"over {best.num_seeds} seeds" + (f"; ties with trial {', '.join(ties)}" if ties else "")
     )

@@ -31,7 +31,7 @@ def measure_network_latency(
     from mtlsearch.models import measure_latency
 
     network = evaluator.build(candidate).to(evaluator.device)
-    size = evaluator.config.data.size
+    size = evaluator.config.data.image_size
     alone, together = (
         min(
             measure_latency(

@@ -40,7 +40,7 @@ def pick_trial(
                 "no trial is complete yet", next_step="`mtlsearch search` goes on with the run"
             )
         known = deltas(complete)
-        within = [record for record in complete if not record.over_budget]
+        within = [record for record in complete if not record.over_limits]
         if not within:
             raise RunError(
                 "no trial within the budget is complete",
@@ -63,8 +63,8 @@ def pick_trial(
 
 
 def _unfinished(record: TrialRecord) -> str:
-    why = f" ({record.why})" if record.why else ""
-    return f"trial {record.number} is not complete but {record.state}{why}"
+    reason = f" ({record.reason})" if record.reason else ""
+    return f"trial {record.number} is not complete but {record.state}{reason}"
 
 
 def load_trial(session: Session, record: TrialRecord) -> MultiTaskNetwork:
@@ -80,7 +80,7 @@ def load_trial(session: Session, record: TrialRecord) -> MultiTaskNetwork:
         raise RunError(
             f"the weights of trial {record.number} were not kept",
             where=str(path),
-            next_step="raise `search.keep` in the run file before searching, or export another",
+            next_step="raise `search.keep_weights` in the run file before searching, or export another",
         )
     network = session.evaluator.build(record.candidate)
     load_weights(network, path)

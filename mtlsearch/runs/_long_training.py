@@ -31,7 +31,7 @@ class LongTraining:
     name: str
     record: TrialRecord
     deltas: Mapping[str, float]
-    why: str
+    reason: str
     compared: bool
 
 
@@ -67,12 +67,12 @@ def train_longer(
     if kept is not None:
         return kept
     name = name or _name(record, epochs, seed)
-    folder = run.trained(name)
+    folder = run.long_training(name)
     found = retrain(
         retraining_evaluator(session, folder, seed=seed, epochs=epochs), record, progress
     )
     if found.state != "complete":
-        raise TrainingError(found.why, where=f"trial {record.number}")
+        raise TrainingError(found.reason, where=f"trial {record.number}")
     (folder.path / "seed").write_text(str(seed), encoding="utf-8")
     write_retrained(folder, found)
     return _compared(run, name, found, seed)
@@ -99,14 +99,14 @@ def find_long_training(
         raise ConfigError(
             f"{name!r} is no name", where="--name", allowed=["letters, digits, . - and _"]
         )
-    for kept in read_retrained(run.trained(name)):
+    for kept in read_retrained(run.long_training(name)):
         its_seed = _seed(run, name)
         if (kept.number, kept.epochs, its_seed) == (record.number, epochs, seed):
             return _compared(run, name, kept, seed)
         raise RunError(
             f"there is another network called {name} already: "
             f"trial {kept.number}, epochs {kept.epochs}, seed {its_seed}",
-            where=str(run.trained(name).path),
+            where=str(run.long_training(name).path),
             next_step=f"`mtlsearch export {run.path} --trained {name}` takes it; "
             "--name gives another name",
         )
@@ -119,7 +119,7 @@ def load_long_training(run: RunDirectory, name: str) -> TrialRecord:
     Raises:
         RunError: nothing was.
     """
-    found = read_retrained(run.trained(name)) if _is_name(name) else []
+    found = read_retrained(run.long_training(name)) if _is_name(name) else []
     if not found:
         raise RunError(
             f"nothing was trained at length as {name!r}",
@@ -144,17 +144,17 @@ def _alike(run: RunDirectory, epochs: int, seed: int) -> dict[str, TrialRecord]:
         name: record
         for name in _names(run)
         if _seed(run, name) == seed
-        for record in read_retrained(run.trained(name))
+        for record in read_retrained(run.long_training(name))
         if record.epochs == epochs
     }
 
 
 def _seed(run: RunDirectory, name: str) -> int:
-    return int((run.trained(name).path / "seed").read_text(encoding="utf-8"))
+    return int((run.long_training(name).path / "seed").read_text(encoding="utf-8"))
 
 
 def _names(run: RunDirectory) -> list[str]:
-    return sorted(file.parent.name for file in run.trained("any").path.parent.glob("*/seed"))
+    return sorted(file.parent.name for file in run.long_training("any").path.parent.glob("*/seed"))
 
 
 def _name(record: TrialRecord, epochs: int, seed: int) -> str:

@@ -12,9 +12,9 @@ from mtlsearch.study import RunDirectory
 
 
 def read_prior(
-    config: SearchConfig, run: RunDirectory | None, *, where: str = "search.prior"
+    config: SearchConfig, run: RunDirectory | None, *, where: str = "search.warm_start"
 ) -> Affinity | None:
-    """What ``search.prior`` names; None if nothing.
+    """What ``search.warm_start`` names; None if nothing.
 
     Args:
         config: what names it.
@@ -24,7 +24,7 @@ def read_prior(
     Raises:
         RunError: it is not there, or cannot be read.
     """
-    prior = config.prior
+    prior = config.warm_start
     if prior == "affinity":
         prior = None if run is None else run.affinity
     if prior is None:
@@ -36,7 +36,7 @@ def read_prior(
 
 
 def with_prior(
-    space: CandidateSpace, affinity: Affinity | None, *, where: str = "search.prior"
+    space: CandidateSpace, affinity: Affinity | None, *, where: str = "search.warm_start"
 ) -> CandidateSpace:
     """The space with a prior.
 
@@ -60,7 +60,7 @@ def with_prior(
                 f"the task affinity is of the {what} {', '.join(found)}, "
                 f"the run has {', '.join(own)}",
                 where=where,
-                next_step="`mtlsearch affinity RUN.yaml` measures it anew; `prior: null` does "
+                next_step="`mtlsearch affinity RUN.yaml` measures it anew; `warm_start: null` does "
                 "without",
             )
     return replace(space, prior=affinity)

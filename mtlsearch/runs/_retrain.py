@@ -55,7 +55,7 @@ def retrain(evaluator: Evaluator, record: TrialRecord, progress: SearchProgress)
     except TrainingError as error:
         seconds = time.monotonic() - began
         return replace(
-            record, state="failed", results={}, epochs=0, seconds=seconds, why=error.what
+            record, state="failed", results={}, epochs=0, seconds=seconds, reason=error.what
         )
     return replace(
         record,
@@ -63,7 +63,7 @@ def retrain(evaluator: Evaluator, record: TrialRecord, progress: SearchProgress)
         results=found.results,
         epochs=found.epochs,
         seconds=found.seconds,
-        why="",
+        reason="",
         note=found.note,
         val_images=found.val_images,
     )

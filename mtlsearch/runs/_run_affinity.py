@@ -100,7 +100,7 @@ def _measured(
         labels_of=config.labels,
         loss_weights=session.space.fixed_weights,
         data=session.data,
-        config=resolve_train_config(config.train, config.data.size, device).model_copy(
+        config=resolve_train_config(config.train, config.data.image_size, device).model_copy(
             update={"epochs": short, "compile": False}
         ),
         device=device,
@@ -108,7 +108,8 @@ def _measured(
         stage=progress.stage,
     )
     hard, independent = (
-        evaluator.build(session.space.baseline(role)).to(device) for role in ("hard", "independent")
+        evaluator.build(session.space.baseline_candidate(baseline)).to(device)
+        for baseline in ("hard", "independent")
     )
     return measurement.run(hard, independent)
 
@@ -117,5 +118,5 @@ def _outcome(session: Session, affinity: Affinity) -> AffinityOutcome:
     recommendation = recommend(affinity)
     cost = session.evaluator.cost
     costs = {plan: cost(Candidate(plan)) for _, plan in recommendation.plans}
-    alone = cost(session.space.baseline("independent"))
+    alone = cost(session.space.baseline_candidate("independent"))
     return AffinityOutcome(affinity, recommendation, costs, alone)

@@ -64,7 +64,7 @@ def run_search(
     with run.locked():
         require_same_search(run, loaded.config)
         truncate_partial_line(run.journal)
-        at_prior = loaded.where("search", "prior")
+        at_prior = loaded.where("search", "warm_start")
         prior = read_prior(loaded.config.search, run, where=at_prior)
         # A bad one is told before images are read; a file is not begun before all is sound.
         later = would_create_file(loaded.config.search.storage, run.journal)
@@ -138,7 +138,7 @@ def run_search_worker(
 
 def _kept(config: RunConfig) -> Literal["all"] | int:
     """How many trials keep their weights: as many as may turn out to be the best."""
-    keep, wanted = config.search.keep, config.search.confirm
+    keep, wanted = config.search.keep_weights, config.search.confirm
     return keep if keep == "all" or wanted is None else max(keep, wanted.top)
 
 

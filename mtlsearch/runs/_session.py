@@ -115,15 +115,15 @@ def open_session(
         learning_rate=config.train.learning_rate,
         units_of=evaluator.units,
     )
-    batch = config.budget.latency_batch or config.train.batch_size
+    batch = config.limits.latency_batch or config.train.batch_size
     candidates = add_limits(
         candidates,
-        config.budget,
+        config.limits,
         evaluator.cost,
         measure_latency=lambda candidate: measure_network_latency(
             evaluator, candidate, batch=batch
         ),
-        where=lambda key: loaded.where("budget", key),
+        where=lambda key: loaded.where("limits", key),
     )
     return Session(config, data, evaluator, candidates)
 
@@ -154,7 +154,7 @@ def check_search(
     _balancers(loaded, registry, device, processes=1)
     _require_objectives(loaded, tasks)
     require_storage(loaded.config.search.storage)
-    read_prior(loaded.config.search, None, where=loaded.where("search", "prior"))
+    read_prior(loaded.config.search, None, where=loaded.where("search", "warm_start"))
 
 
 def _require_objectives(loaded: LoadedRun, tasks: Mapping[str, Task[Any]]) -> None:
@@ -179,9 +179,9 @@ def _balancers(
             make(sorted(loaded.config.tasks)),
             precision=resolve_precision(budget.precision, device),
             compiles=budget.compile,
-            parts=budget.accumulate,
+            parts=budget.accumulation_steps,
             processes=processes,
-            where=loaded.where("search", "balance"),
+            where=loaded.where("search", "balancer"),
         )
     return makers
 
@@ -204,7 +204,7 @@ def cut(config: RunConfig, name: str) -> CutBackbone:
 
     return cut_backbone(
         name,
-        config.data.size,
+        config.data.image_size,
         granularity=config.backbone.granularity,
         pretrained=config.backbone.pretrained,
         checkpoint_path=config.backbone.checkpoint_path,

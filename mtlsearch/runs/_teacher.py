@@ -32,7 +32,7 @@ def load_teacher(evaluator: TrainingEvaluator, backbone: str) -> MultiTaskNetwor
         raise TrainingError(
             f"the independent baseline has the backbone {first}, whose features cannot teach "
             f"those of {backbone}",
-            next_step="take knowledge: mutual, or one backbone",
+            next_step="take distillation: mutual, or one backbone",
         )
     run = evaluator.taught_by or evaluator.run
     number = _independent(run, evaluator) if evaluator.teacher is None else evaluator.teacher

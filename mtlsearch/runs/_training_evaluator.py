@@ -112,7 +112,7 @@ class TrainingEvaluator:
         )
 
         ranks = self.ranks or ProcessGroup()
-        config = resolve_train_config(self.config.train, self.config.data.size, self.device)
+        config = resolve_train_config(self.config.train, self.config.data.image_size, self.device)
         until = config.epochs if epochs is None else epochs
         steps = until * self.data.train_steps(config.batch_size)
         progress.trial_started(number, self._called(candidate), steps)
@@ -129,7 +129,7 @@ class TrainingEvaluator:
             seed=self.config.seed,
             progress=_Relay(progress),
             ranks=ranks,
-            balance=self._balance(candidate, network),
+            balancer=self._balancer(candidate, network),
             lesson=self._lesson(candidate, network),
             pause=Checkpointing(until, self.run.checkpoint(number, ranks.rank)),
         )
@@ -147,20 +147,20 @@ class TrainingEvaluator:
             for name, task in self.task_of.items()
         }
 
-    def _balance(self, candidate: Candidate, network: MultiTaskNetwork) -> BalancerConfig | None:
+    def _balancer(self, candidate: Candidate, network: MultiTaskNetwork) -> BalancerConfig | None:
         """How the candidate's tasks are balanced; None where its weights are static."""
         from mtlsearch.training import BalancerConfig, shared_groups
 
-        make = self.balancers.get(candidate.balance)
+        make = self.balancers.get(candidate.balancer)
         if make is not None:
             return BalancerConfig(make, shared_groups(network))
-        if candidate.balance == STATIC:
+        if candidate.balancer == STATIC:
             return None
         raise TrainingError(
-            f"the space asks for the balance {candidate.balance!r}, which the run does not have",
-            where="search.balance",
+            f"the space asks for the balance {candidate.balancer!r}, which the run does not have",
+            where="search.balancer",
             allowed=sorted(self.balancers),
-            next_step="name it in search.balance",
+            next_step="name it in search.balancer",
         )
 
     def _called(self, candidate: Candidate) -> str:
@@ -175,13 +175,13 @@ class TrainingEvaluator:
         """What the candidate's tasks learn from features; None where it is nothing."""
         from mtlsearch.training import distillation_loss, mutual_loss
 
-        knowledge = candidate.knowledge
-        if knowledge is None:
+        distillation = candidate.distillation
+        if distillation is None:
             return None
-        if knowledge.kind == "mutual":
-            return mutual_loss(network, knowledge.alpha)
+        if distillation.kind == "mutual":
+            return mutual_loss(network, distillation.alpha)
         return distillation_loss(
-            network, knowledge.alpha, load_teacher(self, self._backbone(candidate))
+            network, distillation.alpha, load_teacher(self, self._backbone(candidate))
         )
 
     def _gated(self, candidate: Candidate) -> frozenset[str]:

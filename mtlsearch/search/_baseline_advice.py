@@ -19,7 +19,7 @@ def baseline_next_step(record: TrialRecord, told: str | None) -> str:
     elif found := _first_unfit(record):
         name, value = found
         step = (
-            f"train until {name} is above 0: more epochs, larger images (data.size), another "
+            f"train until {name} is above 0: more epochs, larger images (data.image_size), another "
             "learning rate or pretrained weights"
             if value == 0
             else f"{name} needs validation images with labels that it can be measured on: "

@@ -21,7 +21,7 @@ class Measurement:
         epochs: how many were trained, from the first one on.
         seconds: wall time of training and evaluation of all of them.
         note: what a reader of the results should know, for people; empty if nothing.
-        curve: the results after earlier epochs, by epoch, from 1; only ``search.halving``
+        results_by_epoch: the results after earlier epochs, by epoch, from 1; only ``search.early_stopping``
             needs it.
         val_images: how many validation images the results are of; None where there are none.
     """
@@ -30,7 +30,7 @@ class Measurement:
     epochs: int
     seconds: float
     note: str = ""
-    curve: Mapping[int, Mapping[str, TaskResult]] = field(default_factory=dict)
+    results_by_epoch: Mapping[int, Mapping[str, TaskResult]] = field(default_factory=dict)
     val_images: int | None = None
 
 

@@ -29,11 +29,11 @@ class SearchProgress(Protocol):
     def note(self, text: str) -> None:
         """Something of the running trial that a person should know."""
 
-    def trial_promoted(self, number: int, epochs: int, why: str) -> None:
+    def trial_promoted(self, number: int, epochs: int, reason: str) -> None:
         """A trial that was stopped early goes on, until it has so many epochs; why it may."""
 
     def trial_finished(
-        self, number: int, state: str, delta_m: float | None, seconds: float, why: str
+        self, number: int, state: str, delta_m: float | None, seconds: float, reason: str
     ) -> None:
         """A trial is over for now: its state, its Δm in percent, and why it is not complete.
 
@@ -67,11 +67,11 @@ class NullProgress:
     def note(self, text: str) -> None:
         """Say nothing."""
 
-    def trial_promoted(self, number: int, epochs: int, why: str) -> None:
+    def trial_promoted(self, number: int, epochs: int, reason: str) -> None:
         """Say nothing."""
 
     def trial_finished(
-        self, number: int, state: str, delta_m: float | None, seconds: float, why: str
+        self, number: int, state: str, delta_m: float | None, seconds: float, reason: str
     ) -> None:
         """Say nothing."""
 

@@ -16,25 +16,25 @@ MAX_REJECTIONS = 50
 
 def reject(record: TrialRecord, store: TrialStore, progress: SearchProgress) -> None:
     """Settle a trial that is not trained; it does not count among the trials of a search."""
-    record = replace(record, state="rejected", why=f"over the budget: {record.over_budget}")
+    record = replace(record, state="infeasible", reason=f"over the budget: {record.over_limits}")
     store.finish(record, None)
-    progress.note(f"trial {record.number} not trained, {record.why}  {record.plan}")
+    progress.note(f"trial {record.number} not trained, {record.reason}  {record.plan}")
 
 
 def too_many_rejections(records: Sequence[TrialRecord], budget: ResourceLimits | None) -> str:
     """Why nothing more is proposed: all of the last so many were too slow; else empty."""
     last = [record for record in records if record.state != "interrupted"][-MAX_REJECTIONS:]
-    if len(last) < MAX_REJECTIONS or any(record.state != "rejected" for record in last):
+    if len(last) < MAX_REJECTIONS or any(record.state != "infeasible" for record in last):
         return ""
     return f"the last {len(last)} candidates were {_too_slow(records, budget)}"
 
 
 def exhaustion_reason(records: Sequence[TrialRecord], budget: ResourceLimits | None) -> str:
     """Why nothing more is proposed where the space is exhausted."""
-    why = "no further candidate was found that is allowed and has not been measured"
-    if rejected := sum(record.state == "rejected" for record in records):
-        why += f"; {rejected} were {_too_slow(records, budget)}"
-    return why
+    reason = "no further candidate was found that is allowed and has not been measured"
+    if rejected := sum(record.state == "infeasible" for record in records):
+        reason += f"; {rejected} were {_too_slow(records, budget)}"
+    return reason
 
 
 def _too_slow(records: Sequence[TrialRecord], budget: ResourceLimits | None) -> str:
@@ -45,5 +45,5 @@ def _too_slow(records: Sequence[TrialRecord], budget: ResourceLimits | None) -> 
     limit = "" if most is None else f" of {most:.3g} ms"
     return (
         f"over the latency budget{limit}; the fastest network so far, trial {fastest.number} "
-        f"({fastest.role or fastest.plan}), takes {ms:.3g} ms"
+        f"({fastest.baseline or fastest.plan}), takes {ms:.3g} ms"
     )

@@ -29,7 +29,7 @@ class SearchOutcome:
 
     num_finished: int
     exhausted: bool
-    why: str = ""
+    reason: str = ""
 
 
 def search(
@@ -65,21 +65,23 @@ def search(
     progress = NullProgress() if progress is None else progress
     check_feasible(space)
     sampler, tried = make_sampler(space, store.objectives), ObservationHistory(store)
-    halving = SuccessiveHalving.of(space.config, evaluator, store.objectives, store.records())
-    leg = TrialRunner(evaluator, store, progress, halving, space.budget)
+    halving = SuccessiveHalving.from_config(
+        space.config, evaluator, store.objectives, store.records()
+    )
+    leg = TrialRunner(evaluator, store, progress, halving, space.limits)
     store.mark_interrupted()
     progress.search_started(_num_finished(store.records()), trials)
     if failed := _failed_reference(store.records()):
         progress.note(f"the independent baseline failed as trial {failed.number}: trained again")
-    if space.config.halving is not None and not halving.rungs:
+    if space.config.early_stopping is not None and not halving.rungs:
         progress.note(
             f"halving: with {evaluator.epochs} epochs in all it is too early to stop anybody; "
-            "every trial is trained in full; search.halving.rungs can name epochs all the same"
+            "every trial is trained in full; search.early_stopping.rungs can name epochs all the same"
         )
-    if space.budget is not None:
-        space.budget.load_latencies(store.records())
-        if limits := space.budget.describe():
-            progress.note(f"budget: {limits}")
+    if space.limits is not None:
+        space.limits.load_latencies(store.records())
+        if text := space.limits.describe():
+            progress.note(f"limits: {text}")
     if after_each is not None:
         after_each(store.records())
     while True:
@@ -90,13 +92,13 @@ def search(
             leg.resume(promotion)
         elif num_finished >= trials and reference_trial(records) is not None:
             return SearchOutcome(num_finished, exhausted=False)
-        elif why := too_many_rejections(records, space.budget):
-            return SearchOutcome(num_finished, exhausted=True, why=why)
+        elif reason := too_many_rejections(records, space.limits):
+            return SearchOutcome(num_finished, exhausted=True, reason=reason)
         else:
             proposal = _next(space, sampler, tried, seed)
             if proposal is None:
-                why = exhaustion_reason(records, space.budget)
-                return SearchOutcome(num_finished, exhausted=True, why=why)
+                reason = exhaustion_reason(records, space.limits)
+                return SearchOutcome(num_finished, exhausted=True, reason=reason)
             leg.start(proposal)
         if after_each is not None:
             after_each(store.records())
@@ -106,7 +108,9 @@ def _failed_reference(records: Sequence[TrialRecord]) -> TrialRecord | None:
     """The latest try at the ``independent`` baseline, where all of them failed."""
     if reference_trial(records) is not None:
         return None
-    tries = (at for at in reversed(records) if at.role == "independent" and at.state == "failed")
+    tries = (
+        at for at in reversed(records) if at.baseline == "independent" and at.state == "failed"
+    )
     return next(tries, None)
 
 

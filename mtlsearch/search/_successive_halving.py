@@ -40,7 +40,7 @@ class Promotion:
 
     record: TrialRecord
     epochs: int
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,12 @@ class SuccessiveHalving:
     """
 
     rungs: tuple[int, ...] = ()
-    reduction: int = 3
+    reduction_factor: int = 3
     epochs: int | None = None
     objectives: tuple[Objective, ...] = (DELTA_M,)
 
     @classmethod
-    def of(
+    def from_config(
         cls,
         config: SearchConfig,
         evaluator: Evaluator,
@@ -79,57 +79,57 @@ class SuccessiveHalving:
         Raises:
             RunError: a rung does not come before the end of that.
         """
-        if config.halving is None:
+        if config.early_stopping is None:
             return cls()
-        epochs, rungs = evaluator.epochs, config.halving.rungs_of(evaluator.epochs)
+        epochs, rungs = evaluator.epochs, config.early_stopping.rungs_of(evaluator.epochs)
         reference = reference_trial(records)
-        if config.halving.rungs == "auto" and reference is not None:
-            rungs = tuple(sorted(reference.curve))
+        if config.early_stopping.rungs == "auto" and reference is not None:
+            rungs = tuple(sorted(reference.rung_results))
         if not rungs:
             return cls()
         if rungs[-1] >= epochs:
             raise RunError(
                 f"there is nothing to compare trials of {epochs} epochs at before their end: "
                 f"rungs {list(rungs)}",
-                where="search.halving.rungs",
+                where="search.early_stopping.rungs",
                 next_step="a rung lies between 1 and the epochs before the last",
             )
-        return cls(rungs, config.halving.reduction, epochs, objectives)
+        return cls(rungs, config.early_stopping.reduction_factor, epochs, objectives)
 
-    def budget(self, record: TrialRecord, records: Sequence[TrialRecord]) -> int | None:
+    def next_epochs(self, record: TrialRecord, records: Sequence[TrialRecord]) -> int | None:
         """How many epochs a trial is to be trained for now, from its first; None is all.
 
         Args:
             record: a trial that has not begun, or was stopped.
             records: all trials.
         """
-        if record.role is not None:
+        if record.baseline is not None:
             return None
-        reached = max(record.curve, default=0)
-        return next((at for at in self.usable(records) if at > reached), self.epochs)
+        reached = max(record.rung_results, default=0)
+        return next((at for at in self.valid_rungs(records) if at > reached), self.epochs)
 
     def promotion(self, records: Sequence[TrialRecord]) -> Promotion | None:
         """Who goes on now: of the latest rung that lets any go on, the best."""
-        for rung in reversed(self.usable(records)):
+        for rung in reversed(self.valid_rungs(records)):
             ranked = rank_at_epoch(records, rung, self.objectives)
-            for place, record in enumerate(ranked[: self.room(len(ranked))], start=1):
-                if record.state == "stopped" and max(record.curve) == rung:
-                    epochs = self.budget(record, records)
+            for place, record in enumerate(ranked[: self.num_promoted(len(ranked))], start=1):
+                if record.state == "paused" and max(record.rung_results) == rung:
+                    epochs = self.next_epochs(record, records)
                     assert epochs is not None  # it is no baseline, and there are rungs
-                    why = f"place {place} of {len(ranked)} at epoch {rung}"
-                    return Promotion(record, epochs, why)
+                    reason = f"place {place} of {len(ranked)} at epoch {rung}"
+                    return Promotion(record, epochs, reason)
         return None
 
-    def room(self, count: int) -> int:
+    def num_promoted(self, count: int) -> int:
         """How many of so many go on: at least one, so that some trial comes to its end."""
-        return -(-count // self.reduction)
+        return -(-count // self.reduction_factor)
 
-    def usable(self, records: Sequence[TrialRecord]) -> tuple[int, ...]:
+    def valid_rungs(self, records: Sequence[TrialRecord]) -> tuple[int, ...]:
         """The rungs at which Δm is defined: at others nobody stops."""
-        left_out = dict(self.left_out(records))
+        left_out = dict(self.invalid_rungs(records))
         return tuple(rung for rung in self.rungs if rung not in left_out)
 
-    def left_out(self, records: Sequence[TrialRecord]) -> Iterator[tuple[int, str]]:
+    def invalid_rungs(self, records: Sequence[TrialRecord]) -> Iterator[tuple[int, str]]:
         """Rungs that cannot be used, with the reason: a metric may still be 0 there."""
         for rung in self.rungs:
             reference = reference_at(records, rung)

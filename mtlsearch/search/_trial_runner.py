@@ -33,46 +33,46 @@ class TrialRunner:
         evaluator: measures candidates.
         store: remembers them.
         progress: watches.
-        halving: how far each is to go.
-        budget: what a network may cost; None for whatever it likes.
+        early_stopping: how far each is to go.
+        limits: what a network may cost; None for whatever it likes.
     """
 
     evaluator: Evaluator
     store: TrialStore
     progress: SearchProgress
     halving: SuccessiveHalving
-    budget: ResourceLimits | None = None
+    limits: ResourceLimits | None = None
 
     def start(self, proposal: Proposal) -> None:
-        """Measure a new candidate, to its first rung or to the end; not one over the budget.
+        """Measure a new candidate, to its first rung or to the end; not one over the limits.
 
         Raises:
             RunError: it is the ``independent`` baseline, and cannot be measured.
         """
         cost = self.evaluator.cost(proposal.candidate)
         latency, over = (
-            self.budget.check(proposal.candidate) if self.budget is not None else (None, "")
+            self.limits.check(proposal.candidate) if self.limits is not None else (None, "")
         )
         record = TrialRecord(
             number=0,
             state="running",
-            role=proposal.role,
+            baseline=proposal.baseline,
             candidate=proposal.candidate,
             parameters=cost.parameters,
             flops=cost.flops,
             latency=latency,
-            over_budget=over,
+            over_limits=over,
         )
-        epochs = self.halving.budget(record, self.store.records())
+        epochs = self.halving.next_epochs(record, self.store.records())
         record = self.store.start(record, proposal.params, proposal.distributions)
-        if over and proposal.role is None:
+        if over and proposal.baseline is None:
             reject(record, self.store, self.progress)
         else:
             self._run(record, epochs)
 
     def resume(self, promotion: Promotion) -> None:
         """Train a stopped trial on."""
-        self.progress.trial_promoted(promotion.record.number, promotion.epochs, promotion.why)
+        self.progress.trial_promoted(promotion.record.number, promotion.epochs, promotion.reason)
         record = self.store.write(replace(promotion.record, state="running"))
         self._run(record, promotion.epochs)
 
@@ -94,35 +94,41 @@ class TrialRunner:
             self._measured(record, measurement, epochs)
 
     def _interrupted(self, record: TrialRecord, began: float) -> None:
-        if record.curve:  # it goes back to the rung it came from
-            self.store.write(replace(record, state="stopped"))
+        if record.rung_results:  # it goes back to the rung it came from
+            self.store.write(replace(record, state="paused"))
             return
         seconds = record.seconds + time.monotonic() - began
-        why = "stopped before it ended"
-        self.store.finish(replace(record, state="interrupted", why=why, seconds=seconds), None)
+        reason = "stopped before it ended"
+        self.store.finish(
+            replace(record, state="interrupted", reason=reason, seconds=seconds), None
+        )
 
     def _measured(self, record: TrialRecord, found: Measurement, epochs: int | None) -> None:
-        rungs = {at: found.curve[at] for at in self.halving.rungs if at in found.curve}
+        rungs = {
+            at: found.results_by_epoch[at]
+            for at in self.halving.rungs
+            if at in found.results_by_epoch
+        }
         record = replace(
             record,
             epochs=found.epochs,
             seconds=found.seconds,
             note=found.note,
-            curve=rungs,
+            rung_results=rungs,
             val_images=found.val_images,
         )
         if epochs is None or epochs == self.halving.epochs:
             self._finish(replace(record, state="complete", results=found.results))
         else:
-            self._stop(replace(record, state="stopped"), epochs)
+            self._stop(replace(record, state="paused"), epochs)
 
     def _stop(self, record: TrialRecord, epoch: int) -> None:
         """End a leg at a rung; what cannot be compared there fails."""
         value, reason = delta_m(
-            record.curve.get(epoch, {}), reference_at(self.store.records(), epoch)
+            record.rung_results.get(epoch, {}), reference_at(self.store.records(), epoch)
         )
         if value is None:
-            self._finish(replace(record, state="failed", why=f"at epoch {epoch}: {reason}"))
+            self._finish(replace(record, state="failed", reason=f"at epoch {epoch}: {reason}"))
             return
         self.store.write(record)
         promotion = self.halving.promotion(self.store.records())
@@ -131,31 +137,31 @@ class TrialRunner:
             self._tell(record, value, str(known[record.number]))
 
     def _finish(self, record: TrialRecord, advice: str | None = None) -> None:
-        is_reference = record.role == "independent"
+        is_reference = record.baseline == "independent"
         reference = record.results if is_reference else self._reference()
         value: float | None = None
         if record.state == "complete":
             value, reason = delta_m(record.results, reference)
             if value is None:
-                record = replace(record, state="failed", why=reason)
+                record = replace(record, state="failed", reason=reason)
         self.store.finish(
             record, objective_values(record, self.store.records(), self.store.objectives)
         )
-        self._tell(record, value, record.why)
+        self._tell(record, value, record.reason)
         if not is_reference:
             return
         if record.state == "failed":
             raise RunError(
                 "the independent baseline cannot be measured, and without it nothing ranked: "
-                f"{record.why}",
+                f"{record.reason}",
                 where=f"trial {record.number}",
                 next_step=baseline_next_step(record, advice),
             )
-        for rung, reason in self.halving.left_out(self.store.records()):
+        for rung, reason in self.halving.invalid_rungs(self.store.records()):
             self.progress.note(f"no trial stops at epoch {rung}: {reason}")
 
-    def _tell(self, record: TrialRecord, delta_m: float | None, why: str) -> None:
-        self.progress.trial_finished(record.number, record.state, delta_m, record.seconds, why)
+    def _tell(self, record: TrialRecord, delta_m: float | None, reason: str) -> None:
+        self.progress.trial_finished(record.number, record.state, delta_m, record.seconds, reason)
         best = self.store.best()
         if best is not None:
             self.progress.best(*best)
@@ -164,6 +170,6 @@ class TrialRunner:
         return reference_of(self.store.records())
 
 
-def _failed(record: TrialRecord, why: str, began: float) -> TrialRecord:
+def _failed(record: TrialRecord, reason: str, began: float) -> TrialRecord:
     seconds = record.seconds + time.monotonic() - began
-    return replace(record, state="failed", why=why, seconds=seconds)
+    return replace(record, state="failed", reason=reason, seconds=seconds)

@@ -11,9 +11,9 @@ from mtlsearch.study._study import known_trials
 
 RESUMABLE_CHANGES = (
     "search.trials",
-    "search.keep",
+    "search.keep_weights",
     "search.confirm",
-    "data.workers",
+    "data.num_workers",
     "data.cache",
     "plugins",
 )

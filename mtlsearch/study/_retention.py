@@ -23,11 +23,15 @@ def prune_weights(
     the best ``keep`` of those that were stopped at each epoch. A trial that goes on without its
     checkpoint is trained anew. Checkpoints of trials that are not stopped serve nobody.
     """
-    forgotten = {record.number for record in records if record.state != "stopped"}
+    forgotten = {record.number for record in records if record.state != "paused"}
     if keep != "all":
         known = deltas(records)
         ranked = sorted(
-            (record for record in records if record.state == "complete" and record.role is None),
+            (
+                record
+                for record in records
+                if record.state == "complete" and record.baseline is None
+            ),
             key=lambda record: known.get(record.number, float("-inf")),
             reverse=True,
         )

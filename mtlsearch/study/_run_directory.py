@@ -26,7 +26,7 @@ class RunDirectory:
         RUN/trials/0003/history.csv           its losses and metrics, epoch by epoch
         RUN/affinity/                         task affinity, where it was measured
         RUN/seeds/2/trials/0003/record.json   the trial trained again on seed 2, to confirm it
-        RUN/trained/NAME/trials/0003/...      the trial trained at length, with its weights
+        RUN/long_training/NAME/trials/0003/...      the trial trained at length, with its weights
     """
 
     path: Path
@@ -76,9 +76,9 @@ class RunDirectory:
         """What was trained again on another seed, to confirm it."""
         return RunDirectory(self.path / "seeds" / str(seed))
 
-    def trained(self, name: str) -> RunDirectory:
+    def long_training(self, name: str) -> RunDirectory:
         """A trial that was trained at length."""
-        return RunDirectory(self.path / "trained" / name)
+        return RunDirectory(self.path / "long_training" / name)
 
     def require(self) -> None:
         """Be sure that a search was run here.

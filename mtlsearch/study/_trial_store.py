@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from mtlsearch.results import DELTA_M, Objective, TrialRecord, deltas, objective_values
 
-FINISHED_STATES = ("complete", "stopped", "failed")
+FINISHED_STATES = ("complete", "paused", "failed")
 """States of trials that count and are not tried again."""
 
 
@@ -72,7 +72,7 @@ class TrialStore:
         records = self.records()
         known = deltas(records)
         for record in records:
-            if record.over_budget:
+            if record.over_limits:
                 known.pop(record.number, None)
         return max(known.items(), key=lambda item: item[1], default=None)
 
@@ -117,10 +117,10 @@ class TrialStore:
         """
         records, trials = self.records(), self.trials
         left = [at for at in records if trials[at.number].state is TrialState.RUNNING]
-        left = [record for record in left if record.state != "stopped"]
+        left = [record for record in left if record.state != "paused"]
         for record in left:
             ended = as_interrupted(record)
-            if ended.state == "stopped":
+            if ended.state == "paused":
                 self.write(ended)
             else:
                 self.finish(ended, objective_values(ended, records, self.objectives))
@@ -138,9 +138,9 @@ def as_interrupted(record: TrialRecord) -> TrialRecord:
     """The record as it is once nobody runs it any more."""
     if record.state != "running":
         return record
-    if record.curve:  # it had come to a rung before
-        return replace(record, state="stopped")
-    return replace(record, state="interrupted", why="the process was stopped before it ended")
+    if record.rung_results:  # it had come to a rung before
+        return replace(record, state="paused")
+    return replace(record, state="interrupted", reason="the process was stopped before it ended")
 
 
 def _record(trial: FrozenTrial) -> TrialRecord:

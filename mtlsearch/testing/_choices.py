@@ -33,9 +33,9 @@ class FixedChoices:
         """The table's number."""
         return float(self._answer(name, lambda value: low <= float(value) <= high))
 
-    def suggest_categorical(self, name: str, choices: Sequence[str]) -> str:
+    def suggest_categorical(self, name: str, suggest: Sequence[str]) -> str:
         """The table's name."""
-        return str(self._answer(name, lambda value: value in choices))
+        return str(self._answer(name, lambda value: value in suggest))
 
     def _answer(self, name: str, fits: Callable[[Any], bool]) -> Answer:
         if name not in self._table:
@@ -73,11 +73,11 @@ class RandomChoices:
             raise PlanError(f"{name!r} is asked for on a log scale from {low}")
         return float(self.asked.setdefault(name, self._random.uniform(low, high)))
 
-    def suggest_categorical(self, name: str, choices: Sequence[str]) -> str:
+    def suggest_categorical(self, name: str, suggest: Sequence[str]) -> str:
         """Any of the names."""
-        if not choices:
+        if not suggest:
             raise PlanError(f"{name!r} is asked for with nothing to choose from")
-        return str(self.asked.setdefault(name, self._random.choice(list(choices))))
+        return str(self.asked.setdefault(name, self._random.choice(list(suggest))))
 
 
 class _Walk:
@@ -98,9 +98,9 @@ class _Walk:
         _check_range(name, low, high)
         return float(self._known.setdefault(name, low))
 
-    def suggest_categorical(self, name: str, choices: Sequence[str]) -> str:
+    def suggest_categorical(self, name: str, suggest: Sequence[str]) -> str:
         """The next answer of the path."""
-        return str(self._next(name, choices))
+        return str(self._next(name, suggest))
 
     def _next(self, name: str, options: Sequence[Answer]) -> Answer:
         if name not in self._known:

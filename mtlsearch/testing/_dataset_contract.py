@@ -136,7 +136,7 @@ class DatasetContract:
     def test_gives_batches(self, source: DatasetSource) -> None:
         """The host makes batches of it, with targets for the images that have labels."""
         config = DataConfig.model_validate(
-            {"sources": {"kind": source.name}, "size": 32, "limit": self.samples}
+            {"sources": {"kind": source.name}, "image_size": 32, "max_images": self.samples}
         )
         data = open_data([source], config, mean=(0.5,) * 3, std=(0.5,) * 3, seed=0)
         data.check().raise_if_bad()

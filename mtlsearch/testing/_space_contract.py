@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from mtlsearch.plugin import Candidate, Choices, SearchSpace, UnitSpec
+from mtlsearch.plugin import Candidate, SearchSpace, Suggest, UnitSpec
 from mtlsearch.testing._choices import FixedChoices, RandomChoices, every_choice
 
 TASKS = ("boxes", "breed", "depth", "outline", "scene")
@@ -38,9 +38,9 @@ class SpaceContract:
         """The space under test."""
         return self.space(self.space.Settings.model_validate(dict(self.settings)))
 
-    def propose(self, choices: Choices, tasks: int, units: int) -> Candidate:
+    def propose(self, suggest: Suggest, tasks: int, units: int) -> Candidate:
         """What it proposes for the first so many of the tasks."""
-        return self.make_space().propose(choices, make_units(units), TASKS[:tasks])
+        return self.make_space().propose(suggest, make_units(units), TASKS[:tasks])
 
     def test_it_introduces_itself(self) -> None:
         """Name, one line, and a description of every setting."""
@@ -64,23 +64,23 @@ class SpaceContract:
     def test_answers_decide(self, tasks: int) -> None:
         """The same answers give the same candidate, and nothing else does."""
         for seed, units in product(SEEDS, UNITS):
-            choices = RandomChoices(seed)
-            candidate = self.propose(choices, tasks, units)
-            again = FixedChoices(choices.asked)
+            suggest = RandomChoices(seed)
+            candidate = self.propose(suggest, tasks, units)
+            again = FixedChoices(suggest.asked)
             assert self.propose(again, tasks, units) == candidate
-            assert again.asked == choices.asked
+            assert again.asked == suggest.asked
 
     @pytest.mark.parametrize("tasks", range(1, 6))
     def test_encoding_comes_back(self, tasks: int) -> None:
         """The answers that encode a proposal give its plan; all questions are answered."""
         for seed, units in product(SEEDS, UNITS):
             candidate = self.propose(RandomChoices(seed), tasks, units)
-            answers = self.make_space().encode(candidate, make_units(units), TASKS[:tasks])
-            if answers is None:
+            params = self.make_space().encode(candidate, make_units(units), TASKS[:tasks])
+            if params is None:
                 pytest.skip("the space does not encode")
-            choices = FixedChoices(answers)
-            assert self.propose(choices, tasks, units).plan == candidate.plan
-            assert set(choices.asked) == set(answers)
+            suggest = FixedChoices(params)
+            assert self.propose(suggest, tasks, units).plan == candidate.plan
+            assert set(suggest.asked) == set(params)
 
     def test_count_is_right(self) -> None:
         """As many plans as all answers together propose."""
@@ -88,7 +88,7 @@ class SpaceContract:
             count = self.make_space().count(make_units(units), TASKS[:tasks])
             if count is None:
                 pytest.skip("the space does not count")
-            found = {self.propose(choices, tasks, units).plan for choices in every_choice()}
+            found = {self.propose(suggest, tasks, units).plan for suggest in every_choice()}
             assert count == len(found), f"{tasks} tasks, {units} units"
 
     def test_the_list_is_all(self) -> None:

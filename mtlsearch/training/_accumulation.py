@@ -75,7 +75,7 @@ class AccumulatingStep:
         self._step.balancing.epoch_ended()
 
     @property
-    def balances(self) -> bool:
+    def balancers(self) -> bool:
         """Whether a balancer is at work that may remember batches: one that wants them whole."""
         return self._whole_for is not None
 

@@ -18,7 +18,7 @@ def check_balancer_compatible(
     compiles: bool = False,
     parts: int = 1,
     processes: int = 1,
-    where: str = "search.balance",
+    where: str = "search.balancer",
 ) -> None:
     """Be sure that a balancer works with a number format and a way of taking steps.
 
@@ -34,7 +34,7 @@ def check_balancer_compatible(
         TrainingError: it does not work; the message says what would.
     """
     gradients, whole = balancer.per_task_gradients, needs_whole_batches(balancer)
-    for unfit, why, way_out in (
+    for unfit, reason, way_out in (
         (
             gradients and precision.scales_loss,
             "combines gradients, which in float16 overflow now and then",
@@ -49,16 +49,18 @@ def check_balancer_compatible(
         (
             whole and parts > 1,
             "needs whole batches, and this training adds up parts of them",
-            "take accumulate: 1 and a smaller batch_size, or balance: static",
+            "take accumulation_steps: 1 and a smaller batch_size, or balancer: static",
         ),
         (
             whole and processes > 1,
             "needs whole batches, and this training spreads them over processes",
-            "train on one device, or take balance: static",
+            "train on one device, or take balancer: static",
         ),
     ):
         if unfit:
-            raise TrainingError(f"balance {balancer.name!r} {why}", where=where, next_step=way_out)
+            raise TrainingError(
+                f"balance {balancer.name!r} {reason}", where=where, next_step=way_out
+            )
 
 
 def needs_whole_batches(balancer: type[Balancer[Any]] | Balancer[Any]) -> bool:

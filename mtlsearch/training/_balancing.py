@@ -42,19 +42,19 @@ class GradientBalancer:
     uses gets that task's own gradient.
 
     Args:
-        balance: what to do; None leaves losses and gradients alone.
+        balancer: what to do; None leaves losses and gradients alone.
         parameters: all weights that are trained.
     """
 
-    def __init__(self, balance: BalancerConfig | None, parameters: Sequence[nn.Parameter]) -> None:
-        parts = [] if balance is None else list(balance.parts)
+    def __init__(self, balancer: BalancerConfig | None, parameters: Sequence[nn.Parameter]) -> None:
+        parts = [] if balancer is None else list(balancer.parts)
         self._parameters = parameters
         self._sets: list[Balancer[Any]] = []
         self._groups: list[tuple[SharedGroup, Balancer[Any]]] = []
-        if balance is not None:
-            self._sets = [balance.make(tasks) for tasks in connected(parts)]
+        if balancer is not None:
+            self._sets = [balancer.make(tasks) for tasks in connected(parts)]
             if any(balancer.per_task_gradients for balancer in self._sets):
-                self._groups = [(part, balance.make(part.tasks)) for part in parts]
+                self._groups = [(part, balancer.make(part.tasks)) for part in parts]
         self._part_of = {
             id(parameter): number
             for number, (part, _) in enumerate(self._groups)

@@ -33,7 +33,7 @@ class Checkpointing:
 
     def saves(self, step: AccumulatingStep) -> bool:
         """Whether the training can go on; a balancer's memory cannot be kept."""
-        return not step.balances
+        return not step.balancers
 
 
 def save(

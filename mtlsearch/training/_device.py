@@ -36,10 +36,10 @@ def _cuda(name: str, device: torch.device) -> torch.device:
     return device
 
 
-def _no_device(name: str, why: str) -> TrainingError:
+def _no_device(name: str, reason: str) -> TrainingError:
     found = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     return TrainingError(
-        f"cannot train on {name!r}: {why}",
+        f"cannot train on {name!r}: {reason}",
         where="--device",
         allowed=["auto", "cpu", *found],
         next_step="`--device auto` takes the best there is",

@@ -34,7 +34,7 @@ def translate_errors() -> Iterator[None]:
         raise TrainingError(
             "BatchNorm cannot train on a single image of this size",
             where="train.batch_size",
-            next_step="take a batch size of 2 or more (with train.accumulate, that of a part), "
+            next_step="take a batch size of 2 or more (with train.accumulation_steps, that of a part), "
             "or larger images",
         ) from error
 
@@ -58,7 +58,7 @@ def require_full_batch(balancer: str | None) -> Iterator[None]:
             "the device's memory does not suffice for a batch, which balance "
             f"{balancer!r} needs whole",
             where="train.batch_size",
-            next_step="take a smaller batch_size, smaller images (data.size) or balance: static, "
+            next_step="take a smaller batch_size, smaller images (data.image_size) or balancer: static, "
             "with which batches may come in parts",
         ) from error
 
@@ -72,7 +72,7 @@ def _out_of_memory() -> TrainingError:
     return TrainingError(
         "the device's memory does not suffice for this network, not even image by image",
         where="train.batch_size",
-        next_step="take smaller images (data.size), a smaller backbone or precision: bf16",
+        next_step="take smaller images (data.image_size), a smaller backbone or precision: bf16",
     )
 
 

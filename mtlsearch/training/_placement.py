@@ -58,7 +58,7 @@ def resolve_train_config(
     """
     if config.channels_last != "auto" or device.type != "cpu":
         return config
-    pixels = config.batch_size // config.accumulate * size[0] * size[1]
+    pixels = config.batch_size // config.accumulation_steps * size[0] * size[1]
     return config.model_copy(update={"channels_last": pixels >= ENOUGH})
 
 

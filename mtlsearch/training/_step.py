@@ -64,7 +64,7 @@ class TrainingStep:
         optimizer: holds the network's parameters.
         precision: the number format.
         clip_norm: the gradient's largest norm; None leaves it as it is.
-        balance: what is done to losses and gradients besides; None is nothing.
+        balancer: what is done to losses and gradients besides; None is nothing.
         alpha: what the network's lesson counts for; None where it has none.
     """
 
@@ -78,7 +78,7 @@ class TrainingStep:
         optimizer: Optimizer,
         precision: Precision,
         clip_norm: float | None,
-        balance: BalancerConfig | None = None,
+        balancer: BalancerConfig | None = None,
         alpha: float | None = None,
     ) -> None:
         self._network = network
@@ -90,7 +90,7 @@ class TrainingStep:
         self._clip_norm = clip_norm
         self._alpha = alpha
         self.parameters = [at for group in optimizer.param_groups for at in group["params"]]
-        self.balancing = GradientBalancer(balance, self.parameters)
+        self.balancing = GradientBalancer(balancer, self.parameters)
         self._scaler = torch.amp.GradScaler(
             self.parameters[0].device.type, enabled=precision.scales_loss
         )

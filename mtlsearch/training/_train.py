@@ -48,7 +48,7 @@ def train(
     seed: int,
     progress: TrainingProgress | None = None,
     ranks: ProcessGroup = SINGLE_PROCESS,
-    balance: BalancerConfig | None = None,
+    balancer: BalancerConfig | None = None,
     probe: StepProbe | None = None,
     lesson: AuxiliaryLoss | None = None,
     pause: Checkpointing | None = None,
@@ -72,7 +72,7 @@ def train(
         ranks: the processes that train this network together; each calls this function with
             the same arguments but for ``device``, and gets the same result. Batches are
             parted between them, evaluation is done by each.
-        balance: how tasks that share are balanced; None keeps to ``loss_weights``.
+        balancer: how tasks that share are balanced; None keeps to ``loss_weights``.
         probe: looks at the network before every step, and leaves it as it was.
         lesson: what tasks learn from features besides; takes a
             :class:`~mtlsearch.models.MultiTaskNetwork`.
@@ -89,12 +89,12 @@ def train(
     """
     _check(tasks, data, config, labels_of, loss_weights)
     precision = resolve_precision(config.precision, device)
-    if balance is not None:
+    if balancer is not None:
         check_balancer_compatible(
-            balance.make(sorted(tasks)),
+            balancer.make(sorted(tasks)),
             precision=precision,
             compiles=config.compile,
-            parts=config.accumulate,
+            parts=config.accumulation_steps,
             processes=ranks.count,
         )
     placement = resolve_placement(config.channels_last, device)
@@ -116,7 +116,7 @@ def train(
             optimizer=optimizer,
             precision=precision,
             clip_norm=config.clip_norm,
-            balance=balance,
+            balancer=balancer,
             alpha=None if lesson is None else lesson.alpha,
         )
         schedule = Schedule(
@@ -131,7 +131,7 @@ def train(
                 progress.note(text)
 
         fitted = AccumulatingStep(
-            step, network, placement, parts=config.accumulate, ranks=ranks, notify=notify
+            step, network, placement, parts=config.accumulation_steps, ranks=ranks, notify=notify
         )
 
         def validate() -> dict[str, dict[str, float]]:
@@ -189,7 +189,7 @@ def _check(
             raise TrainingError(
                 f"the {split} split has {data.size(split)} images, training takes {least} or more",
                 where="data",
-                next_step="take more images (data.limit, data.val_fraction)",
+                next_step="take more images (data.max_images, data.val_fraction)",
             )
 
 

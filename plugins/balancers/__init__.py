@@ -4,7 +4,7 @@ Those that weigh losses cost next to nothing; those that combine gradients cost 
 a task and a gradient a task in memory::
 
     search:
-      balance: [static, uw, {kind: cagrad, c: 0.2}]
+      balancer: [static, uw, {kind: cagrad, c: 0.2}]
 
 Left out of what TorchJD has: ``Mean``, ``Sum`` and ``Constant``, which are static weights;
 ``Krum`` and ``TrimmedMean``, which guard against forged gradients and take more rows than there

@@ -52,7 +52,7 @@ class Aggregated(Balancer[SettingsT]):
             raise TrainingError(
                 f"{self.name} finds no common gradient of {', '.join(tasks)} "
                 f"({type(error).__name__}: {error})",
-                where="search.balance",
+                where="search.balancer",
                 next_step="take a lower learning rate, or another balancer",
             ) from error
         return found * self.back(scale)
@@ -76,7 +76,7 @@ class Aggregated(Balancer[SettingsT]):
             except ImportError as error:
                 raise TrainingError(
                     f"balance {self.name!r} needs a solver that is not installed: {error}",
-                    where="search.balance",
+                    where="search.balancer",
                     next_step="pip install 'mtlsearch[balancing]'",
                 ) from error
         return self._aggregators[tasks]

@@ -33,7 +33,7 @@ class ScenesSettings(Settings):
     train: NonNegativeInt = Field(480, description="images to train on")
     val: NonNegativeInt = Field(160, description="images to validate on")
     test: NonNegativeInt = Field(160, description="images for the last test")
-    size: int = Field(64, ge=32, description="side of the images in pixels")
+    image_size: int = Field(64, ge=32, description="side of the images in pixels")
     relatedness: float = Field(
         0.5, ge=0, le=1, description="1: all tasks go by shape; 0: each by something else"
     )
@@ -57,8 +57,8 @@ class Scenes(DatasetSource[ScenesSettings]):
         self.settings = settings
         self._seed = seed + settings.seed_offset
         self._rules = Rules.of(settings.relatedness)
-        self._textures = textures(settings.size, np.random.default_rng(0))
-        self._gratings = gratings(settings.size)
+        self._textures = textures(settings.image_size, np.random.default_rng(0))
+        self._gratings = gratings(settings.image_size)
 
     @property
     def labels(self) -> Mapping[str, LabelSpec]:
@@ -79,7 +79,7 @@ class Scenes(DatasetSource[ScenesSettings]):
         if not 0 <= index < self.size(split):
             raise IndexError(f"split {split!r} has {self.size(split)} images, none is {index}")
         chance = np.random.default_rng([self._seed, SPLITS.index(split), index])
-        layout = lay_out(self._rules, self.settings.size, chance)
+        layout = lay_out(self._rules, self.settings.image_size, chance)
         image = paint(layout, self._textures, self._gratings, chance)
         labels = self._labels_of(layout)
         if split == "train":

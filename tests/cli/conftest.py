@@ -17,7 +17,7 @@ RUN_FILE = """\
 seed: 1
 data:
   sources: {kind: scenes, train: 16, val: 8, test: 3, size: 32}
-  size: 32
+  image_size: 32
   augment: {crop: null, flip: 0.5, jitter: 0.1}
 tasks:
   scene: {kind: classification}

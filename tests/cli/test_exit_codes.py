@@ -43,7 +43,7 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException, *arguments: s
         (OSError("oh"), 70, "--debug shows the traceback"),
         (OSError(9, "Bad file descriptor", "a"), 70, "--debug shows the traceback"),
         (FileNotFoundError(2, "No such file or directory", 3), 70, "this is a mistake"),
-        (KeyboardInterrupt(), 130, "stopped"),
+        (KeyboardInterrupt(), 130, "paused"),
     ],
 )
 def test_code_and_message(

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 RUN_FILE = """\
 data:
   sources: {kind: scenes, train: 24, val: 8, size: 32, missing: 0.5}
-  size: 32
+  image_size: 32
 tasks:
   scene: {kind: classification}
   shapes: {kind: segmentation}

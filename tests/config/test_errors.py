@@ -15,7 +15,7 @@ GOOD = """\
 seed: 0
 data:
   sources: {kind: some}
-  size: 96
+  image_size: 96
 tasks:
   one: {kind: any}
 backbone:
@@ -26,7 +26,7 @@ train:
 search:
   space: wide
   loss_weights: equal
-  keep: all
+  keep_weights: all
 """
 
 
@@ -47,16 +47,16 @@ def failure(folder: Path, text: str, *overrides: str) -> ConfigError:
         ("optimizer: adamw", "optimizer: adam", 11, "train.optimizer", "mean 'adamw'?", "sgd"),
         (
             "keep: all",
-            "knowledge: distill",
+            "distillation: distill",
             15,
-            "search.knowledge",
+            "search.distillation",
             "or be a mapping or be",
             "none",
         ),
-        ("size: 96", "size: big", 4, "data.size", "pixels or [height, width]", ""),
-        ("size: 96", "size: big", 4, "data.size", "not 'big'", ""),
-        ("size: 96", "size: true", 4, "data.size", "pixels or [height, width]", ""),
-        ("size: 96", "size: [1]", 4, "data.size.1", "item 1 is missing", ""),
+        ("size: 96", "size: big", 4, "data.image_size", "pixels or [height, width]", ""),
+        ("size: 96", "size: big", 4, "data.image_size", "not 'big'", ""),
+        ("size: 96", "size: true", 4, "data.image_size", "pixels or [height, width]", ""),
+        ("size: 96", "size: [1]", 4, "data.image_size.1", "item 1 is missing", ""),
         ("{kind: some}", "{root: x}", 3, "data.sources.kind", "'kind' is missing", ""),
         ("{kind: some}", "[]", 3, "data.sources", "at least 1 item, not []", ""),
         ("{kind: any}", "{}", 6, "tasks.one.kind", "'kind' is missing", ""),
@@ -67,24 +67,31 @@ def failure(folder: Path, text: str, *overrides: str) -> ConfigError:
         ("equal", "equel", 14, "search.loss_weights", "did you mean 'equal'?", "search"),
         ("space: wide", "space: {first: 1}", 13, "search.space.kind", "is missing", ""),
         ("space: wide", "space: 3", 13, "search.space", "not 3", ""),
-        ("keep: all", "balance: []", 15, "search.balance", "names no balancer", ""),
-        ("keep: all", "balance: [uw, uw]", 15, "search.balance", "names 'uw' twice", ""),
-        ("keep: all", "balance: [{c: 1}]", 15, "search.balance.0.kind", "'kind' is missing", ""),
-        ("keep: all", "balance: 3", 15, "search.balance", "not 3", ""),
-        ("keep: all", "knowledge: []", 15, "search.knowledge", "names nothing", ""),
-        ("keep: all", "knowledge: [distil, distil]", 15, "search.knowledge", "twice", ""),
-        ("keep: all", "knowledge: distill", 15, "search.knowledge", "mean 'distil'?", "mutual"),
-        ("keep: all", "knowledge: {alpha: 1}", 15, "search.knowledge.kind", "is missing", ""),
+        ("keep: all", "balancer: []", 15, "search.balancer", "names no balancer", ""),
+        ("keep: all", "balancer: [uw, uw]", 15, "search.balancer", "names 'uw' twice", ""),
+        ("keep: all", "balancer: [{c: 1}]", 15, "search.balancer.0.kind", "'kind' is missing", ""),
+        ("keep: all", "balance: 3", 15, "search.balancer", "not 3", ""),
+        ("keep: all", "distillation: []", 15, "search.distillation", "names nothing", ""),
+        ("keep: all", "distillation: [distil, distil]", 15, "search.distillation", "twice", ""),
         (
             "keep: all",
-            "knowledge: {kind: distil, alpha: [1, 0.1]}",
+            "distillation: distill",
             15,
-            "search.knowledge.alpha",
+            "search.distillation",
+            "mean 'distil'?",
+            "mutual",
+        ),
+        ("keep: all", "distillation: {alpha: 1}", 15, "search.distillation.kind", "is missing", ""),
+        (
+            "keep: all",
+            "distillation: {kind: baseline, alpha: [1, 0.1]}",
+            15,
+            "search.distillation.alpha",
             "range rises",
             "",
         ),
         ("keep: all", "attention: []", 15, "search.attention", "names nothing", ""),
-        ("keep: all", "keep: 0", 15, "search.keep", "greater than or equal to 1", "all"),
+        ("keep: all", "keep: 0", 15, "search.keep_weights", "greater than or equal to 1", "all"),
         ("seed: 0", "seeds: 0", 1, "seeds", "did you mean 'seed'?", "backbone"),
     ],
 )
@@ -153,7 +160,7 @@ def test_an_unknown_key_names_the_set_that_gave_it(tmp_path: Path, text: str) ->
         ("train..epochs=3", "not KEY=VALUE"),
         ("seed.deeper=3", "nothing below 0"),
         ("train.epochs=[", "no YAML"),
-        ("data.size.7=3", "no index"),
+        ("data.image_size.7=3", "no index"),
     ],
 )
 def test_a_set_that_makes_no_sense(tmp_path: Path, override: str, says: str) -> None:

@@ -15,7 +15,7 @@ RUN = """\
 data: {sources: {kind: scenes}}
 tasks:
   scene: {kind: classification}
-budget:
+limits:
   params: 1.5x
   flops: %s
   latency_ms: %s
@@ -29,7 +29,7 @@ def written(folder: Path, flops: object, latency: object = "null") -> Path:
 
 
 @pytest.mark.parametrize(
-    ("said", "limit"),
+    ("said", "max_images"),
     [
         ("1.5x", Limit(1.5, "single")),
         ("2 x", Limit(2.0, "single")),
@@ -58,7 +58,7 @@ def test_what_is_no_limit_is_told_with_its_line_and_examples(tmp_path: Path, sai
     with pytest.raises(ConfigError, match="no budget") as caught:
         load_run(written(tmp_path, said))
     assert caught.value.where is not None
-    assert "run.yaml:6 (budget.flops)" in caught.value.where
+    assert "run.yaml:6 (limits.flops)" in caught.value.where
     assert "0.8 independent" in caught.value.what
 
 

@@ -33,8 +33,8 @@ def run_file(tmp_path: Path) -> Path:
 
 
 def test_short_forms_mean_the_long_ones(run_file: Path) -> None:
-    config = load_run(run_file, ["data.size=96"]).config
-    assert config.data.size == (96, 96)
+    config = load_run(run_file, ["data.image_size=96"]).config
+    assert config.data.image_size == (96, 96)
     assert [source.kind for source in config.data.sources] == ["some"]
     assert config.data.sources[0].settings == {"colour": "red"}
     assert config.search.space is not None
@@ -110,7 +110,7 @@ def test_paths_of_the_file_start_from_its_folder(
     assert config.plugins == (tmp_path / "mine", tmp_path.parent / "ours")
     assert config.backbone.checkpoint_path == tmp_path / "weights.safetensors"
     assert config.search.prior == tmp_path / "known" / "affinity.json"
-    assert load_run(run_file, ["search.prior=affinity"]).config.search.prior == "affinity"
+    assert load_run(run_file, ["search.warm_start=affinity"]).config.search.prior == "affinity"
 
 
 def test_paths_of_the_command_line_start_from_where_one_stands(

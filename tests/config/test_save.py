@@ -74,14 +74,14 @@ def test_differences_are_named_by_key() -> None:
             **BASE,
             "tasks": {"one": {"kind": "any", "gamma": 2}, "two": {"kind": "any"}},
             "train": {"epochs": 11},
-            "data": {"root": "/photos", "sources": [{"kind": "other"}], "size": 64},
+            "data": {"root": "/photos", "sources": [{"kind": "other"}], "image_size": 64},
             "backbone": {"name": ["a", "b"]},
         }
     )
     expected = [
         "backbone.name",
-        "data.size.0",
-        "data.size.1",
+        "data.image_size.0",
+        "data.image_size.1",
         "data.sources.0.kind",
         "tasks.one.gamma",
         "tasks.two",

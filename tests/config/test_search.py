@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from mtlsearch.config import EarlyStoppingConfig
 
 
-@given(epochs=st.integers(1, 500), reduction=st.integers(2, 20))
-def test_auto_never_compares_too_early_nor_too_late(epochs: int, reduction: int) -> None:
-    rungs = EarlyStoppingConfig(reduction=reduction).rungs_of(epochs)
+@given(epochs=st.integers(1, 500), reduction_factor=st.integers(2, 20))
+def test_auto_never_compares_too_early_nor_too_late(epochs: int, reduction_factor: int) -> None:
+    rungs = EarlyStoppingConfig(reduction_factor=reduction_factor).rungs_of(epochs)
     assert list(rungs) == sorted(set(rungs))
     assert all(rung >= 8 or rung >= epochs / 2 for rung in rungs)
     assert all(rung <= (epochs + 1) / 2 for rung in rungs)

@@ -21,7 +21,7 @@ TEXT = run_template(
     [Part("some", Colours, {"needed": 3})],
     {"one": Part("any", Settings), "two": Part("any", Colours, {"needed": 4, "hue": 0.1})},
     Part("wide", Settings),
-    {"data.size": (48, 64), "train.epochs": 2},
+    {"data.image_size": (48, 64), "train.epochs": 2},
 )
 
 
@@ -29,7 +29,7 @@ def test_it_is_a_run_file(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text(TEXT)
     config = load_run(file).config
-    assert config.data.size == (48, 64)
+    assert config.data.image_size == (48, 64)
     assert config.train.epochs == 2
     assert config.data.sources[0].settings == {"needed": 3}
     assert config.tasks["two"].settings == {"needed": 4, "hue": 0.1}

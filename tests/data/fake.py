@@ -81,7 +81,7 @@ def square(index: int = 0, *, size: tuple[int, int] = (60, 80), **changes: RawLa
 
 
 def config(**keys: object) -> DataConfig:
-    return DataConfig.model_validate({"sources": {"kind": "fake"}, "size": (48, 64), **keys})
+    return DataConfig.model_validate({"sources": {"kind": "fake"}, "image_size": (48, 64), **keys})
 
 
 def opened(*sources: DatasetSource, seed: int = 0, **keys: object) -> DataModule:

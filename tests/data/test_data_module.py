@@ -95,7 +95,9 @@ def test_training_leaves_the_global_generator_alone() -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-@pytest.mark.parametrize(("count", "size", "steps"), [(10, 4, 2), (8, 4, 2), (3, 4, 1), (9, 8, 1)])
+@pytest.mark.parametrize(
+    ("count", "image_size", "steps"), [(10, 4, 2), (8, 4, 2), (3, 4, 1), (9, 8, 1)]
+)
 def test_a_small_last_batch_is_left_out(count: int, size: int, steps: int) -> None:
     data = opened(many(count))
     batches = list(data.train_batches(0, size))
@@ -188,7 +190,7 @@ def bad_data(workers: int = 0) -> DataModule:
     return opened(Fake({"train": train, "val": [square(3)]}), workers=workers)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("num_workers", [0, 2])
 def test_check_gathers_all_problems(workers: int) -> None:
     report = bad_data(workers).check()
     assert [(one.split, one.where) for one in report.problems] == [

@@ -32,5 +32,5 @@ def test_its_run_files_name_balancers_that_there_are(line: str) -> None:
     from ruamel.yaml import YAML
 
     value = YAML(typ="safe", pure=True).load(line)
-    config = SearchConfig.model_validate({"balance": value})
+    config = SearchConfig.model_validate({"balancer": value})
     assert {entry.kind for entry in config.balancers} <= set(build_registry().balancers)

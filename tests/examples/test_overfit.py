@@ -53,8 +53,8 @@ def photographs(root: Path, name: str, size: tuple[int, int]) -> DataModule:
     config = DataConfig.model_validate(
         {
             "sources": {"kind": "manifest"},
-            "size": size,
-            "limit": 8,
+            "image_size": size,
+            "max_images": 8,
             "augment": {"crop": None, "flip": 0, "jitter": 0},
         }
     )

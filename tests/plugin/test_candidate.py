@@ -9,7 +9,7 @@ import pytest
 
 from mtlsearch.errors import PlanError
 from mtlsearch.plan import SharingPlan
-from mtlsearch.plugin import STATIC, Candidate, Knowledge
+from mtlsearch.plugin import STATIC, Candidate, Distillation
 
 PLAN = SharingPlan.from_splits(["a", "b"], [1], 3)
 CANDIDATE = Candidate(PLAN, {"a": 1.75, "b": 0.25}, 3e-4, "resnet18")
@@ -28,33 +28,33 @@ def test_static_candidates_are_written_as_before() -> None:
 
 def test_what_was_written_before_is_read() -> None:
     assert Candidate.from_json(json.loads(BEFORE)) == CANDIDATE
-    assert CANDIDATE.balance == STATIC
+    assert CANDIDATE.balancer == STATIC
 
 
 def test_a_balance_makes_another_candidate_and_comes_back() -> None:
     other = CANDIDATE.with_defaults(
-        loss_weights={"a": 1.0, "b": 1.0}, learning_rate=1.0, backbone="x", balance="uw"
+        loss_weights={"a": 1.0, "b": 1.0}, learning_rate=1.0, backbone="x", balancer="uw"
     )
-    assert other.balance == "uw"
+    assert other.balancer == "uw"
     assert other.loss_weights == CANDIDATE.loss_weights
     assert other.digest != CANDIDATE.digest
     assert Candidate.from_json(json.loads(json.dumps(other.to_json()))) == other
 
 
 def test_a_space_may_choose_the_balance_itself() -> None:
-    chosen = Candidate(PLAN, balance="cagrad").with_defaults(
-        loss_weights={"a": 1.0, "b": 1.0}, learning_rate=1.0, backbone="x", balance="uw"
+    chosen = Candidate(PLAN, balancer="cagrad").with_defaults(
+        loss_weights={"a": 1.0, "b": 1.0}, learning_rate=1.0, backbone="x", balancer="uw"
     )
-    assert chosen.balance == "cagrad"
+    assert chosen.balancer == "cagrad"
 
 
 def test_knowledge_and_attention_make_other_candidates_and_come_back() -> None:
-    taught = Candidate(PLAN, knowledge=Knowledge("distil", 0.1))
+    taught = Candidate(PLAN, distillation=Distillation("baseline", 0.1))
     others = [
         Candidate(PLAN),
         taught,
-        replace(taught, knowledge=Knowledge("distil", 0.2)),
-        replace(taught, knowledge=Knowledge("mutual", 0.1)),
+        replace(taught, distillation=Distillation("baseline", 0.2)),
+        replace(taught, distillation=Distillation("mutual", 0.1)),
         replace(taught, attention=True),
         Candidate(PLAN, attention=True),
     ]
@@ -65,4 +65,4 @@ def test_knowledge_and_attention_make_other_candidates_and_come_back() -> None:
 
 def test_knowledge_of_another_kind_cannot_be_read() -> None:
     with pytest.raises(PlanError, match="no knowledge of the kind 'magic'"):
-        Knowledge.from_json({"kind": "magic", "alpha": 1.0})
+        Distillation.from_json({"kind": "magic", "alpha": 1.0})

@@ -107,7 +107,7 @@ def test_difficult_objects_are_crowd_unless_kept(devkit: Path) -> None:
     assert isinstance(boxes, Boxes)
     assert boxes.crowd.tolist() == [False, True]
     assert labels["classes"] == (1,)
-    kept = make(devkit, difficult="keep").read("train", 0).labels["boxes"]
+    kept = make(devkit, difficult="keep_weights").read("train", 0).labels["boxes"]
     assert isinstance(kept, Boxes)
     assert not kept.crowd.any()
 

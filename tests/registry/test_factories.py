@@ -192,7 +192,7 @@ def test_balancers_are_made_with_their_settings_for_tasks(tmp_path: Path) -> Non
     folder = write(good(tmp_path / "plugins"), {"half": BALANCER})
     registry = build_registry([folder], entry_points=False)
     assert list(registry.balancers) == ["half"]
-    text = RUN + "  balance: [static, {kind: half, part: 0.25}]\n"
+    text = RUN + "  balancer: [static, {kind: half, part: 0.25}]\n"
     makers = registry.open_balancers(loaded(tmp_path, text))
     assert list(makers) == ["half"]  # static is the host's own where no plugin gives it
     balancer = makers["half"](["shade", "tone"])
@@ -201,20 +201,20 @@ def test_balancers_are_made_with_their_settings_for_tasks(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("balance", "line", "says"),
+    ("balancer", "line", "says"),
     [
-        ("hlaf", "search.balance", "did you mean 'half'?"),
-        ("[static, hlaf]", "search.balance.1", "did you mean 'half'?"),
-        ("[{kind: half, prat: 1}]", "search.balance.0.prat", "did you mean 'part'?"),
-        ("{kind: half, part: much}", "search.balance.part", "a valid number"),
+        ("hlaf", "search.balancer", "did you mean 'half'?"),
+        ("[static, hlaf]", "search.balancer.1", "did you mean 'half'?"),
+        ("[{kind: half, prat: 1}]", "search.balancer.0.prat", "did you mean 'part'?"),
+        ("{kind: half, part: much}", "search.balancer.part", "a valid number"),
     ],
 )
 def test_a_wrong_balance_is_said_with_its_key(
-    tmp_path: Path, balance: str, line: str, says: str
+    tmp_path: Path, balancer: str, line: str, says: str
 ) -> None:
     folder = write(good(tmp_path / "plugins"), {"half": BALANCER})
     registry = build_registry([folder], entry_points=False)
     with pytest.raises((UnknownNameError, ConfigError)) as error:
-        registry.check(loaded(tmp_path, RUN + f"  balance: {balance}\n"))
+        registry.check(loaded(tmp_path, RUN + f"  balancer: {balancer}\n"))
     assert says in str(error.value)
     assert line in str(error.value)

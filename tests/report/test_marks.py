@@ -32,14 +32,14 @@ def first_cells(text: str) -> list[str]:
 
 
 def test_the_best_over_the_budget_is_shown_first_and_not_starred() -> None:
-    dear = [replace(at, over_budget="params") if at.number == 3 else at for at in records()]
+    dear = [replace(at, over_limits="params") if at.number == 3 else at for at in records()]
     frame = leaderboard(dear)
-    assert frame["over_budget"].tolist() == [True, False, False, False]
+    assert frame["over_limits"].tolist() == [True, False, False, False]
     shown = first_cells(render(frame, "table"))
     assert "✗" in shown[0]
     assert "★" not in shown[0]
     assert "★" in shown[1]
-    assert "over_budget" not in leaderboard(records())
+    assert "over_limits" not in leaderboard(records())
 
 
 @pytest.mark.parametrize("form", ["table", "markdown"])
@@ -72,13 +72,13 @@ def test_confirmed_trials_come_first_by_mean_and_ties_are_marked() -> None:
     }
     frame = leaderboard(records(), confirmed=found)
     assert frame["trial"].tolist() == [2, 1, 0, 3]
-    assert frame["seeds"].tolist()[:3] == [3, 3, 3]
+    assert frame["num_seeds"].tolist()[:3] == [3, 3, 3]
     text = render(frame, "table")
     shown = first_cells(text)
     assert "★" in shown[0]
     assert "≈" in shown[1]
     assert "+4.00 ± 0.50" in text
-    assert "mean" not in leaderboard(records())
+    assert "delta_m_mean" not in leaderboard(records())
 
 
 def test_latencies_are_shown_where_they_were_measured() -> None:
@@ -93,5 +93,5 @@ def test_latencies_are_shown_where_they_were_measured() -> None:
 
 def test_old_records_are_read() -> None:
     old = records()[0].to_json()
-    del old["latency"], old["over_budget"]
+    del old["latency"], old["over_limits"]
     assert TrialRecord.from_json(old) == records()[0]

@@ -56,7 +56,7 @@ def test_baselines_and_front_are_always_named_and_no_label_hides_another() -> No
     figure.draw_without_rendering()
     labels = [text for text in figure.axes[0].texts if text.get_text()[:1].isdigit()]
     named = {text.get_text().split()[0] for text in labels}
-    must = frame.loc[frame["pareto"] | frame["role"].notna(), "trial"]
+    must = frame.loc[frame["pareto"] | frame["baseline"].notna(), "trial"]
     assert {str(number) for number in must} <= named
     assert {"0 independent", "1 hard"} <= {text.get_text() for text in labels}
     boxes = [text.get_window_extent() for text in labels]
@@ -73,7 +73,7 @@ def test_baselines_and_front_are_always_named_and_no_label_hides_another() -> No
 @pytest.mark.parametrize("flops", [5, 10**6, 10**12])
 def test_one_trial_or_many_at_one_place_can_be_drawn(tmp_path: Path, flops: int) -> None:
     same = [
-        trial(0, role="independent", flops=flops),
+        trial(0, baseline="independent", flops=flops),
         *(trial(at, flops=flops) for at in range(1, 4)),
     ]
     plot(leaderboard(same[:1]), tmp_path / "one.png")
@@ -83,7 +83,7 @@ def test_one_trial_or_many_at_one_place_can_be_drawn(tmp_path: Path, flops: int)
 
 def test_nothing_to_draw_is_said(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no trial has a Δm"):
-        plot(leaderboard([trial(0, state="failed", why="x")]), tmp_path / "x.png")
+        plot(leaderboard([trial(0, state="failed", reason="x")]), tmp_path / "x.png")
     with pytest.raises(ConfigError, match="gif"):
         plot(leaderboard(run()), tmp_path / "x.gif")
     assert not list(tmp_path.iterdir())

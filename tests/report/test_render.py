@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mtlsearch.errors import ConfigError
-from mtlsearch.plugin import Knowledge
+from mtlsearch.plugin import Distillation
 from mtlsearch.report import FORMATS, render, write
 from mtlsearch.results import SeedStatistics, leaderboard
 from tests.results.trials import baselines, results, run, trial
@@ -45,7 +45,7 @@ def test_csv_and_json_keep_every_digit_and_column() -> None:
             value = math.nan if row[column] is None else row[column]
             assert value == expected[column] or math.isnan(expected[column])
     assert rows[0]["pareto"] is True
-    assert rows[0]["role"] is None
+    assert rows[0]["baseline"] is None
 
 
 def test_the_table_is_for_people() -> None:
@@ -105,8 +105,12 @@ def test_what_says_nothing_is_left_out_of_the_table() -> None:
 @pytest.mark.parametrize(
     ("title", "text", "other"),
     [
-        ("balance", "cagrad", {"balance": "cagrad"}),
-        ("knowledge", "distil 0.157", {"knowledge": Knowledge("distil", 0.15681666939123498)}),
+        ("balancer", "cagrad", {"balancer": "cagrad"}),
+        (
+            "distillation",
+            "distil 0.157",
+            {"distillation": Distillation("baseline", 0.15681666939123498)},
+        ),
         ("attention", "yes", {"attention": True}),
     ],
 )
@@ -132,7 +136,9 @@ def test_colours_only_where_asked_for() -> None:
 
 
 def test_task_names_are_no_markup() -> None:
-    text = render(leaderboard([trial(0, why="[red]odd[/red]", state="failed")]), "table", width=90)
+    text = render(
+        leaderboard([trial(0, reason="[red]odd[/red]", state="failed")]), "table", width=90
+    )
     assert "[red]odd[/red]" in text
 
 

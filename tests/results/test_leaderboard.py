@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mtlsearch.errors import ConfigError
-from mtlsearch.plugin import Knowledge
+from mtlsearch.plugin import Distillation
 from mtlsearch.results import TrialRecord, delta_m, front_of, leaderboard, objectives_in
 from tests.results.trials import SPECS, baselines, results, run, trial
 
@@ -32,7 +32,7 @@ def test_best_first_and_failed_last() -> None:
     assert list(known) == sorted(known, reverse=True)
     assert list(known.index) == list(range(len(known)))
     assert frame["state"].iloc[-1] == "failed"
-    assert "became nan" in frame["why"].iloc[-1]
+    assert "became nan" in frame["reason"].iloc[-1]
 
 
 def test_primary_metrics_or_all() -> None:
@@ -57,22 +57,22 @@ def test_types_do_not_depend_on_the_rows() -> None:
 
 
 def test_without_a_baseline_there_is_no_delta() -> None:
-    frame = leaderboard([trial(0), replace(trial(1), role="hard")])
+    frame = leaderboard([trial(0), replace(trial(1), baseline="hard")])
     assert frame["delta_m"].isna().all()
     assert not frame["pareto"].any()
-    assert frame["why"].str.contains("independent").all()
+    assert frame["reason"].str.contains("independent").all()
 
 
 def test_an_undefined_delta_says_why() -> None:
     frame = leaderboard([*baselines(), trial(2, measured=results(boxes=float("nan")))])
     row = frame[frame["trial"] == 2].iloc[0]
     assert np.isnan(row["delta_m"])
-    assert "boxes.mAP was not measured" in row["why"]
+    assert "boxes.mAP was not measured" in row["reason"]
 
 
 def test_a_complete_trial_with_something_to_know_says_it() -> None:
     frame = leaderboard([*baselines(), replace(trial(2), note="in 2 parts")])
-    assert frame.set_index("trial")["why"].to_dict() == {0: "", 1: "", 2: "in 2 parts"}
+    assert frame.set_index("trial")["reason"].to_dict() == {0: "", 1: "", 2: "in 2 parts"}
 
 
 @pytest.mark.parametrize(
@@ -146,40 +146,40 @@ def test_unless_said_otherwise_it_is_of_delta_m_and_flops() -> None:
 def test_what_was_stopped_early_stands_apart() -> None:
     """Its Δm is that where it stopped, against the baseline there, and ranks nothing."""
     first, hard = baselines()
-    first = replace(first, curve={2: results(0.1, 0.4, 0.3)})
+    first = replace(first, rung_results={2: results(0.1, 0.4, 0.3)})
     ahead, behind = (
         replace(
             trial(number, state="running"),
-            state="stopped",
+            state="paused",
             epochs=2,
-            curve={2: results(boxes, 0.4, 0.3)},
+            rung_results={2: results(boxes, 0.4, 0.3)},
         )
         for number, boxes in ((2, 0.4), (3, 0.15))
     )
     frame = leaderboard([first, hard, ahead, behind])
-    assert list(frame["state"]) == ["complete", "complete", "stopped", "stopped"]
+    assert list(frame["state"]) == ["complete", "complete", "paused", "paused"]
     rows = frame.set_index("trial")
     assert rows.loc[[2, 3], "delta_m"].isna().all()
-    assert rows.loc[2, "delta_m_stopped"] == pytest.approx(100.0)
-    assert rows.loc[3, "delta_m_stopped"] == pytest.approx(100.0 / 6)
-    assert rows["delta_m_stopped"].isna()[[0, 1]].all()
-    assert rows.loc[3, "why"] == "2nd of 2 at epoch 2"
+    assert rows.loc[2, "delta_m_when_paused"] == pytest.approx(100.0)
+    assert rows.loc[3, "delta_m_when_paused"] == pytest.approx(100.0 / 6)
+    assert rows["delta_m_when_paused"].isna()[[0, 1]].all()
+    assert rows.loc[3, "reason"] == "2nd of 2 at epoch 2"
     assert not rows.loc[[2, 3], "pareto"].any()
-    assert "delta_m_stopped" not in leaderboard([first, hard]).columns
+    assert "delta_m_when_paused" not in leaderboard([first, hard]).columns
 
 
 def test_the_balance_is_shown_where_there_is_more_than_one() -> None:
-    assert "balance" not in leaderboard(run()).columns
-    assert "balance" not in leaderboard([]).columns
-    frame = leaderboard([*run(), trial(10, balance="uw")])
-    assert list(frame[frame["trial"] == 10]["balance"]) == ["uw"]
-    assert set(frame[frame["trial"] != 10]["balance"]) == {"static"}
+    assert "balancer" not in leaderboard(run()).columns
+    assert "balancer" not in leaderboard([]).columns
+    frame = leaderboard([*run(), trial(10, balancer="uw")])
+    assert list(frame[frame["trial"] == 10]["balancer"]) == ["uw"]
+    assert set(frame[frame["trial"] != 10]["balancer"]) == {"static"}
 
 
 def test_knowledge_and_attention_are_shown_where_trials_differ() -> None:
-    assert not {"knowledge", "attention"} & set(leaderboard(run()).columns)
-    taught = trial(10, knowledge=Knowledge("distil", 0.25))
+    assert not {"distillation", "attention"} & set(leaderboard(run()).columns)
+    taught = trial(10, distillation=Distillation("baseline", 0.25))
     frame = leaderboard([*run(), taught, trial(11, attention=True)]).set_index("trial")
-    assert frame.loc[10, "knowledge"] == "distil 0.25"
-    assert set(frame.drop(10)["knowledge"]) == {"none"}
+    assert frame.loc[10, "distillation"] == "distil 0.25"
+    assert set(frame.drop(10)["distillation"]) == {"none"}
     assert list(frame.index[frame["attention"]]) == [11]

@@ -24,13 +24,13 @@ CANDIDATE = Candidate(
 def record(value: float = 0.5) -> TrialRecord:
     specs = (
         Metric("acc", higher_is_better=True, primary=True),
-        Metric("error", higher_is_better=False, high=math.inf),
+        Metric("delta_m_stderr", higher_is_better=False, high=math.inf),
     )
-    result = TaskResult({"acc": value, "error": 3.0}, specs)
+    result = TaskResult({"acc": value, "delta_m_stderr": 3.0}, specs)
     return TrialRecord(
         number=4,
         state="complete",
-        role=None,
+        baseline=None,
         candidate=CANDIDATE,
         parameters=10**7,
         flops=10**12,

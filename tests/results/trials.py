@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mtlsearch.plan import SharingPlan
-from mtlsearch.plugin import Candidate, Knowledge, Metric
-from mtlsearch.results import Role, State, TaskResult, TrialRecord
+from mtlsearch.plugin import Candidate, Distillation, Metric
+from mtlsearch.results import Baseline, State, TaskResult, TrialRecord
 
 TASKS = ("boxes", "depth", "scene")
 SPECS = {
@@ -29,12 +29,12 @@ def trial(
     measured: dict[str, TaskResult] | None = None,
     *,
     state: State = "complete",
-    role: Role | None = None,
+    baseline: Baseline | None = None,
     flops: int | None = None,
     weights: tuple[float, ...] = (1.0, 1.0, 1.0),
-    why: str = "",
-    balance: str = "static",
-    knowledge: Knowledge | None = None,
+    reason: str = "",
+    balancer: str = "static",
+    distillation: Distillation | None = None,
     attention: bool = False,
 ) -> TrialRecord:
     plan = plan or SharingPlan.from_splits(TASKS, [2, 4], UNITS)
@@ -42,14 +42,14 @@ def trial(
     return TrialRecord(
         number=number,
         state=state,
-        role=role,
+        baseline=baseline,
         candidate=Candidate(
             plan,
             dict(zip(TASKS, weights, strict=True)),
             1e-3,
             "resnet18",
-            balance,
-            knowledge,
+            balancer,
+            distillation,
             attention,
         ),
         parameters=2_310_000 * sum(plan.copies),
@@ -57,14 +57,14 @@ def trial(
         results=(measured or results()) if done else {},
         epochs=5 if done else 0,
         seconds=10.5 + number,
-        why=why,
+        reason=reason,
     )
 
 
 def baselines() -> list[TrialRecord]:
     return [
-        trial(0, SharingPlan.independent(TASKS, UNITS), role="independent"),
-        trial(1, SharingPlan.hard(TASKS, UNITS), results(0.28, 0.21, 0.63), role="hard"),
+        trial(0, SharingPlan.independent(TASKS, UNITS), baseline="independent"),
+        trial(1, SharingPlan.hard(TASKS, UNITS), results(0.28, 0.21, 0.63), baseline="hard"),
     ]
 
 
@@ -78,12 +78,14 @@ def run() -> list[TrialRecord]:
             3,
             split(TASKS, [0, 3], UNITS),
             state="failed",
-            why="the loss of task 'boxes' became nan",
+            reason="the loss of task 'boxes' became nan",
         ),
         trial(4, split(TASKS, [4, 1], UNITS), results(0.29, 0.2, 0.66)),
         trial(5, split(TASKS, [1, 1], UNITS), results(0.3, 0.19, 0.61)),
         trial(6, split(TASKS, [3, 3], UNITS), results(0.325, 0.204, 0.64)),
         trial(7, split(TASKS, [5, 2], UNITS), results(0.27, 0.22, 0.6), weights=(0.5, 2.0, 0.5)),
-        trial(8, split(TASKS, [4, 4], UNITS), state="interrupted", why="stopped before it ended"),
+        trial(
+            8, split(TASKS, [4, 4], UNITS), state="interrupted", reason="stopped before it ended"
+        ),
         trial(9, split(TASKS, [4, 4], UNITS), results(0.305, 0.2, 0.635)),
     ]

@@ -92,7 +92,7 @@ def test_the_best_by_mean_is_picked(
     best = pick_trial(records, "best", found)
     assert luck(by_chance.candidate, 1) > 0
     assert found[best.number].mean == max(one.mean for one in found.values())
-    assert {one.seeds for one in found.values()} == {3}
+    assert {one.num_seeds for one in found.values()} == {3}
     assert pick_trial(records, by_chance.number, found) == by_chance
 
 
@@ -153,8 +153,8 @@ def test_off_by_default(
 def test_a_baseline_over_the_budget_is_confirmed_and_not_picked(
     tmp_path: Path, records: list[TrialRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dear = [replace(at, over_budget="params") if at.role else at for at in records]
+    dear = [replace(at, over_limits="params") if at.baseline else at for at in records]
     go(tmp_path, dear, session(top=1), monkeypatch)
     found = confirmed(dear, read_repeats(RunDirectory(tmp_path)), 1)
     assert {0, 1} < set(found)
-    assert pick_trial(dear, "best", found).role is None
+    assert pick_trial(dear, "best", found).baseline is None

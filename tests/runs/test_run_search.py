@@ -21,7 +21,7 @@ from tests.search.synthetic import Formula, space_for
 
 BASE: dict[str, Any] = {
     "plugins": ["here"],
-    "data": {"root": "/", "sources": {"kind": "nothing"}, "size": 32},
+    "data": {"root": "/", "sources": {"kind": "nothing"}, "image_size": 32},
     "backbone": {"name": "test_resnet"},
     "tasks": {"a": {"kind": "nothing"}},
     "train": {"epochs": 3},
@@ -62,7 +62,7 @@ def begun(out: Path, config: RunConfig) -> RunDirectory:
         ({"search__space": "tree"}, "search.space.kind"),
         ({"search__storage": "sqlite:///x.db"}, "search.storage"),
         ({"tasks__b": {"kind": "nothing"}}, "tasks.b"),
-        ({"data__limit": 3, "train__epochs": 9}, "data.limit, train.epochs"),
+        ({"data__limit": 3, "train__epochs": 9}, "data.max_images, train.epochs"),
     ],
 )
 def test_other_settings_are_refused(tmp_path: Path, changes: dict[str, Any], named: str) -> None:
@@ -141,7 +141,7 @@ def test_trials_are_found_again(
     begin(one, chosen)
     monkeypatch.chdir(tmp_path / "two")
     (record,) = read_records(one.path, chosen)
-    assert record.role == "hard"
+    assert record.baseline == "hard"
     assert record.state == "interrupted"  # nobody runs it
     with one.locked():
         assert [at.state for at in read_records(one.path, chosen)] == ["running"]

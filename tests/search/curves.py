@@ -55,7 +55,7 @@ class Curves:
 
 def space(evaluator: Curves, **config: object) -> CandidateSpace:
     """Three tasks over four units, compared after 1 and 3 of 9 epochs."""
-    halving = {"rungs": [1, 3], "reduction": 3}
+    halving = {"rungs": [1, 3], "reduction_factor": 3}
     return space_for(evaluator, halving=halving, **config)  # type: ignore[arg-type]
 
 
@@ -68,5 +68,5 @@ def run(
 
 def halving(**changes: object) -> SuccessiveHalving:
     """As :func:`space` has it."""
-    config = SearchConfig.model_validate({"halving": {"rungs": [1, 3], **changes}})
+    config = SearchConfig.model_validate({"early_stopping": {"rungs": [1, 3], **changes}})
     return SuccessiveHalving.of(config, Curves(), TrialStore.in_memory().objectives)

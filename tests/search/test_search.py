@@ -46,7 +46,7 @@ def run(
 
 def test_baselines_come_first(tmp_path: Path) -> None:
     records = run(tmp_path, Formula(), 4).records()
-    assert [record.role for record in records] == ["independent", "hard", None, None]
+    assert [record.baseline for record in records] == ["independent", "hard", None, None]
     assert str(records[0].candidate.plan) == "independent"
     assert str(records[1].candidate.plan) == "hard"
 
@@ -80,7 +80,7 @@ def test_a_small_space_is_exhausted_and_says_so(tmp_path: Path) -> None:
 def test_a_stopped_search_goes_on_as_if_it_had_not_been(
     tmp_path_factory: pytest.TempPathFactory, seed: int, stop: int
 ) -> None:
-    whole, stopped = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("stopped")
+    whole, stopped = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("paused")
     straight = Formula()
     run(whole, straight, 8, seed)
 
@@ -109,7 +109,7 @@ def test_trials_means_the_total(tmp_path: Path) -> None:
 def test_a_failed_trial_counts_and_says_why(tmp_path: Path) -> None:
     records = run(tmp_path, Formula(fails=lambda number: number == 2), 5).records()
     assert [record.state for record in records] == ["complete"] * 2 + ["failed"] + ["complete"] * 2
-    assert "would not train" in records[2].why
+    assert "would not train" in records[2].reason
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_mistake_of_a_plugin_is_raised_and_its_trial_failed(tmp_path: Path) ->
         run(tmp_path, Formula(score=score), 4)
     record = store_at(tmp_path).records()[-1]
     assert record.state == "failed"
-    assert record.why == "ZeroDivisionError: a mistake"
+    assert record.reason == "ZeroDivisionError: a mistake"
     assert len(run(tmp_path, Formula(), 4).records()) == 4
 
 
@@ -198,7 +198,7 @@ def test_one_task_has_one_baseline(tmp_path: Path) -> None:
         space_for(evaluator), evaluator, store, trials=9, seed=0, progress=NullProgress()
     )
     assert outcome.exhausted
-    assert [record.role for record in store.records()] == ["independent"]
+    assert [record.baseline for record in store.records()] == ["independent"]
     run(tmp_path / "rates", evaluator, 4, learning_rate=[0.01, 1.0])
     assert len(store_at(tmp_path / "rates").records()) == 4
 
@@ -250,7 +250,7 @@ def test_best_is_the_highest_delta_m(tmp_path: Path) -> None:
         return 3.0 if str(candidate.plan) == "hard" else 1.0
 
     records = run(tmp_path, Formula(score=score), 6).records()
-    assert pick_trial(records, "best").role == "hard"
+    assert pick_trial(records, "best").baseline == "hard"
     assert pick_trial(records, 3) == records[3]
     with pytest.raises(RunError, match="no trial 99"):
         pick_trial(records, 99)

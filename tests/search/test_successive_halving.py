@@ -33,14 +33,14 @@ def results(score: float) -> dict[str, TaskResult]:
 def reference(rungs: Sequence[int]) -> TrialRecord:
     return TrialRecord(
         0, "complete", "independent", INDEPENDENT, 1, 1, results(1.0),
-        curve={rung: results(1.0) for rung in rungs},
+        rung_results={rung: results(1.0) for rung in rungs},
     )  # fmt: skip
 
 
 def stopped(number: int, *scores: float, rungs: Sequence[int] = (1, 3)) -> TrialRecord:
     """A trial that was stopped at the last rung for which there is a score."""
     curve = {rung: results(score) for rung, score in zip(rungs, scores, strict=False)}
-    return TrialRecord(number, "stopped", None, INDEPENDENT, 1, 1, curve=curve)
+    return TrialRecord(number, "paused", None, INDEPENDENT, 1, 1, rung_results=curve)
 
 
 def simulate(rule: SuccessiveHalving, scores: np.ndarray) -> list[list[int]]:
@@ -55,7 +55,7 @@ def simulate(rule: SuccessiveHalving, scores: np.ndarray) -> list[list[int]]:
         reached[0].append(number)
         while (found := rule.promotion(records)) is not None:
             assert found == rule.promotion(list(records))
-            at = len(found.record.curve)
+            at = len(found.record.rung_results)
             done = (*rule.rungs, rule.epochs)[at]
             assert found.epochs == done
             reached[at].append(found.record.number)
@@ -75,33 +75,33 @@ SCORES = st.integers(1, 20).flatmap(
 
 
 @settings(deadline=None, max_examples=15)
-@given(scores=SCORES, reduction=st.integers(2, 4))
+@given(scores=SCORES, reduction_factor=st.integers(2, 4))
 def test_of_those_at_a_rung_the_best_have_gone_on(
-    scores: list[tuple[int, int]], reduction: int
+    scores: list[tuple[int, int]], reduction_factor: int
 ) -> None:
-    rule = halving(reduction=reduction)
+    rule = halving(reduction_factor=reduction_factor)
     values = np.array(scores, dtype=float)
     reached = simulate(rule, values)
     for rung, (here, further) in enumerate(pairwise(reached)):
         assert len(set(further)) == len(further)  # once promoted, for good
         assert set(further) <= set(here)
         ranked = sorted(here, key=lambda at: (-values[at - 1, rung], at))
-        assert set(ranked[: rule.room(len(here))]) <= set(further)
+        assert set(ranked[: rule.num_promoted(len(here))]) <= set(further)
 
 
-@pytest.mark.parametrize("reduction", [2, 3, 4])
-def test_one_in_so_many_goes_on_in_the_long_run(reduction: int) -> None:
-    chance = np.random.default_rng(reduction)
-    reached = simulate(halving(reduction=reduction), chance.random((200, 2)))
+@pytest.mark.parametrize("reduction_factor", [2, 3, 4])
+def test_one_in_so_many_goes_on_in_the_long_run(reduction_factor: int) -> None:
+    chance = np.random.default_rng(reduction_factor)
+    reached = simulate(halving(reduction_factor=reduction_factor), chance.random((200, 2)))
     for here, further in pairwise(reached):
-        assert len(further) >= len(here) / reduction
+        assert len(further) >= len(here) / reduction_factor
         # Those too many were among the best when they were asked: O(sqrt(n)), Li et al. 2020.
-        assert len(further) <= len(here) / reduction + 2.0 * len(here) ** 0.5
+        assert len(further) <= len(here) / reduction_factor + 2.0 * len(here) ** 0.5
 
 
 def test_it_is_the_order_at_the_rung_against_the_baseline_there() -> None:
     """Not what was measured later, nor what the baseline came to later."""
-    first = replace(reference((1, 3)), curve={1: results(0.5), 3: results(2.0)})
+    first = replace(reference((1, 3)), rung_results={1: results(0.5), 3: results(2.0)})
     ahead, behind = stopped(1, 0.7, 1.0), stopped(2, 0.6)
     assert [at.number for at in rank_at_epoch([first, ahead, behind], 1)] == [1, 2]
     shown = rung_ranks([first, ahead, behind])
@@ -111,12 +111,12 @@ def test_it_is_the_order_at_the_rung_against_the_baseline_there() -> None:
 
 
 def test_a_rung_at_which_the_baseline_has_nothing_stops_nobody() -> None:
-    first = replace(reference((1, 3)), curve={1: results(0.0), 3: results(1.0)})
+    first = replace(reference((1, 3)), rung_results={1: results(0.0), 3: results(1.0)})
     rule, new = halving(), replace(stopped(1), state="running")
-    assert rule.budget(new, [first]) == 3
-    assert [rung for rung, _ in rule.left_out([first])] == [1]
-    nothing = replace(first, curve={})
-    assert rule.budget(new, [nothing]) == EPOCHS
+    assert rule.next_epochs(new, [first]) == 3
+    assert [rung for rung, _ in rule.invalid_rungs([first])] == [1]
+    nothing = replace(first, rung_results={})
+    assert rule.next_epochs(new, [nothing]) == EPOCHS
 
 
 def test_baselines_are_trained_in_full() -> None:
@@ -131,9 +131,11 @@ def test_a_search_stops_most_and_ends_some(seed: int) -> None:
     records = run(TrialStore.in_memory(), evaluator, 30, seed).records()
     assert len(records) == 30
     complete = [record for record in records if record.state == "complete"]
-    assert {record.state for record in records} == {"complete", "stopped"}
+    assert {record.state for record in records} == {"complete", "paused"}
     assert all(record.epochs == EPOCHS for record in complete)
-    assert all(max(record.curve) == record.epochs in (1, 3) for record in set_of_stopped(records))
+    assert all(
+        max(record.rung_results) == record.epochs in (1, 3) for record in set_of_stopped(records)
+    )
     assert all(record.seconds == record.epochs for record in records)
     assert 3 <= len(complete) < 15
     # Nobody was begun twice, and every leg went further than the one before.
@@ -145,7 +147,7 @@ def test_a_search_stops_most_and_ends_some(seed: int) -> None:
 
 
 def set_of_stopped(records: Sequence[TrialRecord]) -> list[TrialRecord]:
-    return [record for record in records if record.state == "stopped"]
+    return [record for record in records if record.state == "paused"]
 
 
 @settings(max_examples=8, deadline=None)
@@ -199,7 +201,7 @@ def test_more_trials_may_let_older_ones_go_on() -> None:
     assert rule.promotion([*records, stopped(3, 1.0)]) is None
     found = rule.promotion([*records, stopped(3, 1.0), stopped(4, 1.0)])
     assert found is not None
-    assert (found.record.number, found.epochs, found.why) == (2, 3, "place 2 of 4 at epoch 1")
+    assert (found.record.number, found.epochs, found.reason) == (2, 3, "place 2 of 4 at epoch 1")
 
 
 def test_a_trial_that_cannot_be_compared_fails() -> None:
@@ -209,26 +211,26 @@ def test_a_trial_that_cannot_be_compared_fails() -> None:
     class Blank(Curves):
         def measure(self, *args: object) -> object:
             found = super().measure(*args)  # type: ignore[arg-type]
-            return replace(found, curve={})
+            return replace(found, rung_results={})
 
     run(store, Blank(), 3)
     (record,) = store.records()[2:]
     assert record.state == "failed"
-    assert record.why.startswith("at epoch 1: ")
+    assert record.reason.startswith("at epoch 1: ")
 
 
 def test_who_watches_is_told_of_stops_and_promotions() -> None:
     told: list[str] = []
 
     class Watcher(NullProgress):
-        def trial_promoted(self, number: int, epochs: int, why: str) -> None:
-            told.append(f"{number} to {epochs}: {why}")
+        def trial_promoted(self, number: int, epochs: int, reason: str) -> None:
+            told.append(f"{number} to {epochs}: {reason}")
 
         def trial_finished(
-            self, number: int, state: str, delta_m: float | None, seconds: float, why: str
+            self, number: int, state: str, delta_m: float | None, seconds: float, reason: str
         ) -> None:
             assert delta_m is not None
-            told.append(f"{number} {state}: {why}")
+            told.append(f"{number} {state}: {reason}")
 
     evaluator = Curves()
     search(
@@ -249,7 +251,7 @@ def test_without_it_nothing_is_compared() -> None:
     store = TrialStore.in_memory()
     search(space_for(evaluator), evaluator, store, trials=6, seed=0)  # type: ignore[arg-type]
     assert {record.state for record in store.records()} == {"complete"}
-    assert not any(record.curve for record in store.records())
+    assert not any(record.rung_results for record in store.records())
     assert {epochs for _, epochs in evaluator.asked} == {None}
 
 
@@ -279,9 +281,12 @@ def test_where_a_training_is_too_short_for_auto_nobody_is_stopped_and_it_is_said
 
 def test_a_run_keeps_the_rungs_that_auto_had_when_it_began() -> None:
     """Another version of the program may have had others."""
-    config = SearchConfig.model_validate({"halving": {}})
+    config = SearchConfig.model_validate({"early_stopping": {}})
     wanted = TrialStore.in_memory().objectives
-    assert SuccessiveHalving.of(config, Curves(), wanted).rungs == (5,)
-    assert SuccessiveHalving.of(config, Curves(), wanted, [reference((1, 3))]).rungs == (1, 3)
-    assert SuccessiveHalving.of(config, Curves(), wanted, [reference(())]).rungs == ()
+    assert SuccessiveHalving.from_config(config, Curves(), wanted).rungs == (5,)
+    assert SuccessiveHalving.from_config(config, Curves(), wanted, [reference((1, 3))]).rungs == (
+        1,
+        3,
+    )
+    assert SuccessiveHalving.from_config(config, Curves(), wanted, [reference(())]).rungs == ()
     assert halving(rungs=[2]).rungs == (2,)

@@ -24,8 +24,8 @@ def trial(number: int, score: float) -> TrialRecord:
 
 
 RECORDS = [
-    replace(trial(0, 1.0), role="independent"),
-    replace(trial(1, 0.1), role="hard"),
+    replace(trial(0, 1.0), baseline="independent"),
+    replace(trial(1, 0.1), baseline="hard"),
     trial(2, 0.5),
     trial(3, 1.0),
     trial(4, 0.9),
@@ -36,7 +36,7 @@ RECORDS = [
 
 
 @pytest.mark.parametrize(
-    ("keep", "stay"),
+    ("keep_weights", "stay"),
     [
         ("all", [0, 1, 2, 3, 4, 5]),
         (1, [0, 1, 5]),

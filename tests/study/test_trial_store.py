@@ -21,10 +21,10 @@ from tests.search.test_search import run, store_at
 SPACE = space_for(Formula(), loss_weights="search")
 
 
-def begin(store: TrialStore, role: Any = "independent") -> TrialRecord:
-    proposal = propose_baseline(SPACE, role)
+def begin(store: TrialStore, baseline: Any = "independent") -> TrialRecord:
+    proposal = propose_baseline(SPACE, baseline)
     return store.start(
-        TrialRecord(0, "running", role, proposal.candidate, 12, 34),
+        TrialRecord(0, "running", baseline, proposal.candidate, 12, 34),
         proposal.params,
         proposal.distributions,
     )
@@ -43,7 +43,7 @@ def test_a_trial_comes_back(tmp_path: Path) -> None:
     store.finish(first, 0.0)
     second = begin(store, "hard")
     assert (first.number, second.number) == (0, 1)
-    failed = replace(second, state="failed", why="it would not train")
+    failed = replace(second, state="failed", reason="it would not train")
     store.finish(failed, None)
     again = store_at(tmp_path)
     assert again.records() == [first, failed]
@@ -67,7 +67,7 @@ def test_what_a_kill_left_running_is_interrupted(tmp_path: Path) -> None:
     assert again.mark_interrupted() == 0
     (record,) = again.records()
     assert record.state == "interrupted"
-    assert "stopped" in record.why
+    assert "paused" in record.reason
     assert record.candidate == left.candidate
     assert again.trials[0].state is TrialState.FAIL
 

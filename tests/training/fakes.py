@@ -185,7 +185,7 @@ def run(
     rate: float = 0.01,
     progress: Watcher | None = None,
     pause: Checkpointing | None = None,
-    balance: BalancerConfig | None = None,
+    balancer: BalancerConfig | None = None,
 ) -> TrainingResult:
     """Train with what a test does not care about filled in."""
     return train(
@@ -200,5 +200,5 @@ def run(
         seed=seed,
         progress=progress,
         pause=pause,
-        balance=balance,
+        balancer=balancer,
     )

@@ -22,7 +22,7 @@ from tests.training.fakes import CPU, Network, Points, config, guesses
 from tests.training.pictures import Pictures, build, tasks
 
 TASKS = ("a", "b", "c")
-KINDS = ("few labels", "little memory", "short batch", "statistics", "knowledge")
+KINDS = ("few labels", "little memory", "short batch", "statistics", "distillation")
 
 
 class Tight(Network):
@@ -38,7 +38,7 @@ class Tight(Network):
 
 def trained(what: str, ranks: ProcessGroup) -> tuple[nn.Module, TrainingResult]:
     """One of :data:`KINDS`, trained for two epochs."""
-    if what == "knowledge":
+    if what == "distillation":
         return taught(ranks)
     network = Tight(*TASKS)
     network.trunk[4] = nn.Identity()  # dropout is another in every process

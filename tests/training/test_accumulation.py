@@ -107,10 +107,10 @@ def test_the_gradient_is_the_whole_batchs_whatever_is_labelled(batch: Batch, cou
 
 
 def test_a_training_in_parts_is_the_same_training() -> None:
-    def trained(accumulate: int) -> tuple[TrainingResult, nn.Module]:
+    def trained(accumulation_steps: int) -> tuple[TrainingResult, nn.Module]:
         network = plain()
         data = Points(labelled={"b": range(9)})
-        sgd = config(optimizer="sgd", accumulate=accumulate, batch_size=12)
+        sgd = config(optimizer="sgd", accumulation_steps=accumulation_steps, batch_size=12)
         return run(network, guesses(*TASKS), data, sgd), network
 
     (expected, whole), (found, parts) = trained(1), trained(3)
@@ -123,7 +123,7 @@ def test_a_training_in_parts_is_the_same_training() -> None:
 
 def test_more_parts_than_images_are_refused() -> None:
     with pytest.raises(ValueError, match="batch of 8 images cannot be computed in 9 parts"):
-        TrainConfig(batch_size=8, accumulate=9)
+        TrainConfig(batch_size=8, accumulation_steps=9)
 
 
 class Small(Network):
@@ -153,7 +153,7 @@ def test_a_batch_too_large_is_trained_in_parts_as_if_from_the_start(holds: int, 
         tiny.trunk[2], ample.trunk[2] = nn.Identity(), nn.Identity()
     data, watcher = Points(labelled={"b": range(7)}), Watcher()
     found = run(tiny, guesses(*TASKS), data, progress=watcher)
-    expected = run(ample, guesses(*TASKS), data, config(accumulate=parts))
+    expected = run(ample, guesses(*TASKS), data, config(accumulation_steps=parts))
     assert [(at.train_losses, at.metrics) for at in found.epochs] == [
         (at.train_losses, at.metrics) for at in expected.epochs
     ]

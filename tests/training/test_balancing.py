@@ -70,7 +70,7 @@ def maker(name: str) -> Callable[[Sequence[str]], Balancer[Any]]:
 
 def fit(
     network: nn.Module,
-    balance: BalancerConfig | None,
+    balancer: BalancerConfig | None,
     data: Points,
     kinds: dict[str, Task],
     *,
@@ -88,15 +88,15 @@ def fit(
         device=CPU,
         seed=0,
         ranks=ranks,
-        balance=balance,
+        balancer=balancer,
     )
 
 
 def trained(name: str | None, data: Points | None = None, **changes: Any) -> dict[str, Tensor]:
     """The weights of a small tree after training."""
     network = Tree()
-    balance = None if name is None else BalancerConfig(maker(name), network.parts)
-    fit(network, balance, data or Points(labels=NAMES), guesses(*NAMES), **changes)
+    balancer = None if name is None else BalancerConfig(maker(name), network.parts)
+    fit(network, balancer, data or Points(labels=NAMES), guesses(*NAMES), **changes)
     return {at: value.detach() for at, value in network.named_parameters()}
 
 
@@ -145,9 +145,9 @@ def one_batch(network: MultiTaskNetwork, name: str | None, data: Points) -> dict
 
     In torch's own memory order, as a loop written by hand has it.
     """
-    balance = None if name is None else BalancerConfig(maker(name), shared_groups(network))
+    balancer = None if name is None else BalancerConfig(maker(name), shared_groups(network))
     settings = {"batch_size": 24, "clip_norm": None, "optimizer": "sgd", "weight_decay": 0}
-    fit(network, balance, data, tasks(*network.tasks), channels_last=False, **settings)
+    fit(network, balancer, data, tasks(*network.tasks), channels_last=False, **settings)
     return {at: value.grad for at, value in network.named_parameters() if value.grad is not None}
 
 
@@ -168,8 +168,8 @@ def test_the_memory_order_of_weights_changes_nothing(cut: CutBackbone, name: str
     found = []
     for channels_last in (False, True):
         network = build(cut, tree(len(cut.units)))
-        balance = BalancerConfig(maker(name), shared_groups(network))
-        fit(network, balance, data, tasks(*NAMES), channels_last=channels_last, **settings)
+        balancer = BalancerConfig(maker(name), shared_groups(network))
+        fit(network, balancer, data, tasks(*NAMES), channels_last=channels_last, **settings)
         found.append(dict(network.named_parameters()))
     for at, value in found[1].items():
         assert value.grad is None or value.grad.stride() == value.stride(), at
@@ -296,9 +296,9 @@ def test_who_is_asked_what(cut: CutBackbone) -> None:
         def train_batches(self, epoch, batch_size):
             yield from self._batches(list(range(self.images)), batch_size)
 
-    balance = BalancerConfig(lambda tasks: Loud(Settings(), tasks), shared_groups(network))
+    balancer = BalancerConfig(lambda tasks: Loud(Settings(), tasks), shared_groups(network))
     ordered = Ordered(labels=network.tasks, labelled=data.labelled)
-    fit(network, balance, ordered, tasks(*network.tasks), batch_size=12)
+    fit(network, balancer, ordered, tasks(*network.tasks), batch_size=12)
     three, two = ("a", "b", "c"), ("b", "c")
     steps = [at for at in Loud.asked if at[0] in ("weigh", "after")]
     assert steps == [(what, three, who) for who in (three, two) for what in ("weigh", "after")]
@@ -325,8 +325,8 @@ def test_measuring_again_leaves_running_statistics_alone() -> None:
     for kind in (Once, Again):
         network = Tree()
         network.trunk[4].p = 0.0
-        balance = BalancerConfig(lambda tasks, kind=kind: kind(Settings(), tasks), network.parts)
-        fit(network, balance, Points(labels=NAMES), guesses(*NAMES))
+        balancer = BalancerConfig(lambda tasks, kind=kind: kind(Settings(), tasks), network.parts)
+        fit(network, balancer, Points(labels=NAMES), guesses(*NAMES))
         states.append(network.state_dict())
     assert all(torch.equal(states[0][at], value) for at, value in states[1].items())
 
@@ -342,7 +342,7 @@ def test_what_does_not_work_is_refused_with_the_way_out(name: str) -> None:
     for way, refused, way_out in (
         ({"precision": HALF}, kind.per_task_gradients, "bf16 or fp32"),
         ({"precision": WHOLE, "compiles": True}, kind.per_task_gradients, "compile: false"),
-        ({"precision": WHOLE, "parts": 2}, whole_batches, "accumulate: 1"),
+        ({"precision": WHOLE, "parts": 2}, whole_batches, "accumulation_steps: 1"),
         ({"precision": WHOLE, "processes": 2}, whole_batches, "one device"),
     ):
         if not refused:
@@ -357,7 +357,7 @@ def test_what_does_not_work_is_refused_with_the_way_out(name: str) -> None:
     ("changes", "ranks", "way_out"),
     [
         ({"compile": True}, ProcessGroup(), "compile: false"),
-        ({"accumulate": 2}, ProcessGroup(), "accumulate: 1"),
+        ({"accumulation_steps": 2}, ProcessGroup(), "accumulation_steps: 1"),
         ({}, ProcessGroup(0, 2), "one device"),
     ],
 )
@@ -374,13 +374,13 @@ def test_training_refuses_it_before_the_first_step(
             ranks=ranks,
             **changes,
         )
-    assert error.value.where == "search.balance"
+    assert error.value.where == "search.balancer"
     assert way_out in str(error.value)
     assert all(at.grad is None for at in network.parameters())
 
 
 def test_static_balancing_in_parts_is_none_bit_for_bit() -> None:
-    expected, found = trained(None, accumulate=3), trained("static", accumulate=3)
+    expected, found = trained(None, accumulation_steps=3), trained("static", accumulation_steps=3)
     assert all(torch.equal(found[at], value) for at, value in expected.items())
 
 
@@ -411,6 +411,6 @@ def test_a_batch_that_must_be_whole_is_not_parted_where_memory_runs_out(name: st
 @pytest.mark.parametrize(("name", "shares"), [("static", True), ("uw", False)])
 def test_what_is_not_balanced_is_parted_where_memory_runs_out(name: str, shares: bool) -> None:
     network = Tight()
-    balance = BalancerConfig(maker(name), network.parts if shares else [])
-    found = fit(network, balance, Points(labels=NAMES), guesses(*NAMES))
+    balancer = BalancerConfig(maker(name), network.parts if shares else [])
+    found = fit(network, balancer, Points(labels=NAMES), guesses(*NAMES))
     assert found.parts == 2

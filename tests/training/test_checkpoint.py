@@ -47,7 +47,7 @@ def in_legs(path: Path, settings: Any, legs: list[int]) -> tuple[Network, Traini
         {},
         {"optimizer": "sgd", "warmup": 0.5},
         {"precision": "bf16"},
-        {"accumulate": 2},
+        {"accumulation_steps": 2},
         {"channels_last": True},
     ],
     ids=str,
@@ -115,8 +115,8 @@ def test_what_a_balancer_remembers_is_not_kept_but_trained_anew(
 
     def train(network: Network, pause: Checkpointing | None = None) -> TrainingResult:
         shared = [SharedGroup(TASKS, tuple(network.trunk.parameters()))]
-        balance = BalancerConfig(lambda tasks: kind(Settings(), tasks), shared)
-        return run(network, guesses(*TASKS), DATA, settings, pause=pause, balance=balance)
+        balancer = BalancerConfig(lambda tasks: kind(Settings(), tasks), shared)
+        return run(network, guesses(*TASKS), DATA, settings, pause=pause, balancer=balancer)
 
     straight, paused = Network(*TASKS), Network(*TASKS)
     whole = train(straight)

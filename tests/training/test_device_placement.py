@@ -55,14 +55,14 @@ def test_auto_is_yes_where_it_is_fast() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "batch_size", "expected"),
+    ("image_size", "batch_size", "expected"),
     [((256, 256), 1, True), ((64, 64), 16, True), ((64, 64), 15, False), ((32, 128), 4, False)],
 )
 def test_auto_looks_at_pixels_on_a_cpu(size: object, batch_size: int, expected: bool) -> None:
     given = config(batch_size=batch_size)
     assert resolve_train_config(given, size, CPU).channels_last is expected
     assert resolve_train_config(given, size, torch.device("cuda")) == given
-    parts = config(batch_size=2 * batch_size, accumulate=2)
+    parts = config(batch_size=2 * batch_size, accumulation_steps=2)
     assert resolve_train_config(parts, size, CPU).channels_last is expected
     for chosen in (True, False):
         said = config(batch_size=batch_size, channels_last=chosen)

@@ -96,7 +96,7 @@ def trained(
     return network
 
 
-@pytest.mark.parametrize("kind", ["distil", "mutual"])
+@pytest.mark.parametrize("kind", ["baseline", "mutual"])
 def test_a_term_that_counts_for_nothing_changes_nothing(cut: CutBackbone, kind: str) -> None:
     # Clipped, the last bit would differ: a sum over more gradients is rounded otherwise.
     plain = trained(cut, None, clip_norm=None)
@@ -105,7 +105,7 @@ def test_a_term_that_counts_for_nothing_changes_nothing(cut: CutBackbone, kind: 
         assert torch.equal(with_term.state_dict()[name], value), name
 
 
-@pytest.mark.parametrize("kind", ["distil", "mutual"])
+@pytest.mark.parametrize("kind", ["baseline", "mutual"])
 def test_one_that_counts_changes_the_training_but_not_the_network(
     cut: CutBackbone, kind: str
 ) -> None:
@@ -141,7 +141,7 @@ def test_where_a_feature_is_zero_the_gradient_is_finite() -> None:
     assert feature.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("kind", ["distil", "mutual"])
+@pytest.mark.parametrize("kind", ["baseline", "mutual"])
 def test_a_tasks_term_reaches_what_it_uses_and_its_adapter_alone(
     cut: CutBackbone, kind: str
 ) -> None:
@@ -186,7 +186,7 @@ def test_tasks_on_one_way_have_nothing_to_learn_from_each_other(cut: CutBackbone
 
 
 def gradients(
-    cut: CutBackbone, kind: str, batch: Batch, parts: int, balance: bool = False
+    cut: CutBackbone, kind: str, batch: Batch, parts: int, balancer: bool = False
 ) -> dict[str, Tensor]:
     """Of one step in evaluation mode, in which images know nothing of each other."""
     network = other_than(build(cut, parted(cut))).eval()
@@ -200,7 +200,7 @@ def gradients(
         optimizer=build_optimizer(learner, "sgd", learning_rate=0.1, weight_decay=0),
         precision=Precision(),
         clip_norm=None,
-        balance=BalancerConfig(Summing.of, shared_groups(network)) if balance else None,
+        balancer=BalancerConfig(Summing.of, shared_groups(network)) if balancer else None,
         alpha=lesson.alpha,
     )
     step(*micro_batches(batch, parts))
@@ -222,7 +222,7 @@ class Summing(Balancer):
         return jacobian.sum(0)
 
 
-@pytest.mark.parametrize("kind", ["distil", "mutual"])
+@pytest.mark.parametrize("kind", ["baseline", "mutual"])
 @pytest.mark.parametrize("labelled", [range(9), range(2), range(6, 8)])
 def test_parts_have_the_gradient_of_the_batch_whatever_is_labelled(
     cut: CutBackbone, kind: str, labelled: range
@@ -236,23 +236,23 @@ def test_parts_have_the_gradient_of_the_batch_whatever_is_labelled(
         torch.testing.assert_close(parts[name], at, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["distil", "mutual"])
+@pytest.mark.parametrize("kind", ["baseline", "mutual"])
 def test_gradients_taken_task_by_task_have_each_tasks_term(cut: CutBackbone, kind: str) -> None:
     (batch,) = DATA._batches(list(range(8)), 8)
-    once, by_task = (gradients(cut, kind, batch, 1, balance) for balance in (False, True))
+    once, by_task = (gradients(cut, kind, batch, 1, balancer) for balancer in (False, True))
     assert once.keys() == by_task.keys()
     for name, at in once.items():
         torch.testing.assert_close(by_task[name], at, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["distil", "mutual"])
+@pytest.mark.parametrize("kind", ["baseline", "mutual"])
 def test_bfloat16_trains(cut: CutBackbone, kind: str) -> None:
     network = trained(cut, kind, precision="bf16")
     assert all(at.isfinite().all() for at in network.parameters())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["distil", "mutual"])
+@pytest.mark.parametrize("kind", ["baseline", "mutual"])
 def test_compiled_it_trains_to_the_same(
     cut: CutBackbone, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

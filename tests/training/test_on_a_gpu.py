@@ -178,12 +178,12 @@ def test_a_batch_that_memory_does_not_hold_comes_in_parts_as_if_from_the_start()
             held = spread * 1.5 + 1  # [B, 16Mi] float32: 64 MiB an image, thrice
             return super().forward(images + 0 * held.mean(1).view(-1, 1, 1, 1), tasks)
 
-    def trained(accumulate: int) -> tuple[list[object], str, int]:
+    def trained(accumulation_steps: int) -> tuple[list[object], str, int]:
         result = train(
             Wide("a"),
             guesses("a"),
             Points(labels=("a",)),
-            config(epochs=2, batch_size=8, accumulate=accumulate),
+            config(epochs=2, batch_size=8, accumulation_steps=accumulation_steps),
             labels_of={"a": "a"},
             loss_weights={"a": 1.0},
             learning_rate=0.01,

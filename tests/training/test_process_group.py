@@ -40,7 +40,7 @@ def found(folder: Path, what: str, rank: int) -> tuple[dict[str, torch.Tensor], 
     return state, result
 
 
-@pytest.mark.parametrize("what", ["few labels", "little memory", "short batch", "knowledge"])
+@pytest.mark.parametrize("what", ["few labels", "little memory", "short batch", "distillation"])
 @pytest.mark.parametrize("rank", [0, 1])
 def test_two_processes_train_as_one(two: Path, what: str, rank: int) -> None:
     """Batches whose labels of a task all lie with one process, or with none, do not hang."""

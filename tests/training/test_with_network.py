@@ -108,16 +108,18 @@ def test_the_same_seed_gives_the_same_numbers_with_every_plan(cut: CutBackbone) 
         assert first.metrics == second.metrics
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("accumulation_steps", [1, 2])
 @pytest.mark.parametrize(
     "backbone",
     ["test_resnet", "test_efficientnet", "test_convnext", "test_nfnet", "test_byobnet", "test_vit"],
 )
-def test_every_gradient_lies_as_its_weight(backbone: str, accumulate: int) -> None:
+def test_every_gradient_lies_as_its_weight(backbone: str, accumulation_steps: int) -> None:
     """Torch's fused AdamW goes along memory, on a CPU without a look at strides."""
     cut = cut_backbone(backbone, (160, 160) if backbone == "test_vit" else (64, 64))
     network = build(cut, SharingPlan.from_splits(TASKS, [1], len(cut.units)))
-    settings = config(channels_last=True, epochs=1, batch_size=12, accumulate=accumulate)
+    settings = config(
+        channels_last=True, epochs=1, batch_size=12, accumulation_steps=accumulation_steps
+    )
     run(network, tasks(*TASKS), Pictures(labels=TASKS), settings)
     trained = {name: at for name, at in network.named_parameters() if at.grad is not None}
     kernels = [at for at in trained.values() if at.ndim == 4 and not at.is_contiguous()]

@@ -60,7 +60,7 @@ def affinity(
     _show_matrices(outcome.affinity, shell.console)
     _show_suggestions(outcome, shell.console)
     shell.console.say(f"written: {folder} (affinity.json, affinity.csv, affinity.png)")
-    shell.console.say(f"next: mtlsearch search {file} --set search.prior={folder}")
+    shell.console.say(f"next: mtlsearch search {file} --set search.warm_start={folder}")
 
 
 def _show_matrices(found: Affinity, console: Console) -> None:

@@ -50,7 +50,7 @@ def export(
         record = choose_trial(run, loaded, records, wanted, shell)
         shell.console.say(f"exporting trial {record.number}: {record.plan}")
     else:
-        record, folder = load_long_training(folder, trained), folder.trained(trained)
+        record, folder = load_long_training(folder, trained), folder.long_training(trained)
         shell.console.say(f"exporting {trained}: {record.plan}")
     session = open_session(
         loaded,

@@ -26,7 +26,7 @@ HEADER = """\
 
 """
 
-MODEST = {"data.size": (64, 64), "train.epochs": 4}
+MODEST = {"data.image_size": (64, 64), "train.epochs": 4}
 """Small enough for a first search without a GPU."""
 
 

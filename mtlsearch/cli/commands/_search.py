@@ -54,7 +54,7 @@ def search(
         raise KeyboardInterrupt(str(_stopped(folder))) from stop
     if outcome.exhausted:
         shell.console.say(
-            f"{outcome.num_finished} of {loaded.config.search.trials} trials: {outcome.why}"
+            f"{outcome.num_finished} of {loaded.config.search.trials} trials: {outcome.reason}"
         )
     shell.console.result(str(folder))
     shell.console.say(f"next: mtlsearch leaderboard {folder}")

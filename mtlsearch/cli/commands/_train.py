@@ -81,7 +81,7 @@ def _tell(found: LongTraining, shell: Shell) -> None:
     if found.name in deltas:
         shell.console.result(f"Δm  {deltas.pop(found.name):+.2f} %")
     elif found.compared:
-        shell.console.say(f"no Δm: {found.why}")
-    if found.record.role == "independent":
+        shell.console.say(f"no Δm: {found.reason}")
+    if found.record.baseline == "independent":
         for name, value in deltas.items():
             shell.console.result(f"Δm of {name}  {value:+.2f} %")

@@ -88,7 +88,7 @@ class FunctionEvaluator:
         last = self._epochs if epochs is None else epochs
         progress.trial_started(number, str(candidate.plan), last)
         curve = {at: self._results(candidate, at) for at in range(1, last + 1)}
-        return Measurement(curve[last], last, last * self._seconds, curve=curve)
+        return Measurement(curve[last], last, last * self._seconds, results_by_epoch=curve)
 
     def _results(self, candidate: Candidate, epoch: int) -> dict[str, TaskResult]:
         scores = self._curve(candidate, epoch)

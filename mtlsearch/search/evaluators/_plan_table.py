@@ -8,7 +8,7 @@ Columns:
                    share the first unit; equal characters share, tasks in order of name,
                    and ``-`` passes by
 ``seed``           the training seed
-``epoch``          from 1; a plan's last is its result, earlier ones are for ``search.halving``
+``epoch``          from 1; a plan's last is its result, earlier ones are for ``search.early_stopping``
 ``TASK.METRIC:max``  a validation metric, ``:min`` where lower is better
 ``delta_m``        Δm in percent against ``independent`` of the same setting, seed and epoch
 ``parameters``     scalars in the network's weights
@@ -41,24 +41,24 @@ class TrainedPlan:
     """One training of one plan, as a table has it.
 
     Attributes:
-        curve: the metrics by epoch, from 1, and task; some epochs may be missing.
+        results_by_epoch: the metrics by epoch, from 1, and task; some epochs may be missing.
         clock: seconds from the start to the end of each of these epochs.
         cost: parameters and FLOPs.
     """
 
-    curve: Mapping[int, Mapping[str, TaskResult]]
+    results_by_epoch: Mapping[int, Mapping[str, TaskResult]]
     clock: Mapping[int, float]
     cost: Cost
 
     @property
     def epochs(self) -> int:
         """How many were trained."""
-        return max(self.curve)
+        return max(self.results_by_epoch)
 
     @property
     def results(self) -> Mapping[str, TaskResult]:
         """The metrics after the last epoch, by task."""
-        return self.curve[self.epochs]
+        return self.results_by_epoch[self.epochs]
 
     @property
     def seconds(self) -> float:

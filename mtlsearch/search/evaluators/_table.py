@@ -92,8 +92,10 @@ class TableEvaluator:
         if known is None:
             raise TrainingError(f"the table does not have the plan {candidate.plan}")
         last = known.epochs if epochs is None else epochs
-        if last not in known.curve:
+        if last not in known.results_by_epoch:
             raise TrainingError(f"the table does not have epoch {last} of {candidate.plan}")
         progress.trial_started(number, str(candidate.plan), last)
-        curve = {at: results for at, results in known.curve.items() if at <= last}
-        return Measurement(known.curve[last], last, known.clock[last], curve=curve)
+        curve = {at: results for at, results in known.results_by_epoch.items() if at <= last}
+        return Measurement(
+            known.results_by_epoch[last], last, known.clock[last], results_by_epoch=curve
+        )

@@ -71,7 +71,7 @@ class GPSampler:
         # A draw decides between plans that promise the same.
         worth = chance.random(len(free))
         measured = [trial for trial in tried if trial.changes is not None]
-        if sum(trial.proposal.role is None for trial in measured) >= N_STARTUP:
+        if sum(trial.proposal.baseline is None for trial in measured) >= N_STARTUP:
             promise = self.log_expected_improvement(measured)
             worth = np.where(promise >= promise[free].max() - 1e-9, worth, -1.0)
         worth[~free] = -2.0
@@ -91,7 +91,7 @@ class GPSampler:
         mean = sum(at[of] for at, of in zip(means, self._view_of, strict=True)) / tasks
         spread = sum(at[of] for at, of in zip(variances, self._view_of, strict=True))
         deviation = np.sqrt(spread) / tasks
-        within = [value for value, at in zip(values, measured, strict=True) if not at.over_budget]
+        within = [value for value, at in zip(values, measured, strict=True) if not at.over_limits]
         score = (mean - max(within, default=values.max())) / deviation
         return np.asarray(np.log(deviation) + _log_improvement(score))
 

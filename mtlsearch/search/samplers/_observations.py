@@ -30,7 +30,7 @@ class Observation:
     digest: str
     changes: Mapping[str, float] | None
     aims: tuple[float, ...] | None = None
-    over_budget: bool = False
+    over_limits: bool = False
 
     @property
     def value(self) -> float | None:
@@ -69,7 +69,7 @@ class ObservationHistory:
         reference = reference_trial(records)
         if reference is not self._reference:
             self._reference, self._known = reference, {}
-        states = (*FINISHED_STATES, "rejected")
+        states = (*FINISHED_STATES, "infeasible")
         measured = [self._measured(record) for record in records if record.state in states]
         outlook = LearningCurveModel.of(
             [(at.rungs, at.end) for at in measured if at.end is not None]
@@ -85,16 +85,16 @@ class ObservationHistory:
 
     def _tried(self, measured: _Measured, outlook: LearningCurveModel) -> Observation:
         record, changes = measured.record, measured.end
-        if record.state == "stopped":
-            rung = max(record.curve)
+        if record.state == "paused":
+            rung = max(record.rung_results)
             changes = outlook.end(rung, measured.rungs[rung]) if rung in measured.rungs else None
         trial = self._store.trials[record.number]
-        proposal = Proposal(record.candidate, trial.params, trial.distributions, record.role)
+        proposal = Proposal(record.candidate, trial.params, trial.distributions, record.baseline)
         aims = self._aims(record, changes)
         if aims is None and self._store.objectives != (DELTA_M,):
             changes = None  # an objective of it is undefined: nothing is learnt of it
         return Observation(
-            proposal, record.candidate.digest, changes, aims, over_budget=bool(record.over_budget)
+            proposal, record.candidate.digest, changes, aims, over_limits=bool(record.over_limits)
         )
 
     def _aims(
@@ -104,7 +104,7 @@ class ObservationHistory:
         objectives = self._store.objectives
         if objectives == (DELTA_M,) or changes is None or self._reference is None:
             return None
-        results = record.results or record.curve[max(record.curve)]
+        results = record.results or record.rung_results[max(record.rung_results)]
         values = [
             fmean(changes.values())
             if objective == DELTA_M
@@ -129,8 +129,8 @@ def _measure(record: TrialRecord, reference: TrialRecord | None) -> _Measured:
         return _Measured(record, None, {})
     end = task_changes(record.results, reference.results) if record.state == "complete" else None
     rungs = {
-        rung: task_changes(results, reference.curve.get(rung, {}))
-        for rung, results in record.curve.items()
+        rung: task_changes(results, reference.rung_results.get(rung, {}))
+        for rung, results in record.rung_results.items()
     }
     return _Measured(record, end, {rung: at for rung, at in rungs.items() if at is not None})
 

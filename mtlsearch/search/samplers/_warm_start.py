@@ -35,7 +35,7 @@ class WarmStartSampler:
     def propose(self, tried: Sequence[Observation], *, seed: int) -> Proposal | None:
         """See :class:`Sampler`."""
         first = self._candidate
-        begun = any(trial.proposal.role is None for trial in tried)
+        begun = any(trial.proposal.baseline is None for trial in tried)
         if begun or first is None or first.digest in measured_digests(tried):
             return self._sampler.propose(tried, seed=seed)
         return proposal_of(self._space, first)
@@ -48,7 +48,9 @@ class WarmStartSampler:
         if listed is None:
             plan = best_tree(self._affinity, level)
             return None if plan is None else self._space.with_plan(plan)
-        baselines = {self._space.baseline(role).plan for role in ("independent", "hard")}
+        baselines = {
+            self._space.baseline_candidate(baseline).plan for baseline in ("independent", "hard")
+        }
         rest = [
             candidate
             for candidate in listed

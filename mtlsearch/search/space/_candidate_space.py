@@ -12,12 +12,12 @@ from optuna.trial import FixedTrial
 from mtlsearch.affinity import Affinity
 from mtlsearch.config import LimitsConfig, SearchConfig
 from mtlsearch.plan import SharingPlan, UnitSpec
-from mtlsearch.plugin import STATIC, Candidate, Choices, SearchSpace
-from mtlsearch.results import Role
+from mtlsearch.plugin import STATIC, Candidate, SearchSpace, Suggest
+from mtlsearch.results import Baseline
 from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search.space._limits import ResourceLimits, add_limits
 from mtlsearch.search.space._loss_weights import encode_weights, suggest_weights
-from mtlsearch.search.space._optional_components import Answers, OptionalComponents
+from mtlsearch.search.space._optional_components import OptionalComponents, Params
 
 ENDS = (SharingPlan.independent, SharingPlan.hard)
 """The plans between which all others lie."""
@@ -39,7 +39,7 @@ class CandidateSpace:
         units_of: a backbone's units.
         only: plans that may be proposed; None for all that the space has.
         prior: how the tasks get on, by which the first proposal goes; None is not known.
-        budget: what a network may cost; None for whatever it likes.
+        limits: what a network may cost; None for whatever it likes.
     """
 
     space: SearchSpace[Any]
@@ -50,7 +50,7 @@ class CandidateSpace:
     units_of: Callable[[str], Sequence[UnitSpec]]
     only: Collection[SharingPlan] | None = None
     prior: Affinity | None = None
-    budget: ResourceLimits | None = None
+    limits: ResourceLimits | None = None
 
     @classmethod
     def of(
@@ -74,14 +74,14 @@ class CandidateSpace:
         )
         return add_limits(found, budget or LimitsConfig(), evaluator.cost)
 
-    def propose(self, choices: Choices) -> Candidate:
+    def propose(self, suggest: Suggest) -> Candidate:
         """A candidate with nothing left open."""
         backbone = self.backbones[0]
         if len(self.backbones) > 1:
-            backbone = choices.suggest_categorical("backbone", self.backbones)
-        plans = _Prefixed(choices, self._prefix(backbone))
+            backbone = suggest.suggest_categorical("backbone", self.backbones)
+        plans = _Prefixed(suggest, self._prefix(backbone))
         candidate = self.space.propose(plans, self.units_of(backbone), self.tasks)
-        return self._complete(candidate, choices, backbone)
+        return self._complete(candidate, suggest, backbone)
 
     def listed(self) -> tuple[Candidate, ...] | None:
         """Every candidate, where there are few enough and the space lists them."""
@@ -93,8 +93,10 @@ class CandidateSpace:
             candidates = self.space.candidates(self.units_of(name), self.tasks)
             if candidates is None:
                 return None
-            for at, balance, more in product(candidates, self._balances, self._additions.listed()):
-                candidate = self._complete(at, FixedTrial({"balance": balance, **more}), name)
+            for at, balancer, more in product(
+                candidates, self._balancer_names, self._additions.listed()
+            ):
+                candidate = self._complete(at, FixedTrial({"balancer": balancer, **more}), name)
                 found[candidate.digest] = candidate  # what shares nothing comes once
         return tuple(candidate for candidate in found.values() if self.allows(candidate))
 
@@ -102,7 +104,7 @@ class CandidateSpace:
         """Whether its plan is one of those that may be proposed, and within the budget."""
         if self.only is not None and candidate.plan not in self.only:
             return False
-        return self.budget is None or self.budget.allows(candidate)
+        return self.limits is None or self.limits.allows(candidate)
 
     def plans(self) -> list[Candidate] | None:
         """A candidate a plan and backbone, budget or not; None where there are too many to list.
@@ -121,10 +123,10 @@ class CandidateSpace:
             found += [replace(at, backbone=at.backbone or name) for at in candidates]
         return [at for at in found if self.only is None or at.plan in self.only]
 
-    def baseline(self, role: Role) -> Candidate:
+    def baseline_candidate(self, baseline: Baseline) -> Candidate:
         """The ``independent`` or the ``hard`` candidate, equal weights."""
         units = len(self.units_of(self.backbones[0]))
-        make = SharingPlan.independent if role == "independent" else SharingPlan.hard
+        make = SharingPlan.independent if baseline == "independent" else SharingPlan.hard
         return Candidate(
             make(self.tasks, units),
             dict.fromkeys(self.tasks, 1.0),
@@ -140,30 +142,30 @@ class CandidateSpace:
             self.fixed_weights,
             self.learning_rate,
             backbone,
-            self._balances[0] if plan.shares else STATIC,
+            self._balancer_names[0] if plan.shares else STATIC,
         )
         known = self.space.encode(candidate, self.units_of(backbone), self.tasks)
         return None if known is None or not self.allows(candidate) else candidate
 
-    def encode(self, candidate: Candidate) -> Answers | None:
+    def encode(self, candidate: Candidate) -> Params | None:
         """Answers with which :meth:`propose` gives this candidate; None if none do."""
         backbone = candidate.backbone or self.backbones[0]
         plan = self.space.encode(candidate, self.units_of(backbone), self.tasks)
         if plan is None:
             return None
-        answers: Answers = {f"{self._prefix(backbone)}{name}": at for name, at in plan.items()}
+        params: Params = {f"{self._prefix(backbone)}{name}": at for name, at in plan.items()}
         if len(self.backbones) > 1:
-            answers["backbone"] = backbone
+            params["backbone"] = backbone
         for more in (
-            self._balance_answers(candidate),
-            self._additions.answers(candidate),
-            self._weight_answers(candidate),
-            self._rate_answers(candidate),
+            self._balancer_params(candidate),
+            self._additions.params(candidate),
+            self._loss_weight_params(candidate),
+            self._learning_rate_params(candidate),
         ):
             if more is None:
                 return None
-            answers.update(more)
-        return answers
+            params.update(more)
+        return params
 
     @property
     def count(self) -> int | None:
@@ -176,15 +178,15 @@ class CandidateSpace:
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
 
-    def _complete(self, candidate: Candidate, choices: Choices, backbone: str) -> Candidate:
-        balance = self._balance(choices, candidate)
+    def _complete(self, candidate: Candidate, suggest: Suggest, backbone: str) -> Candidate:
+        balancer = self._balancer(suggest, candidate)
         return candidate.with_defaults(
-            loss_weights=self._weights(choices, candidate, balance),
-            learning_rate=self._rate(choices, candidate),
+            loss_weights=self._weights(suggest, candidate, balancer),
+            learning_rate=self._rate(suggest, candidate),
             backbone=backbone,
-            balance=balance,
-            knowledge=self._additions.knowledge(choices, candidate),
-            attention=self._additions.attention(choices, candidate),
+            balancer=balancer,
+            distillation=self._additions.distillation(suggest, candidate),
+            attention=self._additions.attention(suggest, candidate),
         )
 
     def _count(self, backbone: str) -> int | None:
@@ -206,29 +208,29 @@ class CandidateSpace:
     def _ways(self, plan: SharingPlan | None = None) -> int:
         """How many candidates one plan makes: most plans, or this one."""
         alone = plan is not None and not plan.shares
-        return (1 if alone else len(self._balances)) * self._additions.count(plan)
+        return (1 if alone else len(self._balancer_names)) * self._additions.count(plan)
 
     @property
     def _additions(self) -> OptionalComponents:
         return OptionalComponents(self.config)
 
     @property
-    def _balances(self) -> tuple[str, ...]:
+    def _balancer_names(self) -> tuple[str, ...]:
         return tuple(entry.kind for entry in self.config.balancers)
 
-    def _balance(self, choices: Choices, candidate: Candidate) -> str:
+    def _balancer(self, suggest: Suggest, candidate: Candidate) -> str:
         """What balances a candidate; nothing that is shared is nothing to balance."""
-        if candidate.balance != STATIC:
-            return candidate.balance
-        names = self._balances
-        name = names[0] if len(names) == 1 else choices.suggest_categorical("balance", names)
+        if candidate.balancer != STATIC:
+            return candidate.balancer
+        names = self._balancer_names
+        name = names[0] if len(names) == 1 else suggest.suggest_categorical("balancer", names)
         return name if candidate.plan.shares else STATIC
 
     def _prefix(self, backbone: str) -> str:
         return f"{backbone}/" if len(self.backbones) > 1 else ""
 
-    def _balance_answers(self, candidate: Candidate) -> Mapping[str, str] | None:
-        names, name = self._balances, candidate.balance
+    def _balancer_params(self, candidate: Candidate) -> Mapping[str, str] | None:
+        names, name = self._balancer_names, candidate.balancer
         if not candidate.plan.shares:
             # It is static, whatever is answered.
             if name != STATIC:
@@ -236,17 +238,17 @@ class CandidateSpace:
             name = STATIC if STATIC in names else names[0]
         if name not in names:
             return None
-        return {"balance": name} if len(names) > 1 else {}
+        return {"balancer": name} if len(names) > 1 else {}
 
-    def _weight_answers(self, candidate: Candidate) -> Mapping[str, float] | None:
+    def _loss_weight_params(self, candidate: Candidate) -> Mapping[str, float] | None:
         weights = candidate.loss_weights
         if weights is None:
             return {}
-        if self.config.loss_weights == "search" and candidate.balance == STATIC:
+        if self.config.loss_weights == "search" and candidate.balancer == STATIC:
             return encode_weights(weights, self.tasks)
         return {} if weights == self.fixed_weights else None
 
-    def _rate_answers(self, candidate: Candidate) -> Mapping[str, float] | None:
+    def _learning_rate_params(self, candidate: Candidate) -> Mapping[str, float] | None:
         rate = candidate.learning_rate
         if self.config.learning_rate is None:
             return {} if rate in (None, self.learning_rate) else None
@@ -259,32 +261,34 @@ class CandidateSpace:
         given = self.config.loss_weights
         return dict.fromkeys(self.tasks, 1.0) if isinstance(given, str) else given
 
-    def _weights(self, choices: Choices, candidate: Candidate, balance: str) -> Mapping[str, float]:
+    def _weights(
+        self, suggest: Suggest, candidate: Candidate, balancer: str
+    ) -> Mapping[str, float]:
         if candidate.loss_weights is not None:
             return candidate.loss_weights
-        if self.config.loss_weights == "search" and balance == STATIC:
-            return suggest_weights(choices, self.tasks)
+        if self.config.loss_weights == "search" and balancer == STATIC:
+            return suggest_weights(suggest, self.tasks)
         return self.fixed_weights
 
-    def _rate(self, choices: Choices, candidate: Candidate) -> float:
+    def _rate(self, suggest: Suggest, candidate: Candidate) -> float:
         if candidate.learning_rate is not None or self.config.learning_rate is None:
             return candidate.learning_rate or self.learning_rate
         low, high = self.config.learning_rate
-        return choices.suggest_float("learning_rate", low, high, log=True)
+        return suggest.suggest_float("learning_rate", low, high, log=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Prefixed:
     """Choices whose names start with the backbone: its units are not another's."""
 
-    choices: Choices
+    suggest: Suggest
     prefix: str
 
     def suggest_int(self, name: str, low: int, high: int) -> int:
-        return self.choices.suggest_int(f"{self.prefix}{name}", low, high)
+        return self.suggest.suggest_int(f"{self.prefix}{name}", low, high)
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        return self.choices.suggest_float(f"{self.prefix}{name}", low, high, log=log)
+        return self.suggest.suggest_float(f"{self.prefix}{name}", low, high, log=log)
 
-    def suggest_categorical(self, name: str, choices: Sequence[str]) -> str:
-        return self.choices.suggest_categorical(f"{self.prefix}{name}", choices)
+    def suggest_categorical(self, name: str, suggest: Sequence[str]) -> str:
+        return self.suggest.suggest_categorical(f"{self.prefix}{name}", suggest)

@@ -27,7 +27,7 @@ def check_feasible(space: CandidateSpace) -> None:
     Raises:
         ConfigError: none is; it says the least that was found, and what the baselines cost.
     """
-    budget = space.budget
+    budget = space.limits
     if budget is None or (budget.params is None and budget.flops is None):
         return
     costs: list[Cost] = []
@@ -45,7 +45,7 @@ def _examples(space: CandidateSpace) -> Iterator[Candidate]:
     if plans is not None:
         yield from plans
         return
-    hard = space.baseline("hard")
+    hard = space.baseline_candidate("hard")
     if space.space.encode(hard, space.units_of(space.backbones[0]), space.tasks) is not None:
         yield hard
     yield from islice(_draws(space), DRAWN)
@@ -63,8 +63,10 @@ def _no_room(budget: ResourceLimits, costs: list[Cost], *, listed: bool) -> Conf
     least = _sizes(min(at.parameters for at in costs), min(at.flops for at in costs))
     known = [f"the least there is has {least}"]
     known += [
-        f"{role} has {_sizes(cost.parameters, cost.flops)}"
-        for role, cost in ((role, budget.cost_of(at)) for role, at in budget.baselines.items())
+        f"{baseline} has {_sizes(cost.parameters, cost.flops)}"
+        for baseline, cost in (
+            (baseline, budget.cost_of(at)) for baseline, at in budget.baselines.items()
+        )
     ]
     return ConfigError(
         f"{what} of the search space is within the budget ({budget.describe()})",

@@ -10,7 +10,7 @@ from mtlsearch.config import Limit, LimitsConfig
 from mtlsearch.errors import ConfigError
 from mtlsearch.plan import Cost, SharingPlan
 from mtlsearch.plugin import Candidate
-from mtlsearch.results import TIME, Latency, Role, TrialRecord
+from mtlsearch.results import TIME, Baseline, Latency, TrialRecord
 
 if TYPE_CHECKING:
     from mtlsearch.search.space._candidate_space import CandidateSpace
@@ -40,7 +40,7 @@ class ResourceLimits:
 
     cost: Callable[[Candidate], Cost]
     tasks: int
-    baselines: Mapping[Role, Candidate]
+    baselines: Mapping[Baseline, Candidate]
     params: float | None = None
     flops: float | None = None
     latency_ms: Limit | None = None
@@ -117,7 +117,7 @@ class ResourceLimits:
             return None
         times = {"independent": 0.0, "hard": 0.0}
         if self.latency_ms.of:
-            times = {role: self._latency_of(at).ms for role, at in self.baselines.items()}
+            times = {baseline: self._latency_of(at).ms for baseline, at in self.baselines.items()}
         return self.latency_ms.within(
             independent=times["independent"], hard=times["hard"], tasks=self.tasks
         )
@@ -151,7 +151,7 @@ def add_limits(
     Raises:
         ConfigError: latency is limited or an objective, and nothing takes the time.
     """
-    limits, always_measure = config.limits, TIME in space.config.objectives
+    limits, always_measure = config.by_key, TIME in space.config.objectives
     if not limits and not always_measure:
         return space
     if (TIME in limits or always_measure) and measure_latency is None:
@@ -160,9 +160,9 @@ def add_limits(
             where=where(TIME) if TIME in limits else "search.objectives",
             next_step="take params and flops, or search from a run file",
         )
-    baselines: dict[Role, Candidate] = {
-        "independent": space.baseline("independent"),
-        "hard": space.baseline("hard"),
+    baselines: dict[Baseline, Candidate] = {
+        "independent": space.baseline_candidate("independent"),
+        "hard": space.baseline_candidate("hard"),
     }
     independent, hard = cost(baselines["independent"]), cost(baselines["hard"])
     sizes = {
@@ -185,7 +185,7 @@ def add_limits(
         where,
         always_measure,
     )
-    return replace(space, budget=budget)
+    return replace(space, limits=budget)
 
 
 def amount(count: float) -> str:

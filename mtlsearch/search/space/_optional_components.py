@@ -10,14 +10,14 @@ from typing import Literal
 from mtlsearch.config import DistillationEntry, LoadedRun, SearchConfig
 from mtlsearch.errors import ConfigError
 from mtlsearch.plan import SharingPlan
-from mtlsearch.plugin import Candidate, Choices, Knowledge
+from mtlsearch.plugin import Candidate, Distillation, Suggest
 
-Answers = dict[str, int | float | str]
+Params = dict[str, int | float | str]
 
 WITHOUT = "without"
 GATES = "gates"
 
-Kind = Literal["none", "distil", "mutual"]
+Kind = Literal["none", "baseline", "mutual"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class OptionalComponents:
         """Whether all that can be chosen are names, no numbers."""
         return not any(isinstance(entry.alpha, tuple) for entry in self._options)
 
-    def listed(self) -> Iterator[Answers]:
+    def listed(self) -> Iterator[Params]:
         """All answers there are, of which a plan may not know all apart."""
         for entry, gated in product(self._options, self._gates):
-            yield {"knowledge": entry.kind, "attention": GATES if gated else WITHOUT}
+            yield {"distillation": entry.kind, "attention": GATES if gated else WITHOUT}
 
     def count(self, plan: SharingPlan | None = None) -> int:
         """How many candidates they make of one; of most plans, or of this one."""
@@ -50,53 +50,56 @@ class OptionalComponents:
         made = {self._kind_for(plan, entry.kind) for entry in self._options}
         return len(made) * (len(self._gates) if plan.shares else 1)
 
-    def knowledge(self, choices: Choices, candidate: Candidate) -> Knowledge | None:
+    def distillation(self, suggest: Suggest, candidate: Candidate) -> Distillation | None:
         """What a candidate learns from features; what the space has chosen stays."""
-        if candidate.knowledge is not None:
-            return candidate.knowledge
+        if candidate.distillation is not None:
+            return candidate.distillation
         entry = self._options[0]
         if len(self._options) > 1:
             kinds: list[str] = [at.kind for at in self._options]
-            entry = self._options[kinds.index(choices.suggest_categorical("knowledge", kinds))]
+            entry = self._options[kinds.index(suggest.suggest_categorical("distillation", kinds))]
         kind = self._kind_for(candidate.plan, entry.kind)
         if kind == "none":
             return None
         if not isinstance(entry.alpha, tuple):
-            return Knowledge(kind, entry.alpha)
+            return Distillation(kind, entry.alpha)
         low, high = entry.alpha
-        return Knowledge(kind, choices.suggest_float(f"alpha_{kind}", low, high, log=True))
+        return Distillation(kind, suggest.suggest_float(f"alpha_{kind}", low, high, log=True))
 
-    def attention(self, choices: Choices, candidate: Candidate) -> bool:
+    def attention(self, suggest: Suggest, candidate: Candidate) -> bool:
         """Whether a candidate's tasks have gates; what the space has chosen stays."""
         if candidate.attention:
             return True
         gated = self._gates[0]
         if len(self._gates) > 1:
-            gated = choices.suggest_categorical("attention", (WITHOUT, GATES)) == GATES
+            gated = suggest.suggest_categorical("attention", (WITHOUT, GATES)) == GATES
         return gated and candidate.plan.shares
 
-    def answers(self, candidate: Candidate) -> Answers | None:
+    def params(self, candidate: Candidate) -> Params | None:
         """Answers with which these are chosen for a candidate; None if none do."""
-        knowledge, attention = self._knowledge_answers(candidate), self._gate_answers(candidate)
-        return None if knowledge is None or attention is None else {**knowledge, **attention}
+        distillation, attention = (
+            self._distillation_params(candidate),
+            self._attention_params(candidate),
+        )
+        return None if distillation is None or attention is None else {**distillation, **attention}
 
-    def _knowledge_answers(self, candidate: Candidate) -> Answers | None:
-        found = candidate.knowledge
+    def _distillation_params(self, candidate: Candidate) -> Params | None:
+        found = candidate.distillation
         kind = "none" if found is None else found.kind
         # Several kinds may come to the same for a plan; any of them will do.
         fitting = [at for at in self._options if self._kind_for(candidate.plan, at.kind) == kind]
         if not fitting:
             return None
         entry = fitting[0]
-        answers: Answers = {"knowledge": entry.kind} if len(self._options) > 1 else {}
+        params: Params = {"distillation": entry.kind} if len(self._options) > 1 else {}
         if found is None:
-            return answers
+            return params
         if not isinstance(entry.alpha, tuple):
-            return answers if found.alpha == entry.alpha else None
+            return params if found.alpha == entry.alpha else None
         low, high = entry.alpha
-        return {**answers, f"alpha_{kind}": found.alpha} if low <= found.alpha <= high else None
+        return {**params, f"alpha_{kind}": found.alpha} if low <= found.alpha <= high else None
 
-    def _gate_answers(self, candidate: Candidate) -> Answers | None:
+    def _attention_params(self, candidate: Candidate) -> Params | None:
         gated = candidate.attention
         if not candidate.plan.shares:
             # It has no gates, whatever is answered.
@@ -113,7 +116,7 @@ class OptionalComponents:
 
     @property
     def _options(self) -> tuple[DistillationEntry, ...]:
-        return self.config.knowledge_options
+        return self.config.distillation_options
 
     @property
     def _gates(self) -> tuple[bool, ...]:
@@ -127,11 +130,11 @@ def check_distillation_backbones(loaded: LoadedRun) -> None:
         ConfigError: they come from different backbones.
     """
     config = loaded.config
-    distils = any(entry.kind == "distil" for entry in config.search.knowledge_options)
+    distils = any(entry.kind == "baseline" for entry in config.search.distillation_options)
     if distils and len(config.backbone.names) > 1:
         raise ConfigError(
             "knowledge 'distil' learns from the independent baseline's features, which are of "
             f"the backbone {config.backbone.names[0]} alone",
-            where=loaded.where("search", "knowledge"),
-            next_step="name one backbone, or take knowledge: mutual",
+            where=loaded.where("search", "distillation"),
+            next_step="name one backbone, or take distillation: mutual",
         )

@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FixedTrial
 
 from mtlsearch.plugin import Candidate
-from mtlsearch.results import Role
+from mtlsearch.results import Baseline
 from mtlsearch.search.space._candidate_space import CandidateSpace
 
 
@@ -28,19 +28,21 @@ class Proposal:
     candidate: Candidate
     params: Mapping[str, Any] = field(default_factory=dict)
     distributions: Mapping[str, BaseDistribution] = field(default_factory=dict)
-    role: Role | None = None
+    baseline: Baseline | None = None
 
 
-def propose_baseline(space: CandidateSpace, role: Role) -> Proposal:
+def propose_baseline(space: CandidateSpace, baseline: Baseline) -> Proposal:
     """A baseline, with parameters if the space can express it, so that samplers learn of it."""
-    return proposal_of(space, space.baseline(role), role)
+    return proposal_of(space, space.baseline_candidate(baseline), baseline)
 
 
-def proposal_of(space: CandidateSpace, candidate: Candidate, role: Role | None = None) -> Proposal:
+def proposal_of(
+    space: CandidateSpace, candidate: Candidate, baseline: Baseline | None = None
+) -> Proposal:
     """A candidate with the parameters that give it, where there are any."""
-    answers = space.encode(candidate)
-    if answers is None:
-        return Proposal(candidate, role=role)
-    fixed = FixedTrial(answers)
+    params = space.encode(candidate)
+    if params is None:
+        return Proposal(candidate, baseline=baseline)
+    fixed = FixedTrial(params)
     space.propose(fixed)
-    return Proposal(candidate, fixed.params, fixed.distributions, role)
+    return Proposal(candidate, fixed.params, fixed.distributions, baseline)

@@ -57,7 +57,7 @@ def test_it_shows_every_measure_and_suggests(said: Said, file: Path) -> None:
         "affinity.json",
         "affinity.png",
     ]
-    assert f"--set search.prior={folder}" in said.err
+    assert f"--set search.warm_start={folder}" in said.err
     assert [line for line in said.err.splitlines() if line.endswith(" ...")] == [
         "reading images ...",
         "training hard ...",
@@ -77,7 +77,9 @@ def test_the_same_seed_gives_the_same_numbers(said: Said, file: Path, tmp_path: 
 
 def test_a_search_begins_with_what_it_promises(said: Said, file: Path) -> None:
     run = file.parent / "run"
-    searched = call("search", file, "--out", run, "--trials", "3", "--set", "search.prior=affinity")
+    searched = call(
+        "search", file, "--out", run, "--trials", "3", "--set", "search.warm_start=affinity"
+    )
     assert searched.code == 0, searched.err
     value = json.loads((run / "affinity" / "affinity.json").read_text())
     plans = value["recommendation"]["plans"]

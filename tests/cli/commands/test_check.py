@@ -14,7 +14,7 @@ RUN = """\
 plugins: [mine]
 data:
   sources: {kind: squares, count: 6}
-  size: 16
+  image_size: 16
 tasks:
   shade: {kind: shades}
 search: {space: flat}
@@ -81,7 +81,7 @@ def test_a_task_that_no_data_provides(folder: Path) -> None:
 WRONG = [
     ("search.objectives=[flop]", "did you mean 'flops'?"),
     ("search.objectives=[shade.nothing]", "there is no objective 'shade.nothing'"),
-    ("search.prior=nowhere", "there is no task affinity"),
+    ("search.warm_start=nowhere", "there is no task affinity"),
     ("search.storage=nosuch://here", "the storage cannot be opened"),
     ("search.storage=study.db", "the storage cannot be opened"),
 ]
@@ -109,20 +109,20 @@ def test_two_weights_to_start_from_are_refused(folder: Path) -> None:
     assert "backbone.pretrained: true and backbone.checkpoint_path" in done.err
 
 
-@pytest.mark.parametrize("more", ["accumulate: 2", "compile: true"])
+@pytest.mark.parametrize("more", ["accumulation_steps: 2", "compile: true"])
 def test_a_balancer_that_the_training_does_not_allow_is_told_with_its_line(
     folder: Path, more: str
 ) -> None:
-    balance = "search: {space: flat, balance: cagrad}"
-    (folder / "run.yaml").write_text(RUN.replace("search: {space: flat}", balance))
+    balancer = "search: {space: flat, balancer: cagrad}"
+    (folder / "run.yaml").write_text(RUN.replace("search: {space: flat}", balancer))
     done = call("check", "run.yaml", "--set", f"train.{more.replace(': ', '=')}")
     assert done.code == 1
     assert "balance 'cagrad' " in done.err
-    assert "run.yaml:7 (search.balance)" in done.err
+    assert "run.yaml:7 (search.balancer)" in done.err
 
 
 def test_a_sound_search_is_told_no_fault(folder: Path) -> None:
-    wanted = ["search.objectives=[delta_m, flops]", "search.prior=affinity"]
+    wanted = ["search.objectives=[delta_m, flops]", "search.warm_start=affinity"]
     given = [*wanted, "search.storage=sqlite:///nowhere/study.db"]
     done = call("check", "run.yaml", *(part for text in given for part in ("--set", text)))
     assert done.code == 0, done.err

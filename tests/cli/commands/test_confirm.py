@@ -36,7 +36,7 @@ def test_weights_of_confirmed_trials_stay_without_confirmation(line: Line, tmp_p
     run = line.copy(tmp_path)
     for record in records_of(run):
         write_retrained(RunDirectory(run).at_seed(2), record)
-    said = call("search", line.file, "--out", run, "--set", "search.keep=1")
+    said = call("search", line.file, "--out", run, "--set", "search.keep_weights=1")
     assert said.code == 0, said.err
     assert all(RunDirectory(run).weights(number).is_file() for number in range(4))
 

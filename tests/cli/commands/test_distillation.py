@@ -18,13 +18,13 @@ from mtlsearch.study import RunDirectory, read_records
 from mtlsearch.training import resolve_device
 from tests.cli.inside import Said, call
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("knowledge")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("distillation")]
 
 RUN_FILE = """\
 seed: 1
 data:
   sources: {kind: scenes, train: 16, val: 8, test: 3, size: 32}
-  size: 32
+  image_size: 32
 tasks:
   scene: {kind: classification}
   shapes: {kind: segmentation}
@@ -33,14 +33,14 @@ train: {epochs: 1, batch_size: 8, learning_rate: 0.003}
 search:
   space: tree
   trials: 5
-  knowledge: [{kind: distil, alpha: [0.1, 1.0]}, mutual]
+  distillation: [{kind: baseline, alpha: [0.1, 1.0]}, mutual]
   attention: true
 """
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
-    folder = tmp_path_factory.mktemp("knowledge")
+    folder = tmp_path_factory.mktemp("distillation")
     (folder / "run.yaml").write_text(RUN_FILE)
     said = call("search", folder / "run.yaml", "--out", folder / "run")
     return folder / "run", said
@@ -53,11 +53,11 @@ def test_all_of_it_is_trained_and_shown(run: tuple[Path, Said]) -> None:
     frame = pd.read_csv(io.StringIO(table), keep_default_na=False)
     frame = frame.set_index("trial").sort_index()
     assert set(frame["state"]) == {"complete"}
-    assert list(frame["knowledge"][:2]) == ["none", "none"]
+    assert list(frame["distillation"][:2]) == ["none", "none"]
     assert not frame["attention"][:2].any()
     shares = frame["plan"] != "independent"
     assert list(frame["attention"][2:]) == list(shares[2:])
-    assert any(text.startswith(("distil 0.", "mutual 1.0")) for text in frame["knowledge"])
+    assert any(text.startswith(("distil 0.", "mutual 1.0")) for text in frame["distillation"])
 
 
 def test_costs_are_those_of_the_networks(run: tuple[Path, Said]) -> None:

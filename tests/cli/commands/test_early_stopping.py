@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("line")]
 
 HALVING = RUN_FILE.replace("epochs: 1", "epochs: 3").replace(
     "trials: 4",
-    "trials: 6, halving: {rungs: [1], reduction: 2}, objectives: [delta_m, flops], sampler: random",
+    "trials: 6, early_stopping: {rungs: [1], reduction_factor: 2}, objectives: [delta_m, flops], sampler: random",
 )
 
 KILLING = """
@@ -50,12 +50,12 @@ def test_the_whole_way(tmp_path: Path) -> None:
     records = records_of(whole)
     states = [record.state for record in records]
     assert states[:2] == ["complete"] * 2
-    assert states.count("stopped") >= 1
+    assert states.count("paused") >= 1
     assert states.count("complete") >= 4  # half of four candidates
     run = RunDirectory(whole)
     for record in records:
         assert run.weights(record.number).is_file() == (record.state == "complete")
-        assert run.checkpoint(record.number).is_file() == (record.state == "stopped")
+        assert run.checkpoint(record.number).is_file() == (record.state == "paused")
         assert record.epochs == (3 if record.state == "complete" else 1)
 
     dead = run_program("search", file, "--out", killed, prelude=KILLING)
@@ -75,9 +75,9 @@ def test_the_whole_way(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("search.halving={rungs: [1, 3]}", "none is left after rung 3"),
-        ("search.halving={rungs: [2, 1]}", "each later than the one before"),
-        ("search.halving={reduction: 1}", "greater than or equal to 2"),
+        ("search.early_stopping={rungs: [1, 3]}", "none is left after rung 3"),
+        ("search.early_stopping={rungs: [2, 1]}", "each later than the one before"),
+        ("search.early_stopping={reduction_factor: 1}", "greater than or equal to 2"),
         ("search.objectives=[flops, flops]", "twice"),
         ("search.objectives=[]", "names nothing"),
     ],

@@ -31,7 +31,7 @@ def test_it_is_valid_and_all_its_names_exist(tmp_path: Path) -> None:
 
 def test_its_data_are_sound(tmp_path: Path) -> None:
     assert call("init", tmp_path).code == 0
-    done = call("check", tmp_path / "run.yaml", "--set", "data.limit=12")
+    done = call("check", tmp_path / "run.yaml", "--set", "data.max_images=12")
     assert done.code == 0, done.err
 
 

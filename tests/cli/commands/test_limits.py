@@ -17,7 +17,7 @@ BUDGET = "budget: {params: 0.99 independent, latency_ms: 100 hard, latency_batch
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("budget")
+    folder = tmp_path_factory.mktemp("limits")
     (folder / "run.yaml").write_text(RUN_FILE + BUDGET)
     said = call("search", folder / "run.yaml", "--out", folder / "out", "--trials", "3")
     assert said.code == 0, said.err
@@ -32,14 +32,14 @@ def test_the_budget_is_kept_when_the_run_goes_on(run: Path) -> None:
     assert [record.state for record in records] == ["complete"] * 4
     assert all(record.parameters <= 0.99 * records[0].parameters for record in records[1:])
     assert all(record.latency is not None for record in records)
-    other = call("search", run / "run.yaml", "--out", run, "--set", "budget.params=2x")
+    other = call("search", run / "run.yaml", "--out", run, "--set", "limits.params=2x")
     assert other.code != 0
-    assert "budget.params" in other.err
+    assert "limits.params" in other.err
 
 
 def test_the_leaderboard_marks_what_is_over(run: Path) -> None:
     rows = json.loads(call("leaderboard", run, "--format", "json").out)
-    over = {row["trial"] for row in rows if row["over_budget"]}
+    over = {row["trial"] for row in rows if row["over_limits"]}
     assert over == {0}
     assert all(row["latency_ms"] > 0 and row["latency_batch"] == 2 for row in rows)
     table = call("leaderboard", run).out
@@ -61,6 +61,6 @@ def test_without_room_nothing_is_trained(tmp_path: Path) -> None:
     said = call("search", tmp_path / "run.yaml", "--out", tmp_path / "out")
     assert said.code != 0
     assert "no candidate of the search space is within the budget" in said.err
-    assert "run.yaml:12 (budget.flops)" in said.err
+    assert "run.yaml:12 (limits.flops)" in said.err
     assert "hard has" in said.err
     assert not (tmp_path / "out").exists()  # so that the same command may try another budget

@@ -36,7 +36,7 @@ _search.ProgressView = Stopping
 def measured(records: list[TrialRecord]) -> list[tuple[object, ...]]:
     """What was trained and what came of it, without times."""
     return [
-        (record.role, record.candidate, record.results, record.parameters, record.flops)
+        (record.baseline, record.candidate, record.results, record.parameters, record.flops)
         for record in records
         if record.state == "complete"
     ]
@@ -45,7 +45,7 @@ def measured(records: list[TrialRecord]) -> list[tuple[object, ...]]:
 def test_a_first_search(line: Line) -> None:
     records = records_of(line.run)
     assert [record.number for record in records] == [0, 1, 2, 3]
-    assert [record.role for record in records] == ["independent", "hard", None, None]
+    assert [record.baseline for record in records] == ["independent", "hard", None, None]
     assert {record.state for record in records} == {"complete"}
     assert len({record.candidate.digest for record in records}) == 4
     for record in records:
@@ -170,9 +170,9 @@ def test_a_trial_that_diverges_is_in_the_leaderboard(line: Line, tmp_path: Path)
     )  # fmt: skip
     assert said.code == 0
     assert [record.state for record in records_of(run)] == ["complete", "complete", "failed"]
-    why = r"the (loss|gradient) of .*'(scene|shapes)'.* became (nan|inf) in step \d"
-    assert re.search(rf"trial 2  failed  .*{why}", said.err)
-    assert re.search(rf"trial 2 failed: {why}", call("leaderboard", run).out)
+    reason = r"the (loss|gradient) of .*'(scene|shapes)'.* became (nan|inf) in step \d"
+    assert re.search(rf"trial 2  failed  .*{reason}", said.err)
+    assert re.search(rf"trial 2 failed: {reason}", call("leaderboard", run).out)
 
 
 def test_without_a_reference_there_is_no_search(line: Line, tmp_path: Path) -> None:

@@ -52,8 +52,8 @@ class TestLeaderboard:
         assert said.err == ""
         for text in ("Δm %", "scene.accuracy", "shapes.mIoU", "params", "FLOPs", "★"):
             assert text in said.out
-        for role in ("independent (baseline)", "hard (baseline)"):
-            assert role in said.out
+        for baseline in ("independent (baseline)", "hard (baseline)"):
+            assert baseline in said.out
         assert sum("  complete" in row or "| complete" in row for row in said.out.splitlines()) == 4
         assert "validation has 8 images: one more or less right is 12.5 points" in said.out
 
@@ -168,7 +168,7 @@ class TestExport:
 
     def test_weights_that_were_not_kept(self, line: Line, tmp_path: Path) -> None:
         run = line.copy(tmp_path)
-        kept = call("search", line.file, "--out", run, "--set", "search.keep=1")
+        kept = call("search", line.file, "--out", run, "--set", "search.keep_weights=1")
         assert kept.code == 0, kept.err
         left = {at for at in range(4) if RunDirectory(run).weights(at).is_file()}
         assert {0, 1} < left
@@ -176,7 +176,7 @@ class TestExport:
         said = call("export", run, "--trial", str(gone), "--out", tmp_path / "bundle")
         assert said.code == 1
         assert f"the weights of trial {gone} were not kept" in said.err
-        assert "search.keep" in said.err
+        assert "search.keep_weights" in said.err
         assert not (tmp_path / "bundle").exists()
 
 
@@ -202,7 +202,7 @@ def test_a_bundle_predicts_with_nothing_else(
         with Image.open(tmp_path / entry["picture"]) as picture:
             assert picture.width > 64
         with Image.open(tmp_path / entry["tasks"]["shapes"]["file"]) as mask:
-            assert list(mask.size) == entry["size"][::-1]
+            assert list(mask.size) == entry["image_size"][::-1]
 
 
 def test_the_data_are_checked_and_drawn(line: Line, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_nothing_is_checked_twice_even_without_a_check(tmp_path: Path, cache: Pa
     assert source.reads == 0
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("num_workers", [0, 2])
 def test_loading_processes_fill_and_read_files_alike(
     tmp_path: Path, cache: Path, workers: int
 ) -> None:

@@ -32,7 +32,7 @@ def test_nothing_is_odd_about_ordinary_data() -> None:
     assert told(squares(0), squares(10), batch_size=4) == ()
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("num_workers", [0, 2])
 def test_a_picture_in_train_and_val_is_told_by_its_pixels(workers: int) -> None:
     again = replace(square(2), labels={"kind": 0})
     (said,) = told(squares(0), [*squares(10), again], workers=workers)

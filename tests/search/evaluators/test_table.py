@@ -61,7 +61,7 @@ def test_the_last_epoch_of_the_lowest_seed_is_the_result(tmp_path: Path) -> None
     independent, hard, third = store.records()
     assert outcome.exhausted
     assert hard.state == "failed"
-    assert "does not have" in hard.why
+    assert "does not have" in hard.reason
     assert independent.results["b"].metrics["f1"] == 0.8
     assert (third.parameters, third.flops, third.epochs, third.seconds) == (15, 150, 2, 1.9)
     values = [trial.value for trial in store.trials if trial.value is not None]

@@ -11,7 +11,7 @@ from mtlsearch_search_spaces.hard import HardSpace
 from optuna.distributions import IntDistribution
 
 from mtlsearch.plan import SharingPlan, tree_plans
-from mtlsearch.plugin import Candidate, Choices, SearchSpace, Settings
+from mtlsearch.plugin import Candidate, SearchSpace, Settings, Suggest
 from mtlsearch.search import CandidateSpace
 from mtlsearch.search.samplers._factory import make_sampler
 from mtlsearch.search.samplers._observations import Observation
@@ -40,8 +40,8 @@ class Stubborn(SearchSpace[Settings]):
     name = "stubborn"
     summary = "nearly always the same plan"
 
-    def propose(self, choices: Choices, units: Any, tasks: Any) -> Candidate:
-        rare = choices.suggest_int("number", 0, 30) == 17
+    def propose(self, suggest: Suggest, units: Any, tasks: Any) -> Candidate:
+        rare = suggest.suggest_int("number", 0, 30) == 17
         make = SharingPlan.independent if rare else SharingPlan.hard
         return Candidate(make(tasks, len(units)))
 
@@ -49,7 +49,7 @@ class Stubborn(SearchSpace[Settings]):
 def test_a_small_space_is_proposed_whole_and_then_nothing() -> None:
     formula = Formula(tasks=("a", "b", "c"), count=2)
     space = space_for(formula, sampler="tpe")
-    everything = {space.baseline("hard").digest: 1.0}
+    everything = {space.baseline_candidate("hard").digest: 1.0}
     while (proposal := propose(space, everything, seed=3)) is not None:
         assert proposal.candidate.digest not in everything
         everything[proposal.candidate.digest] = 0.0
@@ -58,7 +58,7 @@ def test_a_small_space_is_proposed_whole_and_then_nothing() -> None:
 
 def test_measured_ones_are_passed_over_however_often_they_come() -> None:
     space = with_space(Stubborn(Settings()), sampler="tpe")
-    hard = space.baseline("hard").digest
+    hard = space.baseline_candidate("hard").digest
     for seed in range(3):
         proposal = propose(space, {hard: 5.0}, seed=seed)
         assert proposal is not None
@@ -69,7 +69,7 @@ def test_measured_ones_are_passed_over_however_often_they_come() -> None:
 @pytest.mark.parametrize("value", [5.0, None], ids=["measured", "failed"])
 def test_one_plan_and_it_was_measured(value: float | None) -> None:
     space = with_space(HardSpace(Settings()), sampler="tpe")
-    measured = {space.baseline("hard").digest: value}
+    measured = {space.baseline_candidate("hard").digest: value}
     assert propose(space, measured, seed=0) is None
     first = propose(space, {}, seed=0)
     assert first is not None
@@ -78,7 +78,7 @@ def test_one_plan_and_it_was_measured(value: float | None) -> None:
 
 def test_of_one_plan_there_are_many_loss_weights() -> None:
     space = with_space(HardSpace(Settings()), sampler="tpe", loss_weights="search")
-    measured = {space.baseline("hard").digest: 0.0}
+    measured = {space.baseline_candidate("hard").digest: 0.0}
     proposal = propose(space, measured, seed=0)
     assert proposal is not None
     assert str(proposal.candidate.plan) == "hard"
@@ -111,8 +111,8 @@ def test_the_sampler_learns_from_trials_and_not_from_failed_ones() -> None:
         name = "line"
         summary = "a place on a line"
 
-        def propose(self, choices: Choices, units: Any, tasks: Any) -> Candidate:
-            place = choices.suggest_int("place", 0, 400)
+        def propose(self, suggest: Suggest, units: Any, tasks: Any) -> Candidate:
+            place = suggest.suggest_int("place", 0, 400)
             return Candidate(SharingPlan.hard(tasks, len(units)), dict.fromkeys(tasks, 1 + place))
 
     def trial(place: int, failed: bool) -> Observation:

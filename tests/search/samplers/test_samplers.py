@@ -102,7 +102,7 @@ def test_plans_that_are_no_trees_are_searched_too(name: str, space: str) -> None
 
 @pytest.mark.parametrize("name", QUICK)
 def test_the_balance_is_searched_with_the_plan(name: str) -> None:
-    space = make_space(name, units=2, balance=["static", "uw"])
+    space = make_space(name, units=2, balancer=["static", "uw"])
     listed = space.listed()
     assert listed is not None
     assert len(listed) == space.count == 10
@@ -112,10 +112,10 @@ def test_the_balance_is_searched_with_the_plan(name: str) -> None:
 
 
 def test_one_balance_for_all_is_ranked() -> None:
-    space = make_space("auto", units=2, balance="uw")
+    space = make_space("auto", units=2, balancer="uw")
     assert isinstance(make_sampler(space), GPSampler)
     tried = searched(space, trials=50)
-    assert [at.balance for at in tried] == ["static"] * 2 + ["uw"] * 5
+    assert [at.balancer for at in tried] == ["static"] * 2 + ["uw"] * 5
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -141,7 +141,7 @@ def test_what_is_continuous_is_searched_too(name: str, seed: int) -> None:
 
 
 def tried_by_score(space: CandidateSpace, candidates: Sequence[Candidate]) -> list[Observation]:
-    proposals = [propose_baseline(space, role) for role in ("independent", "hard")]
+    proposals = [propose_baseline(space, baseline) for baseline in ("independent", "hard")]
     reference = score(proposals[0].candidate)
     space_proposals = [*proposals, *(make_proposal(candidate) for candidate in candidates)]
     return [
@@ -169,7 +169,7 @@ def test_the_default_ranks_where_plans_can_be_listed() -> None:
         make_space("auto", learning_rate=[0.01, 1.0]),
         make_space("auto", loss_weights="search"),
         make_space("auto", tasks=tuple("abcdef")),  # 120,196 plans
-        make_space("auto", balance=["static", "uw"]),
+        make_space("auto", balancer=["static", "uw"]),
         *(other_space("auto", name) for name in OTHERS),
     ):
         assert not isinstance(make_sampler(space), GPSampler)

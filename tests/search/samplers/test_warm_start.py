@@ -90,12 +90,12 @@ def test_only_what_may_be_proposed_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "config", [{"learning_rate": [0.1, 10.0]}, {"loss_weights": "search"}, {"balance": ["uw"]}]
+    "config", [{"learning_rate": [0.1, 10.0]}, {"loss_weights": "search"}, {"balancer": ["uw"]}]
 )
 def test_more_than_plans_may_be_searched(config: dict[str, object]) -> None:
     tried = searched(space_with(KNOWN, **config), 5)
     assert tried[2].plan == PROMISED
-    assert tried[2].balance == ("uw" if "balance" in config else "static")
+    assert tried[2].balancer == ("uw" if "balancer" in config else "static")
 
 
 def test_fixed_weights_are_kept() -> None:
@@ -112,13 +112,13 @@ def test_a_plan_that_the_space_does_not_have_is_not_proposed() -> None:
 
 
 class TestPrior:
-    """``search.prior`` of a run file."""
+    """``search.warm_start`` of a run file."""
 
     def test_it_is_read_from_the_run_or_from_where_it_says(self, tmp_path: Path) -> None:
         run = RunDirectory(tmp_path / "run")
         write_affinity(KNOWN, run.affinity)
         for prior in ("affinity", run.affinity, run.affinity / "affinity.json"):
-            found = read_prior(SearchConfig.model_validate({"prior": prior}), run)
+            found = read_prior(SearchConfig.model_validate({"warm_start": prior}), run)
             assert found is not None
             assert found.tasks == KNOWN.tasks
         assert read_prior(SearchConfig(), run) is None

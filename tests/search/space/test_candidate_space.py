@@ -13,7 +13,7 @@ from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
 from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan
-from mtlsearch.plugin import Candidate, Choices, SearchSpace, Settings
+from mtlsearch.plugin import Candidate, SearchSpace, Settings, Suggest
 from mtlsearch.search import CandidateSpace
 from mtlsearch.testing import FixedChoices, RandomChoices
 from tests.search.synthetic import units
@@ -77,11 +77,11 @@ def test_nothing_is_left_open(kind: dict[str, Any], seed: int) -> None:
 def test_encoding_comes_back(kind: dict[str, Any], seed: int) -> None:
     space = make(**kind)
     candidate = space.propose(RandomChoices(seed))
-    answers = space.encode(candidate)
-    assert answers is not None
-    choices = FixedChoices(answers)
-    again = space.propose(choices)
-    assert set(choices.asked) == set(answers)
+    params = space.encode(candidate)
+    assert params is not None
+    suggest = FixedChoices(params)
+    again = space.propose(suggest)
+    assert set(suggest.asked) == set(params)
     assert (again.plan, again.backbone) == (candidate.plan, candidate.backbone)
     assert dict(again.loss_weights or {}) == pytest.approx(dict(candidate.loss_weights or {}))
     assert again.learning_rate == candidate.learning_rate
@@ -89,16 +89,16 @@ def test_encoding_comes_back(kind: dict[str, Any], seed: int) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(kinds, st.sampled_from(["independent", "hard"]))
-def test_a_baseline_is_encoded_as_itself_or_not_at_all(kind: dict[str, Any], role: Any) -> None:
+def test_a_baseline_is_encoded_as_itself_or_not_at_all(kind: dict[str, Any], baseline: Any) -> None:
     space = make(**kind)
-    baseline = space.baseline(role)
-    assert str(baseline.plan) == ("hard" if len(space.tasks) == 1 else role)
+    baseline = space.baseline_candidate(baseline)
+    assert str(baseline.plan) == ("hard" if len(space.tasks) == 1 else baseline)
     assert set((baseline.loss_weights or {}).values()) == {1.0}
     assert baseline.learning_rate == 0.01
     assert baseline.backbone == space.backbones[0]
-    answers = space.encode(baseline)
-    if answers is not None:
-        again = space.propose(FixedChoices(answers))
+    params = space.encode(baseline)
+    if params is not None:
+        again = space.propose(FixedChoices(params))
         assert again.plan == baseline.plan
         assert dict(again.loss_weights or {}) == pytest.approx(dict(baseline.loss_weights or {}))
 
@@ -128,9 +128,9 @@ def test_units_of_one_backbone_are_not_asked_for_under_the_name_of_another() -> 
     space = make(backbones=("small", "large"))
     asked = {}
     for seed in range(20):
-        choices = RandomChoices(seed)
-        backbone = space.propose(choices).backbone
-        asked[backbone] = {name for name in choices.asked if name != "backbone"}
+        suggest = RandomChoices(seed)
+        backbone = space.propose(suggest).backbone
+        asked[backbone] = {name for name in suggest.asked if name != "backbone"}
     assert set(asked) == {"small", "large"}
     assert not asked["small"] & asked["large"]
     assert asked["small"]
@@ -157,7 +157,7 @@ class Opinionated(SearchSpace[Settings]):
     name = "opinionated"
     summary = "decides all"
 
-    def propose(self, choices: Choices, units: Any, tasks: Any) -> Candidate:
+    def propose(self, suggest: Suggest, units: Any, tasks: Any) -> Candidate:
         return Candidate(
             SharingPlan.hard(tasks, len(units)), dict.fromkeys(tasks, 3.0), learning_rate=0.7
         )
@@ -169,8 +169,8 @@ def test_what_the_space_decides_stays(weights: str, rate: tuple[float, float] | 
     space = CandidateSpace(
         Opinionated(Settings()), plain.config, plain.tasks, plain.backbones, 0.01, plain.units_of
     )
-    choices = RandomChoices(0)
-    candidate = space.propose(choices)
+    suggest = RandomChoices(0)
+    candidate = space.propose(suggest)
     assert set((candidate.loss_weights or {}).values()) == {3.0}
     assert candidate.learning_rate == 0.7
-    assert not choices.asked
+    assert not suggest.asked

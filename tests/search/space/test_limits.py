@@ -69,12 +69,12 @@ def test_no_sampler_proposes_what_is_over(
         formula, {key: copies * SIZE[key]}, space=space, sampler=sampler, loss_weights=weights
     )
     records = searched(within, formula, 5 if sampler == "gp" else 8)
-    assert [record.role for record in records[:2]] == ["independent", "hard"]
-    assert bool(records[0].over_budget) == (copies < 12)
+    assert [record.baseline for record in records[:2]] == ["independent", "hard"]
+    assert bool(records[0].over_limits) == (copies < 12)
     for record in records[2:]:
         spent = {"params": record.parameters, "flops": record.flops}
         assert spent[key] <= copies * SIZE[key]
-        assert not record.over_budget
+        assert not record.over_limits
     assert len(formula.measured) == len(records)
 
 
@@ -101,16 +101,16 @@ def test_limits_are_relative_to_the_baselines(said: object, most: float) -> None
 
 def test_the_hard_plan_is_within_its_own_size() -> None:
     within = limited(Formula(), {"params": "1 hard", "flops": "1 hard"})
-    assert within.allows(within.baseline("hard"))
+    assert within.allows(within.baseline_candidate("hard"))
 
 
 @pytest.mark.parametrize("space", SPACES)
 def test_a_budget_without_room_is_told_before_anything_is_trained(space: str) -> None:
     formula = Formula()
-    with pytest.raises(ConfigError, match="budget") as caught:
+    with pytest.raises(ConfigError, match="limits") as caught:
         searched(limited(formula, {"params": 399}, space=space), formula, 4)
     assert not formula.measured
-    assert caught.value.where == "budget.params"
+    assert caught.value.where == "limits.params"
     assert any("400 params" in text for text in caught.value.allowed)
     assert any("1.2 k params" in text for text in caught.value.allowed)
 
@@ -133,7 +133,7 @@ def test_a_baseline_over_the_budget_is_never_the_best() -> None:
     best = store.best()
     assert best is not None
     assert best[0] == pick_trial(store.records(), "best").number > 1
-    assert pick_trial(store.records(), 0).role == "independent"
+    assert pick_trial(store.records(), 0).baseline == "independent"
 
 
 def test_where_only_baselines_over_the_budget_are_done_there_is_no_best() -> None:
@@ -144,7 +144,7 @@ def test_where_only_baselines_over_the_budget_are_done_there_is_no_best() -> Non
 
 
 @pytest.mark.parametrize(
-    ("space", "budget", "told"),
+    ("space", "limits", "told"),
     [
         (TreeSpace(TreeSettings()), "0.1x", "smaller backbone"),
         (IndependentSpace(IndependentSpace.Settings()), "2x", "a space that shares more"),
@@ -186,13 +186,13 @@ def test_what_is_too_slow_is_written_down_and_not_trained(sampler: str, weights:
     )
     records = searched(space, formula, 8)
     trained = [record for record in records if record.state == "complete"]
-    rejected = [record for record in records if record.state == "rejected"]
+    rejected = [record for record in records if record.state == "infeasible"]
     assert len(trained) == len(formula.measured) == 8
     for record in records:
         assert record.latency is not None
         assert record.latency.ms == sum(record.candidate.plan.copies)
     assert all(sum(record.candidate.plan.copies) <= 8 for record in trained[1:])
-    assert all("latency" in record.why for record in rejected)
+    assert all("latency" in record.reason for record in rejected)
     assert all(sum(record.candidate.plan.copies) > 8 for record in rejected)
     assert len({record.candidate.plan for record in rejected}) == len(rejected)
     assert len(set(measure_latency.asked)) == len(measure_latency.asked)
@@ -225,13 +225,15 @@ def test_a_search_in_which_all_are_too_slow_ends() -> None:
     space = limited(formula, {"latency_ms": 0.5}, measure_latency=measure_latency)
     outcome = search(space, formula, store, trials=10, seed=0)
     assert outcome.exhausted
-    assert "budget of 0.5 ms; the fastest network so far, trial 1 (hard), takes 6 ms" in outcome.why
+    assert (
+        "budget of 0.5 ms; the fastest network so far, trial 1 (hard), takes 6 ms" in outcome.reason
+    )
     assert len(formula.measured) == outcome.num_finished == 2
     assert len(store.records()) == 2 + MAX_REJECTIONS
 
 
 @pytest.mark.parametrize(
-    ("limit", "most", "settled"), [(0.5, "0.5", 2), ("1 hard", "4", 2), (5, "5", 5)]
+    ("max_images", "most", "settled"), [(0.5, "0.5", 2), ("1 hard", "4", 2), (5, "5", 5)]
 )
 def test_a_space_that_is_exhausted_because_of_the_limit_says_so(
     limit: object, most: str, num_finished: int
@@ -243,8 +245,8 @@ def test_a_space_that_is_exhausted_because_of_the_limit_says_so(
     assert listed < MAX_REJECTIONS
     outcome = search(space, formula, TrialStore.in_memory(), trials=20, seed=0)
     assert (outcome.exhausted, outcome.num_finished) == (True, num_finished)
-    assert f"; {listed - num_finished} were over the latency budget of {most} ms" in outcome.why
-    assert outcome.why.endswith("the fastest network so far, trial 1 (hard), takes 4 ms")
+    assert f"; {listed - num_finished} were over the latency budget of {most} ms" in outcome.reason
+    assert outcome.reason.endswith("the fastest network so far, trial 1 (hard), takes 4 ms")
 
 
 def test_a_space_that_is_exhausted_otherwise_blames_no_limit() -> None:
@@ -252,8 +254,8 @@ def test_a_space_that_is_exhausted_otherwise_blames_no_limit() -> None:
     space = limited(formula, {"latency_ms": 100}, measure_latency=Clock())
     outcome = search(space, formula, TrialStore.in_memory(), trials=20, seed=0)
     assert outcome.exhausted
-    assert "has not been measured" in outcome.why
-    assert "latency" not in outcome.why
+    assert "has not been measured" in outcome.reason
+    assert "latency" not in outcome.reason
 
 
 def test_latency_needs_a_clock() -> None:

@@ -19,11 +19,11 @@ def parts(count: int) -> st.SearchStrategy[dict[str, float]]:
     return st.fixed_dictionaries({f"weight_{at}": st.floats(0, 1) for at in TASKS[1:count]})
 
 
-answers = st.integers(1, 5).flatmap(lambda count: st.tuples(st.just(TASKS[:count]), parts(count)))
+params = st.integers(1, 5).flatmap(lambda count: st.tuples(st.just(TASKS[:count]), parts(count)))
 
 
 @settings(max_examples=60, deadline=None)
-@given(answers)
+@given(params)
 def test_they_sum_to_the_number_of_tasks_and_none_is_nothing(
     given_: tuple[tuple[str, ...], dict[str, float]],
 ) -> None:
@@ -35,7 +35,7 @@ def test_they_sum_to_the_number_of_tasks_and_none_is_nothing(
 
 
 @settings(max_examples=60, deadline=None)
-@given(answers)
+@given(params)
 def test_encoding_comes_back(given_: tuple[tuple[str, ...], dict[str, float]]) -> None:
     tasks, table = given_
     weights = suggest_weights(FixedChoices(table), tasks)

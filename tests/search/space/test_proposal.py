@@ -15,12 +15,12 @@ from tests.search.synthetic import Formula, space_for, units, with_space
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-@pytest.mark.parametrize("role", ["independent", "hard"])
-def test_a_baseline_has_the_parameters_that_give_it(role: Any) -> None:
+@pytest.mark.parametrize("baseline", ["independent", "hard"])
+def test_a_baseline_has_the_parameters_that_give_it(baseline: Any) -> None:
     space = space_for(Formula(), loss_weights="search")
-    proposal = propose_baseline(space, role)
-    assert proposal.role == role
-    assert str(proposal.candidate.plan) == role
+    proposal = propose_baseline(space, baseline)
+    assert proposal.baseline == baseline
+    assert str(proposal.candidate.plan) == baseline
     assert set(proposal.params) == set(proposal.distributions)
     again = space.propose(optuna.trial.FixedTrial(dict(proposal.params)))
     assert again.plan == proposal.candidate.plan

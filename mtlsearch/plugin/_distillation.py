@@ -8,11 +8,11 @@ from typing import Any, Literal, get_args
 
 from mtlsearch.errors import PlanError
 
-KnowledgeKind = Literal["distil", "mutual"]
+DistillationKind = Literal["baseline", "mutual"]
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
+class Distillation:
     """A term ``alpha * ||f - g||^2`` beside each task's loss: its feature against a target.
 
     Attributes:
@@ -22,7 +22,7 @@ class Knowledge:
         alpha: what the term counts for, beside losses of weight 1.
     """
 
-    kind: KnowledgeKind
+    kind: DistillationKind
     alpha: float
 
     def to_json(self) -> dict[str, Any]:
@@ -30,16 +30,16 @@ class Knowledge:
         return {"kind": self.kind, "alpha": self.alpha}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Knowledge:
+    def from_json(cls, value: Mapping[str, Any]) -> Distillation:
         """What :meth:`to_json` wrote.
 
         Raises:
             PlanError: there is no such kind.
         """
-        if value["kind"] not in get_args(KnowledgeKind):
+        if value["kind"] not in get_args(DistillationKind):
             raise PlanError(
                 f"there is no knowledge of the kind {value['kind']!r}",
-                allowed=get_args(KnowledgeKind),
+                allowed=get_args(DistillationKind),
             )
         return cls(value["kind"], float(value["alpha"]))
 
