@@ -1,17 +1,19 @@
-"""Files that appear whole or not at all; the standard library alone.
+"""Atomic writes and locks between processes.
 
 >>> from pathlib import Path
 >>> from tempfile import TemporaryDirectory
->>> from mtlsearch.files import unfinished
+>>> from mtlsearch.files import FileLock, atomic_write
 >>> with TemporaryDirectory() as folder:
-...     file = Path(folder) / "runs" / "note.txt"
-...     with unfinished(file) as temporary:
+...     path = Path(folder) / "runs" / "note.txt"
+...     with atomic_write(path) as temporary:
 ...         _ = temporary.write_text("done")
-...         seen = file.exists()
-...     seen, file.read_text()
-(False, 'done')
+...         is_visible = path.exists()
+...     with FileLock(path.with_suffix(".lock")) as lock:
+...         is_visible, path.read_text(), lock.is_held
+(False, 'done', True)
 """
 
 from mtlsearch.files._atomic import atomic_write
+from mtlsearch.files._lock import FileLock, LockHeldError
 
-__all__ = ["atomic_write"]
+__all__ = ["FileLock", "LockHeldError", "atomic_write"]

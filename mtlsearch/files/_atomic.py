@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic write: a reader never sees a partial file."""
 
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ from pathlib import Path
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path``, renamed to it where the block ends well.
+    """Yield a temporary path beside ``path`` and rename it to ``path`` on success.
+
+    If the block raises, ``path`` keeps its previous content and the temporary file is removed.
+
+    Args:
+        path: the file to write; its parent folders are created.
+
+    Yields:
+        The path to write to.
 
     Raises:
-        OSError: it cannot be written; names ``path``, which whoever asked knows.
+        OSError: the file cannot be written; the error contains ``path``, not the temporary one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
