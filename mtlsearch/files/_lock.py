@@ -40,12 +40,12 @@ class FileLock:
     refused can report the holder.
 
     Attributes:
-        path: the lock file, which is created if it does not exist.
+        path: the lock file.
         blocking: whether to wait for the lock.
         owner_path: the file with the holder's process id.
 
     Args:
-        path: the lock file; its folder must exist.
+        path: the lock file; its parent folders are created.
         blocking: whether to wait until the lock is free; otherwise a held lock is an error.
     """
 

@@ -122,6 +122,7 @@ def test_release_leaves_only_the_lock_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["x.lock"]
 
 
-def test_lock_in_a_missing_folder_raises(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="missing"):
-        FileLock(tmp_path / "missing" / "x.lock", blocking=False).acquire()
+def test_lock_that_cannot_be_written_raises(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        FileLock(tmp_path / "file" / "x.lock", blocking=False).acquire()
