@@ -23,6 +23,7 @@ from mtlsearch.config._limit import Limit, parse_limit
 from mtlsearch.config._limits import LimitsConfig
 from mtlsearch.config._load import DATA_ROOT, LoadedRun, load_run
 from mtlsearch.config._locations import SourceLocations
+from mtlsearch.config._override import Override
 from mtlsearch.config._run import RunConfig, TaskEntry
 from mtlsearch.config._save import save_resolved
 from mtlsearch.config._search import BalancerEntry, EarlyStoppingConfig, SearchConfig, SpaceEntry
@@ -44,6 +45,7 @@ __all__ = [
     "Limit",
     "LimitsConfig",
     "LoadedRun",
+    "Override",
     "Part",
     "RunConfig",
     "SearchConfig",

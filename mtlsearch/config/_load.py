@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from mtlsearch.config._errors import ConfigErrors
 from mtlsearch.config._locations import Key, KeyPath, SourceLocations
-from mtlsearch.config._override import parse_override, with_value
+from mtlsearch.config._override import Override, parse_override, with_value
 from mtlsearch.config._read import read_yaml
 from mtlsearch.config._run import RunConfig
 from mtlsearch.config._storage import STORAGE_PASSWORD, fill_password
@@ -77,7 +77,7 @@ class LoadedRun:
 
 def load_run(
     path: str | Path,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[str | Override] = (),
     *,
     env: Mapping[str, str] | None = None,
     plugins: Sequence[Path] = (),
@@ -89,7 +89,7 @@ def load_run(
 
     Args:
         path: the YAML file.
-        overrides: ``KEY=VALUE`` each, as behind ``--set``; the last one wins.
+        overrides: each ``KEY=VALUE``, as behind ``--set``, or an :class:`Override`; the last wins.
         env: the environment; ``MTLSEARCH_DATA_ROOT`` in it replaces ``data.root`` of the
             file, an override replaces both. ``MTLSEARCH_STORAGE_PASSWORD`` is the password of
             a storage URL that has a user and no password, or a hidden one.
@@ -103,9 +103,9 @@ def load_run(
     root = (env or {}).get(DATA_ROOT)
     if root and isinstance(tree.get("data"), dict):
         tree = _override(tree, given, ("data", "root"), root, f"env {DATA_ROOT}={root}")
-    for text in overrides:
-        keys, value = parse_override(text)
-        tree = _override(tree, given, keys, value, f"--set {text}")
+    for item in overrides:
+        override = parse_override(item) if isinstance(item, str) else item
+        tree = _override(tree, given, override.keys, override.value, override.origin)
     for folder in plugins:
         tree = _append_plugin(tree, given, folder)
     tree = _with_absolute_paths(tree, given, Path(path).parent)

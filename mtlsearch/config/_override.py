@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from mtlsearch.config._read import read_value
@@ -11,19 +12,41 @@ from mtlsearch.errors import ConfigError
 _INDEX = re.compile(r"\[(\d+)\]")
 
 
-def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
-    """Path and value of ``"data.sources[0].root=photos"``; the value is read as YAML.
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A value that replaces one of the run file.
+
+    Attributes:
+        keys: path of the key, such as ``("train", "epochs")``; list indices as digits.
+        value: the new value.
+        origin: what the user typed, for messages, such as ``"--epochs 3"``.
+    """
+
+    keys: tuple[str, ...]
+    value: Any
+    origin: str
+
+
+def parse_override(text: str) -> Override:
+    """Parse ``"data.sources[0].root=photos"``; the value is read as YAML.
+
+    Args:
+        text: ``KEY=VALUE``, as behind ``--set``.
+
+    Returns:
+        The override; its origin is ``--set`` with the text.
 
     Raises:
-        ConfigError: it is not ``KEY=VALUE``, or the value is no YAML.
+        ConfigError: the text is not ``KEY=VALUE``, or the value is not valid YAML.
     """
+    origin = f"--set {text}"
     name, equals, value = text.partition("=")
     keys = tuple(_INDEX.sub(r".\1", name.strip()).split("."))
     if not equals or not all(keys):
         raise ConfigError(
             f"{text!r} is not KEY=VALUE", where="--set", allowed=["--set train.epochs=3"]
         )
-    return keys, read_value(value, f"--set {text}")
+    return Override(keys, read_value(value, origin), origin)
 
 
 def with_value(node: Any, keys: tuple[str, ...], value: Any, where: str) -> Any:
