@@ -1,4 +1,4 @@
-"""Whether a run directory is one that a search can go on in."""
+"""Checks of whether a search may start or resume in a run directory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from mtlsearch.config import RunConfig, difference, hide_password, load_run
 from mtlsearch.errors import RunError
 from mtlsearch.study._run_directory import RunDirectory
-from mtlsearch.study._study import known_trials
+from mtlsearch.study._study import stored_trial_numbers
 
 RESUMABLE_CHANGES = (
     "search.trials",
@@ -17,82 +17,88 @@ RESUMABLE_CHANGES = (
     "data.cache",
     "plugins",
 )
-"""Keys that may change when a run goes on: none of them changes what a trial measures."""
-
+"""Keys that may change when a search resumes: none of them changes the result of a trial."""
 
 RUN_FILES = (".lock", "run.yaml", "study.journal", "study.name", "trials", "affinity")
-"""One of these is in every folder that a search or an affinity has written to."""
+"""Names of which every run directory contains at least one."""
 
 ALLOWED_EXTRAS = (".yaml", ".yml", ".log", ".out", ".err", ".txt")
-"""Suffixes of what people keep beside a run: its run file, and what the search said."""
+"""Suffixes of files that users keep in a run directory: run files and logs."""
+
+MAX_NAMES = 3
+"""Number of names that a message lists."""
 
 
 def check_run_directory(run: RunDirectory) -> None:
-    """Be sure that no other folder, such as one of data, is taken for a run's; writes nothing.
+    """Check that a folder is new, a run directory, or holds only run files and logs.
 
-    A folder is good if it is new, was a run's before, or holds only what people keep beside a
-    run: hidden files, run files and logs.
+    A wrong ``--out`` then fails before anything is written into, for example, a data set.
+
+    Args:
+        run: Folder of the search.
 
     Raises:
-        RunError: it holds something else.
+        RunError: The folder contains other files or folders.
     """
     if not run.path.is_dir() or any((run.path / name).exists() for name in RUN_FILES):
         return
     entries = sorted(run.path.iterdir())
-    others = [at.name for at in entries if not (at.name.startswith(".") or _is_beside(at))]
+    others = [entry.name for entry in entries if not _is_allowed(entry)]
     if others:
-        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        num_more = len(others) - MAX_NAMES
+        more = f" and {num_more} more" if num_more > 0 else ""
         raise RunError(
-            f"no search was run in this folder, and it holds {', '.join(others[:3])}{more}",
+            f"folder is not a run directory: it contains {', '.join(others[:MAX_NAMES])}{more}",
             where=str(run.path),
-            next_step="give --out a folder of its own; a new one is made",
+            next_step="set --out to a new folder, which the search creates",
         )
 
 
-def _is_beside(entry: Path) -> bool:
-    return entry.suffix in ALLOWED_EXTRAS and entry.is_file()
+def _is_allowed(entry: Path) -> bool:
+    is_extra = entry.suffix in ALLOWED_EXTRAS and entry.is_file()
+    return entry.name.startswith(".") or is_extra
 
 
 def require_same_search(run: RunDirectory, config: RunConfig) -> None:
-    """Be sure that the folder holds no other search: trials of two can not be compared.
+    """Check that a run directory holds no other search; write nothing.
 
-    Whoever asks holds the run. Nothing is written.
+    Trials of two searches cannot be compared. The caller holds the lock of the run directory.
 
     Args:
-        run: the run's directory.
-        config: the run file to search by.
+        run: Run directory.
+        config: Run file of the search that starts or resumes.
 
     Raises:
-        RunError: the search there has other settings, nobody can tell which, or there are
-            folders of trials that its study has lost.
+        RunError: The run directory has other settings, its ``run.yaml`` is missing, or it
+            contains folders of trials that are missing in the study.
     """
     if run.config.is_file():
-        _refuse_other_settings(run, config)
-    known, folders = known_trials(run, config), run.trial_numbers()
-    if not run.config.is_file() and (known or folders):
+        _require_same_settings(run, config)
+    stored, folders = stored_trial_numbers(run, config), run.trial_numbers()
+    if not run.config.is_file() and (stored or folders):
         raise RunError(
-            "trials were run in this folder, and the file that says with which settings is gone",
+            "run.yaml is missing, but the run directory contains trials",
             where=str(run.config),
-            next_step="put it back, or give another folder with --out",
+            next_step="restore run.yaml, or set --out to another folder",
         )
-    # A trial is in the study before it has a folder, however a search is killed.
-    if lost := [run.trial(number).name for number in folders if number not in known]:
+    # A trial is in the study before its folder is created, however a search is killed.
+    if missing := [run.trial(number).name for number in folders if number not in stored]:
         url = config.search.storage
         study = run.journal.name if url is None else hide_password(url)
         raise RunError(
-            f"there are folders of trials that {study} does not know: {', '.join(lost)}",
+            f"{study} has no trial for these folders: {', '.join(missing)}",
             where=str(run.trial(folders[0]).parent),
-            next_step=f"put {study} back as it was, move these folders away, or give another "
-            "folder with --out",
+            next_step=f"restore {study}, move these folders elsewhere, or set --out to another "
+            "folder",
         )
 
 
-def _refuse_other_settings(run: RunDirectory, config: RunConfig) -> None:
+def _require_same_settings(run: RunDirectory, config: RunConfig) -> None:
     differing = difference(load_run(run.config).config, config)
     changed = [key for key in differing if not key.startswith(RESUMABLE_CHANGES)]
     if changed:
         raise RunError(
-            f"this folder holds a search with other settings: {', '.join(changed)}",
+            f"the search in this run directory has other settings: {', '.join(changed)}",
             where=str(run.path),
-            next_step="give another folder with --out, or take the changes back",
+            next_step="set --out to another folder, or undo the changes",
         )

@@ -1,4 +1,4 @@
-"""Whose weights stay on disk."""
+"""Retention policy for trial weights and checkpoints."""
 
 from __future__ import annotations
 
@@ -17,39 +17,49 @@ def prune_weights(
     objectives: Sequence[Objective] = (DELTA_M,),
     confirmed: Collection[int] = (),
 ) -> None:
-    """Delete what is not kept: baselines' weights always are, and those of confirmed trials.
+    """Delete weights and checkpoints that the retention policy does not keep.
 
-    Of the others, the weights of the best ``keep`` complete trials stay, and the checkpoints of
-    the best ``keep`` of those that were stopped at each epoch. A trial that goes on without its
-    checkpoint is trained anew. Checkpoints of trials that are not stopped serve nobody.
+    Weights of baselines and of confirmed trials always stay. A paused trial whose checkpoint
+    was deleted can still be promoted: it is then trained again from the first epoch.
+
+    Args:
+        run: Run directory with the files.
+        records: All trials of the study.
+        keep: Number of trials whose weights stay: the best complete trials by Δm, and the best
+            paused trials per rung. ``"all"`` deletes only checkpoints of trials that are not
+            paused.
+        objectives: Objectives by which paused trials are ranked.
+        confirmed: Numbers of the trials that were trained on other seeds.
     """
-    forgotten = {record.number for record in records if record.state != "paused"}
+    without_checkpoint = {record.number for record in records if record.state != "paused"}
     if keep != "all":
-        known = deltas(records)
-        ranked = sorted(
-            (
-                record
-                for record in records
-                if record.state == "complete" and record.baseline is None
-            ),
-            key=lambda record: known.get(record.number, float("-inf")),
-            reverse=True,
-        )
-        for record in ranked[keep:]:
-            if record.number in confirmed:  # the best by mean may be among the last by one seed
-                continue
-            run.weights(record.number).unlink(missing_ok=True)
-        forgotten |= _outranked(records, keep, objectives)
-    for number in forgotten:
+        for number in _without_weights(records, keep, confirmed):
+            run.weights(number).unlink(missing_ok=True)
+        without_checkpoint |= _outranked(records, keep, objectives)
+    for number in without_checkpoint:
         for file in run.trial(number).glob("checkpoint*.pt"):
             file.unlink(missing_ok=True)
+
+
+def _without_weights(
+    records: Sequence[TrialRecord], keep: int, confirmed: Collection[int]
+) -> list[int]:
+    """Return the numbers of complete trials below the best ``keep`` ones."""
+    delta_by_number = deltas(records)
+    ranked = sorted(
+        (record for record in records if record.state == "complete" and record.baseline is None),
+        key=lambda record: delta_by_number.get(record.number, float("-inf")),
+        reverse=True,
+    )
+    # The best trial by its mean over seeds may rank low by a single seed.
+    return [record.number for record in ranked[keep:] if record.number not in confirmed]
 
 
 def _outranked(
     records: Sequence[TrialRecord], keep: int, objectives: Sequence[Objective]
 ) -> set[int]:
-    """Numbers of stopped trials that ``keep`` others, stopped at the same epoch, are ahead of."""
+    """Return the numbers of paused trials below the best ``keep`` ones of their rung."""
     by_epoch: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for number, standing in rung_ranks(records, objectives).items():
-        by_epoch[standing.epoch].append((standing.place, number))
-    return {number for at in by_epoch.values() for _, number in sorted(at)[keep:]}
+    for number, rank in rung_ranks(records, objectives).items():
+        by_epoch[rank.epoch].append((rank.place, number))
+    return {number for ranked in by_epoch.values() for _, number in sorted(ranked)[keep:]}

@@ -1,113 +1,171 @@
-"""The folder a search lives in."""
+"""The run directory: paths of all files of one search, and its lock."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mtlsearch.errors import RunError
+from mtlsearch.files import FileLock, LockHeldError
 
 
 @dataclass(frozen=True, slots=True)
 class RunDirectory:
-    """Names of what lies in a run directory.
+    """Paths of the files in a run directory.
 
     ::
 
-        RUN/run.yaml                          the resolved run file
-        RUN/study.journal                     the Optuna study, unless a storage URL keeps it
-        RUN/study.name                        the study's name in that storage
-        RUN/trials/0003/weights.safetensors   a trial's network
-        RUN/trials/0003/checkpoint.pt         what it goes on from, if it was stopped early
-        RUN/trials/0003/history.csv           its losses and metrics, epoch by epoch
-        RUN/affinity/                         task affinity, where it was measured
-        RUN/seeds/2/trials/0003/record.json   the trial trained again on seed 2, to confirm it
-        RUN/long_training/NAME/trials/0003/...      the trial trained at length, with its weights
+        RUN/run.yaml                          resolved run file
+        RUN/study.journal                     Optuna study, unless `search.storage` is set
+        RUN/study.name                        name of the study in `search.storage`
+        RUN/trials/0003/weights.safetensors   trained weights of a trial
+        RUN/trials/0003/checkpoint.pt         checkpoint of a paused trial
+        RUN/trials/0003/history.csv           losses and metrics of a trial per epoch
+        RUN/affinity/                         task affinity, if it was measured
+        RUN/seeds/2/trials/0003/record.json   the trial trained on seed 2, to confirm it
+        RUN/long_training/NAME/trials/0003/   the trial trained for more epochs
+
+    Attributes:
+        path: The folder, which may not exist yet.
     """
 
     path: Path
 
     @property
     def config(self) -> Path:
-        """The resolved run file."""
+        """Path of the resolved run file."""
         return self.path / "run.yaml"
 
     @property
     def journal(self) -> Path:
-        """The Optuna journal."""
+        """Path of the Optuna journal."""
         return self.path / "study.journal"
 
     @property
     def study_name(self) -> Path:
-        """The name of the study in a storage that others may use as well."""
+        """Path of the file with the study's name in a storage that several runs may use."""
         return self.path / "study.name"
 
     @property
     def affinity(self) -> Path:
-        """The folder of the task affinity."""
+        """Folder of the task affinity."""
         return self.path / "affinity"
 
+    @property
+    def seeds(self) -> Path:
+        """Folder of the trainings on other seeds, one folder per seed."""
+        return self.path / "seeds"
+
+    @property
+    def long_trainings(self) -> Path:
+        """Folder of the long trainings, one folder per name."""
+        return self.path / "long_training"
+
     def trial(self, number: int) -> Path:
-        """A trial's own folder."""
+        """Return the folder of a trial.
+
+        Args:
+            number: Trial number, from 0.
+
+        Returns:
+            ``RUN/trials/NUMBER`` with at least four digits.
+        """
         return self.path / "trials" / f"{number:04d}"
 
     def trial_numbers(self) -> list[int]:
-        """Numbers of the trials that have a folder."""
+        """Return the numbers of the trials that have a folder.
+
+        Returns:
+            Trial numbers, ascending.
+        """
         folders = (self.path / "trials").glob("[0-9]*")
         return sorted(int(folder.name) for folder in folders if folder.name.isdecimal())
 
     def weights(self, number: int) -> Path:
-        """A trial's trained weights."""
+        """Return the path of a trial's trained weights.
+
+        Args:
+            number: Trial number, from 0.
+
+        Returns:
+            Path of a safetensors file.
+        """
         return self.trial(number) / "weights.safetensors"
 
     def checkpoint(self, number: int, rank: int = 0) -> Path:
-        """What a trial that was stopped early goes on from; a file a process."""
+        """Return the path of the checkpoint from which a paused trial resumes.
+
+        Args:
+            number: Trial number, from 0.
+            rank: Rank of the process, each of which writes one checkpoint.
+
+        Returns:
+            Path of a PyTorch file.
+        """
         return self.trial(number) / (f"checkpoint-{rank}.pt" if rank else "checkpoint.pt")
 
     def history(self, number: int) -> Path:
-        """A trial's epochs."""
+        """Return the path of a trial's losses and metrics per epoch.
+
+        Args:
+            number: Trial number, from 0.
+
+        Returns:
+            Path of a CSV file.
+        """
         return self.trial(number) / "history.csv"
 
     def at_seed(self, seed: int) -> RunDirectory:
-        """What was trained again on another seed, to confirm it."""
-        return RunDirectory(self.path / "seeds" / str(seed))
+        """Return the directory of the trials that were trained on another seed.
+
+        Args:
+            seed: Seed of weights, order and augmentation.
+
+        Returns:
+            ``RUN/seeds/SEED``.
+        """
+        return RunDirectory(self.seeds / str(seed))
 
     def long_training(self, name: str) -> RunDirectory:
-        """A trial that was trained at length."""
-        return RunDirectory(self.path / "long_training" / name)
+        """Return the directory of a long training.
+
+        Args:
+            name: Name of the long training.
+
+        Returns:
+            ``RUN/long_training/NAME``.
+        """
+        return RunDirectory(self.long_trainings / name)
 
     def require(self) -> None:
-        """Be sure that a search was run here.
+        """Check that the folder is a run directory.
 
         Raises:
-            RunError: there is no run in this folder; those below it are named.
+            RunError: It is not; run directories directly below it are listed.
         """
         if not self.config.is_file():
-            raise self._no_run()
+            raise self._missing()
 
-    def _no_run(self) -> RunError:
-        """Why there is none, and where one may be."""
+    def _missing(self) -> RunError:
         if self.path.is_file():
             return RunError(
-                "this is a file, not a run directory",
+                "path is a file, not a run directory",
                 where=str(self.path),
-                next_step="give the folder that `mtlsearch search` wrote to (its --out)",
+                next_step="pass the folder that `mtlsearch search` writes to (its --out)",
             )
         if self._has_study:
             return RunError(
-                "the run file of this run is gone",
+                "run.yaml is missing in this run directory",
                 where=str(self.config),
-                next_step="put it back as it was",
+                next_step="restore run.yaml",
             )
         folders = (file.parent for file in self.path.glob(f"*/{self.config.name}"))
         below = sorted(str(folder) for folder in folders if RunDirectory(folder)._has_study)
-        next_step = f"`mtlsearch search RUN.yaml --out {self.path}` makes one"
+        next_step = f"run `mtlsearch search RUN.yaml --out {self.path}` to create one"
         return RunError(
-            "there is no run here" + (", but in folders below" if below else ""),
+            "not a run directory" + (", but folders below it are" if below else ""),
             where=str(self.path),
             allowed=below,
             next_step=None if below else next_step,
@@ -119,59 +177,58 @@ class RunDirectory:
 
     @property
     def in_use(self) -> bool:
-        """Whether a process searches in it now."""
-        try:
-            descriptor = os.open(self.path / ".lock", os.O_RDONLY)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
+        """Whether a process holds the lock of this run directory."""
+        return self._lock.is_held
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for this process; the kernel lets go when the process dies.
+        """Hold the lock of the run directory; create the folder if it does not exist.
 
-        A folder that is made for it and in which nothing is written is taken away again.
+        The operating system frees the lock when the process ends, even after ``kill -9``. A
+        folder that was created here is removed again if no file was written to it.
+
+        Yields:
+            None, while the lock is held.
 
         Raises:
-            RunError: another process searches in it, or it cannot be written to.
+            RunError: Another process holds the lock, or the folder is not writable.
         """
-        made = not self.path.exists()
+        is_new = not self.path.exists()
+        lock = self._acquired()
+        try:
+            yield
+        finally:
+            if is_new:
+                self._remove_unused(lock)
+            lock.release()
+
+    def _acquired(self) -> FileLock:
+        lock = self._lock
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+            lock.acquire()
         except OSError as error:
             raise RunError(
-                f"this is no folder that a search can write to ({error.strerror})",
+                f"the run directory is not writable: {error.strerror}",
                 where=str(self.path),
-                next_step="give another folder with --out",
+                next_step="set --out to another folder",
             ) from error
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                owner = os.read(descriptor, 32).decode() or "unknown"
-                raise RunError(
-                    f"another search runs here, process {owner}",
-                    where=str(self.path),
-                    next_step="wait for it, stop it, or give another folder with --out",
-                ) from error
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, str(os.getpid()).encode())
-            try:
-                yield
-            finally:
-                if made:
-                    self._remove_unused()
-        finally:
-            os.close(descriptor)
+        except LockHeldError as error:
+            raise RunError(
+                f"another search uses this run directory: process {error.owner or 'unknown'}",
+                where=str(self.path),
+                next_step="wait until it ends, stop it, or set --out to another folder",
+            ) from error
+        return lock
 
-    def _remove_unused(self) -> None:
-        if [file.name for file in self.path.glob("*")] == [".lock"]:
-            (self.path / ".lock").unlink()
-            self.path.rmdir()
+    def _remove_unused(self, lock: FileLock) -> None:
+        lock_files = {lock.path, lock.owner_path}
+        if lock_files >= set(self.path.glob("*")):
+            with suppress(OSError):  # Windows removes no file that is open.
+                for file in lock_files:
+                    file.unlink(missing_ok=True)
+                self.path.rmdir()
+
+    @property
+    def _lock(self) -> FileLock:
+        return FileLock(self.path / ".lock", blocking=False)

@@ -1,8 +1,7 @@
-"""Where the study is kept: a journal file in the run directory, or any storage URL."""
+"""The storage of the study: a journal file in the run directory, or a storage URL."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,72 +14,85 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from mtlsearch.config import STORAGE_PASSWORD, hide_password, is_hidden
 from mtlsearch.errors import RunError
+from mtlsearch.files import FileLock
 
 
 def open_storage(url: str | None, journal: Path) -> BaseStorage:
-    """The storage at ``url``, or the journal file where there is none.
+    """Open the storage at a URL, or the journal file without one.
 
     Args:
-        url: one of Optuna's; a relative SQLite file stands beside the journal, so that it
-            is found again from any working directory.
-        journal: the file to keep the study in where there is no URL.
+        url: Storage URL of Optuna, such as ``sqlite:///study.db``. A relative SQLite file is
+            in the folder of the journal, independent of the working directory.
+        journal: Journal file for a study without a URL.
+
+    Returns:
+        An Optuna storage.
 
     Raises:
-        RunError: the URL cannot be opened.
+        RunError: The storage cannot be opened, or its password is missing.
     """
     if url is None:
-        lock = _KernelLock(journal.with_suffix(".lock"))
+        lock = _JournalLock(journal.with_suffix(".lock"))
         return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
     require_storage(url)
-    with _explained(url):
-        return optuna.storages.get_storage(_from_folder(url, journal.parent))
+    with _translated_errors(url):
+        return optuna.storages.get_storage(_with_absolute_file(url, journal.parent))
 
 
 def require_storage(url: str | None) -> None:
-    """Be sure that a storage URL is one, of a database that can be spoken to; opens none.
+    """Check a storage URL and its database driver, without a connection.
+
+    Args:
+        url: Value of ``search.storage``; None for the journal file.
 
     Raises:
-        RunError: it is no URL, its password is hidden, or what speaks to such a database is not
-            installed.
+        RunError: The URL is invalid, its password is missing, or the driver is not installed.
     """
     if url is not None:
         if is_hidden(url):
             raise RunError(
-                "the password of the storage is not kept with the run",
+                "the password of the storage is missing, run.yaml does not contain it",
                 where=f"search.storage: {url}",
-                next_step=f"give it in the environment variable {STORAGE_PASSWORD}",
+                next_step=f"set the environment variable {STORAGE_PASSWORD}",
             )
-        with _explained(url):
+        with _translated_errors(url):
             from sqlalchemy import create_engine
 
-            create_engine(url)  # connects when it is used
+            create_engine(url)  # Connects at its first use.
 
 
 @contextmanager
-def _explained(url: str) -> Iterator[None]:
-    # Optuna's URLs are SQLAlchemy's, whose errors pass through; importing it takes time.
+def _translated_errors(url: str) -> Iterator[None]:
+    # Optuna passes the URL and errors of SQLAlchemy through, whose import is slow.
     from sqlalchemy.exc import SQLAlchemyError
 
-    faults = (ImportError, ValueError, OSError, SQLAlchemyError, StorageInternalError)
+    errors = (ImportError, ValueError, OSError, SQLAlchemyError, StorageInternalError)
     try:
         yield
-    except faults as error:
+    except errors as error:
         raise RunError(
             f"the storage cannot be opened: {str(error).partition(chr(10))[0]}",
             where=f"search.storage: {hide_password(url)}",
-            next_step="see Optuna's storage URLs, such as sqlite:///study.db; null keeps a "
+            next_step="set an Optuna storage URL, such as sqlite:///study.db, or null for a "
             "journal file in the run directory",
         ) from error
 
 
 def would_create_file(url: str | None, journal: Path) -> bool:
-    """Whether opening the storage would only make a file that is not there, where it may.
+    """Return True if opening the storage would only create a local file.
 
-    Who may yet be refused leaves that for later; any other storage is opened to know whether it
-    answers. A file that was made could not be taken away again: others may have begun in it.
+    A search opens such a storage after all checks, so that a failed check leaves no file
+    behind. It opens every other storage first, to check the connection.
+
+    Args:
+        url: Storage URL; None for the journal file.
+        journal: Journal file of the run.
+
+    Returns:
+        True without a URL, or for a new SQLite file in a writable folder.
 
     Raises:
-        RunError: the URL is none.
+        RunError: The URL is invalid.
     """
     require_storage(url)
     if url is None:
@@ -89,8 +101,8 @@ def would_create_file(url: str | None, journal: Path) -> bool:
     return file is not None and not file.exists() and os.access(file.parent, os.W_OK)
 
 
-def _from_folder(url: str, folder: Path) -> str:
-    """The URL with the path of a relative SQLite file made absolute."""
+def _with_absolute_file(url: str, folder: Path) -> str:
+    """Return the URL with the path of a relative SQLite file made absolute."""
     from sqlalchemy.engine import make_url
 
     file = _sqlite_file(url, folder)
@@ -98,7 +110,7 @@ def _from_folder(url: str, folder: Path) -> str:
 
 
 def _sqlite_file(url: str, folder: Path) -> Path | None:
-    """The file of an SQLite URL; None where it is another one, or in memory."""
+    """Return the file of an SQLite URL; None for other databases and in memory."""
     from sqlalchemy.engine import make_url
 
     parsed = make_url(url)
@@ -109,36 +121,36 @@ def _sqlite_file(url: str, folder: Path) -> Path | None:
 
 
 def truncate_partial_line(journal: Path) -> None:
-    """Cut off a last line that a kill left half written; what stands before it is whole.
+    """Remove an incomplete last line, which a killed process left in a journal.
 
-    Only for whoever holds the run's lock: another's line may be half written just now.
+    Optuna ignores such a line when it reads, but raises an error after the next append. Call
+    this only with the lock of the run directory: another process may be writing a line.
+
+    Args:
+        journal: Journal file; it may be missing.
     """
     if not journal.exists():
         return
     content = journal.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
+    num_complete = content.rfind(b"\n") + 1
+    if num_complete < len(content):
         with journal.open("r+b") as file:
-            file.truncate(whole)
+            file.truncate(num_complete)
 
 
-class _KernelLock(JournalFileOpenLock):
-    """A lock that the kernel lets go of when its process dies, however it dies.
+class _JournalLock(JournalFileOpenLock):
+    """Lock of a journal file that is free as soon as its process ends.
 
-    Optuna's own is a file that a killed process leaves behind for half a minute.
+    Optuna's own lock is a file that a killed process leaves behind for 30 seconds.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
-        self._path = path
-        self._descriptor: int | None = None
+        self._lock = FileLock(path)
 
     def acquire(self) -> bool:
-        self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o644)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        self._lock.acquire()
         return True
 
     def release(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        self._lock.release()

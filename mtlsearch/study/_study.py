@@ -1,4 +1,4 @@
-"""The study of a run directory: begun, gone on with, or only read."""
+"""The study of a run directory: opened for a search, or only read."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from mtlsearch.study._run_directory import RunDirectory
 from mtlsearch.study._storage import open_storage, would_create_file
 from mtlsearch.study._trial_store import TrialStore, as_interrupted
 
+JOURNAL_STUDY = "mtlsearch"
+"""Name of the study in a journal file, which contains no other study."""
+
 
 def open_store(
     run: RunDirectory,
@@ -22,73 +25,93 @@ def open_store(
     storage: BaseStorage,
     objectives: Sequence[Objective] = (DELTA_M,),
 ) -> TrialStore:
-    """The trials of a run, which begin here if there are none yet.
+    """Open the study of a run directory; create it if it does not exist.
 
-    In a storage that others may use the study bears the run directory's name and a few
-    letters of its own, since many run directories are called alike.
+    A storage URL may contain several studies, and run directories may have equal names. The
+    name of the study is therefore the folder name with a random suffix, kept in ``study.name``.
 
     Args:
-        run: the run's directory.
-        config: its run file.
-        storage: what :func:`open_run_storage` opens for them.
-        objectives: what its values are, where the study begins here.
+        run: Run directory.
+        config: Its run file.
+        storage: Result of :func:`open_run_storage` for both.
+        objectives: Objectives of a study that is created.
+
+    Returns:
+        The trial store, which may be empty.
     """
     name = _study_name(run, config)
     if name is None:
         name = f"{run.path.resolve().name}-{uuid.uuid4().hex[:8]}"
-        with atomic_write(run.study_name) as partial:
-            partial.write_text(name, encoding="utf-8")
+        with atomic_write(run.study_name) as temporary:
+            temporary.write_text(name, encoding="utf-8")
     return TrialStore(storage, name, objectives)
 
 
 def open_run_storage(run: RunDirectory, config: RunConfig) -> BaseStorage:
-    """Where a run's study is kept.
+    """Open the storage of a run's study.
+
+    Args:
+        run: Run directory, which contains the journal unless ``search.storage`` is set.
+        config: Its run file.
+
+    Returns:
+        An Optuna storage.
 
     Raises:
-        RunError: it cannot be opened.
+        RunError: The storage cannot be opened.
     """
     return open_storage(config.search.storage, run.journal)
 
 
 def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:
-    """Every trial of a run, by number.
+    """Return all trials of a run directory by number; write nothing.
 
-    Writes nothing, so that it disturbs no search that is under way. What a killed search left
-    running is told as interrupted.
+    It is safe to call while a search is running. Without a running search, trials in state
+    ``running`` are returned as ``interrupted`` or, after a rung, as ``paused``.
+
+    Args:
+        out: Run directory.
+        config: Its run file.
+
+    Returns:
+        One record per trial, in the order of their numbers; empty before the first trial.
 
     Raises:
-        RunError: there is no run in this folder.
+        RunError: The folder is not a run directory, or the storage cannot be opened.
     """
     run = RunDirectory(out)
     run.require()
-    store = _begun(run, config)
+    store = _existing_store(run, config)
     records = [] if store is None else store.records()
     return records if run.in_use else [as_interrupted(record) for record in records]
 
 
-def known_trials(run: RunDirectory, config: RunConfig) -> frozenset[int]:
-    """Numbers of all trials that the run's study knows; writes nothing.
+def stored_trial_numbers(run: RunDirectory, config: RunConfig) -> frozenset[int]:
+    """Return the numbers of all trials in the run's study; write nothing.
 
     Args:
-        run: the run's directory.
-        config: its run file, which says where the study is.
+        run: Run directory.
+        config: Its run file.
+
+    Returns:
+        Trial numbers; empty if the study does not exist yet.
     """
-    store = _begun(run, config)
-    return frozenset() if store is None else frozenset(at.number for at in store.trials)
+    store = _existing_store(run, config)
+    return frozenset() if store is None else frozenset(trial.number for trial in store.trials)
 
 
-def _begun(run: RunDirectory, config: RunConfig) -> TrialStore | None:
-    """The trials of a run, only to be read; None where there are none yet."""
+def _existing_store(run: RunDirectory, config: RunConfig) -> TrialStore | None:
+    """Open the study of a run without creating anything; None if it does not exist."""
     name, url = _study_name(run, config), config.search.storage
-    nowhere = not run.journal.is_file() if url is None else would_create_file(url, run.journal)
-    if name is None or nowhere:
+    is_new = not run.journal.is_file() if url is None else would_create_file(url, run.journal)
+    if name is None or is_new:
         return None
     storage = open_run_storage(run, config)
     return TrialStore(storage, name) if TrialStore.is_in(storage, name) else None
 
 
 def _study_name(run: RunDirectory, config: RunConfig) -> str | None:
-    """The name of the run's study; None where it has none yet."""
+    """Return the name of the run's study; None if it has no name yet."""
     if config.search.storage is None:
-        return "mtlsearch"  # alone in a journal of its own
+        return JOURNAL_STUDY
     return run.study_name.read_text(encoding="utf-8") if run.study_name.is_file() else None

@@ -1,4 +1,4 @@
-"""Whose weights stay on disk."""
+"""The retention policy keeps the best weights and those of baselines."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ from tests.search.synthetic import SCORE
 
 
 def trial(number: int, score: float) -> TrialRecord:
-    """Δm of a score is 100 (score - 1)."""
+    """Return a complete trial whose Δm is 100 (score - 1) percent."""
     candidate = Candidate(SharingPlan.hard(["a", "b"], 2))
     results = {task: TaskResult({"score": score}, SCORE) for task in ("a", "b")}
     return TrialRecord(number, "complete", None, candidate, 1, 1, results)
+
+
+def numbers_with_weights(run: RunDirectory) -> list[int]:
+    return [number for number in range(6) if run.weights(number).is_file()]
 
 
 RECORDS = [
@@ -32,11 +36,11 @@ RECORDS = [
     trial(5, 2.0),
     replace(trial(6, 9.0), state="failed"),
 ]
-"""Of the proposed ones 5 is best, then 3, whose Δm is exactly 0, then 4 and 2."""
+"""Proposed trials by rank: 5, 3 (Δm exactly 0), 4, 2."""
 
 
 @pytest.mark.parametrize(
-    ("keep_weights", "stay"),
+    ("keep", "stay"),
     [
         ("all", [0, 1, 2, 3, 4, 5]),
         (1, [0, 1, 5]),
@@ -45,7 +49,7 @@ RECORDS = [
         (9, [0, 1, 2, 3, 4, 5]),
     ],
 )
-def test_the_best_and_the_baselines_stay(
+def test_prune_weights_keeps_best_trials_and_baselines(
     tmp_path: Path, keep: Literal["all"] | int, stay: list[int]
 ) -> None:
     run = RunDirectory(tmp_path)
@@ -53,18 +57,17 @@ def test_the_best_and_the_baselines_stay(
         run.trial(record.number).mkdir(parents=True)
         run.weights(record.number).write_bytes(b"weights")
         run.history(record.number).write_text("epoch\n")
-    for _ in range(2):  # a second time there is less to forget
+    for _ in range(2):  # The second call finds some weights deleted.
         prune_weights(run, RECORDS, keep)
-        left = [at for at in range(6) if run.weights(at).is_file()]
-        assert left == stay
-    assert all(run.history(at).is_file() for at in range(6))
+        assert numbers_with_weights(run) == stay
+    assert all(run.history(number).is_file() for number in range(6))
 
 
-def test_what_was_confirmed_stays(tmp_path: Path) -> None:
-    """The best by the mean over seeds may be the last by one seed."""
+def test_prune_weights_keeps_confirmed_trials(tmp_path: Path) -> None:
+    """The best trial by its mean over seeds may rank last by one seed."""
     run = RunDirectory(tmp_path)
     for record in RECORDS[:-1]:
         run.trial(record.number).mkdir(parents=True)
         run.weights(record.number).write_bytes(b"weights")
     prune_weights(run, RECORDS, 1, confirmed={0, 1, 2, 4})
-    assert [at for at in range(6) if run.weights(at).is_file()] == [0, 1, 2, 4, 5]
+    assert numbers_with_weights(run) == [0, 1, 2, 4, 5]

@@ -1,4 +1,4 @@
-"""A run directory belongs to one process at a time."""
+"""A run directory names its files and belongs to one process at a time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mtlsearch.study import RunDirectory
 HOLD = """
 import sys
 from pathlib import Path
-from mtlsearch.search._run_directory import RunDirectory
+from mtlsearch.study import RunDirectory
 with RunDirectory(Path(sys.argv[1])).locked():
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
-def test_the_lock_is_held_and_let_go(tmp_path: Path) -> None:
+def test_lock_held_by_this_process_raises_with_its_id(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "results" / "first")
     with run.locked():
         with pytest.raises(RunError, match=f"process {os.getpid()}") as error, run.locked():
@@ -35,7 +35,7 @@ def test_the_lock_is_held_and_let_go(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("raises", [False, True])
-def test_a_folder_in_which_nothing_is_written_is_taken_away(tmp_path: Path, raises: bool) -> None:
+def test_new_folder_without_files_is_removed(tmp_path: Path, raises: bool) -> None:
     run = RunDirectory(tmp_path / "run")
     with suppress(ZeroDivisionError), run.locked():
         assert run.in_use
@@ -49,37 +49,40 @@ def test_a_folder_in_which_nothing_is_written_is_taken_away(tmp_path: Path, rais
     assert run.config.is_file()
 
 
-def test_a_folder_that_was_there_stays(tmp_path: Path) -> None:
+def test_existing_empty_folder_stays(tmp_path: Path) -> None:
     with RunDirectory(tmp_path).locked():
         pass
     assert tmp_path.is_dir()
 
 
-def test_another_process_holds_it_until_it_dies(tmp_path: Path) -> None:
+def test_lock_of_killed_process_is_free(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == b"held\n"
-        with pytest.raises(RunError, match=f"process {other.pid}"), run.locked():
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(RunError, match=f"process {holder.pid}"), run.locked():
             pass
         assert run.in_use
-        other.kill()
+        holder.kill()
     assert not run.in_use
     with run.locked():
         pass
 
 
-def test_what_is_no_folder(tmp_path: Path) -> None:
+def test_lock_of_file_raises(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text("a file")
-    with pytest.raises(RunError, match="no folder"), RunDirectory(tmp_path / "run.yaml").locked():
+    with (
+        pytest.raises(RunError, match="not writable"),
+        RunDirectory(tmp_path / "run.yaml").locked(),
+    ):
         pass
 
 
-def test_it_knows_whether_there_was_a_search(tmp_path: Path) -> None:
+def test_require_without_run_file_raises(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "nothing")
-    with pytest.raises(RunError, match="no run here") as error:
+    with pytest.raises(RunError, match="not a run directory") as error:
         run.require()
     assert "mtlsearch search" in str(error.value)
     run.path.mkdir()
@@ -87,36 +90,36 @@ def test_it_knows_whether_there_was_a_search(tmp_path: Path) -> None:
     run.require()
 
 
-def test_a_file_is_no_run(tmp_path: Path) -> None:
+def test_require_of_file_raises(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text("seed: 0\n")
-    with pytest.raises(RunError, match="a file, not a run directory") as error:
+    with pytest.raises(RunError, match="is a file, not a run directory") as error:
         RunDirectory(file).require()
     assert f"--out {file}" not in str(error.value)
 
 
-def test_a_folder_of_runs_names_them(tmp_path: Path) -> None:
+def test_require_of_parent_folder_lists_runs(tmp_path: Path) -> None:
     for name in ("b", "a", "only-a-run-file"):
         run = RunDirectory(tmp_path / name)
         run.path.mkdir()
         run.config.touch()
         if len(name) == 1:
             run.journal.touch()
-    with pytest.raises(RunError, match="no run here, but in folders below") as error:
+    with pytest.raises(RunError, match="not a run directory, but folders below it are") as error:
         RunDirectory(tmp_path).require()
     assert error.value.allowed == (str(tmp_path / "a"), str(tmp_path / "b"))
     assert error.value.next_step is None
 
 
-def test_a_run_without_its_run_file_is_told(tmp_path: Path) -> None:
+def test_require_without_run_file_but_study_raises(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
     run.journal.touch()
-    with pytest.raises(RunError, match="run file of this run is gone") as error:
+    with pytest.raises(RunError, match="run.yaml is missing") as error:
         run.require()
     assert error.value.where == str(run.config)
 
 
-def test_every_trial_has_a_folder_of_its_own() -> None:
+def test_paths_contain_trial_number() -> None:
     run = RunDirectory(Path("run"))
     assert run.weights(3) == Path("run/trials/0003/weights.safetensors")
     assert run.history(12345) == Path("run/trials/12345/history.csv")

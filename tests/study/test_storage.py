@@ -1,4 +1,4 @@
-"""Where the study is kept: the journal in the run directory, or a storage URL."""
+"""The storage of the study: the journal in the run directory, or a storage URL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.search.test_search import run, store_at
 
 
 @pytest.mark.parametrize(
-    ("content", "whole"),
+    ("content", "complete"),
     [
         (b"", b""),
         (b'{"a": 1}\n', b'{"a": 1}\n'),
@@ -24,22 +24,24 @@ from tests.search.test_search import run, store_at
         (b'{"a": 1}\n\0\0\0', b'{"a": 1}\n'),
         (b'{"a"', b""),
     ],
-    ids=["empty", "whole", "torn", "zeros", "nothing whole"],
+    ids=["empty", "complete", "partial", "zeros", "only partial"],
 )
-def test_a_torn_line_is_cut_off(tmp_path: Path, content: bytes, whole: bytes) -> None:
+def test_truncate_partial_line_keeps_complete_lines(
+    tmp_path: Path, content: bytes, complete: bytes
+) -> None:
     journal = tmp_path / "study.journal"
     journal.write_bytes(content)
     truncate_partial_line(journal)
-    assert journal.read_bytes() == whole
+    assert journal.read_bytes() == complete
 
 
-def test_no_journal_is_no_torn_line(tmp_path: Path) -> None:
+def test_truncate_partial_line_without_journal_writes_nothing(tmp_path: Path) -> None:
     truncate_partial_line(tmp_path / "study.journal")
     assert not list(tmp_path.iterdir())
 
 
-def test_looking_at_trials_writes_nothing(tmp_path: Path) -> None:
-    """Behind a torn line nothing may be written: both would be lost."""
+def test_records_of_journal_with_partial_line_write_nothing(tmp_path: Path) -> None:
+    """A line appended to a partial line would make both unreadable."""
     records = run(tmp_path, Formula(), 4).records()
     journal = tmp_path / "study.journal"
     journal.write_bytes(journal.read_bytes() + b'{"op_code": 5, "work')
@@ -51,22 +53,22 @@ def test_looking_at_trials_writes_nothing(tmp_path: Path) -> None:
 HOLD = """
 import os, sys
 from pathlib import Path
-from mtlsearch.search._journal import _KernelLock
-_KernelLock(Path(sys.argv[1])).acquire()
+from mtlsearch.study._storage import _JournalLock
+_JournalLock(Path(sys.argv[1])).acquire()
 os.kill(os.getpid(), 9)
 """
 
 
-def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
+def test_journal_lock_of_killed_process_is_free(tmp_path: Path) -> None:
     lock = tmp_path / "study.lock"
-    held = subprocess.run([sys.executable, "-c", HOLD, str(lock)], check=False)
-    assert held.returncode == -9
+    process = subprocess.run([sys.executable, "-c", HOLD, str(lock)], check=False)
+    assert process.returncode == -9
     assert lock.exists()
     assert len(run(tmp_path, Formula(), 3).records()) == 3
 
 
-def test_a_storage_url(tmp_path: Path) -> None:
-    """The same search, kept in a database, and found there again."""
+def test_search_in_database_equals_search_in_journal(tmp_path: Path) -> None:
+    """The database also resumes the search."""
     url = f"sqlite:///{tmp_path / 'study.db'}"
     by_url, by_journal = Formula(), Formula()
     run(tmp_path / "journal", by_journal, 6)
@@ -76,7 +78,7 @@ def test_a_storage_url(tmp_path: Path) -> None:
     assert by_url.measured == by_journal.measured
 
 
-def test_a_relative_database_stands_beside_the_journal(
+def test_relative_sqlite_file_is_beside_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
@@ -91,7 +93,7 @@ def test_a_relative_database_stands_beside_the_journal(
 @pytest.mark.parametrize(
     "url", ["study.db", "redis://somewhere", "nosuch://x/y", "sqlite:////no/such/folder/x.db"]
 )
-def test_a_url_that_does_not_open(tmp_path: Path, url: str) -> None:
+def test_invalid_storage_url_raises(tmp_path: Path, url: str) -> None:
     with pytest.raises(RunError, match="cannot be opened") as error:
         open_storage(url, tmp_path / "study.journal")
     assert url in str(error.value)
@@ -99,14 +101,14 @@ def test_a_url_that_does_not_open(tmp_path: Path, url: str) -> None:
     assert len(str(error.value).splitlines()) == 3
 
 
-def test_a_password_is_not_shown(tmp_path: Path) -> None:
+def test_error_hides_storage_password(tmp_path: Path) -> None:
     with pytest.raises(RunError) as error:
         open_storage("nosuch://me:secret@here/study", tmp_path / "study.journal")
     assert "secret" not in str(error.value)
     assert "nosuch://me:***@here/study" in str(error.value)
 
 
-def test_a_password_that_was_hidden_has_to_be_given_again(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="not kept with the run") as error:
+def test_hidden_storage_password_raises(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="password of the storage is missing") as error:
         open_storage("postgresql://me:***@here/study", tmp_path / "study.journal")
     assert "MTLSEARCH_STORAGE_PASSWORD" in str(error.value)
