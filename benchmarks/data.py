@@ -30,12 +30,12 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from mtlsearch.config import LoadedRun, TrainConfig, load_run
+from mtlsearch.config import TrainConfig, load_run
 from mtlsearch.data import DataModule, open_data
 from mtlsearch.models import MultiTaskNetwork, cut_backbone
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Batch
-from mtlsearch.registry import build_registry
+from mtlsearch.registry import ResolvedRun, build_registry
 from mtlsearch.training import resolve_device, seeded_heads, train
 
 RUN = Path(__file__).parents[1] / "examples" / "nyuv2.yaml"
@@ -78,7 +78,7 @@ class Plain(Dataset[tuple[Tensor, Tensor, Tensor, int]]):
 
 def opened(
     options: argparse.Namespace, cache: Path, device: torch.device, workers: int, limit: int
-) -> tuple[LoadedRun, DataModule]:
+) -> tuple[ResolvedRun, DataModule]:
     """The example's run file and its data, with our changes."""
     changes = {
         "data.root": options.root,
@@ -89,9 +89,11 @@ def opened(
         "tasks": TASKS,
     }
     loaded = load_run(RUN, [f"{key}={value}" for key, value in changes.items()])
-    sources = build_registry().open_sources(loaded)
-    data = open_data(sources, loaded.config.data, mean=MEAN, std=STD, seed=0, device=device)
-    return loaded, data
+    resolved = build_registry().resolve(loaded)
+    data = open_data(
+        resolved.open_sources(), loaded.config.data, mean=MEAN, std=STD, seed=0, device=device
+    )
+    return resolved, data
 
 
 def rate(batches: Iterable[object], images: int, device: torch.device) -> float:
@@ -167,10 +169,10 @@ class Watched:
 def wait_for_data(options: argparse.Namespace, cache: Path, device: torch.device) -> None:
     """Train and print the share of time that is spent on waiting for data."""
     images = options.batch * options.steps
-    loaded, data = opened(options, cache, device, 0, images)
+    resolved, data = opened(options, cache, device, 0, images)
     data.check()
     cut = cut_backbone(options.backbone, (options.size, options.size))
-    tasks = build_registry().build_tasks(loaded, data.labels)
+    tasks = resolved.build_tasks(data.labels)
     names = tuple(sorted(tasks))
     heads = seeded_heads(tasks, cut.features, 0)
     network = MultiTaskNetwork(cut, SharingPlan.hard(names, len(cut.units)), heads)

@@ -71,8 +71,9 @@ def open_seed(options: argparse.Namespace, seed: int, device: torch.device) -> S
     loaded = load_run(run_file(options), changes)
     tasks = {at: of for at, of in loaded.config.tasks.items() if at in (options.tasks or [at])}
     session = open_session(
-        replace(loaded, config=loaded.config.model_copy(update={"tasks": tasks})),
-        build_registry(),
+        build_registry().resolve(
+            replace(loaded, config=loaded.config.model_copy(update={"tasks": tasks}))
+        ),
         RunDirectory(folder),
         device=device,
         progress=NullProgress(),

@@ -93,12 +93,10 @@ class Work:
 def prepare(options: argparse.Namespace, device: torch.device) -> Work:
     """Open the run and hold its batches."""
     loaded = load_run(options.run, options.set, env=os.environ)
-    registry = build_registry(loaded.config.plugins)
+    resolved = build_registry(loaded.config.plugins).resolve(loaded)
     with tempfile.TemporaryDirectory() as folder:
         directory = RunDirectory(Path(folder))
-        session: Session = open_session(
-            loaded, registry, directory, device=device, progress=NullProgress()
-        )
+        session: Session = open_session(resolved, directory, device=device, progress=NullProgress())
     cut = next(iter(session.evaluator.cuts.values()))
     heads = seeded_heads(session.evaluator.task_of, cut.features, loaded.config.seed)
     levels = [

@@ -251,7 +251,11 @@ def fill(options: argparse.Namespace, device: torch.device) -> None:
             with tempfile.TemporaryDirectory() as folder:
                 run = RunDirectory(Path(folder))
                 session = open_session(
-                    run_of(seed), registry, run, device=device, progress=NullProgress(), check=False
+                    registry.resolve(run_of(seed)),
+                    run,
+                    device=device,
+                    progress=NullProgress(),
+                    check=False,
                 )
                 for plan in left[: options.limit - trained]:
                     trained += 1

@@ -76,12 +76,13 @@ class TestPlugins:
         assert registry.failures == ()
         added = [at for at in registry.plugins if at.where.startswith(str(mine))]
         assert len({noun for plugin in added for noun in plugin.contributions}) == len(HOOKS)
-        sources = registry.open_sources(loaded)
+        resolved = registry.resolve(loaded)
+        sources = resolved.open_sources()
         plain = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
         data = open_data(sources, loaded.config.data, mean=plain[0], std=plain[1], seed=0)
         data.check().raise_if_bad()
-        assert list(registry.build_tasks(loaded, data.labels)) == list(loaded.config.tasks)
-        assert registry.space(loaded).name == "fork"
+        assert list(resolved.build_tasks(data.labels)) == list(loaded.config.tasks)
+        assert resolved.build_space().name == "fork"
 
     @pytest.mark.slow
     def test_its_plugins_keep_the_contract(self, mine: Path) -> None:
@@ -123,7 +124,7 @@ def test_every_setting_of_every_source_is_documented(registry: PluginRegistry) -
 class TestRunFiles:
     @pytest.mark.parametrize("file", RUN_FILES, ids=lambda file: file.name)
     def test_an_example_is_right(self, file: Path, registry: PluginRegistry) -> None:
-        registry.check(load_run(file))
+        registry.resolve(load_run(file))
 
     @pytest.mark.parametrize("block", of_language("yaml", "yml"))
     def test_what_a_page_shows_is_right(
@@ -142,7 +143,7 @@ class TestRunFiles:
         if "plugins" in shown:  # they lie on the reader's disk: `TestPlugins` has them
             assert loaded.config.plugins
         else:
-            registry.check(loaded)
+            registry.resolve(loaded)
 
 
 USAGE = typer.BadParameter.__bases__[0]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from mtlsearch.cli._global_options import Shell
     from mtlsearch.config import LoadedRun
-    from mtlsearch.registry import PluginRegistry
+    from mtlsearch.registry import PluginRegistry, ResolvedRun
 
 
 def open_catalog(shell: Shell) -> PluginRegistry:
@@ -22,10 +22,8 @@ def open_catalog(shell: Shell) -> PluginRegistry:
     return build_registry(shell.plugins)
 
 
-def open_run(
-    file: Path, shell: Shell, overrides: Sequence[str] = ()
-) -> tuple[LoadedRun, PluginRegistry]:
-    """A run file and the plugins it asks for, both checked; opens no data.
+def open_run(file: Path, shell: Shell, overrides: Sequence[str] = ()) -> ResolvedRun:
+    """Load a run file and its plugins, and check both; open no data.
 
     Raises:
         ConfigError: something is wrong with it; every problem is listed with its line.
@@ -39,12 +37,10 @@ def open_run(
 
     from mtlsearch.registry import build_registry
 
-    registry = build_registry(loaded.config.plugins)
-    registry.check(loaded)
-    return loaded, registry
+    return build_registry(loaded.config.plugins).resolve(loaded)
 
 
-def reopen_run(run: Path, shell: Shell) -> tuple[LoadedRun, PluginRegistry]:
+def reopen_run(run: Path, shell: Shell) -> ResolvedRun:
     """The run file that a run directory keeps, and its plugins.
 
     Raises:
@@ -54,7 +50,7 @@ def reopen_run(run: Path, shell: Shell) -> tuple[LoadedRun, PluginRegistry]:
 
     from mtlsearch.registry import build_registry
 
-    return loaded, build_registry(loaded.config.plugins)
+    return build_registry(loaded.config.plugins).resolve(loaded)
 
 
 def read_run(run: Path, shell: Shell) -> LoadedRun:

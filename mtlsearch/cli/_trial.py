@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from mtlsearch.cli._global_options import Shell
-    from mtlsearch.config import LoadedRun
+    from mtlsearch.config import RunConfig
     from mtlsearch.results import TrialRecord
 
 
@@ -31,7 +31,7 @@ def wanted_trial(text: str) -> Literal["best"] | int:
 
 def choose_trial(
     run: Path,
-    loaded: LoadedRun,
+    config: RunConfig,
     records: Sequence[TrialRecord],
     wanted: Literal["best"] | int,
     shell: Shell,
@@ -45,9 +45,9 @@ def choose_trial(
     from mtlsearch.results import front_of, objectives_in
     from mtlsearch.runs import pick_trial, read_confirmed
 
-    objectives = objectives_in(records, loaded.config.search.objectives)
+    objectives = objectives_in(records, config.search.objectives)
     front = front_of(records, objectives) if len(objectives) > 1 else []
-    confirmed = read_confirmed(run, loaded.config, records)
+    confirmed = read_confirmed(run, config, records)
     try:
         record = pick_trial(records, wanted, confirmed, front)
     except RunError as error:

@@ -1,28 +1,31 @@
-"""Plugins gathered: what there is by name, and what failed to load and why.
+"""Plugin registry: all plugins, what they add by name, and run files resolved with them.
 
 ::
 
-    from mtlsearch.catalog import build_registry
+    from mtlsearch.registry import build_registry
 
-    catalog = build_registry()
-    list(catalog.spaces)            # names, sorted
-    catalog.failures                # plugins that did not load, each with its cause
-    sources = catalog.open_sources(loaded)
-    space = catalog.space(loaded)
+    registry = build_registry()
+    list(registry.spaces)             # names, sorted
+    registry.failures                 # plugins that failed to load, with the cause
+    resolved = registry.resolve(loaded)
+    sources = resolved.open_sources()
+    space = resolved.build_space()
 
-A catalogue is built for a run or a test and handed on; there is no global one.
+A registry is built per run or test and passed on. No global registry exists.
 """
 
 from mtlsearch.registry._discovery import is_of_plugin
 from mtlsearch.registry._hooks import HOOKS
 from mtlsearch.registry._plugins import LoadedPlugin, PluginFailure
 from mtlsearch.registry._registry import PluginRegistry, build_registry
+from mtlsearch.registry._resolved_run import ResolvedRun
 
 __all__ = [
     "HOOKS",
     "LoadedPlugin",
     "PluginFailure",
     "PluginRegistry",
+    "ResolvedRun",
     "build_registry",
     "is_of_plugin",
 ]

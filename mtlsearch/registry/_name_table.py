@@ -1,11 +1,13 @@
-"""Contributions of one kind by name."""
+"""Plugin classes of one kind by name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mtlsearch.errors import PluginError, UnknownNameError
+from mtlsearch.plugin import Balancer, DatasetSource, SearchSpace, Task
 from mtlsearch.registry._contributions import Kind, name_of
 from mtlsearch.registry._plugins import LoadedPlugin, PluginFailure
 
@@ -13,12 +15,12 @@ ItemT = TypeVar("ItemT")
 
 
 class NameTable(Mapping[str, type[ItemT]]):
-    """Classes of one kind by name, sorted; a name that two plugins give is not usable.
+    """Classes of one kind by name, sorted. A name that two plugins add is excluded.
 
     Args:
-        kind: what lies on it.
-        items: the classes, each with the plugin that gave it.
-        failures: plugins that did not load, which may have had what is asked for.
+        kind: the kind of the classes.
+        items: the classes, each with the plugin that adds it.
+        failures: plugins that failed to load, for error messages.
     """
 
     def __init__(
@@ -29,14 +31,16 @@ class NameTable(Mapping[str, type[ItemT]]):
     ) -> None:
         self.kind = kind
         self._failures = failures
-        givers: dict[str, list[LoadedPlugin]] = {}
+        plugins_by_name: dict[str, list[LoadedPlugin]] = {}
         for item, plugin in items:
-            givers.setdefault(name_of(kind, item), []).append(plugin)
-        self._clashes = {name: given for name, given in givers.items() if len(given) > 1}
+            plugins_by_name.setdefault(name_of(kind, item), []).append(plugin)
+        self._conflicts = {
+            name: plugins for name, plugins in plugins_by_name.items() if len(plugins) > 1
+        }
         self._classes = {
             name_of(kind, item): item
             for item, _ in sorted(items, key=lambda pair: name_of(kind, pair[0]))
-            if name_of(kind, item) not in self._clashes
+            if name_of(kind, item) not in self._conflicts
         }
 
     def __getitem__(self, name: str) -> type[ItemT]:
@@ -49,34 +53,60 @@ class NameTable(Mapping[str, type[ItemT]]):
         return len(self._classes)
 
     def find(self, name: str, *, where: str | None = None) -> type[ItemT]:
-        """The class of that name.
+        """Return the class of a name.
+
+        Args:
+            name: the name in the run file.
+            where: the location of the name, for messages.
+
+        Returns:
+            The class.
 
         Raises:
-            PluginError: two plugins give the name; it names both.
-            UnknownNameError: none does; it names the nearest, and the plugins that did not
-                load and may have had it.
+            PluginError: more than one plugin adds the name.
+            UnknownNameError: no plugin adds the name. The message suggests the closest name and
+                lists plugins that failed to load.
         """
-        if name in self._clashes:
+        if name in self._conflicts:
             raise PluginError(
-                self._clash(name), where=where, next_step="take one of the two plugins away"
+                self._conflict(name), where=where, next_step="remove one of the two plugins"
             )
         if name not in self._classes:
             raise self._unknown(name, where)
         return self._classes[name]
 
     def conflicts(self) -> Iterator[PluginFailure]:
-        """A failure for every plugin whose name another one gives as well."""
-        for name, givers in sorted(self._clashes.items()):
-            for plugin in givers:
-                yield PluginFailure(plugin.name, plugin.where, self._clash(name))
+        """Yield one failure per plugin whose name another plugin adds too."""
+        for name, plugins in sorted(self._conflicts.items()):
+            for plugin in plugins:
+                yield PluginFailure(plugin.name, plugin.where, self._conflict(name))
 
-    def _clash(self, name: str) -> str:
-        givers = " and ".join(f"{at.name} ({at.where})" for at in self._clashes[name])
-        return f"the {self.kind.noun} {name!r} is given by {givers}; the name cannot be used"
+    def _conflict(self, name: str) -> str:
+        plugins = " and ".join(
+            f"{plugin.name} ({plugin.where})" for plugin in self._conflicts[name]
+        )
+        return f"the {self.kind.noun} {name!r} is added by {plugins}; the name cannot be used"
 
     def _unknown(self, name: str, where: str | None) -> UnknownNameError:
         error = UnknownNameError(self.kind.noun, name, list(self._classes), where=where)
         if self._failures:
-            causes = "; ".join(f"{at.name}: {at.cause}" for at in self._failures)
-            error.next_step = f"these plugins did not load and may have had it: {causes}"
+            causes = "; ".join(f"{failure.name}: {failure.cause}" for failure in self._failures)
+            error.next_step = f"fix the plugins that failed to load: {causes}"
         return error
+
+
+@dataclass(frozen=True, slots=True)
+class NameTables:
+    """The classes of all plugins, one table per kind.
+
+    Attributes:
+        tasks: task kinds.
+        datasets: data set sources.
+        spaces: search spaces.
+        balancers: balancers.
+    """
+
+    tasks: NameTable[Task[Any]]
+    datasets: NameTable[DatasetSource[Any]]
+    spaces: NameTable[SearchSpace[Any]]
+    balancers: NameTable[Balancer[Any]]

@@ -14,11 +14,10 @@ from mtlsearch.affinity import (
     recommend,
     write_affinity,
 )
-from mtlsearch.config import LoadedRun
 from mtlsearch.errors import ConfigError, RunError
 from mtlsearch.plan import Cost, SharingPlan
 from mtlsearch.plugin import Candidate
-from mtlsearch.registry import PluginRegistry
+from mtlsearch.registry import ResolvedRun
 from mtlsearch.runs._session import Session, open_session
 from mtlsearch.search import SearchProgress
 from mtlsearch.study import RunDirectory
@@ -45,8 +44,7 @@ class AffinityOutcome:
 
 
 def run_affinity(
-    loaded: LoadedRun,
-    registry: PluginRegistry,
+    resolved: ResolvedRun,
     out: Path,
     *,
     epochs: int | None,
@@ -56,8 +54,7 @@ def run_affinity(
     """Train the ``hard`` and the ``independent`` network for a short while and compare tasks.
 
     Args:
-        loaded: the run file with the lines its keys stand on.
-        registry: where task kinds, sources and spaces come from.
+        resolved: the run file with its plugins.
         out: the folder for what is measured; made if it is not there.
         epochs: of each training; None for a quarter of the run's, rounded up.
         device: where networks are trained.
@@ -68,10 +65,10 @@ def run_affinity(
         RunError: the folder cannot be made.
         TrainingError: one of the networks cannot be trained.
     """
-    if len(loaded.config.tasks) < 2:
+    if len(resolved.config.tasks) < 2:
         raise ConfigError(
             "affinity is between tasks, and the run has one alone",
-            where=loaded.where("tasks"),
+            where=resolved.where("tasks"),
             next_step="name two tasks or more",
         )
     try:
@@ -82,7 +79,7 @@ def run_affinity(
             where=str(out),
             next_step="give another folder with --out",
         ) from error
-    session = open_session(loaded, registry, RunDirectory(out), device=device, progress=progress)
+    session = open_session(resolved, RunDirectory(out), device=device, progress=progress)
     affinity = _measured(session, epochs, device, progress)
     write_affinity(affinity, out)
     return _outcome(session, affinity)

@@ -6,8 +6,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mtlsearch.config import LoadedRun, RunConfig, save_resolved
-from mtlsearch.registry import PluginRegistry
+from mtlsearch.config import RunConfig, save_resolved
+from mtlsearch.registry import ResolvedRun
 from mtlsearch.runs._confirm import confirm, other_seeds, read_repeats
 from mtlsearch.runs._distributed import broadcasting, run_worker
 from mtlsearch.runs._prior import read_prior, with_prior
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
 
 def run_search(
-    loaded: LoadedRun,
-    registry: PluginRegistry,
+    resolved: ResolvedRun,
     out: Path,
     *,
     device: torch.device,
@@ -45,8 +44,7 @@ def run_search(
     What is refused before the first trial leaves no run behind.
 
     Args:
-        loaded: the run file with the lines its keys stand on.
-        registry: where task kinds, sources and spaces come from.
+        resolved: the run file with its plugins.
         out: the run directory; made if it is not there.
         device: where networks are trained.
         progress: watches.
@@ -62,20 +60,20 @@ def run_search(
     run = RunDirectory(out)
     check_run_directory(run)
     with run.locked():
-        require_same_search(run, loaded.config)
+        require_same_search(run, resolved.config)
         truncate_partial_line(run.journal)
-        at_prior = loaded.where("search", "warm_start")
-        prior = read_prior(loaded.config.search, run, where=at_prior)
+        at_prior = resolved.where("search", "warm_start")
+        prior = read_prior(resolved.config.search, run, where=at_prior)
         # A bad one is told before images are read; a file is not begun before all is sound.
-        later = would_create_file(loaded.config.search.storage, run.journal)
-        storage = None if later else open_run_storage(run, loaded.config)
-        session = open_session(loaded, registry, run, device=device, progress=progress, ranks=ranks)
+        later = would_create_file(resolved.config.search.storage, run.journal)
+        storage = None if later else open_run_storage(run, resolved.config)
+        session = open_session(resolved, run, device=device, progress=progress, ranks=ranks)
         space = with_prior(session.space, prior, where=at_prior)
         check_feasible(space)
         objectives = session.objectives
-        storage = storage or open_run_storage(run, loaded.config)
-        store = open_store(run, loaded.config, storage, objectives)
-        save_resolved(loaded.config, run.config)
+        storage = storage or open_run_storage(run, resolved.config)
+        store = open_store(run, resolved.config, storage, objectives)
+        save_resolved(resolved.config, run.config)
         confirmed = _confirmed(run)
         together = ranks is not None and ranks.count > 1
         with (
@@ -87,11 +85,11 @@ def run_search(
                 space,
                 measures,
                 store,
-                trials=loaded.config.search.trials,
-                seed=loaded.config.seed,
+                trials=resolved.config.search.trials,
+                seed=resolved.config.seed,
                 progress=progress,
                 after_each=lambda records: prune_weights(
-                    run, records, _kept(loaded.config), objectives, confirmed
+                    run, records, _kept(resolved.config), objectives, confirmed
                 ),
             )
         confirm(
@@ -106,8 +104,7 @@ def run_search(
 
 
 def run_search_worker(
-    loaded: LoadedRun,
-    registry: PluginRegistry,
+    resolved: ResolvedRun,
     out: Path,
     *,
     device: torch.device,
@@ -116,15 +113,13 @@ def run_search_worker(
     """Train along with the process that calls :func:`run_search`, until it is done.
 
     Args:
-        loaded: the same run file.
-        registry: the same plugins.
+        resolved: the same run file with its plugins.
         out: the same run directory; nothing is written to it.
         device: where this process's part of every batch is trained.
         ranks: this process among the others.
     """
     session = open_session(
-        loaded,
-        registry,
+        resolved,
         RunDirectory(out),
         device=device,
         progress=NullProgress(),

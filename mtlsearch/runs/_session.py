@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mtlsearch.config import LoadedRun, RunConfig
+from mtlsearch.config import RunConfig
 from mtlsearch.errors import BackboneError
 from mtlsearch.plugin import Metric, Task
-from mtlsearch.registry import PluginRegistry
+from mtlsearch.registry import ResolvedRun
 from mtlsearch.results import Objective, objectives_of
 from mtlsearch.runs._latency import measure_network_latency
 from mtlsearch.runs._prior import read_prior
@@ -53,8 +53,7 @@ class Session:
 
 
 def open_session(
-    loaded: LoadedRun,
-    registry: PluginRegistry,
+    resolved: ResolvedRun,
     run: RunDirectory,
     *,
     device: torch.device,
@@ -65,8 +64,7 @@ def open_session(
     """Open the data, check all of it, and make ready what a search needs.
 
     Args:
-        loaded: the run file with the lines its keys stand on.
-        registry: where task kinds, sources and spaces come from.
+        resolved: the run file with its plugins.
         run: where trials leave their weights.
         device: where networks are trained.
         progress: is told how far the reading is.
@@ -83,29 +81,27 @@ def open_session(
     """
     from mtlsearch.data import check_label_coverage, open_data
 
-    config = loaded.config
-    check_distillation_backbones(loaded)
-    balancers = _balancers(loaded, registry, device, processes=ranks.count if ranks else 1)
-    cuts = _cuts(loaded)
+    config = resolved.config
+    check_distillation_backbones(resolved.config, where=resolved.where("search", "distillation"))
+    balancers = _balancers(resolved, device, processes=ranks.count if ranks else 1)
+    cuts = _cuts(resolved)
     first = cuts[config.backbone.names[0]]
     data = open_data(
-        registry.open_sources(loaded),
+        resolved.open_sources(),
         config.data,
         mean=first.mean,
         std=first.std,
         seed=config.seed,
         device=device,
     )
-    space = registry.space(loaded)
-    named = registry.build_tasks(
-        loaded, data.labels
-    )  # what is wrong is said before images are read
+    space = resolved.build_space()
+    named = resolved.build_tasks(data.labels)  # what is wrong is said before images are read
     if check:
-        _require_objectives(loaded, named)
+        _require_objectives(resolved, named)
         report = data.check(lambda done, total: progress.stage("reading images", done, total))
         report.raise_if_bad()
         check_label_coverage(report, config.labels)
-    tasks = registry.build_tasks(loaded, data.labels)  # with the classes counted
+    tasks = resolved.build_tasks(data.labels)  # with the classes counted
     evaluator = TrainingEvaluator(config, tasks, data, cuts, run, device, balancers, ranks)
     candidates = CandidateSpace(
         space=space,
@@ -123,14 +119,13 @@ def open_session(
         measure_latency=lambda candidate: measure_network_latency(
             evaluator, candidate, batch=batch
         ),
-        where=lambda key: loaded.where("limits", key),
+        where=lambda key: resolved.where("limits", key),
     )
     return Session(config, data, evaluator, candidates)
 
 
 def check_search(
-    loaded: LoadedRun,
-    registry: PluginRegistry,
+    resolved: ResolvedRun,
     tasks: Mapping[str, Task[Any]],
     device: torch.device,
 ) -> None:
@@ -140,8 +135,7 @@ def check_search(
     is of these tasks and units: a search says so before it trains.
 
     Args:
-        loaded: the run file with the lines its keys stand on.
-        registry: where balancers come from.
+        resolved: the run file with its plugins.
         tasks: the run's tasks.
         device: where networks would be trained.
 
@@ -150,16 +144,16 @@ def check_search(
         RunError: the storage is no URL, or there is no affinity where the prior says.
         TrainingError: a balancer does not work with the way of training.
     """
-    check_distillation_backbones(loaded)
-    _balancers(loaded, registry, device, processes=1)
-    _require_objectives(loaded, tasks)
-    require_storage(loaded.config.search.storage)
-    read_prior(loaded.config.search, None, where=loaded.where("search", "warm_start"))
+    check_distillation_backbones(resolved.config, where=resolved.where("search", "distillation"))
+    _balancers(resolved, device, processes=1)
+    _require_objectives(resolved, tasks)
+    require_storage(resolved.config.search.storage)
+    read_prior(resolved.config.search, None, where=resolved.where("search", "warm_start"))
 
 
-def _require_objectives(loaded: LoadedRun, tasks: Mapping[str, Task[Any]]) -> None:
-    where = loaded.where("search", "objectives")
-    objectives_of(loaded.config.search.objectives, _metrics(tasks), where=where)
+def _require_objectives(resolved: ResolvedRun, tasks: Mapping[str, Task[Any]]) -> None:
+    where = resolved.where("search", "objectives")
+    objectives_of(resolved.config.search.objectives, _metrics(tasks), where=where)
 
 
 def _metrics(tasks: Mapping[str, Task[Any]]) -> dict[str, Sequence[Metric]]:
@@ -167,35 +161,35 @@ def _metrics(tasks: Mapping[str, Task[Any]]) -> dict[str, Sequence[Metric]]:
 
 
 def _balancers(
-    loaded: LoadedRun, registry: PluginRegistry, device: torch.device, *, processes: int
+    resolved: ResolvedRun, device: torch.device, *, processes: int
 ) -> dict[str, BalancerMaker]:
     """The run's balancers, all of which its way of training allows."""
     from mtlsearch.training import check_balancer_compatible, resolve_precision
 
-    budget = loaded.config.train
-    makers = registry.open_balancers(loaded)
+    budget = resolved.config.train
+    makers = resolved.open_balancers()
     for make in makers.values():
         check_balancer_compatible(
-            make(sorted(loaded.config.tasks)),
+            make(sorted(resolved.config.tasks)),
             precision=resolve_precision(budget.precision, device),
             compiles=budget.compile,
             parts=budget.accumulation_steps,
             processes=processes,
-            where=loaded.where("search", "balancer"),
+            where=resolved.where("search", "balancer"),
         )
     return makers
 
 
-def _cuts(loaded: LoadedRun) -> dict[str, CutBackbone]:
+def _cuts(resolved: ResolvedRun) -> dict[str, CutBackbone]:
     from mtlsearch.models import require_backbone
 
-    config = loaded.config
+    config = resolved.config
     for name in config.backbone.names:
-        require_backbone(name, where=loaded.where("backbone", "name"))
+        require_backbone(name, where=resolved.where("backbone", "name"))
     try:
         return {name: cut(config, name) for name in config.backbone.names}
     except BackboneError as error:
-        raise error.named_in(loaded.where("backbone")) from error
+        raise error.named_in(resolved.where("backbone")) from error
 
 
 def cut(config: RunConfig, name: str) -> CutBackbone:

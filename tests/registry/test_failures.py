@@ -97,7 +97,7 @@ def test_a_name_that_two_give_names_both(tmp_path: Path) -> None:
     assert list(registry.spaces) == ["alone"]
     assert {failure.name for failure in registry.failures} == {"left", "right"}
     with pytest.raises(PluginError) as caught:
-        registry.space_named("same", where="run.yaml:3")
+        registry.space("same", where="run.yaml:3")
     message = str(caught.value)
     assert str(first / "left.py") in message
     assert str(second / "right.py") in message

@@ -41,7 +41,7 @@ def affinity(
     and groups to try: estimates, which a search has yet to measure.
     """
     shell = Shell.of(ctx)
-    loaded, registry = open_run(file, shell, overrides or ())
+    resolved = open_run(file, shell, overrides or ())
 
     from mtlsearch.report import draw_affinity
     from mtlsearch.runs import run_affinity
@@ -49,8 +49,7 @@ def affinity(
     folder = out or Path("results") / run_name(file) / "affinity"
     with ProgressView(shell.console) as progress:
         outcome = run_affinity(
-            loaded,
-            registry,
+            resolved,
             folder,
             epochs=epochs,
             device=pick_device(device),

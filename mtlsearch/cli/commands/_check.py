@@ -43,18 +43,18 @@ def check(
     from mtlsearch.runs import check_search
 
     shell = Shell.of(ctx)
-    loaded, registry = open_run(file, shell, overrides or ())
-    for name in loaded.config.backbone.names:
-        require_backbone(name, where=loaded.where("backbone", "name"))
+    resolved = open_run(file, shell, overrides or ())
+    for name in resolved.config.backbone.names:
+        require_backbone(name, where=resolved.where("backbone", "name"))
     data = open_data(
-        registry.open_sources(loaded),
-        loaded.config.data,
+        resolved.open_sources(),
+        resolved.config.data,
         mean=PLAIN_MEAN,
         std=PLAIN_STD,
-        seed=loaded.config.seed,
+        seed=resolved.config.seed,
     )
-    tasks = registry.build_tasks(loaded, data.labels)
-    check_search(loaded, registry, tasks, pick_device("auto"))
+    tasks = resolved.build_tasks(data.labels)
+    check_search(resolved, tasks, pick_device("auto"))
     with ProgressView(shell.console) as progress:
         report = data.check(
             lambda done, total: progress.stage("reading images", done, total), reread=True
@@ -66,9 +66,9 @@ def check(
         _draw(data, report, out, shell.console)
     if report.problems:
         raise typer.Exit(1)
-    check_label_coverage(report, loaded.config.labels)
-    batch = loaded.config.train.batch_size
-    for doubt in data_warnings(report, data.labels, loaded.config.labels, batch_size=batch):
+    check_label_coverage(report, resolved.config.labels)
+    batch = resolved.config.train.batch_size
+    for doubt in data_warnings(report, data.labels, resolved.config.labels, batch_size=batch):
         shell.console.warn(doubt)
     shell.console.say("nothing is wrong, as far as it shows without training")
 

@@ -34,7 +34,7 @@ def export(
     """
     wanted = _wanted(trial, trained)
     shell = Shell.of(ctx)
-    loaded, registry = reopen_run(run, shell)
+    resolved = reopen_run(run, shell)
 
     import torch
 
@@ -44,17 +44,16 @@ def export(
     from mtlsearch.search import NullProgress
     from mtlsearch.study import RunDirectory, read_records
 
-    records = read_records(run, loaded.config)
+    records = read_records(run, resolved.config)
     folder = RunDirectory(run)
     if trained is None:
-        record = choose_trial(run, loaded, records, wanted, shell)
+        record = choose_trial(run, resolved.config, records, wanted, shell)
         shell.console.say(f"exporting trial {record.number}: {record.plan}")
     else:
         record, folder = load_long_training(folder, trained), folder.long_training(trained)
         shell.console.say(f"exporting {trained}: {record.plan}")
     session = open_session(
-        loaded,
-        registry,
+        resolved,
         folder,
         device=torch.device("cpu"),
         progress=NullProgress(),

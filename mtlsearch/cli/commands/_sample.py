@@ -25,8 +25,8 @@ def sample(
     from mtlsearch.errors import DataError
 
     shell = Shell.of(ctx)
-    loaded, registry = open_run(file, shell, overrides or ())
-    sources = registry.open_sources(loaded)
+    resolved = open_run(file, shell, overrides or ())
+    sources = resolved.open_sources()
     rows = [(source, index) for source in sources for index in range(source.size(split))]
     if not rows:
         raise DataError(f"there is no image in the split {split!r}", where=str(file))

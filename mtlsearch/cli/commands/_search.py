@@ -36,7 +36,7 @@ def search(
     """
     shell = Shell.of(ctx)
     given = [*(overrides or ()), *([f"search.trials={trials}"] if trials else ())]
-    loaded, registry = open_run(file, shell, given)  # what is wrong is said before torch loads
+    resolved = open_run(file, shell, given)  # what is wrong is said before torch loads
 
     from mtlsearch.runs import run_search, run_search_worker
 
@@ -44,17 +44,15 @@ def search(
     try:
         with joined_processes(device) as (ranks, place):
             if ranks.rank > 0:
-                run_search_worker(loaded, registry, folder, device=place, ranks=ranks)
+                run_search_worker(resolved, folder, device=place, ranks=ranks)
                 return
             with ProgressView(shell.console) as progress:
-                outcome = run_search(
-                    loaded, registry, folder, device=place, progress=progress, ranks=ranks
-                )
+                outcome = run_search(resolved, folder, device=place, progress=progress, ranks=ranks)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(str(_stopped(folder))) from stop
     if outcome.exhausted:
         shell.console.say(
-            f"{outcome.num_finished} of {loaded.config.search.trials} trials: {outcome.reason}"
+            f"{outcome.num_finished} of {resolved.config.search.trials} trials: {outcome.reason}"
         )
     shell.console.result(str(folder))
     shell.console.say(f"next: mtlsearch leaderboard {folder}")

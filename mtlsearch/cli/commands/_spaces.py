@@ -18,4 +18,4 @@ def spaces(
     """List the search spaces, or the settings of one."""
     shell = Shell.of(ctx)
     registry = open_catalog(shell)
-    list_or_show(registry.spaces, registry.space_named, name, registry, shell.console)
+    list_or_show(registry.spaces, registry.space, name, registry, shell.console)

@@ -40,25 +40,23 @@ def train(
     """
     wanted = wanted_trial(trial)
     shell = Shell.of(ctx)
-    loaded, registry = reopen_run(run, shell)
+    resolved = reopen_run(run, shell)
 
     from mtlsearch.results import reference_trial
     from mtlsearch.runs import find_long_training, open_session, train_longer
     from mtlsearch.study import RunDirectory, read_records
 
     folder = RunDirectory(run)
-    records = read_records(run, loaded.config)
-    record = choose_trial(run, loaded, records, wanted, shell)
-    seed = loaded.config.seed if seed is None else seed
+    records = read_records(run, resolved.config)
+    record = choose_trial(run, resolved.config, records, wanted, shell)
+    seed = resolved.config.seed if seed is None else seed
     found = find_long_training(folder, record, epochs=epochs, seed=seed, name=name)
     if found is not None:
         shell.console.say(f"trained before as {found.name}: {record.plan}")
     else:
         shell.console.say(f"training trial {record.number}: {record.plan}")
         with folder.locked(), ProgressView(shell.console) as progress:
-            session = open_session(
-                loaded, registry, folder, device=pick_device(device), progress=progress
-            )
+            session = open_session(resolved, folder, device=pick_device(device), progress=progress)
             found = train_longer(
                 session, folder, record, epochs=epochs, seed=seed, progress=progress, name=name
             )

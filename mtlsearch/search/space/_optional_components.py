@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from mtlsearch.config import DistillationEntry, LoadedRun, SearchConfig
+from mtlsearch.config import DistillationEntry, RunConfig, SearchConfig
 from mtlsearch.errors import ConfigError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, Distillation, Suggest
@@ -123,18 +123,17 @@ class OptionalComponents:
         return self.config.attention_options
 
 
-def check_distillation_backbones(loaded: LoadedRun) -> None:
+def check_distillation_backbones(config: RunConfig, *, where: str) -> None:
     """Be sure that what teaches and what learns have features of one kind.
 
     Raises:
         ConfigError: they come from different backbones.
     """
-    config = loaded.config
     distils = any(entry.kind == "baseline" for entry in config.search.distillation_options)
     if distils and len(config.backbone.names) > 1:
         raise ConfigError(
             "knowledge 'distil' learns from the independent baseline's features, which are of "
             f"the backbone {config.backbone.names[0]} alone",
-            where=loaded.where("search", "distillation"),
+            where=where,
             next_step="name one backbone, or take distillation: mutual",
         )

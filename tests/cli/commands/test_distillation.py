@@ -65,8 +65,7 @@ def test_costs_are_those_of_the_networks(run: tuple[Path, Said]) -> None:
     folder, _ = run
     loaded = load_run(folder / "run.yaml")
     session = open_session(
-        loaded,
-        build_registry(),
+        build_registry().resolve(loaded),
         RunDirectory(folder),
         device=resolve_device("cpu"),
         progress=NullProgress(),

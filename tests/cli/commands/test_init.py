@@ -21,9 +21,9 @@ def test_it_is_valid_and_all_its_names_exist(tmp_path: Path) -> None:
     loaded = load_run(file)
     loaded.require_paths()
     registry = build_registry()
-    registry.check(loaded)
-    (source,) = registry.open_sources(loaded)
-    tasks = registry.build_tasks(loaded, source.labels)
+    resolved = registry.resolve(loaded)
+    (source,) = resolved.open_sources()
+    tasks = resolved.build_tasks(source.labels)
     assert len(tasks) >= 2
     assert registry.spaces[loaded.config.search.space.kind].starter
     assert [path.name for path in file.parent.iterdir()] == ["run.yaml"]

@@ -152,8 +152,7 @@ def test_a_run_that_cannot_be_trained_so_is_refused_before_data_is_read(
     config = RunConfig.model_validate({**RUN, "train": changes})
     with pytest.raises(TrainingError, match="balance 'mgda'") as error:
         open_session(
-            LoadedRun(config),
-            build_registry(),
+            build_registry().resolve(LoadedRun(config)),
             RunDirectory(tmp_path),
             device=torch.device("cpu"),
             progress=NullProgress(),
@@ -165,8 +164,7 @@ def test_a_run_that_cannot_be_trained_so_is_refused_before_data_is_read(
 def test_several_processes_want_whole_batches(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="spreads them over processes"):
         open_session(
-            LoadedRun(RunConfig.model_validate(RUN)),
-            build_registry(),
+            build_registry().resolve(LoadedRun(RunConfig.model_validate(RUN))),
             RunDirectory(tmp_path),
             device=torch.device("cpu"),
             progress=NullProgress(),

@@ -176,8 +176,7 @@ RUN = {
 
 def opened(config: RunConfig, folder: Path) -> Any:
     return open_session(
-        LoadedRun(config),
-        build_registry(),
+        build_registry().resolve(LoadedRun(config)),
         RunDirectory(folder),
         device=torch.device("cpu"),
         progress=NullProgress(),

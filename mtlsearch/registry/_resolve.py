@@ -1,0 +1,104 @@
+"""Validation of a run file against the registered plugins."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from mtlsearch.config import ConfigErrors, LoadedRun
+from mtlsearch.errors import ConfigError
+from mtlsearch.plugin import STATIC, Settings
+from mtlsearch.registry._name_table import NameTables
+from mtlsearch.registry._resolved_run import ConfiguredClass, ResolvedRun
+
+PluginT = TypeVar("PluginT")
+Path = tuple[str | int, ...]
+
+
+def resolve_run(tables: NameTables, loaded: LoadedRun) -> ResolvedRun:
+    """Look up all plugins of a run file and validate their settings, once.
+
+    Args:
+        tables: the plugin classes by kind and name.
+        loaded: the run file.
+
+    Returns:
+        The run file with its classes and typed settings.
+
+    Raises:
+        PluginError: no plugin or more than one adds a name.
+        ConfigError: settings are wrong; the message lists every problem.
+    """
+    config = loaded.config
+    entry = config.search.space
+    if entry is None:
+        raise _missing_space(tables, loaded)
+    settings = _SettingsReader(loaded)
+    sources = tuple(
+        settings.read(
+            tables.datasets.find(source.kind, where=loaded.where("data", "sources", index, "kind")),
+            source.settings,
+            ("data", "sources", index),
+        )
+        for index, source in enumerate(config.data.sources)
+    )
+    tasks = {
+        name: settings.read(
+            tables.tasks.find(task.kind, where=loaded.where("tasks", name, "kind")),
+            task.settings,
+            ("tasks", name),
+        )
+        for name, task in config.tasks.items()
+    }
+    space = settings.read(
+        tables.spaces.find(entry.kind, where=loaded.where("search", "space", "kind")),
+        entry.settings,
+        ("search", "space"),
+    )
+    balancers = {
+        balancer.kind: settings.read(
+            tables.balancers.find(balancer.kind, where=loaded.where(*path)),
+            balancer.settings,
+            path,
+        )
+        for index, balancer in enumerate(config.search.balancers)
+        for path in [_balancer_path(loaded, index)]
+        if balancer.kind in tables.balancers or balancer.kind != STATIC  # the host adds static
+    }
+    settings.raise_if_any()
+    return ResolvedRun(loaded, sources, tasks, space, balancers)
+
+
+class _SettingsReader:
+    """Validates the settings of plugins and collects all problems.
+
+    Args:
+        loaded: the run file, for the locations of keys.
+    """
+
+    def __init__(self, loaded: LoadedRun) -> None:
+        self._problems = ConfigErrors(loaded.origins)
+
+    def read(
+        self, cls: type[PluginT], values: dict[str, Any], path: Path
+    ) -> ConfiguredClass[PluginT]:
+        """Validate the settings at a path; with problems, the returned settings are None."""
+        model: type[Settings] = cls.Settings  # type: ignore[attr-defined]
+        return ConfiguredClass(cls, self._problems.validate(model, values, path))
+
+    def raise_if_any(self) -> None:
+        """Raise one error that lists all collected problems."""
+        self._problems.raise_if_any()
+
+
+def _missing_space(tables: NameTables, loaded: LoadedRun) -> ConfigError:
+    return ConfigError(
+        "the run file names no search space",
+        where=loaded.where("search", "space"),
+        allowed=[f"space: {name}" for name in tables.spaces],
+        next_step="set `search.space`; `mtlsearch list spaces` describes each space",
+    )
+
+
+def _balancer_path(loaded: LoadedRun, index: int) -> Path:
+    is_list = isinstance(loaded.config.search.balancer, tuple)
+    return ("search", "balancer", index) if is_list else ("search", "balancer")

@@ -1,0 +1,177 @@
+"""Run file with its plugin classes and validated settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from mtlsearch.config import LoadedRun, RunConfig
+from mtlsearch.errors import ConfigError, DataError, did_you_mean
+from mtlsearch.plugin import Balancer, DatasetSource, LabelSpec, SearchSpace, Task
+
+PluginT = TypeVar("PluginT")
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredClass(Generic[PluginT]):
+    """A plugin's class with its validated settings.
+
+    Attributes:
+        cls: the class to construct.
+        settings: the settings from the run file, an instance of ``cls.Settings``.
+    """
+
+    cls: type[PluginT]
+    settings: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedRun:
+    """A run file, validated, with the plugins that it names.
+
+    :meth:`PluginRegistry.resolve` builds it once per command. Its methods construct what the run
+    file describes and validate no settings again.
+
+    Attributes:
+        loaded: the run file with the locations of its keys.
+        sources: the data set sources, in the order of ``data.sources``.
+        tasks: the task kinds by task name, in the order of ``tasks``.
+        space: the search space.
+        balancers: the balancers by name. The host's ``static`` is absent.
+    """
+
+    loaded: LoadedRun
+    sources: tuple[ConfiguredClass[DatasetSource[Any]], ...]
+    tasks: Mapping[str, ConfiguredClass[Task[Any]]]
+    space: ConfiguredClass[SearchSpace[Any]]
+    balancers: Mapping[str, ConfiguredClass[Balancer[Any]]]
+
+    @property
+    def config(self) -> RunConfig:
+        """The values of the run file."""
+        return self.loaded.config
+
+    def where(self, *keys: str | int) -> str:
+        """Return the location of a key for messages.
+
+        Args:
+            keys: the path of the key, such as ``"train", "epochs"``.
+
+        Returns:
+            File, line and dotted path, such as ``"run.yaml:12 (train.epochs)"``.
+        """
+        return self.loaded.where(*keys)
+
+    def open_sources(self) -> list[DatasetSource[Any]]:
+        """Open all data set sources.
+
+        Returns:
+            One source per entry of ``data.sources``, in that order.
+
+        Raises:
+            ConfigError: the folder of a source does not exist.
+            DataError: an index file is missing or cannot be read.
+        """
+        return [self._open_source(index) for index in range(len(self.sources))]
+
+    def build_space(self) -> SearchSpace[Any]:
+        """Build the search space.
+
+        Returns:
+            The search space, without limits or optional components.
+        """
+        return self.space.cls(self.space.settings)
+
+    def build_tasks(self, labels: Mapping[str, LabelSpec]) -> dict[str, Task[Any]]:
+        """Build all tasks, each for the label that it learns.
+
+        Args:
+            labels: the labels of the data, by name.
+
+        Returns:
+            The tasks by name, in the order of the run file.
+
+        Raises:
+            ConfigError: a label does not exist, or its form does not fit the task kind.
+        """
+        return {name: self._build_task(name, labels) for name in self.tasks}
+
+    def open_balancers(self) -> dict[str, Callable[[Sequence[str]], Balancer[Any]]]:
+        """Return one factory per balancer, after a trial construction of each.
+
+        Returns:
+            Functions from the task names to a balancer, by the balancer's name.
+
+        Raises:
+            TrainingError: a library that a balancer requires is not installed.
+        """
+        makers: dict[str, Callable[[Sequence[str]], Balancer[Any]]] = {}
+        for name, balancer in self.balancers.items():
+            makers[name] = partial(balancer.cls, balancer.settings)
+            makers[name](sorted(self.config.tasks))  # a missing library raises before training
+        return makers
+
+    def _open_source(self, index: int) -> DatasetSource[Any]:
+        source = self.sources[index]
+        root = self.config.data.root / (self.config.data.sources[index].root or "")
+        if not source.cls.generated and not root.is_dir():
+            raise self._missing_folder(index, root)
+        try:
+            return source.cls(source.settings, root=root, seed=self.config.seed)
+        except DataError as error:
+            raise error.named_in(self.where("data", "sources", index)) from error
+
+    def _missing_folder(self, index: int, root: Path) -> ConfigError:
+        """Return the error that names the wrong key: the source's root or ``data.root``."""
+        parent = self.config.data.root
+        if parent.is_dir():
+            return ConfigError(
+                f"the folder {root} does not exist",
+                where=self.where("data", "sources", index, "root"),
+                next_step=f"set a path relative to `data.root`, which is {parent}",
+            )
+        return ConfigError(
+            f"the folder {root} does not exist",
+            where=self.where("data", "root"),
+            next_step="set the folder of the data by `--set data.root=DIR` or by the "
+            "environment variable MTLSEARCH_DATA_ROOT",
+        )
+
+    def _build_task(self, name: str, labels: Mapping[str, LabelSpec]) -> Task[Any]:
+        kind, label = self.tasks[name], self.config.label_of(name)
+        spec = labels.get(label)
+        if spec is None:
+            raise self._missing_label(name, labels)
+        if spec.form not in kind.cls.accepts:
+            forms = " or ".join(form.value for form in kind.cls.accepts)
+            raise ConfigError(
+                f"{kind.cls.kind} learns labels of the form {forms}; {label!r} is a "
+                f"{spec.describe()}",
+                where=self._where_label(name),
+                allowed=_fitting(kind.cls, labels),
+                next_step="run `mtlsearch list tasks` for the forms that each kind accepts",
+            )
+        return kind.cls(name, kind.settings, spec)
+
+    def _missing_label(self, name: str, labels: Mapping[str, LabelSpec]) -> ConfigError:
+        kind, label = self.tasks[name].cls, self.config.label_of(name)
+        fitting = ", ".join(_fitting(kind, labels)) or "none"
+        return ConfigError(
+            f"task {name!r} learns the label {label!r}, which no data source provides"
+            f"{did_you_mean(label, labels)}",
+            where=self._where_label(name),
+            allowed=[f"{label} ({spec.form})" for label, spec in labels.items()],
+            next_step=f"set `label: NAME` in the task; labels for {kind.kind}: {fitting}",
+        )
+
+    def _where_label(self, name: str) -> str:
+        keys = ("tasks", name, "label") if self.config.tasks[name].label else ("tasks", name)
+        return self.where(*keys)
+
+
+def _fitting(kind: type[Task[Any]], labels: Mapping[str, LabelSpec]) -> list[str]:
+    """Return the labels of a form that the task kind accepts."""
+    return [name for name, spec in labels.items() if spec.form in kind.accepts]
