@@ -1,4 +1,4 @@
-"""The house stands: floors look down, plugins see the public API alone, the host knows no name."""
+"""Layering: packages import lower layers only, files form no circle, plugins use the public API."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 from typing import get_args
@@ -24,133 +25,197 @@ BUILT_IN = (
     Tree("mtlsearch_plugins", ROOT / "plugins"),
     Tree("mtlsearch_search_spaces", ROOT / "search_spaces"),
 )
-STRANGERS = {tree.name for tree in BUILT_IN}
+PLUGIN_PACKAGES = {tree.name for tree in BUILT_IN}
 DEPTH = Tree("mtlsearch_depth", ROOT / "examples" / "mtlsearch-depth")
 PUBLIC = ("mtlsearch.plugin", "mtlsearch.plugin.layers")
-NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc"}
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 
-def floors_of(page: str) -> list[str]:
-    """The floors as AGENTS.md lists them, the lowest first."""
-    listed = re.search(r"`(errors < .*?)`", page)
-    assert listed is not None
-    return listed[1].split(" < ")
+def read_layers(page: str) -> list[str]:
+    """Return the layers that AGENTS.md lists, lowest first."""
+    match = re.search(r"`(errors < .*?)`", page)
+    assert match is not None
+    return match[1].split(" < ")
 
 
-FLOORS = floors_of((ROOT / "AGENTS.md").read_text(encoding="utf-8"))
+LAYERS = read_layers((ROOT / "AGENTS.md").read_text(encoding="utf-8"))
+
+HEAVY = ("torch", "torchvision", "timm")
+FORBIDDEN = {
+    "search": (*HEAVY, *(f"mtlsearch.{name}" for name in ("files", "registry", "data", "models"))),
+    "study": (*HEAVY, "mtlsearch.training", "mtlsearch.models"),
+    "results": HEAVY,
+}
+"""Modules that a layer never imports, not even inside a function."""
 
 
-def import_faults(tree: Tree, floors: Sequence[str]) -> Iterator[str]:
-    """Imports that reach up, or past the front door of a lower floor."""
+def find_layer_violations(tree: Tree, layers: Sequence[str]) -> Iterator[str]:
+    """Yield imports of higher layers and of private names of other packages."""
     for module in tree.modules:
-        here = _floor(module)
-        for found in tree.imports(module):
-            if found.module.partition(".")[0] != tree.name:
+        layer = _layer(module)
+        for imported in tree.imports(module):
+            if imported.module.partition(".")[0] != tree.name:
                 continue
-            there = _floor(found.module)
-            if there and there not in floors:
-                yield f"{found}, which is on no floor"
-            elif there and there != here and (not here or floors.index(there) > floors.index(here)):
-                yield f"{found}, which is above"
-            elif there != here and _is_private(found):
-                yield f"{found}, which is private"
+            target = _layer(imported.module)
+            if target and target not in layers:
+                yield f"{imported}, which is in no layer"
+            elif _is_above(layer, target, layers):
+                yield f"{imported}, which is above"
+            elif _is_private(tree, module, imported):
+                yield f"{imported}, which is private"
 
 
-def _floor(module: str) -> str:
-    """The floor of ``mtlsearch.plan._cost`` is ``plan``; that of ``mtlsearch`` is empty."""
+def _layer(module: str) -> str:
+    """Return the layer: ``plan`` for ``mtlsearch.plan._cost``, empty for ``mtlsearch``."""
     return module.split(".")[1] if "." in module else ""
 
 
-def _is_private(found: Import) -> bool:
-    parts = [*found.module.split("."), found.name]
-    return any(part.startswith("_") and not part.startswith("__") for part in parts)
-
-
-def stranger_faults(tree: Tree, host: Tree) -> Iterator[str]:
-    """Imports of a plugin that a stranger's package could not have, or not for long."""
-    for module in tree.modules:
-        own = ".".join(module.split(".")[:2])
-        for found in tree.imports(module, host, *BUILT_IN):
-            top = found.module.partition(".")[0]
-            if top == host.name and not _is_public(found):
-                yield f"{found}, which is not public"
-            if top in STRANGERS and not f"{found.module}.".startswith(f"{own}."):
-                yield f"{found}, which is another plugin's"
-
-
-def _is_public(found: Import) -> bool:
-    if found.module not in PUBLIC:
+def _is_above(layer: str, target: str, layers: Sequence[str]) -> bool:
+    if not target or target == layer:
         return False
-    return not found.name or found.name in import_module(found.module).__all__
+    return not layer or layers.index(target) > layers.index(layer)
 
 
-def name_faults(tree: Tree, names: Collection[str]) -> Iterator[str]:
-    """Texts that are the name of a task kind, a data set source or a search space."""
+def _is_private(tree: Tree, module: str, imported: Import) -> bool:
+    """Check whether a name is private to a package that does not contain the importing module."""
+    parts = [*imported.module.split("."), *([imported.name] if imported.name else [])]
+    package = tree.package_of(module).split(".")
+    for index, part in enumerate(parts):
+        if part.startswith("_") and not part.startswith("__"):
+            owner = parts[:index]
+            name = ".".join(owner)
+            if name in tree.modules and tree.package_of(name) != name:
+                owner = owner[:-1]  # a private name of a file belongs to the file's package
+            if package[: len(owner)] != owner:
+                return True
+    return False
+
+
+def find_cycle(tree: Tree) -> list[str]:
+    """Return the files of one import circle, imports for types included; empty if none exists."""
+    graph = {}
+    for module in tree.modules:
+        imported = {name.module for name in tree.imports(module)}
+        graph[module] = {name for name in imported if name in tree.modules} - {module}
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def find_plugin_violations(tree: Tree, host: Tree) -> Iterator[str]:
+    """Yield imports of a plugin that a third-party package could not rely on."""
+    for module in tree.modules:
+        package = ".".join(module.split(".")[:2])
+        for imported in tree.imports(module, host, *BUILT_IN):
+            top = imported.module.partition(".")[0]
+            if top == host.name and not _is_public(imported):
+                yield f"{imported}, which is not public"
+            if top in PLUGIN_PACKAGES and not f"{imported.module}.".startswith(f"{package}."):
+                yield f"{imported}, which belongs to another plugin"
+
+
+def _is_public(imported: Import) -> bool:
+    if imported.module not in PUBLIC:
+        return False
+    return not imported.name or imported.name in import_module(imported.module).__all__
+
+
+def find_plugin_names(tree: Tree, names: Collection[str]) -> Iterator[str]:
+    """Yield strings that name a task kind, a source, a search space or a balancer."""
     for module in tree.modules:
         for place, text in tree.texts(module):
             if text in names:
-                yield f"{place} holds the name {text!r}"
+                yield f"{place} contains the name {text!r}"
 
 
-def file_faults(folder: Path) -> Iterator[str]:
-    """Names of folders and files that say nothing of what is in them."""
+def find_vague_names(folder: Path) -> Iterator[str]:
+    """Yield folders and files with a name such as ``utils``."""
     for path in sorted(folder.rglob("*")):
-        if path.is_dir() and path.name.strip("_") in NAMELESS:
-            yield f"{path.relative_to(folder)}/ is named after nothing"
-        if path.suffix == ".py" and path.stem.strip("_") in NAMELESS:
-            yield f"{path.relative_to(folder)} is named after nothing"
+        is_named = path.is_dir() or path.suffix == ".py"
+        if is_named and path.stem.strip("_") in VAGUE_NAMES:
+            yield f"{path.relative_to(folder)} has a vague name"
 
 
-def public_files(tree: Tree) -> list[str]:
-    """Modules below a floor that are not private."""
+def find_public_files(tree: Tree) -> list[str]:
+    """Return modules inside a layer that are not private."""
     return [
         str(file.relative_to(tree.folder))
         for module, file in tree.modules.items()
-        if _floor(module) and file.name != "__init__.py" and not file.name.startswith("_")
+        if _layer(module) and file.name != "__init__.py" and not file.name.startswith("_")
     ]
 
 
-def test_floors_are_those_that_are_listed() -> None:
+def test_layers_are_the_listed_packages() -> None:
     folders = {path.parent.name for path in HOST.folder.glob("*/__init__.py")}
-    assert folders == set(FLOORS)
+    assert folders == set(LAYERS)
     design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
     block = re.search(r"```text\n(errors .*?)```", design, re.DOTALL)
     assert block is not None
-    assert re.findall(r"^(\w+)  ", block[1], re.MULTILINE) == FLOORS
+    assert re.findall(r"^(\w+)  ", block[1], re.MULTILINE) == LAYERS
 
 
-def test_floors_look_down_through_the_front_door() -> None:
-    assert list(import_faults(HOST, FLOORS)) == []
+def test_layers_import_lower_layers_only() -> None:
+    assert list(find_layer_violations(HOST, LAYERS)) == []
 
 
-def test_nothing_public_lies_beside_the_front_door() -> None:
-    assert public_files(HOST) == []
+@pytest.mark.parametrize("tree", [HOST, *BUILT_IN], ids=lambda tree: tree.name)
+def test_files_form_no_circle(tree: Tree) -> None:
+    assert find_cycle(tree) == []
+
+
+@pytest.mark.parametrize("layer", FORBIDDEN)
+def test_layer_never_imports_forbidden_modules(layer: str) -> None:
+    reached = [
+        str(imported)
+        for module in HOST.modules
+        if _layer(module) == layer
+        for imported in HOST.imports(module)
+        for name in FORBIDDEN[layer]
+        if f"{imported.module}.".startswith(f"{name}.")
+    ]
+    assert reached == []
+
+
+def test_layers_have_private_files_only() -> None:
+    assert find_public_files(HOST) == []
     assert list(HOST.folder.glob("*.py")) == [HOST.folder / "__init__.py"]
 
 
 @pytest.mark.parametrize("tree", [*BUILT_IN, DEPTH], ids=lambda tree: tree.name)
-def test_plugins_use_the_public_api_alone(tree: Tree) -> None:
-    # A plugin's own tests take the contract suites from mtlsearch.testing, as every stranger does.
-    assert [fault for fault in stranger_faults(tree, HOST) if "/test_" not in fault] == []
+def test_plugins_use_the_public_api_only(tree: Tree) -> None:
+    # The tests of a plugin take the contract suites from mtlsearch.testing.
+    violations = find_plugin_violations(tree, HOST)
+    assert [violation for violation in violations if "/test_" not in violation] == []
 
 
-def test_the_host_knows_no_plugin() -> None:
-    reached = {found.module.partition(".")[0] for at in HOST.modules for found in HOST.imports(at)}
-    assert not reached & STRANGERS
+def test_host_imports_no_plugin() -> None:
+    reached = {
+        imported.module.partition(".")[0]
+        for module in HOST.modules
+        for imported in HOST.imports(module)
+    }
+    assert not reached & PLUGIN_PACKAGES
 
 
-def test_the_host_knows_no_name() -> None:
-    """But for words of its own: the baselines' roles, and the balance that changes nothing."""
+def test_host_contains_no_plugin_name() -> None:
+    """Except the baselines' names and the balancer that changes nothing."""
     registry = build_registry()
-    of_ours = [at for at in registry.plugins if at.where.startswith("mtlsearch: ")]
-    names = {name for at in of_ours for given in at.contributions.values() for name in given}
-    assert len(names) >= len(of_ours) > 0
-    assert list(name_faults(HOST, names - {*get_args(Baseline), STATIC})) == []
+    built_in = [plugin for plugin in registry.plugins if plugin.where.startswith("mtlsearch: ")]
+    names = {
+        name
+        for plugin in built_in
+        for contributed in plugin.contributions.values()
+        for name in contributed
+    }
+    assert len(names) >= len(built_in) > 0
+    assert list(find_plugin_names(HOST, names - {*get_args(Baseline), STATIC})) == []
 
 
 @pytest.mark.parametrize("folder", ["mtlsearch", "plugins", "search_spaces", "tests", "benchmarks"])
-def test_everything_has_a_name(folder: str) -> None:
-    assert list(file_faults(ROOT / folder)) == []
+def test_no_file_has_a_vague_name(folder: str) -> None:
+    assert list(find_vague_names(ROOT / folder)) == []
 
 
 LIGHT = {
@@ -159,14 +224,14 @@ LIGHT = {
     "labels": ("numpy",),
     "cli": ("typer", "rich"),
     "prediction": ("numpy", "PIL"),
-    "bundle": ("numpy", "PIL", "onnxruntime"),
+    "bundle": ("numpy", "PIL", "onnxruntime", "pydantic"),
     "plugin": ("numpy", "PIL", "pluggy", "pydantic"),
     "config": ("pydantic", "ruamel"),
     "results": ("numpy", "PIL", "pluggy", "pydantic"),
     "registry": ("numpy", "PIL", "pluggy", "pydantic", "ruamel"),
     "affinity": ("numpy", "PIL", "pluggy", "pydantic", "ruamel"),
 }
-"""Floors that start fast or run on small machines, and the libraries they may bring along."""
+"""Layers that start fast or run on small machines, with the libraries they may import."""
 
 WATCHED = (
     *("torch", "torchvision", "timm", "pandas", "optuna", "matplotlib", "onnx", "onnxruntime"),
@@ -174,107 +239,120 @@ WATCHED = (
 )
 
 PROBE = """
-import importlib, json, os, sys
-brought = {}
-for floor in json.loads(sys.argv[1]):
-    reader, writer = os.pipe()
-    if os.fork() == 0:
-        importlib.import_module(f"mtlsearch.{floor}")
-        os.write(writer, json.dumps([at for at in sys.modules if "." not in at]).encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        brought[floor] = json.load(pipe)
-    os.wait()
-print(json.dumps(brought))
+import importlib, json, subprocess, sys
+imported = {}
+for layer in json.loads(sys.argv[1]):
+    code = f"import json, sys, mtlsearch.{layer}; print(json.dumps([*sys.modules]))"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    imported[layer] = [name for name in json.loads(output) if "." not in name]
+print(json.dumps(imported))
 """
 
 
-def test_light_floors_bring_no_heavy_library() -> None:
-    ran = subprocess.run(
+def test_light_layers_import_no_heavy_library() -> None:
+    process = subprocess.run(
         [sys.executable, "-c", PROBE, json.dumps(list(LIGHT))],
         capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
-    brought = json.loads(ran.stdout)
-    for floor, allowed in LIGHT.items():
-        assert "mtlsearch" in brought[floor]
-        assert set(brought[floor]) & set(WATCHED) <= set(allowed), floor
+    imported = json.loads(process.stdout)
+    for layer, allowed in LIGHT.items():
+        assert "mtlsearch" in imported[layer]
+        assert set(imported[layer]) & set(WATCHED) <= set(allowed), layer
 
 
-# The rules above are worth what they find: a house with one fault each.
+# Each rule above is tried on a package with one planted violation.
 
-HOUSE = {
+PACKAGE = {
     "__init__.py": "",
-    "low/__init__.py": "from house.low._a import thing\n",
+    "low/__init__.py": "from sample.low._a import thing\n",
     "low/_a.py": "thing = 1\n",
     "low/layers/__init__.py": "",
+    "low/layers/_deep.py": "from sample.low._a import thing\n",
     "high/__init__.py": "",
-    "high/_b.py": "from house.low import thing\nfrom house.low import layers\nimport house\n",
+    "high/_b.py": "from sample.low import thing\nfrom sample.low import layers\nimport sample\n",
 }
 
 UPWARD = {
-    "plain": "import house.high\n",
-    "from": "from house.high import thing\n",
-    "of the root": "from house import high\n",
+    "plain": "import sample.high\n",
+    "from": "from sample.high import thing\n",
+    "of the root": "from sample import high\n",
     "relative": "from ..high import thing\n",
     "relative root": "from .. import high\n",
-    "lazy": "def f():\n    from house.high import thing\n",
-    "for types": "if TYPE_CHECKING:\n    from house.high import thing\n",
-    "in a class": "class A:\n    import house.high as up\n",
-    "by name": "import importlib\nimportlib.import_module('house.high')\n",
-    "private": "from house.high._b import thing\n",
+    "lazy": "def f():\n    from sample.high import thing\n",
+    "for types": "if TYPE_CHECKING:\n    from sample.high import thing\n",
+    "in a class": "class A:\n    import sample.high as up\n",
+    "by name": "import importlib\nimportlib.import_module('sample.high')\n",
+    "private": "from sample.high._b import thing\n",
 }
 
-PAST_THE_DOOR = {
-    "module": "import house.low._a\n",
-    "from a module": "from house.low._a import thing\n",
-    "a module": "from house.low import _a\n",
+PRIVATE = {
+    "module": "import sample.low._a\n",
+    "from a module": "from sample.low._a import thing\n",
+    "a module": "from sample.low import _a\n",
     "relative": "from ..low._a import thing\n",
-    "a private name": "from house.low import _thing\n",
-    "lazy": "def f():\n    from house.low._a import thing\n",
-    "by name": "modules = ['house.low._a']\n",
+    "a private name": "from sample.low import _thing\n",
+    "lazy": "def f():\n    from sample.low._a import thing\n",
+    "by name": "modules = ['sample.low._a']\n",
+    "of a sub-package": "from sample.low.layers._deep import thing\n",
 }
 
 
 def build(folder: Path, extra: dict[str, str]) -> Tree:
-    for name, text in {**HOUSE, **extra}.items():
-        file = folder / "house" / name
+    for name, text in {**PACKAGE, **extra}.items():
+        file = folder / "sample" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    return Tree("house", folder / "house")
+    return Tree("sample", folder / "sample")
 
 
-def test_a_sound_house_has_no_faults(tmp_path: Path) -> None:
-    house = build(tmp_path, {"low/_c.py": "from house.low._a import thing\n'''house.high'''\n"})
-    assert list(import_faults(house, ["low", "high"])) == []
-    assert public_files(house) == []
-    assert list(file_faults(house.folder)) == []
+def test_a_clean_package_has_no_violation(tmp_path: Path) -> None:
+    text = "from sample.low._a import thing\n'''sample.high'''\n"
+    tree = build(tmp_path, {"low/_c.py": text})
+    assert list(find_layer_violations(tree, ["low", "high"])) == []
+    assert find_public_files(tree) == []
+    assert list(find_vague_names(tree.folder)) == []
+    assert find_cycle(tree) == []
 
 
 @pytest.mark.parametrize("text", UPWARD.values(), ids=UPWARD)
-def test_reaching_up_is_found(tmp_path: Path, text: str) -> None:
-    faults = list(import_faults(build(tmp_path, {"low/_c.py": text}), ["low", "high"]))
-    assert faults
-    assert all("house/low/_c.py:" in at and at.endswith("which is above") for at in faults)
+def test_an_upward_import_is_reported(tmp_path: Path, text: str) -> None:
+    violations = list(find_layer_violations(build(tmp_path, {"low/_c.py": text}), ["low", "high"]))
+    assert violations
+    assert all("sample/low/_c.py:" in text and text.endswith("above") for text in violations)
 
 
-@pytest.mark.parametrize("text", PAST_THE_DOOR.values(), ids=PAST_THE_DOOR)
-def test_reaching_past_the_door_is_found(tmp_path: Path, text: str) -> None:
-    (fault,) = import_faults(build(tmp_path, {"high/_c.py": text}), ["low", "high"])
-    assert "house/high/_c.py:" in fault
-    assert fault.endswith("which is private")
+@pytest.mark.parametrize("text", PRIVATE.values(), ids=PRIVATE)
+def test_an_import_of_a_private_file_is_reported(tmp_path: Path, text: str) -> None:
+    (violation,) = find_layer_violations(build(tmp_path, {"high/_c.py": text}), ["low", "high"])
+    assert "sample/high/_c.py:" in violation
+    assert violation.endswith("which is private")
 
 
-def test_the_root_imports_no_floor(tmp_path: Path) -> None:
-    house = build(tmp_path, {"__init__.py": "from house.low import thing\n"})
-    (fault,) = import_faults(house, ["low", "high"])
-    assert "house/__init__.py:1" in fault
+def test_a_sub_package_is_private_to_its_siblings(tmp_path: Path) -> None:
+    tree = build(tmp_path, {"low/_c.py": "from sample.low.layers._deep import thing\n"})
+    (violation,) = find_layer_violations(tree, ["low", "high"])
+    assert violation.endswith("which is private")
 
 
-def test_a_floor_that_is_not_listed_is_found(tmp_path: Path) -> None:
-    house = build(tmp_path, {"new/__init__.py": "", "high/_c.py": "import house.new\n"})
-    (fault,) = import_faults(house, ["low", "high"])
-    assert fault.endswith("which is on no floor")
+@pytest.mark.parametrize("form", ["{}", "def f():\n    {}", "if TYPE_CHECKING:\n    {}"])
+def test_a_circle_between_files_is_reported(tmp_path: Path, form: str) -> None:
+    tree = build(tmp_path, {
+        "low/_c.py": form.format("from sample.low._d import d") + "\n",
+        "low/_d.py": "from sample.low._c import c\n",
+    })  # fmt: skip
+    assert {"sample.low._c", "sample.low._d"} == set(find_cycle(tree))
+
+
+def test_the_root_package_imports_no_layer(tmp_path: Path) -> None:
+    tree = build(tmp_path, {"__init__.py": "from sample.low import thing\n"})
+    (violation,) = find_layer_violations(tree, ["low", "high"])
+    assert "sample/__init__.py:1" in violation
+
+
+def test_an_unlisted_layer_is_reported(tmp_path: Path) -> None:
+    tree = build(tmp_path, {"new/__init__.py": "", "high/_c.py": "import sample.new\n"})
+    (violation,) = find_layer_violations(tree, ["low", "high"])
+    assert violation.endswith("which is in no layer")
 
 
 @pytest.mark.parametrize(
@@ -285,15 +363,15 @@ def test_a_floor_that_is_not_listed_is_found(tmp_path: Path) -> None:
         "import mtlsearch.data",
         "from mtlsearch.plugin._task import Task",
         "from mtlsearch.plugin import _task",
-        "from mtlsearch.plugin import _hooks_of_nobody",
+        "from mtlsearch.plugin import _missing_hooks",
         "from mtlsearch.testing import TaskContract",
         "from mtlsearch_plugins.voc import Voc",
     ],
 )
-def test_a_plugin_that_knows_too_much_is_found(tmp_path: Path, text: str) -> None:
+def test_a_private_import_of_a_plugin_is_reported(tmp_path: Path, text: str) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "__init__.py").write_text(f"def f():\n    {text}\n")
-    assert len(list(stranger_faults(Tree("mine", tmp_path / "mine"), HOST))) == 1
+    assert len(list(find_plugin_violations(Tree("mine", tmp_path / "mine"), HOST))) == 1
 
 
 @pytest.mark.parametrize(
@@ -308,15 +386,15 @@ def test_a_plugin_that_knows_too_much_is_found(tmp_path: Path, text: str) -> Non
         ("text = 'as voc does'", 0),
     ],
 )
-def test_a_name_in_the_host_is_found(tmp_path: Path, text: str, count: int) -> None:
-    house = build(tmp_path, {"low/_c.py": text})
-    assert len(list(name_faults(house, {"voc", "coco"}))) == count
+def test_a_plugin_name_in_the_host_is_reported(tmp_path: Path, text: str, count: int) -> None:
+    tree = build(tmp_path, {"low/_c.py": text})
+    assert len(list(find_plugin_names(tree, {"voc", "coco"}))) == count
 
 
-def test_names_that_say_nothing_are_found(tmp_path: Path) -> None:
-    house = build(
+def test_a_vague_name_is_reported(tmp_path: Path) -> None:
+    tree = build(
         tmp_path,
         {"low/utils/__init__.py": "", "low/_misc.py": "", "high/shown.py": "", "common.py": ""},
     )
-    assert len(list(file_faults(house.folder))) == 3
-    assert public_files(house) == ["common.py", "high/shown.py"]
+    assert len(list(find_vague_names(tree.folder))) == 3
+    assert find_public_files(tree) == ["common.py", "high/shown.py"]
