@@ -43,15 +43,11 @@ mtlsearch.plugin:
     read(path, where)
   Boxes(xyxy, classes, crowd)
     empty()
-  Candidate(plan, loss_weights=..., learning_rate=..., backbone=..., balance=..., knowledge=..., attention=...)
+  Candidate(plan, loss_weights=..., learning_rate=..., backbone=..., balancer=..., distillation=..., attention=...)
     digest
     from_json(value)
     to_json()
-    with_defaults(*, loss_weights, learning_rate, backbone, balance=..., knowledge=..., attention=...)
-  Choices
-    suggest_categorical(name, choices)
-    suggest_float(name, low, high, *, log=...)
-    suggest_int(name, low, high)
+    with_defaults(*, loss_weights, learning_rate, backbone, balancer=..., distillation=..., attention=...)
   DataError
   DatasetSource(settings, *, root, seed)
     Settings
@@ -63,6 +59,7 @@ mtlsearch.plugin:
     read(split, index) (abstract)
     size(split) (abstract)
     summary
+  Distillation(kind, alpha)
   FeatureLevel(channels, stride)
   FeatureSpec(levels, image_size, shapes=...)
     sizes
@@ -72,9 +69,6 @@ mtlsearch.plugin:
     CATEGORY
     MAP
     MASK
-  Knowledge(kind, alpha)
-    from_json(value)
-    to_json()
   LabelSpec(form, classes=..., ignore_index=..., channels=..., unit=..., counts=...)
     describe()
   Meter
@@ -94,7 +88,7 @@ mtlsearch.plugin:
     count(units, tasks)
     encode(candidate, units, tasks)
     name
-    propose(choices, units, tasks) (abstract)
+    propose(suggest, units, tasks) (abstract)
     starter
     summary
   Settings
@@ -117,6 +111,10 @@ mtlsearch.plugin:
     to_json()
     with_skips(skips)
     with_statistics(statistics)
+  Suggest
+    suggest_categorical(name, choices)
+    suggest_float(name, low, high, *, log=...)
+    suggest_int(name, low, high)
   TargetValues
   Targets(rows, values)
     to(device)
@@ -171,7 +169,7 @@ mtlsearch.testing:
   SpaceContract
     counted
     make_space()
-    propose(choices, tasks, units)
+    propose(suggest, tasks, units)
     settings
     space
   TaskContract

@@ -26,6 +26,7 @@ Each one says *what* is wrong, *where* it stands, what is *allowed* there and th
 Only :mod:`mtlsearch.cli` turns them into exit codes.
 """
 
+from mtlsearch.errors._invalid import describe_invalid
 from mtlsearch.errors._nearest import did_you_mean, nearest
 from mtlsearch.errors._tree import (
     BackboneError,
@@ -53,6 +54,7 @@ __all__ = [
     "RunError",
     "TrainingError",
     "UnknownNameError",
+    "describe_invalid",
     "did_you_mean",
     "nearest",
 ]

@@ -1,52 +1,75 @@
-"""One plan with one balancing and its hyperparameters."""
+"""Candidate: a sharing plan with the hyperparameters of its training."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field, PlainSerializer, PlainValidator, TypeAdapter, ValidationError
+
+from mtlsearch.errors import PlanError, describe_invalid
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin._distillation import Distillation
 
 STATIC = "static"
-"""The balance of a candidate that says nothing else: each loss has a weight that stays."""
+"""Balancer of a candidate that chooses none: each loss keeps a fixed weight."""
+
+
+def _read_plan(value: Any) -> SharingPlan:
+    return value if isinstance(value, SharingPlan) else SharingPlan.from_json(value)
+
+
+# How pydantic reads and writes values that are not its own.
+_Plan = Annotated[SharingPlan, PlainValidator(_read_plan), PlainSerializer(SharingPlan.to_json)]
+_LossWeights = Annotated[Mapping[str, float], PlainSerializer(dict)]
+
+# Absent components are left out of the JSON form, so that a new one changes no digest.
+_Balancer = Annotated[str, Field(exclude_if=lambda name: name == STATIC)]
+_Distillation = Annotated[Distillation | None, Field(exclude_if=lambda value: value is None)]
+_Attention = Annotated[bool, Field(exclude_if=lambda value: not value)]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a trial trains and measures.
+    """What a trial trains: a sharing plan, loss weights, a balancer and optional components.
+
+    A search space returns candidates from :meth:`SearchSpace.propose
+    <mtlsearch.plugin.SearchSpace.propose>`. A field that keeps its default is filled in from
+    the run file, so most spaces set only the plan. Equal candidates have equal digests.
 
     Attributes:
         plan: which tasks share which units.
-        loss_weights: a weight a task; None leaves it to the run file.
-        learning_rate: None leaves it to the run file.
-        backbone: a timm name; None leaves it to the run file.
-        balancer: name of the balancer; ``"static"`` leaves it to the run file.
-        distillation: what is learnt from features besides; None leaves it to the run file.
-        attention: whether tasks that share have a gate on each feature level; False leaves
-            it to the run file.
+        loss_weights: weight of each task's loss, by task.
+        learning_rate: peak learning rate of the optimizer.
+        backbone: timm model name, such as ``"resnet18"``.
+        balancer: name of the balancer; ``"static"`` is the default and means none.
+        distillation: auxiliary loss on features.
+        attention: whether tasks that share have an attention gate per feature level.
     """
 
-    plan: SharingPlan
-    loss_weights: Mapping[str, float] | None = None
+    plan: _Plan
+    loss_weights: _LossWeights | None = None
     learning_rate: float | None = None
-    backbone: str | None = field(default=None)
-    balancer: str = STATIC
-    distillation: Distillation | None = None
-    attention: bool = False
+    backbone: str | None = None
+    balancer: _Balancer = STATIC
+    distillation: _Distillation = None
+    attention: _Attention = False
 
     def __post_init__(self) -> None:
+        # 1 and 1.0 are equal, so they must not give two digests.
+        if self.learning_rate is not None:
+            object.__setattr__(self, "learning_rate", float(self.learning_rate))
         if self.loss_weights is not None:
-            ordered = MappingProxyType(dict(sorted(self.loss_weights.items())))
-            object.__setattr__(self, "loss_weights", ordered)
+            weights = {task: float(weight) for task, weight in sorted(self.loss_weights.items())}
+            object.__setattr__(self, "loss_weights", MappingProxyType(weights))
 
     @property
     def digest(self) -> str:
-        """Twelve hexadecimal digits that equal candidates, and only they, have in common."""
+        """Twelve hexadecimal digits of a SHA-256 over the JSON form, which identify it."""
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -60,7 +83,19 @@ class Candidate:
         distillation: Distillation | None = None,
         attention: bool = False,
     ) -> Candidate:
-        """The same candidate with what it left open filled in."""
+        """Return a copy in which every field that has its default is filled in.
+
+        Args:
+            loss_weights: weight of each task's loss, by task.
+            learning_rate: peak learning rate.
+            backbone: timm model name.
+            balancer: name of the balancer.
+            distillation: auxiliary loss on features.
+            attention: whether to add attention gates.
+
+        Returns:
+            The completed candidate.
+        """
         return replace(
             self,
             loss_weights=self.loss_weights or loss_weights,
@@ -72,38 +107,30 @@ class Candidate:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready form; :meth:`from_json` reads it back."""
-        # What is plain is left out, so that candidates of before there was a choice keep
-        # their digest.
-        chosen: dict[str, Any] = {}
-        if self.balancer != STATIC:
-            chosen["balancer"] = self.balancer
-        if self.distillation is not None:
-            chosen["distillation"] = self.distillation.to_json()
-        if self.attention:
-            chosen["attention"] = True
-        return {
-            "plan": self.plan.to_json(),
-            "loss_weights": None if self.loss_weights is None else dict(self.loss_weights),
-            "learning_rate": self.learning_rate,
-            "backbone": self.backbone,
-            **chosen,
-        }
+        """Return the JSON form, without optional components that are absent.
+
+        Returns:
+            A dictionary that :meth:`from_json` reads.
+        """
+        return _ADAPTER.dump_python(self)  # type: ignore[no-any-return]
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Candidate:
-        """The candidate that :meth:`to_json` wrote.
+    def from_json(cls, value: object) -> Candidate:
+        """Return the candidate that :meth:`to_json` wrote.
+
+        Args:
+            value: the JSON form.
+
+        Returns:
+            The candidate.
 
         Raises:
-            PlanError: the plan or the knowledge in it is illegal.
+            PlanError: a key is missing or its value is invalid, or the plan is illegal.
         """
-        distillation = value.get("distillation")
-        return cls(
-            SharingPlan.from_json(value["plan"]),
-            value["loss_weights"],
-            value["learning_rate"],
-            value["backbone"],
-            value.get("balancer", STATIC),
-            None if distillation is None else Distillation.from_json(distillation),
-            value.get("attention", False),
-        )
+        try:
+            return _ADAPTER.validate_python(value)
+        except ValidationError as error:
+            raise PlanError(f"the candidate is invalid: {describe_invalid(error)}") from error
+
+
+_ADAPTER = TypeAdapter(Candidate)

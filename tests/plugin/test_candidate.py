@@ -1,4 +1,4 @@
-"""Candidates are values, and those of before there was a choice of balance keep their digest."""
+"""Candidates are values; one without optional components keeps the digest of earlier versions."""
 
 from __future__ import annotations
 
@@ -13,56 +13,84 @@ from mtlsearch.plugin import STATIC, Candidate, Distillation
 
 PLAN = SharingPlan.from_splits(["a", "b"], [1], 3)
 CANDIDATE = Candidate(PLAN, {"a": 1.75, "b": 0.25}, 3e-4, "resnet18")
-BEFORE = (
+STORED = (
     '{"backbone":"resnet18","learning_rate":0.0003,"loss_weights":{"a":1.75,"b":0.25},'
     '"plan":{"rows":[[0,0],[0,1],[0,1]],"tasks":["a","b"]}}'
 )
-"""What was written before candidates had a balance."""
+"""The JSON form from before candidates had a balancer."""
 
 
-def test_static_candidates_are_written_as_before() -> None:
+def round_trip(candidate: Candidate) -> Candidate:
+    """Write and read a candidate."""
+    return Candidate.from_json(json.loads(json.dumps(candidate.to_json())))
+
+
+def test_candidate_without_components_keeps_its_digest() -> None:
     text = json.dumps(CANDIDATE.to_json(), sort_keys=True, separators=(",", ":"))
-    assert text == BEFORE
+    assert text == STORED
     assert CANDIDATE.digest == "932f29ccdc9a"
 
 
-def test_what_was_written_before_is_read() -> None:
-    assert Candidate.from_json(json.loads(BEFORE)) == CANDIDATE
+def test_stored_candidate_is_read() -> None:
+    assert Candidate.from_json(json.loads(STORED)) == CANDIDATE
     assert CANDIDATE.balancer == STATIC
 
 
-def test_a_balance_makes_another_candidate_and_comes_back() -> None:
+def test_balancer_changes_the_digest_and_is_stored() -> None:
     other = CANDIDATE.with_defaults(
         loss_weights={"a": 1.0, "b": 1.0}, learning_rate=1.0, backbone="x", balancer="uw"
     )
     assert other.balancer == "uw"
     assert other.loss_weights == CANDIDATE.loss_weights
     assert other.digest != CANDIDATE.digest
-    assert Candidate.from_json(json.loads(json.dumps(other.to_json()))) == other
+    assert round_trip(other) == other
 
 
-def test_a_space_may_choose_the_balance_itself() -> None:
+def test_balancer_of_the_space_is_kept() -> None:
     chosen = Candidate(PLAN, balancer="cagrad").with_defaults(
         loss_weights={"a": 1.0, "b": 1.0}, learning_rate=1.0, backbone="x", balancer="uw"
     )
     assert chosen.balancer == "cagrad"
 
 
-def test_knowledge_and_attention_make_other_candidates_and_come_back() -> None:
-    taught = Candidate(PLAN, distillation=Distillation("baseline", 0.1))
-    others = [
+def test_optional_components_change_the_digest() -> None:
+    distilled = Candidate(PLAN, distillation=Distillation("baseline", 0.1))
+    candidates = [
         Candidate(PLAN),
-        taught,
-        replace(taught, distillation=Distillation("baseline", 0.2)),
-        replace(taught, distillation=Distillation("mutual", 0.1)),
-        replace(taught, attention=True),
+        distilled,
+        replace(distilled, distillation=Distillation("baseline", 0.2)),
+        replace(distilled, distillation=Distillation("mutual", 0.1)),
+        replace(distilled, attention=True),
         Candidate(PLAN, attention=True),
     ]
-    assert len({at.digest for at in others}) == len(others)
-    for candidate in others:
-        assert Candidate.from_json(json.loads(json.dumps(candidate.to_json()))) == candidate
+    assert len({candidate.digest for candidate in candidates}) == len(candidates)
+    for candidate in candidates:
+        assert round_trip(candidate) == candidate
+        assert round_trip(candidate).digest == candidate.digest
 
 
-def test_knowledge_of_another_kind_cannot_be_read() -> None:
-    with pytest.raises(PlanError, match="no knowledge of the kind 'magic'"):
-        Distillation.from_json({"kind": "magic", "alpha": 1.0})
+def test_equal_numbers_give_equal_digests() -> None:
+    whole = Candidate(PLAN, {"b": 1, "a": 2}, 1)
+    fractional = Candidate(PLAN, {"a": 2.0, "b": 1.0}, 1.0)
+    assert whole == fractional
+    assert whole.digest == fractional.digest == round_trip(whole).digest
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"distillation": {"kind": "magic", "alpha": 1.0}}, "`distillation.kind` .* got 'magic'"),
+        ({"loss_weights": [1.0]}, "`loss_weights` .* dictionary"),
+        ({"learning_rate": "fast"}, "`learning_rate` .* number"),
+        ({"plan": {"tasks": ["a"]}}, "not a sharing plan"),
+    ],
+)
+def test_invalid_candidate_is_a_plan_error(change: dict[str, object], reason: str) -> None:
+    with pytest.raises(PlanError, match=reason):
+        Candidate.from_json({**json.loads(STORED), **change})
+
+
+@pytest.mark.parametrize("value", [{}, [1], None, "text"])
+def test_value_without_a_plan_is_a_plan_error(value: object) -> None:
+    with pytest.raises(PlanError):
+        Candidate.from_json(value)
