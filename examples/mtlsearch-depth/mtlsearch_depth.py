@@ -1,6 +1,6 @@
-"""The task kind ``depth``: how far away each pixel is.
+"""Task kind ``depth``: the distance of each pixel.
 
-An example of a package outside mtlsearch: ``docs/writing-a-task.md`` walks through it.
+An example of a third-party package; ``docs/plugins.md`` explains it step by step.
 """
 
 from __future__ import annotations
@@ -30,13 +30,19 @@ from mtlsearch.plugin.layers import FeaturePyramid, conv_block, resize
 
 
 class DepthSettings(Settings):
-    """Options in a run file."""
+    """Settings of the task in a run file."""
 
     channels: PositiveInt = Field(64, description="channels of the decoder")
 
 
 class DepthHead(nn.Module):
-    """All levels to ``{"log_depth": [B, K, H, W]}`` of the image's size."""
+    """Decoder of all feature levels to log-depths in the size of the image.
+
+    Args:
+        features: channels and strides of the levels, and the image size.
+        maps: number of depth maps K.
+        channels: channels of the decoder.
+    """
 
     def __init__(self, features: FeatureSpec, maps: int, channels: int) -> None:
         super().__init__()
@@ -46,39 +52,39 @@ class DepthHead(nn.Module):
         self.measure = nn.Conv2d(channels, maps, 1)
 
     def forward(self, levels: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Merge, refine, measure at stride 4, resize."""
+        """Return ``{"log_depth": [B, K, H, W]}``."""
         (merged,) = self.pyramid(levels)
         return {"log_depth": resize(self.measure(self.refine(merged)), self.image_size)}
 
 
 def is_valid(depth: Tensor) -> Tensor:
-    """Where there is a depth: sensors write 0, or nothing finite, where they saw none."""
+    """Return where a depth was measured; sensors write 0, NaN or infinity elsewhere."""
     return depth.isfinite() & (depth > 0)
 
 
 def to_depth(log_depth: Tensor) -> Tensor:
-    """Metres (or the label's unit); between a hundred-millionth and a hundred million."""
+    """Return depths in the label's unit, between exp(-18) and exp(18)."""
     return log_depth.float().clamp(-18, 18).exp()
 
 
 class DepthMeter:
-    """``abs_rel`` and ``delta1``: means over all valid pixels."""
+    """Meter of ``abs_rel`` and ``delta1``, averaged over all valid pixels."""
 
     def __init__(self) -> None:
         self.means = {"abs_rel": MeanMetric(), "delta1": MeanMetric()}
 
     def update(self, outputs: Outputs, targets: TargetValues) -> None:
-        """Log-depths and depths, both ``[n, K, H, W]``."""
+        """Add log-depths and true depths, both ``[n, K, H, W]``."""
         truth = cast("Tensor", targets)
         valid = is_valid(truth)
-        true, found = truth[valid], to_depth(outputs["log_depth"].detach())[valid]
+        true, predicted = truth[valid], to_depth(outputs["log_depth"].detach())[valid]
         if true.numel():
-            ratio = torch.maximum(found / true, true / found)
-            self.means["abs_rel"].to(true.device).update((found - true).abs() / true)
+            ratio = torch.maximum(predicted / true, true / predicted)
+            self.means["abs_rel"].to(true.device).update((predicted - true).abs() / true)
             self.means["delta1"].to(true.device).update((ratio < 1.25).float())
 
     def compute(self) -> dict[str, float]:
-        """Both metrics; NaN where no pixel was valid."""
+        """Return both metrics; NaN if no pixel was valid."""
         return {
             name: float(mean.compute()) if mean.update_called else math.nan
             for name, mean in self.means.items()
@@ -86,7 +92,7 @@ class DepthMeter:
 
 
 class Depth(Task[DepthSettings]):
-    """A positive number a pixel, such as metres from the camera."""
+    """Task with one positive number per pixel, such as meters from the camera."""
 
     kind = "depth"
     summary = "how far away each pixel is (mean absolute relative error)"
@@ -99,15 +105,15 @@ class Depth(Task[DepthSettings]):
 
     @property
     def output(self) -> OutputSpec:
-        """Numbers in the label's unit."""
+        """Maps in the label's unit."""
         return OutputSpec(Form.MAP, unit=self.label.unit)
 
     def build_head(self, features: FeatureSpec) -> nn.Module:
-        """A light pyramid decoder."""
+        """Return a light pyramid decoder."""
         return DepthHead(features, self.label.channels, self.settings.channels)
 
     def loss(self, outputs: Outputs, targets: TargetValues) -> Tensor:
-        """L1 between logarithms: a mean over each image's valid pixels, then over images."""
+        """Return the L1 error of log-depths: mean over valid pixels, then over images."""
         truth = cast("Tensor", targets)
         valid = is_valid(truth)
         error = outputs["log_depth"].float() - truth.where(valid, 1.0).log()
@@ -115,15 +121,15 @@ class Depth(Task[DepthSettings]):
         return ((error.abs() * valid).sum((1, 2, 3)) / pixels).mean()
 
     def meter(self) -> Meter:
-        """See :attr:`metrics`."""
+        """Return a meter of :attr:`metrics`."""
         return DepthMeter()
 
     def predict(self, outputs: Outputs) -> Outputs:
-        """``values`` ``[B, K, H, W]``."""
+        """Return ``values`` ``[B, K, H, W]``."""
         return {"values": to_depth(outputs["log_depth"])}
 
 
 @hookimpl
 def mtlsearch_tasks() -> list[type[Depth]]:
-    """Contribute the task kind ``depth``."""
+    """Register the task kind ``depth``."""
     return [Depth]

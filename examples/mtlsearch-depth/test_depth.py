@@ -1,4 +1,4 @@
-"""What every task kind must do, done by this one."""
+"""Contract tests of the task kind ``depth``."""
 
 from mtlsearch_depth import Depth
 
@@ -7,7 +7,7 @@ from mtlsearch.testing import TaskContract
 
 
 class TestDepth(TaskContract):
-    """Metres a pixel."""
+    """Depth with one map in meters."""
 
     task = Depth
     label = LabelSpec(Form.MAP, unit="m")
