@@ -14,10 +14,6 @@ POLL_SECONDS = 0.01
 class LockHeldError(Exception):
     """The lock is held by another process, or by another lock of this process.
 
-    Attributes:
-        path: as given.
-        owner: as given.
-
     Args:
         path: the lock file.
         owner: process id of the holder; None if it is unknown.

@@ -1,8 +1,7 @@
-"""Sharing plans: which tasks share which units; values and arithmetic, no torch.
+"""Sharing plans, units, feature levels and costs: values and arithmetic without torch.
 
-A plan says, for every unit of a backbone, how the tasks are grouped. Tasks of one group
-share that unit's weights. In a *tree* plan each unit's groups refine the groups before it:
-once apart, never together again.
+A sharing plan partitions the tasks at every unit of a backbone. The tasks of one group share one
+copy of the unit. In a *tree*, tasks that separated never share again:
 
 >>> from mtlsearch.plan import SharingPlan
 >>> plan = SharingPlan.from_splits(["boxes", "outline", "scene"], depths=[1, 3], units=4)
@@ -15,8 +14,8 @@ once apart, never together again.
 >>> print(plan)
 boxes | outline+scene @1, outline | scene @3
 
-Other plans bring tasks together again, or let a task pass by a unit. A unit whose tasks come
-from different ways has one copy of its weights and runs once for each way:
+Other plans let tasks share again or skip a unit. If the tasks of a group have different paths,
+the unit has one copy and runs once per path:
 
 >>> plan = SharingPlan.from_groups([[["boxes"], ["scene"]], [["boxes", "scene"]]])
 >>> plan.copies, plan.runs
@@ -25,12 +24,10 @@ from different ways has one copy of its weights and runs once for each way:
 boxes | scene skips @1, boxes+scene @2
 """
 
+from mtlsearch.plan._canonical import SKIPPED
 from mtlsearch.plan._cost import Cost, check_plan, plan_cost
-from mtlsearch.plan._describe import describe_unit
 from mtlsearch.plan._features import FeatureLevel, FeatureSpec
-from mtlsearch.plan._plan import SharingPlan
-from mtlsearch.plan._rows import SKIPPED
-from mtlsearch.plan._statistics import Statistics
+from mtlsearch.plan._plan import SharingPlan, Statistics
 from mtlsearch.plan._trees import count_tree_plans, refinements, tree_plans
 from mtlsearch.plan._unit import UnitSpec
 
@@ -44,7 +41,6 @@ __all__ = [
     "UnitSpec",
     "check_plan",
     "count_tree_plans",
-    "describe_unit",
     "plan_cost",
     "refinements",
     "tree_plans",

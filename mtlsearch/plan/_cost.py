@@ -1,4 +1,4 @@
-"""What a plan costs, by arithmetic on its units; nothing is built."""
+"""Cost of a sharing plan, computed from its units without building a network."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mtlsearch.plan._unit import UnitSpec
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Size and work of a network or a part of one.
+    """Parameters and FLOPs of a network or of a part of one.
 
     Attributes:
-        parameters: scalars in its weights.
-        flops: floating-point operations for one image (2 x multiply-adds).
+        parameters: number of scalars in the weights.
+        flops: floating-point operations for one image, two per multiply-add.
     """
 
     parameters: int
@@ -27,19 +27,21 @@ class Cost:
 
 
 def plan_cost(plan: SharingPlan, units: Sequence[UnitSpec], heads: Iterable[Cost] = ()) -> Cost:
-    """Cost of a plan's network: every unit's copies and runs, and the heads.
+    """Return the cost of the network of a plan: copies and runs of all units, and the heads.
 
-    A unit is stored once a copy and computed once for every distinct path that leads through
-    it, which in a tree plan is the same number.
+    Parameters count once per copy, FLOPs once per run. In a tree both numbers are equal.
 
     Args:
         plan: the sharing plan.
-        units: the units of the backbone, in depth order.
-        heads: the cost of each task's head.
+        units: units of the backbone in depth order.
+        heads: cost of each task's head.
+
+    Returns:
+        The sum.
 
     Raises:
-        PlanError: the plan is for another number of units, or passes by one that changes
-            the shape of what it is given.
+        PlanError: the plan has another number of units, or a task skips a unit that is not
+            skippable.
     """
     check_plan(plan, units)
     total = Cost(0, 0)
@@ -49,21 +51,25 @@ def plan_cost(plan: SharingPlan, units: Sequence[UnitSpec], heads: Iterable[Cost
 
 
 def check_plan(plan: SharingPlan, units: Sequence[UnitSpec]) -> None:
-    """Raise a :class:`PlanError` for a plan that units such as these cannot follow.
+    """Check that a plan is legal for the units of a backbone.
 
     Args:
         plan: the sharing plan.
-        units: the units of the backbone, in depth order.
+        units: units of the backbone in depth order.
+
+    Raises:
+        PlanError: the plan has another number of units, or a task skips a unit that is not
+            skippable.
     """
     if len(plan.rows) != len(units):
         raise PlanError(
             f"the plan is for {len(plan.rows)} units, the backbone has {len(units)}",
-            next_step="build the plan for the units of the backbone it runs on",
+            next_step="build the plan for the units of this backbone",
         )
-    for at, unit in enumerate(units):
-        if plan.skipping(at) and not unit.skippable:
+    for index, unit in enumerate(units):
+        if plan.skips(index) and not unit.skippable:
             raise PlanError(
-                f"{', '.join(plan.skipping(at))} cannot pass by unit {at} ({unit.name}), "
-                "which does not give back the shape it takes",
-                allowed=[f"{each.index} ({each.name})" for each in units if each.skippable],
+                f"{', '.join(plan.skips(index))} cannot skip unit {index} ({unit.name}): "
+                "its output does not have the shape of its input",
+                allowed=[f"{unit.index} ({unit.name})" for unit in units if unit.skippable],
             )

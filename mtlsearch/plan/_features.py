@@ -1,4 +1,4 @@
-"""What a head gets to see of a backbone."""
+"""Feature levels of a backbone, as values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FeatureLevel:
-    """One feature map of a backbone: ``[B, channels, H / stride, W / stride]``."""
+    """One feature map of a backbone: ``[B, channels, H / stride, W / stride]``.
+
+    Attributes:
+        channels: number of channels.
+        stride: image pixels per pixel of the feature map, along one side.
+    """
 
     channels: int
     stride: int
@@ -15,14 +20,14 @@ class FeatureLevel:
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
-    """The feature maps a head is given, finest first.
+    """Feature levels that a head receives, the finest first.
 
     Attributes:
-        levels: channels and strides; hierarchical backbones have rising strides
-            (4, 8, 16, 32), plain ViTs the same stride on every level.
+        levels: channels and stride of each level. Hierarchical backbones have rising strides
+            (4, 8, 16, 32), plain ViTs one stride for all levels.
         image_size: ``(height, width)`` of the network's input in pixels.
-        shapes: ``(height, width)`` of every level where a dry run saw them; by default
-            the input size divided by the stride, rounded up.
+        shapes: ``(height, width)`` of each level, measured on the backbone; by default
+            ``image_size`` divided by the stride, rounded up.
     """
 
     levels: tuple[FeatureLevel, ...]
@@ -31,8 +36,10 @@ class FeatureSpec:
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
-        """``(height, width)`` of every level."""
+        """``(height, width)`` of each level in pixels of the feature map."""
         if self.shapes is not None:
             return self.shapes
         height, width = self.image_size
-        return tuple((-(-height // at.stride), -(-width // at.stride)) for at in self.levels)
+        return tuple(
+            (-(-height // level.stride), -(-width // level.stride)) for level in self.levels
+        )

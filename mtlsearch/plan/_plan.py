@@ -1,4 +1,4 @@
-"""The sharing plan: for every unit a partition of the tasks, in one canonical form."""
+"""Sharing plan: a partition of the tasks per unit, in canonical form."""
 
 from __future__ import annotations
 
@@ -7,35 +7,37 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, get_args
 
 from mtlsearch.errors import PlanError
-from mtlsearch.plan._describe import describe
-from mtlsearch.plan._rows import SKIPPED, Row, canonical, paths
-from mtlsearch.plan._statistics import Statistics, read_statistics
+from mtlsearch.plan._canonical import SKIPPED, Row, canonical, run_numbers
 
 Groups = tuple[tuple[str, ...], ...]
+"""Groups of one unit, each as its task names."""
+
+Statistics = Literal["shared", "path"]
+"""Whether BatchNorm statistics belong to a copy (``"shared"``) or to each run (``"path"``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SharingPlan:
-    """For every unit a partition of the tasks.
+    """Which tasks share which units: a partition of the tasks for every unit.
 
-    Equal plans are equal: tasks are sorted, and each unit's partition is a *restricted
-    growth string*, one group number a task, numbered in order of first appearance. A task
-    that passes by a unit has no group there.
+    Plans that mean the same compare equal. Tasks are sorted, and the partition of each unit is a
+    *restricted growth string*: group numbers count from 0 in order of first appearance. Build
+    plans with :meth:`hard`, :meth:`independent`, :meth:`from_groups` or :meth:`from_splits`,
+    which ensure this form.
 
     Attributes:
-        tasks: the task names, sorted.
-        rows: one row a unit, in depth order; ``rows[u][t]`` is the group of ``tasks[t]``, or
-            -1 where that task passes by the unit.
-        statistics: what keeps running statistics, as BatchNorm has them, in a unit that runs
-            on several inputs: its copy (``"shared"``, one set) or each of its runs
-            (``"path"``). Always ``"shared"`` where no unit runs on several.
+        tasks: task names, sorted, each once.
+        rows: one row per unit in depth order; ``rows[u][t]`` is the group of ``tasks[t]`` in
+            unit ``u``, or -1 if that task skips the unit.
+        statistics: owner of the BatchNorm statistics of a unit that runs on several inputs:
+            its copy (``"shared"``) or each of its runs (``"path"``). Always ``"shared"`` if
+            no copy runs more than once.
 
     Raises:
-        PlanError: no task, no unit, a task named twice, or rows not in canonical form
-            (build from groups with :meth:`from_groups`, which makes them so).
+        PlanError: there is no task or no unit, a task occurs twice, or a row is not canonical.
     """
 
     tasks: tuple[str, ...]
@@ -46,11 +48,11 @@ class SharingPlan:
         if not self.tasks or not self.rows:
             raise PlanError("a sharing plan needs at least one task and one unit")
         if list(self.tasks) != sorted(set(self.tasks)):
-            raise PlanError(f"a plan's tasks are sorted and named once, not {list(self.tasks)}")
+            raise PlanError(f"tasks of a plan must be sorted and unique, got {list(self.tasks)}")
         for unit, row in enumerate(self.rows):
             if len(row) != len(self.tasks) or row != canonical(row):
                 raise PlanError(
-                    f"{list(row)} is no canonical partition of {len(self.tasks)} tasks",
+                    f"{list(row)} is not a canonical partition of {len(self.tasks)} tasks",
                     where=f"unit {unit}",
                     next_step="build the plan with SharingPlan.from_groups",
                 )
@@ -59,105 +61,147 @@ class SharingPlan:
 
     @classmethod
     def hard(cls, tasks: Sequence[str], units: int) -> SharingPlan:
-        """All tasks share every unit."""
+        """Return the plan in which all tasks share every unit.
+
+        Args:
+            tasks: task names in any order.
+            units: number of units.
+
+        Returns:
+            The plan.
+        """
         return cls(tuple(sorted(tasks)), ((0,) * len(tasks),) * units)
 
     @classmethod
     def independent(cls, tasks: Sequence[str], units: int) -> SharingPlan:
-        """No task shares anything: the single-task networks side by side."""
+        """Return the plan in which no tasks share a unit: one network per task.
+
+        Args:
+            tasks: task names in any order.
+            units: number of units.
+
+        Returns:
+            The plan.
+        """
         return cls(tuple(sorted(tasks)), (tuple(range(len(tasks))),) * units)
 
     @classmethod
     def from_groups(cls, units: Iterable[Iterable[Iterable[str]]]) -> SharingPlan:
-        """From the groups of each unit, in any order.
+        """Return the plan with the given groups of task names.
+
+        Args:
+            units: groups of each unit in depth order; groups and names in any order.
+
+        Returns:
+            The plan.
 
         Raises:
-            PlanError: a unit leaves a task out or names it twice.
+            PlanError: a task is in no group or in several groups of a unit.
         """
-        listed = [[sorted(group) for group in unit] for unit in units]
-        tasks = tuple(sorted({task for unit in listed for group in unit for task in group}))
+        groups_by_unit = [[sorted(group) for group in unit] for unit in units]
+        tasks = tuple(sorted({task for unit in groups_by_unit for group in unit for task in group}))
         rows = []
-        for index, unit in enumerate(listed):
-            names = sorted(task for group in unit for task in group)
+        for index, groups in enumerate(groups_by_unit):
+            names = sorted(task for group in groups for task in group)
             if names != list(tasks):
                 raise PlanError(
-                    f"every task stands in exactly one group of a unit, here are {names}",
+                    f"every task must be in exactly one group of a unit, got {names}",
                     where=f"unit {index}",
                     allowed=tasks,
                 )
-            of_task = {task: number for number, group in enumerate(unit) for task in group}
-            rows.append(canonical(tuple(of_task[task] for task in tasks)))
+            number_by_task = {task: number for number, group in enumerate(groups) for task in group}
+            rows.append(canonical(tuple(number_by_task[task] for task in tasks)))
         return cls(tasks, tuple(rows))
 
     @classmethod
     def from_splits(cls, order: Sequence[str], depths: Sequence[int], units: int) -> SharingPlan:
-        """A tree plan from an order of the tasks and the depths where neighbours part.
+        """Return a tree plan from an order of the tasks and split depths between neighbors.
 
-        ``order[i]`` and ``order[i + 1]`` are in one group in units ``0 .. depths[i] - 1``.
+        ``order[i]`` and ``order[i + 1]`` share the units ``0 .. depths[i] - 1``.
+
+        Args:
+            order: task names.
+            depths: split depth of each pair of neighbors, one fewer than tasks, in
+                ``0 .. units``.
+            units: number of units.
+
+        Returns:
+            The plan; every tree plan has such a form.
 
         Raises:
-            PlanError: not one depth fewer than tasks, or a depth outside ``0 .. units``.
+            PlanError: the number of depths is wrong, or a depth is outside ``0 .. units``.
         """
         if len(depths) != len(order) - 1:
-            raise PlanError(f"{len(order)} tasks take {len(order) - 1} depths, not {len(depths)}")
+            raise PlanError(
+                f"{len(order)} tasks need {len(order) - 1} split depths, got {len(depths)}"
+            )
         if any(not 0 <= depth <= units for depth in depths):
-            raise PlanError(f"split depths lie in 0 .. {units}, not {list(depths)}")
+            raise PlanError(f"split depths must be in 0 .. {units}, got {list(depths)}")
         return cls.from_groups(
-            _runs(order, [depth > unit for depth in depths]) for unit in range(units)
+            _split(order, [depth > unit for depth in depths]) for unit in range(units)
         )
 
     def with_skips(self, skips: Mapping[int, Iterable[str]]) -> SharingPlan:
-        """The same plan, but for tasks that pass by some units.
+        """Return a copy in which some tasks skip some units.
 
         Args:
-            skips: for a unit's number, the tasks that pass by it.
+            skips: the tasks that skip a unit, by unit index.
+
+        Returns:
+            The plan with these skips.
 
         Raises:
-            PlanError: there is no such unit or task.
+            PlanError: a unit or a task does not exist.
         """
         rows = list(self.rows)
-        for unit, tasks in skips.items():
-            passing = set(tasks)
-            if not 0 <= unit < len(rows) or not passing <= set(self.tasks):
+        for unit, names in skips.items():
+            tasks = set(names)
+            if not 0 <= unit < len(rows) or not tasks <= set(self.tasks):
                 raise PlanError(
-                    f"{', '.join(sorted(passing)) or 'no task'} cannot pass by unit {unit}",
+                    f"{', '.join(sorted(tasks)) or 'no task'} cannot skip unit {unit}",
                     allowed=[f"units 0 .. {len(rows) - 1}", *self.tasks],
                 )
-            row = zip(self.tasks, rows[unit], strict=True)
+            groups = zip(self.tasks, rows[unit], strict=True)
             rows[unit] = canonical(
-                tuple(SKIPPED if task in passing else group for task, group in row)
+                tuple(SKIPPED if task in tasks else group for task, group in groups)
             )
         return replace(self, rows=tuple(rows))
 
     def with_statistics(self, statistics: Statistics) -> SharingPlan:
-        """The same plan with running statistics kept by copies or by runs; comes last.
+        """Return a copy with another owner of the BatchNorm statistics.
 
-        A plan of which no unit runs on several inputs stays as it is.
+        Call it last: a plan without a unit that runs on several inputs keeps ``"shared"``.
+
+        Args:
+            statistics: ``"shared"`` or ``"path"``.
+
+        Returns:
+            The plan.
         """
         return replace(self, statistics=statistics)
 
     @property
     def copies(self) -> tuple[int, ...]:
-        """How many copies of each unit's weights there are; 0 where all tasks pass by."""
+        """Number of copies of each unit; 0 if all tasks skip it."""
         return tuple(max(row) + 1 for row in self.rows)
 
     @property
     def paths(self) -> tuple[Row, ...]:
-        """For every unit and task the number of the run that the task has a part in.
+        """For every unit and task, the number of the run that computes the task's features.
 
-        Tasks have one in common where they have shared everything so far: the same groups
-        and the same units passed by. -1 where the task passes by the unit.
+        Two tasks have the same run of a unit if all their groups and skips so far are equal.
+        -1 if the task skips the unit.
         """
-        return paths(self.rows)
+        return run_numbers(self.rows)
 
     @property
     def runs(self) -> tuple[int, ...]:
-        """How often each unit runs in a forward of all tasks: once for every distinct path."""
+        """Number of runs of each unit in a forward pass of all tasks: one per distinct path."""
         return tuple(max(row) + 1 for row in self.paths)
 
     @property
     def is_tree(self) -> bool:
-        """Whether no task passes by a unit and each unit's groups refine those before."""
+        """Whether tasks that separated never share again, and no task skips a unit."""
         return not self.has_skips and all(
             len(set(zip(upper, lower, strict=True))) == max(lower) + 1
             for upper, lower in pairwise(self.rows)
@@ -165,12 +209,17 @@ class SharingPlan:
 
     @property
     def has_skips(self) -> bool:
-        """Whether a task passes by a unit."""
+        """Whether a task skips a unit."""
         return any(SKIPPED in row for row in self.rows)
 
     @property
+    def shares(self) -> bool:
+        """Whether two tasks share a unit."""
+        return any(True for _ in self.shared_groups())
+
+    @property
     def digest(self) -> str:
-        """Twelve hexadecimal digits that equal plans, and only they, have in common."""
+        """Twelve hexadecimal digits of a SHA-256, which identify the plan."""
         parts: list[Any] = [self.tasks, self.rows]
         if self.statistics != "shared":
             parts.append(self.statistics)
@@ -178,7 +227,14 @@ class SharingPlan:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def groups(self, unit: int) -> Groups:
-        """The groups of one unit, each a tuple of task names; without tasks that pass by."""
+        """Return the groups of one unit, without tasks that skip it.
+
+        Args:
+            unit: index of the unit.
+
+        Returns:
+            One tuple of task names per group, in order of group numbers.
+        """
         row = self.rows[unit]
         return tuple(
             tuple(task for task, group in zip(self.tasks, row, strict=True) if group == number)
@@ -186,53 +242,101 @@ class SharingPlan:
         )
 
     def shared_groups(self) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """Unit and tasks of every copy that more than one task uses, in depth order."""
+        """Yield every copy that several tasks use, in depth order.
+
+        Yields:
+            Index of the unit and names of the tasks.
+        """
         for unit in range(len(self.rows)):
             for group in self.groups(unit):
                 if len(group) > 1:
                     yield unit, group
 
-    @property
-    def shares(self) -> bool:
-        """Whether any two tasks share anything."""
-        return any(True for _ in self.shared_groups())
+    def skips(self, unit: int) -> tuple[str, ...]:
+        """Return the tasks that skip a unit.
 
-    def skipping(self, unit: int) -> tuple[str, ...]:
-        """The tasks that pass by a unit."""
-        named = zip(self.tasks, self.rows[unit], strict=True)
-        return tuple(task for task, group in named if group == SKIPPED)
+        Args:
+            unit: index of the unit.
+
+        Returns:
+            Task names, sorted.
+        """
+        groups = zip(self.tasks, self.rows[unit], strict=True)
+        return tuple(task for task, group in groups if group == SKIPPED)
+
+    def describe_unit(self, unit: int) -> tuple[str, ...]:
+        """Return the groups of one unit and the tasks that skip it, as text.
+
+        Args:
+            unit: index of the unit.
+
+        Returns:
+            Such as ``("boxes+outline", "scene skips")``.
+        """
+        return (
+            *("+".join(group) for group in self.groups(unit)),
+            *(f"{task} skips" for task in self.skips(unit)),
+        )
+
+    def __str__(self) -> str:
+        """Return ``hard``, ``independent``, or the units at which groups change."""
+        text = ", ".join(self._changes()) or "hard"
+        if not self.has_skips and min(self.copies) == len(self.tasks) > 1:
+            text = "independent"
+        return text if self.statistics == "shared" else f"{text}; statistics per {self.statistics}"
+
+    def _changes(self) -> Iterator[str]:
+        """Yield for each unit the groups and skips that the unit before it does not have."""
+        previous: tuple[str, ...] = ("+".join(self.tasks),)
+        for unit in range(len(self.rows)):
+            current = self.describe_unit(unit)
+            changed = [part for part in current if part not in previous]
+            if changed:
+                yield f"{' | '.join(changed)} @{unit}"
+            previous = current
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready form; :meth:`from_json` reads it back."""
+        """Return the JSON form.
+
+        Returns:
+            A dictionary that :meth:`from_json` reads.
+        """
         value: dict[str, Any] = {"tasks": list(self.tasks), "rows": [list(r) for r in self.rows]}
         return value if self.statistics == "shared" else {**value, "statistics": self.statistics}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> SharingPlan:
-        """The plan that :meth:`to_json` wrote.
+        """Return the plan that :meth:`to_json` wrote.
+
+        Args:
+            value: the JSON form.
+
+        Returns:
+            The plan.
 
         Raises:
-            PlanError: the value is not of that form.
+            PlanError: the value does not have this form, or the plan is illegal.
         """
         try:
             tasks = tuple(str(task) for task in value["tasks"])
             rows = tuple(tuple(int(group) for group in row) for row in value["rows"])
-            statistics = read_statistics(value.get("statistics", "shared"))
+            statistics = value.get("statistics", "shared")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise PlanError(f"not a sharing plan: {value!r}") from error
+        if statistics not in get_args(Statistics):
+            raise PlanError(
+                f"unknown `statistics` {statistics!r} in a sharing plan",
+                allowed=get_args(Statistics),
+            )
         return cls(tasks, rows, statistics)
 
-    def __str__(self) -> str:
-        """``hard``, ``independent``, or the depths at which groups change."""
-        return describe(self)
 
-
-def _runs(order: Sequence[str], together: Sequence[bool]) -> list[list[str]]:
-    """Runs of neighbours that are together."""
-    runs = [[order[0]]]
-    for task, joined in zip(order[1:], together, strict=True):
+def _split(order: Sequence[str], is_shared: Sequence[bool]) -> list[list[str]]:
+    """Return runs of neighbors; ``is_shared[i]`` joins ``order[i]`` and ``order[i + 1]``."""
+    groups = [[order[0]]]
+    for task, joined in zip(order[1:], is_shared, strict=True):
         if joined:
-            runs[-1].append(task)
+            groups[-1].append(task)
         else:
-            runs.append([task])
-    return runs
+            groups.append([task])
+    return groups

@@ -1,4 +1,4 @@
-"""One slice of a backbone, as a value."""
+"""Unit of a backbone, as a value."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class UnitSpec:
-    """The finest thing that is shared or not: a stage, or a block, in depth order.
+    """One slice of a backbone that tasks share or do not share: a stage or a block.
 
     Attributes:
-        index: place in depth order, from 0.
-        name: the timm module names it holds, shortened, such as ``"layer2"``.
-        channels: channels of its output.
-        stride: image pixels per output pixel, along one side.
-        parameters: scalars in its weights, those a task-specific copy costs.
-        flops: floating-point operations for one image (2 x multiply-adds).
-        skippable: whether a task may pass by it: what it gives has the shape of what it takes,
-            and what comes after sees nothing else of it.
+        index: position in depth order, from 0.
+        name: shortened timm names of its modules, such as ``"layer2"``.
+        channels: number of channels of its output.
+        stride: image pixels per pixel of its output, along one side.
+        parameters: number of scalars in its weights, which each further copy adds.
+        flops: floating-point operations for one image, two per multiply-add.
+        skippable: whether tasks can skip it: its output has the shape of its input, and later
+            units use nothing else of it.
     """
 
     index: int

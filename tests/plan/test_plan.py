@@ -17,23 +17,23 @@ NAMES = ["boxes", "depth", "edges", "outline", "scene"]
 
 @st.composite
 def plans(draw: st.DrawFn) -> SharingPlan:
-    """Any plan."""
+    """Draw any plan."""
     plan = draw(partitions())
-    passing = st.lists(st.sampled_from(plan.tasks), unique=True)
-    skips = draw(st.dictionaries(st.integers(0, len(plan.rows) - 1), passing))
+    tasks = st.lists(st.sampled_from(plan.tasks), unique=True)
+    skips = draw(st.dictionaries(st.integers(0, len(plan.rows) - 1), tasks))
     return plan.with_skips(skips).with_statistics(draw(st.sampled_from(["shared", "path"])))
 
 
 @st.composite
 def partitions(draw: st.DrawFn) -> SharingPlan:
-    """Any plan of which no task passes by a unit, trees and others."""
+    """Draw any plan without skips, trees and others."""
     tasks = NAMES[: draw(st.integers(1, 5))]
     units = draw(st.integers(1, 6))
     labels = st.lists(st.integers(0, 4), min_size=len(tasks), max_size=len(tasks))
     return SharingPlan.from_groups(
         [
             [
-                [task for task, at in zip(tasks, row, strict=True) if at == group]
+                [task for task, label in zip(tasks, row, strict=True) if label == group]
                 for group in set(row)
             ]
             for row in draw(st.lists(labels, min_size=units, max_size=units))
@@ -43,6 +43,7 @@ def partitions(draw: st.DrawFn) -> SharingPlan:
 
 @st.composite
 def trees(draw: st.DrawFn) -> SharingPlan:
+    """Draw any tree."""
     tasks = draw(st.permutations(NAMES[: draw(st.integers(1, 5))]))
     units = draw(st.integers(1, 6))
     depths = [draw(st.integers(0, units)) for _ in tasks[1:]]
@@ -50,28 +51,32 @@ def trees(draw: st.DrawFn) -> SharingPlan:
 
 
 def units_of(plan: SharingPlan) -> list[UnitSpec]:
-    return [UnitSpec(at, f"u{at}", 8, 4, 10**at, 7 * 10**at, True) for at in range(len(plan.rows))]
+    """Return skippable units for a plan, each with its own cost."""
+    return [
+        UnitSpec(index, f"u{index}", 8, 4, 10**index, 7 * 10**index, True)
+        for index in range(len(plan.rows))
+    ]
 
 
 @given(plans(), st.randoms())
-def test_equal_plans_are_equal(plan: SharingPlan, shuffler: random.Random) -> None:
-    """However the groups are listed, the plan and its digest are the same."""
-    listed = [[list(group) for group in plan.groups(unit)] for unit in range(len(plan.rows))]
-    for unit in listed:
-        shuffler.shuffle(unit)
-        for group in unit:
+def test_plan_ignores_the_order_of_groups(plan: SharingPlan, shuffler: random.Random) -> None:
+    units = [[list(group) for group in plan.groups(unit)] for unit in range(len(plan.rows))]
+    for groups in units:
+        shuffler.shuffle(groups)
+        for group in groups:
             shuffler.shuffle(group)
-    every = [[*unit, *([task] for task in plan.skipping(at))] for at, unit in enumerate(listed)]
-    skips = {at: plan.skipping(at) for at in range(len(plan.rows))}
-    again = SharingPlan.from_groups(every).with_skips(skips).with_statistics(plan.statistics)
-    assert again == plan
-    assert again.digest == plan.digest
-    assert hash(again) == hash(plan)
+    skips = {unit: plan.skips(unit) for unit in range(len(plan.rows))}
+    partitions = [[*groups, *([task] for task in skips[unit])] for unit, groups in enumerate(units)]
+    rebuilt = SharingPlan.from_groups(partitions).with_skips(skips)
+    rebuilt = rebuilt.with_statistics(plan.statistics)
+    assert rebuilt == plan
+    assert rebuilt.digest == plan.digest
+    assert hash(rebuilt) == hash(plan)
 
 
 @given(plans(), plans())
-def test_different_plans_differ_in_digest(one: SharingPlan, other: SharingPlan) -> None:
-    assert (one == other) == (one.digest == other.digest)
+def test_digest_identifies_a_plan(first: SharingPlan, second: SharingPlan) -> None:
+    assert (first == second) == (first.digest == second.digest)
 
 
 @given(plans())
@@ -80,48 +85,51 @@ def test_json_round_trip(plan: SharingPlan) -> None:
 
 
 @given(plans())
-def test_groups_are_a_partition(plan: SharingPlan) -> None:
+def test_groups_and_skips_are_a_partition(plan: SharingPlan) -> None:
     for unit, copies in enumerate(plan.copies):
         groups = plan.groups(unit)
         assert len(groups) == copies
-        using = [task for group in groups for task in group]
-        assert sorted((*using, *plan.skipping(unit))) == list(plan.tasks)
+        tasks = [task for group in groups for task in group]
+        assert sorted((*tasks, *plan.skips(unit))) == list(plan.tasks)
 
 
 @given(trees())
-def test_splits_give_trees_and_never_fewer_copies_deeper_down(plan: SharingPlan) -> None:
+def test_copies_of_a_tree_never_decrease_with_depth(plan: SharingPlan) -> None:
     assert plan.is_tree
     assert list(plan.copies) == sorted(plan.copies)
 
 
 @given(partitions())
-def test_cost_lies_between_hard_and_independent(plan: SharingPlan) -> None:
+def test_cost_is_between_hard_and_independent(plan: SharingPlan) -> None:
     units = units_of(plan)
     heads = [Cost(5, 50)] * len(plan.tasks)
     hard = plan_cost(SharingPlan.hard(plan.tasks, len(units)), units, heads)
-    alone = plan_cost(SharingPlan.independent(plan.tasks, len(units)), units, heads)
-    own = plan_cost(plan, units, heads)
-    assert hard.parameters <= own.parameters <= alone.parameters
-    assert hard.flops <= own.flops <= alone.flops
-    assert alone.flops == len(plan.tasks) * sum(unit.flops for unit in units) + 50 * len(plan.tasks)
+    independent = plan_cost(SharingPlan.independent(plan.tasks, len(units)), units, heads)
+    cost = plan_cost(plan, units, heads)
+    assert hard.parameters <= cost.parameters <= independent.parameters
+    assert hard.flops <= cost.flops <= independent.flops
+    total = sum(unit.flops for unit in units)
+    assert independent.flops == len(plan.tasks) * total + 50 * len(plan.tasks)
 
 
 @given(plans())
-def test_a_unit_runs_once_for_every_way_that_leads_to_it(plan: SharingPlan) -> None:
-    """Two tasks have a run in common just where they share all they have gone through."""
+def test_unit_runs_once_per_distinct_path(plan: SharingPlan) -> None:
+    """Two tasks have the same run exactly if all their groups so far are equal."""
     for unit, row in enumerate(plan.paths):
-        ways = {tuple(upper[at] for upper in plan.rows[: unit + 1]) for at in _users(plan, unit)}
-        assert plan.runs[unit] == len(ways) >= plan.copies[unit]
-        for one in _users(plan, unit):
-            for other in _users(plan, unit):
-                alike = all(upper[one] == upper[other] for upper in plan.rows[: unit + 1])
-                assert (row[one] == row[other]) == alike
+        users = _users(plan, unit)
+        paths = {tuple(upper[task] for upper in plan.rows[: unit + 1]) for task in users}
+        assert plan.runs[unit] == len(paths) >= plan.copies[unit]
+        for first in users:
+            for second in users:
+                is_equal = all(upper[first] == upper[second] for upper in plan.rows[: unit + 1])
+                assert (row[first] == row[second]) == is_equal
     if plan.is_tree:
         assert plan.paths == plan.rows
 
 
 def _users(plan: SharingPlan, unit: int) -> list[int]:
-    return [at for at, group in enumerate(plan.rows[unit]) if group >= 0]
+    """Return the indices of the tasks that do not skip a unit."""
+    return [task for task, group in enumerate(plan.rows[unit]) if group >= 0]
 
 
 @given(plans())
@@ -131,40 +139,40 @@ def test_cost_counts_copies_and_runs(plan: SharingPlan) -> None:
         sum(copies * unit.parameters for copies, unit in zip(plan.copies, units, strict=True)),
         sum(runs * unit.flops for runs, unit in zip(plan.runs, units, strict=True)),
     )
-    without = [dataclasses.replace(unit, skippable=False) for unit in units]
+    unskippable = [dataclasses.replace(unit, skippable=False) for unit in units]
     if plan.has_skips:
-        with pytest.raises(PlanError, match="cannot pass by"):
-            plan_cost(plan, without)
+        with pytest.raises(PlanError, match="cannot skip unit"):
+            plan_cost(plan, unskippable)
     else:
-        assert plan_cost(plan, without) == plan_cost(plan, units)
+        assert plan_cost(plan, unskippable) == plan_cost(plan, units)
 
 
 @given(partitions())
-def test_a_plan_computes_what_the_tree_of_its_paths_computes(plan: SharingPlan) -> None:
+def test_plan_costs_the_flops_of_the_tree_of_its_paths(plan: SharingPlan) -> None:
     tree = SharingPlan(plan.tasks, plan.paths)
     assert tree.is_tree
-    own, other = plan_cost(plan, units_of(plan)), plan_cost(tree, units_of(plan))
-    assert own.flops == other.flops
-    assert own.parameters <= other.parameters
+    cost, tree_cost = plan_cost(plan, units_of(plan)), plan_cost(tree, units_of(plan))
+    assert cost.flops == tree_cost.flops
+    assert cost.parameters <= tree_cost.parameters
 
 
 @given(plans())
-def test_statistics_are_apart_only_where_a_unit_runs_on_several_inputs(plan: SharingPlan) -> None:
+def test_statistics_matter_only_if_a_copy_runs_twice(plan: SharingPlan) -> None:
     if plan.runs == plan.copies:
         assert plan.with_statistics("path") == plan
     else:
-        shared, apart = plan.with_statistics("shared"), plan.with_statistics("path")
-        assert shared.digest != apart.digest
-        assert str(shared) != str(apart)
+        per_copy, per_path = plan.with_statistics("shared"), plan.with_statistics("path")
+        assert per_copy.digest != per_path.digest
+        assert str(per_copy) != str(per_path)
 
 
 @given(plans(), plans())
-def test_different_plans_read_differently(one: SharingPlan, other: SharingPlan) -> None:
-    if one.tasks == other.tasks and len(one.rows) == len(other.rows):
-        assert (str(one) == str(other)) == (one == other)
+def test_text_identifies_a_plan(first: SharingPlan, second: SharingPlan) -> None:
+    if first.tasks == second.tasks and len(first.rows) == len(second.rows):
+        assert (str(first) == str(second)) == (first == second)
 
 
-def test_plans_without_skips_are_written_as_they_always_were() -> None:
+def test_plan_without_skips_keeps_its_stored_form() -> None:
     plan = SharingPlan.from_groups([[["a", "b"]], [["a"], ["b"]], [["a", "b"]]])
     assert plan.to_json() == {"tasks": ["a", "b"], "rows": [[0, 0], [0, 1], [0, 0]]}
     assert plan.digest == "b9d62d4ab3fb"
@@ -172,27 +180,27 @@ def test_plans_without_skips_are_written_as_they_always_were() -> None:
 
 
 @pytest.mark.parametrize("skips", [{3: ["a"]}, {-1: ["a"]}, {0: ["c"]}])
-def test_skips_of_strangers_are_refused(skips: dict[int, list[str]]) -> None:
-    with pytest.raises(PlanError, match="cannot pass by unit"):
+def test_skips_of_missing_units_or_tasks_raise(skips: dict[int, list[str]]) -> None:
+    with pytest.raises(PlanError, match="cannot skip unit"):
         SharingPlan.hard(["a", "b"], 3).with_skips(skips)
 
 
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 5))
-def test_trees_are_listed_once_and_counted_right(tasks: int, units: int, shared: int) -> None:
-    listed = list(tree_plans(NAMES[:tasks], units, first_shared=shared))
-    assert len(listed) == len(set(listed)) == count_tree_plans(tasks, units, first_shared=shared)
-    assert all(plan.is_tree for plan in listed)
-    assert all(copies == 1 for plan in listed for copies in plan.copies[:shared])
+def test_tree_plans_are_unique_and_counted(tasks: int, units: int, shared: int) -> None:
+    trees = list(tree_plans(NAMES[:tasks], units, first_shared=shared))
+    assert len(trees) == len(set(trees)) == count_tree_plans(tasks, units, first_shared=shared)
+    assert all(plan.is_tree for plan in trees)
+    assert all(copies == 1 for plan in trees for copies in plan.copies[:shared])
 
 
 @given(plans())
-def test_a_plan_is_a_tree_exactly_if_it_is_listed(plan: SharingPlan) -> None:
+def test_is_tree_matches_the_enumeration(plan: SharingPlan) -> None:
     if len(plan.tasks) <= 3 and len(plan.rows) <= 4:
         assert plan.is_tree == (plan in set(tree_plans(plan.tasks, len(plan.rows))))
 
 
-def test_counts_of_the_literature() -> None:
-    """Five branch points: the numbers of the enumerated search spaces."""
+def test_tree_counts_match_the_literature() -> None:
+    """Five branch points: the sizes of the enumerated search spaces."""
     assert [count_tree_plans(t, 6, first_shared=1) for t in range(2, 7)] == [
         6, 51, 561, 7556, 120196,
     ]  # fmt: skip
@@ -207,18 +215,18 @@ def test_counts_of_the_literature() -> None:
         [[[]]],
     ],
 )
-def test_illegal_groups_are_refused(groups: list[list[list[str]]]) -> None:
+def test_illegal_groups_raise(groups: list[list[list[str]]]) -> None:
     with pytest.raises(PlanError):
         SharingPlan.from_groups(groups)
 
 
 @pytest.mark.parametrize(("depths", "units"), [([1], 3), ([1, 4], 3), ([-1, 0], 3)])
-def test_illegal_depths_are_refused(depths: list[int], units: int) -> None:
+def test_illegal_split_depths_raise(depths: list[int], units: int) -> None:
     with pytest.raises(PlanError):
         SharingPlan.from_splits(["a", "b", "c"], depths, units)
 
 
-def test_rows_out_of_canonical_form_are_refused() -> None:
+def test_rows_that_are_not_canonical_raise() -> None:
     with pytest.raises(PlanError, match="canonical"):
         SharingPlan(("a", "b"), ((1, 0),))
 
@@ -233,12 +241,12 @@ def test_rows_out_of_canonical_form_are_refused() -> None:
         {"tasks": ["a"], "rows": [[0]], "statistics": "none"},
     ],
 )
-def test_json_of_another_form_is_refused(value: dict[str, object]) -> None:
+def test_invalid_json_raises(value: dict[str, object]) -> None:
     with pytest.raises(PlanError):
         SharingPlan.from_json(value)  # type: ignore[arg-type]
 
 
-def test_a_cost_for_other_units_is_refused() -> None:
+def test_cost_for_another_number_of_units_raises() -> None:
     plan = SharingPlan.hard(["a"], 2)
     with pytest.raises(PlanError, match="2 units"):
         plan_cost(plan, units_of(SharingPlan.hard(["a"], 3)))
