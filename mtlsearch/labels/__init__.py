@@ -1,4 +1,4 @@
-"""What can be known of an image: the forms a label may have, as values; torch is not imported.
+"""Labels of images: forms, specifications and samples, as values without torch.
 
 >>> from mtlsearch.labels import Form, LabelSpec
 >>> LabelSpec(Form.CATEGORY, classes=("cat", "dog")).describe()
@@ -7,7 +7,6 @@
 
 from mtlsearch.labels._form import Form
 from mtlsearch.labels._sample import Boxes, RawLabel, Sample
-from mtlsearch.labels._send import send
 from mtlsearch.labels._spec import LabelSpec
 
-__all__ = ["Boxes", "Form", "LabelSpec", "RawLabel", "Sample", "send"]
+__all__ = ["Boxes", "Form", "LabelSpec", "RawLabel", "Sample"]

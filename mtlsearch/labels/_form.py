@@ -1,4 +1,4 @@
-"""The forms that labels, and so predictions, come in."""
+"""Forms of labels and predictions."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from enum import StrEnum
 
 
 class Form(StrEnum):
-    """How a label is written down; transforms, pictures and bundles go by it.
+    """Type of a label, and of the prediction that a task makes for it.
 
-    A task kind says which forms it accepts. The host knows forms, never kinds.
+    Transforms, drawings and bundles depend on the form only. A task kind declares which forms
+    it accepts in :attr:`Task.accepts <mtlsearch.plugin.Task.accepts>`.
     """
 
     CATEGORY = "category"
-    """One class an image: an ``int``."""
+    """One class per image: an ``int``."""
 
     CATEGORIES = "categories"
-    """Any number of classes an image: a tuple of ``int``."""
+    """Any number of classes per image: a tuple of ``int``."""
 
     BOXES = "boxes"
-    """Any number of boxes, each with a class: :class:`Boxes`."""
+    """Any number of boxes per image, each with a class: :class:`Boxes`."""
 
     MASK = "mask"
-    """One class a pixel: integers ``[H, W]``; ``LabelSpec.ignore_index`` is void."""
+    """One class per pixel: integers ``[H, W]``; ``LabelSpec.ignore_index`` is void."""
 
     MAP = "map"
-    """One or more numbers a pixel: float32 ``[K, H, W]``; which of them are void, the task says."""
+    """One or more numbers per pixel: float32 ``[K, H, W]``; the task defines which are void."""

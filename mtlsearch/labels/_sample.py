@@ -1,4 +1,4 @@
-"""One image with whatever labels it has."""
+"""Sample: one image with its labels."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ class Boxes:
     """Axis-aligned boxes of one image.
 
     Attributes:
-        xyxy: float32 ``[N, 4]``, left, top, right, bottom in pixels of the image.
-        classes: int64 ``[N]``.
-        crowd: bool ``[N]``; a crowd region is neither a target nor a false positive.
+        xyxy: left, top, right, bottom in pixels of the image, float32 ``[N, 4]``.
+        classes: class index of each box, int64 ``[N]``.
+        crowd: whether a box is a crowd, bool ``[N]``; a crowd is neither a target nor a false
+            positive.
     """
 
     xyxy: NDArray[np.float32]
@@ -29,21 +30,25 @@ class Boxes:
 
     @classmethod
     def empty(cls) -> Boxes:
-        """No box at all, which is an ordinary label."""
+        """Return a label with 0 boxes, which differs from a missing label.
+
+        Returns:
+            Boxes with ``N = 0``.
+        """
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, np.bool_))
 
 
 RawLabel = int | tuple[int, ...] | Boxes | np.ndarray
-"""A label as a source yields it; which of these, its :class:`Form` says."""
+"""Label of one image in the type that its :class:`Form` prescribes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One image as a source yields it.
+    """One image with its labels, as a source reads them.
 
     Attributes:
-        image: an RGB picture.
-        labels: label name to value; a label that the image lacks is not in it.
+        image: picture in mode RGB.
+        labels: labels by name; a missing label has no entry.
     """
 
     image: Image.Image

@@ -1,4 +1,4 @@
-"""What a data set says of one of its labels."""
+"""Specification of a label."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class LabelSpec:
     """Form and classes of one label.
 
     Attributes:
-        form: how it is written down.
+        form: type of the label.
         classes: class names by index; empty for maps.
-        ignore_index: the mask value that means "void".
-        channels: numbers a pixel, for maps.
+        ignore_index: value of void pixels in a mask.
+        channels: numbers per pixel of a map.
         unit: unit of a map's numbers, such as ``"m"``.
-        counts: how often each class occurs in the training split, where it was counted
-            (images for categories, objects for boxes, pixels for masks).
+        counts: how often each class occurs in the training split: images for categories,
+            objects for boxes, pixels for masks. None before they are counted.
     """
 
     form: Form
@@ -29,7 +29,11 @@ class LabelSpec:
     counts: tuple[int, ...] | None = None
 
     def describe(self) -> str:
-        """One line for a person."""
+        """Return the form and the classes, or the form, channels and unit of a map.
+
+        Returns:
+            One line of text.
+        """
         if self.form is Form.MAP:
             unit = f" in {self.unit}" if self.unit else ""
             return f"{self.form.value} of {self.channels} channel(s){unit}"

@@ -34,7 +34,7 @@ from mtlsearch.plan import (
 )
 from mtlsearch.plugin import _hooks as hooks
 from mtlsearch.plugin._balancer import Balancer
-from mtlsearch.plugin._batch import Batch, BoxTargets, Targets, TargetValues
+from mtlsearch.plugin._batch import Batch, BoxTargets, Targets, TargetValues, to_device
 from mtlsearch.plugin._box_xml import BoxXml
 from mtlsearch.plugin._candidate import STATIC, Candidate
 from mtlsearch.plugin._distillation import Distillation
@@ -84,5 +84,6 @@ __all__ = [
     "hooks",
     "read_image",
     "read_plane",
+    "to_device",
     "tree_plans",
 ]

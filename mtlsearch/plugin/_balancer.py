@@ -33,7 +33,7 @@ class Balancer(ABC, Generic[SettingsT]):
 
     Attributes:
         name: the name by which run files ask for it, such as ``"uw"``.
-        summary: one line for ``mtlsearch balancers``.
+        summary: one line for ``mtlsearch list balancers``.
         per_task_gradients: whether :meth:`combine` is to be called. It costs a backward pass
             a task and memory for a gradient a task.
         measures_again: whether :meth:`after_step` needs the losses after the step. It costs

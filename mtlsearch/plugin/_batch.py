@@ -1,4 +1,4 @@
-"""What a training step is given."""
+"""Batches of images and targets."""
 
 from __future__ import annotations
 
@@ -6,21 +6,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, Union
 
-from mtlsearch.labels import send
-
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
 
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor on a device, without waiting for a GPU that is busy.
+
+    A copy from pageable memory to a GPU waits for all work queued there. So the tensor is copied
+    to pinned memory first, which torch keeps until the transfer is done.
+
+    Args:
+        tensor: any tensor.
+        device: target device.
+
+    Returns:
+        The tensor on ``device``; the same object if it is already there.
+    """
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BoxTargets:
-    """The true boxes of one image.
+    """True boxes of one image.
 
     Attributes:
-        xyxy: float32 ``[N, 4]`` in pixels of the network's input.
-        classes: int64 ``[N]``.
-        crowd: bool ``[N]``.
+        xyxy: left, top, right, bottom in pixels of the network's input, float32 ``[N, 4]``.
+        classes: class index of each box, int64 ``[N]``.
+        crowd: whether a box is a crowd, bool ``[N]``.
     """
 
     xyxy: Tensor
@@ -28,11 +44,18 @@ class BoxTargets:
     crowd: Tensor
 
     def to(self, device: torch.device) -> BoxTargets:
-        """The same boxes on another device."""
+        """Return the boxes on a device.
+
+        Args:
+            device: target device.
+
+        Returns:
+            New targets with all tensors on ``device``.
+        """
         return BoxTargets(
-            send(self.xyxy, device),
-            send(self.classes, device),
-            send(self.crowd, device),
+            to_device(self.xyxy, device),
+            to_device(self.classes, device),
+            to_device(self.crowd, device),
         )
 
 
@@ -51,10 +74,10 @@ MAP           float32 ``[n, K, H, W]``
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Targets:
-    """One label's values for those samples of a batch that carry it.
+    """Values of one label for the samples of a batch that have it.
 
     Attributes:
-        rows: int64 ``[n]``, which samples of the batch, ascending; ``n >= 1``.
+        rows: ascending indices of these samples in the batch, int64 ``[n]``, ``n >= 1``.
         values: their labels.
     """
 
@@ -62,29 +85,44 @@ class Targets:
     values: TargetValues
 
     def to(self, device: torch.device) -> Targets:
-        """The same targets on another device."""
+        """Return the targets on a device.
+
+        Args:
+            device: target device.
+
+        Returns:
+            New targets with all tensors on ``device``.
+        """
+        values: TargetValues
         if isinstance(self.values, tuple):
-            moved: TargetValues = tuple(boxes.to(device) for boxes in self.values)
+            values = tuple(boxes.to(device) for boxes in self.values)
         else:
-            moved = send(self.values, device)
-        return Targets(send(self.rows, device), moved)
+            values = to_device(self.values, device)
+        return Targets(to_device(self.rows, device), values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Images and the labels they have.
+    """Images of one optimizer step and their labels.
 
     Attributes:
-        images: float32 ``[B, 3, H, W]``, normalised as the backbone expects.
-        targets: by label name; a label that no image of the batch carries is not in it.
+        images: float32 ``[B, 3, H, W]``, normalized with the mean and std of the backbone.
+        targets: targets by label name; a label that all images lack has no entry.
     """
 
     images: Tensor
     targets: Mapping[str, Targets]
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on another device."""
+        """Return the batch on a device.
+
+        Args:
+            device: target device.
+
+        Returns:
+            A new batch with all tensors on ``device``.
+        """
         return Batch(
-            send(self.images, device),
+            to_device(self.images, device),
             {name: targets.to(device) for name, targets in self.targets.items()},
         )

@@ -10,7 +10,7 @@ class Settings(BaseModel):
     """Base of a plugin's options: typed, frozen, unknown keys refused.
 
     Give every field a default where there is a sane one and a ``Field(description=...)``:
-    ``mtlsearch tasks NAME`` and the documentation print them.
+    ``mtlsearch list tasks NAME`` and the documentation print them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -24,7 +24,7 @@ class DatasetSource(ABC, Generic[SettingsT]):
 
     Attributes:
         name: the name by which run files ask for it, such as ``"coco"``.
-        summary: one line for ``mtlsearch datasets``.
+        summary: one line for ``mtlsearch list datasets``.
         generated: whether it draws its images itself and so works with no files and no
             settings; ``mtlsearch init`` writes a run file that starts from such a source.
         Settings: its options in a run file.

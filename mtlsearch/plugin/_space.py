@@ -37,7 +37,7 @@ class SearchSpace(ABC, Generic[SettingsT]):
 
     Attributes:
         name: the name by which run files ask for it, such as ``"tree"``.
-        summary: one line for ``mtlsearch spaces``.
+        summary: one line for ``mtlsearch list spaces``.
         starter: whether a new run file may name it without being asked to. A space says no
             that is wider than a first search can cover, or whose networks compute more than
             their weights suggest.

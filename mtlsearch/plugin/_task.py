@@ -45,7 +45,7 @@ class Task(ABC, Generic[SettingsT]):
 
     Attributes:
         kind: the name by which run files ask for it, such as ``"classification"``.
-        summary: one line for ``mtlsearch tasks``.
+        summary: one line for ``mtlsearch list tasks``.
         accepts: the forms of label it can learn.
         Settings: its options in a run file.
     """
