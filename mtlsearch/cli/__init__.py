@@ -1,4 +1,4 @@
-"""The command line: one file a command, no torch until one needs it.
+"""Command line: one file per command; torch is imported only by commands that need it.
 
 ::
 
@@ -6,15 +6,15 @@
     $ mtlsearch search my-run/run.yaml --out results/first
     $ mtlsearch leaderboard results/first
 
-This is the only floor that turns errors into exit codes:
+Only this layer turns errors into exit codes:
 
-====  =========================================================================================
-0     it worked
-1     it failed: bad data, a run that is not there, a path that cannot be written, a failed export
-2     it was asked for wrongly: the command line, the run file, an unknown name
-70    a mistake in mtlsearch or in a plugin; ``--debug`` shows the traceback
-130   stopped by Ctrl-C
-====  =========================================================================================
+====  ========================================================================================
+0     success
+1     failure: bad data, a missing run, a path that cannot be written, a failed export
+2     wrong input: the command line, the run file, an unknown name
+70    a bug in mtlsearch or in a plugin; ``--debug`` shows the traceback
+130   interrupted by Ctrl-C
+====  ========================================================================================
 """
 
 from mtlsearch.cli._app import main

@@ -1,4 +1,4 @@
-"""``python -m mtlsearch`` is ``mtlsearch``; torchrun starts it this way."""
+"""Entry point of ``python -m mtlsearch.cli``, which torchrun uses."""
 
 from mtlsearch.cli._app import main
 

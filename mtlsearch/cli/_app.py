@@ -1,4 +1,4 @@
-"""The program: commands found by the table, options that every command has."""
+"""Command line program: commands from the table and the options that all of them have."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
-from typer.core import TyperGroup
 from typer.main import get_command as build_command
 
 import mtlsearch
-from mtlsearch.cli._errors import guarded
-from mtlsearch.cli._global_options import Shell
-from mtlsearch.cli._table import COMMANDS, Command
+from mtlsearch.cli._errors import handle_errors
+from mtlsearch.cli._global_options import GlobalOptions
+from mtlsearch.cli._help import PlainCommand, PlainGroup, help_text
+from mtlsearch.cli._table import COMMANDS, RENAMED, Command
 
-SHARED = ("verbose", "quiet", "debug", "plugins")
-"""Options that may stand before or behind the command's name."""
+EVERYWHERE = ("verbose", "quiet", "debug", "plugins")
+"""Options that may precede or follow the command's name."""
 
 
-class _Commands(TyperGroup):
-    """A group whose commands are imported when they are asked for."""
+class _Commands(PlainGroup):
+    """Group that imports a command when it is used."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -30,43 +30,47 @@ class _Commands(TyperGroup):
         self.commands = dict.fromkeys(self._table, cast(Any, None))  # names to suggest
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The names, in the order of the table."""
+        """Return the names in the order of the table."""
         return list(self._table)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """One command, imported now."""
+        """Import and return a command; refuse a renamed one with its new name."""
+        if cmd_name in RENAMED:
+            ctx.fail(f"`mtlsearch {cmd_name}` is now `mtlsearch {RENAMED[cmd_name]}`.")
         entry = self._table.get(cmd_name)
         return None if entry is None else _load(entry, self.params)
 
 
 def _load(entry: Command, options: Sequence[Any]) -> Any:
-    function = getattr(importlib.import_module(entry.module), entry.name)
+    function = getattr(importlib.import_module(entry.module), entry.function)
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(entry.name, rich_help_panel=entry.panel)(guarded(function))
+    app.command(
+        entry.name, cls=PlainCommand, help=help_text(function), rich_help_panel=entry.panel
+    )(handle_errors(function))
     command = build_command(app)
-    command.params += [_twin(option) for option in options if option.name in SHARED]
+    command.params += [_copy_option(option) for option in options if option.name in EVERYWHERE]
     return command
 
 
-def _twin(option: Any) -> Any:
-    """The same option behind the command's name."""
-    twin = copy.copy(option)
-    twin.expose_value = False
-    twin.callback = _merge
-    return twin
+def _copy_option(option: Any) -> Any:
+    """Return the same option for use after the command's name."""
+    duplicate = copy.copy(option)
+    duplicate.expose_value = False
+    duplicate.callback = _merge
+    return duplicate
 
 
 def _merge(ctx: typer.Context, option: Any, value: Any) -> Any:
-    shell = Shell.of(ctx)
+    options = GlobalOptions.of(ctx)
     if option.name == "plugins":
-        shell.plugins = (*shell.plugins, *(value or ()))
+        options.plugins = (*options.plugins, *(value or ()))
     elif value:
-        setattr(shell, option.name, True)
+        setattr(options, option.name, True)
     return value
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
         typer.echo(f"mtlsearch {mtlsearch.__version__}")
         raise typer.Exit
 
@@ -80,33 +84,41 @@ app = typer.Typer(
 
 
 @app.callback()
-def options(
+def set_global_options(
     ctx: typer.Context,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Verbose output.")] = False,
     quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", help="Say nothing but results and errors.")
+        bool, typer.Option("-q", "--quiet", help="Only print results and errors.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     plugins: Annotated[
         list[Path] | None,
-        typer.Option("--plugins", metavar="DIR", help="Load plugins from a folder as well."),
+        typer.Option("--plugins", metavar="DIR", help="Load plugins from a folder. Repeatable."),
     ] = None,
     version: Annotated[
         bool,
-        typer.Option("--version", is_eager=True, callback=_version, help="Say the version."),
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=_print_version,
+            help="Show the version and exit.",
+        ),
     ] = False,
 ) -> None:
-    """Find out which layers of a vision backbone several tasks should share.
+    """Search which layers of a vision backbone several tasks should share.
 
-    The first search: mtlsearch init DIR, then mtlsearch search DIR/run.yaml.
+    To start: mtlsearch init DIR, then mtlsearch search DIR/run.yaml.
     """
-    ctx.obj = Shell(verbose, quiet, debug, tuple(plugins or ()))
+    ctx.obj = GlobalOptions(verbose, quiet, debug, tuple(plugins or ()))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; see :mod:`mtlsearch.cli` for the exit codes.
 
     Args:
-        arguments: what stands behind ``mtlsearch``; by default the process's own.
+        arguments: arguments after ``mtlsearch``; by default those of the process.
+
+    Raises:
+        SystemExit: always, with the exit code.
     """
     app(args=None if arguments is None else list(arguments), prog_name="mtlsearch")

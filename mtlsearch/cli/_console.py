@@ -1,8 +1,9 @@
-"""Saying things: results to standard output, all else to standard error."""
+"""Console: results on standard output, messages on standard error."""
 
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
@@ -11,16 +12,22 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
+PIPE_WIDTH = 120
+"""Columns of a table that is not printed on a terminal."""
+
+MIN_LAST_COLUMN = 20
+"""The last column of a table is wrapped to no fewer characters."""
+
 
 class Console:
-    """Says results, notes and errors, as loudly as was asked for.
+    """Printer of results to stdout and of messages to stderr, by ``--quiet`` and ``--verbose``.
 
-    Results go to standard output, so that ``> file`` holds them alone. Text is printed as
-    it is: square brackets are no markup.
+    With ``> file``, the file contains the results only. Text is printed verbatim: square
+    brackets are not interpreted as markup.
 
     Args:
-        verbose: say details too.
-        quiet: say nothing but results and errors.
+        verbose: print details.
+        quiet: print only results and errors.
     """
 
     def __init__(self, *, verbose: bool = False, quiet: bool = False) -> None:
@@ -29,54 +36,65 @@ class Console:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether a person sees standard error as it comes."""
+        """Whether standard error is a terminal."""
         return sys.stderr.isatty()
 
     def rich(self, stream: TextIO) -> RichConsole:
-        """A rich console on a stream, for bars and tables."""
+        """Return a rich console on a stream, for bars and tables."""
         from rich.console import Console as RichConsole
 
         return RichConsole(file=stream, soft_wrap=True, highlight=False)
 
-    def result(self, text: str) -> None:
-        """What the command was asked for."""
+    def print(self, text: str) -> None:
+        """Print a result to standard output."""
         typer.echo(text)
 
-    def say(self, text: str) -> None:
-        """What is going on."""
+    def info(self, text: str) -> None:
+        """Print a message, unless ``--quiet``."""
         if not self.quiet:
             typer.echo(text, err=True)
 
-    def detail(self, text: str) -> None:
-        """What only somebody who said ``-v`` wants to know."""
+    def debug(self, text: str) -> None:
+        """Print a detail, only with ``--verbose``."""
         if self.verbose and not self.quiet:
             typer.echo(text, err=True)
 
-    def warn(self, text: str) -> None:
-        """Something is odd, and the command goes on."""
+    def warning(self, text: str) -> None:
+        """Print a warning, unless ``--quiet``."""
         if not self.quiet:
-            self._mark("warning:", "yellow", text)
+            self._print_label("warning:", "yellow", text)
 
-    def stopped(self, text: str) -> None:
-        """The person stopped the command."""
-        self._mark("stopped:", "yellow", text)
+    def interrupted(self, text: str) -> None:
+        """Print that the user interrupted the command."""
+        self._print_label("interrupted:", "yellow", text)
 
     def error(self, text: str) -> None:
-        """Why the command stops."""
-        self._mark("error:", "bold red", text)
+        """Print an error."""
+        self._print_label("error:", "bold red", text)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A result in columns under their names; aligned lines where it is read by a program."""
+        """Print a result as a table.
+
+        On a terminal, the table fits its width. Otherwise the columns are aligned with blanks
+        and long texts in the last column are wrapped to lines of 120 characters.
+
+        Args:
+            columns: names of the columns.
+            rows: cells of each row, one per column.
+        """
         if sys.stdout.isatty():
-            self._ruled(columns, rows)
+            self._print_rich_table(columns, rows)
             return
         lines = [columns, *rows]
-        widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+        widths = [max(map(len, cells)) for cells in list(zip(*lines, strict=True))[:-1]]
+        left = sum(widths) + 2 * len(widths)
         for row in lines:
-            cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
-            self.result("  ".join(cells).rstrip())
+            cells = [f"{cell:<{width}}  " for cell, width in zip(row[:-1], widths, strict=True)]
+            first, *more = _wrap(row[-1], PIPE_WIDTH - left)
+            for start, text in [("".join(cells), first), *((" " * left, text) for text in more)]:
+                self.print((start + text).rstrip())
 
-    def _ruled(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    def _print_rich_table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         from rich.table import Table
         from rich.text import Text
 
@@ -85,10 +103,17 @@ class Console:
             table.add_row(*(Text(cell) for cell in row))
         self.rich(sys.stdout).print(table, soft_wrap=False)
 
-    def _mark(self, mark: str, style: str, text: str) -> None:
+    def _print_label(self, label: str, style: str, text: str) -> None:
         if not self.is_terminal:
-            typer.echo(f"{mark} {text}", err=True)
+            typer.echo(f"{label} {text}", err=True)
             return
         from rich.text import Text
 
-        self.rich(sys.stderr).print(Text.assemble((mark, style), " ", text))
+        self.rich(sys.stderr).print(Text.assemble((label, style), " ", text))
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Return the lines of a cell; below the minimum width it is not wrapped."""
+    if len(text) <= width or width < MIN_LAST_COLUMN:
+        return [text]
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)

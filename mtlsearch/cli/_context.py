@@ -1,4 +1,4 @@
-"""What most commands begin with: the run file, the plugins, the device."""
+"""First steps of most commands: open the run file, the plugins and the device."""
 
 from __future__ import annotations
 
@@ -10,28 +10,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-    from mtlsearch.cli._global_options import Shell
-    from mtlsearch.config import LoadedRun
+    from mtlsearch.cli._global_options import GlobalOptions
+    from mtlsearch.config import LoadedRun, Override
     from mtlsearch.registry import PluginRegistry, ResolvedRun
 
 
-def open_catalog(shell: Shell) -> PluginRegistry:
-    """The plugins of the environment and of ``--plugins``."""
+def open_registry(options: GlobalOptions) -> PluginRegistry:
+    """Load the installed plugins and those of ``--plugins``."""
     from mtlsearch.registry import build_registry
 
-    return build_registry(shell.plugins)
+    return build_registry(options.plugins)
 
 
-def open_run(file: Path, shell: Shell, overrides: Sequence[str] = ()) -> ResolvedRun:
+def open_run(
+    file: Path, options: GlobalOptions, overrides: Sequence[str | Override] = ()
+) -> ResolvedRun:
     """Load a run file and its plugins, and check both; open no data.
 
     Raises:
-        ConfigError: something is wrong with it; every problem is listed with its line.
-        PluginError: it asks for what no plugin gives.
+        ConfigError: the run file is invalid; the message lists every problem with its line.
+        PluginError: no plugin adds a name of the run file.
     """
     from mtlsearch.config import load_run
 
-    loaded = load_run(file, overrides, env=os.environ, plugins=shell.plugins)
+    loaded = load_run(file, overrides, env=os.environ, plugins=options.plugins)
     loaded.require_one_start()
     loaded.require_paths()
 
@@ -40,45 +42,51 @@ def open_run(file: Path, shell: Shell, overrides: Sequence[str] = ()) -> Resolve
     return build_registry(loaded.config.plugins).resolve(loaded)
 
 
-def reopen_run(run: Path, shell: Shell) -> ResolvedRun:
-    """The run file that a run directory keeps, and its plugins.
+def reopen_run(run: Path, options: GlobalOptions) -> ResolvedRun:
+    """Load the run file of a run directory and its plugins.
 
     Raises:
-        RunError: there is no run.
+        RunError: the folder is not a run directory.
     """
-    loaded = read_run(run, shell)
+    loaded = read_run(run, options)
 
     from mtlsearch.registry import build_registry
 
     return build_registry(loaded.config.plugins).resolve(loaded)
 
 
-def read_run(run: Path, shell: Shell) -> LoadedRun:
-    """The run file that a run directory keeps; loads no plugin.
+def read_run(run: Path, options: GlobalOptions) -> LoadedRun:
+    """Load the run file of a run directory; load no plugin.
 
     Raises:
-        RunError: there is no run.
+        RunError: the folder is not a run directory.
     """
     from mtlsearch.config import STORAGE_PASSWORD, load_run
     from mtlsearch.study import RunDirectory
 
     folder = RunDirectory(run)
     folder.require()
-    # Nothing else of the environment: a run stays with the data that it was begun with.
+    # No other variable: a run keeps the data folder of its search.
     env = {STORAGE_PASSWORD: os.environ.get(STORAGE_PASSWORD, "")}
-    return load_run(folder.config, env=env, plugins=shell.plugins)
+    return load_run(folder.config, env=env, plugins=options.plugins)
 
 
 def run_name(file: Path) -> str:
-    """``my-run/run.yaml`` is called ``my-run``, ``examples/scenes.yaml`` ``scenes``."""
+    """Return ``my-run`` for ``my-run/run.yaml`` and ``scenes`` for ``examples/scenes.yaml``."""
     return file.resolve().parent.name if file.stem == "run" else file.stem
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of that name; ``auto`` is the GPU where there is one.
+    """Return the device of a name.
+
+    Args:
+        name: ``auto`` (a GPU if available), ``cpu``, ``cuda``, ``cuda:1`` or ``1``.
+
+    Returns:
+        The device.
 
     Raises:
-        ConfigError: there is no such device.
+        ConfigError: the device is not available.
     """
     import torch
 
@@ -86,8 +94,9 @@ def pick_device(name: str) -> torch.device:
 
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    present = ["cpu", *(f"cuda:{at}" for at in range(torch.cuda.device_count()))]
-    allowed = ["auto", *present, *(["cuda"] if len(present) > 1 else [])]
-    if name not in allowed:
-        raise ConfigError(f"there is no device {name!r}", where="--device", allowed=allowed)
-    return torch.device(name)
+    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    allowed = ["auto", "cpu", *(["cuda"] if gpus else []), *gpus]
+    device = f"cuda:{name}" if name.isdecimal() else name
+    if device not in allowed:
+        raise ConfigError(f"device {name!r} is not available", where="--device", allowed=allowed)
+    return torch.device(device)

@@ -1,4 +1,4 @@
-"""Errors become exit codes here, and nowhere else."""
+"""Errors turned into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 
 import typer
 
-from mtlsearch.cli._global_options import Shell
+from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.errors import ConfigError, MtlsearchError, UnknownNameError
 
-FAILED, ASKED_WRONGLY, BUG, STOPPED = 1, 2, 70, 130
+FAILURE, WRONG_INPUT, BUG, INTERRUPTED = 1, 2, 70, 130
 
-OF_THE_PATH = {
+PATH_ERRORS = {
     errno.EACCES,
     errno.EDQUOT,
     errno.EEXIST,
@@ -31,82 +31,89 @@ OF_THE_PATH = {
     errno.EPERM,
     errno.EROFS,
 }
-"""Reasons of the operating system that another path, or a change to this one, does away with."""
+"""Error numbers that the user can resolve by another path or by a change to this path."""
 
 
-def guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """The same command; what it raises becomes a few lines and an exit code."""
+def handle_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a command: its errors become a few lines and an exit code.
+
+    Args:
+        command: function of a command.
+
+    Returns:
+        A function of the same signature that raises ``typer.Exit`` in place of errors.
+    """
 
     @functools.wraps(command)
-    def run(ctx: typer.Context, **options: Any) -> None:
-        shell = Shell.of(ctx)
-        shell.set_up_logging()
+    def run(ctx: typer.Context, **arguments: Any) -> None:
+        options = GlobalOptions.of(ctx)
+        options.set_up_logging()
         try:
             with warnings.catch_warnings():
-                if not shell.verbose and not shell.debug:
-                    warnings.simplefilter("ignore")  # those of libraries; -v shows them
-                command(ctx, **options)
+                if not options.verbose and not options.debug:
+                    warnings.simplefilter("ignore")  # warnings of libraries; -v shows them
+                command(ctx, **arguments)
         except KeyboardInterrupt as stop:
-            shell.console.stopped(str(stop) or "by Ctrl-C")
-            raise typer.Exit(STOPPED) from stop
+            options.console.interrupted(str(stop) or "by Ctrl-C")
+            raise typer.Exit(INTERRUPTED) from stop
         except MtlsearchError as error:
-            _show(error, shell)
+            _show(error, options)
             raise typer.Exit(_code(error)) from error
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except Exception as error:
-            if (unusable := _unusable_path(error)) is not None:
-                _show(unusable, shell)
-                raise typer.Exit(_code(unusable)) from error
-            # Whatever else comes is a mistake of ours or of a plugin: say so, hide nothing.
-            _show_bug(error, shell)
+            if (path_error := _path_error(error)) is not None:
+                _show(path_error, options)
+                raise typer.Exit(_code(path_error)) from error
+            # Any other error is a bug in mtlsearch or in a plugin: report it, hide nothing.
+            _show_bug(error, options)
             raise typer.Exit(BUG) from error
 
     return run
 
 
 def _code(error: MtlsearchError) -> int:
-    return ASKED_WRONGLY if isinstance(error, ConfigError | UnknownNameError) else FAILED
+    return WRONG_INPUT if isinstance(error, ConfigError | UnknownNameError) else FAILURE
 
 
-def _unusable_path(error: Exception) -> MtlsearchError | None:
-    """What to say of a path that the operating system refuses; None of any other failure."""
-    if not isinstance(error, OSError) or error.errno not in OF_THE_PATH:
+def _path_error(error: Exception) -> MtlsearchError | None:
+    """Return a message about a path that the operating system refuses; else None."""
+    if not isinstance(error, OSError) or error.errno not in PATH_ERRORS:
         return None
     path = error.filename if error.filename2 is None else error.filename2
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         return None
-    found = MtlsearchError(
-        f"cannot read or write here: {error.strerror}",
+    path_error = MtlsearchError(
+        f"cannot read or write: {error.strerror}",
         where=os.fspath(path),
-        next_step="choose another path, or mend this one; --debug shows where it was needed",
+        next_step="use another path or repair this one (--debug shows the traceback)",
     )
-    found.__cause__ = error  # for --debug
-    return found
+    path_error.__cause__ = error  # for --debug
+    return path_error
 
 
-def _show(error: MtlsearchError, shell: Shell) -> None:
-    if shell.debug:
+def _show(error: MtlsearchError, options: GlobalOptions) -> None:
+    if options.debug:
         traceback.print_exception(error)
-    shell.console.error(str(error))
+    options.console.error(str(error))
 
 
-def _show_bug(error: Exception, shell: Shell) -> None:
-    if shell.debug:
+def _show_bug(error: Exception, options: GlobalOptions) -> None:
+    if options.debug:
         traceback.print_exception(error)
     lines = [f"{type(error).__name__}: {error}"]
-    place = _in_plugin(error)
+    place = _place_in_plugin(error)
     if place is None:
-        lines.append("  this is a mistake in mtlsearch or a plugin")
+        lines.append("  this is a bug in mtlsearch or in a plugin")
     else:
-        lines += [f"  where:   {place}", "  this is a mistake in that plugin"]
-    if not shell.debug:
+        lines += [f"  where:   {place}", "  this is a bug in that plugin"]
+    if not options.debug:
         lines.append("  next:    --debug shows the traceback")
-    shell.console.error("\n".join(lines))
+    options.console.error("\n".join(lines))
 
 
-def _in_plugin(error: Exception) -> str | None:
-    """The innermost place within a plugin that the error came through; None where there is none."""
+def _place_in_plugin(error: Exception) -> str | None:
+    """Return file, line and function of the innermost plugin frame; None without one."""
     from mtlsearch.registry import is_of_plugin
 
     places = [

@@ -1,4 +1,4 @@
-"""What a person asked for besides the command itself."""
+"""Options that every command has."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mtlsearch.cli._console import Console
 
 
 @dataclass
-class Shell:
-    """The options that every command has, whether they stand before or behind its name.
+class GlobalOptions:
+    """Values of the options that every command has, before or after the command's name.
 
     Attributes:
-        verbose: say more.
-        quiet: say nothing but results and errors.
-        debug: show tracebacks.
-        plugins: folders with further plugins.
+        verbose: whether to print details.
+        quiet: whether to print only results and errors.
+        debug: whether to show tracebacks.
+        plugins: folders with additional plugins.
     """
 
     verbose: bool = False
@@ -28,18 +28,21 @@ class Shell:
     plugins: tuple[Path, ...] = field(default_factory=tuple)
 
     @classmethod
-    def of(cls, ctx: typer.Context) -> Shell:
-        """The one of the command that runs."""
+    def of(cls, ctx: typer.Context) -> GlobalOptions:
+        """Return the options of the command that runs."""
         return ctx.ensure_object(cls)
 
     @property
     def console(self) -> Console:
-        """Where to say things."""
+        """Console with this verbosity."""
         return Console(verbose=self.verbose or self.debug, quiet=self.quiet)
 
     def set_up_logging(self) -> None:
-        """Log as much as was asked for; libraries only warn, or inform with ``--debug``."""
+        """Set the log levels of mtlsearch and of the libraries.
+
+        The libraries log warnings, and with ``--debug`` also infos.
+        """
         level = logging.ERROR if self.quiet else logging.INFO if self.debug else logging.WARNING
         logging.basicConfig(level=level, format="%(name)s: %(message)s", force=True)
-        own = logging.DEBUG if self.debug else logging.INFO if self.verbose else logging.NOTSET
-        logging.getLogger("mtlsearch").setLevel(own)
+        detail = logging.INFO if self.verbose else logging.NOTSET
+        logging.getLogger("mtlsearch").setLevel(logging.DEBUG if self.debug else detail)

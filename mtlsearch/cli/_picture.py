@@ -1,4 +1,4 @@
-"""Pictures on disk, which appear whole or not at all."""
+"""Writing of image files."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
 def save_picture(image: Image.Image, path: Path) -> None:
-    """Write a picture; the format goes by the suffix, PNG where there is none known.
-
-    It appears whole or not at all.
-    """
+    """Write an image atomically; the suffix selects the format, PNG by default."""
     with atomic_write(path) as partial:
         image.save(partial, FORMATS.get(path.suffix.lower(), "PNG"))

@@ -1,4 +1,4 @@
-"""Processes that torchrun has started, a device each."""
+"""Processes started by torchrun, one device each."""
 
 from __future__ import annotations
 
@@ -15,18 +15,23 @@ if TYPE_CHECKING:
 
     from mtlsearch.training import ProcessGroup
 
-PATIENCE = timedelta(days=1)
-"""How long one process waits for another: torchrun sees by itself when one is gone."""
+TIMEOUT = timedelta(days=1)
+"""Time that a process waits for the others; torchrun itself detects a dead process."""
 
 
 @contextmanager
-def joined_processes(device: str) -> Iterator[tuple[ProcessGroup, torch.device]]:
-    """This process's place among those that torchrun started, and its device.
+def join_processes(device: str) -> Iterator[tuple[ProcessGroup, torch.device]]:
+    """Join the process group of torchrun; without torchrun, the group has one process.
 
-    Without torchrun it is alone, on the device of that name.
+    Args:
+        device: name of the device, see :func:`pick_device`. With torchrun and ``cuda``, each
+            process uses the GPU of its local rank.
+
+    Yields:
+        The process group and the device of this process.
 
     Raises:
-        ConfigError: there is no such device.
+        ConfigError: the device is not available.
     """
     from mtlsearch.training import joined_process_group
 
@@ -42,7 +47,7 @@ def joined_processes(device: str) -> Iterator[tuple[ProcessGroup, torch.device]]
         chosen = pick_device(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
         torch.cuda.set_device(chosen)
     distributed.init_process_group(
-        "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo", timeout=PATIENCE
+        "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo", timeout=TIMEOUT
     )
     try:
         yield joined_process_group(), chosen

@@ -1,4 +1,4 @@
-"""A search as a person watches it: bars on a terminal, plain lines elsewhere."""
+"""Progress display of a search: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,25 +15,24 @@ if TYPE_CHECKING:
 
 
 class ProgressView:
-    """Shows how far a search is; see :class:`mtlsearch.search.SearchProgress`.
+    """Progress display; implements :class:`mtlsearch.search.SearchProgress`.
 
-    A terminal gets a bar for trials and one for the steps of the trial that runs, with the
-    best Δm so far. Anything else gets a line where something ends, and with ``-v`` a line
-    an epoch. ``--quiet`` gets nothing.
+    A terminal shows one bar for the trials, with the best Δm, and one for the steps of the
+    running trial. Other outputs get one line per finished trial, and with ``-v`` one line per
+    epoch. ``--quiet`` prints nothing.
 
     Args:
-        console: where to say it.
+        console: console that prints the lines.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bars = _Bars(console) if console.is_terminal and not console.quiet else None
-        self._total = 0
         self._best = ""
         self._stage = ""
         self._plans: dict[int, str] = {}
-        self._begun: set[int] = set()
-        self._counted: set[int] = set()
+        self._started: set[int] = set()  # in this session, not in an earlier one
+        self._counted: set[int] = set()  # in the bar of trials
 
     def __enter__(self) -> Self:
         if self._bars:
@@ -50,89 +49,90 @@ class ProgressView:
             self._bars.progress.stop()
 
     def stage(self, message: str, done: int, total: int) -> None:
-        """Work outside of trials has come so far."""
+        """Show the progress of work outside of trials."""
         if self._bars:
             self._bars.stage(message, done, total)
         elif message != self._stage:
-            self._console.say(f"{message} ...")
+            self._console.info(f"{message} ...")
         self._stage = message if done < total else ""
 
     def search_started(self, done: int, total: int) -> None:
-        """Of ``total`` trials ``done`` were finished in earlier sittings."""
-        self._total = total
-        if done >= total:
-            self._say(f"trials done before: {done}; asked for in all: {total}")
+        """Show that ``done`` of ``total`` trials were finished in earlier sessions."""
+        if done > total:
+            self._print(f"all {total} trials are finished, and {done - total} more")
+        elif done == total:
+            self._print(f"all {total} trials are finished")
         elif done:
-            self._say(f"going on: {done} of {total} trials are done")
+            self._print(f"resuming: {done} of {total} trials are finished")
         if self._bars:
             self._bars.trials(done, total)
 
     def trial_started(self, number: int, what: str, steps: int) -> None:
-        """A trial begins."""
+        """Show that a trial starts."""
         self._plans = {number: what}
-        self._begun.add(number)
+        self._started.add(number)
         if self._bars:
             self._bars.trial(number, steps)
-        self._console.detail(f"trial {number}: {what}")
+        self._console.debug(f"trial {number}: {what}")
 
     def step(self, done: int, loss: float) -> None:
-        """Training has done so many steps."""
+        """Show the number of training steps and the loss."""
         if self._bars:
             self._bars.step(done, loss)
 
     def epoch_finished(
         self, epoch: int, epochs: int, metrics: Mapping[str, Mapping[str, float]]
     ) -> None:
-        """An epoch was evaluated."""
+        """Show the metrics of an epoch."""
         numbers = "  ".join(
             f"{task}.{name} {value:.4g}"
             for task, values in metrics.items()
             for name, value in values.items()
         )
-        self._console.detail(f"  epoch {epoch} of {epochs}  {numbers}")
+        self._console.debug(f"  epoch {epoch} of {epochs}  {numbers}")
 
     def note(self, text: str) -> None:
-        """Something of the running trial that a person should know."""
-        self._say(f"  note: {text}")
+        """Show a note about the running trial."""
+        self._print(f"  note: {text}")
 
     def trial_promoted(self, number: int, epochs: int, reason: str) -> None:
-        """A trial that was stopped early goes on."""
-        if number not in self._begun:  # it was begun, and counted, in an earlier sitting
+        """Show that a paused trial resumes."""
+        if number not in self._started:  # started, and counted, in an earlier session
             self._counted.add(number)
-        self._say(f"trial {number}  goes on to epoch {epochs}  ({reason})")
+        self._print(f"trial {number}  resumes until epoch {epochs}  ({reason})")
 
     def trial_finished(
         self, number: int, state: str, delta_m: float | None, seconds: float, reason: str = ""
     ) -> None:
-        """A trial is over."""
+        """Show the result of a trial."""
         value = "" if delta_m is None else f"  Δm {delta_m:+.2f} %"
         if state == "paused":
-            value += " there"
+            value += " when paused"
         plan = f"  {self._plans[number]}" if number in self._plans else ""
         reason = f"  ({reason})" if reason else ""
-        self._say(f"trial {number}  {state}{value}  {duration(seconds)}{plan}{reason}")
+        self._print(f"trial {number}  {state}{value}  {duration(seconds)}{plan}{reason}")
         if self._bars and number not in self._counted:
             self._bars.finished()
         self._counted.add(number)
 
     def best(self, number: int, delta_m: float) -> None:
-        """The best trial so far."""
+        """Show the best trial so far."""
         best = f"best so far: trial {number}, Δm {delta_m:+.2f} %"
         if best != self._best and not self._bars:
-            self._say(best)
+            self._print(best)
         self._best = best
         if self._bars:
             self._bars.best(f"best Δm {delta_m:+.2f} % (trial {number})")
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         if self._bars and not self._console.quiet:
             self._bars.progress.console.print(text, markup=False, highlight=False)
         else:
-            self._console.say(text)
+            self._console.info(text)
 
 
 class _Bars:
-    """The bars on a terminal."""
+    """Bars on a terminal."""
 
     def __init__(self, console: Console) -> None:
         from rich import progress
@@ -185,7 +185,7 @@ class _Bars:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them: ``"12.3 s"``, ``"4 min 05 s"``, ``"2 h 03 min"``."""
+    """Format seconds: ``"12.3 s"``, ``"4 min 05 s"``, ``"2 h 03 min"``."""
     if not math.isfinite(seconds):
         return "unknown time"
     if seconds < 60:

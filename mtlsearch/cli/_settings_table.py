@@ -1,4 +1,4 @@
-"""The settings of a plugin as rows for a person: names, types and defaults as YAML has them."""
+"""Table of a plugin's settings: names, types and defaults in YAML notation."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from pydantic.fields import FieldInfo
 
 Row = tuple[str, str, str, str]
 
-COLUMNS = ("setting", "type", "default", "meaning")
+COLUMNS = ("setting", "type", "default", "description")
 
 _PLAIN = {bool: "true or false", int: "integer", float: "number", str: "text"}
 
 
-def settings_rows(model: type[BaseModel], above: str = "") -> Iterator[Row]:
-    """A row a setting, and behind one that holds settings of its own a row for each of those.
+def settings_rows(model: type[BaseModel], prefix: str = "") -> Iterator[Row]:
+    """Yield one row per setting; nested settings follow their parent.
 
     Args:
         model: the settings.
-        above: the key they stand under, with its dot.
+        prefix: key of the parent with a dot, such as ``"parts.NAME."``.
+
+    Yields:
+        Key, type, default and description.
     """
     for name, field in model.model_fields.items():
-        key = f"{above}{name}"
+        key = f"{prefix}{name}"
         yield key, _type(field.annotation), _default(field), field.description or ""
-        for below, inner in _models(field.annotation):
-            yield from settings_rows(inner, f"{key}{below}.")
+        for step, nested in _models(field.annotation):
+            yield from settings_rows(nested, f"{key}{step}.")
 
 
 def _default(field: FieldInfo) -> str:
@@ -39,7 +42,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _value(value: object) -> str:
-    """``null``, ``true``, ``[1, 2]``: a value as a run file has it."""
+    """Return a value in YAML notation: ``null``, ``true``, ``[1, 2]``."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -51,27 +54,27 @@ def _value(value: object) -> str:
     if isinstance(value, str):
         return value or '""'
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_value(at)}" for key, at in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, Sequence):
         return "[" + ", ".join(map(_value, value)) + "]"
     return str(value)
 
 
 def _type(annotation: Any) -> str:
-    """A type in words: ``"integer or null"``, ``"list of text"``."""
-    origin, inside = get_origin(annotation), get_args(annotation)
+    """Return the plain name of a type: ``"integer or null"``, ``"list of text"``."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _type(inside[0])
+        return _type(arguments[0])
     if origin is Literal:
-        return " or ".join(map(_value, inside))
+        return " or ".join(map(_value, arguments))
     if origin is Union or origin is types.UnionType:
-        return " or ".join(dict.fromkeys(map(_type, inside)))
+        return " or ".join(dict.fromkeys(map(_type, arguments)))
     if origin is dict:
-        return f"mapping of a name to {_type(inside[1])}"
-    if origin is tuple and Ellipsis not in inside:
-        return f"list of {len(inside)}: {', '.join(map(_type, inside))}"
+        return f"mapping of a name to {_type(arguments[1])}"
+    if origin is tuple and Ellipsis not in arguments:
+        return f"list of {len(arguments)}: {', '.join(map(_type, arguments))}"
     if origin in (tuple, list, Sequence):
-        return f"list of {_type(inside[0])}"
+        return f"list of {_type(arguments[0])}"
     return _plain(annotation)
 
 
@@ -90,11 +93,11 @@ def _plain(annotation: Any) -> str:
 
 
 def _models(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Settings within a type, each with what stands between: ``".NAME"`` in a mapping."""
+    """Yield the nested settings of a type with the key step to them: ``".NAME"`` in mappings."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield "", annotation
         return
     step = ".NAME" if get_origin(annotation) is dict else ""
-    for inside in get_args(annotation):
-        for below, model in _models(inside):
-            yield step + below, model
+    for argument in get_args(annotation):
+        for nested_step, model in _models(argument):
+            yield step + nested_step, model

@@ -1,43 +1,52 @@
-"""The commands there are; help, completion and documentation go by this table."""
+"""Table of the commands; help, completion and documentation use it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command.
+    """Entry of the table of commands.
 
     Attributes:
-        name: what a person types.
-        module: where its function of the same name lies; imported when it is asked for.
-        panel: the heading it stands under in the help.
+        name: name on the command line, such as ``train-longer``.
+        module: module of its function; imported when the command runs.
+        function: name of the function in that module.
+        panel: heading of the command in the help.
     """
 
     name: str
     module: str
+    function: str
     panel: str
 
 
-SEARCHING = "From images to a network"
-LOOKING = "What there is"
+WORKFLOW = "Workflow"
+INSPECT = "Inspect"
 
 COMMANDS: tuple[Command, ...] = (
-    Command("init", "mtlsearch.cli.commands._init", SEARCHING),
-    Command("check", "mtlsearch.cli.commands._check", SEARCHING),
-    Command("affinity", "mtlsearch.cli.commands._affinity", SEARCHING),
-    Command("search", "mtlsearch.cli.commands._search", SEARCHING),
-    Command("leaderboard", "mtlsearch.cli.commands._leaderboard", SEARCHING),
-    Command("train", "mtlsearch.cli.commands._train", SEARCHING),
-    Command("export", "mtlsearch.cli.commands._export", SEARCHING),
-    Command("predict", "mtlsearch.cli.commands._predict", SEARCHING),
-    Command("sample", "mtlsearch.cli.commands._sample", SEARCHING),
-    Command("plugins", "mtlsearch.cli.commands._plugins", LOOKING),
-    Command("tasks", "mtlsearch.cli.commands._tasks", LOOKING),
-    Command("datasets", "mtlsearch.cli.commands._datasets", LOOKING),
-    Command("spaces", "mtlsearch.cli.commands._spaces", LOOKING),
-    Command("balancers", "mtlsearch.cli.commands._balancers", LOOKING),
-    Command("backbones", "mtlsearch.cli.commands._backbones", LOOKING),
-    Command("units", "mtlsearch.cli.commands._units", LOOKING),
+    Command("init", "mtlsearch.cli.commands._init", "init", WORKFLOW),
+    Command("check", "mtlsearch.cli.commands._check", "check", WORKFLOW),
+    Command("affinity", "mtlsearch.cli.commands._affinity", "affinity", WORKFLOW),
+    Command("search", "mtlsearch.cli.commands._search", "search", WORKFLOW),
+    Command("leaderboard", "mtlsearch.cli.commands._leaderboard", "leaderboard", WORKFLOW),
+    Command("train-longer", "mtlsearch.cli.commands._train_longer", "train_longer", WORKFLOW),
+    Command("export", "mtlsearch.cli.commands._export", "export", WORKFLOW),
+    Command("predict", "mtlsearch.cli.commands._predict", "predict", WORKFLOW),
+    Command("sample", "mtlsearch.cli.commands._sample", "sample", WORKFLOW),
+    Command("list", "mtlsearch.cli.commands._list", "list_kind", INSPECT),
+    Command("units", "mtlsearch.cli.commands._units", "units", INSPECT),
 )
+
+RENAMED: Mapping[str, str] = {
+    "tasks": "list tasks",
+    "datasets": "list datasets",
+    "spaces": "list spaces",
+    "balancers": "list balancers",
+    "backbones": "list backbones",
+    "plugins": "list plugins",
+    "train": "train-longer",
+}
+"""Old command -> new command, for the message that refuses the old one."""

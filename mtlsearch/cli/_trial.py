@@ -1,4 +1,4 @@
-"""``--trial best|N``: which trial of a run a command is about."""
+"""Selection of a trial by ``--trial best|N``."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from mtlsearch.cli._global_options import Shell
+    from mtlsearch.cli._global_options import GlobalOptions
     from mtlsearch.config import RunConfig
     from mtlsearch.results import TrialRecord
 
 
-def wanted_trial(text: str) -> Literal["best"] | int:
-    """What ``--trial`` asks for.
+def parse_trial(text: str) -> Literal["best"] | int:
+    """Parse the value of ``--trial``.
 
     Raises:
-        ConfigError: it is neither ``best`` nor a number.
+        ConfigError: the value is neither ``best`` nor a number.
     """
     from mtlsearch.errors import ConfigError
 
@@ -24,22 +24,36 @@ def wanted_trial(text: str) -> Literal["best"] | int:
         return "best"
     if not text.isdecimal():
         raise ConfigError(
-            f"{text!r} is no trial", where="--trial", allowed=["best", "a trial's number"]
+            f"`--trial` must be `best` or a trial number, got {text!r}",
+            where="--trial",
+            allowed=["best", "a trial number"],
         )
     return int(text)
 
 
-def choose_trial(
+def select_trial(
     run: Path,
     config: RunConfig,
     records: Sequence[TrialRecord],
-    wanted: Literal["best"] | int,
-    shell: Shell,
+    trial: Literal["best"] | int,
+    options: GlobalOptions,
 ) -> TrialRecord:
-    """The trial of that number, or the best; of several objectives, what else there is is said.
+    """Return the best trial or the trial of a number.
+
+    For the best of several objectives, print the numbers of the Pareto front.
+
+    Args:
+        run: run directory.
+        config: run file of the run.
+        records: all trials of the run.
+        trial: ``best`` or a trial number.
+        options: verbosity.
+
+    Returns:
+        The record of the trial.
 
     Raises:
-        RunError: there is no such trial, or it was not completed.
+        RunError: the trial does not exist or is not complete.
     """
     from mtlsearch.errors import RunError
     from mtlsearch.results import front_of, objectives_in
@@ -49,13 +63,14 @@ def choose_trial(
     front = front_of(records, objectives) if len(objectives) > 1 else []
     confirmed = read_confirmed(run, config, records)
     try:
-        record = pick_trial(records, wanted, confirmed, front)
+        selected = pick_trial(records, trial, confirmed, front)
     except RunError as error:
         raise error.named_in(str(run)) from error
-    if wanted == "best" and front:
-        shell.console.say(
-            f"on the Pareto front of {', '.join(at.name for at in objectives)}: trials "
-            f"{', '.join(str(at.number) for at in front)}; --trial N takes one of them, "
-            "the highest Δm is taken"
+    if trial == "best" and front:
+        names = ", ".join(objective.name for objective in objectives)
+        numbers = ", ".join(str(record.number) for record in front)
+        options.console.info(
+            f"Pareto front of {names}: trials {numbers}; using the highest Δm, "
+            "--trial N selects another"
         )
-    return record
+    return selected

@@ -1,1 +1,1 @@
-"""The commands package."""
+"""Commands of the program, one module per command."""

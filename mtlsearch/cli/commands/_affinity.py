@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ import typer
 
 from mtlsearch.cli._console import Console
 from mtlsearch.cli._context import open_run, pick_device, run_name
-from mtlsearch.cli._global_options import Shell
+from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._options import Device, Overrides, RunFile
 from mtlsearch.cli._progress import ProgressView
 
@@ -25,29 +26,34 @@ def affinity(
     file: RunFile,
     epochs: Annotated[
         int | None,
-        typer.Option("--epochs", min=1, help="Of both trainings; default: a quarter of the run's."),
+        typer.Option(
+            "--epochs",
+            metavar="N",
+            min=1,
+            help="Epochs per training. Default: a quarter of train.epochs.",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Where to; default: results/NAME/affinity."),
+        typer.Option("--out", metavar="DIR", help="Output folder. Default: results/NAME/affinity."),
     ] = None,
     overrides: Overrides = None,
     device: Device = "auto",
 ) -> None:
-    """Estimate from two short trainings which tasks get on, and in which units.
+    """Estimate task affinity: how much tasks help each other.
 
-    Trains the hard and the independent network. Compares tasks by their gradients, by what a
-    step for one does to another's loss, and by single-task representations. Suggests plans
-    and groups to try: estimates, which a search has yet to measure.
+    Trains the hard and the independent network for a few epochs. Compares the tasks by their
+    gradients, by the effect of a step for one task on the loss of another, and by single-task
+    representations. Recommends sharing plans and groups. These are estimates for a search.
     """
-    shell = Shell.of(ctx)
-    resolved = open_run(file, shell, overrides or ())
+    options = GlobalOptions.of(ctx)
+    resolved = open_run(file, options, overrides or ())
 
     from mtlsearch.report import draw_affinity
     from mtlsearch.runs import run_affinity
 
     folder = out or Path("results") / run_name(file) / "affinity"
-    with ProgressView(shell.console) as progress:
+    with ProgressView(options.console) as progress:
         outcome = run_affinity(
             resolved,
             folder,
@@ -56,93 +62,99 @@ def affinity(
             progress=progress,
         )
     draw_affinity(outcome.affinity, folder / "affinity.png")
-    _show_matrices(outcome.affinity, shell.console)
-    _show_suggestions(outcome, shell.console)
-    shell.console.say(f"written: {folder} (affinity.json, affinity.csv, affinity.png)")
-    shell.console.say(f"next: mtlsearch search {file} --set search.warm_start={folder}")
+    _show_matrices(outcome.affinity, options.console)
+    _show_recommendation(outcome, options.console)
+    options.console.info(f"written: {folder} (affinity.json, affinity.csv, affinity.png)")
+    options.console.info(f"next: mtlsearch search {file} --set search.warm_start={folder}")
 
 
-def _show_matrices(found: Affinity, console: Console) -> None:
-    pairs = [f"{found.tasks[i]}+{found.tasks[j]}" for i, j in found.pairs]
+def _show_matrices(affinity: Affinity, console: Console) -> None:
+    tasks, pairs = affinity.tasks, affinity.pairs
     for title, matrices in (
-        ("gradients agree: cosine, -1 to 1", found.gradients),
-        ("single-task representations alike: linear CKA, 0 to 1", found.representations),
+        ("gradient similarity: cosine, -1 to 1", affinity.gradients),
+        ("similarity of single-task representations: linear CKA, 0 to 1", affinity.representations),
     ):
-        console.result(f"\n{title}")
+        console.print(f"\n{title}")
         rows = [
-            (str(unit), name, *(_number(matrices[unit, i, j], "+.2f") for i, j in found.pairs))
-            for unit, name in enumerate(found.units)
+            (str(unit), name, *(_number(matrices[unit, i, j], "+.2f") for i, j in pairs))
+            for unit, name in enumerate(affinity.units)
         ]
-        console.table(("unit", "modules", *pairs), rows)
-    console.result("\na step for one task: by how many percent the loss of another falls")
+        names = [f"{tasks[i]}+{tasks[j]}" for i, j in pairs]
+        console.table(("unit", "modules", *names), rows)
+    console.print("\nlookahead: decrease of a loss in percent after a step for one task")
     rows = [
-        (task, *(_gain(found, i, j) for j in range(len(found.tasks))))
-        for i, task in enumerate(found.tasks)
+        (task, *(_lookahead(affinity, i, j) for j in range(len(tasks))))
+        for i, task in enumerate(tasks)
     ]
-    console.table(("step for", *(f"loss of {task}" for task in found.tasks)), rows)
-    console.detail(_basis(found))
+    console.table(("step for", *(f"loss of {task}" for task in tasks)), rows)
+    console.debug(_basis(affinity))
 
 
-def _gain(found: Affinity, i: int, j: int) -> str:
-    value, error = 100 * found.lookahead[i, j], 100 * found.lookahead_error[i, j]
-    spread = f" ± {error:.3f}" if error == error else ""
+def _lookahead(affinity: Affinity, i: int, j: int) -> str:
+    value, error = 100 * affinity.lookahead[i, j], 100 * affinity.lookahead_error[i, j]
+    spread = "" if math.isnan(error) else f" ± {error:.3f}"
     return _number(value, "+.3f") + spread
 
 
-def _basis(found: Affinity) -> str:
-    both = [(int(found.steps[i, j]), i, j) for i, j in found.pairs]
-    fewest, i, j = min(both)
+def _basis(affinity: Affinity) -> str:
+    """Return how many epochs, images and steps the numbers are computed from."""
+    steps_of_pairs = [(int(affinity.steps[i, j]), i, j) for i, j in affinity.pairs]
+    fewest, i, j = min(steps_of_pairs)
     return (
-        f"{_epochs(found)}; representations of {found.images} images; gradients of "
-        f"{max(both)[0]} steps at most, of {fewest} with labels of both "
-        f"{found.tasks[i]} and {found.tasks[j]}"
+        f"{_epochs(affinity)}, representations of {affinity.images} images, gradients of at most "
+        f"{max(steps_of_pairs)[0]} steps, {fewest} of them with labels of both "
+        f"{affinity.tasks[i]} and {affinity.tasks[j]}"
     )
 
 
-def _epochs(found: Affinity) -> str:
-    return "1 epoch" if found.epochs == 1 else f"{found.epochs} epochs"
+def _epochs(affinity: Affinity) -> str:
+    return "1 epoch" if affinity.epochs == 1 else f"{affinity.epochs} epochs"
 
 
 def _number(value: float, form: str) -> str:
-    return "?" if value != value else f"{value:{form}}"
+    return "?" if math.isnan(value) else f"{value:{form}}"
 
 
-def _show_suggestions(outcome: AffinityOutcome, console: Console) -> None:
-    found, suggested = outcome.affinity, outcome.recommendation
-    console.result(f"\nestimates from {_epochs(found)}; a search measures")
-    if suggested.plans:
+def _show_recommendation(outcome: AffinityOutcome, console: Console) -> None:
+    affinity, recommendation = outcome.affinity, outcome.recommendation
+    console.print(f"\nestimates from {_epochs(affinity)}, not yet measured by a search")
+    if recommendation.plans:
         console.table(
-            ("shares", "plan", "parameters", "FLOPs"),
-            [(shares, str(plan), *_cost(outcome, plan)) for plan, shares in _merged(suggested)],
+            ("sharing", "plan", "parameters", "FLOPs"),
+            [
+                (levels, str(plan), *_cost(outcome, plan))
+                for plan, levels in _levels_by_plan(recommendation)
+            ],
         )
-    if suggested.groups is None:
-        console.result(f"plans and groups of {len(found.tasks)} tasks are too many to compare")
+    if recommendation.groups is None:
+        console.print(f"{len(affinity.tasks)} tasks have too many plans and groups to compare")
     else:
-        console.result(f"train together: {_groups(suggested.groups)}")
-    if suggested.leave_out:
-        console.result(
-            f"leave out, perhaps: {', '.join(suggested.leave_out)} (steps for it raise the other "
-            "losses, and theirs its own)"
+        console.print(f"train together: {_groups(recommendation.groups)}")
+    if recommendation.leave_out:
+        console.print(
+            f"consider leaving out: {', '.join(recommendation.leave_out)} (its steps increase the "
+            "other losses, and their steps increase its loss)"
         )
-    if unknown := [pair for pair in found.pairs if found.steps[pair] == 0]:
-        names = ", ".join(f"{found.tasks[i]}+{found.tasks[j]}" for i, j in unknown)
-        console.warn(f"no batch looked at had labels of both: {names}; no gradients to compare")
+    if unknown := [pair for pair in affinity.pairs if affinity.steps[pair] == 0]:
+        names = ", ".join(f"{affinity.tasks[i]}+{affinity.tasks[j]}" for i, j in unknown)
+        console.warning(f"no batch has labels of both tasks, so gradients are unknown: {names}")
 
 
-def _merged(suggested: Recommendation) -> list[tuple[SharingPlan, str]]:
-    """Each plan once, with how much it shares: ``more, medium``."""
-    found: dict[SharingPlan, list[str]] = {}
-    for shares, plan in suggested.plans:
-        found.setdefault(plan, []).append(shares)
-    return [(plan, ", ".join(shares)) for plan, shares in found.items()]
+def _levels_by_plan(recommendation: Recommendation) -> list[tuple[SharingPlan, str]]:
+    """Return each plan once with its levels of sharing, such as ``more, medium``."""
+    levels_by_plan: dict[SharingPlan, list[str]] = {}
+    for level, plan in recommendation.plans:
+        levels_by_plan.setdefault(plan, []).append(level)
+    return [(plan, ", ".join(levels)) for plan, levels in levels_by_plan.items()]
 
 
 def _cost(outcome: AffinityOutcome, plan: SharingPlan) -> tuple[str, str]:
-    """Parameters and FLOPs against those of nothing shared."""
-    own, alone = outcome.costs[plan], outcome.independent
+    """Return parameters and FLOPs, also as a part of those of ``independent``."""
+    cost, independent = outcome.costs[plan], outcome.independent
     return (
-        f"{own.parameters / 1e6:.2f} M ({own.parameters / alone.parameters:.0%} of independent)",
-        f"{own.flops / 1e9:.3f} G ({own.flops / alone.flops:.0%})",
+        f"{cost.parameters / 1e6:.2f} M ({cost.parameters / independent.parameters:.0%} of "
+        "independent)",
+        f"{cost.flops / 1e9:.3f} G ({cost.flops / independent.flops:.0%})",
     )
 
 

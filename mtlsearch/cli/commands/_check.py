@@ -9,8 +9,16 @@ import typer
 
 from mtlsearch.cli._console import Console
 from mtlsearch.cli._context import open_run, pick_device
-from mtlsearch.cli._global_options import Shell
-from mtlsearch.cli._options import Overrides, RunFile
+from mtlsearch.cli._global_options import GlobalOptions
+from mtlsearch.cli._options import (
+    BatchSize,
+    DataRoot,
+    Epochs,
+    Overrides,
+    RunFile,
+    Seed,
+    merge_overrides,
+)
 from mtlsearch.cli._picture import save_picture
 from mtlsearch.cli._progress import ProgressView
 
@@ -18,10 +26,10 @@ if TYPE_CHECKING:
     from mtlsearch.data import CheckReport, DataModule, LabelCounts
 
 SAMPLES, SEED = 8, 0
-"""How many samples a contact sheet shows, and which."""
+"""Number of samples on a contact sheet, and the seed that selects them."""
 
 PLAIN_MEAN, PLAIN_STD = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-"""Nothing is normalised here: no network will see the images."""
+"""No normalization: no network sees the images."""
 
 
 def check(
@@ -29,21 +37,28 @@ def check(
     file: RunFile,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="SHEET.png", help="Draw samples with their labels."),
+        typer.Option("--out", metavar="SHEET.png", help="Draw training samples with their labels."),
     ] = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    seed: Seed = None,
+    data_root: DataRoot = None,
     overrides: Overrides = None,
 ) -> None:
-    """Read all images and labels of a run file: what is wrong, and how often each class occurs.
+    """Check a run file and its data, and count images and classes.
 
-    The run file itself is judged as far as that needs no training. Ends with exit code 1
-    where something is wrong with the data.
+    Runs all checks of a search that need no training. Reads every image and label and reports
+    each problem. The exit code is 1 if the data has problems.
     """
     from mtlsearch.data import check_label_coverage, data_warnings, open_data
     from mtlsearch.models import require_backbone
     from mtlsearch.runs import check_search
 
-    shell = Shell.of(ctx)
-    resolved = open_run(file, shell, overrides or ())
+    options = GlobalOptions.of(ctx)
+    values = merge_overrides(
+        overrides, epochs=epochs, batch_size=batch_size, seed=seed, data_root=data_root
+    )
+    resolved = open_run(file, options, values)
     for name in resolved.config.backbone.names:
         require_backbone(name, where=resolved.where("backbone", "name"))
     data = open_data(
@@ -55,22 +70,22 @@ def check(
     )
     tasks = resolved.build_tasks(data.labels)
     check_search(resolved, tasks, pick_device("auto"))
-    with ProgressView(shell.console) as progress:
+    with ProgressView(options.console) as progress:
         report = data.check(
             lambda done, total: progress.stage("reading images", done, total), reread=True
         )
-    show_counts(report, shell.console)
+    show_counts(report, options.console)
     for problem in report.problems:
-        shell.console.error(str(problem))
+        options.console.error(str(problem))
     if out is not None:
-        _draw(data, report, out, shell.console)
+        _draw(data, report, out, options.console)
     if report.problems:
         raise typer.Exit(1)
     check_label_coverage(report, resolved.config.labels)
     batch = resolved.config.train.batch_size
-    for doubt in data_warnings(report, data.labels, resolved.config.labels, batch_size=batch):
-        shell.console.warn(doubt)
-    shell.console.say("nothing is wrong, as far as it shows without training")
+    for warning in data_warnings(report, data.labels, resolved.config.labels, batch_size=batch):
+        options.console.warning(warning)
+    options.console.info("No problems found.")
 
 
 def _draw(data: DataModule, report: CheckReport, out: Path, console: Console) -> None:
@@ -78,14 +93,19 @@ def _draw(data: DataModule, report: CheckReport, out: Path, console: Console) ->
 
     bad = report.bad("train")
     if len(bad) == data.size("train"):
-        console.warn(f"{out} is not drawn: no training image is sound")
+        console.warning(f"{out} is not drawn: all training images have problems")
         return
     save_picture(contact_sheet(data, "train", SAMPLES, SEED, without=bad), out)
-    console.say(f"drawn: {out}")
+    console.info(f"written: {out}")
 
 
 def show_counts(report: CheckReport, console: Console) -> None:
-    """A line a split, label and class: in how many images, objects or pixels it occurs."""
+    """Print per split, label and class its number of images, objects or pixels.
+
+    Args:
+        report: result of reading the data.
+        console: prints the table.
+    """
     rows = [
         (split, label, name, number)
         for split, labels in report.counts.items()

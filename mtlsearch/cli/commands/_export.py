@@ -8,33 +8,33 @@ from typing import Annotated, Literal
 import typer
 
 from mtlsearch.cli._context import reopen_run
-from mtlsearch.cli._global_options import Shell
-from mtlsearch.cli._trial import choose_trial, wanted_trial
+from mtlsearch.cli._global_options import GlobalOptions
+from mtlsearch.cli._trial import parse_trial, select_trial
 
 
 def export(
     ctx: typer.Context,
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory of a search.")],
-    out: Annotated[Path, typer.Option("--out", metavar="BUNDLE", help="The folder to write.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="BUNDLE", help="Folder to write; it is replaced.")
+    ],
     trial: Annotated[
         str | None,
-        typer.Option(
-            "--trial", metavar="best|N", help="The best one (the default), or one by number."
-        ),
+        typer.Option("--trial", metavar="best|N", help="Trial to export. Default: best."),
     ] = None,
-    trained: Annotated[
+    retrained: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What `mtlsearch train` trained at length, instead."),
+        typer.Option(metavar="NAME", help="Export a network of `mtlsearch train-longer`."),
     ] = None,
 ) -> None:
-    """Write a trial's network as a bundle that runs anywhere.
+    """Export the network of a trial as a bundle.
 
-    It holds ONNX, a torch.export program, safetensors weights and a JSON.
-    Each is checked against the trained network. What stands at BUNDLE is replaced.
+    The bundle contains ONNX, a torch.export program, safetensors weights and a JSON manifest.
+    The output of each format is compared with that of the trained network.
     """
-    wanted = _wanted(trial, trained)
-    shell = Shell.of(ctx)
-    resolved = reopen_run(run, shell)
+    number = _trial_option(trial, retrained)
+    options = GlobalOptions.of(ctx)
+    resolved = reopen_run(run, options)
 
     import torch
 
@@ -46,37 +46,33 @@ def export(
 
     records = read_records(run, resolved.config)
     folder = RunDirectory(run)
-    if trained is None:
-        record = choose_trial(run, resolved.config, records, wanted, shell)
-        shell.console.say(f"exporting trial {record.number}: {record.plan}")
+    if retrained is None:
+        record = select_trial(run, resolved.config, records, number, options)
+        options.console.info(f"exporting trial {record.number}: {record.plan}")
     else:
-        record, folder = load_long_training(folder, trained), folder.long_training(trained)
-        shell.console.say(f"exporting {trained}: {record.plan}")
+        record, folder = load_long_training(folder, retrained), folder.long_training(retrained)
+        options.console.info(f"exporting {retrained}: {record.plan}")
     session = open_session(
-        resolved,
-        folder,
-        device=torch.device("cpu"),
-        progress=NullProgress(),
-        check=False,
+        resolved, folder, device=torch.device("cpu"), progress=NullProgress(), check=False
     )
-    export_trial(session, record, out, progress=shell.console.say)
-    shell.console.detail(open_bundle(out).describe())
-    shell.console.result(str(out))
-    shell.console.say(f"next: mtlsearch predict {out} IMAGE... --out DIR")
+    export_trial(session, record, out, progress=options.console.info)
+    options.console.debug(open_bundle(out).describe())
+    options.console.print(str(out))
+    options.console.info(f"next: mtlsearch predict {out} IMAGE... --out DIR")
 
 
-def _wanted(trial: str | None, trained: str | None) -> Literal["best"] | int:
-    """The trial that is asked for where nothing trained at length is.
+def _trial_option(trial: str | None, retrained: str | None) -> Literal["best"] | int:
+    """Return the trial to export; without either option, the best.
 
     Raises:
-        ConfigError: both are, or it is no trial.
+        ConfigError: both options are given, or the value is neither ``best`` nor a number.
     """
-    if trial is not None and trained is not None:
+    if trial is not None and retrained is not None:
         from mtlsearch.errors import ConfigError
 
         raise ConfigError(
-            "a trial and what was trained at length are two networks, a bundle holds one",
-            where=f"--trial {trial} --trained {trained}",
-            next_step="give one of the two",
+            "`--trial` and `--retrained` select two networks, but a bundle contains one",
+            where=f"--trial {trial} --retrained {retrained}",
+            next_step="use only one of the two options",
         )
-    return wanted_trial("best" if trial is None else trial)
+    return parse_trial("best" if trial is None else trial)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from mtlsearch.cli._context import read_run
-from mtlsearch.cli._global_options import Shell
+from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._options import RunFolder
 
 
@@ -19,25 +19,29 @@ def leaderboard(
     run: RunFolder,
     form: Annotated[
         Literal["table", "csv", "json", "markdown"],
-        typer.Option("--format", help="table and markdown: primary metrics; csv and json: all."),
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="table, markdown, csv or json; the last two with all metrics.",
+        ),
     ] = "table",
     sort: Annotated[
-        str, typer.Option(metavar="COLUMN", help="What to rank by, any metric too.")
+        str, typer.Option(metavar="COLUMN", help="Column to sort by, for example a metric.")
     ] = "delta_m",
     top: Annotated[
-        int | None, typer.Option(min=1, help="Only so many rows; marks are of the whole run.")
+        int | None, typer.Option(metavar="N", min=1, help="Show only the first N rows.")
     ] = None,
     all_metrics: Annotated[
-        bool, typer.Option("--all-metrics", help="Every metric, in tables for people as well.")
+        bool, typer.Option("--all-metrics", help="Show all metrics, not only the primary ones.")
     ] = False,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.png", help="Draw Δm against FLOPs with the Pareto front."),
+        typer.Option(metavar="FILE.png", help="Plot Δm over FLOPs with the Pareto front."),
     ] = None,
 ) -> None:
-    """Show every trial of a run, the best first."""
-    shell = Shell.of(ctx)
-    loaded = read_run(run, shell)
+    """Show all trials of a run, the best first."""
+    options = GlobalOptions.of(ctx)
+    loaded = read_run(run, options)
 
     from mtlsearch.report import plot as draw
     from mtlsearch.report import render, require_picture
@@ -50,19 +54,18 @@ def leaderboard(
         require_picture(plot)
     records = read_records(run, loaded.config)
     if not records:
-        shell.console.say("no trial was begun yet; `mtlsearch search` goes on with the run")
-    everything = all_metrics or form in ("csv", "json")
+        options.console.info("the run has no trials yet; `mtlsearch search` resumes it")
     frame = rank(
         records,
         objectives=objectives_in(records, loaded.config.search.objectives),
         sort=sort,
-        all_metrics=everything,
+        all_metrics=all_metrics or form in ("csv", "json"),
         confirmed=read_confirmed(run, loaded.config, records),
     )
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None
-    shown = frame if top is None else frame.head(top)  # the picture is of all trials
-    shell.console.result(render(shown, form, width=width, colour=is_terminal).rstrip("\n"))
+    shown = frame if top is None else frame.head(top)  # the plot shows all trials
+    options.console.print(render(shown, form, width=width, colour=is_terminal).rstrip("\n"))
     if plot is not None:
         draw(frame, plot)
-        shell.console.say(f"drawn: {plot}")
+        options.console.info(f"written: {plot}")

@@ -7,35 +7,37 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mtlsearch.cli._global_options import Shell
+from mtlsearch.cli._global_options import GlobalOptions
 
 if TYPE_CHECKING:
     from mtlsearch.bundle import Bundle
 
-FAILED = 1
+FAILURE = 1
 
 
 def predict(
     ctx: typer.Context,
-    bundle: Annotated[Path, typer.Argument(help="A folder that `mtlsearch export` wrote.")],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Pictures.")],
+    bundle: Annotated[
+        Path, typer.Argument(metavar="BUNDLE", help="Bundle written by `mtlsearch export`.")
+    ],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Image files.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Write pictures, masks and maps here."),
+        typer.Option("--out", metavar="DIR", help="Folder for pictures, masks and maps."),
     ] = None,
 ) -> None:
-    """Predict every task on images with a bundle alone; prints JSON.
+    """Predict all tasks on images with a bundle and print JSON.
 
-    An image that cannot be read is named, the others are predicted, and the exit code is 1.
+    An image that cannot be read is reported and skipped. The exit code is then 1.
     """
     import json
 
     from mtlsearch.bundle import open_bundle
     from mtlsearch.errors import DataError
 
-    console = Shell.of(ctx).console
+    console = GlobalOptions.of(ctx).console
     opened = open_bundle(bundle)
-    console.detail(opened.describe())
+    console.debug(opened.describe())
     predicted: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     for path, stem in zip(images, _stems(images), strict=True):
@@ -45,16 +47,16 @@ def predict(
             console.error(str(error))
             failed.append({"image": str(path), "error": error.what})
     document = {"bundle": str(bundle), "images": predicted, "failed": failed}
-    console.result(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+    console.print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
     if out is not None and predicted:
-        many = "1 image" if len(predicted) == 1 else f"{len(predicted)} images"
-        console.say(f"pictures of {many} lie in {out}")
+        count = "1 image" if len(predicted) == 1 else f"{len(predicted)} images"
+        console.info(f"written: pictures of {count} in {out}")
     if failed:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(FAILURE)
 
 
 def _predict_one(bundle: Bundle, path: Path, out: Path | None, stem: str) -> dict[str, Any]:
-    """One image's entry in the document.
+    """Predict one image and return its entry of the document.
 
     Raises:
         DataError: the image cannot be read.
@@ -64,7 +66,7 @@ def _predict_one(bundle: Bundle, path: Path, out: Path | None, stem: str) -> dic
 
     image = read_image(path)
     (predictions,) = bundle.predict([image])
-    tasks = {task: to_json(bundle.tasks[task], found) for task, found in predictions.items()}
+    tasks = {task: to_json(bundle.tasks[task], output) for task, output in predictions.items()}
     entry: dict[str, Any] = {"image": str(path), "size": [image.height, image.width]}
     if out is not None:
         files = save_outputs(out, stem, bundle.tasks, image, predictions)
@@ -75,7 +77,7 @@ def _predict_one(bundle: Bundle, path: Path, out: Path | None, stem: str) -> dic
 
 
 def _stems(images: list[Path]) -> list[str]:
-    """A file name for each image's outputs; images of one name in several folders get numbers."""
+    """Return a unique file name stem per image; repeated names get numbers."""
     taken: set[str] = set()
     stems = []
     for path in images:

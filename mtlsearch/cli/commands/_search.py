@@ -8,9 +8,19 @@ from typing import Annotated
 import typer
 
 from mtlsearch.cli._context import open_run, run_name
-from mtlsearch.cli._global_options import Shell
-from mtlsearch.cli._options import Device, Overrides, RunFile
-from mtlsearch.cli._processes import joined_processes
+from mtlsearch.cli._global_options import GlobalOptions
+from mtlsearch.cli._options import (
+    BatchSize,
+    DataRoot,
+    Device,
+    Epochs,
+    Overrides,
+    RunFile,
+    Seed,
+    Trials,
+    merge_overrides,
+)
+from mtlsearch.cli._processes import join_processes
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.errors import RunError
 
@@ -20,47 +30,58 @@ def search(
     file: RunFile,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="The run directory; default: results/NAME."),
+        typer.Option("--out", metavar="DIR", help="Run directory. Default: results/NAME."),
     ] = None,
-    trials: Annotated[
-        int | None,
-        typer.Option("--trials", min=1, help="Trials in all, those already done included."),
-    ] = None,
+    trials: Trials = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    seed: Seed = None,
+    data_root: DataRoot = None,
     overrides: Overrides = None,
     device: Device = "auto",
 ) -> None:
-    """Search for the best sharing plan, or go on with a search that was stopped.
+    """Search for the best sharing plan, or resume a search.
 
-    Both baselines come first. The same command goes on after a stop, even by kill -9.
-    It loses at most the trial that was running.
+    Trains both baselines first. After an interruption, even by kill -9, the same command
+    resumes the search. Only the running trial starts again.
     """
-    shell = Shell.of(ctx)
-    given = [*(overrides or ()), *([f"search.trials={trials}"] if trials else ())]
-    resolved = open_run(file, shell, given)  # what is wrong is said before torch loads
+    options = GlobalOptions.of(ctx)
+    values = merge_overrides(
+        overrides,
+        trials=trials,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        data_root=data_root,
+    )
+    resolved = open_run(file, options, values)  # reports errors before torch is imported
 
     from mtlsearch.runs import run_search, run_search_worker
 
     folder = out or Path("results") / run_name(file)
     try:
-        with joined_processes(device) as (ranks, place):
-            if ranks.rank > 0:
-                run_search_worker(resolved, folder, device=place, ranks=ranks)
+        with join_processes(device) as (group, torch_device):
+            if group.rank > 0:
+                run_search_worker(resolved, folder, device=torch_device, ranks=group)
                 return
-            with ProgressView(shell.console) as progress:
-                outcome = run_search(resolved, folder, device=place, progress=progress, ranks=ranks)
+            with ProgressView(options.console) as progress:
+                outcome = run_search(
+                    resolved, folder, device=torch_device, progress=progress, ranks=group
+                )
     except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt(str(_stopped(folder))) from stop
+        raise KeyboardInterrupt(str(_interruption(folder))) from stop
     if outcome.exhausted:
-        shell.console.say(
+        options.console.info(
             f"{outcome.num_finished} of {resolved.config.search.trials} trials: {outcome.reason}"
         )
-    shell.console.result(str(folder))
-    shell.console.say(f"next: mtlsearch leaderboard {folder}")
+    options.console.print(str(folder))
+    options.console.info(f"next: mtlsearch leaderboard {folder}")
 
 
-def _stopped(folder: Path) -> RunError:
+def _interruption(folder: Path) -> RunError:
     return RunError(
-        "finished trials are kept, the one that was running is run again",
+        "finished trials are kept, the running trial starts again on resume",
         where=str(folder),
-        next_step=f"the same command goes on; `mtlsearch leaderboard {folder}` shows what there is",
+        next_step="run the same command to resume; "
+        f"`mtlsearch leaderboard {folder}` shows the finished trials",
     )

@@ -6,27 +6,28 @@ from typing import Annotated, Literal, cast
 
 import typer
 
-from mtlsearch.cli._global_options import Shell
+from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.errors import ConfigError
 
 
 def units(
     ctx: typer.Context,
-    backbone: Annotated[str, typer.Argument(metavar="BACKBONE", help="A timm name.")],
+    backbone: Annotated[str, typer.Argument(metavar="BACKBONE", help="Name of a timm model.")],
     granularity: Annotated[
-        str, typer.Option(metavar="GRANULARITY", help="stage, block, or a number of units.")
+        str, typer.Option(metavar="GRANULARITY", help="stage, block or a number of units.")
     ] = "stage",
     size: Annotated[
-        str, typer.Option(metavar="SIZE", help="Image size in pixels: 128, or 128x160.")
+        str,
+        typer.Option(metavar="SIZE", help="Image size in pixels: 128, or height x width: 128x160."),
     ] = "128",
 ) -> None:
-    """List the units that a backbone is cut into: what tasks can share or not."""
-    wanted, image_size = _granularity(granularity), _size(size)
+    """List the units of a backbone, the parts that tasks can share."""
+    parsed_granularity, image_size = _granularity(granularity), _size(size)
 
     from mtlsearch.models import cut_backbone
 
-    shell = Shell.of(ctx)
-    cut = cut_backbone(backbone, image_size, granularity=wanted)
+    options = GlobalOptions.of(ctx)
+    cut = cut_backbone(backbone, image_size, granularity=parsed_granularity)
     rows = [
         (
             str(unit.index),
@@ -38,11 +39,11 @@ def units(
         )
         for unit in cut.units
     ]
-    shell.console.table(("unit", "modules", "channels", "stride", "parameters", "FLOPs"), rows)
+    options.console.table(("unit", "modules", "channels", "stride", "parameters", "FLOPs"), rows)
     levels = ", ".join(
-        f"{at.channels} channels at stride {at.stride}" for at in cut.features.levels
+        f"{level.channels} channels at stride {level.stride}" for level in cut.features.levels
     )
-    shell.console.detail(f"heads are given {levels}")
+    options.console.debug(f"feature levels for the heads: {levels}")
 
 
 def _granularity(text: str) -> Literal["stage", "block"] | int:
@@ -51,7 +52,7 @@ def _granularity(text: str) -> Literal["stage", "block"] | int:
     if text.isdecimal() and int(text) > 0:
         return int(text)
     raise ConfigError(
-        f"there is no granularity {text!r}",
+        f"`--granularity` must be stage, block or a number of units, got {text!r}",
         where="--granularity",
         allowed=["stage", "block", "a number of units"],
     )
@@ -61,7 +62,7 @@ def _size(text: str) -> tuple[int, int]:
     sides = text.lower().split("x")
     if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
         raise ConfigError(
-            f"{text!r} is no image size",
+            f"`--size` must be one or two numbers of pixels, got {text!r}",
             where="--size",
             allowed=["128", "128x160 (height x width)"],
         )
