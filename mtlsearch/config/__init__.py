@@ -1,4 +1,4 @@
-"""Run files: typed, checked once, saved with the run.
+"""Run files: YAML with a typed schema, validated and saved in the run directory.
 
 ::
 
@@ -9,24 +9,23 @@
     loaded.where("train", "epochs")  # "--set train.epochs=3 (train.epochs)"
     save_resolved(loaded.config, Path("results/first/run.yaml"))
 
-Whatever is wrong with a run file is one :class:`~mtlsearch.errors.ConfigError`, which lists
-every problem with its line, the values allowed there and the nearest valid name.
+Problems of a run file raise one :class:`~mtlsearch.errors.ConfigError`. It lists every problem
+with its line, the allowed values and the closest valid name.
 """
 
 from mtlsearch.config._backbone import BackboneConfig
-from mtlsearch.config._confirm import ConfirmConfig
 from mtlsearch.config._data import AugmentConfig, DataConfig, SourceEntry
 from mtlsearch.config._diff import difference
+from mtlsearch.config._distillation import DistillationEntry
+from mtlsearch.config._early_stopping import EarlyStoppingConfig
 from mtlsearch.config._errors import ConfigErrors
-from mtlsearch.config._knowledge import DistillationEntry
-from mtlsearch.config._limit import Limit, parse_limit
-from mtlsearch.config._limits import LimitsConfig
+from mtlsearch.config._limits import Limit, LimitsConfig, parse_limit
 from mtlsearch.config._load import DATA_ROOT, LoadedRun, load_run
 from mtlsearch.config._locations import SourceLocations
 from mtlsearch.config._override import Override
 from mtlsearch.config._run import RunConfig, TaskEntry
 from mtlsearch.config._save import save_resolved
-from mtlsearch.config._search import BalancerEntry, EarlyStoppingConfig, SearchConfig, SpaceEntry
+from mtlsearch.config._search import BalancerEntry, ConfirmConfig, SearchConfig, SpaceEntry
 from mtlsearch.config._storage import STORAGE_PASSWORD, hide_password, is_hidden
 from mtlsearch.config._template import Part, run_template
 from mtlsearch.config._train import TrainConfig

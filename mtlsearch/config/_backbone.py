@@ -1,4 +1,4 @@
-"""The ``backbone`` part of a run file."""
+"""Section ``backbone`` of a run file."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from mtlsearch.config._section import Section
 
 
 class BackboneConfig(Section):
-    """A timm backbone and how finely it is cut."""
+    """The timm backbone and how it is cut into units."""
 
     name: str | tuple[str, ...] = Field(
-        "resnet18", description="a timm name, or a list of them to search over"
+        "resnet18", description="timm model name, or a list of names to search over"
     )
     granularity: Literal["stage", "block"] | Annotated[int, Field(ge=1)] = Field(
-        "stage", description="what a unit is: a stage, a block, or a number of units"
+        "stage", description="how the backbone is cut: stage, block, or a number of units"
     )
-    pretrained: bool = Field(False, description="start from timm's weights (downloads them)")
+    pretrained: bool = Field(False, description="start from timm's pretrained weights (download)")
     checkpoint_path: Path | None = Field(
-        None, description="start from a weights file: safetensors or a torch state dict"
+        None, description="weights file to start from: safetensors or a torch state dict"
     )
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The backbones to choose from."""
+        """The names of the backbones to search over."""
         return (self.name,) if isinstance(self.name, str) else self.name

@@ -1,4 +1,4 @@
-"""What two run files do not have in common."""
+"""Difference of two run files."""
 
 from __future__ import annotations
 
@@ -9,35 +9,45 @@ from mtlsearch.config._save import plain
 from mtlsearch.config._storage import without_password
 
 
-def difference(a: RunConfig, b: RunConfig) -> list[str]:
-    """The dotted keys in which two run files differ, sorted: ``["train.epochs"]``.
+def difference(first: RunConfig, second: RunConfig) -> list[str]:
+    """Return the dotted keys in which two run files differ.
 
-    Lists of another length differ as a whole; a key that only one has is named itself. A
-    storage is the same whatever its password: the one of a saved run file is hidden.
+    Lists of different length differ as a whole. Passwords of a storage URL are ignored, because
+    a saved run file contains none.
+
+    Args:
+        first: a run file.
+        second: another run file.
+
+    Returns:
+        The keys, sorted, such as ``["train.epochs"]``.
     """
-    return sorted(_differing(_compared(a), _compared(b), ""))
+    return sorted(_different_paths(_comparable(first), _comparable(second), ""))
 
 
-def _compared(config: RunConfig) -> Any:
+def _comparable(config: RunConfig) -> Any:
     tree, storage = plain(config), config.search.storage
     if storage is not None:
         tree["search"]["storage"] = without_password(storage)
     return tree
 
 
-def _differing(a: Any, b: Any, path: str) -> list[str]:
-    if isinstance(a, dict) and isinstance(b, dict):
-        keys = [key for key in {**a, **b} if key not in a or key not in b]
-        below = [(str(key), a[key], b[key]) for key in a if key in b]
-    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+def _different_paths(first: Any, second: Any, path: str) -> list[str]:
+    if isinstance(first, dict) and isinstance(second, dict):
+        keys = [key for key in {**first, **second} if key not in first or key not in second]
+        pairs = [(str(key), first[key], second[key]) for key in first if key in second]
+    elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
         keys = []
-        below = [(str(at), left, right) for at, (left, right) in enumerate(zip(a, b, strict=True))]
+        pairs = [
+            (str(index), left, right)
+            for index, (left, right) in enumerate(zip(first, second, strict=True))
+        ]
     else:
-        return [] if a == b and type(a) is type(b) else [path]
-    found = [_join(path, str(key)) for key in keys]
-    for key, left, right in below:
-        found += _differing(left, right, _join(path, key))
-    return found
+        return [] if first == second and type(first) is type(second) else [path]
+    paths = [_join(path, str(key)) for key in keys]
+    for key, left, right in pairs:
+        paths += _different_paths(left, right, _join(path, key))
+    return paths
 
 
 def _join(path: str, key: str) -> str:

@@ -1,4 +1,4 @@
-"""All that is wrong with a run file, gathered into one error."""
+"""All problems of a run file, collected into one error."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from mtlsearch.config._locations import Key, KeyPath, SourceLocations
-from mtlsearch.config._schema import description_at, keys_at
-from mtlsearch.errors import ConfigError, did_you_mean
+from mtlsearch.config._renamed import names_of, renamed_key, renamed_value
+from mtlsearch.config._schema import description_at, keys_at, paths_named
+from mtlsearch.errors import ConfigError, did_you_mean, nearest
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: what, on which line, and what would be right."""
+    """One problem: what is wrong, its location, and the allowed values."""
 
     what: str
     where: str
@@ -27,24 +28,39 @@ class Problem:
 
 
 class ConfigErrors:
-    """Gathers problems, so that a person sees all of them at once.
+    """Collector of problems, so that one error reports all of them.
 
     Args:
-        origins: tells on which line a key stands.
+        origins: the locations of the keys.
     """
 
     def __init__(self, origins: SourceLocations) -> None:
         self._origins = origins
-        self._found: list[Problem] = []
+        self._problems: list[Problem] = []
 
     def add(self, what: str, path: Sequence[Key], allowed: Sequence[str] = ()) -> None:
-        """Note a problem with the key at ``path``."""
-        self._found.append(Problem(what, self._origins.where(*path), tuple(allowed)))
+        """Add a problem.
+
+        Args:
+            what: what is wrong, without a full stop.
+            path: path of the key.
+            allowed: valid values or keys.
+        """
+        self._problems.append(Problem(what, self._origins.where(*path), tuple(allowed)))
 
     def validate(
         self, model: type[ModelT], values: Mapping[str, Any], path: Sequence[Key] = ()
     ) -> ModelT | None:
-        """The model made of ``values``, which stand at ``path``; None if they are wrong."""
+        """Validate values and add the problems.
+
+        Args:
+            model: the pydantic model.
+            values: the values in the run file.
+            path: path of the values.
+
+        Returns:
+            The model instance; None if there are problems.
+        """
         try:
             return model.model_validate(values)
         except ValidationError as error:
@@ -54,57 +70,68 @@ class ConfigErrors:
     def explain(
         self, error: ValidationError, model: type[BaseModel], path: Sequence[Key] = ()
     ) -> None:
-        """Note all that pydantic says of values which stand at ``path``."""
+        """Add all problems of a pydantic error.
+
+        Args:
+            error: the error.
+            model: the model that was validated.
+            path: path of the values.
+        """
         details = error.errors(include_url=False)
-        for group in _grouped(details, tuple(path), self._origins):
-            _Wording(model, group).tell(self)
+        for group in _group_by_path(details, tuple(path), self._origins):
+            what, allowed = _describe(model, group)
+            self.add(what, group.path, allowed)
 
     def raise_if_any(self) -> None:
-        """Stop if there are problems.
+        """Raise one error if there are problems.
 
         Raises:
-            ConfigError: there are; it lists every one with its line.
+            ConfigError: there are problems; the message lists each with its location.
         """
-        if self._found:
+        if self._problems:
             raise self.error()
 
     def error(self) -> ConfigError:
-        """One error that lists every problem, in the order of the file."""
-        if len(self._found) == 1:
-            (only,) = self._found
-            return ConfigError(only.what, where=only.where, allowed=only.allowed)
-        lines = [f"{len(self._found)} things are wrong"]
-        for problem in sorted(self._found, key=_in_file):
+        """Build one error from all problems.
+
+        Returns:
+            The error; its problems have the order of the file.
+        """
+        if len(self._problems) == 1:
+            (problem,) = self._problems
+            return ConfigError(problem.what, where=problem.where, allowed=problem.allowed)
+        lines = [f"{len(self._problems)} problems"]
+        for problem in sorted(self._problems, key=_file_order):
             lines.append(f"  {problem.where}: {problem.what}")
             if problem.allowed:
                 lines.append(f"    allowed: {', '.join(problem.allowed)}")
         return ConfigError("\n".join(lines), where=self._origins.file or None)
 
 
-def _in_file(problem: Problem) -> list[str | int]:
-    """A sort key in which line 9 comes before line 10."""
+def _file_order(problem: Problem) -> list[str | int]:
+    """Return a sort key with numeric line numbers: line 9 comes before line 10."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", problem.where)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What pydantic says of one key; several sayings are arms of a union."""
+    """The pydantic errors of one key; several errors come from a union."""
 
     path: KeyPath
     details: tuple[ErrorDetails, ...]
 
 
-def _grouped(
+def _group_by_path(
     details: Sequence[ErrorDetails], prefix: tuple[Key, ...], origins: SourceLocations
 ) -> list[_Group]:
-    """Sayings by the key they are about; a whole is not blamed beside its parts."""
-    by_path: dict[KeyPath, list[ErrorDetails]] = {}
+    """Group errors by key; drop the error of a section if one of its keys has an error."""
+    details_by_path: dict[KeyPath, list[ErrorDetails]] = {}
     for detail in details:
-        by_path.setdefault(_path_of(detail, prefix, origins), []).append(detail)
+        details_by_path.setdefault(_path_of(detail, prefix, origins), []).append(detail)
     return [
-        _Group(path, tuple(found))
-        for path, found in by_path.items()
-        if not any(other[: len(path)] == path != other for other in by_path)
+        _Group(path, tuple(group))
+        for path, group in details_by_path.items()
+        if not any(other[: len(path)] == path != other for other in details_by_path)
     ]
 
 
@@ -115,71 +142,78 @@ def _path_of(detail: ErrorDetails, prefix: tuple[Key, ...], origins: SourceLocat
     return (*path, str(loc[-1])) if detail["type"] == "missing" else path
 
 
-class _Wording:
-    """Says one group in our words."""
-
-    def __init__(self, model: type[BaseModel], group: _Group) -> None:
-        self._model = model
-        self._group = group
-        self._detail = group.details[0]
-        self._loc = self._detail["loc"]
-        self._key = group.path[-1] if group.path else ""
-        self._subject = f"item {self._key}" if self._key.isdigit() else repr(self._key)
-
-    def tell(self, problems: ConfigErrors) -> None:
-        what, allowed = self._words()
-        problems.add(what, self._group.path, allowed)
-
-    def _words(self) -> tuple[str, Sequence[str]]:
-        kind = self._detail["type"]
-        if kind == "extra_forbidden":
-            keys = keys_at(self._model, self._loc[:-1])
-            return f"unknown key {self._key!r}{did_you_mean(self._key, keys)}", keys
-        if kind == "missing":
-            return self._missing(), ()
-        if self._loc and self._loc[-1] == "[key]":
-            return f"the name {self._key!r} {_demand(self._detail)}", ()
-        if kind == "value_error":
-            return str(self._detail["ctx"]["error"]), ()
-        if "key" in self._detail.get("ctx", {}):
-            return self._detail["msg"], ()
-        return self._wrong_value()
-
-    def _missing(self) -> str:
-        what = self._subject if self._key.isdigit() else f"key {self._subject}"
-        return f"{what} is missing{self._purpose()}"
-
-    def _wrong_value(self) -> tuple[str, Sequence[str]]:
-        value = self._detail["input"]
-        names = [name for detail in self._group.details for name in _expected(detail)]
-        demands = " or ".join(dict.fromkeys(_demand(at) for at in self._group.details))
-        nearest = did_you_mean(value, names) if isinstance(value, str) else ""
-        what = f"{self._subject} {demands}, not {_short(value)}{nearest}{self._purpose()}"
-        return what.replace(" or should", " or"), names
-
-    def _purpose(self) -> str:
-        said = description_at(self._model, self._loc) or description_at(self._model, self._loc[:-1])
-        return f" ({said})" if said else ""
+def _describe(model: type[BaseModel], group: _Group) -> tuple[str, Sequence[str]]:
+    """Return the message of a group and the allowed values."""
+    detail = group.details[0]
+    kind, loc, ctx = detail["type"], detail["loc"], detail.get("ctx", {})
+    key = group.path[-1] if group.path else ""
+    if kind == "extra_forbidden":
+        return _describe_unknown_key(model, group.path, loc)
+    if kind == "missing":
+        noun = f"item {key}" if key.isdigit() else f"key {key!r}"
+        return f"{noun} is missing{_purpose(model, loc)}", ()
+    if loc and loc[-1] == "[key]":
+        return f"the name {key!r} {_requirement(detail)}", ()
+    if kind == "value_error":
+        return str(ctx["error"]), ()
+    if "key" in ctx:
+        return detail["msg"], ()
+    return _describe_wrong_value(model, group)
 
 
-def _demand(detail: ErrorDetails) -> str:
-    """``"should be a valid integer"``, from ``"Input should be a valid integer, unable ..."``."""
+def _describe_unknown_key(
+    model: type[BaseModel], path: KeyPath, loc: Sequence[Key]
+) -> tuple[str, Sequence[str]]:
+    key, allowed = path[-1], keys_at(model, loc[:-1])
+    if new_path := renamed_key(path, allowed):
+        return f"`{'.'.join(path)}` was renamed to `{new_path}`", ()
+    suggestions = [
+        ".".join(path) for name in sorted(names_of(key)) for path in paths_named(model, name)
+    ]
+    suggestions += [name for name in [nearest(key, allowed)] if name is not None]
+    if not suggestions:
+        return f"unknown key {key!r}", allowed
+    return f"unknown key {key!r}; did you mean {' or '.join(map(repr, suggestions))}?", allowed
+
+
+def _describe_wrong_value(model: type[BaseModel], group: _Group) -> tuple[str, Sequence[str]]:
+    key = group.path[-1] if group.path else ""
+    subject = f"item {key}" if key.isdigit() else repr(key)
+    detail = group.details[0]
+    value = detail["input"]
+    names = [name for detail in group.details for name in _expected(detail)]
+    if isinstance(value, str) and (new_value := renamed_value(group.path, value)):
+        return f"{subject}: {value!r} was renamed to {new_value!r}", names
+    required = " or ".join(dict.fromkeys(_requirement(detail) for detail in group.details))
+    nearest = did_you_mean(value, names) if isinstance(value, str) else ""
+    what = f"{subject} {required}, got {_short(value)}{nearest}{_purpose(model, detail['loc'])}"
+    return what.replace(" or must", " or"), names
+
+
+def _purpose(model: type[BaseModel], loc: Sequence[Key]) -> str:
+    description = description_at(model, loc) or description_at(model, loc[:-1])
+    return f" ({description})" if description else ""
+
+
+def _requirement(detail: ErrorDetails) -> str:
+    """Return ``"must be a valid integer"`` from ``"Input should be a valid integer, ..."``."""
     if detail["type"] == "path_type":
-        return "should be a path"
+        return "must be a path"
     if detail["type"] == "too_short":
-        least = detail["ctx"]["min_length"]
-        return f"should have at least {least} {'item' if least == 1 else 'items'}"
+        minimum = detail["ctx"]["min_length"]
+        return f"must have at least {minimum} {'item' if minimum == 1 else 'items'}"
     message = re.sub(r"^(Input|String|Tuple|List|Dictionary)\s+", "", detail["msg"])
     message = re.sub(r" or instance of \w+", "", message)
     return (
         message.split(", unable")[0]
+        .replace("should", "must", 1)
         .replace("valid dictionary", "mapping")
         .replace("valid tuple", "list")
     )
 
 
 def _expected(detail: ErrorDetails) -> list[str]:
-    """The names in ``"'adamw' or 'sgd'"``."""
+    """Return the names in ``"'adamw' or 'sgd'"``."""
     if detail["type"] not in ("literal_error", "enum"):
         return []
     return re.findall(r"'([^']*)'", str(detail.get("ctx", {}).get("expected", "")))

@@ -1,4 +1,4 @@
-"""A run file read, overridden and checked."""
+"""Loading of a run file: read, override, validate."""
 
 from __future__ import annotations
 
@@ -18,60 +18,69 @@ from mtlsearch.config._run import RunConfig
 from mtlsearch.config._storage import STORAGE_PASSWORD, fill_password
 from mtlsearch.errors import ConfigError
 
-_WORDS: dict[KeyPath, str] = {("data", "cache"): "auto", ("search", "warm_start"): "affinity"}
-"""Keys of paths that may hold a word instead."""
+_WORD_BY_KEY: dict[KeyPath, str] = {("data", "cache"): "auto", ("search", "warm_start"): "affinity"}
+"""Keys of paths with a word that is not a path."""
 
 DATA_ROOT = "MTLSEARCH_DATA_ROOT"
-"""The environment variable that sets ``data.root``."""
+"""Environment variable that sets ``data.root``."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedRun:
-    """A run file as a value, and where each part of it was written.
+    """A run file as a value, with the location of each key.
 
     Attributes:
-        config: the checked run file; its paths are absolute.
-        origins: lines of its keys, for messages.
+        config: the values, with absolute paths.
+        origins: the locations of the keys, for messages.
     """
 
     config: RunConfig
     origins: SourceLocations = field(default_factory=SourceLocations)
 
     def where(self, *keys: Key) -> str:
-        """Place and dotted path of a key: ``"run.yaml:12 (train.epochs)"``."""
+        """Return the location and the dotted path of a key.
+
+        Args:
+            keys: path of the key.
+
+        Returns:
+            Location and path, such as ``"run.yaml:12 (train.epochs)"``.
+        """
         return self.origins.where(*keys)
 
     def require_one_start(self) -> None:
-        """Be sure that weights to start from are asked for once; a saved run may ask twice.
+        """Check that the run file sets only one kind of initial weights.
+
+        A saved run file may set both.
 
         Raises:
-            ConfigError: ``pretrained`` and ``checkpoint_path`` are both given.
+            ConfigError: ``pretrained`` and ``checkpoint_path`` are both set.
         """
         backbone = self.config.backbone
         if backbone.pretrained and backbone.checkpoint_path is not None:
             raise ConfigError(
-                "backbone.pretrained: true and backbone.checkpoint_path both say which weights to "
-                "start from; those of the file would replace timm's",
+                "`backbone.pretrained: true` and `backbone.checkpoint_path` exclude each other: "
+                "the weights of the file would replace those of timm",
                 where=self.where("backbone", "checkpoint_path"),
-                next_step="leave one of them out; for the file, set pretrained: false",
+                next_step="remove one of them; for the file, set `backbone.pretrained: false`",
             )
 
     def require_paths(self) -> None:
-        """Be sure that the files and folders named in it are there.
+        """Check that the files and folders in the run file exist.
 
         Raises:
-            ConfigError: some are not; it names each with its line.
+            ConfigError: paths do not exist; the message lists each with its line.
         """
         problems = ConfigErrors(self.origins)
-        for at, folder in enumerate(self.config.plugins):
+        for index, folder in enumerate(self.config.plugins):
             if not folder.is_dir():
-                problems.add(f"there is no folder {folder}", ("plugins", at))
+                problems.add(f"the folder {folder} does not exist", ("plugins", index))
         weights = self.config.backbone.checkpoint_path
         if weights is not None and not weights.is_file():
-            problems.add(f"there is no file {weights}", ("backbone", "checkpoint_path"))
+            problems.add(f"the file {weights} does not exist", ("backbone", "checkpoint_path"))
         root = self.config.data.root
         if not root.is_dir():
-            problems.add(f"there is no folder {root}", ("data", "root"))
+            problems.add(f"the folder {root} does not exist", ("data", "root"))
         problems.raise_if_any()
 
 
@@ -82,85 +91,96 @@ def load_run(
     env: Mapping[str, str] | None = None,
     plugins: Sequence[Path] = (),
 ) -> LoadedRun:
-    """Read and check a run file.
+    """Read and validate a run file.
 
-    Relative paths in the file start from its own folder, those in overrides and in the
-    environment from the working directory.
+    Relative paths in the file start in its folder. Relative paths in overrides and in the
+    environment start in the working directory.
 
     Args:
         path: the YAML file.
         overrides: each ``KEY=VALUE``, as behind ``--set``, or an :class:`Override`; the last wins.
-        env: the environment; ``MTLSEARCH_DATA_ROOT`` in it replaces ``data.root`` of the
-            file, an override replaces both. ``MTLSEARCH_STORAGE_PASSWORD`` is the password of
-            a storage URL that has a user and no password, or a hidden one.
-        plugins: further plugin folders.
+        env: the environment. ``MTLSEARCH_DATA_ROOT`` replaces ``data.root`` of the file; an
+            override replaces both. ``MTLSEARCH_STORAGE_PASSWORD`` is the password of a storage
+            URL that has a user and no password, or a hidden one.
+        plugins: additional plugin folders.
+
+    Returns:
+        The run file with the locations of its keys.
 
     Raises:
-        ConfigError: something is wrong; it lists every problem with its line.
+        ConfigError: the run file is wrong; the message lists every problem with its line.
     """
     tree, lines = read_yaml(Path(path))
-    given: dict[KeyPath, str] = {}
+    origins: dict[KeyPath, str] = {}
     root = (env or {}).get(DATA_ROOT)
     if root and isinstance(tree.get("data"), dict):
-        tree = _override(tree, given, ("data", "root"), root, f"env {DATA_ROOT}={root}")
+        tree = _override(tree, origins, ("data", "root"), root, f"env {DATA_ROOT}={root}")
     for item in overrides:
         override = parse_override(item) if isinstance(item, str) else item
-        tree = _override(tree, given, override.keys, override.value, override.origin)
+        tree = _override(tree, origins, override.keys, override.value, override.origin)
     for folder in plugins:
-        tree = _append_plugin(tree, given, folder)
-    tree = _with_absolute_paths(tree, given, Path(path).parent)
+        tree = _append_plugin(tree, origins, folder)
+    tree = _with_absolute_paths(tree, origins, Path(path).parent)
     storage, password = _value(tree, ("search", "storage")), (env or {}).get(STORAGE_PASSWORD)
     if password and isinstance(storage, str):
         tree = with_value(tree, ("search", "storage"), fill_password(storage, password), "")
-    origins = SourceLocations(str(path), tree, lines, given)
+    return _validate(tree, SourceLocations(str(path), tree, lines, origins))
+
+
+def _validate(tree: dict[str, Any], locations: SourceLocations) -> LoadedRun:
     try:
-        return LoadedRun(RunConfig.model_validate(tree), origins)
+        return LoadedRun(RunConfig.model_validate(tree), locations)
     except ValidationError as error:
-        problems = ConfigErrors(origins)
+        problems = ConfigErrors(locations)
         problems.explain(error, RunConfig)
         raise problems.error() from error
 
 
 def _override(
     tree: dict[str, Any],
-    given: dict[KeyPath, str],
+    origins: dict[KeyPath, str],
     keys: KeyPath,
     value: Any,
     origin: str,
 ) -> dict[str, Any]:
+    """Set one key; forget the origins of keys below it."""
     changed: dict[str, Any] = with_value(tree, keys, value, origin)
-    at = SourceLocations(tree=changed).locate(keys)
-    for older in [path for path in given if path[: len(at)] == at]:
-        del given[older]
-    given[at] = origin
+    path = SourceLocations(tree=changed).locate(keys)
+    for earlier in [key for key in origins if key[: len(path)] == path]:
+        del origins[earlier]
+    origins[path] = origin
     return changed
 
 
-def _append_plugin(tree: dict[str, Any], given: dict[KeyPath, str], folder: Path) -> dict[str, Any]:
-    before = tree.get("plugins") or []
-    if not isinstance(before, list):
-        return tree  # the models say what is wrong with it
-    given["plugins", str(len(before))] = f"--plugins {folder}"
-    return {**tree, "plugins": [*before, str(folder)]}
+def _append_plugin(
+    tree: dict[str, Any], origins: dict[KeyPath, str], folder: Path
+) -> dict[str, Any]:
+    folders = tree.get("plugins") or []
+    if not isinstance(folders, list):
+        return tree  # validation reports the wrong type
+    origins["plugins", str(len(folders))] = f"--plugins {folder}"
+    return {**tree, "plugins": [*folders, str(folder)]}
 
 
 def _with_absolute_paths(
-    tree: dict[str, Any], given: Mapping[KeyPath, str], folder: Path
+    tree: dict[str, Any], origins: Mapping[KeyPath, str], folder: Path
 ) -> dict[str, Any]:
-    """Paths made absolute, so that the saved run file means the same anywhere."""
+    """Make paths absolute, so that the saved run file does not depend on a folder."""
     data, plugins = tree.get("data"), tree.get("plugins")
     if isinstance(data, dict) and data.get("root") is None:
         tree = {**tree, "data": {**data, "root": "."}}
-    places: list[KeyPath] = [("data", "root"), *_WORDS, ("backbone", "checkpoint_path")]
+    path_keys: list[KeyPath] = [
+        ("data", "root"),
+        *_WORD_BY_KEY,
+        ("backbone", "checkpoint_path"),
+    ]
     if isinstance(plugins, list):
-        places += [("plugins", str(at)) for at in range(len(plugins))]
-    for keys in places:
+        path_keys += [("plugins", str(index)) for index in range(len(plugins))]
+    for keys in path_keys:
         value = _value(tree, keys)
-        if isinstance(value, str):
-            if value == _WORDS.get(keys):
-                continue
-            was_given = any(keys[: len(path)] == path for path in given)
-            base = Path.cwd() if was_given else folder
+        if isinstance(value, str) and value != _WORD_BY_KEY.get(keys):
+            is_overridden = any(keys[: len(path)] == path for path in origins)
+            base = Path.cwd() if is_overridden else folder
             absolute = os.path.abspath(base / Path(value).expanduser())  # noqa: PTH100
             tree = with_value(tree, keys, absolute, "")
     return tree

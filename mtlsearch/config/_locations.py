@@ -1,4 +1,4 @@
-"""Where the values of a run file come from: a line of it, a ``--set``, the environment."""
+"""Locations of run file values: a line of the file, a ``--set``, or the environment."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ KeyPath = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class SourceLocations:
-    """Answers "on which line does this key stand?".
+    """The line or option that set each key of a run file.
 
     Attributes:
-        file: the run file as the person named it; empty where there is none.
-        tree: what was read, overrides applied.
-        lines: line of each key of the file, from 1; list indices are keys as digits.
-        overrides: keys set elsewhere, such as ``"--set train.epochs=3"``.
+        file: path of the run file as the user typed it; empty without a file.
+        tree: content of the file after overrides.
+        lines: line of each key of the file, from 1. List indices are keys of digits.
+        overrides: origin of keys that are set elsewhere, such as ``"--set train.epochs=3"``.
     """
 
     file: str = ""
@@ -27,7 +27,14 @@ class SourceLocations:
     overrides: Mapping[KeyPath, str] = field(default_factory=dict)
 
     def where(self, *keys: Key) -> str:
-        """Place and dotted path of a key: ``"run.yaml:12 (train.epochs)"``."""
+        """Return the location and the dotted path of a key.
+
+        Args:
+            keys: path of the key.
+
+        Returns:
+            Location and path, such as ``"run.yaml:12 (train.epochs)"``.
+        """
         path = tuple(str(key) for key in keys)
         place = self.place(path)
         name = ".".join(path)
@@ -36,42 +43,55 @@ class SourceLocations:
         return f"{place} ({name})"
 
     def place(self, path: KeyPath) -> str:
-        """File and line, ``--set`` or variable that gave a key, or else what encloses it."""
-        at = self.locate(path)
-        for length in range(len(at), 0, -1):
-            part = at[:length]
+        """Return the file and line, ``--set`` or variable that set a key or its section.
+
+        Args:
+            path: path of the key.
+
+        Returns:
+            The location, such as ``"run.yaml:12"``.
+        """
+        full = self.locate(path)
+        for length in range(len(full), 0, -1):
+            part = full[:length]
             if part in self.overrides:
                 return self.overrides[part]
             if part in self.lines:
                 return f"{self.file}:{self.lines[part]}"
-            for path_set, origin in self.overrides.items():
-                if path_set[:length] == part:
+            for overridden, origin in self.overrides.items():
+                if overridden[:length] == part:
                     return origin
         return self.file
 
     def locate(self, path: Sequence[Key]) -> KeyPath:
-        """The path as it stands in the file, without the steps that are not written there.
+        """Return a path as it is written in the file.
 
-        One mapping may stand for a list of one, so its index is skipped; so are the names
-        that pydantic gives to the arms of a union.
+        The index 0 is dropped where one mapping replaces a list, as are the names that pydantic
+        adds for members of a union.
+
+        Args:
+            path: path in the model.
+
+        Returns:
+            Path in the file.
         """
-        found: list[str] = []
+        written: list[str] = []
         node: Any = self.tree
         for key in path:
             child = _child(node, key)
-            if child is not _NOTHING:
-                found.append(str(key))
+            if child is not _MISSING:
+                written.append(str(key))
                 node = child
-        return tuple(found)
+        return tuple(written)
 
 
-_NOTHING = object()
+_MISSING = object()
 
 
 def _child(node: Any, key: Key) -> Any:
     if isinstance(node, Mapping):
         matches = [child for name, child in node.items() if str(name) == str(key)]
-        return matches[0] if matches else _NOTHING
+        return matches[0] if matches else _MISSING
     if isinstance(node, list | tuple) and str(key).isdigit() and int(key) < len(node):
         return node[int(key)]
-    return _NOTHING
+    return _MISSING

@@ -1,4 +1,4 @@
-"""Values that replace those of a run file: ``--set train.epochs=3``."""
+"""Overrides of run file values, such as ``--set train.epochs=3``."""
 
 from __future__ import annotations
 
@@ -50,40 +50,45 @@ def parse_override(text: str) -> Override:
 
 
 def with_value(node: Any, keys: tuple[str, ...], value: Any, where: str) -> Any:
-    """The tree with one value replaced; what is not there yet is made.
+    """Return a copy of a tree with one value replaced; add missing mappings.
 
     Args:
-        node: a tree of dictionaries and lists; it is left as it is.
-        keys: the way to the value; list indices as digits.
-        value: what to put there.
-        where: named in errors.
+        node: a tree of dictionaries and lists; it is not changed.
+        keys: path of the value; list indices as digits.
+        value: the new value.
+        where: the location for messages.
+
+    Returns:
+        The new tree.
 
     Raises:
-        ConfigError: the way leads through a list that is shorter, or through a number.
+        ConfigError: the path leads through a missing list item or through a number.
     """
     if not keys:
         return value
     key, rest = keys[0], keys[1:]
     if isinstance(node, list):
-        at = _index(node, key, where)
-        return [*node[:at], with_value(node[at], rest, value, where), *node[at + 1 :]]
+        index = _index(node, key, where)
+        return [*node[:index], with_value(node[index], rest, value, where), *node[index + 1 :]]
     if node is None and key == "0":
         return [with_value(None, rest, value, where)]
-    if isinstance(node, str):  # a bare name stands for a mapping with `kind`
+    if isinstance(node, str):  # a name is short for a mapping with `kind`
         node = {"kind": node}
     if not isinstance(node, dict | None):
-        raise ConfigError(f"there is nothing below {node!r} to set {key!r} in", where=where)
-    inside = node or {}
-    if key == "0" and inside and key not in inside:  # one mapping stands for a list of one
-        return with_value(inside, rest, value, where)
-    return {**inside, key: with_value(inside.get(key), rest, value, where)}
+        raise ConfigError(
+            f"{key!r} cannot be set below {node!r}, which is not a mapping", where=where
+        )
+    mapping = node or {}
+    if key == "0" and mapping and key not in mapping:  # one mapping is short for a list
+        return with_value(mapping, rest, value, where)
+    return {**mapping, key: with_value(mapping.get(key), rest, value, where)}
 
 
 def _index(items: list[Any], key: str, where: str) -> int:
     if key.isdigit() and int(key) < len(items):
         return int(key)
     raise ConfigError(
-        f"{key!r} is no index of this list of {len(items)}",
+        f"{key!r} is not an index of this list of length {len(items)}",
         where=where,
-        allowed=[str(at) for at in range(len(items))],
+        allowed=[str(index) for index in range(len(items))],
     )

@@ -1,4 +1,4 @@
-"""A YAML file as plain values, with the line of every key."""
+"""YAML file as plain values, with the line of each key."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mtlsearch.errors import ConfigError
 
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
-    """The mapping in a file, and the line of each of its keys, from 1.
+    """Return the mapping in a file, and the line of each key, from 1.
 
     Raises:
-        ConfigError: no such file, no YAML, a key given twice, or something else than a
+        ConfigError: the file does not exist, is not valid YAML, contains a key twice, or is not a
             mapping.
     """
     text = _read_text(path)
@@ -35,20 +35,20 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
         raise ConfigError(
             "the run file is empty",
             where=str(path),
-            next_step="`mtlsearch init DIR` writes one to start from",
+            next_step="run `mtlsearch init DIR` to write a run file",
         )
     if not isinstance(tree, dict):
         raise ConfigError(
-            f"a run file is a mapping of keys, this is a {type(tree).__name__}", where=str(path)
+            f"the run file must be a mapping of keys, got a {type(tree).__name__}", where=str(path)
         )
     return tree, lines
 
 
 def read_value(text: str, where: str) -> Any:
-    """One YAML value, as it stands behind a ``--set``.
+    """Parse one YAML value, as behind ``--set``.
 
     Raises:
-        ConfigError: it is no YAML.
+        ConfigError: the text is not valid YAML.
     """
     try:
         return YAML(typ="safe", pure=True).load(text)
@@ -59,15 +59,15 @@ def read_value(text: str, where: str) -> Any:
 def _read_text(path: Path) -> str:
     if path.is_dir():
         inside = path / "run.yaml"
-        hint = f"it holds one: {inside}" if inside.is_file() else None
-        raise ConfigError("this is a folder, not a run file", where=str(path), next_step=hint)
+        hint = f"pass the run file in it: {inside}" if inside.is_file() else None
+        raise ConfigError("the path is a folder, not a run file", where=str(path), next_step=hint)
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigError(
-            "there is no such run file",
+            "the run file does not exist",
             where=str(path),
-            next_step="`mtlsearch init DIR` writes one to start from",
+            next_step="run `mtlsearch init DIR` to write a run file",
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"the run file cannot be read: {error}", where=str(path)) from error
@@ -76,10 +76,10 @@ def _read_text(path: Path) -> str:
 def _lines(
     node: Node | None, path: KeyPath, above: tuple[Node, ...], file: str
 ) -> Iterator[tuple[KeyPath, int]]:
-    """Every key below a node with its line; an alias that holds itself is refused."""
+    """Yield each key below a node with its line; raise if an alias contains itself."""
     if any(node is ancestor for ancestor in above):
         line = node.start_mark.line + 1 if node is not None else 0
-        raise ConfigError("this YAML anchor contains itself", where=f"{file}:{line}")
+        raise ConfigError("the YAML anchor contains itself", where=f"{file}:{line}")
     if isinstance(node, MappingNode):
         items = [(str(key.value), key, value) for key, value in node.value]
     elif isinstance(node, SequenceNode):
@@ -95,14 +95,14 @@ _DUPLICATE = re.compile(r'found duplicate key "(?P<key>.*?)" with value', re.DOT
 
 
 def _explain(error: YAMLError, where: str) -> ConfigError:
-    """What is wrong with the YAML, in one sentence and with its line."""
+    """Return the error of a YAML problem, with its line."""
     if not isinstance(error, MarkedYAMLError):
-        return ConfigError(f"this is no YAML: {str(error).splitlines()[0]}", where=where)
+        return ConfigError(f"the YAML is not valid: {str(error).splitlines()[0]}", where=where)
     mark = error.problem_mark or error.context_mark
     place = where if mark is None or where.startswith("--") else f"{where}:{mark.line + 1}"
     problem = str(error.problem or error.context)
-    if twice := _DUPLICATE.match(problem):
+    if duplicate := _DUPLICATE.match(problem):
         return ConfigError(
-            f"key {twice['key']!r} is given twice", where=place, next_step="keep one of them"
+            f"key {duplicate['key']!r} occurs twice", where=place, next_step="remove one of them"
         )
-    return ConfigError(f"this is no YAML: {problem}", where=place)
+    return ConfigError(f"the YAML is not valid: {problem}", where=place)

@@ -1,4 +1,4 @@
-"""A whole run file, as a value."""
+"""Run file as a value."""
 
 from __future__ import annotations
 
@@ -19,20 +19,22 @@ TaskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class TaskEntry(OpenSection):
-    """One task; keys beside these are the settings of its kind."""
+    """One task. All other keys are settings of the task kind."""
 
-    kind: str = Field(description="name of the task kind, see `mtlsearch tasks`")
-    label: str | None = Field(None, description="label it learns; by default its own name")
+    kind: str = Field(description="name of the task kind; see `mtlsearch list tasks`")
+    label: str | None = Field(
+        None, description="name of the label to learn; null: the name of the task"
+    )
 
 
 class RunConfig(Section):
-    """All that a search depends on; saved with the run, resolved."""
+    """All settings of a search."""
 
-    seed: int = Field(0, ge=0, description="seed of weights, data order and the sampler")
-    plugins: tuple[Path, ...] = Field((), description="folders with plugins of your own")
+    seed: int = Field(0, ge=0, description="seed of the weights, the data order and the sampler")
+    plugins: tuple[Path, ...] = Field((), description="folders whose modules are plugins")
     data: DataConfig
     tasks: dict[TaskName, TaskEntry] = Field(
-        description="what to learn, as NAME: {kind: KIND}; `mtlsearch tasks` lists the kinds"
+        description="tasks to learn, as NAME: {kind: KIND}; see `mtlsearch list tasks`"
     )
     backbone: BackboneConfig = BackboneConfig()
     train: TrainConfig = TrainConfig()
@@ -40,33 +42,40 @@ class RunConfig(Section):
     limits: LimitsConfig = LimitsConfig()
 
     def label_of(self, task: str) -> str:
-        """The label that a task learns."""
+        """Return the label that a task learns.
+
+        Args:
+            task: name of the task.
+
+        Returns:
+            Name of the label.
+        """
         return self.tasks[task].label or task
 
     @property
     def labels(self) -> dict[str, str]:
-        """Every task with the label that it learns."""
+        """The label of each task, by task name."""
         return {task: self.label_of(task) for task in self.tasks}
 
     @field_validator("tasks", mode="before")
     @classmethod
-    def _some_task(cls, value: Any) -> Any:
+    def _require_task(cls, value: Any) -> Any:
         if value is None or value == {}:
             raise ValueError(
-                "no task is named; `tasks: {NAME: {kind: KIND}}` names one, `mtlsearch tasks` "
+                "`tasks` is empty; set `tasks: {NAME: {kind: KIND}}`, `mtlsearch list tasks` "
                 "lists the kinds"
             )
         return value
 
     @model_validator(mode="after")
-    def _rungs_come_before_the_end(self) -> RunConfig:
-        halving, epochs = self.search.early_stopping, self.train.epochs
-        rungs = () if halving is None else halving.rungs_of(epochs)
+    def _check_rungs(self) -> RunConfig:
+        early_stopping, epochs = self.search.early_stopping, self.train.epochs
+        rungs = () if early_stopping is None else early_stopping.rungs_of(epochs)
         if rungs and rungs[-1] >= epochs:
             raise PydanticCustomError(
                 "early_stopping",
-                "of {epochs} epochs (train.epochs) none is left after rung {rung}; rungs lie "
-                "between 1 and {last}",
+                "`search.early_stopping.rungs` must be between 1 and {last}, below `train.epochs` "
+                "({epochs}), got {rung}",
                 {
                     "key": ["search", "early_stopping", "rungs"],
                     "epochs": epochs,
@@ -77,15 +86,15 @@ class RunConfig(Section):
         return self
 
     @model_validator(mode="after")
-    def _weights_name_tasks(self) -> RunConfig:
+    def _check_loss_weights(self) -> RunConfig:
         weights = self.search.loss_weights
         if isinstance(weights, dict) and set(weights) != set(self.tasks):
             raise PydanticCustomError(
                 "loss_weights",
-                "loss_weights names {named}, the tasks are {tasks}",
+                "`search.loss_weights` must contain one number per task ({tasks}), got {named}",
                 {
                     "key": ["search", "loss_weights"],
-                    "named": ", ".join(sorted(weights)) or "nothing",
+                    "named": ", ".join(sorted(weights)) or "no task",
                     "tasks": ", ".join(sorted(self.tasks)),
                 },
             )

@@ -1,4 +1,4 @@
-"""The resolved run file, as it lies in a run directory."""
+"""Resolved run file in a run directory."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from mtlsearch.config._run import RunConfig
 from mtlsearch.config._storage import hide_password
 from mtlsearch.files import atomic_write
 
-HEADER = "# The run file with every default filled in, as the search used it.\n"
+HEADER = "# The run file of this search, with all defaults filled in.\n"
 
 
 def save_resolved(config: RunConfig, path: Path) -> None:
     """Write a run file that :func:`load_run` reads back as an equal value.
 
-    But for the password of a storage URL, which is hidden. No one ever sees half of the file.
+    The password of a storage URL is hidden. The write is atomic.
 
     Args:
-        config: the run file; its paths are absolute.
+        config: the run file, with absolute paths.
         path: the file to write.
     """
     tree = config.model_dump()
@@ -35,7 +35,7 @@ def save_resolved(config: RunConfig, path: Path) -> None:
 
 
 def to_yaml(value: Any) -> str:
-    """A value as YAML text; mappings in blocks, lists of plain values on one line."""
+    """Return a value as YAML text: mappings as blocks, lists of plain values on one line."""
     writer = YAML(typ="safe", pure=True)
     writer.Representer = _Representer
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
@@ -50,7 +50,10 @@ _WORD = re.compile(r"[\w/.][\w/. -]*[\w/.]|\w", re.ASCII)
 
 
 class _Representer(SafeRepresenter):
-    """Quotes all but plain words: some texts that ruamel leaves bare it cannot read again."""
+    """Representer that quotes all but plain words.
+
+    ruamel cannot read back some texts that it writes without quotes.
+    """
 
     def represent_text(self, text: str) -> Any:
         style = None if _WORD.fullmatch(text) else '"'
@@ -70,7 +73,7 @@ _Representer.add_representer(dict, _Representer.represent_keys)
 
 
 def plain(value: Any) -> Any:
-    """The same value of nothing but what YAML has: paths become strings, tuples lists."""
+    """Convert a value to YAML types: paths become strings, tuples become lists."""
     if isinstance(value, BaseModel):
         return plain(value.model_dump())
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What pydantic models say of a key: its section and its description."""
+"""Keys and descriptions of the pydantic models of a run file."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from mtlsearch.config._locations import Key
+from mtlsearch.config._locations import Key, KeyPath
 
 
 def sections_at(model: type[BaseModel], path: Sequence[Key]) -> list[type[BaseModel]]:
-    """The models that may stand at a path; steps that no type knows are skipped."""
-    found = [found for found in _follow(model, path) if _is_model(found)]
-    return list(dict.fromkeys(found))
+    """Return the models that are valid at a path; skip path parts without a type."""
+    sections = [annotation for annotation in _annotations_at(model, path) if _is_model(annotation)]
+    return list(dict.fromkeys(sections))
 
 
 def keys_at(model: type[BaseModel], path: Sequence[Key]) -> list[str]:
-    """The keys allowed at a path."""
+    """Return the keys that are valid at a path."""
     return [key for section in sections_at(model, path) for key in section.model_fields]
 
 
 def description_at(model: type[BaseModel], path: Sequence[Key]) -> str:
-    """What the key at the end of a path is for; empty where nothing says so."""
+    """Return the description of the key at a path, or an empty string."""
     if not path:
         return ""
     for section in sections_at(model, path[:-1]):
@@ -33,37 +33,52 @@ def description_at(model: type[BaseModel], path: Sequence[Key]) -> str:
     return ""
 
 
-def _follow(model: type[BaseModel], path: Sequence[Key]) -> list[Any]:
-    here: list[Any] = [model]
+def paths_named(model: type[BaseModel], name: str) -> Iterator[KeyPath]:
+    """Yield the paths of all keys of a name, in nested sections too, outside lists and maps."""
+    for key, field in model.model_fields.items():
+        if key == name:
+            yield (key,)
+        for annotation in _union_members(field.annotation):
+            if _is_model(annotation):
+                yield from ((key, *path) for path in paths_named(annotation, name))
+
+
+def _annotations_at(model: type[BaseModel], path: Sequence[Key]) -> list[Any]:
+    annotations: list[Any] = [model]
     for key in path:
-        below = [arm for at in here for below in _below(at, key) for arm in _arms(below)]
-        here = below or here
-    return here
+        below = [
+            member
+            for annotation in annotations
+            for child in _children(annotation, key)
+            for member in _union_members(child)
+        ]
+        annotations = below or annotations
+    return annotations
 
 
-def _below(at: Any, key: Key) -> Iterator[Any]:
-    if _is_model(at):
-        if str(key) in at.model_fields:
-            yield at.model_fields[str(key)].annotation
+def _children(annotation: Any, key: Key) -> Iterator[Any]:
+    if _is_model(annotation):
+        if str(key) in annotation.model_fields:
+            yield annotation.model_fields[str(key)].annotation
         return
-    items = [item for item in get_args(at) if item is not Ellipsis]
-    if get_origin(at) is dict:
+    items = [item for item in get_args(annotation) if item is not Ellipsis]
+    if get_origin(annotation) is dict:
         yield items[-1]
-    elif get_origin(at) in (list, tuple, Sequence) and isinstance(key, int):
+    elif get_origin(annotation) in (list, tuple, Sequence) and isinstance(key, int):
         yield from items
 
 
-def _arms(annotation: Any) -> Iterator[Any]:
-    """The members of a union, without what annotates them."""
+def _union_members(annotation: Any) -> Iterator[Any]:
+    """Yield the members of a union, without ``Annotated``."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        yield from _arms(get_args(annotation)[0])
+        yield from _union_members(get_args(annotation)[0])
     elif origin is Union or isinstance(annotation, types.UnionType):
-        for arm in get_args(annotation):
-            yield from _arms(arm)
+        for member in get_args(annotation):
+            yield from _union_members(member)
     else:
         yield annotation
 
 
-def _is_model(at: Any) -> bool:
-    return isinstance(at, type) and issubclass(at, BaseModel)
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -1,4 +1,4 @@
-"""Bases of the parts of a run file."""
+"""Base classes of run file sections."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A part of a run file: typed, frozen, unknown keys refused."""
+    """A section of a run file: typed, frozen, unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class OpenSection(BaseModel):
-    """A part whose further keys belong to a plugin, which checks them itself."""
+    """A section with further keys, which the plugin validates."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The keys that belong to the plugin."""
+        """The settings of the plugin, not validated."""
         return dict(self.model_extra or {})

@@ -1,4 +1,4 @@
-"""A commented run file to start from, made from the models that will read it."""
+"""Commented run file template, generated from the pydantic models."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from mtlsearch.config._search import SpaceEntry
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A source, a task or a space as a template shows it.
+    """A source, a task or a search space in a template.
 
     Attributes:
-        kind: its name in the catalogue.
-        settings: its options, shown with their descriptions.
-        values: what to set; options not in it are shown commented out.
+        kind: its name in the registry.
+        settings: the model of its settings, shown with their descriptions.
+        values: the settings to set; the others are commented out.
     """
 
     kind: str
@@ -37,13 +37,16 @@ def run_template(
     space: Part,
     values: Mapping[str, Any],
 ) -> str:
-    """A run file with every key, its value and what it is for.
+    """Return a run file with every key, its value and its description.
 
     Args:
         sources: the data set sources.
         tasks: the tasks by name.
         space: the search space.
-        values: what is to differ from the defaults, by dotted key.
+        values: values that differ from the defaults, by dotted key.
+
+    Returns:
+        The YAML text.
     """
     parts: dict[str, Sequence[str]] = {
         "data.sources": [
@@ -83,7 +86,7 @@ def _section(
 
 
 def _entry(part: Part, entry: type[BaseModel]) -> Iterator[str]:
-    """The keys of a source, a task or a space: its kind, what is set, what could be."""
+    """Yield the lines of a source, a task or a space; unset keys are comments."""
     yield f"kind: {part.kind}"
     for name, info in {**entry.model_fields, **part.settings.model_fields}.items():
         if name == "kind":
@@ -101,7 +104,7 @@ def _line(name: str, value: Any, info: FieldInfo) -> str:
 
 
 def _inline(value: Any) -> str:
-    """A value as YAML on one line."""
+    """Return a value as YAML on one line."""
     return to_yaml([value]).strip()[1:-1] if not _is_nested(value) else to_yaml(value).strip()
 
 
@@ -122,6 +125,6 @@ def _indented(lines: Iterator[str] | Sequence[str]) -> list[str]:
 
 
 def _item(lines: Sequence[str]) -> list[str]:
-    """A mapping as an item of a list."""
+    """Return the lines of a mapping as an item of a list."""
     first, *rest = lines
     return [f"- {first}", *_indented(rest)]

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a run file is one message with line, key and what would be right."""
+"""Tests of run file errors: one message with line, key and allowed values."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def failure(folder: Path, text: str, *overrides: str) -> ConfigError:
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "line", "key", "says", "allows"),
+    ("right", "wrong", "line", "key", "message", "allowed"),
     [
         ("epochs: 3", "epoch: 3", 10, "train.epoch", "did you mean 'epochs'?", "epochs"),
-        ("epochs: 3", "epochs: ten", 10, "train.epochs", "a valid integer, not 'ten'", ""),
-        ("epochs: 3", "epochs: 0", 10, "train.epochs", "greater than 0, not 0", ""),
+        ("epochs: 3", "epochs: ten", 10, "train.epochs", "a valid integer, got 'ten'", ""),
+        ("epochs: 3", "epochs: 0", 10, "train.epochs", "greater than 0, got 0", ""),
         ("optimizer: adamw", "optimizer: adam", 11, "train.optimizer", "mean 'adamw'?", "sgd"),
         (
-            "keep: all",
+            "keep_weights: all",
             "distillation: distill",
             15,
             "search.distillation",
@@ -54,62 +54,104 @@ def failure(folder: Path, text: str, *overrides: str) -> ConfigError:
             "none",
         ),
         ("size: 96", "size: big", 4, "data.image_size", "pixels or [height, width]", ""),
-        ("size: 96", "size: big", 4, "data.image_size", "not 'big'", ""),
+        ("size: 96", "size: big", 4, "data.image_size", "got 'big'", ""),
         ("size: 96", "size: true", 4, "data.image_size", "pixels or [height, width]", ""),
         ("size: 96", "size: [1]", 4, "data.image_size.1", "item 1 is missing", ""),
         ("{kind: some}", "{root: x}", 3, "data.sources.kind", "'kind' is missing", ""),
-        ("{kind: some}", "[]", 3, "data.sources", "at least 1 item, not []", ""),
+        ("{kind: some}", "[]", 3, "data.sources", "at least 1 item, got []", ""),
         ("{kind: any}", "{}", 6, "tasks.one.kind", "'kind' is missing", ""),
-        ("  one:", "  One:", 6, "tasks.One", "the name 'One' should match", ""),
+        ("  one:", "  One:", 6, "tasks.One", "the name 'One' must match", ""),
         ("stage", "stages", 8, "backbone.granularity", "did you mean 'stage'?", "block"),
-        ("equal", "{two: 1}", 14, "search.loss_weights", "the tasks are one", ""),
+        ("equal", "{two: 1}", 14, "search.loss_weights", "one number per task (one), got two", ""),
         ("equal", "{one: -1}", 14, "search.loss_weights.one", "greater than 0", ""),
         ("equal", "equel", 14, "search.loss_weights", "did you mean 'equal'?", "search"),
         ("space: wide", "space: {first: 1}", 13, "search.space.kind", "is missing", ""),
-        ("space: wide", "space: 3", 13, "search.space", "not 3", ""),
-        ("keep: all", "balancer: []", 15, "search.balancer", "names no balancer", ""),
-        ("keep: all", "balancer: [uw, uw]", 15, "search.balancer", "names 'uw' twice", ""),
-        ("keep: all", "balancer: [{c: 1}]", 15, "search.balancer.0.kind", "'kind' is missing", ""),
-        ("keep: all", "balance: 3", 15, "search.balancer", "not 3", ""),
-        ("keep: all", "distillation: []", 15, "search.distillation", "names nothing", ""),
-        ("keep: all", "distillation: [distil, distil]", 15, "search.distillation", "twice", ""),
+        ("space: wide", "space: 3", 13, "search.space", "got 3", ""),
         (
-            "keep: all",
+            "keep_weights: all",
+            "balancer: []",
+            15,
+            "search.balancer",
+            "`balancer` is an empty list",
+            "",
+        ),
+        (
+            "keep_weights: all",
+            "balancer: [uw, uw]",
+            15,
+            "search.balancer",
+            "contains 'uw' twice",
+            "",
+        ),
+        (
+            "keep_weights: all",
+            "balancer: [{c: 1}]",
+            15,
+            "search.balancer.0.kind",
+            "'kind' is missing",
+            "",
+        ),
+        ("keep_weights: all", "balancer: 3", 15, "search.balancer", "got 3", ""),
+        ("keep_weights: all", "distillation: []", 15, "search.distillation", "empty list", ""),
+        (
+            "keep_weights: all",
+            "distillation: [baseline, baseline]",
+            15,
+            "search.distillation",
+            "twice",
+            "",
+        ),
+        (
+            "keep_weights: all",
             "distillation: distill",
             15,
             "search.distillation",
-            "mean 'distil'?",
+            "'none', 'baseline' or 'mutual'",
             "mutual",
         ),
-        ("keep: all", "distillation: {alpha: 1}", 15, "search.distillation.kind", "is missing", ""),
         (
-            "keep: all",
+            "keep_weights: all",
+            "distillation: {alpha: 1}",
+            15,
+            "search.distillation.kind",
+            "is missing",
+            "",
+        ),
+        (
+            "keep_weights: all",
             "distillation: {kind: baseline, alpha: [1, 0.1]}",
             15,
             "search.distillation.alpha",
-            "range rises",
+            "a rising range",
             "",
         ),
-        ("keep: all", "attention: []", 15, "search.attention", "names nothing", ""),
-        ("keep: all", "keep: 0", 15, "search.keep_weights", "greater than or equal to 1", "all"),
-        ("seed: 0", "seeds: 0", 1, "seeds", "did you mean 'seed'?", "backbone"),
+        ("keep_weights: all", "attention: []", 15, "search.attention", "empty list", ""),
+        (
+            "keep_weights: all",
+            "keep_weights: 0",
+            15,
+            "search.keep_weights",
+            "greater than or equal to 1",
+            "all",
+        ),
+        ("seed: 0", "seeds: 0", 1, "seeds", "mean 'search.confirm.seeds' or 'seed'?", "backbone"),
     ],
 )
-def test_one_problem(
-    tmp_path: Path, right: str, wrong: str, line: int, key: str, says: str, allows: str
+def test_load_run_one_problem_names_line_and_key(
+    tmp_path: Path, right: str, wrong: str, line: int, key: str, message: str, allowed: str
 ) -> None:
     assert GOOD.count(right) == 1
     error = failure(tmp_path, GOOD.replace(right, wrong))
     assert error.where == f"{tmp_path / 'run.yaml'}:{line} ({key})"
-    assert says in error.what
+    assert message in error.what
     assert "\n" not in error.what
-    assert not allows or allows in error.allowed
+    assert not allowed or allowed in error.allowed
 
 
 @pytest.mark.parametrize(
     "crop", ["[2, 3]", "[0.6, 1.1]", "[1.0, 0.6]", "[0, 1]", "[-1, 1]", "[.nan, 1]"]
 )
-def test_a_crop_is_a_range_of_fractions(tmp_path: Path, crop: str) -> None:
+def test_crop_outside_fractions_raises(tmp_path: Path, crop: str) -> None:
     error = failure(tmp_path, GOOD, f"data.augment.crop={crop}")
     assert error.where == f"--set data.augment.crop={crop} (data.augment.crop)"
     assert "0 < low <= high <= 1" in error.what
@@ -117,92 +159,95 @@ def test_a_crop_is_a_range_of_fractions(tmp_path: Path, crop: str) -> None:
 
 
 @pytest.mark.parametrize("nothing", [" {}", "", " null"])
-def test_without_tasks_it_says_how_to_name_one(tmp_path: Path, nothing: str) -> None:
+def test_empty_tasks_error_shows_an_example(tmp_path: Path, nothing: str) -> None:
     error = failure(tmp_path, GOOD.replace("\n  one: {kind: any}", nothing))
     assert error.where == f"{tmp_path / 'run.yaml'}:5 (tasks)"
-    assert error.what.startswith("no task is named; `tasks: {NAME: {kind: KIND}}`")
-    assert "`mtlsearch tasks`" in error.what
+    assert error.what.startswith("`tasks` is empty; set `tasks: {NAME: {kind: KIND}}`")
+    assert "`mtlsearch list tasks`" in error.what
 
 
-def test_where_tasks_are_missing_it_says_what_they_look_like(tmp_path: Path) -> None:
+def test_missing_tasks_error_shows_an_example(tmp_path: Path) -> None:
     error = failure(tmp_path, GOOD.replace("tasks:\n  one: {kind: any}\n", ""))
     assert error.what.startswith("key 'tasks' is missing (")
     assert "NAME: {kind: KIND}" in error.what
 
 
 @pytest.mark.parametrize("crop", [(0.6, 1.0), (0.5, 0.5), (1, 1), None])
-def test_any_fractions_that_do_not_fall_are_a_crop(crop: tuple[float, float] | None) -> None:
+def test_crop_with_rising_fractions_is_valid(crop: tuple[float, float] | None) -> None:
     assert AugmentConfig(crop=crop).crop == crop
 
 
-def test_all_problems_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+def test_load_run_lists_problems_in_file_order(tmp_path: Path) -> None:
     text = GOOD.replace("epochs: 3", "epochs: x").replace("seed: 0", "sead: 0")
-    error = failure(tmp_path, text.replace("  keep: all\n", "  keep: none\n"), "data.sise=3")
+    error = failure(
+        tmp_path, text.replace("keep_weights: all", "keep_weights: none"), "data.chache=3"
+    )
     lines = [line for line in error.what.splitlines() if "run.yaml:" in line or "--set" in line]
-    assert error.what.startswith("4 things are wrong")
+    assert error.what.startswith("4 problems")
     places = [line.split(":")[1].split()[0] for line in lines if "--set" not in line]
     assert places == ["1", "10", "15"]
-    assert "--set data.sise=3 (data.sise): unknown key 'sise'; did you mean 'size'?" in error.what
+    assert "--set data.chache=3 (data.chache): unknown key 'chache'" in error.what
+    assert "did you mean 'cache'?" in error.what
 
 
 @pytest.mark.parametrize("text", ["trian.epochs=3", "train.epoch=3"])
-def test_an_unknown_key_names_the_set_that_gave_it(tmp_path: Path, text: str) -> None:
+def test_unknown_key_in_set_names_the_option(tmp_path: Path, text: str) -> None:
     error = failure(tmp_path, GOOD, text)
     assert str(error.where).startswith(f"--set {text} (")
     assert "did you mean" in error.what
 
 
 @pytest.mark.parametrize(
-    ("override", "says"),
+    ("override", "message"),
     [
         ("train.epochs", "not KEY=VALUE"),
         ("=3", "not KEY=VALUE"),
         ("train..epochs=3", "not KEY=VALUE"),
-        ("seed.deeper=3", "nothing below 0"),
-        ("train.epochs=[", "no YAML"),
-        ("data.image_size.7=3", "no index"),
+        ("seed.deeper=3", "'deeper' cannot be set below 0"),
+        ("train.epochs=[", "YAML is not valid"),
+        ("data.image_size.7=3", "not an index"),
     ],
 )
-def test_a_set_that_makes_no_sense(tmp_path: Path, override: str, says: str) -> None:
+def test_invalid_set_raises(tmp_path: Path, override: str, message: str) -> None:
     error = failure(tmp_path, GOOD.replace("size: 96", "size: [96, 96]"), override)
-    assert says in error.what
+    assert message in error.what
     assert str(error.where).startswith("--set")
 
 
 @pytest.mark.parametrize(
-    ("text", "says", "line"),
+    ("text", "message", "line"),
     [
         ("", "empty", ""),
         ("# nothing\n", "empty", ""),
         ("- a\n- b\n", "mapping", ""),
-        ("seed: 1\nseed: 2\n", "'seed' is given twice", ":2"),
-        ("data:\n  size: 1\n  size: 2\n", "'size' is given twice", ":3"),
-        ("a: [1\nb: 2\n", "no YAML", ":2"),
-        ("a: b: c\n", "no YAML", ":1"),
+        ("seed: 1\nseed: 2\n", "'seed' occurs twice", ":2"),
+        ("data:\n  size: 1\n  size: 2\n", "'size' occurs twice", ":3"),
+        ("a: [1\nb: 2\n", "YAML is not valid", ":2"),
+        ("a: b: c\n", "YAML is not valid", ":1"),
         ("a: &x {b: *x}\n", "contains itself", ":1"),
-        ("a: !!python/object:os.system {}\n", "no YAML", ":1"),
-        ("a: 1\n--- \nb: 2\n", "no YAML", ""),
+        ("a: !!python/object:os.system {}\n", "YAML is not valid", ":1"),
+        ("a: 1\n--- \nb: 2\n", "YAML is not valid", ""),
     ],
 )
-def test_what_is_no_run_file(tmp_path: Path, text: str, says: str, line: str) -> None:
+def test_invalid_yaml_raises_with_line(tmp_path: Path, text: str, message: str, line: str) -> None:
     error = failure(tmp_path, text)
-    assert says in error.what
+    assert message in error.what
     assert str(error.where).startswith(f"{tmp_path / 'run.yaml'}{line}")
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such run file"):
+def test_missing_run_file_raises(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="run file does not exist"):
         load_run(tmp_path / "run.yaml")
 
 
-def test_a_folder_is_no_run_file(tmp_path: Path) -> None:
+def test_folder_as_run_file_names_the_file_in_it(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text(GOOD)
     with pytest.raises(ConfigError, match="folder") as caught:
         load_run(tmp_path)
     assert "run.yaml" in str(caught.value.next_step)
 
 
-def test_bytes_are_no_run_file(tmp_path: Path) -> None:
+def test_binary_run_file_raises(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_run(tmp_path / "run.yaml")
@@ -219,16 +264,16 @@ class Outer(Settings):
 
 
 @pytest.mark.parametrize(
-    ("values", "key", "says"),
+    ("values", "key", "message"),
     [
         ({"focal": {"gama": 1}}, "tasks.one.focal.gama", "did you mean 'gamma'?"),
         ({"focal": {"gamma": 0}}, "tasks.one.focal.gamma", "(exponent)"),
-        ({"steps": [1, "x"]}, "tasks.one.steps.1", "item 1 should be a valid integer"),
+        ({"steps": [1, "x"]}, "tasks.one.steps.1", "item 1 must be a valid integer"),
         ({"names": {"a": {"gamm": 1}}}, "tasks.one.names.a.gamm", "did you mean 'gamma'?"),
     ],
 )
-def test_settings_of_plugins_get_the_same_care(
-    values: dict[str, object], key: str, says: str
+def test_plugin_settings_errors_name_key_and_allowed(
+    values: dict[str, object], key: str, message: str
 ) -> None:
     tree = {"tasks": {"one": {"kind": "any", **values}}}
     problems = ConfigErrors(SourceLocations(tree=tree))
@@ -236,10 +281,80 @@ def test_settings_of_plugins_get_the_same_care(
     with pytest.raises(ConfigError) as caught:
         problems.raise_if_any()
     assert caught.value.where == key
-    assert says in caught.value.what
+    assert message in caught.value.what
 
 
-def test_no_problem_is_no_error() -> None:
+def test_config_errors_without_problem_does_not_raise() -> None:
     problems = ConfigErrors(SourceLocations())
     assert problems.validate(Outer, {"steps": [1]}) == Outer(steps=[1])
     problems.raise_if_any()
+
+
+RENAMED = [
+    ("budget={params: 12M}", "budget", "limits"),
+    ("budget.params=12M", "budget", "limits"),
+    ("data.limit=3", "data.limit", "data.max_images"),
+    ("data.size=64", "data.size", "data.image_size"),
+    ("data.workers=2", "data.workers", "data.num_workers"),
+    ("train.accumulate=2", "train.accumulate", "train.accumulation_steps"),
+    ("search.balance=uw", "search.balance", "search.balancer"),
+    ("search.halving.rungs=[1]", "search.halving", "search.early_stopping"),
+    (
+        "search.early_stopping.reduction=2",
+        "search.early_stopping.reduction",
+        "search.early_stopping.reduction_factor",
+    ),
+    ("search.keep=2", "search.keep", "search.keep_weights"),
+    ("search.knowledge=distil", "search.knowledge", "search.distillation"),
+    ("search.prior=affinity", "search.prior", "search.warm_start"),
+]
+
+
+@pytest.mark.parametrize(("override", "old", "new"), RENAMED)
+def test_renamed_key_in_set_names_the_new_key(
+    tmp_path: Path, override: str, old: str, new: str
+) -> None:
+    error = failure(tmp_path, GOOD, override)
+    assert error.what == f"`{old}` was renamed to `{new}`"
+    assert str(error.where).startswith(f"--set {override} (")
+
+
+def test_renamed_keys_in_the_file_have_lines(tmp_path: Path) -> None:
+    text = GOOD.replace("keep_weights", "keep").replace("image_size: 96", "size: 96")
+    error = failure(tmp_path, text)
+    file = tmp_path / "run.yaml"
+    assert f"{file}:4 (data.size): `data.size` was renamed to `data.image_size`" in error.what
+    assert f"{file}:15 (search.keep): `search.keep` was renamed to" in error.what
+
+
+@pytest.mark.parametrize("value", ["distil", "{kind: distil}", "[none, {kind: distil}]"])
+def test_renamed_value_names_the_new_value(tmp_path: Path, value: str) -> None:
+    error = failure(tmp_path, GOOD, f"search.distillation={value}")
+    assert "'distil' was renamed to 'baseline'" in error.what
+
+
+def test_renamed_plugin_setting_names_the_new_key() -> None:
+    class Images(Settings):
+        image_size: int = 64
+
+    problems = ConfigErrors(SourceLocations(tree={"data": {"sources": [{"size": 32}]}}))
+    assert problems.validate(Images, {"size": 32}, ("data", "sources", 0)) is None
+    what = problems.error().what
+    assert what == "`data.sources.0.size` was renamed to `data.sources.0.image_size`"
+
+
+@pytest.mark.parametrize(
+    ("override", "suggestion"),
+    [
+        ("epochs=3", "'train.epochs'"),
+        ("data.batch_size=3", "'train.batch_size'"),
+        ("train.seed=3", "'seed'"),
+        ("rungs=[1]", "'search.early_stopping.rungs'"),
+        ("accumulate=2", "'train.accumulation_steps'"),
+        ("crop=null", "'data.augment.crop'"),
+    ],
+)
+def test_misplaced_key_suggests_its_path(tmp_path: Path, override: str, suggestion: str) -> None:
+    error = failure(tmp_path, GOOD, override)
+    assert f"did you mean {suggestion}" in error.what
+    assert str(error.where).startswith(f"--set {override} (")

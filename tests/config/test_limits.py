@@ -1,4 +1,4 @@
-"""What a run file may say of costs."""
+"""Tests of resource limits in a run file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def written(folder: Path, flops: object, latency: object = "null") -> Path:
 
 
 @pytest.mark.parametrize(
-    ("said", "max_images"),
+    ("value", "limit"),
     [
         ("1.5x", Limit(1.5, "single")),
         ("2 x", Limit(2.0, "single")),
@@ -42,33 +42,33 @@ def written(folder: Path, flops: object, latency: object = "null") -> Path:
         (1.5, Limit(1.5)),
     ],
 )
-def test_a_limit_is_read(said: object, limit: Limit) -> None:
-    assert parse_limit(said) == limit
+def test_parse_limit_returns_amount_and_reference(value: object, limit: Limit) -> None:
+    assert parse_limit(value) == limit
 
 
 @given(st.floats(1e-3, 1e12), st.sampled_from(["x", " independent", " hard", "k", "M", "G", ""]))
-def test_what_is_written_comes_back(amount: float, unit: str) -> None:
+def test_limits_config_round_trips(amount: float, unit: str) -> None:
     config = LimitsConfig(params=f"{amount!r}{unit}")
     assert LimitsConfig.model_validate(config.model_dump()) == config
-    assert config.limits["params"] == parse_limit(f"{amount!r}{unit}")
+    assert config.limit_by_key["params"] == parse_limit(f"{amount!r}{unit}")
 
 
-@pytest.mark.parametrize("said", ["lots", "-1x", "0", "1.5 xs", "12 ms", "true", "[1]", ".inf"])
-def test_what_is_no_limit_is_told_with_its_line_and_examples(tmp_path: Path, said: str) -> None:
-    with pytest.raises(ConfigError, match="no budget") as caught:
-        load_run(written(tmp_path, said))
+@pytest.mark.parametrize("value", ["lots", "-1x", "0", "1.5 xs", "12 ms", "true", "[1]", ".inf"])
+def test_invalid_limit_error_has_line_and_examples(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigError, match="not a valid limit") as caught:
+        load_run(written(tmp_path, value))
     assert caught.value.where is not None
     assert "run.yaml:6 (limits.flops)" in caught.value.where
     assert "0.8 independent" in caught.value.what
 
 
-def test_milliseconds_have_no_prefix(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no budget"):
+def test_latency_limit_with_prefix_raises(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not a valid limit"):
         load_run(written(tmp_path, "1.2G", "12M"))
 
 
-def test_a_resolved_file_says_the_same(tmp_path: Path) -> None:
+def test_save_resolved_keeps_relative_limits(tmp_path: Path) -> None:
     config = load_run(written(tmp_path, "0.8 independent", 12)).config
     save_resolved(config, tmp_path / "saved.yaml")
     assert load_run(tmp_path / "saved.yaml").config == config
-    assert config.budget.limits["latency_ms"] == Limit(12.0)
+    assert config.limits.limit_by_key["latency_ms"] == Limit(12.0)

@@ -1,4 +1,4 @@
-"""A run file survives being saved; two of them differ where they differ."""
+"""Tests of saved run files and of their differences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BASE: dict[str, Any] = {
     "tasks": {"one": {"kind": "any"}},
 }
 
-# What YAML can hold: control characters and lone surrogates it cannot.
+# YAML cannot contain control characters and lone surrogates.
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Co", "Cn"]), max_size=8)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
@@ -23,7 +23,7 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 SETTINGS = st.dictionaries(st.from_regex(r"[a-z]{3,8}", fullmatch=True), VALUES, max_size=3).map(
-    lambda found: {key: value for key, value in found.items() if key not in ("kind", "label")}
+    lambda extras: {key: value for key, value in extras.items() if key not in ("kind", "label")}
 )
 
 
@@ -36,7 +36,7 @@ SETTINGS = st.dictionaries(st.from_regex(r"[a-z]{3,8}", fullmatch=True), VALUES,
     name=st.sampled_from(["resnet18", ("resnet18", "convnext_atto")]),
     storage=st.none() | TEXT,
 )
-def test_what_is_saved_loads_equal(
+def test_save_resolved_loads_equal(
     tmp_path_factory: Any,
     extras: dict[str, Any],
     seed: int,
@@ -62,12 +62,12 @@ def test_what_is_saved_loads_equal(
     assert difference(loaded, config) == []
 
 
-def test_nothing_but_the_file_is_left(tmp_path: Path) -> None:
+def test_save_resolved_leaves_only_the_file(tmp_path: Path) -> None:
     save_resolved(RunConfig.model_validate(BASE), tmp_path / "run.yaml")
     assert [file.name for file in tmp_path.iterdir()] == ["run.yaml"]
 
 
-def test_differences_are_named_by_key() -> None:
+def test_difference_returns_sorted_keys() -> None:
     config = RunConfig.model_validate(BASE)
     other = RunConfig.model_validate(
         {

@@ -1,4 +1,4 @@
-"""When trials are compared where the run file leaves that open."""
+"""Tests of the rungs of early stopping."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mtlsearch.config import EarlyStoppingConfig
 
 
 @given(epochs=st.integers(1, 500), reduction_factor=st.integers(2, 20))
-def test_auto_never_compares_too_early_nor_too_late(epochs: int, reduction_factor: int) -> None:
+def test_auto_rungs_lie_between_epoch_8_and_half(epochs: int, reduction_factor: int) -> None:
     rungs = EarlyStoppingConfig(reduction_factor=reduction_factor).rungs_of(epochs)
     assert list(rungs) == sorted(set(rungs))
     assert all(rung >= 8 or rung >= epochs / 2 for rung in rungs)
@@ -22,9 +22,9 @@ def test_auto_never_compares_too_early_nor_too_late(epochs: int, reduction_facto
     ("epochs", "rungs"),
     [(5, ()), (6, (3,)), (8, (4,)), (15, (8,)), (23, (12,)), (24, (8,)), (100, (11, 33))],
 )
-def test_auto_divides_again_and_again(epochs: int, rungs: tuple[int, ...]) -> None:
+def test_auto_rungs_divide_by_the_reduction_factor(epochs: int, rungs: tuple[int, ...]) -> None:
     assert EarlyStoppingConfig().rungs_of(epochs) == rungs
 
 
-def test_rungs_that_are_named_stay() -> None:
+def test_explicit_rungs_are_unchanged() -> None:
     assert EarlyStoppingConfig(rungs=(1, 2)).rungs_of(4) == (1, 2)

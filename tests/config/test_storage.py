@@ -1,4 +1,4 @@
-"""No password reaches a file, and none is needed there to know the database again."""
+"""Tests that no storage password is written to a file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def config_of(folder: Path, url: str, **env: str) -> RunConfig:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_saved_run_file_has_no_password(tmp_path: Path, place: str) -> None:
+def test_save_resolved_hides_the_password(tmp_path: Path, place: str) -> None:
     given = config_of(tmp_path, place.format("secret"))
     saved = tmp_path / "run.yaml"
     save_resolved(given, saved)
@@ -56,18 +56,18 @@ def test_a_saved_run_file_has_no_password(tmp_path: Path, place: str) -> None:
 
 @settings(deadline=None)
 @given(password=st.text(st.characters(min_codepoint=32, max_codepoint=0x24F), min_size=1))
-def test_any_password_is_hidden_and_comes_back(
+def test_hidden_password_is_filled_from_the_environment(
     tmp_path_factory: pytest.TempPathFactory, password: str
 ) -> None:
     folder = tmp_path_factory.mktemp("run")
     url = URL.create("postgresql", "me", password, "host", database="db")
     shown = hide_password(url.render_as_string(hide_password=False))
     assert shown == "postgresql://me:***@host/db"
-    found = config_of(folder, shown, **{STORAGE_PASSWORD: password})
-    assert make_url(found.search.storage) == url
+    filled = config_of(folder, shown, **{STORAGE_PASSWORD: password})
+    assert make_url(filled.search.storage) == url
 
 
-def test_the_environment_gives_what_a_url_leaves_out_and_no_more(tmp_path: Path) -> None:
+def test_environment_password_fills_only_a_missing_one(tmp_path: Path) -> None:
     env = {STORAGE_PASSWORD: "new"}
     for url, expected in [
         ("postgresql://me@host/db", "postgresql://me:new@host/db"),
@@ -78,15 +78,15 @@ def test_the_environment_gives_what_a_url_leaves_out_and_no_more(tmp_path: Path)
         assert config_of(tmp_path, url, **env).search.storage == expected
 
 
-def test_another_password_is_no_other_database_another_user_is(tmp_path: Path) -> None:
-    one = config_of(tmp_path, "postgresql://me:old@host/db")
+def test_difference_ignores_passwords_but_not_users(tmp_path: Path) -> None:
+    first = config_of(tmp_path, "postgresql://me:old@host/db")
     for url in ("postgresql://me:new@host/db", "postgresql://me@host/db"):
-        assert difference(one, config_of(tmp_path, url)) == []
+        assert difference(first, config_of(tmp_path, url)) == []
     for url in ("postgresql://you:old@host/db", "postgresql://me:old@host/other"):
-        assert difference(one, config_of(tmp_path, url)) == ["search.storage"]
+        assert difference(first, config_of(tmp_path, url)) == ["search.storage"]
 
 
 @pytest.mark.parametrize("text", ["study.db", "sqlite:///study.db", "a@b", "x://a:b@c:no/d", "?"])
-def test_what_has_no_password_stays_as_it_is(text: str) -> None:
+def test_hide_password_keeps_urls_without_password(text: str) -> None:
     assert hide_password(text) == text
     assert not is_hidden(text)

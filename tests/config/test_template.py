@@ -1,4 +1,4 @@
-"""A written run file says all there is to say, and is read back."""
+"""Tests of the run file template."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from mtlsearch.config import Part, RunConfig, load_run, run_template
 from mtlsearch.plugin import Settings
 
 
-class Colours(Settings):
-    hue: float = Field(0.5, description="how green it is")
-    names: tuple[str, ...] = Field(("a", "b"), description="of what")
-    needed: int = Field(description="must be said")
+class Colors(Settings):
+    hue: float = Field(0.5, description="hue of the color")
+    names: tuple[str, ...] = Field(("a", "b"), description="names of the colors")
+    needed: int = Field(description="required number")
 
 
 TEXT = run_template(
-    [Part("some", Colours, {"needed": 3})],
-    {"one": Part("any", Settings), "two": Part("any", Colours, {"needed": 4, "hue": 0.1})},
+    [Part("some", Colors, {"needed": 3})],
+    {"one": Part("any", Settings), "two": Part("any", Colors, {"needed": 4, "hue": 0.1})},
     Part("wide", Settings),
     {"data.image_size": (48, 64), "train.epochs": 2},
 )
 
 
-def test_it_is_a_run_file(tmp_path: Path) -> None:
+def test_run_template_loads(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text(TEXT)
     config = load_run(file).config
@@ -35,7 +35,7 @@ def test_it_is_a_run_file(tmp_path: Path) -> None:
     assert config.tasks["two"].settings == {"needed": 4, "hue": 0.1}
 
 
-def test_it_is_a_run_file_with_every_comment_taken_for_a_setting(tmp_path: Path) -> None:
+def test_run_template_loads_with_all_comments_enabled(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     commented = [
         line.replace("# ", "", 1) if _is_setting(line) else line for line in TEXT.splitlines()
@@ -50,8 +50,8 @@ def _is_setting(line: str) -> bool:
     return text.startswith("# ") and ":" in text.split("  #")[0] and "  # " in text
 
 
-def test_every_description_is_in_it() -> None:
-    for description in {*_descriptions(RunConfig), *_descriptions(Colours)}:
+def test_run_template_contains_every_description() -> None:
+    for description in {*_descriptions(RunConfig), *_descriptions(Colors)}:
         assert description in TEXT
 
 
