@@ -1,4 +1,4 @@
-"""A trained network as a bundle: ONNX, a ``torch.export`` program, safetensors, JSON.
+"""Export of a trained network as a bundle: ONNX, ``torch.export``, safetensors, JSON.
 
 ::
 
@@ -7,13 +7,12 @@
     export_bundle(network, tasks, Path("winner"), input_size=(96, 96), ...)
     (predictions,) = open_bundle("winner").predict([image])
 
-Reading one needs no torch: that half is :mod:`mtlsearch.bundle`.
+:mod:`mtlsearch.bundle` reads a bundle, without torch.
 """
 
 from mtlsearch.bundle import Bundle, open_bundle
 from mtlsearch.export._bundle import export_bundle
 from mtlsearch.export._compare import BATCH_SIZES, TOLERANCE, difference
-from mtlsearch.export._program import load_program
 from mtlsearch.export._trial import export_trial
 
 __all__ = [
@@ -23,6 +22,5 @@ __all__ = [
     "difference",
     "export_bundle",
     "export_trial",
-    "load_program",
     "open_bundle",
 ]

@@ -1,4 +1,4 @@
-"""A trained network written as a bundle, every format of it checked."""
+"""Export of a trained network as a bundle whose formats are all verified."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from mtlsearch import __version__
@@ -35,8 +36,8 @@ from mtlsearch.export._compare import (
     module_runner,
 )
 from mtlsearch.export._graph import INPUT, save_graph
-from mtlsearch.export._program import ExportedNetwork, load_program, make_program, save_program
-from mtlsearch.export._staging import refuse_other, staged
+from mtlsearch.export._program import ExportedNetwork, make_program, save_program
+from mtlsearch.export._staging import require_replaceable, staged
 from mtlsearch.export._weights import reload_weights, save_weights
 from mtlsearch.models import MultiTaskNetwork, count_parameters
 from mtlsearch.plan import SharingPlan
@@ -64,39 +65,38 @@ def export_bundle(
 ) -> Path:
     """Write a trained network as a bundle.
 
-    Every format (ONNX by ONNX Runtime, the ``torch.export`` program read back from disk,
-    the safetensors weights in an emptied copy of the network) is compared with the network
-    in eval mode on the CPU: all tensors of all tasks, at batch sizes 1 and 4, to 1e-4 of
-    each tensor's largest magnitude. The folder appears once all agree, and not otherwise;
-    a bundle that stood there before is replaced then.
+    Each format is compared with the network in eval mode on the CPU: ONNX with ONNX Runtime,
+    the ``torch.export`` program after a reload, the safetensors weights in a copy of the
+    network. All tensors of all tasks must agree at batch sizes 1 and 4, up to 1e-4 of the
+    tensor's largest magnitude. Only then is the folder created, or an existing bundle replaced.
 
     Args:
-        network: the trained network; it stays as it is, where it is.
+        network: the trained network, which stays unchanged and on its device.
         tasks: the tasks by name.
-        out: the bundle's folder.
-        input_size: ``(height, width)`` of the network's input in pixels.
-        mean: subtracted from each channel of an image in 0..1.
-        std: each channel is then divided by it.
-        plan: the network's sharing plan.
-        candidate: what the trial trained.
-        backbone: timm's name of the backbone.
-        metrics: what was measured on the validation split, by task.
+        out: folder of the bundle.
+        input_size: height and width of the network's input in pixels.
+        mean: mean per channel, subtracted from images in 0..1.
+        std: standard deviation per channel, by which images are divided.
+        plan: sharing plan of the network.
+        candidate: candidate of the trial.
+        backbone: timm name of the backbone.
+        metrics: metrics on the validation split, by task and name.
         images: prepared validation images ``[N, 3, H, W]``, ``N >= 4``.
-        extra: anything JSON-ready to keep in ``bundle.json``, such as run and trial.
-        progress: called with a line about each step.
+        extra: further JSON values for ``bundle.json``, such as the trial number.
+        progress: called with one line of text per step.
 
     Returns:
         ``out``.
 
     Raises:
-        ExportError: a format cannot be written or differs, or ``out`` holds something else.
+        ExportError: a format cannot be written or differs, or ``out`` is not a bundle.
     """
     _check_images(images, input_size)
-    refuse_other(out)
-    tell = progress or _silent
+    require_replaceable(out)
+    report = progress or _ignore
     trained = copy.deepcopy(network).cpu().eval()
     with staged(out) as folder:
-        differences = _write_formats(trained, tasks, folder, images.cpu().float(), tell)
+        differences = _write_formats(trained, tasks, folder, images.cpu().float(), report)
         manifest = Manifest(
             mtlsearch=__version__,
             backbone=backbone,
@@ -122,17 +122,18 @@ def export_bundle(
     return out
 
 
-def _silent(_: str) -> None:
-    """Progress nobody asked for."""
+def _ignore(_: str) -> None:
+    """Ignore a progress message."""
 
 
 def _check_images(images: Tensor, input_size: tuple[int, int]) -> None:
-    needed = max(BATCH_SIZES)
-    if images.ndim != 4 or len(images) < needed or images.shape[1:] != (3, *input_size):
+    min_images = max(BATCH_SIZES)
+    if images.ndim != 4 or len(images) < min_images or images.shape[1:] != (3, *input_size):
         raise ExportError(
-            f"the formats are checked on prepared images, not on {tuple(images.shape)}",
-            allowed=[f"[N, 3, {input_size[0]}, {input_size[1]}] with N >= {needed}"],
-            next_step=f"the validation split needs at least {needed} images",
+            f"export needs prepared images to compare the formats, got the shape "
+            f"{tuple(images.shape)}",
+            allowed=[f"[N, 3, {input_size[0]}, {input_size[1]}] with N >= {min_images}"],
+            next_step=f"add images to the validation split, at least {min_images} in total",
         )
 
 
@@ -141,28 +142,28 @@ def _write_formats(
     tasks: Mapping[str, Task],
     folder: Path,
     images: Tensor,
-    tell: Progress,
+    report: Progress,
 ) -> Check:
-    """Write the three formats and check each; the largest difference of every tensor."""
+    """Write and verify the three formats; return the differences by format and tensor."""
     exported = ExportedNetwork(network, tasks).eval()
     expected = module_runner(exported)
     names = sorted(expected(images[:1]))
     differences: Check = {}
 
-    tell(f"writing {WEIGHTS}")
+    report(f"writing {WEIGHTS}")
     save_weights(network, folder / WEIGHTS)
     restored = ExportedNetwork(reload_weights(network, folder / WEIGHTS), tasks).eval()
     differences[WEIGHTS] = check_format(WEIGHTS, module_runner(restored), expected, images)
 
-    tell("tracing the network")
+    report("tracing the network")
     program = make_program(exported, images[: max(BATCH_SIZES)])
-    tell(f"writing {GRAPH}")
+    report(f"writing {GRAPH}")
     save_graph(program, names, folder / GRAPH)
     differences[GRAPH] = check_format(GRAPH, _graph_runner(folder / GRAPH), expected, images)
 
-    tell(f"writing {PROGRAM}")
+    report(f"writing {PROGRAM}")
     save_program(program, folder / PROGRAM)
-    reloaded = load_program(folder / PROGRAM).module()
+    reloaded = torch.export.load(folder / PROGRAM).module()
     differences[PROGRAM] = check_format(PROGRAM, module_runner(reloaded), expected, images)
     return differences
 
@@ -188,12 +189,12 @@ def _preprocessing(
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    """JSON has no NaN: a metric that is undefined is null."""
+    """Replace NaN and infinity, which JSON lacks, by None."""
     return {name: float(value) if math.isfinite(value) else None for name, value in values.items()}
 
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write the card and, last, ``bundle.json`` with the sums of all other files."""
+    """Write the model card, then ``bundle.json`` with the checksums of all other files."""
     (folder / CARD).write_text(write_card(manifest), encoding="utf-8")
     value = manifest.to_json()
     value["files"] = {

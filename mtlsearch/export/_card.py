@@ -1,4 +1,4 @@
-"""``README.md`` of a bundle: how to use it without mtlsearch."""
+"""The model card of a bundle: ``README.md``, with code that does not need mtlsearch."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from mtlsearch.bundle import CARD, GRAPH, MANIFEST, PROGRAM, WEIGHTS, Manifest
 from mtlsearch.labels import Form
 from mtlsearch.prediction import OutputSpec
 
-_MEANING = {
-    Form.CATEGORY: "`scores` [B, C], probabilities that sum to 1",
+_DESCRIPTION = {
+    Form.CATEGORY: "`scores` [B, C], probabilities with sum 1",
     Form.CATEGORIES: "`scores` [B, C], independent probabilities",
     Form.BOXES: "`boxes` [B, N, 4] left, top, right, bottom in pixels of the input, and "
-    "`scores` [B, N, C]; apply a threshold and non-maximum suppression",
-    Form.MASK: "`scores` [B, C, H, W]; the largest wins",
+    "`scores` [B, N, C], both before threshold and non-maximum suppression",
+    Form.MASK: "`scores` [B, C, H, W], the largest is the class of a pixel",
     Form.MAP: "`values` [B, K, H, W]",
 }
 
 _PAGE = """\
 # {backbone}, tasks {tasks}
 
-Found and exported by mtlsearch {version}; sharing: {plan}.
+Exported by mtlsearch {version}. Sharing plan: {plan}.
 
-| file | what it is |
+| file | contents |
 | --- | --- |
-| `{graph}` | the network for ONNX Runtime: images in, every task's tensors out, any batch size |
-| `{program}` | the same as a `torch.export` program |
-| `{weights}` | its weights alone, under timm's names |
+| `{graph}` | the network for ONNX Runtime: images to tensors of all tasks, any batch size |
+| `{program}` | the network as a `torch.export` program |
+| `{weights}` | the weights, with timm's names |
 | `{manifest}` | architecture, sharing plan, classes, preprocessing, metrics, checksums |
 | `{card}` | this page |
 
-With mtlsearch: `mtlsearch predict BUNDLE IMAGE... --out DIR`. Without it:
+With mtlsearch: `mtlsearch predict BUNDLE IMAGE... --out DIR`. Without mtlsearch:
 
 ```python
 import json
@@ -37,8 +37,8 @@ import onnxruntime
 from pathlib import Path
 from PIL import Image, ImageOps
 
-about = json.loads(Path("{manifest}").read_text(encoding="utf-8"))
-size, mean, std = (about["preprocessing"][key] for key in ("size", "mean", "std"))
+manifest = json.loads(Path("{manifest}").read_text(encoding="utf-8"))
+size, mean, std = (manifest["preprocessing"][key] for key in ("size", "mean", "std"))
 image = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")
 image = image.resize(size[::-1], Image.Resampling.BILINEAR)
 pixels = (np.asarray(image, np.float32) / 255 - np.float32(mean)) / np.float32(std)
@@ -56,7 +56,7 @@ The tensors of each task, as `task.tensor` (B images, C classes):
 
 
 def write_card(manifest: Manifest) -> str:
-    """The page's text."""
+    """Return the text of the model card."""
     return _PAGE.format(
         backbone=manifest.backbone,
         tasks=", ".join(manifest.tasks),
@@ -72,6 +72,6 @@ def write_card(manifest: Manifest) -> str:
 
 
 def _task(name: str, output: OutputSpec) -> str:
-    classes = f"; classes: {', '.join(output.classes)}" if output.classes else ""
-    unit = f"; in {output.unit}" if output.unit else ""
-    return f"- `{name}`: {_MEANING[output.form]}{unit}{classes}"
+    classes = f", classes: {', '.join(output.classes)}" if output.classes else ""
+    unit = f", in {output.unit}" if output.unit else ""
+    return f"- `{name}`: {_DESCRIPTION[output.form]}{unit}{classes}"

@@ -1,4 +1,4 @@
-"""The ONNX graph."""
+"""The ONNX graph of a network."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from torch.export import ExportedProgram
 from mtlsearch.errors import ExportError
 
 INPUT = "images"
-LARGEST = 2**31 - 2**20
-"""Bytes that fit in one ONNX file, a protobuf message, with a little left for the graph."""
+"""Name of the graph's input."""
+MAX_BYTES = 2**31 - 2**20
+"""Limit of the weights: an ONNX file is a protobuf message of 2 GiB, graph included."""
 
 
 def save_graph(program: ExportedProgram, names: Sequence[str], path: Path) -> None:
-    """Write a program as one ONNX file, weights inside, batch size open.
+    """Write a program as one ONNX file with its weights and a dynamic batch size.
 
     Args:
         program: the network as a program.
-        names: the names of its outputs, in its order.
-        path: where to.
+        names: names of its outputs, in the order of the program.
+        path: the file to write.
 
     Raises:
-        ExportError: an operation has no ONNX form, or the weights exceed 2 GB.
+        ExportError: an operation has no ONNX form, or the weights exceed 2 GiB.
     """
     size = sum(tensor.numel() * tensor.element_size() for tensor in program.state_dict.values())
-    if size > LARGEST:
+    if size > MAX_BYTES:
         raise ExportError(
-            f"the weights take {size / 2**30:.1f} GiB, and one ONNX file holds 2 GiB",
-            next_step="choose a trial with fewer parameters",
+            f"the weights have {size / 2**30:.1f} GiB, but an ONNX file is limited to 2 GiB",
+            next_step="set --trial to a trial with fewer parameters",
         )
     try:
         torch.onnx.export(
@@ -46,5 +47,5 @@ def save_graph(program: ExportedProgram, names: Sequence[str], path: Path) -> No
     except (RuntimeError, TypeError, ValueError) as error:
         raise ExportError(
             f"torch.onnx cannot write the network: {error}",
-            next_step="the message names the operation; a head that avoids it can be exported",
+            next_step="replace the operation that the message names in the head",
         ) from error

@@ -1,4 +1,4 @@
-"""``torch.export`` programs: made, saved without a pickle, and read back."""
+"""The ``torch.export`` program of a network."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from mtlsearch.errors import ExportError
-from mtlsearch.export._pt2_safety import refuse_code
 from mtlsearch.plugin import Outputs, Task
 
 
 class ExportedNetwork(nn.Module):
-    """What is exported: the network and every task's :meth:`~mtlsearch.plugin.Task.predict`.
+    """The network with the :meth:`~mtlsearch.plugin.Task.predict` of every task.
 
     Args:
-        network: images ``[B, 3, H, W]`` to the heads' outputs, by task.
+        network: maps images ``[B, 3, H, W]`` to the outputs of the heads, by task.
         tasks: the tasks by name.
     """
 
@@ -28,7 +27,7 @@ class ExportedNetwork(nn.Module):
         self._tasks = dict(sorted(tasks.items()))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Tensors ``[B, ...]`` under the names ``task.tensor``, sorted."""
+        """Return tensors ``[B, ...]`` by name, ``task.tensor``, sorted."""
         outputs: Mapping[str, Outputs] = self.network(images)
         named = {
             f"{name}.{tensor}": value
@@ -39,14 +38,17 @@ class ExportedNetwork(nn.Module):
 
 
 def make_program(exported: ExportedNetwork, images: Tensor) -> ExportedProgram:
-    """The network as a ``torch.export`` program with an open batch size.
+    """Trace the network as a ``torch.export`` program with a dynamic batch size.
 
     Args:
         exported: the network, in eval mode, on the CPU.
         images: an example batch ``[B, 3, H, W]``, ``B >= 2``.
 
+    Returns:
+        The program, with the example batch as its example input.
+
     Raises:
-        ExportError: some part of it cannot be traced, or fixes the batch size.
+        ExportError: an operation cannot be traced, or fixes the batch size.
     """
     try:
         with torch.no_grad():
@@ -56,32 +58,19 @@ def make_program(exported: ExportedNetwork, images: Tensor) -> ExportedProgram:
     except (RuntimeError, TypeError, ValueError) as error:
         raise ExportError(
             f"torch.export cannot trace the network: {error}",
-            next_step="a head or a task's `predict` does what is no tensor operation, or "
-            "depends on the batch size; `mtlsearch.testing.TaskContract` finds which",
+            next_step="use only tensor operations, at any batch size, in heads and in "
+            "`Task.predict`. `mtlsearch.testing.TaskContract` shows which task fails",
         ) from error
 
 
 def save_program(program: ExportedProgram, path: Path) -> None:
-    """Write a program to a ``.pt2`` file that holds no pickle.
+    """Write a program to a ``.pt2`` file without a pickle in it.
 
-    torch pickles only the example inputs; without them nothing but raw tensors and JSON
-    is left, which :func:`load_program` insists on.
+    torch pickles only the example inputs. Without them the file contains tensors and JSON.
+
+    Args:
+        program: the program, which loses its example inputs.
+        path: the file to write.
     """
     program.example_inputs = None
     torch.export.save(program, path)
-    refuse_code(path)
-
-
-def load_program(path: Path) -> ExportedProgram:
-    """Read a program, having seen that nothing in the file can run as code.
-
-    ``torch.export.load`` alone unpickles what a stranger put there.
-
-    Args:
-        path: a bundle's ``model.pt2``.
-
-    Raises:
-        ExportError: the file is no program, or holds what could be executed.
-    """
-    refuse_code(path)
-    return torch.export.load(path)

@@ -1,4 +1,4 @@
-"""A folder that appears whole or not at all."""
+"""A folder that is complete when it appears, or does not appear."""
 
 from __future__ import annotations
 
@@ -13,35 +13,44 @@ from mtlsearch.errors import ExportError
 
 @contextmanager
 def staged(out: Path) -> Iterator[Path]:
-    """A temporary folder beside ``out`` that takes its place when the block ends well.
+    """Yield a temporary folder that is renamed to ``out`` if the block raises no error.
 
-    A bundle that stands there already is replaced then, and stays if the block fails.
+    An existing bundle is replaced at that moment. It stays unchanged if the block fails.
+
+    Args:
+        out: the folder to create or replace.
+
+    Yields:
+        An empty folder next to ``out``, on the same file system.
 
     Raises:
-        ExportError: something that is no bundle stands there.
+        ExportError: ``out`` exists and is not a bundle.
     """
-    refuse_other(out)
+    require_replaceable(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
-        fresh = Path(scratch) / "new"
-        fresh.mkdir()
-        yield fresh
+        new = Path(scratch) / "new"
+        new.mkdir()
+        yield new
         if out.exists():
             out.rename(Path(scratch) / "old")
-        fresh.rename(out)
+        new.rename(out)
 
 
-def refuse_other(out: Path) -> None:
-    """Refuse a place where something other than a bundle stands.
+def require_replaceable(out: Path) -> None:
+    """Check that a path is free, an empty folder or a bundle.
+
+    Args:
+        out: the folder of a bundle to write.
 
     Raises:
-        ExportError: it does.
+        ExportError: it is anything else.
     """
     if not out.exists() or (out.is_dir() and (is_bundle(out) or not any(out.iterdir()))):
         return
     raise ExportError(
-        "something that is no bundle stands here already",
+        "the output path exists and is not a bundle",
         where=str(out),
-        allowed=["a new folder", "an empty one", "an older bundle, which is replaced"],
-        next_step="choose another folder with --out",
+        allowed=["a new folder", "an empty folder", "an existing bundle, which is replaced"],
+        next_step="set --out to another folder",
     )

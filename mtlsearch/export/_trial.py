@@ -1,4 +1,4 @@
-"""A trial of a search, exported."""
+"""Export of a trial of a search."""
 
 from __future__ import annotations
 
@@ -23,21 +23,24 @@ def export_trial(
     *,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
-    """Write the network that a trial trained as a bundle.
+    """Write the trained network of a trial as a bundle.
 
     Args:
-        session: the run, opened.
-        record: a complete trial of it.
-        out: the bundle's folder.
-        progress: called with a line about each step.
+        session: the opened run.
+        record: a complete trial of the run.
+        out: folder of the bundle.
+        progress: called with one line of text per step.
+
+    Returns:
+        ``out``.
 
     Raises:
-        RunError: the trial's weights were not kept.
+        RunError: the weights of the trial are not on disk.
         DataError: an image of the validation split cannot be read.
         ExportError: see :func:`export_bundle`.
     """
     names = session.config.backbone.names
-    # Images are normalised as the first backbone expects, whichever a trial trains.
+    # All images are normalized for the first backbone, whichever backbone a trial has.
     first = session.evaluator.cuts[names[0]]
     return export_bundle(
         load_trial(session, record),
@@ -62,15 +65,11 @@ def export_trial(
 
 
 def _validation_images(data: DataModule, count: int = 2 * max(BATCH_SIZES)) -> Tensor:
-    """The first prepared images of the validation split ``[N, 3, H, W]``.
-
-    Raises:
-        ExportError: it has none.
-    """
+    """Return the first prepared images of the validation split ``[N, 3, H, W]``."""
     images = next((batch.images for batch in data.eval_batches("val", count)), None)
     if images is None:
         raise ExportError(
-            "the formats are checked on validation images, and there are none",
-            next_step="give the run a validation split",
+            "the validation split is empty, but export compares the formats on its images",
+            next_step="set a validation split in the run file",
         )
     return torch.as_tensor(images)

@@ -1,4 +1,4 @@
-"""Weights as safetensors."""
+"""Weights of a network as a safetensors file."""
 
 from __future__ import annotations
 
@@ -11,25 +11,37 @@ from torch import nn
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
-    """Write a network's weights; tensors that several modules share are written once."""
+    """Write the weights of a network; a tensor that several modules share is written once.
+
+    Args:
+        network: the network.
+        path: the file to write.
+    """
     path.touch()
     mode = path.stat().st_mode
     save_model(network, str(path))
-    path.chmod(mode)  # safetensors lets nobody but its owner read the file
+    path.chmod(mode)  # safetensors makes the file readable by its owner only.
 
 
 def reload_weights(network: nn.Module, path: Path) -> nn.Module:
-    """A copy of ``network`` that has nothing but the weights of a file.
+    """Return a copy of a network whose weights come from a file.
 
-    Every tensor of the copy is overwritten first, with NaN where it can, so that one the
-    file does not restore shows in the outputs.
+    All tensors of the copy are overwritten first, floating-point ones with NaN. A tensor that
+    the file does not restore then changes the outputs.
+
+    Args:
+        network: the network, which stays unchanged.
+        path: a file of :func:`save_weights`.
+
+    Returns:
+        The copy, in eval mode.
 
     Raises:
-        RuntimeError: the file lacks a tensor or has one too many.
+        RuntimeError: the file lacks a tensor, or contains one that the network lacks.
     """
-    fresh = copy.deepcopy(network)
+    restored = copy.deepcopy(network)
     with torch.no_grad():
-        for tensor in fresh.state_dict().values():
+        for tensor in restored.state_dict().values():
             tensor.fill_(float("nan") if tensor.is_floating_point() else 0)
-    load_model(fresh, str(path), strict=True)
-    return fresh.eval()
+    load_model(restored, str(path), strict=True)
+    return restored.eval()

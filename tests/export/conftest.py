@@ -17,19 +17,19 @@ class Exported:
     network: MultiTaskNetwork
     tasks: dict[str, networks.SmallTask]
     steps: list[str]
-    untouched: bool
+    is_unchanged: bool
 
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """A bundle that tests read and do not change, of a network that was in training."""
+    """Export a network in training mode; tests only read the bundle."""
     tasks = networks.tasks()
     network = networks.network("test_resnet", tasks).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     steps: list[str] = []
     out = tmp_path_factory.mktemp("export") / "bundle"
     path = export_bundle(network, tasks, out, **networks.about(network), progress=steps.append)
-    untouched = network.training and all(
+    is_unchanged = network.training and all(
         torch.equal(value, before[name]) for name, value in network.state_dict().items()
     )
-    return Exported(path, network.eval(), tasks, steps, untouched)
+    return Exported(path, network.eval(), tasks, steps, is_unchanged)

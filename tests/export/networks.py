@@ -1,4 +1,4 @@
-"""A network of three tasks, small, untrained, with the BatchNorm statistics of a trained one."""
+"""Small untrained networks of three tasks, with random BatchNorm statistics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CLASSES = ("cat", "dog", "hare")
 
 
 class Linear(nn.Module):
-    """``[B, C, h, w]`` of one level to ``[B, out, h, w]``."""
+    """Head that maps one feature level ``[B, C, h, w]`` to ``[B, out, h, w]``."""
 
     def __init__(self, features: FeatureSpec, level: int, out: int) -> None:
         super().__init__()
@@ -93,8 +93,8 @@ class Boxes(SmallTask):
 TASKS: dict[str, type[SmallTask]] = {"boxes": Boxes, "breed": Category, "outline": Mask}
 
 
-def tasks(**others: SmallTask) -> dict[str, SmallTask]:
-    return {name: kind(name) for name, kind in TASKS.items()} | others
+def tasks(**replacements: SmallTask) -> dict[str, SmallTask]:
+    return {name: kind(name) for name, kind in TASKS.items()} | replacements
 
 
 def tree(tasks: Sequence[str], units: int) -> SharingPlan:
@@ -102,7 +102,7 @@ def tree(tasks: Sequence[str], units: int) -> SharingPlan:
 
 
 def rejoining(tasks: Sequence[str], units: int) -> SharingPlan:
-    """The tasks part in the second unit and come together again; the first passes by it."""
+    """Return a plan where the first task skips unit 1 and has its own copy of unit 2."""
     first, *others = sorted(tasks)
     plan = SharingPlan.from_groups(
         [[first], others] if unit == 2 else [list(tasks)] for unit in range(units)
@@ -112,37 +112,37 @@ def rejoining(tasks: Sequence[str], units: int) -> SharingPlan:
 
 def network(
     backbone: str,
-    of: Mapping[str, SmallTask],
+    tasks: Mapping[str, SmallTask],
     seed: int = 0,
     plan_of: Callable[[Sequence[str], int], SharingPlan] = tree,
 ) -> MultiTaskNetwork:
     torch.manual_seed(seed)
     cut = cut_backbone(backbone, SIZE)
-    plan = plan_of(list(of), len(cut.units))
-    heads = {name: task.build_head(cut.features) for name, task in of.items()}
-    made = MultiTaskNetwork(cut, plan, heads)
+    plan = plan_of(list(tasks), len(cut.units))
+    heads = {name: task.build_head(cut.features) for name, task in tasks.items()}
+    network = MultiTaskNetwork(cut, plan, heads)
     with torch.no_grad():
-        for module in made.modules():
+        for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.running_mean.normal_(0, 0.1)
                 module.running_var.uniform_(0.5, 1.5)
-    return made.eval()
+    return network.eval()
 
 
 def images(count: int, seed: int = 0) -> Tensor:
     return torch.randn(count, 3, *SIZE, generator=torch.Generator().manual_seed(seed))
 
 
-def about(made: MultiTaskNetwork) -> dict[str, Any]:
-    """What ``export_bundle`` wants to know besides."""
+def export_arguments(network: MultiTaskNetwork) -> dict[str, Any]:
+    """Return the keyword arguments of ``export_bundle``."""
     from mtlsearch.plugin import Candidate
 
     return {
         "input_size": SIZE,
         "mean": (0.485, 0.456, 0.406),
         "std": (0.229, 0.224, 0.225),
-        "plan": made.plan,
-        "candidate": Candidate(made.plan),
+        "plan": network.plan,
+        "candidate": Candidate(network.plan),
         "backbone": "small",
         "metrics": {"breed": {"accuracy": 0.5, "f1": float("nan")}},
         "images": images(5),

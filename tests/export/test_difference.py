@@ -1,4 +1,4 @@
-"""What "differs" means."""
+"""Comparison of an exported format with the trained network."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ tensors = arrays.arrays(
 
 
 @given(tensors)
-def test_a_tensor_does_not_differ_from_itself(tensor):
+def test_difference_of_equal_tensors_is_zero(tensor):
     assert difference(tensor, tensor) == 0
 
 
 @given(tensors, st.floats(0.015625, 1, width=32))
-def test_a_part_of_the_largest_number_is_that_part(tensor, part):
+def test_difference_is_relative_to_largest_magnitude(tensor, fraction):
     tensor[0, 0] = 2e4
     moved = tensor.copy()
-    moved[1, 1] += np.float32(part * 2e4)
-    assert difference(moved, tensor) == pytest.approx(part, rel=1e-2)
+    moved[1, 1] += np.float32(fraction * 2e4)
+    assert difference(moved, tensor) == pytest.approx(fraction, rel=1e-2)
 
 
 @given(tensors, st.sampled_from([0.25, 2.0, 1024.0]))
-def test_the_unit_does_not_matter(tensor, scale):
+def test_difference_does_not_depend_on_scale(tensor, scale):
     tensor[0, 0] = 1.0
     moved = tensor + np.float32(0.5)
     assert difference(moved * scale, tensor * scale) == pytest.approx(difference(moved, tensor))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_differs_even_from_itself(bad):
+def test_difference_of_non_finite_tensors_is_infinite(bad):
     tensor = np.array([1, bad], np.float32)
     assert difference(tensor, tensor) == float("inf")
 
 
-def test_another_shape_differs():
+def test_difference_of_other_shape_is_infinite():
     assert difference(np.zeros((2, 1), np.float32), np.zeros(2, np.float32)) == float("inf")
 
 
-def test_no_number_at_all_agrees():
+def test_difference_of_empty_tensors_is_zero():
     assert difference(np.zeros((4, 0, 4), np.float32), np.zeros((4, 0, 4), np.float32)) == 0
 
 
-def test_every_image_is_seen_alone_and_in_fours():
+def test_batches_have_one_and_four_images():
     sizes = [len(batch) for batch in batches(networks.images(9))]
     assert sizes == [1] * 9 + [4, 4]
 
 
-def test_a_missing_tensor_is_named():
+def test_check_format_with_missing_tensor_raises():
     def network(images):
         return {"a": np.ones((len(images), 2)), "b": np.ones((len(images), 2))}
 

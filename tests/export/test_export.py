@@ -1,4 +1,4 @@
-"""A bundle computes what the network computes, or is not written."""
+"""A bundle computes the same as the network, or is not written."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import stat
+import zipfile
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from torch import nn
 
 from mtlsearch.bundle import CARD, GRAPH, MANIFEST, PROGRAM, WEIGHTS, read_image
 from mtlsearch.errors import ExportError
-from mtlsearch.export import TOLERANCE, export_bundle, load_program, open_bundle
+from mtlsearch.export import TOLERANCE, export_bundle, open_bundle
 from mtlsearch.export._program import ExportedNetwork
 from tests.export import networks
 
@@ -26,60 +27,73 @@ SLOW = ["resnet10t", "mobilenetv3_small_050", "convnext_atto", "vit_tiny_patch16
 
 def _expected(network, tasks, images):
     with torch.no_grad():
-        found = ExportedNetwork(network, tasks)(images)
-    return {name: value.numpy() for name, value in found.items()}
+        outputs = ExportedNetwork(network, tasks)(images)
+    return {name: value.numpy() for name, value in outputs.items()}
 
 
-def _same(found, expected):
-    assert set(found) == set(expected)
+def _assert_close(actual, expected):
+    assert set(actual) == set(expected)
     for name, value in expected.items():
-        assert np.abs(found[name] - value).max() <= TOLERANCE * np.abs(value).max()
+        assert np.abs(actual[name] - value).max() <= TOLERANCE * np.abs(value).max()
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 7])
-def test_the_graph_computes_the_network_at_any_batch_size(exported, count):
+def test_graph_equals_network_at_any_batch_size(exported, count):
     images = networks.images(count, seed=1)
     arrays = open_bundle(exported.path).run(images.numpy())
-    found = {f"{task}.{name}": at for task, of in arrays.items() for name, at in of.items()}
-    _same(found, _expected(exported.network, exported.tasks, images))
+    named = {
+        f"{task}.{name}": array
+        for task, tensors in arrays.items()
+        for name, array in tensors.items()
+    }
+    _assert_close(named, _expected(exported.network, exported.tasks, images))
+
+
+def test_program_contains_no_pickle(exported):
+    with zipfile.ZipFile(exported.path / PROGRAM) as archive:
+        contents = {entry.filename: archive.read(entry) for entry in archive.infolist()}
+    assert not any(b"data.pkl" in content for content in contents.values())
+    assert not any(b'"use_pickle": true' in content for content in contents.values())
+    assert not any(name.endswith((".pkl", ".py")) for name in contents)
+    assert not any(content for name, content in contents.items() if "sample_inputs" in name)
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 7])
-def test_the_program_computes_the_network_at_any_batch_size(exported, count):
+def test_program_equals_network_at_any_batch_size(exported, count):
     images = networks.images(count, seed=2)
     with torch.no_grad():
-        outputs = load_program(exported.path / PROGRAM).module()(images)
-    found = {name: value.numpy() for name, value in outputs.items()}
-    _same(found, _expected(exported.network, exported.tasks, images))
+        outputs = torch.export.load(exported.path / PROGRAM).module()(images)
+    arrays = {name: value.numpy() for name, value in outputs.items()}
+    _assert_close(arrays, _expected(exported.network, exported.tasks, images))
 
 
-def test_the_weights_make_another_network_this_one(exported):
-    other = networks.network("test_resnet", exported.tasks, seed=7)
-    load_model(other, str(exported.path / WEIGHTS))
+def test_weights_restore_the_network(exported):
+    restored = networks.network("test_resnet", exported.tasks, seed=7)
+    load_model(restored, str(exported.path / WEIGHTS))
     images = networks.images(2)
-    _same(
-        _expected(other, exported.tasks, images),
+    _assert_close(
+        _expected(restored, exported.tasks, images),
         _expected(exported.network, exported.tasks, images),
     )
 
 
-def test_a_picture_is_predicted_as_task_and_network_would(exported):
-    chance = np.random.default_rng(0)
-    image = Image.fromarray(chance.integers(0, 256, (50, 80, 3), np.uint8))
+def test_predict_equals_network_and_task_decode(exported):
+    generator = np.random.default_rng(0)
+    image = Image.fromarray(generator.integers(0, 256, (50, 80, 3), np.uint8))
     bundle = open_bundle(exported.path)
-    (found,) = bundle.predict([image])
+    (predictions,) = bundle.predict([image])
     inputs = torch.from_numpy(bundle.manifest.preprocessing(image))[None]
     with torch.no_grad():
         outputs = exported.network(inputs)
     for name, task in exported.tasks.items():
         arrays = {key: value[0].numpy() for key, value in task.predict(outputs[name]).items()}
-        wanted = task.decode(arrays, input_size=networks.SIZE, image_size=(50, 80))
-        assert type(found[name]) is type(wanted)
-    assert np.allclose(found["breed"].scores.sum(), 1)
-    assert found["outline"].indices.shape == (50, 80)
+        expected = task.decode(arrays, input_size=networks.SIZE, image_size=(50, 80))
+        assert type(predictions[name]) is type(expected)
+    assert np.allclose(predictions["breed"].scores.sum(), 1)
+    assert predictions["outline"].indices.shape == (50, 80)
 
 
-def test_it_holds_what_it_says_and_nothing_else(exported):
+def test_export_bundle_writes_only_its_files(exported):
     names = {path.name for path in exported.path.iterdir()}
     assert names == {CARD, GRAPH, MANIFEST, PROGRAM, WEIGHTS}
     assert [path.name for path in exported.path.parent.iterdir()] == ["bundle"]
@@ -88,26 +102,26 @@ def test_it_holds_what_it_says_and_nothing_else(exported):
     assert len(exported.steps) == 4
 
 
-def test_the_manifest_tells_architecture_plan_tasks_and_differences(exported):
-    about = json.loads((exported.path / MANIFEST).read_text())
-    assert about["architecture"]["plan"]["rows"] == [list(r) for r in exported.network.plan.rows]
-    assert len(about["architecture"]["units"]) == len(exported.network.units)
-    assert about["tasks"]["boxes"]["classes"] == list(networks.CLASSES)
-    assert about["metrics"] == {"breed": {"accuracy": 0.5, "f1": None}}
-    assert about["check"]["batch_sizes"] == [1, 4]
-    for gaps in about["check"]["differences"].values():
+def test_manifest_describes_network_and_differences(exported):
+    manifest = json.loads((exported.path / MANIFEST).read_text())
+    assert manifest["architecture"]["plan"]["rows"] == [list(r) for r in exported.network.plan.rows]
+    assert len(manifest["architecture"]["units"]) == len(exported.network.units)
+    assert manifest["tasks"]["boxes"]["classes"] == list(networks.CLASSES)
+    assert manifest["metrics"] == {"breed": {"accuracy": 0.5, "f1": None}}
+    assert manifest["check"]["batch_sizes"] == [1, 4]
+    for gaps in manifest["check"]["differences"].values():
         assert set(gaps) == {"boxes.boxes", "boxes.scores", "breed.scores", "outline.scores"}
         assert max(gaps.values()) <= TOLERANCE
-    distinct = {id(at): at.numel() for at in exported.network.parameters()}
-    assert about["architecture"]["parameters"] == sum(distinct.values())
+    distinct = {id(weight): weight.numel() for weight in exported.network.parameters()}
+    assert manifest["architecture"]["parameters"] == sum(distinct.values())
 
 
-def test_the_card_works_as_it_stands(exported, tmp_path, monkeypatch, capsys):
+def test_code_of_model_card_equals_bundle(exported, tmp_path, monkeypatch, capsys):
     upright = Image.effect_noise((40, 30), 90).convert("RGB")
     exif = Image.Exif()
-    exif[0x0112] = 6  # turn right to see it upright
-    lying = upright.transpose(Image.Transpose.ROTATE_90)
-    lying.save(tmp_path / "photo.jpg", exif=exif, quality=100, subsampling=0)
+    exif[0x0112] = 6  # Viewers rotate the image by 90 degrees.
+    rotated = upright.transpose(Image.Transpose.ROTATE_90)
+    rotated.save(tmp_path / "photo.jpg", exif=exif, quality=100, subsampling=0)
     for name in (GRAPH, MANIFEST):
         (tmp_path / name).symlink_to(exported.path / name)
     code = (exported.path / CARD).read_text().split("```python\n")[1].split("```")[0]
@@ -123,25 +137,25 @@ def test_the_card_works_as_it_stands(exported, tmp_path, monkeypatch, capsys):
             np.testing.assert_allclose(names["outputs"][f"{task}.{name}"], value, atol=1e-5)
 
 
-def test_the_network_stays_as_it_was(exported):
-    assert exported.untouched
+def test_export_bundle_keeps_network_unchanged(exported):
+    assert exported.is_unchanged
 
 
 @pytest.mark.parametrize(
     "backbone", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 )
-def test_backbones_of_all_sorts_are_exported(backbone, tmp_path):
+def test_export_bundle_supports_backbone_family(backbone, tmp_path):
     tasks = networks.tasks()
     network = networks.network(backbone, tasks)
-    out = export_bundle(network, tasks, tmp_path / "bundle", **networks.about(network))
+    out = export_bundle(network, tasks, tmp_path / "bundle", **networks.export_arguments(network))
     check = open_bundle(out).manifest.check
     assert max(max(gaps.values()) for gaps in check["differences"].values()) <= TOLERANCE
 
 
-def test_a_plan_that_is_no_tree_is_exported_and_read_back(tmp_path):
+def test_export_bundle_supports_plan_with_skips(tmp_path):
     tasks = networks.tasks()
     network = networks.network("test_resnet", tasks, plan_of=networks.rejoining)
-    out = export_bundle(network, tasks, tmp_path / "bundle", **networks.about(network))
+    out = export_bundle(network, tasks, tmp_path / "bundle", **networks.export_arguments(network))
     manifest = open_bundle(out).manifest
     assert manifest.plan == network.plan
     assert manifest.plan.has_skips
@@ -152,10 +166,10 @@ def test_a_plan_that_is_no_tree_is_exported_and_read_back(tmp_path):
     assert max(max(gaps.values()) for gaps in differences) <= TOLERANCE
 
 
-class Moody(networks.Category):
-    """Multiplies by a number that Python draws anew each time: a graph keeps the first."""
+class RandomScale(networks.Category):
+    """Task that multiplies by a new random number per call; a graph keeps the first."""
 
-    kind = "moody"
+    kind = "random-scale"
 
     def predict(self, outputs):
         return {"scores": outputs["raw"].mean((2, 3)).softmax(1) * random.uniform(0.5, 1)}
@@ -169,7 +183,7 @@ class Infinite(networks.Category):
 
 
 class Traced(networks.Category):
-    """Computes another thing once it is exported."""
+    """Task that computes other values during export."""
 
     kind = "traced"
 
@@ -179,7 +193,7 @@ class Traced(networks.Category):
 
 
 class Counting(networks.Category):
-    """Takes a number out of a tensor, which no graph can."""
+    """Task that reads a number from a tensor, which cannot be traced."""
 
     kind = "counting"
 
@@ -191,49 +205,49 @@ class Counting(networks.Category):
 @pytest.mark.parametrize(
     ("task", "reason"),
     [
-        (Moody, f"{WEIGHTS} differs"),
+        (RandomScale, f"{WEIGHTS} differs"),
         (Infinite, f"{WEIGHTS} differs"),
         (Traced, f"{GRAPH} differs.*breed.scores by 0.001"),
         (Counting, "cannot trace"),
     ],
 )
-def test_what_differs_is_not_written(task, reason, tmp_path):
+def test_export_bundle_that_differs_is_not_written(task, reason, tmp_path):
     tasks = networks.tasks(breed=task("breed"))
     network = networks.network("test_resnet", tasks)
     with pytest.raises(ExportError, match=reason) as caught:
-        export_bundle(network, tasks, tmp_path / "bundle", **networks.about(network))
+        export_bundle(network, tasks, tmp_path / "bundle", **networks.export_arguments(network))
     assert caught.value.next_step
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_export_leaves_the_bundle_before_it(exported, tmp_path):
+def test_failed_export_keeps_existing_bundle(exported, tmp_path):
     out = tmp_path / "bundle"
     shutil.copytree(exported.path, out)
-    about = networks.about(exported.network)
-    moody = networks.tasks(breed=Moody("breed"))
+    arguments = networks.export_arguments(exported.network)
+    random_scale = networks.tasks(breed=RandomScale("breed"))
     with pytest.raises(ExportError):
-        export_bundle(exported.network, moody, out, **about)
+        export_bundle(exported.network, random_scale, out, **arguments)
     assert open_bundle(out).manifest == open_bundle(exported.path).manifest
-    export_bundle(exported.network, exported.tasks, out, **about | {"extra": {"again": True}})
+    export_bundle(exported.network, exported.tasks, out, **arguments | {"extra": {"again": True}})
     assert open_bundle(out).manifest.extra == {"again": True}
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
-@pytest.mark.parametrize("what", ["folder", "file"])
-def test_what_is_no_bundle_is_not_replaced(what, tmp_path):
+@pytest.mark.parametrize("entry", ["folder", "file"])
+def test_export_bundle_to_other_path_raises(entry, tmp_path):
     out = tmp_path / "mine"
-    kept = out / "thesis.tex" if what == "folder" else out
+    kept = out / "thesis.tex" if entry == "folder" else out
     kept.parent.mkdir(exist_ok=True)
     kept.write_text("years of work")
     tasks = networks.tasks()
     network = networks.network("test_resnet", tasks)
-    with pytest.raises(ExportError, match="no bundle"):
-        export_bundle(network, tasks, out, **networks.about(network))
+    with pytest.raises(ExportError, match="not a bundle"):
+        export_bundle(network, tasks, out, **networks.export_arguments(network))
     assert kept.read_text() == "years of work"
 
 
 @pytest.mark.parametrize("shape", [(3, 3, 64, 64), (4, 3, 32, 32), (4, 64, 64)])
-def test_the_check_needs_images_as_the_network_takes_them(shape, tmp_path):
+def test_export_bundle_with_wrong_images_raises(shape, tmp_path):
     tasks = networks.tasks()
     network = networks.network("test_resnet", tasks)
     with pytest.raises(ExportError, match="prepared images"):
@@ -241,19 +255,19 @@ def test_the_check_needs_images_as_the_network_takes_them(shape, tmp_path):
             network,
             tasks,
             tmp_path / "bundle",
-            **networks.about(network) | {"images": torch.zeros(shape)},
+            **networks.export_arguments(network) | {"images": torch.zeros(shape)},
         )
 
 
-def test_wrong_weights_are_noticed(tmp_path, monkeypatch):
-    """The check reads the file that was written, not the tensors it came from."""
+def test_export_bundle_with_wrong_weights_raises(tmp_path, monkeypatch):
+    """Verification reads the written file, not the tensors in memory."""
     from mtlsearch.export import _weights
 
     tasks = networks.tasks()
     network = networks.network("test_resnet", tasks)
     monkeypatch.setattr(_weights, "save_model", _swap(_weights.save_model))
     with pytest.raises(ExportError, match=WEIGHTS):
-        export_bundle(network, tasks, tmp_path / "bundle", **networks.about(network))
+        export_bundle(network, tasks, tmp_path / "bundle", **networks.export_arguments(network))
 
 
 def _swap(save_model):

@@ -1,4 +1,4 @@
-"""Attention is part of what is exported."""
+"""A bundle contains the attention gates of the network."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mtlsearch.models import HeadWithAttention, MultiTaskNetwork, cut_backbone
 from tests.export import networks
 
 
-def test_a_bundle_has_the_gates(tmp_path: Path) -> None:
-    """All formats are checked when it is written; here, that gates were there and not idle."""
+def test_export_bundle_contains_attention_gates(tmp_path: Path) -> None:
+    """Export verifies all formats; this checks that the gates change the outputs."""
     tasks = networks.tasks()
     cut = cut_backbone("test_resnet", networks.SIZE)
     plan = networks.tree(list(tasks), len(cut.units))
@@ -28,17 +28,17 @@ def test_a_bundle_has_the_gates(tmp_path: Path) -> None:
         for name, parameter in gated.named_parameters():
             if ".mask." in name:
                 parameter.normal_(generator=generator)
-    bundle = export_bundle(gated, tasks, tmp_path / "bundle", **networks.about(gated))
+    bundle = export_bundle(gated, tasks, tmp_path / "bundle", **networks.export_arguments(gated))
     images = networks.images(3, seed=4)
-    found = open_bundle(bundle).run(images.numpy())
+    arrays = open_bundle(bundle).run(images.numpy())
     with torch.no_grad():
         expected = ExportedNetwork(gated, tasks)(images)
         without = ExportedNetwork(plain, tasks)(images)
-    for task, tensors in found.items():
+    for task, tensors in arrays.items():
         for name, values in tensors.items():
             right = expected[f"{task}.{name}"].numpy()
             assert np.abs(values - right).max() <= TOLERANCE * np.abs(right).max()
-        # The tensor of largest change, as a box clipped to the image may not move at all.
+        # The largest change over tensors, because a box clipped to the image may not change.
         changes = [
             np.abs(values - without[f"{task}.{name}"].numpy()).max()
             for name, values in tensors.items()
