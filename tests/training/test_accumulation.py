@@ -122,7 +122,7 @@ def test_a_training_in_parts_is_the_same_training() -> None:
 
 
 def test_more_parts_than_images_are_refused() -> None:
-    with pytest.raises(ValueError, match="batch of 8 images cannot be computed in 9 parts"):
+    with pytest.raises(ValueError, match="must be at most `train.batch_size` \\(8\\), got 9"):
         TrainConfig(batch_size=8, accumulation_steps=9)
 
 

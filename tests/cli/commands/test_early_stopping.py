@@ -10,10 +10,10 @@ import pytest
 from mtlsearch.study import RunDirectory
 from tests.cli.commands.test_search import measured
 from tests.cli.conftest import RUN_FILE, records_of
-from tests.cli.inside import call
+from tests.cli.program import call
 from tests.cli.program import run as run_program
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("line")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_search")]
 
 HALVING = RUN_FILE.replace("epochs: 1", "epochs: 3").replace(
     "trials: 4",
@@ -45,8 +45,8 @@ def test_the_whole_way(tmp_path: Path) -> None:
     file, whole, killed = tmp_path / "run.yaml", tmp_path / "whole", tmp_path / "killed"
     file.write_text(HALVING)
     said = call("search", file, "--out", whole)
-    assert said.code == 0, said.err
-    assert "goes on to epoch 3" in said.err
+    assert said.returncode == 0, said.stderr
+    assert "goes on to epoch 3" in said.stderr
     records = records_of(whole)
     states = [record.state for record in records]
     assert states[:2] == ["complete"] * 2
@@ -60,14 +60,14 @@ def test_the_whole_way(tmp_path: Path) -> None:
 
     dead = run_program("search", file, "--out", killed, prelude=KILLING)
     assert dead.returncode == -9, dead.stderr
-    assert call("search", file, "--out", killed).code == 0
+    assert call("search", file, "--out", killed).returncode == 0
     assert measured(records_of(killed)) == measured(records)
     assert [record.state for record in records_of(killed)] == states
 
-    table = call("leaderboard", whole, "--plot", tmp_path / "front.png").out
+    table = call("leaderboard", whole, "--plot", tmp_path / "front.png").stdout
     assert "at epoch 1" in table
     assert "was stopped: " in table
-    rows = json.loads(call("leaderboard", whole, "--format", "json").out)
+    rows = json.loads(call("leaderboard", whole, "--format", "json").stdout)
     assert [row["state"] for row in rows] == sorted(states)
     assert (tmp_path / "front.png").stat().st_size > 10_000
 
@@ -75,11 +75,11 @@ def test_the_whole_way(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("search.early_stopping={rungs: [1, 3]}", "none is left after rung 3"),
-        ("search.early_stopping={rungs: [2, 1]}", "each later than the one before"),
+        ("search.early_stopping={rungs: [1, 3]}", "below `train.epochs` (3), got 3"),
+        ("search.early_stopping={rungs: [2, 1]}", "a rising list of epochs"),
         ("search.early_stopping={reduction_factor: 1}", "greater than or equal to 2"),
         ("search.objectives=[flops, flops]", "twice"),
-        ("search.objectives=[]", "names nothing"),
+        ("search.objectives=[]", "empty list"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_read(
@@ -88,6 +88,6 @@ def test_what_cannot_be_is_said_before_anything_is_read(
     file = tmp_path / "run.yaml"
     file.write_text(HALVING)
     found = call("search", file, "--out", tmp_path / "run", "--set", setting)
-    assert found.code == 2 or found.code == 1
-    assert said in found.err
+    assert found.returncode == 2 or found.returncode == 1
+    assert said in found.stderr
     assert not (tmp_path / "run").exists()
