@@ -11,7 +11,7 @@ from mtlsearch.errors import PlanError
 Answer = int | float | str
 
 
-class FixedChoices:
+class FixedSuggest:
     """Answers from a table, as a candidate's ``encode`` gives it.
 
     Attributes:
@@ -47,7 +47,7 @@ class FixedChoices:
         return value
 
 
-class RandomChoices:
+class RandomSuggest:
     """Random answers, the same for the same name.
 
     Attributes:
