@@ -1,7 +1,7 @@
-"""The public API for plugins: all that a task, a data source, a space or a balancer may use.
+"""Public API for plugins: task kinds, data sources, search spaces and balancers.
 
-A plugin is a module (or any object) with hook implementations, registered by an entry
-point in the group ``mtlsearch`` or found in a folder named with ``--plugins``::
+A plugin is a module with hook functions. It is registered by an entry point in the group
+``mtlsearch``, or found in a folder given by ``--plugins``::
 
     from mtlsearch.plugin import Candidate, SearchSpace, SharingPlan, hookimpl
 
@@ -9,7 +9,7 @@ point in the group ``mtlsearch`` or found in a folder named with ``--plugins``::
         name = "halfway"
         summary = "All tasks share the first half of the units"
 
-        def propose(self, choices, units, tasks):
+        def propose(self, suggest, units, tasks):
             depth = len(units) // 2
             plan = SharingPlan.from_splits(tasks, [depth] * (len(tasks) - 1), len(units))
             return Candidate(plan)
@@ -18,8 +18,17 @@ point in the group ``mtlsearch`` or found in a folder named with ``--plugins``::
     def mtlsearch_search_spaces():
         return [Halfway]
 
-Importing this package does not import torch. Modules for heads (a feature pyramid for any
-backbone) are in :mod:`mtlsearch.plugin.layers`, which does.
+What to subclass:
+
+==========================  ==========================================================
+:class:`Task`               a head, a loss and metrics for one form of label
+:class:`DatasetSource`      images and labels of one format
+:class:`SearchSpace`        sharing plans that a search can propose
+:class:`Balancer`           loss weights or gradients of tasks that share
+==========================  ==========================================================
+
+Importing this package does not import torch. :mod:`mtlsearch.plugin.layers` has torch modules
+for heads, and :mod:`mtlsearch.testing` has a test suite for each of the four classes.
 """
 
 from mtlsearch.errors import DataError, TrainingError

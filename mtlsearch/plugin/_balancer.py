@@ -1,4 +1,4 @@
-"""The contract of a balancer: how tasks that share weights are kept from ruining each other."""
+"""Contract of a balancer."""
 
 from __future__ import annotations
 
@@ -14,44 +14,43 @@ if TYPE_CHECKING:
 
 
 class Balancer(ABC, Generic[SettingsT]):
-    """Weighs the losses, or combines the gradients, of tasks that share weights.
+    """Loss weights or combined gradients for tasks that share parameters.
 
-    Override :meth:`weigh` for a method that gives each task's loss a weight, :meth:`combine`
-    for one that makes one gradient of several, or both. What neither overrides changes
-    nothing. Losses arrive with the run's static weights applied.
+    Override :meth:`weigh` for a method that computes a weight per loss, :meth:`combine` for one
+    that combines the gradients of several tasks, or both. The defaults change nothing. The fixed
+    loss weights of the run file are already applied to all losses.
 
-    The host makes one balancer for every set of tasks that are connected by sharing and asks
-    it to weigh their losses, and one for every group of a unit and asks it to combine their
-    gradients. A task that shares nothing is never balanced. So an object's state belongs to
-    one set of tasks in one training, and starts with it.
+    Each training creates its own instances: one per set of tasks that are connected by sharing,
+    for :meth:`weigh`, and one per shared copy of a unit, for :meth:`combine`. A task that shares
+    nothing is not balanced.
 
-    One that overrides any of these needs whole batches: :meth:`weigh` is called once a step,
-    with the losses of all its images. So no batch of its trainings is computed in parts.
+    ``tasks`` of a call lists only the tasks that have labels in the batch. Store state by task
+    name, so that such a batch does not affect the state of other tasks.
 
-    A task without labels in a batch is not among ``tasks`` of that call. State is to be kept
-    by the tasks' names, so that such a batch does not disturb what is known of the others.
+    A balancer that overrides one of these methods needs whole batches, because :meth:`weigh` gets
+    the losses of all images of a step. Gradient accumulation is then off.
 
     Attributes:
-        name: the name by which run files ask for it, such as ``"uw"``.
+        name: name in run files (``search.balancer``), such as ``"uw"``.
         summary: one line for ``mtlsearch list balancers``.
-        per_task_gradients: whether :meth:`combine` is to be called. It costs a backward pass
-            a task and memory for a gradient a task.
-        measures_again: whether :meth:`after_step` needs the losses after the step. It costs
-            a forward pass.
-        Settings: its options in a run file.
+        per_task_gradients: whether :meth:`combine` is called. It costs one backward pass and
+            the memory of one gradient per task.
+        remeasures_losses: whether :meth:`after_step` needs the losses after the step. It costs
+            one forward pass per step.
+        Settings: pydantic model of the options in a run file.
 
     Args:
-        settings: the options.
-        tasks: the names of the tasks it balances, two or more, sorted.
+        settings: an instance of :attr:`Settings`.
+        tasks: names of the tasks to balance, two or more, sorted.
 
     Raises:
-        TrainingError: something that the method needs is not installed.
+        TrainingError: a library that the method needs is not installed.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     per_task_gradients: ClassVar[bool] = False
-    measures_again: ClassVar[bool] = False
+    remeasures_losses: ClassVar[bool] = False
     Settings: ClassVar[type[PluginSettings]] = PluginSettings
 
     def __init__(self, settings: SettingsT, tasks: Sequence[str]) -> None:
@@ -59,53 +58,59 @@ class Balancer(ABC, Generic[SettingsT]):
         self.tasks = tuple(tasks)
 
     def weigh(self, losses: Tensor, tasks: Sequence[str]) -> Tensor | None:
-        """The factors by which the losses of a batch are multiplied; None leaves them.
+        """Return the weights of the losses of one batch.
+
+        Called once per step.
 
         Args:
-            losses: float32 ``[n]``, ``n >= 1``, detached; they may be multiplied by static
-                weights.
-            tasks: whose they are, a part of :attr:`tasks`, in their order.
+            losses: detached losses, float32 ``[n]``, ``n >= 1``; fixed weights are applied.
+            tasks: names of their tasks, a part of :attr:`tasks` in the same order.
 
         Returns:
-            float32 ``[n]``, without a gradient, on the device of ``losses``.
+            Weights, float32 ``[n]``, without gradient, on the device of ``losses``; None for
+            weights of 1.
         """
         return None
 
     def observe(self, losses: Tensor, tasks: Sequence[str]) -> None:
-        """The losses whose gradients :meth:`combine` may be given next.
+        """Receive the losses whose gradients :meth:`combine` gets next.
 
-        Called once a step where :attr:`per_task_gradients` is set, with all tasks of the group
-        that the batch has labels of. ``combine`` may see fewer: those whose gradient is zero
+        Called once per step if :attr:`per_task_gradients` is set. It gets all tasks of the group
+        that have labels in the batch. :meth:`combine` can get fewer: tasks whose gradient is zero
         are left out.
 
         Args:
-            losses: float32 ``[n]``, ``n >= 1``, detached, with weights applied.
-            tasks: whose they are, a part of :attr:`tasks`, in their order.
+            losses: detached losses, float32 ``[n]``, ``n >= 1``; all weights are applied.
+            tasks: names of their tasks, a part of :attr:`tasks` in the same order.
         """
 
     def combine(self, jacobian: Tensor, tasks: Sequence[str]) -> Tensor:
-        """One gradient of several; called where :attr:`per_task_gradients` is set.
+        """Return one gradient from the gradients of several tasks.
+
+        Called once per step if :attr:`per_task_gradients` is set. The default is the sum.
 
         Args:
-            jacobian: float32 ``[m, n]``, ``m >= 2``: each task's gradient with respect to
-                the ``n`` weights that they share, each finite and none of them zero.
-            tasks: whose they are, a part of :attr:`tasks`, in their order.
+            jacobian: gradient of each task with respect to the ``n`` shared parameters, float32
+                ``[m, n]``, ``m >= 2``; all rows are finite and not zero.
+            tasks: names of their tasks, a part of :attr:`tasks` in the same order.
 
         Returns:
-            float32 ``[n]``.
+            The gradient, float32 ``[n]``.
 
         Raises:
-            TrainingError: the method finds no answer; the trial fails.
+            TrainingError: the method does not find a solution; the trial fails.
         """
         return jacobian.sum(dim=0)
 
     def after_step(self, losses: Tensor, tasks: Sequence[str]) -> None:
-        """The weights were updated; called where :attr:`measures_again` is set.
+        """Receive the losses of the same batch after the optimizer step.
+
+        Called once per step if :attr:`remeasures_losses` is set.
 
         Args:
-            losses: those of the latest :meth:`weigh`, measured again with the new weights.
-            tasks: whose they are.
+            losses: losses of the latest :meth:`weigh` with the new parameters, float32 ``[n]``.
+            tasks: names of their tasks.
         """
 
     def epoch_ended(self) -> None:
-        """A pass over the training split has ended."""
+        """Update the state after one pass over the training split."""

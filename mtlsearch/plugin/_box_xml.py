@@ -1,4 +1,4 @@
-"""Boxes of one image in the XML that PASCAL VOC, LabelImg and CVAT write."""
+"""Boxes of one image in the XML format of PASCAL VOC, LabelImg and CVAT."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 @dataclass(frozen=True, slots=True)
 class BoxXml:
-    """What such a file says.
+    """Contents of one annotation file; ``N`` objects.
 
     Attributes:
-        width: of the image it was drawn on, in pixels.
-        height: the same.
-        names: the class of every object.
-        xyxy: left, top, right, bottom of every object, as written.
-        difficult: which objects are marked as difficult.
+        width: width of the annotated image in pixels.
+        height: height of the annotated image in pixels.
+        names: class name of each object.
+        xyxy: left, top, right, bottom of each object, as written in the file.
+        difficult: whether an object is marked as difficult.
     """
 
     width: int
@@ -41,21 +41,24 @@ class BoxXml:
 
     @classmethod
     def read(cls, path: Path, where: str) -> BoxXml:
-        """Read a file.
+        """Read an annotation file.
 
         Args:
             path: the file.
-            where: where the data set names it, for messages.
+            where: reference to the file in the data set, for messages.
+
+        Returns:
+            The contents.
 
         Raises:
-            DataError: it is missing, no XML, lacks the image's size, or an object lacks
-                its name or a side.
+            DataError: the file is missing or not XML, the image size is missing, or an object
+                lacks its name or a side.
         """
         require_file(path, where)
         try:
             root = ElementTree.parse(path).getroot()
         except ElementTree.ParseError as error:
-            raise DataError(f"{path} is no XML: {error}", where=where) from error
+            raise DataError(f"{path} is not valid XML: {error}", where=where) from error
         objects = [
             _Object.read(element, f"{path}, object {row}", where)
             for row, element in enumerate(root.iter("object"), start=1)
@@ -77,38 +80,41 @@ class BoxXml:
         one_based: bool = True,
         difficult_is_crowd: bool = True,
     ) -> Boxes:
-        """The objects as a label.
+        """Return the objects as a label.
 
         Args:
             classes: class names by index.
-            image_size: ``(width, height)`` of the image, which must be the file's.
+            image_size: ``(width, height)`` of the image in pixels, which must match the file.
             where: the image and its row, for messages.
-            one_based: pixels are counted from 1 and ``xmax`` is the last pixel inside, as
-                in PASCAL VOC; otherwise the numbers are edges counted from 0.
-            difficult_is_crowd: difficult objects are neither targets nor false positives.
+            one_based: whether pixels count from 1 and ``xmax`` is the last pixel inside, as in
+                PASCAL VOC. Otherwise, numbers are edges that count from 0.
+            difficult_is_crowd: whether difficult objects are crowds.
+
+        Returns:
+            The boxes, with edges in pixels from 0.
 
         Raises:
-            DataError: an object's class is unknown, or the size is not the image's.
+            DataError: the class of an object is unknown, or the image size differs.
         """
         if (self.width, self.height) != image_size:
             raise DataError(
-                f"the XML says the image is {self.width} x {self.height} pixels, "
-                f"it is {image_size[0]} x {image_size[1]}",
+                f"the image has {image_size[0]} x {image_size[1]} pixels, "
+                f"its XML file expects {self.width} x {self.height}",
                 where=where,
             )
-        index = {name: at for at, name in enumerate(classes)}
+        index_by_name = {name: index for index, name in enumerate(classes)}
         for row, name in enumerate(self.names, start=1):
-            if name not in index:
+            if name not in index_by_name:
                 raise DataError(
-                    f"object {row} is of unknown class {name!r}{did_you_mean(name, classes)}",
+                    f"object {row} has unknown class {name!r}{did_you_mean(name, classes)}",
                     where=where,
                     allowed=classes,
                 )
         xyxy = np.array(self.xyxy, np.float32).reshape(-1, 4)
         if one_based:
             xyxy[:, :2] -= 1
-        crowd = np.array(self.difficult, np.bool_) & difficult_is_crowd
-        return Boxes(xyxy, np.array([index[name] for name in self.names], np.int64), crowd)
+        indices = np.array([index_by_name[name] for name in self.names], np.int64)
+        return Boxes(xyxy, indices, np.array(self.difficult, np.bool_) & difficult_is_crowd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +125,10 @@ class _Object:
 
     @classmethod
     def read(cls, element: Element, what: str, where: str) -> _Object:
+        """Read one ``<object>``."""
         name = (element.findtext("name") or "").strip()
         if not name:
-            raise DataError(f"{what} has no <name>", where=where)
+            raise DataError(f"{what} lacks <name>", where=where)
         left, top, right, bottom = (
             _number(element, f"bndbox/{side}", what, where) for side in SIDES
         )
@@ -130,13 +137,14 @@ class _Object:
 
 
 def _number(element: Element, tag: str, what: str, where: str) -> float:
+    """Return the finite number in a child element."""
     text = element.findtext(tag)
     if text is None or not text.strip():
-        raise DataError(f"{what} has no <{tag}>", where=where)
+        raise DataError(f"{what} lacks <{tag}>", where=where)
     try:
         number = float(text)
     except ValueError as error:
-        raise DataError(f"{what}: <{tag}> is {text!r}, no number", where=where) from error
+        raise DataError(f"{what}: <{tag}> must be a number, got {text!r}", where=where) from error
     if not math.isfinite(number):
-        raise DataError(f"{what}: <{tag}> is {text!r}, no finite number", where=where)
+        raise DataError(f"{what}: <{tag}> must be a finite number, got {text!r}", where=where)
     return number

@@ -1,4 +1,8 @@
-"""The hooks: where a plugin hands in what it contributes."""
+"""Plugin hooks: functions by which a plugin registers what it adds.
+
+Implement a hook with :data:`hookimpl`. Each hook takes no argument and is called once, when the
+registry is built.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
     from mtlsearch.plugin._task import Task
 
 PROJECT = "mtlsearch"
+"""Name of the entry point group and of the pluggy project."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -21,46 +26,46 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def mtlsearch_tasks() -> Sequence[type[Task]]:  # type: ignore[empty-body]
-    """Task kinds that this plugin adds.
+    """Return the task kinds that this plugin adds.
 
-    Called once, when the catalogue is built, before a run file is read further than its
-    ``plugins`` key. Takes no argument.
+    Called once, when the registry is built, before any key of a run file except ``plugins`` is
+    read. Takes no argument.
 
     Returns:
-        Subclasses of :class:`~mtlsearch.plugin.Task`. A ``kind`` that another plugin
-        gives as well is an error that names both.
+        Subclasses of :class:`~mtlsearch.plugin.Task`. If two plugins return the same ``kind``,
+        an error names both plugins.
     """
 
 
 @hookspec
 def mtlsearch_datasets() -> Sequence[type[DatasetSource]]:  # type: ignore[empty-body]
-    """Data set sources that this plugin adds.
+    """Return the data sources that this plugin adds.
 
-    Called once, when the catalogue is built. Takes no argument.
+    Called once, when the registry is built. Takes no argument.
 
     Returns:
-        Subclasses of :class:`~mtlsearch.plugin.DatasetSource`, with names of their own.
+        Subclasses of :class:`~mtlsearch.plugin.DatasetSource` with unique names.
     """
 
 
 @hookspec
 def mtlsearch_search_spaces() -> Sequence[type[SearchSpace]]:  # type: ignore[empty-body]
-    """Search spaces that this plugin adds.
+    """Return the search spaces that this plugin adds.
 
-    Called once, when the catalogue is built. Takes no argument.
+    Called once, when the registry is built. Takes no argument.
 
     Returns:
-        Subclasses of :class:`~mtlsearch.plugin.SearchSpace`, with names of their own.
+        Subclasses of :class:`~mtlsearch.plugin.SearchSpace` with unique names.
     """
 
 
 @hookspec
 def mtlsearch_balancers() -> Sequence[type[Balancer]]:  # type: ignore[empty-body]
-    """Ways of balancing the tasks of a network that this plugin adds.
+    """Return the balancers that this plugin adds.
 
-    Called once, when the catalogue is built. Takes no argument.
+    Called once, when the registry is built. Takes no argument.
 
     Returns:
-        Subclasses of :class:`~mtlsearch.plugin.Balancer`, with names of their own. They
-        are made anew for every training; see the class.
+        Subclasses of :class:`~mtlsearch.plugin.Balancer` with unique names. Each training
+        creates new instances.
     """

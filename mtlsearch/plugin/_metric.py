@@ -1,4 +1,4 @@
-"""One measured number, as a value."""
+"""Metric, as a value."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """Name and direction of a metric.
+    """Name, direction and bounds of a metric.
 
     Attributes:
-        name: the field's name for it, such as ``"mIoU"``.
-        higher_is_better: its direction.
-        primary: whether it speaks for its task in the leaderboard; one a task does.
+        name: name from the literature, such as ``"mIoU"``.
+        higher_is_better: whether the metric is maximized.
+        primary: whether tables show this metric for the task; exactly one metric per task.
         low: smallest possible value.
-        high: largest possible value, ``inf`` where there is none.
+        high: largest possible value; ``inf`` if there is none.
     """
 
     name: str

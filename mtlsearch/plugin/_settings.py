@@ -7,14 +7,17 @@ from typing_extensions import TypeVar
 
 
 class Settings(BaseModel):
-    """Base of a plugin's options: typed, frozen, unknown keys refused.
+    """Base model of a plugin's options, frozen and without unknown keys.
 
-    Give every field a default where there is a sane one and a ``Field(description=...)``:
-    ``mtlsearch list tasks NAME`` and the documentation print them.
+    Give each field a default if a sensible one exists, and a ``Field(description=...)``:
+    ``mtlsearch list tasks NAME`` and the documentation print both::
+
+        class DepthSettings(Settings):
+            channels: int = Field(64, description="channels of the decoder")
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings, default=Settings, covariant=True)
-"""The type of a plugin's own settings: ``class Mine(Task[MySettings])``."""
+"""Type of a plugin's settings: ``class Depth(Task[DepthSettings])``."""

@@ -1,4 +1,4 @@
-"""The contract of a data set source."""
+"""Contract of a data source."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ if TYPE_CHECKING:
 
 
 class DatasetSource(ABC, Generic[SettingsT]):
-    """Images with whatever labels they have, in splits.
+    """Images and labels of one format, in the splits ``train``, ``val`` and ``test``.
 
-    Opening a source reads its index (a manifest, a JSON, a list of names), not its
-    images. What a single image lacks is an ordinary missing label; what is *wrong* is a
+    Opening a source reads its index (a manifest, a JSON file, a list of names), not its images.
+    A label that an image lacks is a missing label. Invalid data is a
     :class:`~mtlsearch.errors.DataError` that names the file and the row.
 
+    Sources must be picklable, because data loading may run in other processes.
+
     Attributes:
-        name: the name by which run files ask for it, such as ``"coco"``.
+        name: name in run files (``data.sources``), such as ``"coco"``.
         summary: one line for ``mtlsearch list datasets``.
-        generated: whether it draws its images itself and so works with no files and no
-            settings; ``mtlsearch init`` writes a run file that starts from such a source.
-        Settings: its options in a run file.
+        generated: whether the source draws its images itself, so that it needs neither files
+            nor settings. ``mtlsearch init`` can start from such a source.
+        Settings: pydantic model of the options in a run file.
     """
 
     name: ClassVar[str]
@@ -41,39 +43,68 @@ class DatasetSource(ABC, Generic[SettingsT]):
 
         Args:
             settings: an instance of :attr:`Settings`.
-            root: the folder that relative paths start from.
-            seed: seed of whatever it generates.
+            root: folder to which relative paths refer.
+            seed: seed of generated data.
 
         Raises:
-            DataError: the index is missing or cannot be read.
+            DataError: the index is missing or invalid.
         """
 
     @property
     @abstractmethod
     def labels(self) -> Mapping[str, LabelSpec]:
-        """The labels its images may have, by name, in a fixed order."""
+        """Labels that images of this source can have, by name, in a fixed order."""
 
     @abstractmethod
     def size(self, split: str) -> int:
-        """How many images a split (``train``, ``val`` or ``test``) has; 0 where there is none."""
+        """Return the number of images in a split.
+
+        Args:
+            split: name of the split.
+
+        Returns:
+            The number; 0 if the source does not have this split.
+        """
 
     @abstractmethod
     def read(self, split: str, index: int) -> Sample:
-        """Decode one image and its labels; the same every time.
+        """Decode one image and its labels.
+
+        Args:
+            split: name of the split.
+            index: index in the split, from 0.
+
+        Returns:
+            The sample, equal for each call.
 
         Raises:
-            DataError: the file is missing or broken; the message names it and its row.
+            DataError: the file is missing or broken; the message names the file and its row.
         """
 
     def files(self, split: str, index: int) -> Sequence[Path] | None:
-        """The files that an image and its labels are read from, whether they are there or not.
+        """Return the files from which an image and its labels are read.
 
-        As long as none of them changes, nor the settings, nor the source's code, the image is
-        not decoded again. None, the default, says that there are no such files: the image is
-        then decoded once a run.
+        The image cache is valid as long as these files, the settings and the source's code do
+        not change.
+
+        Args:
+            split: name of the split.
+            index: index in the split, from 0.
+
+        Returns:
+            Paths, also of files that do not exist. None, the default, means that the sample
+            does not depend on files; it is then decoded in every run.
         """
         return None
 
     @abstractmethod
     def locate(self, split: str, index: int) -> str:
-        """Where an image comes from, for messages: ``"manifest.csv row 12 (images/2.jpg)"``."""
+        """Return the origin of an image for messages.
+
+        Args:
+            split: name of the split.
+            index: index in the split, from 0.
+
+        Returns:
+            Such as ``"manifest.csv row 12 (images/2.jpg)"``; unique within the source.
+        """

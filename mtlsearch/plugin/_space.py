@@ -1,10 +1,10 @@
-"""The contract of a search space, and the small language in which it asks."""
+"""Contract of a search space."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol
 
 from mtlsearch.plugin._settings import Settings as PluginSettings
 from mtlsearch.plugin._settings import SettingsT
@@ -13,35 +13,67 @@ if TYPE_CHECKING:
     from mtlsearch.plan import UnitSpec
     from mtlsearch.plugin._candidate import Candidate
 
-Choice = TypeVar("Choice", None, bool, int, float, str)
-
 
 class Suggest(Protocol):
-    """Where a space's numbers come from; an Optuna trial is one, a fixed table another.
+    """Methods through which a search space asks a sampler for params.
 
-    Asking the same name twice gives the same answer.
+    An :class:`optuna.Trial` has these methods. Within one proposal, a name always gets the same
+    value.
     """
 
     def suggest_int(self, name: str, low: int, high: int) -> int:
-        """An integer in ``low .. high``, both included."""
+        """Return an integer.
+
+        Args:
+            name: name of the parameter.
+            low: smallest value.
+            high: largest value, included.
+
+        Returns:
+            A value in ``low .. high``.
+        """
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """A number in ``low .. high``."""
+        """Return a number.
 
-    def suggest_categorical(self, name: str, suggest: Sequence[str]) -> str:
-        """One of some names that have no order."""
+        Args:
+            name: name of the parameter.
+            low: smallest value; positive if ``log`` is set.
+            high: largest value.
+            log: whether to sample on a logarithmic scale.
+
+        Returns:
+            A value in ``[low, high]``.
+        """
+
+    def suggest_categorical(self, name: str, choices: Sequence[str]) -> str:
+        """Return one of several names that have no order.
+
+        Args:
+            name: name of the parameter.
+            choices: the names, at least one.
+
+        Returns:
+            One of ``choices``.
+        """
 
 
 class SearchSpace(ABC, Generic[SettingsT]):
-    """What may be proposed.
+    """Set of sharing plans that a search can propose.
+
+    Implement :meth:`propose`. Implement :meth:`encode`, :meth:`count` and :meth:`candidates` too
+    if possible: samplers then learn from more trials and find good plans in fewer trials.
 
     Attributes:
-        name: the name by which run files ask for it, such as ``"tree"``.
+        name: name in run files (``search.space``), such as ``"tree"``.
         summary: one line for ``mtlsearch list spaces``.
-        starter: whether a new run file may name it without being asked to. A space says no
-            that is wider than a first search can cover, or whose networks compute more than
-            their weights suggest.
-        Settings: its options in a run file.
+        starter: whether ``mtlsearch init`` may choose this space. Set it to False if the space
+            is too large for a first search, or if its networks have more FLOPs than their
+            parameters suggest.
+        Settings: pydantic model of the options in a run file.
+
+    Args:
+        settings: an instance of :attr:`Settings`.
     """
 
     name: ClassVar[str]
@@ -56,36 +88,62 @@ class SearchSpace(ABC, Generic[SettingsT]):
     def propose(
         self, suggest: Suggest, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Candidate:
-        """A candidate, decided by the answers of ``choices`` alone.
+        """Return the candidate that the suggested params determine.
+
+        The same params must give the same candidate, without any other source of randomness.
 
         Args:
-            choices: where decisions come from.
-            units: the units of the backbone, in depth order.
-            tasks: the task names, sorted.
+            suggest: source of the params.
+            units: units of the backbone in depth order.
+            tasks: task names, sorted.
 
         Returns:
-            A candidate; what it leaves None, such as loss weights, the run file decides.
+            A candidate with a plan for these tasks and units. Fields that keep their default,
+            such as loss weights, are filled in from the run file.
         """
 
     def encode(
         self, candidate: Candidate, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Mapping[str, int | float | str] | None:
-        """Answers with which :meth:`propose` gives this candidate's plan; None if none do.
+        """Return the params with which :meth:`propose` returns this candidate's plan.
 
-        With them the sampler learns from trials it did not propose, such as baselines.
+        They let a sampler learn from trials that it did not propose, such as baselines.
+
+        Args:
+            candidate: any candidate; its plan may be outside of this space.
+            units: units of the backbone in depth order.
+            tasks: task names, sorted.
+
+        Returns:
+            Params by name; None if the space does not contain the plan or cannot encode it.
         """
         return None
 
     def count(self, units: Sequence[UnitSpec], tasks: Sequence[str]) -> int | None:
-        """How many different plans it can propose, where that is known."""
+        """Return the number of different plans in this space.
+
+        Args:
+            units: units of the backbone in depth order.
+            tasks: task names, sorted.
+
+        Returns:
+            The number; None if it is unknown.
+        """
         return None
 
     def candidates(
         self, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Iterable[Candidate] | None:
-        """Every candidate it can propose, each once; None where they are not listed.
+        """Return every candidate of this space, each once.
 
-        Asked for only where ``count`` is small. The sampler can then compare all of them
-        before each trial, which finds a good one sooner than drawing does.
+        Called only if :meth:`count` is small. A sampler then ranks all candidates before each
+        trial, which needs fewer trials than sampling.
+
+        Args:
+            units: units of the backbone in depth order.
+            tasks: task names, sorted.
+
+        Returns:
+            The candidates; None if they cannot be enumerated.
         """
         return None

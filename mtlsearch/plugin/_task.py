@@ -1,4 +1,4 @@
-"""The contract of a task kind."""
+"""Contract of a task kind."""
 
 from __future__ import annotations
 
@@ -23,31 +23,49 @@ if TYPE_CHECKING:
     from mtlsearch.prediction import OutputSpec, Prediction
 
 Outputs = Mapping[str, "Tensor"]
-"""What a head returns: named tensors, the first dimension of each the batch."""
+"""Named tensors that a head returns; the first dimension of each is the batch."""
 
 
 class Meter(Protocol):
-    """Gathers what a task's metrics need over the batches of one evaluation."""
+    """Accumulator of predictions that computes the metrics of one task.
+
+    One meter is used for one evaluation of a split.
+    """
 
     def update(self, outputs: Outputs, targets: TargetValues) -> None:
-        """Take in one batch; both hold the same ``n`` labelled samples, ``n >= 1``."""
+        """Add one batch.
+
+        Args:
+            outputs: outputs of the head for ``n >= 1`` labeled samples.
+            targets: labels of the same samples.
+        """
 
     def compute(self) -> Mapping[str, float]:
-        """Every metric's value by name. NaN where it is undefined (nothing was seen)."""
+        """Return the metrics of all batches.
+
+        Returns:
+            A value per metric name; NaN if the metric is undefined, for example before the
+            first batch.
+        """
 
 
 class Task(ABC, Generic[SettingsT]):
-    """One prediction target: a head, a loss and metrics.
+    """A head, a loss and metrics for one label.
 
-    A task kind is a subclass; a run's task is an instance, with a name, settings and the
-    specification of the label that it learns. A task never sees other tasks, the network
-    or missing labels: outputs and targets are handed in for labelled samples alone.
+    A subclass is a task kind. An instance is a task of a run file: it has a name, settings and
+    the specification of its label. A task depends neither on other tasks nor on the network, and
+    it never gets samples without a label.
 
     Attributes:
-        kind: the name by which run files ask for it, such as ``"classification"``.
+        kind: name in run files (``tasks.NAME.kind``), such as ``"classification"``.
         summary: one line for ``mtlsearch list tasks``.
-        accepts: the forms of label it can learn.
-        Settings: its options in a run file.
+        accepts: forms of label that this kind can learn.
+        Settings: pydantic model of the options in a run file.
+
+    Args:
+        name: name of the task in the run file.
+        settings: an instance of :attr:`Settings`.
+        label: specification of the label; its form is one of :attr:`accepts`.
     """
 
     kind: ClassVar[str]
@@ -63,45 +81,58 @@ class Task(ABC, Generic[SettingsT]):
     @property
     @abstractmethod
     def metrics(self) -> Sequence[Metric]:
-        """What is measured; exactly one is primary."""
+        """Metrics of this task; exactly one is primary."""
 
     @property
     @abstractmethod
     def output(self) -> OutputSpec:
-        """How the tensors of :meth:`predict` are to be read."""
+        """Form, classes and decoding options of the tensors that :meth:`predict` returns."""
 
     @abstractmethod
     def build_head(self, features: FeatureSpec) -> nn.Module:
-        """A new head: ``head(levels) -> Outputs``.
+        """Return a new head.
 
         Args:
-            features: channels and strides of the levels it is given, finest first. Plain
-                ViTs give every level at one stride.
+            features: channels and strides of the feature levels, the finest first. All levels
+                of a plain ViT have one stride.
 
         Returns:
-            A module from a list of ``[B, C_i, H_i, W_i]`` to named tensors ``[B, ...]``.
-            It draws its weights from torch's global generator, which the host has seeded.
+            A module from a list of levels ``[B, C_i, H_i, W_i]`` to :data:`Outputs`. Its
+            weights come from torch's global generator, which is seeded before the call.
         """
 
     @abstractmethod
     def loss(self, outputs: Outputs, targets: TargetValues) -> Tensor:
-        """The mean loss over the samples, a finite scalar with a gradient to the head.
+        """Return the mean loss over the samples.
 
         Args:
-            outputs: the head's outputs for the ``n >= 1`` labelled samples.
-            targets: their labels, see :data:`mtlsearch.plugin.TargetValues`.
+            outputs: outputs of the head for ``n >= 1`` labeled samples.
+            targets: labels of the same samples; see :data:`mtlsearch.plugin.TargetValues`.
+
+        Returns:
+            A finite scalar with a gradient for the head's parameters and inputs.
         """
 
     @abstractmethod
     def meter(self) -> Meter:
-        """A fresh meter for :attr:`metrics`."""
+        """Return a new meter for :attr:`metrics`.
+
+        Returns:
+            A meter without batches.
+        """
 
     @abstractmethod
     def predict(self, outputs: Outputs) -> Outputs:
-        """The tensors that a bundle exports, as :class:`OutputSpec` lists them by form.
+        """Return the tensors that a bundle exports.
 
-        Runs inside the exported graph: tensor operations only, batch size open. What is
-        not a tensor operation (NMS, thresholds) happens in :meth:`decode`, outside.
+        Runs inside the exported graph: use tensor operations only, and leave the batch size
+        open. Everything else, such as thresholds and NMS, belongs to :meth:`decode`.
+
+        Args:
+            outputs: outputs of the head for a batch of ``B`` images.
+
+        Returns:
+            The tensors that :class:`OutputSpec` lists for the form of :attr:`output`, float32.
         """
 
     def decode(
@@ -111,15 +142,29 @@ class Task(ABC, Generic[SettingsT]):
         input_size: tuple[int, int],
         image_size: tuple[int, int],
     ) -> Prediction:
-        """One image's prediction from its row of :meth:`predict`'s arrays.
+        """Return the prediction for one image.
+
+        The default decodes by form. ``mtlsearch predict`` always uses the default, because
+        bundles contain no plugin code.
 
         Args:
-            arrays: the tensors without the batch dimension.
-            input_size: ``(height, width)`` of the network's input.
-            image_size: ``(height, width)`` of the image it was resized from.
+            arrays: tensors of :meth:`predict` for this image, without the batch dimension.
+            input_size: ``(height, width)`` of the network's input in pixels.
+            image_size: ``(height, width)`` of the image before resizing.
+
+        Returns:
+            The prediction in pixels of the image.
         """
         return decode(self.output, arrays, input_size=input_size, image_size=image_size)
 
     def draw(self, image: Image.Image, prediction: Prediction) -> Image.Image:
-        """A copy of ``image`` with the prediction drawn on it."""
+        """Return a copy of an image with the prediction drawn on it.
+
+        Args:
+            image: picture in mode RGB.
+            prediction: prediction for this image.
+
+        Returns:
+            The new picture.
+        """
         return draw(self.output, image, prediction)

@@ -1,6 +1,6 @@
-"""Torch modules and tensors that heads are made of.
+"""Torch modules and functions for heads.
 
-Unlike :mod:`mtlsearch.plugin` this imports torch.
+Unlike :mod:`mtlsearch.plugin`, this package imports torch.
 
 >>> import torch
 >>> from mtlsearch.plugin import FeatureLevel, FeatureSpec

@@ -1,4 +1,4 @@
-"""The blocks of light heads."""
+"""Building blocks of heads."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ from torch.nn import functional as F
 
 
 def conv_block(channels_in: int, channels_out: int, kernel_size: int = 3) -> nn.Sequential:
-    """Convolution, GroupNorm, SiLU; ``[B, channels_in, H, W]`` to ``[B, channels_out, H, W]``.
+    """Return a convolution, GroupNorm and SiLU, which keep the size of a map.
 
-    GroupNorm, since batches are small and hold only the samples that carry a label.
+    GroupNorm does not depend on the batch size, which is small if few samples have a label.
+
+    Args:
+        channels_in: channels of the input ``[B, channels_in, H, W]``.
+        channels_out: channels of the output ``[B, channels_out, H, W]``.
+        kernel_size: odd side of the kernel in pixels.
+
+    Returns:
+        The three modules.
     """
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, kernel_size, padding=kernel_size // 2, bias=False),
@@ -23,34 +31,42 @@ def conv_block(channels_in: int, channels_out: int, kernel_size: int = 3) -> nn.
 
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear, to ``[B, C, *size]``; halves step by step, so that no pixel is passed over."""
-    while (at := (int(maps.shape[-2]), int(maps.shape[-1]))) != size:
-        step = (max(size[0], -(-at[0] // 2)), max(size[1], -(-at[1] // 2)))
+    """Resize maps bilinearly, at most halving the size per step, so that no pixel is ignored.
+
+    Args:
+        maps: ``[B, C, H, W]``, float.
+        size: ``(height, width)`` of the result in pixels.
+
+    Returns:
+        ``[B, C, *size]``.
+    """
+    while (current := (int(maps.shape[-2]), int(maps.shape[-1]))) != size:
+        step = (max(size[0], -(-current[0] // 2)), max(size[1], -(-current[1] // 2)))
         maps = _bilinear(maps, step)
     return maps
 
 
 def _bilinear(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    repeatable = maps.is_cuda and torch.are_deterministic_algorithms_enabled()
-    if repeatable and not torch.compiler.is_compiling():
-        # Torch's own is made of dozens of kernels then, and sorts every pixel on its way back.
+    is_deterministic = maps.is_cuda and torch.are_deterministic_algorithms_enabled()
+    if is_deterministic and not torch.compiler.is_compiling():
+        # Torch's deterministic version runs dozens of kernels, and its backward pass sorts.
         return _by_products(maps, size)
     return F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
 
 
 def _by_products(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """The same as a product with a matrix from the left and one from the right."""
+    """Resize by one matrix product per axis."""
     down, across = (
-        _weights(have, want, maps.device, maps.dtype)
-        for have, want in zip(maps.shape[-2:], size, strict=True)
+        _weights(length, new_length, maps.device, maps.dtype)
+        for length, new_length in zip(maps.shape[-2:], size, strict=True)
     )
     return down @ maps @ across.T
 
 
 @lru_cache(maxsize=64)
-def _weights(have: int, want: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """What each of ``want`` pixels takes of each of ``have``: ``[want, have]``."""
+def _weights(length: int, new_length: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return the interpolation matrix ``[new_length, length]`` of one axis."""
     with torch.inference_mode(False), torch.no_grad():
-        unit = torch.eye(have).T[None]  # a channel a pixel
-        rows = F.interpolate(unit, size=want, mode="linear", align_corners=False)[0]
+        unit = torch.eye(length).T[None]  # one channel per pixel
+        rows = F.interpolate(unit, size=new_length, mode="linear", align_corners=False)[0]
         return rows.T.contiguous().to(device, dtype)

@@ -1,4 +1,4 @@
-"""A feature pyramid for any backbone."""
+"""Feature pyramid for any backbone."""
 
 from __future__ import annotations
 
@@ -12,95 +12,114 @@ from mtlsearch.plugin.layers._blocks import conv_block, resize
 
 Size = tuple[int, int]
 
-_NEAR = 1.5
-"""A level this much finer than the finest stride asked for still counts as that stride."""
+_STRIDE_TOLERANCE = 1.5
+"""A level at most this factor finer than the finest target stride counts as that stride."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Rung:
-    """One step of the way down: ``size`` in pixels, the levels that join, what leaves."""
+class _Step:
+    """One step of the top-down path.
+
+    Attributes:
+        size: ``(height, width)`` of its map in pixels.
+        levels: indices of the feature levels that are added.
+        target: index of the output map; None if this map is not an output.
+    """
 
     size: Size
-    joins: tuple[int, ...]
-    leaves: int | None
+    levels: tuple[int, ...]
+    target: int | None
 
 
 class FeaturePyramid(nn.Module):
-    """Feature maps of given strides and equal channels from whatever levels there are.
+    """Feature maps of given strides and equal channels from the levels of any backbone.
 
-    Top-down with lateral connections (Lin et al. 2017, Feature Pyramid Networks), by
-    bilinear resizing to sizes that are known beforehand, so it can be exported with an open
-    batch size. Levels of one stride, as plain ViTs have, are summed and resized (Li et al.
-    2022, Exploring Plain Vision Transformer Backbones). Strides coarser than any level are
-    shrunk from the coarsest. Levels much finer than the finest stride are left out, where
-    there are others. Each level passes a norm first, since backbones give theirs without.
+    Top-down path with lateral connections (Lin et al. 2017, "Feature Pyramid Networks"). Each
+    level passes a 1x1 convolution with GroupNorm first, because backbones return levels without
+    normalization. Sizes are fixed at construction, so the module can be exported with an open
+    batch size.
 
-    Args:
-        features: the levels it is given.
-        channels: channels of every map it returns.
-        strides: their strides, rising.
+    Levels of one stride, as in plain ViTs, are summed and resized (Li et al. 2022, "Exploring
+    Plain Vision Transformer Backbones for Object Detection"). Targets coarser than all levels
+    are resized from the coarsest map. Levels much finer than the finest target are not used if
+    there are others.
 
     Attributes:
         strides: image pixels per pixel of each map.
-        sizes: ``(height, width)`` of each map: the image's divided by the stride, rounded up.
+        sizes: ``(height, width)`` of each map: the image size divided by the stride, rounded up.
+
+    Args:
+        features: feature levels of the backbone.
+        channels: channels of each output map.
+        strides: strides of the output maps, rising.
     """
 
     def __init__(self, features: FeatureSpec, channels: int, strides: Sequence[int]) -> None:
         super().__init__()
         height, width = features.image_size
         self.strides = tuple(strides)
-        self.sizes = tuple((-(-height // each), -(-width // each)) for each in self.strides)
+        self.sizes = tuple((-(-height // stride), -(-width // stride)) for stride in self.strides)
         self._used = _used_levels(features, min(self.strides))
-        self._rungs = self._plan(features)
+        self._steps = self._plan(features)
         self.lateral = nn.ModuleList(
             conv_block(features.levels[level].channels, channels, 1) for level in self._used
         )
         self.smooth = nn.ModuleList(conv_block(channels, channels) for _ in self.strides)
 
     def forward(self, levels: Sequence[Tensor]) -> list[Tensor]:
-        """Maps ``[B, channels, *size]``, one a stride, from levels ``[B, C_i, H_i, W_i]``."""
-        merged, below = self._descend(levels)
-        coarse = merged
+        """Return one map per stride.
+
+        Args:
+            levels: feature levels ``[B, C_i, H_i, W_i]``, the finest first.
+
+        Returns:
+            Maps ``[B, channels, *size]`` in the order of :attr:`strides`.
+        """
+        coarse, map_by_target = self._descend(levels)
         for target in range(len(self.strides)):
-            if target not in below:
+            if target not in map_by_target:
                 coarse = resize(coarse, self.sizes[target])
-                below[target] = coarse
-        return [smooth(below[target]) for target, smooth in enumerate(self.smooth)]
+                map_by_target[target] = coarse
+        return [smooth(map_by_target[target]) for target, smooth in enumerate(self.smooth)]
 
     def _descend(self, levels: Sequence[Tensor]) -> tuple[Tensor, dict[int, Tensor]]:
-        """The map of the coarsest level, and by target those that leave on the way down."""
+        """Return the coarsest map, and the output maps of the top-down path by target."""
         sides = {
             level: lateral(levels[level])
             for level, lateral in zip(self._used, self.lateral, strict=True)
         }
-        left: dict[int, Tensor] = {}
-        steps: list[Tensor] = []
-        for rung in self._rungs:
-            parts = [resize(sides[level], rung.size) for level in rung.joins]
-            parts += [resize(before, rung.size) for before in steps[-1:]]
-            steps.append(sum(parts[1:], start=parts[0]))
-            if rung.leaves is not None:
-                left[rung.leaves] = steps[-1]
-        return steps[0], left
+        map_by_target: dict[int, Tensor] = {}
+        maps: list[Tensor] = []
+        for step in self._steps:
+            parts = [resize(sides[level], step.size) for level in step.levels]
+            parts += [resize(previous, step.size) for previous in maps[-1:]]
+            maps.append(sum(parts[1:], start=parts[0]))
+            if step.target is not None:
+                map_by_target[step.target] = maps[-1]
+        return maps[0], map_by_target
 
-    def _plan(self, features: FeatureSpec) -> tuple[_Rung, ...]:
-        """From the coarsest level down to the finest map asked for."""
+    def _plan(self, features: FeatureSpec) -> tuple[_Step, ...]:
+        """Return the steps from the coarsest level to the finest output map."""
         finest = min(self.strides)
-        of_level = {level: max(finest, features.levels[level].stride) for level in self._used}
-        of_target = {stride: target for target, stride in enumerate(self.strides)}
-        coarsest = max(of_level.values())
+        stride_by_level = {
+            level: max(finest, features.levels[level].stride) for level in self._used
+        }
+        target_by_stride = {stride: target for target, stride in enumerate(self.strides)}
+        coarsest = max(stride_by_level.values())
         reached = {stride for stride in self.strides if stride <= coarsest}
-        rungs = []
-        for stride in sorted(reached | set(of_level.values()), reverse=True):
-            joins = tuple(level for level in self._used if of_level[level] == stride)
-            leaves = of_target.get(stride)
-            size = features.sizes[joins[0]] if leaves is None else self.sizes[leaves]
-            rungs.append(_Rung(size, joins, leaves))
-        return tuple(rungs)
+        steps = []
+        for stride in sorted(reached | set(stride_by_level.values()), reverse=True):
+            levels = tuple(level for level in self._used if stride_by_level[level] == stride)
+            target = target_by_stride.get(stride)
+            size = features.sizes[levels[0]] if target is None else self.sizes[target]
+            steps.append(_Step(size, levels, target))
+        return tuple(steps)
 
 
 def _used_levels(features: FeatureSpec, finest: int) -> tuple[int, ...]:
-    """The levels that are not much finer than the finest stride, or else the coarsest."""
+    """Return the levels that are not much finer than the finest stride, or the coarsest ones."""
     strides = [level.stride for level in features.levels]
-    least = min(finest, max(strides) * _NEAR)
-    return tuple(at for at, stride in enumerate(strides) if stride * _NEAR >= least)
+    limit = min(finest, max(strides) * _STRIDE_TOLERANCE)
+    return tuple(
+        level for level, stride in enumerate(strides) if stride * _STRIDE_TOLERANCE >= limit
+    )
