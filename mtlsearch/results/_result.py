@@ -1,47 +1,57 @@
-"""What was measured of one task."""
+"""Metrics of one task."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer, SerializerFunctionWrapHandler, WrapSerializer
 
 from mtlsearch.plugin import Metric
-from mtlsearch.results._number import from_number, to_number
+
+
+def _number_to_json(value: float) -> float | str:
+    """Return ``"nan"``, ``"inf"`` or ``"-inf"`` for these numbers, which JSON cannot hold."""
+    return value if math.isfinite(value) else str(value)
+
+
+def _metric_to_json(metric: Metric) -> dict[str, Any]:
+    return dict(_metric_items(metric))
+
+
+@cache
+def _metric_items(metric: Metric) -> tuple[tuple[str, Any], ...]:
+    """Return the JSON form as items; a run has few metrics, and each occurs in every record."""
+    bounds = {"low": _number_to_json(metric.low), "high": _number_to_json(metric.high)}
+    return tuple((asdict(metric) | bounds).items())
+
+
+def _mapping_to_json(value: Mapping[Any, Any], handler: SerializerFunctionWrapHandler) -> Any:
+    return handler(dict(value))
+
+
+MAPPING_TO_JSON = WrapSerializer(_mapping_to_json)
+"""Serializer of read-only mappings."""
+
+_MetricValue = Annotated[float, PlainSerializer(_number_to_json)]
+_MetricSpec = Annotated[Metric, PlainSerializer(_metric_to_json)]
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """A task's metrics with their directions.
+    """The metrics of one task, with their directions.
 
     Attributes:
-        metrics: value by metric name; NaN where it is undefined.
-        specs: the task's metrics, their directions and which one is primary.
+        metrics: value by metric name; NaN if undefined.
+        specs: the task's metrics, with their directions and the primary one marked.
     """
 
-    metrics: Mapping[str, float]
-    specs: tuple[Metric, ...]
+    metrics: Annotated[Mapping[str, _MetricValue], MAPPING_TO_JSON]
+    specs: tuple[_MetricSpec, ...]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metrics", MappingProxyType(dict(self.metrics)))
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON-ready form; :meth:`from_json` reads it back."""
-        specs = [asdict(spec) for spec in self.specs]
-        for spec in specs:
-            spec |= {"low": to_number(spec["low"]), "high": to_number(spec["high"])}
-        return {
-            "metrics": {name: to_number(value) for name, value in self.metrics.items()},
-            "specs": specs,
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> TaskResult:
-        """The result that :meth:`to_json` wrote."""
-        specs = [
-            Metric(**spec | {"low": from_number(spec["low"]), "high": from_number(spec["high"])})
-            for spec in value["specs"]
-        ]
-        metrics = {name: from_number(number) for name, number in value["metrics"].items()}
-        return cls(metrics, tuple(specs))

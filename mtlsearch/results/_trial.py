@@ -1,47 +1,53 @@
-"""One candidate trained and measured, or not."""
+"""Trial record: the stored values of one trial."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from mtlsearch.errors import RunError
+from pydantic import TypeAdapter, ValidationError
+
+from mtlsearch.errors import PlanError, RunError, describe_invalid
 from mtlsearch.plugin import Candidate
 from mtlsearch.results._latency import Latency
-from mtlsearch.results._result import TaskResult
+from mtlsearch.results._result import MAPPING_TO_JSON, TaskResult
 
 State = Literal["running", "complete", "paused", "failed", "interrupted", "infeasible"]
-"""How a trial stands. Only ``complete`` ones have results to rank; ``stopped`` ones may go on,
-``rejected`` ones are over the budget and not trained."""
+"""State of a trial. Only ``complete`` trials are ranked. A ``paused`` trial may resume. An
+``infeasible`` candidate exceeds a limit and is not trained."""
 
 Baseline = Literal["independent", "hard"]
-"""Which baseline a trial is."""
+"""Baseline that a trial is."""
+
+Results = Mapping[str, TaskResult]
+"""Results by task."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
-    """All that is known of one trial.
+    """The values of one trial, as they are stored.
+
+    A new field needs a default, so that older records can be read.
 
     Attributes:
-        number: its place in the study, from 0.
-        state: how it stands.
-        role: which baseline it is, None for a proposed candidate.
-        candidate: what was trained.
-        parameters: scalars in the network's weights, heads included.
-        flops: floating-point operations for one image (2 x multiply-adds), heads included.
-        results: what was measured, by task; empty unless complete.
-        epochs: how many were trained.
+        number: index in the study, from 0.
+        state: state of the trial.
+        baseline: baseline that the trial is; None for a proposed candidate.
+        candidate: what the trial trains.
+        parameters: number of scalars in the weights, heads included.
+        flops: floating-point operations for one image (2 per multiply-add), heads included.
+        results: results by task; empty unless complete.
+        epochs: number of trained epochs.
         seconds: wall time of training and evaluation.
-        why: why it is not complete, for people.
-        note: what a reader of its results should know, for people; empty if nothing.
-        latency: how long its network takes; None where nobody asked.
-        over_budget: what of it is over the run's budget, for people; empty if nothing. Such a
-            trial, a baseline, is never the best.
-        rung_results: what was measured after earlier epochs, by epoch, from 1; only where trials are
-            compared by ``search.early_stopping``.
-        val_images: how many validation images the results are of; None where nobody counted.
+        reason: why the trial is not complete; empty for complete trials.
+        note: remark on the results, such as smaller batches; empty if there is none.
+        latency: latency of the network; None if not measured.
+        over_limits: which limits the network exceeds; empty if none. Such a trial, a baseline,
+            is never the best.
+        rung_results: results by task and by epoch, from 1; only with early stopping.
+        val_images: number of validation images of the results; None if unknown.
     """
 
     number: int
@@ -50,92 +56,67 @@ class TrialRecord:
     candidate: Candidate
     parameters: int
     flops: int
-    results: Mapping[str, TaskResult] = field(default_factory=dict)
+    results: Annotated[Results, MAPPING_TO_JSON] = field(default_factory=dict)
     epochs: int = 0
     seconds: float = 0.0
     reason: str = ""
     note: str = ""
     latency: Latency | None = None
     over_limits: str = ""
-    rung_results: Mapping[int, Mapping[str, TaskResult]] = field(default_factory=dict)
+    rung_results: Annotated[
+        Mapping[int, Annotated[Results, MAPPING_TO_JSON]], MAPPING_TO_JSON
+    ] = field(default_factory=dict)
     val_images: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "results", _frozen(self.results))
-        rung_results = {at: _frozen(results) for at, results in sorted(self.rung_results.items())}
+        object.__setattr__(self, "results", _freeze(self.results))
+        rung_results = {
+            epoch: _freeze(results) for epoch, results in sorted(self.rung_results.items())
+        }
         object.__setattr__(self, "rung_results", MappingProxyType(rung_results))
 
     @property
     def plan(self) -> str:
-        """The sharing plan, for people."""
+        """The sharing plan as text."""
         return str(self.candidate.plan)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready form, plan text and digest beside it; :meth:`from_json` reads it back."""
-        return {
-            "number": self.number,
-            "state": self.state,
-            "baseline": self.baseline,
-            "plan": self.plan,
-            "digest": self.candidate.digest,
-            "candidate": self.candidate.to_json(),
-            "parameters": self.parameters,
-            "flops": self.flops,
-            "results": _results_to_json(self.results),
-            "epochs": self.epochs,
-            "seconds": self.seconds,
-            "reason": self.reason,
-            "note": self.note,
-            "latency": None if self.latency is None else self.latency.to_json(),
-            "over_limits": self.over_limits,
-            "rung_results": {
-                str(at): _results_to_json(results) for at, results in self.rung_results.items()
-            },
-            "val_images": self.val_images,
-        }
+        """Return the JSON form, with the plan as text and the digest of the candidate.
+
+        Returns:
+            A dictionary that :meth:`from_json` reads.
+        """
+        value: dict[str, Any] = _ADAPTER.dump_python(self)
+        rungs = {str(epoch): results for epoch, results in value["rung_results"].items()}
+        extra = {"plan": self.plan, "digest": self.candidate.digest, "rung_results": rungs}
+        return value | extra
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> TrialRecord:
-        """The record that :meth:`to_json` wrote.
+    def from_json(cls, value: object) -> TrialRecord:
+        """Return the record that :meth:`to_json` wrote.
+
+        Args:
+            value: the JSON form.
+
+        Returns:
+            The record.
 
         Raises:
-            RunError: the value is not of that form.
+            RunError: a key is missing or its value is invalid.
         """
         try:
-            return cls(
-                number=int(value["number"]),
-                state=value["state"],
-                baseline=value["baseline"],
-                candidate=Candidate.from_json(value["candidate"]),
-                parameters=int(value["parameters"]),
-                flops=int(value["flops"]),
-                results=_results_from_json(value["results"]),
-                epochs=int(value["epochs"]),
-                seconds=float(value["seconds"]),
-                reason=str(value["reason"]),
-                note=str(value.get("note", "")),
-                latency=Latency.from_json(value["latency"]) if value.get("latency") else None,
-                over_limits=str(value.get("over_limits", "")),
-                rung_results={
-                    int(at): _results_from_json(results)
-                    for at, results in value.get("rung_results", {}).items()
-                },
-                val_images=int(value["val_images"]) if value.get("val_images") else None,
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return _ADAPTER.validate_python(value)
+        except (ValidationError, PlanError) as error:
+            cause = describe_invalid(error) if isinstance(error, ValidationError) else str(error)
             raise RunError(
-                f"a trial's record cannot be read ({type(error).__name__}: {error})",
-                next_step="it was written by another version of mtlsearch, or by hand",
+                f"a trial's record cannot be read: {cause}",
+                next_step="use the version of mtlsearch that wrote the record, or start a new "
+                "search in another run directory",
             ) from error
 
 
-def _frozen(results: Mapping[str, TaskResult]) -> Mapping[str, TaskResult]:
+_ADAPTER = TypeAdapter(TrialRecord)
+
+
+def _freeze(results: Results) -> Results:
     return MappingProxyType(dict(sorted(results.items())))
-
-
-def _results_to_json(results: Mapping[str, TaskResult]) -> dict[str, Any]:
-    return {task: result.to_json() for task, result in results.items()}
-
-
-def _results_from_json(value: Mapping[str, Any]) -> dict[str, TaskResult]:
-    return {task: TaskResult.from_json(result) for task, result in value.items()}
