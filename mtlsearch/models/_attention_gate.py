@@ -1,4 +1,4 @@
-"""A task's attention on the features that it shares."""
+"""Attention gates: task-specific attention on shared features."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from mtlsearch.plugin import FeatureSpec
 from mtlsearch.plugin.layers import conv_block
 
 REDUCTION = 4
-"""A gate's inner channels are so many times fewer than the level's."""
+"""Ratio of a level's channels to the hidden channels of its gate."""
 
-LEAST = 8
+MIN_CHANNELS = 8
+"""Minimum number of hidden channels."""
 
 
 class AttentionGate(nn.Module):
-    """A mask on one level: ``x * 2 sigmoid(m(x))``, with two 1x1 convolutions in ``m``.
+    """Attention mask for one feature level: ``x * 2 sigmoid(m(x))``.
 
-    After the attention module of MTAN (Liu, Johns and Davison 2019). The last convolution
-    begins with zeros, so that a new gate lets everything pass as it is: a trial starts from
-    the same function with gates and without.
+    ``m`` consists of two 1x1 convolutions, as in the attention module of MTAN (Liu, Johns and
+    Davison 2019). The last convolution is initialized with zeros, so that a new gate is the
+    identity: a trial starts from the same function with and without gates.
 
     Args:
-        channels: ``C`` of the level ``[B, C, h, w]``.
+        channels: channels ``C`` of the level ``[B, C, h, w]``.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        inner = max(LEAST, channels // REDUCTION)
+        inner = max(MIN_CHANNELS, channels // REDUCTION)
         self.inner = conv_block(channels, inner, kernel_size=1)
         self.mask = nn.Conv2d(inner, channels, 1)
         nn.init.zeros_(self.mask.weight)
@@ -37,16 +38,23 @@ class AttentionGate(nn.Module):
             nn.init.zeros_(self.mask.bias)
 
     def forward(self, level: Tensor) -> Tensor:
-        """The level with each channel at each place let through between 0 and 2 times."""
+        """Scale each channel at each pixel by a factor between 0 and 2.
+
+        Args:
+            level: float ``[B, C, h, w]``.
+
+        Returns:
+            The scaled level, ``[B, C, h, w]``.
+        """
         return level * (2 * torch.sigmoid(self.mask(self.inner(level))))
 
 
 class HeadWithAttention(nn.Module):
-    """A head behind a gate a level.
+    """A head with one attention gate per feature level in front of it.
 
     Args:
-        head: from a list of levels ``[B, C, h, w]`` to named tensors.
-        features: the levels.
+        head: maps a list of levels ``[B, C, h, w]`` to tensors by name.
+        features: the feature levels.
     """
 
     def __init__(self, head: nn.Module, features: FeatureSpec) -> None:
@@ -55,7 +63,14 @@ class HeadWithAttention(nn.Module):
         self.head = head
 
     def forward(self, levels: Sequence[Tensor]) -> dict[str, Tensor]:
-        """What the head makes of the levels that the gates let through."""
-        passed = [gate(level) for gate, level in zip(self.gates, levels, strict=True)]
-        outputs: dict[str, Tensor] = self.head(passed)
+        """Apply the gates and run the head.
+
+        Args:
+            levels: the feature levels, ``[B, C, h, w]`` each.
+
+        Returns:
+            Outputs of the head by name.
+        """
+        gated = [gate(level) for gate, level in zip(self.gates, levels, strict=True)]
+        outputs: dict[str, Tensor] = self.head(gated)
         return outputs

@@ -1,4 +1,4 @@
-"""Work and size of modules, measured."""
+"""FLOPs and parameters of modules, counted in a forward pass."""
 
 from __future__ import annotations
 
@@ -16,14 +16,21 @@ from mtlsearch.plan import Cost, FeatureSpec
 
 
 def count_flops(run: Callable[..., Any], *inputs: Any) -> int:
-    """Floating-point operations of ``run(*inputs)``: 2 x multiply-adds, forward only.
+    """Count the FLOPs of a forward pass, two per multiply-add.
 
-    Matrix products, convolutions and attention are counted, as torch's flop counter does;
-    what is done element by element is not.
+    Matrix products, convolutions and attention count, as in PyTorch's FLOP counter.
+    Elementwise operations do not count.
+
+    Args:
+        run: a module or a function that runs one.
+        inputs: its arguments.
+
+    Returns:
+        Floating-point operations of ``run(*inputs)``.
     """
     counter = FlopCounterMode(display=False)
-    # Without gradients the counter stumbles over views of parameters (a class token, expanded).
-    # Not every torch's counter knows the CPU's fused attention; as matrix products it is counted
+    # Without gradients the counter fails on views of parameters, such as an expanded class token.
+    # Some PyTorch versions do not count the CPU's fused attention. As matrix products it counts
     # the same on every device.
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), counter:
         run(*inputs)
@@ -31,19 +38,29 @@ def count_flops(run: Callable[..., Any], *inputs: Any) -> int:
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Scalars in a module's parameters, shared ones once."""
+    """Count the parameters of a module; shared ones count once.
+
+    Args:
+        module: the module.
+
+    Returns:
+        Number of scalars.
+    """
     return sum(parameter.numel() for parameter in module.parameters())
 
 
 def head_cost(head: nn.Module | Callable[[], nn.Module], features: FeatureSpec) -> Cost:
-    """What a head costs on the levels of a backbone, for one image.
+    """Count the parameters and FLOPs of a head for one image.
 
-    It is run on the meta device, or on the CPU if it cannot run there.
+    The head runs on the meta device, or on the CPU if its forward pass reads values.
 
     Args:
-        head: the head, or a function that makes one. Torch's global generator is left as it
-            was; a head that is handed in is not touched.
-        features: the levels it is given.
+        head: the head, which does not change, or a function that creates one. PyTorch's global
+            random generator does not change either.
+        features: the feature levels that the head gets.
+
+    Returns:
+        Parameters and FLOPs.
     """
     if not isinstance(head, nn.Module):
         with torch.random.fork_rng(devices=[]):
@@ -51,15 +68,15 @@ def head_cost(head: nn.Module | Callable[[], nn.Module], features: FeatureSpec) 
     parameters = count_parameters(head)
     dtype = dtype_of(head)
     try:
-        flops = count_flops(to_meta(head), _levels(features, "meta", dtype))
-    except RuntimeError:  # it looks at values, which meta has none of
+        flops = count_flops(to_meta(head), _zero_levels(features, "meta", dtype))
+    except RuntimeError:  # the head reads values, which a meta tensor does not have
         on_cpu = copy.deepcopy(head).to("cpu").eval().requires_grad_(False)
-        flops = count_flops(on_cpu, _levels(features, "cpu", dtype))
+        flops = count_flops(on_cpu, _zero_levels(features, "cpu", dtype))
     return Cost(parameters, flops)
 
 
-def _levels(features: FeatureSpec, device: str, dtype: torch.dtype) -> list[Tensor]:
-    """One image's levels ``[1, C, h, w]``, all zeros."""
+def _zero_levels(features: FeatureSpec, device: str, dtype: torch.dtype) -> list[Tensor]:
+    """Return the levels ``[1, C, h, w]`` of one image, filled with zeros."""
     return [
         torch.zeros(1, level.channels, *size, device=device, dtype=dtype)
         for level, size in zip(features.levels, features.sizes, strict=True)

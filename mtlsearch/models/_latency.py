@@ -1,4 +1,4 @@
-"""How long a forward takes."""
+"""Latency of a network: the median time of one forward pass."""
 
 from __future__ import annotations
 
@@ -18,36 +18,40 @@ def measure_latency(
     repeats: int = 20,
     warmup: int = 3,
 ) -> float:
-    """Median milliseconds of one forward in evaluation mode.
+    """Measure the median time of one forward pass in evaluation mode.
 
     Args:
-        network: takes ``[batch_size, 3, H, W]``; it must lie on ``device`` and keeps its mode.
+        network: takes images ``[batch_size, 3, H, W]``. It must be on ``device``. Its training
+            mode is restored.
         image_size: ``(height, width)`` in pixels.
-        device: where the images are made.
-        batch_size: images a forward.
-        repeats: forwards that are timed.
-        warmup: forwards before that.
+        device: device of the images.
+        batch_size: number of images per forward pass.
+        repeats: number of forward passes that are timed.
+        warmup: number of forward passes before them.
+
+    Returns:
+        Milliseconds.
     """
     images = torch.zeros(batch_size, 3, *image_size, device=device)
-    training = network.training
+    is_training = network.training
     network.eval()
     try:
         with torch.no_grad():
-            times = [_timed(network, images) for _ in range(warmup + repeats)]
+            times = [_time_forward(network, images) for _ in range(warmup + repeats)]
     finally:
-        network.train(training)
+        network.train(is_training)
     return statistics.median(times[warmup:])
 
 
-def _timed(network: nn.Module, images: torch.Tensor) -> float:
-    _wait(images.device)
+def _time_forward(network: nn.Module, images: torch.Tensor) -> float:
+    _synchronize(images.device)
     start = time.perf_counter()
     network(images)
-    _wait(images.device)
+    _synchronize(images.device)
     return 1000 * (time.perf_counter() - start)
 
 
-def _wait(device: torch.device) -> None:
-    """Let an accelerator finish what it was given; the CPU has nothing pending."""
+def _synchronize(device: torch.device) -> None:
+    """Wait for pending work of an accelerator; the CPU has none."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)

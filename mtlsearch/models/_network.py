@@ -1,4 +1,4 @@
-"""The network of a plan: cut backbone, plan and heads, put together."""
+"""Multi-task network: the task models of a sharing plan with one head per task."""
 
 from __future__ import annotations
 
@@ -17,35 +17,42 @@ Outputs = dict[str, Tensor]
 
 
 class MultiTaskNetwork(nn.Module):
-    """Several tasks on one backbone, sharing what a plan says.
+    """Network for several tasks on one backbone, shared according to a plan.
 
-    State-dict keys are ``backbones.<task>.<timm's key>`` and ``heads.<task>.<key>``; a
-    shared unit stands under the first of its tasks.
+    State-dict keys are ``backbones.<task>.<timm's key>`` and ``heads.<task>.<key>``. A shared
+    weight has the key of its first task only.
+
+    Attributes:
+        plan: the sharing plan.
+        feature_spec: the feature levels that heads get.
+        units: the units of the backbone.
+        backbones: the task models.
+        heads: the heads.
 
     Args:
         cut: the cut backbone.
         plan: a plan for its units.
-        heads: for every task of the plan a module from a list of levels ``[B, C, h, w]`` to
-            named tensors.
+        heads: one module per task of the plan, which maps a list of levels ``[B, C, h, w]`` to
+            tensors by name.
 
     Raises:
-        PlanError: the plan is for another number of units, for other tasks than there are
-            heads, or passes by a unit that is not skippable.
+        PlanError: the plan has another number of units, the heads are for other tasks, or the
+            plan skips a unit that is not skippable.
     """
 
     def __init__(self, cut: CutBackbone, plan: SharingPlan, heads: Mapping[str, nn.Module]) -> None:
         super().__init__()
         if set(heads) != set(plan.tasks):
             raise PlanError(
-                f"the plan is for the tasks {', '.join(plan.tasks)}, "
-                f"the heads for {', '.join(sorted(heads))}",
-                next_step="build the plan for the run's tasks",
+                f"the tasks of plan and heads differ: expected {', '.join(plan.tasks)}, "
+                f"got heads for {', '.join(sorted(heads))}",
+                next_step="pass one head per task of the plan",
             )
         self.plan = plan
         self.feature_spec: FeatureSpec = cut.features
         self.units: tuple[UnitSpec, ...] = cut.units
         self._keys = module_keys(plan.tasks)
-        self.backbones = cut.tie(plan)
+        self.backbones = cut.build_backbones(plan)
         self.heads = nn.ModuleDict({self._keys[task]: heads[task] for task in plan.tasks})
 
     @property
@@ -54,17 +61,17 @@ class MultiTaskNetwork(nn.Module):
         return self.plan.tasks
 
     def forward(self, images: Tensor, tasks: Sequence[str] | None = None) -> dict[str, Outputs]:
-        """Every task's outputs.
+        """Run the backbones and heads of some tasks.
 
         Args:
-            images: ``[B, 3, H, W]``, normalised.
-            tasks: the tasks to run; all by default. What only others need does not run.
+            images: float ``[B, 3, H, W]``, normalized.
+            tasks: the tasks; all tasks by default. Units that only other tasks use do not run.
 
         Returns:
-            By task, what its head returns.
+            Outputs of the head by task.
 
         Raises:
-            PlanError: a task is not the network's.
+            PlanError: the network does not have one of the tasks.
         """
         features = self.features(images, tasks)
         return {task: self.head(task)(levels) for task, levels in features.items()}
@@ -72,46 +79,77 @@ class MultiTaskNetwork(nn.Module):
     def features(
         self, images: Tensor, tasks: Sequence[str] | None = None
     ) -> dict[str, list[Tensor]]:
-        """Every task's feature levels ``[B, C, h, w]``, finest first.
+        """Run the backbones of some tasks.
 
         Args:
-            images: ``[B, 3, H, W]``, normalised.
-            tasks: the tasks to run; all by default.
+            images: float ``[B, 3, H, W]``, normalized.
+            tasks: the tasks; all tasks by default.
+
+        Returns:
+            Feature levels ``[B, C, h, w]`` by task, the finest first.
 
         Raises:
-            PlanError: a task is not the network's.
+            PlanError: the network does not have one of the tasks.
         """
         for task in tasks or ():
             self._check_task(task)
-        found: dict[str, list[Tensor]] = self.backbones(images, tasks)
-        return found
+        features: dict[str, list[Tensor]] = self.backbones(images, tasks)
+        return features
 
     def head(self, task: str) -> nn.Module:
-        """The head of a task."""
+        """Return the head of a task.
+
+        Args:
+            task: a task of the network.
+
+        Returns:
+            The head.
+
+        Raises:
+            PlanError: the network does not have the task.
+        """
         self._check_task(task)
         return self.heads[self._keys[task]]
 
     def unit_modules(self, unit: int, group: Sequence[str]) -> dict[str, nn.Module]:
-        """The modules of a group's copy of a unit, by their timm names.
+        """Return the modules of a group's copy of a unit.
 
-        Where the plan keeps statistics by path and the group's tasks come different ways,
-        each way has modules with the same parameters; these are the first task's.
+        With ``statistics="path"``, each path of the group has its own modules with the same
+        parameters. The modules are then those of the group's first task.
+
+        Args:
+            unit: index of the unit.
+            group: the tasks of one group of that unit.
+
+        Returns:
+            Modules by timm's name.
 
         Raises:
-            PlanError: the plan has no such group in that unit.
+            PlanError: the plan does not have this group in this unit.
         """
-        return self.backbones.unit_modules(unit, self._one_of(unit, group))
+        return self.backbones.unit_modules(unit, self._first_task(unit, group))
 
     def unit_parameters(self, unit: int, group: Sequence[str]) -> dict[str, nn.Parameter]:
-        """The parameters of a group's copy of a unit, by their timm names.
+        """Return the parameters of a group's copy of a unit.
+
+        Args:
+            unit: index of the unit.
+            group: the tasks of one group of that unit.
+
+        Returns:
+            Parameters by timm's name.
 
         Raises:
-            PlanError: the plan has no such group in that unit.
+            PlanError: the plan does not have this group in this unit.
         """
-        return self.backbones.unit_parameters(unit, self._one_of(unit, group))
+        return self.backbones.unit_parameters(unit, self._first_task(unit, group))
 
     def shared_parameters(self) -> list[nn.Parameter]:
-        """The parameters that more than one task uses, in depth order."""
+        """List the parameters that two or more tasks use.
+
+        Returns:
+            Parameters in depth order.
+        """
         return [
             parameter
             for unit, group in self.plan.shared_groups()
@@ -119,18 +157,25 @@ class MultiTaskNetwork(nn.Module):
         ]
 
     def private_parameters(self, task: str) -> list[nn.Parameter]:
-        """The parameters that one task alone uses: its own units and its head."""
-        own = [
+        """List the parameters that only one task uses.
+
+        Args:
+            task: the task.
+
+        Returns:
+            Parameters of its unshared units in depth order, then those of its head.
+        """
+        in_units = [
             parameter
             for unit in range(len(self.units))
             if (task,) in self.plan.groups(unit)
             for parameter in self.unit_parameters(unit, (task,)).values()
         ]
-        return own + list(self.head(task).parameters())
+        return in_units + list(self.head(task).parameters())
 
     @property
     def cost(self) -> Cost:
-        """Parameters, each once, and FLOPs for one image, counted on the network as built."""
+        """Parameters and FLOPs for one image, counted on this network; shared ones once."""
         heads = sum(
             (head_cost(self.head(task), self.feature_spec) for task in self.tasks), Cost(0, 0)
         )
@@ -140,15 +185,15 @@ class MultiTaskNetwork(nn.Module):
     def _check_task(self, task: str) -> None:
         if task not in self.plan.tasks:
             raise PlanError(
-                f"the network has no task {task!r}{did_you_mean(task, self.plan.tasks)}",
+                f"the network does not have task {task!r}{did_you_mean(task, self.plan.tasks)}",
                 allowed=self.plan.tasks,
             )
 
-    def _one_of(self, unit: int, group: Sequence[str]) -> str:
+    def _first_task(self, unit: int, group: Sequence[str]) -> str:
         groups = self.plan.groups(unit)
         if tuple(sorted(group)) not in groups:
             raise PlanError(
-                f"{'+'.join(group)} is no group of unit {unit}",
-                allowed=["+".join(each) for each in groups],
+                f"unit {unit} does not have the group {'+'.join(group)}",
+                allowed=["+".join(tasks) for tasks in groups],
             )
         return group[0]

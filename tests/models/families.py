@@ -1,4 +1,4 @@
-"""Models of many families, cut once for all tests; none of them is ever changed."""
+"""Models of many families, cut once for all tests; tests do not change them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TINY = (
     "vit_tiny_patch16_224",
 )
 SMALL = (
-    "coat_tiny",  # modules tied in two places
+    "coat_tiny",  # uses modules in two places
     "coatnet_pico_rw_224",
     "convnext_atto",
     "densenet121",
@@ -49,7 +49,7 @@ SMALL = (
     "swin_tiny_patch4_window7_224",  # channels last
     "xcit_nano_12_p8_224",
 )
-EVERY = (*TINY, *(pytest.param(name, marks=pytest.mark.slow) for name in SMALL))
+ALL = (*TINY, *(pytest.param(name, marks=pytest.mark.slow) for name in SMALL))
 
 
 @cache
@@ -62,5 +62,5 @@ def images(count: int = 2, seed: int = 0) -> Tensor:
 
 
 def whole(cut: CutBackbone) -> nn.Module:
-    """A copy of the uncut model."""
+    """Return a copy of the uncut model."""
     return copy.deepcopy(cut.template).eval()

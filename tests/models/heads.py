@@ -1,4 +1,4 @@
-"""Small heads and networks for the tests of this floor."""
+"""Small heads, networks and sharing plans for the tests of models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TASKS = ("boxes", "breed", "outline")
 
 
 class Mean(nn.Module):
-    """The mean of every level, projected to ``{"scores": [B, 3]}``."""
+    """Head that projects the mean of every level to ``{"scores": [B, 3]}``."""
 
     def __init__(self, features: FeatureSpec) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ def head(cut: CutBackbone, seed: int) -> Mean:
 
 
 def network(cut: CutBackbone, plan: SharingPlan, *, vary: bool = False) -> MultiTaskNetwork:
-    """A network in evaluation mode; with ``vary`` no two copies of a weight are alike."""
+    """Return a network in evaluation mode; with ``vary`` all copies of a weight differ."""
     heads = {task: head(cut, seed) for seed, task in enumerate(plan.tasks)}
     built = MultiTaskNetwork(cut, plan, heads).eval()
     if vary:
@@ -55,7 +55,7 @@ def tree(cut: CutBackbone, *depths: int, tasks: Sequence[str] = TASKS) -> Sharin
 
 
 def middle(cut: CutBackbone) -> SharingPlan:
-    """The first task parts after a third of the units, the others after two thirds."""
+    """Return a tree that splits after a third and after two thirds of the units."""
     units = len(cut.units)
     return tree(cut, units // 3, 2 * units // 3)
 
@@ -63,18 +63,23 @@ def middle(cut: CutBackbone) -> SharingPlan:
 def tree_plans(units: int) -> st.SearchStrategy[SharingPlan]:
     depths = st.tuples(st.integers(0, units), st.integers(0, units))
     return st.builds(
-        lambda order, at: SharingPlan.from_splits(order, at, units), st.permutations(TASKS), depths
+        lambda order, splits: SharingPlan.from_splits(order, splits, units),
+        st.permutations(TASKS),
+        depths,
     )
 
 
 @st.composite
 def any_plans(draw: st.DrawFn, cut: CutBackbone) -> SharingPlan:
-    """Any partition at any unit, any task passing by where it may, any statistics."""
+    """Draw any partition at any unit, any skips of skippable units, any statistics."""
     row = st.tuples(*(st.integers(0, len(TASKS) - 1) for _ in TASKS))
     groups = draw(st.lists(row, min_size=len(cut.units), max_size=len(cut.units)))
     plan = SharingPlan.from_groups(
-        [[t for t, at in zip(TASKS, numbers, strict=True) if at == n] for n in set(numbers)]
-        for numbers in groups
+        [
+            [task for task, group in zip(TASKS, row, strict=True) if group == number]
+            for number in set(row)
+        ]
+        for row in groups
     )
     skips = {
         unit.index: draw(st.lists(st.sampled_from(TASKS), unique=True))
@@ -85,7 +90,7 @@ def any_plans(draw: st.DrawFn, cut: CutBackbone) -> SharingPlan:
 
 
 def rejoining(cut: CutBackbone) -> SharingPlan:
-    """The first task goes apart from the others in the second unit, all share the rest."""
+    """Return a plan in which the first task has its own copy of the second unit only."""
     apart = [[TASKS[0]], list(TASKS[1:])]
     return SharingPlan.from_groups(
         apart if unit == 1 else [list(TASKS)] for unit in range(len(cut.units))
@@ -93,7 +98,7 @@ def rejoining(cut: CutBackbone) -> SharingPlan:
 
 
 def reference(network: MultiTaskNetwork, cut: CutBackbone, task: str) -> nn.Module:
-    """The task's network as an ordinary timm model that shares nothing with any other."""
+    """Return a task's network as an ordinary timm model that shares nothing."""
     model = copy.deepcopy(cut.template)
     values = {
         name: value
@@ -105,17 +110,17 @@ def reference(network: MultiTaskNetwork, cut: CutBackbone, task: str) -> nn.Modu
     with torch.no_grad():
         for name, value in values.items():
             model.get_parameter(name).copy_(value)
-    for unit, piece in enumerate(cut.pieces):
-        for path in piece.modules if task in network.plan.skipping(unit) else ():
+    for unit, unit_modules in enumerate(cut.unit_modules):
+        for path in unit_modules.modules if task in network.plan.skips(unit) else ():
             model.set_submodule(path, nn.Identity())
     return model.train(network.training)
 
 
 def levels_of(model: nn.Module, cut: CutBackbone, images: Tensor) -> list[Tensor]:
-    found: list[Tensor] = model.forward_intermediates(
+    levels: list[Tensor] = model.forward_intermediates(
         images, indices=list(cut.out_indices), norm=False, intermediates_only=True
     )
-    return found
+    return levels
 
 
 def scores(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
@@ -123,24 +128,26 @@ def scores(network: nn.Module, images: Tensor) -> dict[str, Tensor]:
         return {task: outputs["scores"] for task, outputs in network(images).items()}
 
 
-def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return first.keys() == second.keys() and all(
+        torch.equal(first[key], second[key]) for key in first
+    )
 
 
-def units_learn_from_their_groups(built: MultiTaskNetwork) -> None:
-    """Every copy of a unit gets a gradient from the tasks of its group and from no other."""
+def check_gradients_by_group(built: MultiTaskNetwork) -> None:
+    """Check that every copy of a unit gets gradients exactly from the tasks of its group."""
     for task in TASKS:
         built.zero_grad()
         built(images())[task]["scores"].square().sum().backward()
         for unit in range(len(built.units)):
             for group in built.plan.groups(unit):
                 parameters = built.unit_parameters(unit, group).values()
-                learns = any(p.grad is not None and p.grad.any() for p in parameters)
-                assert learns == (task in group)
+                has_gradient = any(p.grad is not None and p.grad.any() for p in parameters)
+                assert has_gradient == (task in group)
 
 
-def gradients_add_up(built: MultiTaskNetwork) -> None:
-    """The gradient of all tasks together is the sum of each one's alone."""
+def check_gradient_sum(built: MultiTaskNetwork) -> None:
+    """Check that the gradient of all tasks is the sum of the gradients of each task."""
     built.zero_grad()
     sum(outputs["scores"].square().sum() for outputs in built(images()).values()).backward()
     together = {key: value.grad for key, value in built.named_parameters()}

@@ -1,4 +1,4 @@
-"""A gate lets everything pass at first, and what it costs is counted."""
+"""Attention gates: identity at initialization, range, gradients and cost."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ def cut() -> CutBackbone:
 def levels(cut: CutBackbone) -> list[Tensor]:
     generator = torch.Generator().manual_seed(0)
     shapes = zip(cut.features.levels, cut.features.sizes, strict=True)
-    return [torch.randn(2, at.channels, *size, generator=generator) for at, size in shapes]
+    return [torch.randn(2, level.channels, *size, generator=generator) for level, size in shapes]
 
 
-def test_a_new_gate_changes_nothing(cut: CutBackbone) -> None:
+def test_gate_new_is_identity(cut: CutBackbone) -> None:
     plain = head(cut, 0)
     assert torch.equal(
         HeadWithAttention(plain, cut.features)(levels(cut))["scores"], plain(levels(cut))["scores"]
     )
 
 
-def test_a_gate_lets_each_place_pass_between_not_at_all_and_twice() -> None:
+def test_gate_scales_each_pixel_between_0_and_2() -> None:
     gate = AttentionGate(12)
     disturb(list(gate.parameters()), seed=0)
     level = torch.ones(3, 12, 4, 4) + torch.rand(3, 12, 4, 4)
-    passed = gate(level) / level
-    assert ((passed > 0) & (passed < 2)).all()
-    assert passed.std() > 1e-3
+    factors = gate(level) / level
+    assert ((factors > 0) & (factors < 2)).all()
+    assert factors.std() > 1e-3
     with torch.no_grad():
         gate.mask.bias.fill_(-50.0)
     assert gate(level).abs().max() < 1e-6
 
 
-def test_it_learns_from_the_first_step(cut: CutBackbone) -> None:
+def test_gate_gets_gradient_in_first_step(cut: CutBackbone) -> None:
     gated = HeadWithAttention(head(cut, 0), cut.features)
     gated(levels(cut))["scores"].square().sum().backward()
     for gate in gated.gates:
@@ -58,20 +58,20 @@ def test_it_learns_from_the_first_step(cut: CutBackbone) -> None:
         assert gate.mask.weight.grad.any()
 
 
-def test_its_cost_is_counted(cut: CutBackbone) -> None:
-    """By hand: two 1x1 convolutions a level, a bias, and a norm's scale and shift."""
+def test_gate_cost_equals_hand_count(cut: CutBackbone) -> None:
+    """Two 1x1 convolutions per level, one bias, scale and shift of a normalization."""
     plain, gated = head(cut, 0), HeadWithAttention(head(cut, 0), cut.features)
-    more = head_cost(gated, cut.features), head_cost(plain, cut.features)
+    with_gates, without = head_cost(gated, cut.features), head_cost(plain, cut.features)
     parameters, flops = 0, 0
     for level, (height, width) in zip(cut.features.levels, cut.features.sizes, strict=True):
         inner = max(8, level.channels // 4)
         parameters += 2 * level.channels * inner + level.channels + 2 * inner
         flops += 2 * height * width * 2 * level.channels * inner
-    assert more[0].parameters - more[1].parameters == parameters
-    assert more[0].flops - more[1].flops == flops
+    assert with_gates.parameters - without.parameters == parameters
+    assert with_gates.flops - without.flops == flops
 
 
-def test_the_networks_cost_is_that_of_its_forward(cut: CutBackbone) -> None:
+def test_network_cost_with_gates_equals_forward(cut: CutBackbone) -> None:
     heads = {task: HeadWithAttention(Mean(cut.features), cut.features) for task in TASKS}
     network = MultiTaskNetwork(cut, middle(cut), heads).eval()
     assert network.cost.parameters == count_parameters(network)

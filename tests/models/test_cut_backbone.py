@@ -1,3 +1,5 @@
+"""Cut backbones of many families: units, features, weights and errors."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -11,24 +13,24 @@ from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 from mtlsearch.errors import BackboneError, PlanError, UnknownNameError
 from mtlsearch.models import cut_backbone, list_backbones
 from mtlsearch.plan import SharingPlan
-from tests.models.families import EVERY, SIZE, TINY, cut, images, whole
+from tests.models.families import ALL, SIZE, TINY, cut, images, whole
 
 GRANULARITIES = ("stage", "block")
 
 
 @pytest.mark.parametrize("granularity", GRANULARITIES)
-@pytest.mark.parametrize("name", EVERY)
-def test_every_parameter_belongs_to_exactly_one_unit(name, granularity):
+@pytest.mark.parametrize("name", ALL)
+def test_parameters_belong_to_exactly_one_unit(name, granularity):
     backbone = cut(name, granularity)
-    owned = [parameter for piece in backbone.pieces for parameter in piece.parameters]
-    assert sorted(owned) == sorted(key for key, _ in backbone.template.named_parameters())
+    assigned = [name for unit in backbone.unit_modules for name in unit.parameters]
+    assert sorted(assigned) == sorted(key for key, _ in backbone.template.named_parameters())
     total = sum(parameter.numel() for parameter in backbone.template.parameters())
     assert sum(unit.parameters for unit in backbone.units) == total
 
 
 @pytest.mark.parametrize("granularity", GRANULARITIES)
-@pytest.mark.parametrize("name", EVERY)
-def test_units_are_several_in_depth_order_and_named_apart(name, granularity):
+@pytest.mark.parametrize("name", ALL)
+def test_units_are_in_depth_order_with_unique_names(name, granularity):
     units = cut(name, granularity).units
     assert len(units) >= 4
     assert [unit.index for unit in units] == list(range(len(units)))
@@ -36,13 +38,13 @@ def test_units_are_several_in_depth_order_and_named_apart(name, granularity):
     assert all(unit.flops > 0 and unit.channels > 0 and unit.stride > 0 for unit in units)
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_blocks_are_no_fewer_than_stages(name):
+@pytest.mark.parametrize("name", ALL)
+def test_blocks_are_at_least_as_many_as_stages(name):
     assert len(cut(name, "block").units) >= len(cut(name, "stage").units)
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_the_features_are_those_of_the_model_as_timm_makes_it(name):
+@pytest.mark.parametrize("name", ALL)
+def test_features_equal_those_of_timms_model(name):
     backbone = cut(name)
     config = timm.get_pretrained_cfg(name)
     size = {"img_size": SIZE} if config.fixed_input_size else {}
@@ -54,13 +56,14 @@ def test_the_features_are_those_of_the_model_as_timm_makes_it(name):
         expected = untouched.forward_intermediates(
             images(), indices=out_indices, norm=False, intermediates_only=True
         )
-        found = backbone.tie(SharingPlan.hard(["a"], len(backbone.units))).eval()(images())["a"]
-    for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=1e-5 * float(other.abs().max()))
+        plan = SharingPlan.hard(["a"], len(backbone.units))
+        levels = backbone.build_backbones(plan).eval()(images())["a"]
+    for level, timms in zip(levels, expected, strict=True):
+        torch.testing.assert_close(level, timms, rtol=0, atol=1e-5 * float(timms.abs().max()))
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_levels_are_as_described(name):
+@pytest.mark.parametrize("name", ALL)
+def test_levels_match_feature_spec(name):
     backbone = cut(name)
     with torch.no_grad():
         levels = whole(backbone).forward_intermediates(
@@ -76,7 +79,7 @@ def test_levels_are_as_described(name):
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_nothing_is_left_that_the_features_do_not_use(name):
+def test_template_has_no_unused_parameters(name):
     model = whole(cut(name)).train()
     levels = model.forward_intermediates(
         images(), indices=list(cut(name).out_indices), norm=False, intermediates_only=True
@@ -85,7 +88,7 @@ def test_nothing_is_left_that_the_features_do_not_use(name):
     assert [key for key, value in model.named_parameters() if value.grad is None] == []
 
 
-def test_units_of_known_backbones():
+def test_units_of_three_backbones():
     assert [unit.name for unit in cut("resnet10t").units][1:] == [f"layer{n}" for n in range(1, 5)]
     assert [unit.stride for unit in cut("resnet10t").units] == [4, 4, 8, 16, 32]
     assert len(cut("vit_tiny_patch16_224").units) == 13
@@ -94,7 +97,7 @@ def test_units_of_known_backbones():
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 12, 13])
-def test_a_number_of_units_merges_neighbours_evenly(count):
+def test_granularity_number_balances_flops(count):
     blocks = cut("mobilenetv3_small_050", "block").units
     units = cut("mobilenetv3_small_050", count).units
     assert len(units) == count
@@ -105,12 +108,12 @@ def test_a_number_of_units_merges_neighbours_evenly(count):
 
 
 @pytest.mark.parametrize("count", [0, 14, -1])
-def test_more_units_than_blocks_are_refused_with_the_range(count):
+def test_granularity_out_of_range_is_rejected(count):
     with pytest.raises(BackboneError, match=r"1 \.\. 13"):
         cut_backbone("mobilenetv3_small_050", SIZE, granularity=count)
 
 
-def test_a_seed_gives_the_same_weights_and_leaves_the_global_generator_alone():
+def test_seed_determines_weights_but_not_global_state():
     before = torch.get_rng_state()
     first = cut_backbone("test_resnet", SIZE, seed=3).template.state_dict()
     assert torch.equal(before, torch.get_rng_state())
@@ -120,12 +123,12 @@ def test_a_seed_gives_the_same_weights_and_leaves_the_global_generator_alone():
     assert not torch.equal(first["conv1.0.weight"], other["conv1.0.weight"])
 
 
-def test_a_misspelt_name_gets_a_suggestion():
+def test_name_unknown_gets_suggestion():
     with pytest.raises(UnknownNameError, match="did you mean 'resnet18'"):
         cut_backbone("resnet_18", SIZE)
 
 
-def test_an_image_size_the_model_cannot_take_is_refused():
+def test_image_size_unsupported_is_rejected():
     with pytest.raises(BackboneError, match=r"crossvit_9_240.*64x96"):
         cut_backbone("crossvit_9_240", SIZE)
 
@@ -139,13 +142,12 @@ def test_an_image_size_the_model_cannot_take_is_refused():
         URLError("no route to host"),
     ],
 )
-def test_pretrained_weights_that_cannot_be_downloaded_name_the_way_out(monkeypatch, failure):
+def test_pretrained_download_fails_with_next_step(monkeypatch, failure):
     def offline(*args, **kwargs):
         raise failure
 
-    monkeypatch.setattr(
-        "mtlsearch.models.loading._create.require_hub", lambda name: None
-    )  # it answered
+    # The hub responds to the check, then the download fails.
+    monkeypatch.setattr("mtlsearch.models.loading._create.check_hub", lambda name: None)
     monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", offline)
     with pytest.raises(BackboneError, match=r"weights of 'test_resnet'.*no route") as caught:
         cut_backbone("test_resnet", SIZE, pretrained=True)
@@ -154,39 +156,39 @@ def test_pretrained_weights_that_cannot_be_downloaded_name_the_way_out(monkeypat
     assert "pretrained: false" in caught.value.next_step
 
 
-def test_without_a_network_pretrained_says_so(monkeypatch, tmp_path):
-    """The hub's own client, told that there is no network, with nothing downloaded before."""
+def test_pretrained_offline_is_reported(monkeypatch, tmp_path):
+    """The hub's client is in offline mode and no file was downloaded before."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(BackboneError, match="pretrained weights of 'test_resnet' cannot be had"):
+    with pytest.raises(BackboneError, match="cannot load the pretrained weights of 'test_resnet'"):
         cut_backbone("test_resnet", SIZE, pretrained=True)
 
 
-def test_a_model_without_weights_says_so():
+def test_pretrained_without_weights_is_reported():
     with pytest.raises(BackboneError, match="No pretrained weights exist"):
         cut_backbone("mobilenetv2_035", SIZE, pretrained=True)
 
 
-def test_a_name_may_carry_a_weights_tag():
+def test_name_accepts_weights_tag():
     assert cut_backbone("resnet10t.c3_in1k", SIZE).units == cut("resnet10t").units
 
 
-def test_the_pixel_statistics_are_the_weights_own():
+def test_pixel_statistics_are_timms():
     assert cut("test_resnet").mean == tuple(timm.get_pretrained_cfg("test_resnet").mean)
     assert cut("test_resnet").std == tuple(timm.get_pretrained_cfg("test_resnet").std)
 
 
-def test_list_backbones_knows_patterns():
+def test_list_backbones_accepts_pattern():
     assert "resnet18" in list_backbones()
     assert list_backbones("test_vit?") == ["test_vit2", "test_vit3", "test_vit4"]
 
 
-def test_a_cut_backbone_is_a_frozen_value():
+def test_cut_backbone_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         cut("test_resnet").name = "other"
 
 
-def test_only_plans_of_as_many_units_are_tied():
+def test_build_with_wrong_number_of_units_is_rejected():
     backbone = cut("test_resnet")
     with pytest.raises(PlanError, match="for 4 units, the backbone has 5"):
-        backbone.tie(SharingPlan.hard(["a", "b"], 4))
+        backbone.build_backbones(SharingPlan.hard(["a", "b"], 4))

@@ -1,4 +1,4 @@
-"""The network as a torch module."""
+"""The multi-task network as a PyTorch module: export, copies, files, training."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def export(net, count=2):
     )
 
 
-def test_an_exported_network_takes_any_batch_and_runs_the_prefix_once(built):
+def test_exported_network_has_dynamic_batch_and_one_prefix(built):
     program = export(built)
     for count in (1, 2, 5):
-        found = {task: out["scores"] for task, out in program.module()(images(count)).items()}
+        outputs = program.module()(images(count))
         expected = scores(built, images(count))
         for task in TASKS:
-            torch.testing.assert_close(found[task], expected[task])
+            torch.testing.assert_close(outputs[task]["scores"], expected[task])
     backbone = cut("test_resnet")
     units = len(backbone.units)
     single = convolutions(export(network(backbone, SharingPlan.hard(["a"], units))))
@@ -53,13 +53,13 @@ def test_an_exported_network_takes_any_batch_and_runs_the_prefix_once(built):
 
 
 @pytest.mark.slow
-def test_a_network_compiles_into_one_graph(built):
+def test_network_compiles_into_one_graph(built):
     compiled = torch.compile(built, fullgraph=True, backend="eager")
     for _ in range(2):
         assert same(scores(compiled, images()), scores(built, images()))
 
 
-def test_a_deep_copy_is_tied_like_the_original_and_apart_from_it(built):
+def test_deep_copy_keeps_sharing_and_is_independent(built):
     twin = copy.deepcopy(built)
     before = scores(built, images())
     assert same(scores(twin, images()), before)
@@ -70,21 +70,21 @@ def test_a_deep_copy_is_tied_like_the_original_and_apart_from_it(built):
     assert not same(scores(twin, images()), before)
 
 
-def test_a_network_in_another_precision_stays_tied(built):
-    count = built.cost
+def test_double_precision_keeps_sharing(built):
+    cost = built.cost
     double = copy.deepcopy(built).double()
-    assert double.cost == count
+    assert double.cost == cost
     assert len(list(double.parameters())) == len(list(built.parameters()))
     assert all(parameter.dtype == torch.float64 for parameter in double.parameters())
 
 
-def test_a_pickled_network_comes_back(built):
+def test_pickle_round_trip_keeps_outputs(built):
     twin = pickle.loads(pickle.dumps(built))
     assert same(scores(twin, images()), scores(built, images()))
     assert twin.cost == built.cost
 
 
-def test_the_state_dict_goes_round(built):
+def test_state_dict_round_trip_keeps_outputs(built):
     backbone = _backbone(built)
     other = network(backbone, built.plan)
     assert not same(scores(other, images()), scores(built, images()))
@@ -92,7 +92,7 @@ def test_the_state_dict_goes_round(built):
     assert same(scores(other, images()), scores(built, images()))
 
 
-def test_safetensors_keep_shared_weights_once(built, tmp_path):
+def test_safetensors_store_shared_weights_once(built, tmp_path):
     backbone = _backbone(built)
     save_model(built, str(tmp_path / "net.safetensors"))
     other = network(backbone, built.plan)
@@ -103,37 +103,37 @@ def test_safetensors_keep_shared_weights_once(built, tmp_path):
 
 
 def _backbone(built):
-    return next(each for each in map(cut, BACKBONES) if each.units == built.units)
+    return next(backbone for backbone in map(cut, BACKBONES) if backbone.units == built.units)
 
 
-def test_a_state_dict_with_every_name_loads_as_well(built):
-    own = built.state_dict()
+def test_state_dict_with_all_aliases_loads(built):
+    deduplicated = built.state_dict()
     full = {
         **{key: value.clone() for key, value in built.named_parameters(remove_duplicate=False)},
         **{key: value.clone() for key, value in built.named_buffers(remove_duplicate=False)},
     }
-    full = {key: value for key, value in full.items() if key not in _passing(built)}
-    assert own.keys() < full.keys()
+    full = {key: value for key, value in full.items() if key not in _non_persistent(built)}
+    assert deduplicated.keys() < full.keys()
     built.load_state_dict(full)
 
 
-def _passing(module):
-    """Names of buffers that no state dict holds."""
+def _non_persistent(module):
+    """Return the names of buffers that are not part of state dicts."""
     return {
         f"{path}.{name}"
-        for path, each in module.named_modules(remove_duplicate=False)
-        for name in each._non_persistent_buffers_set
+        for path, submodule in module.named_modules(remove_duplicate=False)
+        for name in submodule._non_persistent_buffers_set
     }
 
 
-def test_a_state_dict_lacking_weights_is_refused(built):
+def test_state_dict_with_missing_weight_is_rejected(built):
     state = built.state_dict()
     del state[next(iter(state))]
     with pytest.raises(RuntimeError, match="Missing key"):
         built.load_state_dict(state)
 
 
-def test_state_dict_keys_are_timms_own_under_the_tasks():
+def test_state_dict_keys_are_task_and_timms_key():
     built = network(cut("test_resnet"), middle(cut("test_resnet")))
     keys = built.state_dict().keys()
     assert keys == {key for key, _ in (*built.named_parameters(), *built.named_buffers())}
@@ -142,15 +142,15 @@ def test_state_dict_keys_are_timms_own_under_the_tasks():
     assert {key.split(".")[0] for key in keys} == {"backbones", "heads"}
 
 
-def test_bfloat16_autocast_runs_and_learns(built):
+def test_bfloat16_autocast_gives_gradients(built):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         outputs = built(images())
-    assert all(each["scores"].dtype == torch.bfloat16 for each in outputs.values())
-    sum(each["scores"].float().sum() for each in outputs.values()).backward()
+    assert all(output["scores"].dtype == torch.bfloat16 for output in outputs.values())
+    sum(output["scores"].float().sum() for output in outputs.values()).backward()
     assert all(parameter.grad is not None for parameter in built.parameters())
 
 
-def test_an_exception_leaves_nothing_behind():
+def test_forward_after_exception_has_empty_cache():
     backbone = cut("test_resnet")
     built = network(backbone, middle(backbone), vary=True)
     before = scores(built, images())
@@ -159,17 +159,17 @@ def test_an_exception_leaves_nothing_behind():
     with pytest.raises(OSError, match="no"):
         built(images())
     handle.remove()
-    assert built.backbones.remembers_nothing
+    assert built.backbones.is_cache_empty
     assert not same(scores(built, images(seed=3)), before)
     assert same(scores(built, images()), before)
 
 
-def test_a_forward_leaves_nothing_behind(built):
+def test_forward_leaves_cache_empty(built):
     built(images())
-    assert built.backbones.remembers_nothing
+    assert built.backbones.is_cache_empty
 
 
-def test_tasks_run_in_the_order_asked_and_only_those(built):
+def test_forward_runs_requested_tasks_in_order(built):
     with torch.no_grad():
         outputs = built(images(), ["outline", "boxes"])
     assert list(outputs) == ["outline", "boxes"]
@@ -177,7 +177,7 @@ def test_tasks_run_in_the_order_asked_and_only_those(built):
     assert flops < count_flops(built, images(1))
 
 
-def test_private_and_shared_parameters_are_all_there_are(built):
+def test_shared_and_private_parameters_are_complete(built):
     shared = {id(parameter) for parameter in built.shared_parameters()}
     private = [{id(p) for p in built.private_parameters(task)} for task in TASKS]
     everything = {id(parameter) for parameter in built.parameters()}
@@ -185,24 +185,24 @@ def test_private_and_shared_parameters_are_all_there_are(built):
     assert len(shared) + sum(map(len, private)) == len(everything)
 
 
-def test_units_hand_out_their_own_modules():
+def test_unit_modules_of_two_groups_differ():
     backbone = cut("test_resnet")
     built = network(backbone, tree(backbone, 2, 3))
     first, second = built.plan.groups(3)[0], built.plan.groups(3)[1]
-    one, other = built.unit_modules(3, first), built.unit_modules(3, second)
-    assert set(one) == set(other) == {"layer3"}
-    assert one["layer3"] is not other["layer3"]
+    modules, others = built.unit_modules(3, first), built.unit_modules(3, second)
+    assert set(modules) == set(others) == {"layer3"}
+    assert modules["layer3"] is not others["layer3"]
     assert set(built.unit_parameters(3, first)) == {
-        f"layer3.{key}" for key, _ in one["layer3"].named_parameters()
+        f"layer3.{key}" for key, _ in modules["layer3"].named_parameters()
     }
-    with pytest.raises(PlanError, match=r"is no group of unit 0"):
+    with pytest.raises(PlanError, match=r"unit 0 does not have the group boxes"):
         built.unit_modules(0, ["boxes"])
 
 
 @pytest.mark.parametrize(
     "tasks", [("type", "half"), ("a.b", "a_b"), ("heads", "_plan"), ("é", "1")]
 )
-def test_any_task_name_will_do(tasks):
+def test_task_names_are_unrestricted(tasks):
     backbone = cut("test_resnet")
     built = network(backbone, tree(backbone, 3, tasks=tasks))
     assert set(scores(built, images())) == set(tasks)
@@ -211,10 +211,10 @@ def test_any_task_name_will_do(tasks):
     assert same(scores(twin, images()), scores(built, images()))
 
 
-def test_what_does_not_belong_together_is_refused():
+def test_mismatched_plan_heads_and_tasks_are_rejected():
     backbone = cut("test_resnet")
     heads = {task: head(backbone, 0) for task in TASKS}
-    with pytest.raises(PlanError, match="the heads for"):
+    with pytest.raises(PlanError, match="got heads for boxes"):
         MultiTaskNetwork(backbone, middle(backbone), {"boxes": heads["boxes"]})
     with pytest.raises(PlanError, match="units"):
         MultiTaskNetwork(backbone, SharingPlan.hard(TASKS, 3), heads)
@@ -223,17 +223,17 @@ def test_what_does_not_belong_together_is_refused():
         built(images(), ["outlin"])
 
 
-def test_one_step_of_training_moves_every_weight(built):
+def test_training_step_changes_every_parameter(built):
     built.train()
     before = {key: value.clone() for key, value in built.named_parameters()}
     optimizer = torch.optim.AdamW(built.parameters(), lr=1e-3)
-    sum(each["scores"].square().mean() for each in built(images()).values()).backward()
+    sum(output["scores"].square().mean() for output in built(images()).values()).backward()
     optimizer.step()
     assert all(not torch.equal(before[key], value) for key, value in built.named_parameters())
 
 
-class LooksAtValues(nn.Module):
-    """A head that the meta device cannot run."""
+class ReadsValues(nn.Module):
+    """Head that cannot run on the meta device."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -244,9 +244,9 @@ class LooksAtValues(nn.Module):
         return {"scores": levels[-1].mean((2, 3)) @ self.weight.T * scale}
 
 
-def test_the_cost_of_a_head_is_measured_where_it_can_run():
+def test_head_cost_falls_back_to_cpu():
     features = cut("test_resnet").features
-    assert head_cost(LooksAtValues(), features) == Cost(5 * 96, 2 * 5 * 96)
+    assert head_cost(ReadsValues(), features) == Cost(5 * 96, 2 * 5 * 96)
     channels = sum(level.channels for level in features.levels)
     expected = Cost(3 * channels + 3, 2 * 3 * channels)
     state = torch.get_rng_state()
@@ -254,14 +254,14 @@ def test_the_cost_of_a_head_is_measured_where_it_can_run():
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_latency_is_measured_and_the_mode_kept(built):
+def test_latency_is_positive_and_mode_is_restored(built):
     built.train()
     milliseconds = measure_latency(built, SIZE, device=torch.device("cpu"), repeats=3, warmup=1)
     assert milliseconds > 0
     assert built.training
 
 
-def test_no_warnings_are_raised_by_a_forward(built):
+def test_forward_raises_no_warnings(built):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         built(images())

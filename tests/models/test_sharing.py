@@ -1,4 +1,4 @@
-"""What sharing must and must not change."""
+"""Sharing changes costs, but not the features of any task."""
 
 from __future__ import annotations
 
@@ -11,30 +11,29 @@ from torch.overrides import TorchFunctionMode
 
 from mtlsearch.models import MultiTaskNetwork, count_flops, head_cost
 from mtlsearch.plan import SharingPlan, plan_cost
-from tests.models.families import EVERY, cut, images, whole
+from tests.models.families import ALL, cut, images, whole
 from tests.models.heads import (
     TASKS,
     Mean,
+    check_gradient_sum,
+    check_gradients_by_group,
     disturb,
-    gradients_add_up,
     head,
     middle,
     network,
     scores,
     tree_plans,
-    units_learn_from_their_groups,
 )
 
 BACKBONES = ("test_resnet", "test_vit")
 backbones = st.sampled_from(BACKBONES)
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_independent_networks_are_the_single_task_networks(name):
+@pytest.mark.parametrize("name", ALL)
+def test_independent_plan_equals_single_task_networks(name):
     backbone = cut(name)
     units = len(backbone.units)
-    together = network(backbone, SharingPlan.independent(TASKS, units))
-    outputs = scores(together, images())
+    outputs = scores(network(backbone, SharingPlan.independent(TASKS, units)), images())
     for seed, task in enumerate(TASKS):
         single = MultiTaskNetwork(
             backbone, SharingPlan.independent([task], units), {task: head(backbone, seed)}
@@ -42,22 +41,23 @@ def test_independent_networks_are_the_single_task_networks(name):
         assert torch.equal(outputs[task], scores(single, images())[task])
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_fully_shared_features_are_the_uncut_models(name):
+@pytest.mark.parametrize("name", ALL)
+def test_hard_plan_features_equal_uncut_model(name):
     backbone = cut(name)
     shared = network(backbone, SharingPlan.hard(TASKS, len(backbone.units)))
     with torch.no_grad():
         expected = whole(backbone).forward_intermediates(
             images(), indices=list(backbone.out_indices), norm=False, intermediates_only=True
         )
-        found = shared.features(images())
-    for levels in found.values():
-        assert all(torch.equal(one, other) for one, other in zip(levels, expected, strict=True))
+        features = shared.features(images())
+    for levels in features.values():
+        assert len(levels) == len(expected)
+        assert all(map(torch.equal, levels, expected))
 
 
 @pytest.mark.parametrize("granularity", ["stage", "block"])
-@pytest.mark.parametrize("name", EVERY)
-def test_a_task_gives_the_same_alone_as_with_the_others(name, granularity):
+@pytest.mark.parametrize("name", ALL)
+def test_task_alone_equals_task_with_others(name, granularity):
     backbone = cut(name, granularity)
     built = network(backbone, middle(backbone), vary=True)
     together = scores(built, images())
@@ -69,18 +69,18 @@ def test_a_task_gives_the_same_alone_as_with_the_others(name, granularity):
 
 
 @pytest.mark.parametrize("granularity", ["stage", "block"])
-@pytest.mark.parametrize("name", EVERY)
-def test_the_network_costs_what_the_plan_says(name, granularity):
+@pytest.mark.parametrize("name", ALL)
+def test_network_cost_equals_plan_cost(name, granularity):
     backbone = cut(name, granularity)
-    each = head_cost(lambda: Mean(backbone.features), backbone.features)
+    mean_cost = head_cost(lambda: Mean(backbone.features), backbone.features)
     built = network(backbone, middle(backbone))
     cost = built.cost
-    assert cost == plan_cost(built.plan, backbone.units, [each] * 3)
+    assert cost == plan_cost(built.plan, backbone.units, [mean_cost] * 3)
     assert cost.parameters == sum(p.numel() for p in built.parameters())
 
 
 class LayerRuns(TorchFunctionMode):
-    """Counts how often convolutions and linear layers are really computed."""
+    """Counts executions of convolutions and linear layers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,25 +97,25 @@ def layer_runs(run, *inputs):
     return runs.count
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_a_shared_prefix_runs_once(name):
+@pytest.mark.parametrize("name", ALL)
+def test_shared_prefix_runs_once(name):
     backbone = cut(name)
     units = len(backbone.units)
     single = network(backbone, SharingPlan.hard(["a"], units))
     shared = network(backbone, SharingPlan.hard(TASKS, units))
-    apart = network(backbone, SharingPlan.independent(TASKS, units))
+    independent = network(backbone, SharingPlan.independent(TASKS, units))
     once = layer_runs(single.features, images(1))
     assert once > 0
     assert layer_runs(shared.features, images(1)) == once
-    assert layer_runs(apart.features, images(1)) == 3 * once
-    parted = network(backbone, middle(backbone))
-    assert once < layer_runs(parted.features, images(1)) < 3 * once
-    assert count_flops(parted, images(1)) == parted.cost.flops
+    assert layer_runs(independent.features, images(1)) == 3 * once
+    split = network(backbone, middle(backbone))
+    assert once < layer_runs(split.features, images(1)) < 3 * once
+    assert count_flops(split, images(1)) == split.cost.flops
 
 
 @settings(max_examples=30, deadline=None)
 @given(name=backbones, data=st.data())
-def test_private_weights_of_one_task_concern_no_other(name, data):
+def test_private_weights_affect_only_their_task(name, data):
     backbone = cut(name)
     plan = data.draw(tree_plans(len(backbone.units)))
     task = data.draw(st.sampled_from(TASKS))
@@ -129,52 +129,53 @@ def test_private_weights_of_one_task_concern_no_other(name, data):
 
 @settings(max_examples=20, deadline=None)
 @given(name=backbones, data=st.data())
-def test_a_unit_learns_from_the_tasks_of_its_group_and_no_others(name, data):
+def test_unit_gets_gradients_from_its_group_only(name, data):
     backbone = cut(name)
     plan = data.draw(tree_plans(len(backbone.units)))
-    units_learn_from_their_groups(network(backbone, plan, vary=True))
+    check_gradients_by_group(network(backbone, plan, vary=True))
 
 
 @settings(max_examples=15, deadline=None)
 @given(name=backbones, data=st.data())
-def test_shared_gradients_are_the_sum_over_tasks(name, data):
+def test_shared_gradients_are_sum_over_tasks(name, data):
     backbone = cut(name)
     plan = data.draw(tree_plans(len(backbone.units)))
     built = network(backbone, plan, vary=True)
-    gradients_add_up(built)
+    check_gradient_sum(built)
 
 
 @settings(max_examples=15, deadline=None)
 @given(name=backbones, data=st.data())
-def test_every_plan_costs_what_its_arithmetic_says(name, data):
+def test_tree_cost_equals_plan_cost(name, data):
     backbone = cut(name)
     plan = data.draw(tree_plans(len(backbone.units)))
-    each = head_cost(head(backbone, 0), backbone.features)
-    assert network(backbone, plan).cost == plan_cost(plan, backbone.units, [each] * 3)
+    cost = head_cost(head(backbone, 0), backbone.features)
+    assert network(backbone, plan).cost == plan_cost(plan, backbone.units, [cost] * 3)
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "test_efficientnet"])
-def test_running_statistics_of_a_shared_unit_move_once_a_forward(name):
+def test_running_statistics_update_once_per_forward(name):
     backbone = cut(name)
     built = network(backbone, middle(backbone)).train()
     single = network(backbone, SharingPlan.independent(["a"], len(backbone.units))).train()
     built(images())
     single(images())
     expected = dict(single.backbones.task_model("a").named_buffers())
-    seen = 0
+    num_checked = 0
     for task in TASKS:
         for key, value in built.backbones.task_model(task).named_buffers():
             torch.testing.assert_close(value, expected[key])
-            seen += key.endswith("num_batches_tracked")
-    assert seen
+            num_checked += key.endswith("num_batches_tracked")
+    assert num_checked
 
 
-def test_tasks_that_go_one_way_all_along_are_run_once():
-    """Whatever stands between units, such as a reshape of each level, is not done again."""
+def test_tasks_on_one_path_run_once():
+    """Operations outside of units, such as a reshape of each level, run once as well."""
     backbone = cut("test_vit")
     units = len(backbone.units)
-    found = network(backbone, SharingPlan.from_splits(TASKS, [units, 1], units)).features(images())
-    first, second, other = (found[task] for task in TASKS)
+    plan = SharingPlan.from_splits(TASKS, [units, 1], units)
+    features = network(backbone, plan).features(images())
+    first, second, third = (features[task] for task in TASKS)
     assert first is not second
-    assert all(one is same for one, same in zip(first, second, strict=True))
-    assert not any(one is apart for one, apart in zip(first, other, strict=True))
+    assert all(a is b for a, b in zip(first, second, strict=True))
+    assert not any(a is b for a, b in zip(first, third, strict=True))

@@ -1,7 +1,11 @@
-"""The modules a backbone is cut between.
+"""Cut points: the modules between which a backbone is cut.
 
-A *slot* is a module that runs whole within one unit; the *spine* is what stands above
-slots and strings them together. A slot's output is what shells of one group share.
+A backbone is a tree of modules. *Cut points* are chosen in that tree so that each runs
+entirely inside one unit. The modules above them, the *outer modules*, only call them one
+after the other. The output of a cut point is what tasks of one group share in a forward pass.
+
+timm's parameter groups determine the cut points of most families. A walk of the module tree
+finds them for families without such groups.
 """
 
 from __future__ import annotations
@@ -16,18 +20,19 @@ from mtlsearch.models.cutting._trace import Call, Trace
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
-Expand = Callable[[str, nn.Module], bool]
+IsOuter = Callable[[str, nn.Module], bool]
+"""Maps a module's name and the module to whether cut points lie inside of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CutPoint:
-    """A module whose output is remembered.
+    """A module whose output tasks of one group share.
 
     Attributes:
-        path: its name in the model.
-        calls: its runs in the dry run outside of other slots, in order.
-        key: slots with one key belong to one unit; None for a slot that goes with whatever
-            unit is running: one without parameters, or tied in several places.
+        path: name of the module in the model.
+        calls: its calls in the trace that are not inside another cut point, in order.
+        key: cut points with the same key belong to one unit. None if the cut point joins the
+            unit that runs at that moment: it has no parameters, or it is used in several places.
     """
 
     path: str
@@ -36,153 +41,174 @@ class CutPoint:
 
     @property
     def start(self) -> int:
-        """The tick of its first run."""
+        """The tick of its first call."""
         return self.calls[0].start
 
     @property
     def flops(self) -> int:
-        """What its runs cost."""
+        """FLOPs of all its calls, for one image."""
         return sum(call.flops for call in self.calls)
 
     @property
-    def shape(self) -> tuple[tuple[int, ...], ...]:
-        """The shapes of its last run's outputs."""
-        return self.calls[-1].shapes
+    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the outputs of its last call."""
+        return self.calls[-1].output_shapes
 
 
-def matched_cut_points(model: nn.Module, seen: Trace, *, coarse: bool) -> list[CutPoint]:
-    """Slots by timm's own parameter groups; none where the family has no matcher.
+def cut_points_by_group(model: nn.Module, trace: Trace, *, coarse: bool) -> list[CutPoint]:
+    """Find the cut points by timm's parameter groups for layer-wise learning rates.
 
-    The spine is the modules whose parameters lie in more than one group, the slots are the
-    largest modules below it.
+    Outer modules are those with parameters of more than one group. Cut points are the largest
+    modules below them.
+
+    Args:
+        model: the model.
+        trace: its trace.
+        coarse: whether to use timm's coarse groups (stages), not its fine ones (blocks).
+
+    Returns:
+        The cut points in the order of their first call; none if the family has no groups.
     """
-    group_of = _matched_groups(model, coarse=coarse)
-    if not group_of:
+    group_by_parameter = _parameter_groups(model, coarse=coarse)
+    if not group_by_parameter:
         return []
 
-    def in_many_groups(path: str, module: nn.Module) -> bool:
-        return len(_groups_below(path, seen, group_of)) > 1
+    def groups_below(path: str) -> set[int]:
+        prefix = f"{path}."
+        return {group_by_parameter[name] for name in trace.first_use if name.startswith(prefix)}
 
-    return _find(model, seen, in_many_groups, lambda path: _groups_below(path, seen, group_of))
+    def is_outer(path: str, module: nn.Module) -> bool:
+        return len(groups_below(path)) > 1
+
+    return _find(model, trace, is_outer, groups_below)
 
 
-def _matched_groups(model: nn.Module, *, coarse: bool) -> dict[str, int]:
-    """The group of every parameter, as timm numbers them for layer-wise learning rates."""
+def _parameter_groups(model: nn.Module, *, coarse: bool) -> dict[str, int]:
+    """Return the group number of every parameter by name; empty without a group matcher."""
     matcher = getattr(model, "group_matcher", None)
     if matcher is None:
         return {}
     try:
         patterns = matcher(coarse=coarse)
-    except (AssertionError, NotImplementedError):  # rdnet knows no coarse groups, and says so
+    except (AssertionError, NotImplementedError):  # rdnet, for example, has no coarse groups
         return {}
     return dict(group_parameters(model, patterns, reverse=True))
 
 
-def walked_cut_points(model: nn.Module, seen: Trace) -> list[CutPoint]:
-    """Slots by the shape of the module tree, for families without a matcher.
+def cut_points_by_tree(model: nn.Module, trace: Trace) -> list[CutPoint]:
+    """Find the cut points by the shape of the module tree, without timm's groups.
 
-    Sequentials are expanded, and every module with two or more composite children of one
-    class. Each composite slot is a key of its own; single layers join the slot before.
+    Outer modules are Sequentials and modules with two or more blocks of one class. Each block
+    starts a unit; single layers join the unit before or after them.
+
+    Args:
+        model: the model.
+        trace: its trace.
+
+    Returns:
+        The cut points in the order of their first call.
     """
     numbers: dict[str, int] = {}
 
-    def expand(path: str, module: nn.Module) -> bool:
-        return isinstance(module, nn.Sequential) or _has_twins(module)
+    def is_outer(path: str, module: nn.Module) -> bool:
+        return isinstance(module, nn.Sequential) or _has_repeated_blocks(module)
 
-    def key(path: str) -> set[int]:
-        return {numbers.setdefault(path, len(numbers))} if _has_uses(path, seen) else set()
+    def keys(path: str) -> set[int]:
+        return {numbers.setdefault(path, len(numbers))} if _has_used_weights(path, trace) else set()
 
-    return _join_layers(_find(model, seen, expand, key), model)
+    return _join_layers(_find(model, trace, is_outer, keys), model)
 
 
-def _join_layers(slots: list[CutPoint], model: nn.Module) -> list[CutPoint]:
+def _join_layers(cut_points: list[CutPoint], model: nn.Module) -> list[CutPoint]:
     """Give every single layer the key of a block.
 
-    It is the block before, or the block behind where the layer changes the resolution. What
-    stands before the first block is a unit: the stem.
+    A layer that changes the resolution joins the block after it, any other layer the block
+    before it. The layers before the first block form a unit of their own, the stem.
     """
     joined: list[CutPoint] = []
-    running, shape = -1, None
-    seen_block = awaits_block = False
-    for slot in slots:
-        if slot.key is None:
-            joined.append(slot)
+    key, shapes = -1, None
+    has_block = awaits_block = False
+    for point in cut_points:
+        if point.key is None:
+            joined.append(point)
             continue
-        composite = _is_composite(model.get_submodule(slot.path))
-        resizes = seen_block and slot.shape != shape and not composite
-        begins = running < 0 or (composite and not awaits_block) or (resizes and not awaits_block)
-        running = slot.key if begins else running
-        awaits_block = resizes or (awaits_block and not composite)
-        seen_block = seen_block or composite
-        shape = slot.shape
-        joined.append(CutPoint(slot.path, slot.calls, running))
+        is_block = _is_block(model.get_submodule(point.path))
+        resizes = has_block and point.output_shapes != shapes and not is_block
+        starts_unit = key < 0 or (is_block and not awaits_block) or (resizes and not awaits_block)
+        key = point.key if starts_unit else key
+        awaits_block = resizes or (awaits_block and not is_block)
+        has_block = has_block or is_block
+        shapes = point.output_shapes
+        joined.append(CutPoint(point.path, point.calls, key))
     return joined
 
 
 def _find(
-    model: nn.Module, seen: Trace, expand: Expand, keys: Callable[[str], set[int]]
+    model: nn.Module, trace: Trace, is_outer: IsOuter, keys: Callable[[str], set[int]]
 ) -> list[CutPoint]:
-    """The largest modules that need no expanding, in order of their first run."""
-    by_path = seen.by_path()
+    """Return the largest modules that are not outer modules, in the order of their first call."""
+    calls_by_path = trace.calls_by_path()
     candidates: dict[str, tuple[Call, ...]] = {}
 
     def descend(path: str, module: nn.Module) -> None:
         if isinstance(module, nn.Identity):
             return
-        calls = tuple(by_path.get(path, ()))
-        if calls and _encloses(path, calls, by_path) and not expand(path, module):
+        calls = tuple(calls_by_path.get(path, ()))
+        if calls and _encloses_below(path, calls, calls_by_path) and not is_outer(path, module):
             candidates.setdefault(path, calls)
             return
         for name, child in module.named_children():
             descend(f"{path}.{name}" if path else name, child)
 
     descend("", model)
-    return _independent(candidates, keys)
+    return _without_nested(candidates, keys)
 
 
-def _independent(
+def _without_nested(
     candidates: Mapping[str, tuple[Call, ...]], keys: Callable[[str], set[int]]
 ) -> list[CutPoint]:
-    """The candidates with those of their runs that are not inside another one."""
-    slots = []
-    every = [call for calls in candidates.values() for call in calls]
+    """Return the candidates without calls that are inside a call of another candidate."""
+    cut_points = []
+    all_calls = [call for calls in candidates.values() for call in calls]
     for path, calls in candidates.items():
-        outer = tuple(call for call in calls if not any(other.holds(call) for other in every))
+        outer = tuple(call for call in calls if not any(c.encloses(call) for c in all_calls))
         if outer:
-            tied = len(outer) < len(calls)
-            key = None if tied else next(iter(keys(path)), None)
-            slots.append(CutPoint(path, outer, key))
-    return sorted(slots, key=lambda slot: slot.start)
+            is_reused = len(outer) < len(calls)
+            key = None if is_reused else next(iter(keys(path)), None)
+            cut_points.append(CutPoint(path, outer, key))
+    return sorted(cut_points, key=lambda point: point.start)
 
 
-def _encloses(path: str, calls: tuple[Call, ...], by_path: Mapping[str, list[Call]]) -> bool:
-    """Whether everything below the module runs inside its own calls."""
-    below = (c for name, found in by_path.items() if name.startswith(f"{path}.") for c in found)
-    return all(any(call.holds(inner) for call in calls) for inner in below)
+def _encloses_below(
+    path: str, calls: tuple[Call, ...], calls_by_path: Mapping[str, list[Call]]
+) -> bool:
+    """Return whether all modules below a module run only inside of its calls."""
+    prefix = f"{path}."
+    inner_calls = (
+        c for name, below in calls_by_path.items() if name.startswith(prefix) for c in below
+    )
+    return all(any(call.encloses(inner) for call in calls) for inner in inner_calls)
 
 
-def _groups_below(path: str, seen: Trace, group_of: Mapping[str, int]) -> set[int]:
-    return {group_of[name] for name in seen.first_use if name.startswith(f"{path}.")}
+def _has_used_weights(path: str, trace: Trace) -> bool:
+    return any(name.startswith(f"{path}.") for name in trace.first_use)
 
 
-def _has_uses(path: str, seen: Trace) -> bool:
-    return any(name.startswith(f"{path}.") for name in seen.first_use)
-
-
-def _is_composite(module: nn.Module) -> bool:
+def _is_block(module: nn.Module) -> bool:
+    """Return whether more than two modules in a module have parameters of their own."""
     with_weights = [child for child in module.modules() if child._parameters]
     return len(with_weights) > 2
 
 
-def _has_twins(module: nn.Module) -> bool:
-    """Whether two or more composite children are of one class."""
-    composite = [type(child) for child in _branches(module) if _is_composite(child)]
-    return len(composite) > len(set(composite))
+def _has_repeated_blocks(module: nn.Module) -> bool:
+    """Return whether two or more blocks in a module are of one class."""
+    classes = [type(child) for child in _flat_children(module) if _is_block(child)]
+    return len(classes) > len(set(classes))
 
 
-def _branches(module: nn.Module) -> list[nn.Module]:
-    """The children, those of sequentials, lists and dicts in their place."""
-    found: list[nn.Module] = []
+def _flat_children(module: nn.Module) -> list[nn.Module]:
+    """Return the children, where containers are replaced by their own children."""
+    children: list[nn.Module] = []
     for child in module.children():
-        found += _branches(child) if isinstance(child, _CONTAINERS) else [child]
-    return found
+        children += _flat_children(child) if isinstance(child, _CONTAINERS) else [child]
+    return children

@@ -1,4 +1,4 @@
-"""The feature levels of a backbone."""
+"""Feature levels of a backbone: which of timm's feature maps heads get, and their strides."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from torch import Tensor, nn
 from mtlsearch.errors import BackboneError
 from mtlsearch.plan import FeatureLevel, FeatureSpec
 
-_FINEST = 4  # finer levels cost a head more than they tell it
-_CUT_OFF = 3  # pixels of a level that inception lacks at each side
-_PLAIN = 4  # levels taken of a backbone that keeps one stride, as ViTDet and DPT do
+_MIN_STRIDE = 4  # finer levels cost a head much and improve it little
+_MAX_CROP = 3  # pixels that unpadded convolutions, as in Inception, remove at each side
+_NUM_PLAIN_LEVELS = 4  # of a backbone with a single stride, as in ViTDet and DPT
 
 
-def run_levels(
+def compute_levels(
     model: nn.Module, images: Tensor, out_indices: Sequence[int] | None = None
 ) -> list[Tensor]:
-    """The model's own feature maps, channels first.
+    """Run a timm model and return its feature levels.
 
     Args:
-        model: a timm model.
-        images: ``[B, 3, H, W]``.
-        taps: which of timm's intermediate features; all of them by default.
+        model: a timm model with ``forward_intermediates``.
+        images: float ``[B, 3, H, W]``.
+        out_indices: indices of timm's feature maps; all of them by default.
 
     Returns:
-        One ``[B, C, h, w]`` a tap.
+        One tensor ``[B, C, h, w]`` per index, channels first.
     """
     forward: Any = model.forward_intermediates
     levels = forward(
@@ -42,51 +42,100 @@ def run_levels(
 
 
 def check_levels(name: str, model: nn.Module) -> None:
-    """Raise a :class:`BackboneError` for a model that cannot give its feature maps."""
+    """Check that a model can return its feature maps.
+
+    Args:
+        name: timm's name of the model, for the message.
+        model: the model.
+
+    Raises:
+        BackboneError: the model has no ``forward_intermediates``.
+    """
     if not hasattr(model, "forward_intermediates"):
         raise BackboneError(
-            f"{name!r} gives no feature maps (timm's forward_intermediates)",
-            next_step="`mtlsearch backbones` lists the backbones that can be cut",
+            f"backbone {name!r} does not return feature maps (no `forward_intermediates`)",
+            next_step="choose another backbone: `mtlsearch list backbones` lists all names",
         )
 
 
 def choose_out_indices(
     levels: Sequence[Tensor], image_size: tuple[int, int], model: nn.Module
 ) -> list[int]:
-    """The last level of every stride from 4 on, or four spread evenly where there is but one."""
+    """Choose the feature maps that heads get.
+
+    These are the last feature map of every stride from 4. A backbone with a single stride, such
+    as a plain vision transformer, gives four evenly spaced feature maps.
+
+    Args:
+        levels: all feature maps of the model, ``[1, C, h, w]`` each.
+        image_size: ``(height, width)`` of the image in pixels.
+        model: the timm model.
+
+    Returns:
+        The chosen indices, sorted.
+    """
     strides = level_strides(levels, image_size, model)
-    last = {stride: tap for tap, stride in enumerate(strides)}
-    if len(last) > 1:
-        coarse = [tap for stride, tap in last.items() if stride >= _FINEST]
-        return sorted(coarse or last.values())
-    count = len(levels)
-    return sorted({max(0, round((part + 1) * count / _PLAIN) - 1) for part in range(_PLAIN)})
+    last_by_stride = {stride: index for index, stride in enumerate(strides)}
+    if len(last_by_stride) > 1:
+        coarse = [index for stride, index in last_by_stride.items() if stride >= _MIN_STRIDE]
+        return sorted(coarse or last_by_stride.values())
+    spaced = (
+        max(0, round((part + 1) * len(levels) / _NUM_PLAIN_LEVELS) - 1)
+        for part in range(_NUM_PLAIN_LEVELS)
+    )
+    return sorted(set(spaced))
 
 
 def level_strides(
     levels: Sequence[Tensor], image_size: tuple[int, int], model: nn.Module
 ) -> list[int]:
-    """Image pixels per pixel of each level: timm's word where it agrees with what is seen."""
-    told = [int(info["reduction"]) for info in getattr(model, "feature_info", ())]
-    found = []
-    for tap, level in enumerate(levels):
-        seen = stride_of((int(level.shape[-2]), int(level.shape[-1])), image_size)
-        if len(told) == len(levels) and _agrees(told[tap], level, image_size):
-            seen = told[tap]
-        found.append(seen)
-    return found
+    """Return the stride of every feature map.
+
+    The stride is timm's ``reduction`` where the size of the feature map agrees with it, else
+    it is computed from that size.
+
+    Args:
+        levels: all feature maps of the model, ``[1, C, h, w]`` each.
+        image_size: ``(height, width)`` of the image in pixels.
+        model: the timm model.
+
+    Returns:
+        Image pixels per pixel of each feature map.
+    """
+    reductions = [int(info["reduction"]) for info in getattr(model, "feature_info", ())]
+    strides = []
+    for index, level in enumerate(levels):
+        stride = stride_of((int(level.shape[-2]), int(level.shape[-1])), image_size)
+        if len(reductions) == len(levels) and _agrees(reductions[index], level, image_size):
+            stride = reductions[index]
+        strides.append(stride)
+    return strides
 
 
-def stride_of(shape: tuple[int, int], image_size: tuple[int, int]) -> int:
-    """Image pixels per pixel of a map of ``(height, width)``, to the nearest whole number."""
-    pixels = image_size[0] * image_size[1]
-    return max(1, round(float((pixels / (shape[0] * shape[1])) ** 0.5)))
+def stride_of(size: tuple[int, int], image_size: tuple[int, int]) -> int:
+    """Return the image pixels per pixel of a feature map, rounded.
+
+    Args:
+        size: ``(height, width)`` of the feature map.
+        image_size: ``(height, width)`` of the image in pixels.
+    """
+    num_pixels = image_size[0] * image_size[1]
+    return max(1, round(float((num_pixels / (size[0] * size[1])) ** 0.5)))
 
 
 def feature_spec(
     levels: Sequence[Tensor], image_size: tuple[int, int], strides: Sequence[int]
 ) -> FeatureSpec:
-    """The levels as values."""
+    """Describe feature levels as values.
+
+    Args:
+        levels: the feature levels, ``[1, C, h, w]`` each.
+        image_size: ``(height, width)`` of the image in pixels.
+        strides: the stride of each level.
+
+    Returns:
+        Channels, strides and sizes of the levels.
+    """
     return FeatureSpec(
         levels=tuple(
             FeatureLevel(int(level.shape[1]), stride)
@@ -98,8 +147,8 @@ def feature_spec(
 
 
 def _agrees(stride: int, level: Tensor, image_size: tuple[int, int]) -> bool:
-    """Whether a map has the size its stride makes, but for what unpadded convolutions cut off."""
+    """Return whether a feature map has the size of its stride, up to removed border pixels."""
     sizes: torch.Size = level.shape[-2:]
     return all(
-        abs(side / stride - size) <= _CUT_OFF for side, size in zip(image_size, sizes, strict=True)
+        abs(side / stride - size) <= _MAX_CROP for side, size in zip(image_size, sizes, strict=True)
     )

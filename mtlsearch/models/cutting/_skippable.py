@@ -1,4 +1,4 @@
-"""Which units a task may pass by, and what stands in their place."""
+"""Skippable units: units that can be replaced by an identity for a task."""
 
 from __future__ import annotations
 
@@ -9,110 +9,127 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mtlsearch.models.cutting._levels import run_levels
-from mtlsearch.models.cutting._trace import Call, Trace, dry_run
+from mtlsearch.models.cutting._dry_run import dry_run
+from mtlsearch.models.cutting._levels import compute_levels
+from mtlsearch.models.cutting._trace import Call, Trace
 from mtlsearch.models.cutting._units import UnitModules
 
 
 class SkipUnit(nn.Module):
-    """Hands on what it is given first, whatever else comes with it.
+    """Identity in place of a module that a task skips; it returns its first argument.
 
     Args:
-        severs: whether gradients end here.
+        detach: whether to stop gradients here.
     """
 
-    def __init__(self, *, severs: bool = False) -> None:
+    def __init__(self, *, detach: bool = False) -> None:
         super().__init__()
-        self.severs = severs
+        self.detach = detach
 
-    def forward(self, given: Tensor, *rest: Any, **options: Any) -> Tensor:
-        """``given`` itself."""
-        return given.detach() if self.severs else given
+    def forward(self, features: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """Return the features unchanged.
+
+        Args:
+            features: the input of the module that is skipped.
+            args: its other arguments, ignored.
+            kwargs: its keyword arguments, ignored.
+
+        Returns:
+            ``features``, detached if the module detaches.
+        """
+        return features.detach() if self.detach else features
 
 
 def find_skippable(
     model: nn.Module,
-    pieces: Sequence[UnitModules],
-    seen: Trace,
+    units: Sequence[UnitModules],
+    trace: Trace,
     image_size: tuple[int, int],
     out_indices: Sequence[int],
 ) -> list[bool]:
-    """For every unit, whether a task may pass by it.
+    """Determine which units a task can skip.
 
-    That is so where all its slots take one tensor and return one of the same shape, each the
-    one before's and the next unit the last one's: then nothing but these slots stands between
-    what the unit takes and what it gives. A unit that owns weights outside of its slots, or
-    has some in common with another, stays.
+    A unit is skippable if it is a chain of modules: each takes the output of the module before
+    it and keeps its shape, and the next unit takes the output of the last one. The unit must
+    also own exactly the weights of its modules. The model then runs once without all these
+    units; if that fails, no unit is skippable.
 
     Args:
         model: the pruned model.
-        pieces: its units.
-        seen: its dry run.
+        units: its units in depth order.
+        trace: its trace.
         image_size: ``(height, width)`` in pixels.
-        taps: which of timm's intermediate features are the levels.
+        out_indices: indices of the feature levels.
+
+    Returns:
+        One flag per unit.
     """
-    followers = [*pieces[1:], None]
-    found = [
-        _is_chain(piece.calls)
-        and (after is None or after.calls[0].given == piece.calls[-1].returned)
-        and _keeps_to_itself(model, piece, pieces)
-        for piece, after in zip(pieces, followers, strict=True)
+    next_units = [*units[1:], None]
+    is_skippable = [
+        _is_chain(unit.calls)
+        and (follower is None or follower.calls[0].input_id == unit.calls[-1].output_id)
+        and _is_self_contained(model, unit, units)
+        for unit, follower in zip(units, next_units, strict=True)
     ]
-    if not any(found):
-        return found
-    runs, severed = _try_without(model, pieces, found, seen, image_size, out_indices)
-    found[-1] &= severed
-    return [runs and each for each in found]
+    if not any(is_skippable):
+        return is_skippable
+    runs, last_is_only_path = _run_without(
+        model, units, is_skippable, trace, image_size, out_indices
+    )
+    is_skippable[-1] &= last_is_only_path
+    return [runs and flag for flag in is_skippable]
 
 
 def _is_chain(calls: Sequence[Call]) -> bool:
-    """Whether each call keeps its input's shape and the next one takes just what it gives."""
-    return all(call.keeps_shape and not call.rewritten for call in calls) and all(
-        below.given == above.returned for above, below in pairwise(calls)
+    """Return whether each call keeps its input's shape and feeds exactly the next call."""
+    return all(call.keeps_shape and not call.is_modified for call in calls) and all(
+        second.input_id == first.output_id for first, second in pairwise(calls)
     )
 
 
-def _keeps_to_itself(model: nn.Module, piece: UnitModules, pieces: Sequence[UnitModules]) -> bool:
-    """Whether its slots run in no other unit and hold its weights, all of them and no others."""
-    if any(set(piece.modules) & set(other.modules) for other in pieces if other is not piece):
+def _is_self_contained(model: nn.Module, unit: UnitModules, units: Sequence[UnitModules]) -> bool:
+    """Return whether a unit's modules run in no other unit and hold exactly its weights."""
+    if any(set(unit.modules) & set(other.modules) for other in units if other is not unit):
         return False
-    own = {id(model.get_parameter(name)) for name in piece.parameters}
-    inside: dict[bool, set[int]] = {True: set(), False: set()}
+    unit_ids = {id(model.get_parameter(name)) for name in unit.parameters}
+    inside: set[int] = set()
+    outside: set[int] = set()
     for name, parameter in model.named_parameters(remove_duplicate=False):
-        inside[_lies_below(name, piece.modules)].add(id(parameter))
-    return inside[True] == own and not own & inside[False]
+        (inside if _is_below(name, unit.modules) else outside).add(id(parameter))
+    return inside == unit_ids and not unit_ids & outside
 
 
-def _lies_below(name: str, paths: Collection[str]) -> bool:
+def _is_below(name: str, paths: Collection[str]) -> bool:
     return any(name.startswith(f"{path}.") for path in paths)
 
 
-def _try_without(
+def _run_without(
     model: nn.Module,
-    pieces: Sequence[UnitModules],
-    chosen: Sequence[bool],
-    seen: Trace,
+    units: Sequence[UnitModules],
+    is_skipped: Sequence[bool],
+    trace: Trace,
     image_size: tuple[int, int],
     out_indices: Sequence[int],
 ) -> tuple[bool, bool]:
-    """Run the model without the chosen units.
+    """Run the model with identities in place of some units.
 
     Returns:
-        Whether it runs and gives levels of the same shapes, and whether the last level comes
-        from the image by way of the last unit's output alone.
+        Whether it runs and its levels keep their shapes, and whether the last level depends on
+        the image only through the last unit's output.
     """
 
-    def look(twin: nn.Module, image: Tensor) -> list[Tensor]:
-        for piece, without in zip(pieces, chosen, strict=True):
-            for path in piece.modules if without else ():
-                severs = piece is pieces[-1] and path == piece.calls[-1].path
-                twin.set_submodule(path, SkipUnit(severs=severs))
+    def run(twin: nn.Module, image: Tensor) -> list[Tensor]:
+        for unit, skip in zip(units, is_skipped, strict=True):
+            for path in unit.modules if skip else ():
+                # Without gradients from the last unit, only other paths give the level one.
+                detach = unit is units[-1] and path == unit.calls[-1].path
+                twin.set_submodule(path, SkipUnit(detach=detach))
         with torch.enable_grad():
-            return run_levels(twin, image.requires_grad_().clone(), out_indices)
+            return compute_levels(twin, image.requires_grad_().clone(), out_indices)
 
     try:
-        levels = dry_run(model, image_size, look)
+        levels = dry_run(model, image_size, run)
     except (RuntimeError, AttributeError, TypeError, ValueError, IndexError, AssertionError):
-        return False, False  # what strings the units together looks into them
+        return False, False  # an outer module reads attributes of the units
     shapes = [level.shape for level in levels]
-    return shapes == [level.shape for level in seen.levels], not levels[-1].requires_grad
+    return shapes == [level.shape for level in trace.levels], not levels[-1].requires_grad

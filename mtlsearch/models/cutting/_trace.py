@@ -1,11 +1,10 @@
-"""One dry run of a model: which modules run when, and what they cost."""
+"""Trace of one forward pass: module calls with their FLOPs, and first uses of parameters."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,51 +12,59 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
-T = TypeVar("T")
-ModuleT = TypeVar("ModuleT", bound=nn.Module)
-Run = Callable[[nn.Module, Tensor], list[Tensor]]
+from mtlsearch.models.cutting._dry_run import dry_run
+
+ComputeLevels = Callable[[nn.Module, Tensor], list[Tensor]]
+"""Maps a model and images ``[B, 3, H, W]`` to feature levels ``[B, C, h, w]``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One run of one module.
+    """One call of one module.
 
     Attributes:
-        path: the module's name in the model.
-        start: the tick at which it began.
-        stop: the tick at which it ended.
-        flops: what it cost, with everything inside.
-        shapes: of the tensors it returned.
-        rewritten: whether one of them was written in place afterwards.
-        given: the number, in the run, of the tensor it was given first.
-        returned: the number of the tensor it returned; None if that was not just one.
-        keeps_shape: whether these two have the same shape and precision.
+        path: name of the module in the model, such as ``layer1.0.conv1``.
+        start: tick of the trace's clock when the call started.
+        stop: tick when it ended.
+        flops: FLOPs of the call, including all calls inside it.
+        output_shapes: shapes of the tensors that it returned.
+        is_modified: whether one of these tensors was modified in place after the call.
+        input_id: number of the first input tensor in this trace; None if it was not a tensor.
+        output_id: number of the output tensor; None if the output was not a single tensor.
+        keeps_shape: whether input and output have the same shape and dtype.
     """
 
     path: str
     start: int
     stop: int
     flops: int
-    shapes: tuple[tuple[int, ...], ...]
-    rewritten: bool
-    given: int | None = None
-    returned: int | None = None
+    output_shapes: tuple[tuple[int, ...], ...]
+    is_modified: bool
+    input_id: int | None = None
+    output_id: int | None = None
     keeps_shape: bool = False
 
-    def holds(self, other: Call) -> bool:
-        """Whether the other call ran inside this one."""
+    def encloses(self, other: Call) -> bool:
+        """Return whether another call happened inside this one.
+
+        Args:
+            other: a call of the same trace.
+
+        Returns:
+            True if it started later and ended earlier.
+        """
         return self.start < other.start and other.stop < self.stop
 
 
 @dataclass(slots=True)
 class Trace:
-    """What a dry run saw.
+    """Record of a dry run.
 
     Attributes:
-        calls: every run of every module, in order of beginning.
-        first_use: the tick at which a parameter was first handed to a torch function.
-        flops: of the whole run, for one image.
-        levels: the feature maps, ``[1, C, h, w]``.
+        calls: all calls of all modules, in the order in which they started.
+        first_use: tick when a parameter was first passed to a PyTorch function, by name.
+        flops: FLOPs of the whole forward pass for one image.
+        levels: the feature levels, ``[1, C, h, w]`` each.
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -65,119 +72,96 @@ class Trace:
     flops: int = 0
     levels: list[Tensor] = field(default_factory=list)
 
-    def by_path(self) -> dict[str, list[Call]]:
-        """The calls of each module that ran."""
-        found: dict[str, list[Call]] = {}
+    def calls_by_path(self) -> dict[str, list[Call]]:
+        """Group the calls by module.
+
+        Returns:
+            Calls by module name, for the modules that ran.
+        """
+        calls: dict[str, list[Call]] = {}
         for call in self.calls:
-            found.setdefault(call.path, []).append(call)
-        return found
+            calls.setdefault(call.path, []).append(call)
+        return calls
 
 
-def trace(model: nn.Module, image_size: tuple[int, int], run: Run) -> Trace:
-    """Run the model once on one image and note what happens.
+def trace_model(model: nn.Module, image_size: tuple[int, int], compute: ComputeLevels) -> Trace:
+    """Trace a forward pass of a model in a dry run.
 
-    The run is on the meta device, where it costs next to nothing, or on the CPU for the
-    few models that look at values. The model itself is left untouched.
+    Args:
+        model: the model; it does not change.
+        image_size: ``(height, width)`` of the image in pixels.
+        compute: the forward pass.
+
+    Returns:
+        The trace.
     """
-    return dry_run(model, image_size, lambda to_meta, image: _observe(to_meta, image, run))
+    return dry_run(model, image_size, lambda twin, image: _record(twin, image, compute))
 
 
-def dry_run(
-    model: nn.Module, image_size: tuple[int, int], look: Callable[[nn.Module, Tensor], T]
-) -> T:
-    """``look(copy, image [1, 3, H, W])`` on the meta device if the model can, else on the CPU."""
-    dtype = dtype_of(model)
-    try:
-        return look(to_meta(model), torch.zeros(1, 3, *image_size, device="meta", dtype=dtype))
-    except RuntimeError:  # it looks at values, which meta has none of
-        twin = copy.deepcopy(model).cpu().eval().requires_grad_(False)
-        return look(twin, torch.zeros(1, 3, *image_size, dtype=dtype))
-
-
-def dtype_of(module: nn.Module) -> torch.dtype:
-    """The precision of a module's weights; torch's default where it has none."""
-    first = next(module.parameters(), None)
-    return torch.get_default_dtype() if first is None else first.dtype
-
-
-def to_meta(model: ModuleT) -> ModuleT:
-    """A copy on the meta device, in evaluation mode and without gradients; no weight is copied."""
-    memo: dict[int, Any] = {}
-    for tensor in (*model.parameters(), *model.buffers()):
-        empty = tensor.detach().to("meta")
-        if isinstance(tensor, nn.Parameter):
-            memo[id(tensor)] = nn.Parameter(empty, requires_grad=False)
-        else:
-            memo[id(tensor)] = empty
-    return copy.deepcopy(model, memo).eval()
-
-
-def _observe(model: nn.Module, image: Tensor, run: Run) -> Trace:
-    seen = Trace()
+def _record(model: nn.Module, image: Tensor, compute: ComputeLevels) -> Trace:
+    trace = Trace()
     clock = _Clock()
     counter = FlopCounterMode(display=False)
-    calls: list[_OpenCall] = []
-    handles = list(_watch(model, calls, clock, counter))
+    calls: list[_ActiveCall] = []
+    handles = list(_add_hooks(model, calls, clock, counter))
     try:
-        # Not every torch's counter knows the CPU's fused attention.
+        # The FLOP counters of some PyTorch versions ignore the CPU's fused attention.
         attention = sdpa_kernel(SDPBackend.MATH)
-        with torch.no_grad(), attention, counter, _ParameterUses(model, seen, clock):
-            seen.levels = run(model, image)
+        with torch.no_grad(), attention, counter, _ParameterUses(model, trace, clock):
+            trace.levels = compute(model, image)
     finally:
         for handle in handles:
             handle.remove()
-    seen.flops = counter.get_total_flops()
-    numbers: dict[int, int] = {}
-    seen.calls = [call.noted(numbers) for call in calls]
-    return seen
+    trace.flops = counter.get_total_flops()
+    tensor_ids: dict[int, int] = {}
+    trace.calls = [call.to_call(tensor_ids) for call in calls]
+    return trace
 
 
 @dataclass(slots=True)
-class _OpenCall:
-    """A call being watched; its input and outputs are held until the run is over."""
+class _ActiveCall:
+    """A call while the trace is recorded; it holds its tensors so that their ids stay unique."""
 
     path: str
     start: int
-    given: Tensor | None = None
-    returned: Tensor | None = None
+    input: Tensor | None = None
+    output: Tensor | None = None
     stop: int = 0
     flops: int = 0
     outputs: tuple[Tensor, ...] = ()
     versions: tuple[int, ...] = ()
 
-    def noted(self, numbers: dict[int, int]) -> Call:
-        """What is kept of it.
+    def to_call(self, tensor_ids: dict[int, int]) -> Call:
+        """Return the call as a value without tensors.
 
         Args:
-            numbers: those of the tensors so far, by identity; more are added.
+            tensor_ids: number of every tensor so far by ``id()``; new tensors are added.
         """
-        rewritten = tuple(tensor._version for tensor in self.outputs) != self.versions
-        shapes = tuple(tuple(map(int, tensor.shape)) for tensor in self.outputs)
-        given, returned = (
-            None if tensor is None else numbers.setdefault(id(tensor), len(numbers))
-            for tensor in (self.given, self.returned)
+        input_id, output_id = (
+            None if tensor is None else tensor_ids.setdefault(id(tensor), len(tensor_ids))
+            for tensor in (self.input, self.output)
         )
         return Call(
-            self.path,
-            self.start,
-            self.stop,
-            self.flops,
-            shapes,
-            rewritten,
-            given,
-            returned,
-            self._keeps_shape(),
+            path=self.path,
+            start=self.start,
+            stop=self.stop,
+            flops=self.flops,
+            output_shapes=tuple(tuple(map(int, tensor.shape)) for tensor in self.outputs),
+            # PyTorch increases a tensor's version with every in-place operation.
+            is_modified=tuple(tensor._version for tensor in self.outputs) != self.versions,
+            input_id=input_id,
+            output_id=output_id,
+            keeps_shape=self._keeps_shape(),
         )
 
     def _keeps_shape(self) -> bool:
-        if self.given is None or self.returned is None:
+        if self.input is None or self.output is None:
             return False
-        alike = self.given.shape == self.returned.shape and self.given.dtype == self.returned.dtype
-        return bool(alike)
+        return self.input.shape == self.output.shape and self.input.dtype == self.output.dtype
 
 
 class _Clock:
-    """Ticks once for everything noted, so that all of it is in one order."""
+    """Counter of events, which puts calls and parameter uses into one order."""
 
     def __init__(self) -> None:
         self._now = 0
@@ -187,60 +171,61 @@ class _Clock:
         return self._now
 
 
-def _watch(
-    model: nn.Module, calls: list[_OpenCall], clock: _Clock, counter: FlopCounterMode
+def _add_hooks(
+    model: nn.Module, calls: list[_ActiveCall], clock: _Clock, counter: FlopCounterMode
 ) -> Iterator[torch.utils.hooks.RemovableHandle]:
-    running: list[_OpenCall] = []
+    """Register hooks that append each call of each module to ``calls``; yield their handles."""
+    running: list[_ActiveCall] = []
 
-    def begin(path: str) -> Callable[..., None]:
-        def note(module: nn.Module, inputs: Any) -> None:
-            call = _OpenCall(path, start=clock.tick(), flops=counter.get_total_flops())
-            call.given = inputs[0] if inputs and isinstance(inputs[0], Tensor) else None
+    def make_pre_hook(path: str) -> Callable[..., None]:
+        def start_call(module: nn.Module, inputs: Any) -> None:
+            call = _ActiveCall(path, start=clock.tick(), flops=counter.get_total_flops())
+            call.input = inputs[0] if inputs and isinstance(inputs[0], Tensor) else None
             calls.append(call)
             running.append(call)
 
-        return note
+        return start_call
 
-    def end(module: nn.Module, inputs: Any, output: Any) -> None:
+    def end_call(module: nn.Module, inputs: Any, output: Any) -> None:
         call = running.pop()
         call.stop = clock.tick()
         call.flops = counter.get_total_flops() - call.flops
-        call.returned = output if isinstance(output, Tensor) else None
-        call.outputs = tuple(tensors_in(output))
+        call.output = output if isinstance(output, Tensor) else None
+        call.outputs = tuple(_tensors_in(output))
         call.versions = tuple(tensor._version for tensor in call.outputs)
 
     for path, module in model.named_modules():
         if path:
-            yield module.register_forward_pre_hook(begin(path))
-            yield module.register_forward_hook(end)
+            yield module.register_forward_pre_hook(make_pre_hook(path))
+            yield module.register_forward_hook(end_call)
 
 
 class _ParameterUses(TorchFunctionMode):
-    """Notes when each parameter is first handed to a torch function."""
+    """Records when each parameter is first passed to a PyTorch function."""
 
-    def __init__(self, model: nn.Module, seen: Trace, clock: _Clock) -> None:
+    def __init__(self, model: nn.Module, trace: Trace, clock: _Clock) -> None:
         super().__init__()
         self._names = {id(parameter): name for name, parameter in model.named_parameters()}
-        self._seen = seen
+        self._trace = trace
         self._clock = clock
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if getattr(func, "__name__", "") != "__get__":  # reading .shape is no use
-            for tensor in tensors_in((args, tuple(kwargs.values()))):
+        if getattr(func, "__name__", "") != "__get__":  # reading .shape does not count as a use
+            for tensor in _tensors_in((args, tuple(kwargs.values()))):
                 name = self._names.get(id(tensor))
-                if name is not None and name not in self._seen.first_use:
-                    self._seen.first_use[name] = self._clock.tick()
+                if name is not None and name not in self._trace.first_use:
+                    self._trace.first_use[name] = self._clock.tick()
         return func(*args, **kwargs)
 
 
-def tensors_in(value: Any) -> Iterable[Tensor]:
-    """The tensors in nested tuples, lists and dicts."""
+def _tensors_in(value: Any) -> Iterable[Tensor]:
+    """Yield the tensors in nested tuples, lists and dicts."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, (tuple, list)):
         for item in value:
-            yield from tensors_in(item)
+            yield from _tensors_in(item)
     elif isinstance(value, dict):
         for item in value.values():
-            yield from tensors_in(item)
+            yield from _tensors_in(item)

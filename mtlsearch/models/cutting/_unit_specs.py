@@ -1,4 +1,4 @@
-"""Units as values: name, output, size and work."""
+"""Unit specifications: name, output channels, stride, parameters and FLOPs of every unit."""
 
 from __future__ import annotations
 
@@ -11,63 +11,68 @@ from mtlsearch.models.cutting._levels import stride_of
 from mtlsearch.models.cutting._units import UnitModules
 from mtlsearch.plan import UnitSpec
 
-Level = tuple[int, int]
+ChannelsAndStride = tuple[int, int]
 """Channels and stride of a feature map."""
 
 
-def describe(
+def describe_units(
     model: nn.Module,
-    pieces: Sequence[UnitModules],
-    levels: Sequence[Level],
+    units: Sequence[UnitModules],
+    levels: Sequence[ChannelsAndStride],
     image_size: tuple[int, int],
     skippable: Sequence[bool],
 ) -> tuple[UnitSpec, ...]:
-    """The pieces of a model as unit specifications.
+    """Describe the units of a model as values.
 
     Args:
         model: the pruned model.
-        pieces: its units.
-        levels: channels and stride of every feature map that timm gives of it.
+        units: its units in depth order.
+        levels: channels and stride of all feature maps that timm lists for the model.
         image_size: ``(height, width)`` in pixels.
-        skippable: for every unit, whether a task may pass by it.
+        skippable: for every unit, whether a task can skip it.
+
+    Returns:
+        One specification per unit.
     """
     sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
     specs = []
-    before: Level = (3, 1)
-    for index, piece in enumerate(pieces):
-        before = _output(piece, levels, image_size) or before
+    output: ChannelsAndStride = (3, 1)
+    for index, unit in enumerate(units):
+        output = _output_of(unit, levels, image_size) or output
         specs.append(
             UnitSpec(
                 index=index,
-                name=_name(piece, model),
-                channels=before[0],
-                stride=before[1],
-                parameters=sum(sizes[name] for name in piece.parameters),
-                flops=piece.flops,
+                name=_unit_name(unit, model),
+                channels=output[0],
+                stride=output[1],
+                parameters=sum(sizes[name] for name in unit.parameters),
+                flops=unit.flops,
                 skippable=skippable[index],
             )
         )
     return tuple(specs)
 
 
-def _output(
-    piece: UnitModules, levels: Sequence[Level], image_size: tuple[int, int]
-) -> Level | None:
-    """Channels and stride of what the piece hands on, as far as its tensors tell."""
-    for call in reversed(piece.calls):
-        for shape in call.shapes:
-            readings = _readings(shape, image_size)
-            if readings:
-                return _nearest_level(readings, levels) or readings[0]
+def _output_of(
+    unit: UnitModules, levels: Sequence[ChannelsAndStride], image_size: tuple[int, int]
+) -> ChannelsAndStride | None:
+    """Return channels and stride of a unit's output; None if no tensor is a feature map."""
+    for call in reversed(unit.calls):
+        for shape in call.output_shapes:
+            candidates = _interpretations(shape, image_size)
+            if candidates:
+                return _matching_level(candidates, levels) or candidates[0]
     return None
 
 
-def _nearest_level(readings: Sequence[Level], levels: Sequence[Level]) -> Level | None:
-    """A feature map that a reading agrees with but for rounding of the stride."""
+def _matching_level(
+    candidates: Sequence[ChannelsAndStride], levels: Sequence[ChannelsAndStride]
+) -> ChannelsAndStride | None:
+    """Return the first feature map that a candidate matches, up to rounding of the stride."""
     return next(
         (
             level
-            for channels, stride in readings
+            for channels, stride in candidates
             for level in levels
             if level[0] == channels and max(level[1], stride) <= 1.3 * min(level[1], stride)
         ),
@@ -75,40 +80,45 @@ def _nearest_level(readings: Sequence[Level], levels: Sequence[Level]) -> Level 
     )
 
 
-def _readings(shape: tuple[int, ...], image_size: tuple[int, int]) -> list[Level]:
-    """What a tensor's shape may mean, the likeliest first."""
+def _interpretations(
+    shape: tuple[int, ...], image_size: tuple[int, int]
+) -> list[ChannelsAndStride]:
+    """Return what the shape of a tensor can mean, the most likely first.
+
+    Three dimensions are tokens, ``[1, N, C]`` or ``[1, C, N]``. Four are a feature map,
+    ``[1, C, h, w]`` or ``[1, h, w, C]``.
+    """
     if len(shape) == 3 and min(shape) > 0:
         tokens = [(shape[2], shape[1]), (shape[1], shape[2])]
         return [(channels, stride_of((count, 1), image_size)) for channels, count in tokens]
     if len(shape) != 4 or shape[0] != 1:
         return []
     maps = [(shape[1], (shape[2], shape[3])), (shape[3], (shape[1], shape[2]))]
-    likely = [each for each in maps if _has_aspect(each[1], image_size)] or maps[:1]
+    likely = [pair for pair in maps if _has_aspect(pair[1], image_size)] or maps[:1]
     return [(channels, stride_of(size, image_size)) for channels, size in likely]
 
 
 def _has_aspect(size: tuple[int, int], image_size: tuple[int, int]) -> bool:
-    """Whether both sides are the image's divided by about the same number."""
+    """Return whether a size has about the aspect ratio of the image."""
     strides = [math.ceil(side / small) for side, small in zip(image_size, size, strict=True)]
     return max(strides) <= 1.5 * min(strides)
 
 
-def _name(piece: UnitModules, model: nn.Module) -> str:
-    """``layer2`` for a whole module, ``conv1..bn1`` for a run of them."""
-    owners = [path for path in piece.modules if _owns(path, piece)]
-    paths = owners or list(piece.modules)
-    whole = _common(paths)
-    if len(paths) > 1 and whole and _covers(model, whole, paths):
-        return whole
+def _unit_name(unit: UnitModules, model: nn.Module) -> str:
+    """Return ``layer2`` for a whole module, ``conv1..bn1`` for a sequence of modules."""
+    paths = [path for path in unit.modules if _has_weights_of(path, unit)] or list(unit.modules)
+    prefix = _common_prefix(paths)
+    if len(paths) > 1 and prefix and _contain_weights_of(paths, prefix, model):
+        return prefix
     return paths[0] if len(paths) == 1 else f"{paths[0]}..{paths[-1]}"
 
 
-def _owns(path: str, piece: UnitModules) -> bool:
-    return any(name.startswith(f"{path}.") for name in piece.parameters)
+def _has_weights_of(path: str, unit: UnitModules) -> bool:
+    return any(name.startswith(f"{path}.") for name in unit.parameters)
 
 
-def _common(paths: Sequence[str]) -> str:
-    """The longest module name that all paths begin with."""
+def _common_prefix(paths: Sequence[str]) -> str:
+    """Return the longest module name with which all paths start."""
     shared = []
     for parts in zip(*(path.split(".") for path in paths), strict=False):
         if len(set(parts)) > 1:
@@ -117,7 +127,7 @@ def _common(paths: Sequence[str]) -> str:
     return ".".join(shared)
 
 
-def _covers(model: nn.Module, whole: str, paths: Sequence[str]) -> bool:
-    """Whether the paths hold all weights of the module ``whole``."""
-    names = (f"{whole}.{name}" for name, _ in model.get_submodule(whole).named_parameters())
+def _contain_weights_of(paths: Sequence[str], prefix: str, model: nn.Module) -> bool:
+    """Return whether the modules ``paths`` contain all weights of the module ``prefix``."""
+    names = (f"{prefix}.{name}" for name, _ in model.get_submodule(prefix).named_parameters())
     return all(any(name.startswith(f"{path}.") for path in paths) for name in names)

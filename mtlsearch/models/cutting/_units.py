@@ -1,4 +1,4 @@
-"""From slots to units: in order of running, merged where needed, with what each one costs."""
+"""Units of a backbone: which modules, parameters and FLOPs belong to each."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Literal
 from torch import nn
 
 from mtlsearch.errors import BackboneError
-from mtlsearch.models.cutting._cut_points import CutPoint, matched_cut_points, walked_cut_points
+from mtlsearch.models.cutting._cut_points import CutPoint
+from mtlsearch.models.cutting._grouping import group_by_block, group_by_stage
 from mtlsearch.models.cutting._trace import Call, Trace
 
 Granularity = Literal["stage", "block"] | int
 
-_FEWEST = 4  # with fewer units a search has nothing to choose
-
 
 @dataclass(frozen=True, slots=True)
 class UnitModules:
-    """What belongs to one unit.
+    """The modules and parameters of one unit.
 
     Attributes:
-        calls: the runs of slots, modules whose outputs are shared, in order.
-        parameters: names of every parameter that the unit owns, inside slots or not.
+        calls: the calls of its cut points, in order. Tasks that share the unit share the
+            outputs of these calls.
+        parameters: names of all parameters of the unit, in cut points or outside of them.
     """
 
     calls: tuple[Call, ...]
@@ -32,151 +32,107 @@ class UnitModules:
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """Names of the modules that run, in order."""
+        """Names of the modules that the unit calls, in order."""
         return tuple(dict.fromkeys(call.path for call in self.calls))
 
     @property
     def flops(self) -> int:
-        """Of all runs, for one image."""
+        """FLOPs of all calls, for one image."""
         return sum(call.flops for call in self.calls)
 
 
-def find_unit_modules(model: nn.Module, seen: Trace, granularity: Granularity) -> list[UnitModules]:
-    """The units of a model, in depth order.
+def find_unit_modules(
+    model: nn.Module, trace: Trace, granularity: Granularity
+) -> list[UnitModules]:
+    """Cut a model into units.
+
+    Args:
+        model: the pruned model.
+        trace: its trace.
+        granularity: ``"stage"``, ``"block"``, or a number of units. For a number, neighboring
+            blocks are merged so that the largest FLOPs of a unit are as small as possible.
+
+    Returns:
+        The units in depth order. Every parameter belongs to exactly one of them.
 
     Raises:
-        BackboneError: the model has fewer units than were asked for.
+        BackboneError: the model has fewer blocks than the requested number of units.
     """
     if granularity == "stage":
-        return _own(_stages(model, seen), model, seen)
-    blocks = _own(_blocks(model, seen), model, seen)
+        return _assign(group_by_stage(model, trace), model, trace)
+    blocks = _assign(group_by_block(model, trace), model, trace)
     if granularity == "block":
         return blocks
     if not 1 <= granularity <= len(blocks):
         raise BackboneError(
-            f"the backbone cannot be cut into {granularity} units",
+            f"`granularity` is {granularity}, the backbone has {len(blocks)} blocks",
             where="granularity",
-            allowed=[f"1 .. {len(blocks)}"],
+            allowed=["stage", "block", f"1 .. {len(blocks)}"],
             next_step='set granularity to "stage", "block" or a number in that range',
         )
     return merge_unit_modules(blocks, granularity)
 
 
-def merge_unit_modules(pieces: Sequence[UnitModules], count: int) -> list[UnitModules]:
-    """Neighbours merged into ``count`` pieces, the costliest of which is as cheap as can be."""
-    weights = [piece.flops for piece in pieces]
-    if not any(weights):
-        weights = [1] * len(pieces)
-    bounds = [0, *_fairest_cuts(weights, count), len(pieces)]
-    return [_joined(pieces[low:high]) for low, high in pairwise(bounds)]
+def merge_unit_modules(units: Sequence[UnitModules], count: int) -> list[UnitModules]:
+    """Merge neighboring units so that the largest FLOPs of a unit are as small as possible.
 
+    Args:
+        units: the units in depth order.
+        count: number of units after merging, ``1 .. len(units)``.
 
-def _stages(model: nn.Module, seen: Trace) -> list[list[CutPoint]]:
-    stages = _merge_interleaved(matched_cut_points(model, seen, coarse=True))
-    if len(stages) >= _FEWEST:
-        return stages
-    blocks = _merge_interleaved(walked_cut_points(model, seen))
-    alike = _merge_alike(blocks)
-    return max((alike if len(alike) >= _FEWEST else blocks), stages, key=len)
-
-
-def _blocks(model: nn.Module, seen: Trace) -> list[list[CutPoint]]:
-    fine = _merge_interleaved(matched_cut_points(model, seen, coarse=False))
-    coarse = _merge_interleaved(matched_cut_points(model, seen, coarse=True))
-    if len(fine) > max(len(coarse), _FEWEST - 1):
-        return fine
-    walked = _merge_interleaved(walked_cut_points(model, seen))
-    return max(fine, walked, key=len)
-
-
-def _merge_interleaved(slots: Sequence[CutPoint]) -> list[list[CutPoint]]:
-    """Slots of one key together; keys whose runs overlap in time become one."""
-    last: dict[int, int] = {}
-    for slot in slots:
-        if slot.key is not None:
-            last[slot.key] = max(last.get(slot.key, 0), slot.calls[-1].start)
-    units: list[list[CutPoint]] = []
-    until = -1
-    for slot in slots:
-        begins = slot.key is not None and slot.start > until
-        if not units or (begins and any(each.key is not None for each in units[-1])):
-            units.append([])
-        units[-1].append(slot)
-        if slot.key is not None:
-            until = max(until, last[slot.key])
-    return _merge_idle(units)
-
-
-def _merge_idle(units: Sequence[list[CutPoint]]) -> list[list[CutPoint]]:
-    """A unit without work of its own, such as a lone norm, joins the one before."""
-    busy: list[list[CutPoint]] = []
-    for unit in units:
-        if busy and not any(slot.flops for slot in unit):
-            busy[-1] += unit
-        else:
-            busy.append(unit)
-    return busy
-
-
-def _merge_alike(units: Sequence[list[CutPoint]]) -> list[list[CutPoint]]:
-    """Neighbours whose outputs have one shape become one unit: a stage. The stem stays alone."""
-    stages: list[list[CutPoint]] = []
-    before: object = None
-    for unit in units:
-        shape = unit[-1].shape
-        if len(stages) > 1 and shape == before:
-            stages[-1] += unit
-        else:
-            stages.append(list(unit))
-        before = shape
-    return stages
-
-
-def _own(units: Sequence[list[CutPoint]], model: nn.Module, seen: Trace) -> list[UnitModules]:
-    """Each unit with its parameters and its share of the work.
-
-    What has no unit of its own belongs to the one that is running when it is first used.
+    Returns:
+        The merged units in depth order.
     """
-    starts = [unit[0].start for unit in units]
+    flops = [unit.flops for unit in units]
+    if not any(flops):
+        flops = [1] * len(units)
+    bounds = [0, *_balanced_cuts(flops, count), len(units)]
+    return [_concatenate(units[low:high]) for low, high in pairwise(bounds)]
 
-    def at(tick: int) -> int:
+
+def _assign(groups: Sequence[list[CutPoint]], model: nn.Module, trace: Trace) -> list[UnitModules]:
+    """Assign every parameter and every call to a unit.
+
+    A parameter belongs to the unit that runs when it is first used. An unused parameter
+    belongs to the unit of the cut point that contains it.
+    """
+    starts = [group[0].start for group in groups]
+
+    def unit_running_when(tick: int) -> int:
         return max(0, sum(start <= tick for start in starts) - 1)
 
-    owned: list[list[str]] = [[] for _ in units]
-    homes = _slot_homes(units)
+    parameters: list[list[str]] = [[] for _ in groups]
+    unit_by_path = {point.path: unit for unit, group in enumerate(groups) for point in group}
     for name, _ in model.named_parameters():
-        used = seen.first_use.get(name)
-        owned[_home_of(name, homes) if used is None else at(used)].append(name)
-    calls: list[list[Call]] = [[] for _ in units]
-    every = (call for unit in units for slot in unit for call in slot.calls)
-    for call in sorted(every, key=lambda call: call.start):
-        calls[at(call.start)].append(call)
-    return [UnitModules(tuple(c), tuple(names)) for c, names in zip(calls, owned, strict=True)]
+        tick = trace.first_use.get(name)
+        unit = _unit_above(name, unit_by_path) if tick is None else unit_running_when(tick)
+        parameters[unit].append(name)
+    calls: list[list[Call]] = [[] for _ in groups]
+    all_calls = (call for group in groups for point in group for call in point.calls)
+    for call in sorted(all_calls, key=lambda call: call.start):
+        calls[unit_running_when(call.start)].append(call)
+    return [UnitModules(tuple(c), tuple(p)) for c, p in zip(calls, parameters, strict=True)]
 
 
-def _slot_homes(units: Sequence[list[CutPoint]]) -> dict[str, int]:
-    return {slot.path: index for index, unit in enumerate(units) for slot in unit}
-
-
-def _home_of(name: str, homes: Mapping[str, int]) -> int:
-    """The unit of the slot that a parameter lies in; the first one if it lies in none."""
+def _unit_above(name: str, unit_by_path: Mapping[str, int]) -> int:
+    """Return the unit of the cut point that contains a parameter, else the first unit."""
     parts = name.split(".")
     prefixes = accumulate(parts, lambda path, part: f"{path}.{part}")
-    return next((homes[prefix] for prefix in prefixes if prefix in homes), 0)
+    return next((unit_by_path[prefix] for prefix in prefixes if prefix in unit_by_path), 0)
 
 
-def _joined(pieces: Sequence[UnitModules]) -> UnitModules:
+def _concatenate(units: Sequence[UnitModules]) -> UnitModules:
     return UnitModules(
-        calls=tuple(call for piece in pieces for call in piece.calls),
-        parameters=tuple(name for piece in pieces for name in piece.parameters),
+        calls=tuple(call for unit in units for call in unit.calls),
+        parameters=tuple(name for unit in units for name in unit.parameters),
     )
 
 
-def _fairest_cuts(weights: Sequence[int], count: int) -> list[int]:
-    """Where to cut a row of weights into ``count`` parts so that the largest is smallest.
+def _balanced_cuts(weights: Sequence[int], count: int) -> list[int]:
+    """Return where to cut a sequence into ``count`` parts so that the largest sum is minimal.
 
-    Dynamic programming over prefixes: ``best[n]`` is the smallest possible largest part of
-    the first ``n`` weights, beside the cuts that reach it.
+    Dynamic programming over prefixes: ``best[n]`` is the smallest possible largest sum for the
+    first ``n`` weights, with the cuts that reach it.
     """
     sums = [0, *accumulate(weights)]
     best: dict[int, tuple[int, list[int]]] = {0: (0, [])}

@@ -1,4 +1,4 @@
-"""An uncut timm model, made by name."""
+"""Creation of timm models by name."""
 
 from __future__ import annotations
 
@@ -11,50 +11,71 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 
 from mtlsearch.errors import BackboneError, UnknownNameError, nearest
-from mtlsearch.models.loading._hub import WAYS_OUT, require_hub
+from mtlsearch.models.loading._hub import WITHOUT_DOWNLOAD, check_hub
 
 ImageSize = tuple[int, int]
 
 
 def list_backbones(pattern: str = "") -> list[str]:
-    """The timm architectures, sorted.
+    """List the timm architectures.
 
     Args:
-        pattern: a shell pattern such as ``"convnext*"``; empty lists all of them.
+        pattern: a shell pattern such as ``"convnext*"``; all names by default.
+
+    Returns:
+        Names, sorted.
     """
     return sorted(timm.list_models(pattern))
 
 
-def make_model(name: str, image_size: ImageSize, *, pretrained: bool, seed: int) -> nn.Module:
-    """A timm model without classifier, for images of ``(height, width)`` pixels.
+def create_model(name: str, image_size: ImageSize, *, pretrained: bool, seed: int) -> nn.Module:
+    """Create a timm model without a classifier.
 
-    The weights are drawn from ``seed``; torch's global generator is left as it was.
+    PyTorch's global random generator does not change.
+
+    Args:
+        name: timm's name, with or without a weights tag.
+        image_size: ``(height, width)`` of the images in pixels.
+        pretrained: whether to load timm's weights, which are downloaded if necessary.
+        seed: seed of the random initial weights.
+
+    Returns:
+        The model. Its activations do not modify their inputs in place.
 
     Raises:
-        UnknownNameError: there is no such model.
-        BackboneError: its weights cannot be had, or it cannot be made for that image size.
+        UnknownNameError: timm has no such model.
+        BackboneError: the weights are not available, or the model does not support the image
+            size.
     """
     require_backbone(name)
     if pretrained:
-        require_hub(name)
+        check_hub(name)
     size = {"img_size": image_size} if _has_fixed_size(name) else {}
     try:
         return _create(name, seed, pretrained=pretrained, **size)
-    except Exception as error:  # timm, the hub's client and torch each raise their own
+    except Exception as error:  # timm, the hub's client and PyTorch raise different classes
         if pretrained:
             raise BackboneError(
-                f"the pretrained weights of {name!r} cannot be had: {error}",
+                f"cannot load the pretrained weights of {name!r}: {error}",
                 where="backbone.pretrained",
-                next_step=WAYS_OUT,
+                next_step=WITHOUT_DOWNLOAD,
             ) from error
         raise BackboneError(
-            f"timm cannot make {name!r} for images of {image_size[0]}x{image_size[1]}: {error}",
-            next_step="try an image size that is a multiple of 32, or the model's own",
+            f"timm cannot create {name!r} for images of {image_size[0]}x{image_size[1]}: {error}",
+            next_step="set an image size that is a multiple of 32, or the model's own size",
         ) from error
 
 
 def pixel_statistics(model: nn.Module) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of the pixels (in 0 .. 1) that the weights expect."""
+    """Return the mean and standard deviation of pixels that a model's weights expect.
+
+    Args:
+        model: a timm model.
+
+    Returns:
+        Mean and standard deviation, one number per channel, for pixels in 0..1. ImageNet's
+        where the model does not specify them.
+    """
     config: Mapping[str, Any] = getattr(model, "pretrained_cfg", None) or {}
     mean = config.get("mean") or IMAGENET_DEFAULT_MEAN
     std = config.get("std") or IMAGENET_DEFAULT_STD
@@ -62,30 +83,30 @@ def pixel_statistics(model: nn.Module) -> tuple[tuple[float, ...], tuple[float, 
 
 
 def require_backbone(name: str, *, where: str | None = None) -> None:
-    """Be sure that timm has a model of that name; makes none.
+    """Check that timm has a model of some name, without creating it.
 
     Args:
-        name: a timm name, or one with timm's own prefix such as ``local-dir:``.
-        where: where the name stands, for the message.
+        name: timm's name, or a name with timm's own prefix such as ``local-dir:``.
+        where: key of the name, for the message.
 
     Raises:
-        UnknownNameError: it has none; the nearest name is suggested.
+        UnknownNameError: timm has no such model; the message suggests the nearest name.
     """
-    source, _, rest = name.partition(":")
-    if rest or timm.is_model(source):  # "local-dir:weights/" and "hf-hub:who/what" are timm's own
+    base, _, rest = name.partition(":")
+    if rest or timm.is_model(base):  # timm itself resolves "local-dir:weights/" and "hf-hub:..."
         return
-    near = nearest(name, timm.list_models())
+    suggestion = nearest(name, timm.list_models())
     raise UnknownNameError(
         "timm model",
         name,
-        [] if near is None else [near],  # of more than a thousand
+        [] if suggestion is None else [suggestion],  # timm has more than a thousand names
         where=where,
-        next_step="`mtlsearch backbones` lists the names",
+        next_step="`mtlsearch list backbones` lists all names",
     )
 
 
 def _has_fixed_size(name: str) -> bool:
-    """Whether the model takes ``img_size``: timm's own sign for it is ``fixed_input_size``."""
+    """Return whether a model takes ``img_size``, which timm marks by ``fixed_input_size``."""
     config = timm.get_pretrained_cfg(name, allow_unregistered=True)
     return bool(config is not None and config.fixed_input_size)
 
@@ -96,6 +117,6 @@ def _create(name: str, seed: int, **arguments: Any) -> nn.Module:
         model: nn.Module = timm.create_model(name, num_classes=0, **arguments)
     for module in model.modules():
         if getattr(module, "inplace", None) is True:
-            # An activation that overwrites its input would overwrite a remembered output.
+            # An in-place activation would modify outputs in the activation cache.
             module.inplace = False  # type: ignore[assignment]
     return model

@@ -1,4 +1,4 @@
-"""Whether the hub answers, asked once before a download that would go on trying."""
+"""Check that the model hub is reachable before weights are downloaded."""
 
 from __future__ import annotations
 
@@ -9,76 +9,76 @@ import timm
 from mtlsearch.errors import BackboneError
 
 TIMEOUT = 5.0
-"""Seconds that an answer may take."""
+"""Seconds to wait for a response."""
 
-PAUSE = 1.0
-"""Seconds before the one further try."""
+RETRY_DELAY = 1.0
+"""Seconds before the second attempt."""
 
-WAYS_OUT = (
-    "download them on a machine with access and name the file as checkpoint_path, in place of "
-    "pretrained: true, or train from random weights with pretrained: false"
+WITHOUT_DOWNLOAD = (
+    "download the weights on a machine with network access and set `checkpoint_path` to the "
+    "file, or set `pretrained: false` to train from random weights"
 )
 
-_FILES = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors")
-"""What weights are called there; any answer will do, one that there is no such file as well."""
+_WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors")
+"""Names of weight files on the hub."""
 
 
-def require_hub(name: str) -> None:
-    """Be sure that pretrained weights that would be downloaded can be asked for.
+def check_hub(name: str) -> None:
+    """Check that the model hub responds if a model's weights must be downloaded.
 
-    The hub's own client asks for minutes, file by file, before it gives up, and prints each of its
-    tries. Here there are two, of one file. Weights that were downloaded before need no answer, and
-    what an answer says is left to the download.
+    The hub's own client tries for minutes, file by file, and prints every attempt. This check
+    requests one file at most twice. Any response passes, including "not found", because the
+    download reports its own errors. Weights that are already on disk need no request.
 
     Args:
-        name: a timm name.
+        name: timm's name of the model.
 
     Raises:
-        BackboneError: nobody answers.
+        BackboneError: the hub does not respond.
     """
-    repository, file = _place(name)
-    if not repository or _is_here(repository, file):
+    repository, file = _hub_location(name)
+    if not repository or _is_downloaded(repository, file):
         return
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
-    url = hf_hub_url(repository, file or _FILES[0])
+    url = hf_hub_url(repository, file or _WEIGHT_FILES[0])
     for is_last in (False, True):
         try:
             get_hf_file_metadata(url, timeout=TIMEOUT)
             return
-        except Exception as error:  # each version of the client has another library's errors
-            reason = _from_the_system(error)
+        except Exception as error:  # the classes depend on the version of the client
+            reason = _connection_error(error)
             if reason is None:
-                return  # an answer, whatever it says, or a client that was told to ask nobody
+                return  # the hub responded, or the client is in offline mode
             if is_last:
                 raise BackboneError(
-                    f"the pretrained weights of {name!r} cannot be had: nobody answers "
-                    f"({reason}); tried twice: {url}",
+                    f"cannot download the pretrained weights of {name!r}: the model hub is "
+                    f"unreachable ({reason}), two attempts at {url}",
                     where="backbone.pretrained",
-                    next_step=WAYS_OUT,
+                    next_step=WITHOUT_DOWNLOAD,
                 ) from error
-        time.sleep(PAUSE)
+        time.sleep(RETRY_DELAY)
 
 
-def _place(name: str) -> tuple[str | None, str | None]:
-    """Repository of a model's weights, and file where it has a name of its own; else None."""
+def _hub_location(name: str) -> tuple[str | None, str | None]:
+    """Return repository and file of a model's weights; None where timm does not specify them."""
     config = timm.get_pretrained_cfg(name, allow_unregistered=True)
     if config is None or config.file:
         return None, None
     return config.hf_hub_id, config.hf_hub_filename
 
 
-def _is_here(repository: str, file: str | None) -> bool:
+def _is_downloaded(repository: str, file: str | None) -> bool:
     from huggingface_hub import try_to_load_from_cache
 
-    names = (file,) if file else _FILES
-    return any(isinstance(try_to_load_from_cache(repository, each), str) for each in names)
+    names = (file,) if file else _WEIGHT_FILES
+    return any(isinstance(try_to_load_from_cache(repository, name), str) for name in names)
 
 
-def _from_the_system(error: BaseException | None) -> OSError | None:
-    """The operating system's error that an error comes from, such as a refused connection."""
+def _connection_error(error: BaseException | None) -> OSError | None:
+    """Return the operating system's error in a chain of causes, such as a refused connection."""
     while error is not None:
-        if isinstance(error, TimeoutError):  # has no number where a library raised it
+        if isinstance(error, TimeoutError):  # raised by a library, it has no errno
             return error
         if isinstance(error, OSError) and error.errno is not None:
             return error

@@ -1,4 +1,4 @@
-"""Weights from a file."""
+"""Backbone weights from a file."""
 
 from __future__ import annotations
 
@@ -14,115 +14,129 @@ from torch import Tensor, nn
 
 from mtlsearch.errors import BackboneError
 
-_SHOWN = 6
+MAX_LISTED = 6
+"""Maximum number of weights that a message lists."""
 
 
-def load_weights(model: nn.Module, path: Path, *, unneeded: Collection[str]) -> None:
-    """Read a safetensors file or a torch state dict into ``model``.
+def load_weights(model: nn.Module, path: Path, *, optional: Collection[str]) -> None:
+    """Load a safetensors file or a PyTorch state dict into a model.
 
-    Keys that the model does not have (a classifier's, say) are passed over. Where names or
-    shapes do not fit, timm's own converter for the family is tried, which knows older names
+    Keys that the model does not have, such as those of a classifier, are ignored. If names or
+    shapes do not match, timm's converter for the model family is applied; it renames old keys
     and resizes position embeddings.
 
-    The weights of a trial in which all tasks share all units are a backbone's too, and are
-    taken for one; its heads are passed over.
+    The weights of a trial in which all tasks share all units are accepted as well. Its heads
+    are ignored.
 
     Args:
-        model: the model, filled in place.
-        path: the file; torch files are read with ``weights_only=True``.
-        unneeded: names of weights that the file may lack.
+        model: the model, changed in place.
+        path: the file; PyTorch files are read with ``weights_only=True``.
+        optional: names of weights that the file need not contain.
 
     Raises:
-        BackboneError: the file cannot be read, or lacks weights or has them in other
-            shapes; the message names them.
+        BackboneError: the file cannot be read, or weights are missing or have other shapes.
     """
-    state = _one_backbone(_read(path), path)
-    own = model.state_dict()
-    needed = {
+    file_state = _single_backbone(_read(path), path)
+    model_state = model.state_dict()
+    required = {
         key: value
-        for key, value in own.items()
-        if key not in unneeded and value.is_floating_point()
+        for key, value in model_state.items()
+        if key not in optional and value.is_floating_point()
     }
-    if _misfits(needed, state):
-        converted = _converted(model, state)
-        if not _misfits(needed, converted):
-            state = converted
-    misfits = _misfits(needed, state)
-    if misfits:
-        raise _refusal(path, misfits, state.keys() - own.keys())
-    model.load_state_dict(
-        {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}, strict=False
-    )
+    if _mismatches(required, file_state):
+        converted = _convert(model, file_state)
+        if not _mismatches(required, converted):
+            file_state = converted
+    mismatches = _mismatches(required, file_state)
+    if mismatches:
+        raise _mismatch_error(path, mismatches, file_state.keys() - model_state.keys())
+    matching = {
+        key: value
+        for key, value in file_state.items()
+        if key in model_state and model_state[key].shape == value.shape
+    }
+    model.load_state_dict(matching, strict=False)
 
 
 def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
-        raise BackboneError("there is no weights file", where=str(path))
+        raise BackboneError(
+            "the weights file does not exist",
+            where=str(path),
+            next_step="set `checkpoint_path` to an existing file",
+        )
     try:
         state = load_state_dict(str(path), use_ema=True, weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        raise _unreadable(path, error) from error
+        raise _read_error(path, error) from error
     except SafetensorError as error:
-        raise _unreadable(path, error) from error
+        raise _read_error(path, error) from error
     tensors = {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
     if not tensors:
-        raise BackboneError("the file holds no weights by name", where=str(path))
+        raise BackboneError(
+            "the file does not contain a state dict (weights by name)",
+            where=str(path),
+            next_step="save the model's state_dict(): torch.save(model.state_dict(), path)",
+        )
     return tensors
 
 
-def _unreadable(path: Path, error: Exception) -> BackboneError:
+def _read_error(path: Path, error: Exception) -> BackboneError:
     return BackboneError(
         f"the weights cannot be read: {_reason(error)}",
         where=str(path),
-        allowed=["a .safetensors file", "a torch file of tensors alone"],
-        next_step="save the model's state_dict() alone: torch.save(model.state_dict(), path)",
+        allowed=["a .safetensors file", "a PyTorch file of tensors only"],
+        next_step="save the model's state_dict() only: torch.save(model.state_dict(), path)",
     )
 
 
 def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
-    if "weights_only" in text:  # an argument that nobody can set here
-        return "it holds more than tensors, or is no torch file"
-    return text or "it ends too early"
+    if "weights_only" in text:  # users cannot set this argument here
+        return "it contains more than tensors, or it is not a PyTorch file"
+    return text or "it is truncated"
 
 
-def _one_backbone(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """The backbone in a trial's weights; any other file as it is.
+def _single_backbone(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Return the backbone in the weights of a trial; other weights unchanged.
 
-    Only where nothing is apart is there one that every plan can start from.
+    Raises:
+        BackboneError: the tasks of the trial have different weights.
     """
     if not all(key.startswith(("backbones.", "heads.")) for key in state):
         return state
-    copies: dict[str, dict[str, Tensor]] = {}
+    states_by_task: dict[str, dict[str, Tensor]] = {}
     for key, value in state.items():
-        place, task, name = key.split(".", 2)
-        if place == "backbones":
-            copies.setdefault(task, {})[name] = value
-    whole = max(copies.values(), key=len, default={})
+        part, task, name = key.split(".", 2)
+        if part == "backbones":
+            states_by_task.setdefault(task, {})[name] = value
+    largest = max(states_by_task.values(), key=len, default={})
     if any(
-        name not in whole or not torch.equal(value, whole[name])
-        for copy in copies.values()
-        for name, value in copy.items()
+        name not in largest or not torch.equal(value, largest[name])
+        for task_state in states_by_task.values()
+        for name, value in task_state.items()
     ):
         raise BackboneError(
-            f"these are a trial's weights in which {', '.join(copies)} have units of their own",
+            f"the weights are from a trial in which {', '.join(states_by_task)} have units of "
+            "their own",
             where=str(path),
-            next_step="start from a trial with the hard plan, such as the baseline of that name",
+            next_step="set `checkpoint_path` to weights of a trial with the hard plan, such as "
+            "the baseline `hard`",
         )
-    return whole
+    return largest
 
 
-def _misfits(needed: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
-    found = [f"{key} is missing" for key in needed if key not in state]
-    for key in needed.keys() & state.keys():
-        if needed[key].shape != state[key].shape:
-            have, want = list(state[key].shape), list(needed[key].shape)
-            found.append(f"{key} is {have}, the model takes {want}")
-    return sorted(found)
+def _mismatches(required: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
+    mismatches = [f"{key} is missing" for key in required if key not in state]
+    for key in required.keys() & state.keys():
+        if required[key].shape != state[key].shape:
+            expected, actual = list(required[key].shape), list(state[key].shape)
+            mismatches.append(f"{key} is {actual}, expected {expected}")
+    return sorted(mismatches)
 
 
-def _converted(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """What timm's converter for the family makes of the file, or the file as it is."""
+def _convert(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Apply timm's converter for the model family; return the state unchanged if it fails."""
     convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
     if convert is None:
         return state
@@ -130,17 +144,19 @@ def _converted(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
         with torch.no_grad():
             converted = convert(dict(state), model)
     except (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError):
-        return state  # weights of something else; the refusal names what is missing
+        return state  # weights of another model; the error lists the missing ones
     return {key: value for key, value in converted.items() if isinstance(value, Tensor)}
 
 
-def _refusal(path: Path, misfits: list[str], unknown: Collection[str]) -> BackboneError:
-    listed = "; ".join(misfits[:_SHOWN])
-    more = f"; and {len(misfits) - _SHOWN} more" if len(misfits) > _SHOWN else ""
-    strangers = sorted(unknown)[:_SHOWN]
-    hint = f" (the file has {', '.join(strangers)})" if strangers else ""
+def _mismatch_error(path: Path, mismatches: list[str], unknown: Collection[str]) -> BackboneError:
+    listed = [f"\n  - {mismatch}" for mismatch in mismatches[:MAX_LISTED]]
+    rest = len(mismatches) - MAX_LISTED
+    if rest > 0:
+        listed.append(f"\n  - and {rest} more")
+    keys = sorted(unknown)[:MAX_LISTED]
+    hint = f" (other keys of the file: {', '.join(keys)})" if keys else ""
     return BackboneError(
-        f"the weights do not fit: {listed}{more}{hint}",
+        f"the weights do not match the backbone{hint}:{''.join(listed)}",
         where=str(path),
-        next_step="name the backbone that these weights were trained for",
+        next_step="set `backbone.name` to the model that these weights were trained for",
     )

@@ -1,4 +1,4 @@
-"""Outputs remembered for the length of one forward."""
+"""Activation cache: outputs of shared units, held for the length of one forward pass."""
 
 from __future__ import annotations
 
@@ -8,120 +8,143 @@ from typing import Any
 from torch import Tensor, nn
 
 Key = tuple[int, int, int]
-"""A site, and within it a slot and the number of its call."""
+"""Run, cut point, and number of the cut point's call in this task model."""
 
 
 class ActivationCache:
-    """What the modules of shared units returned in the forward that is running.
+    """Outputs that the cut points returned in the current forward pass.
 
-    Outside :meth:`begin` and :meth:`end` it remembers nothing and modules simply run. Each
-    output is dropped with its last consumer. Not for several threads at once.
+    A task model runs after :meth:`begin_task`. Each output is removed when the last task that
+    needs it took it. Outside of a forward pass the cache is empty and modules simply run. The
+    cache is not thread-safe.
     """
 
     def __init__(self) -> None:
-        self._uses: dict[int, int] = {}
-        self._sites: tuple[int, ...] = ()
+        self._num_uses: dict[int, int] = {}
+        self._run_ids: tuple[int, ...] = ()
         self._outputs: dict[Key, tuple[Any, int]] = {}
-        self._calls: dict[int, int] = {}
-        self._inside = False
+        self._num_calls: dict[int, int] = {}
+        self._is_computing = False
 
-    def begin(self, uses: Mapping[int, int]) -> None:
-        """Start a forward.
+    def begin_forward(self, num_uses: Mapping[int, int]) -> None:
+        """Start a forward pass.
 
         Args:
-            uses: how many tasks want each site (one group's copy of one unit).
+            num_uses: number of tasks that need each run, by run id.
         """
-        self.end()
-        self._uses = dict(uses)
+        self.end_forward()
+        self._num_uses = dict(num_uses)
 
-    def next_task(self, sites: tuple[int, ...]) -> None:
-        """Go on with another task, which uses these sites, one a unit."""
-        self._sites = sites
-        self._calls = {}
+    def begin_task(self, run_ids: tuple[int, ...]) -> None:
+        """Start the next task of the forward pass.
 
-    def end(self) -> None:
-        """Forget everything."""
-        self._uses = {}
-        self._sites = ()
+        Args:
+            run_ids: the run that the task takes part in, for every unit.
+        """
+        self._run_ids = run_ids
+        self._num_calls = {}
+
+    def end_forward(self) -> None:
+        """End the forward pass and remove all outputs."""
+        self._num_uses = {}
+        self._run_ids = ()
         self._outputs = {}
-        self._calls = {}
-        self._inside = False
+        self._num_calls = {}
+        self._is_computing = False
 
     @property
     def is_empty(self) -> bool:
         """Whether no output is held."""
         return not self._outputs
 
-    def recall(self, slot: CachedForward, args: Any, kwargs: Any) -> Any:
-        """The module's output: remembered, or computed and, if others want it, kept."""
-        if self._inside or not self._sites:
-            return slot.compute(args, kwargs)
-        number = self._count(slot.number) if len(slot.units) > 1 else 0
-        site = self._sites[slot.units[number]]
-        key = (site, slot.number, number)
+    def get_or_compute(self, forward: CachedForward, args: Any, kwargs: Any) -> Any:
+        """Return the output of a cut point from the cache, or compute it.
+
+        Args:
+            forward: the cut point.
+            args: arguments of the call.
+            kwargs: keyword arguments of the call.
+
+        Returns:
+            The output of the module; other tasks can hold the same tensors.
+        """
+        if self._is_computing or not self._run_ids:
+            return forward.compute(args, kwargs)
+        call = self._next_call(forward.index) if len(forward.units) > 1 else 0
+        run_id = self._run_ids[forward.units[call]]
+        key = (run_id, forward.index, call)
         if key in self._outputs:
-            output, left = self._outputs.pop(key)
-            if left > 1:
-                self._outputs[key] = (output, left - 1)
-            return _handed_out(output, slot.rewritten)
-        self._inside = True
-        output = slot.compute(args, kwargs)
-        self._inside = False
-        uses = self._uses[site]
-        if uses > 1:
-            self._outputs[key] = (output, uses - 1)
-            return _handed_out(output, slot.rewritten)
+            output, remaining = self._outputs.pop(key)
+            if remaining > 1:
+                self._outputs[key] = (output, remaining - 1)
+            return _for_consumer(output, forward.is_modified)
+        # Cut points inside this one must neither count nor be cached.
+        self._is_computing = True
+        output = forward.compute(args, kwargs)
+        self._is_computing = False
+        num_uses = self._num_uses[run_id]
+        if num_uses > 1:
+            self._outputs[key] = (output, num_uses - 1)
+            return _for_consumer(output, forward.is_modified)
         return output
 
-    def _count(self, slot: int) -> int:
-        number = self._calls.get(slot, 0)
-        self._calls[slot] = number + 1
-        return number
+    def _next_call(self, index: int) -> int:
+        call = self._num_calls.get(index, 0)
+        self._num_calls[index] = call + 1
+        return call
 
 
 class CachedForward:
-    """Stands in for a module's ``forward`` and asks the memo first.
+    """Replacement for the ``forward`` of a cut point that uses the activation cache.
 
     Args:
-        module: the module whose class does the computing.
-        memo: the memo of the network it belongs to.
-        number: of the slot in the model.
-        units: the unit of each of its runs in a forward, those inside other slots not
-            counted.
-        rewritten: whether its output is written in place afterwards.
+        module: the cut point.
+        cache: the cache of the network.
+        index: number of the cut point in the backbone.
+        units: the unit of each of its calls in a forward pass, without calls inside other cut
+            points.
+        is_modified: whether its output is modified in place after the call.
     """
 
     def __init__(
         self,
         module: nn.Module,
-        memo: ActivationCache,
+        cache: ActivationCache,
         *,
-        number: int,
+        index: int,
         units: tuple[int, ...],
-        rewritten: bool,
+        is_modified: bool,
     ) -> None:
         self.module = module
-        self.memo = memo
-        self.number = number
+        self.cache = cache
+        self.index = index
         self.units = units
-        self.rewritten = rewritten
+        self.is_modified = is_modified
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.memo.recall(self, args, kwargs)
+        return self.cache.get_or_compute(self, args, kwargs)
 
     def compute(self, args: Any, kwargs: Any) -> Any:
-        """Run the module itself."""
+        """Run the module without the cache.
+
+        Args:
+            args: arguments of the call.
+            kwargs: keyword arguments of the call.
+
+        Returns:
+            The output of the module's own ``forward``.
+        """
         return type(self.module).forward(self.module, *args, **kwargs)
 
 
-def _handed_out(output: Any, rewritten: bool) -> Any:
-    """The output as a consumer may have it: its own list, its own tensor if it writes to it."""
+def _for_consumer(output: Any, is_modified: bool) -> Any:
+    """Return an output with new containers, and with copies of tensors that are modified."""
     if isinstance(output, Tensor):
-        return output.clone() if rewritten else output
+        return output.clone() if is_modified else output
     if type(output) is list:
-        return [_handed_out(item, rewritten) for item in output]
+        return [_for_consumer(item, is_modified) for item in output]
     if type(output) is tuple:
-        return tuple(_handed_out(item, rewritten) for item in output)
+        return tuple(_for_consumer(item, is_modified) for item in output)
     if type(output) is dict:
-        return {key: _handed_out(item, rewritten) for key, item in output.items()}
+        return {key: _for_consumer(item, is_modified) for key, item in output.items()}
     return output

@@ -1,4 +1,4 @@
-"""Copies of a model that have in common what a plan shares."""
+"""Construction of task models: deep copies of the backbone with common modules."""
 
 from __future__ import annotations
 
@@ -13,92 +13,112 @@ from mtlsearch.plan import SKIPPED, SharingPlan
 
 
 def build_task_models(
-    template: nn.Module, pieces: Sequence[UnitModules], plan: SharingPlan
+    template: nn.Module, units: Sequence[UnitModules], plan: SharingPlan
 ) -> dict[str, nn.Module]:
-    """One copy of the template a task.
+    """Build one task model per task of a plan.
 
-    Parameters are the same objects wherever tasks share a unit. So are modules, and with them
-    buffers such as running statistics; unless the plan keeps those by path, then only where
-    the tasks have come the same way. Where a task passes by a unit, its copy has no such unit.
+    Tasks that share a unit have the same parameter objects in it. They also have the same
+    module objects and, with them, buffers such as running statistics. With
+    ``statistics="path"`` only tasks on the same path have the same module objects. A unit that
+    a task skips is replaced by identities in its task model.
 
     Args:
-        template: the model; left untouched.
-        pieces: its units.
-        plan: the plan, for as many units.
+        template: the backbone; it does not change.
+        units: its units in depth order.
+        plan: a plan for these units.
+
+    Returns:
+        The task models by task, in the order of ``plan.tasks``.
     """
-    weights, modules = ModuleOwners(), ModuleOwners()
-    rows = plan.rows if plan.statistics == "shared" else plan.paths
+    parameter_owners, module_owners = ModuleOwners(), ModuleOwners()
+    module_rows = plan.rows if plan.statistics == "shared" else plan.paths
     task_models = {}
-    for place, task in enumerate(plan.tasks):
-        copies = [row[place] for row in plan.rows]
-        sites = [row[place] for row in rows]
+    for column, task in enumerate(plan.tasks):
+        copy_ids = [row[column] for row in plan.rows]
+        module_ids = [row[column] for row in module_rows]
+        # deepcopy uses the memo's entry for an object in place of a copy.
         memo: dict[int, Any] = {}
-        _leave_out(template, pieces, copies, memo)
-        _take_weights(template, pieces, weights.of(copies), memo)
-        _take_modules(template, pieces, modules.of(sites), memo)
+        _skip_units(template, units, copy_ids, memo)
+        _reuse_parameters(template, units, parameter_owners.find(copy_ids), memo)
+        _reuse_modules(template, units, module_owners.find(module_ids), memo)
         task_models[task] = copy.deepcopy(template, memo)
-        weights.add(copies, task_models[task])
-        modules.add(sites, task_models[task])
+        parameter_owners.add(copy_ids, task_models[task])
+        module_owners.add(module_ids, task_models[task])
     return task_models
 
 
 class ModuleOwners:
-    """The first shell that has each copy, or run, of each unit."""
+    """The first task model that contains each copy of each unit."""
 
     def __init__(self) -> None:
-        self._shells: dict[tuple[int, int], nn.Module] = {}
+        self._task_models: dict[tuple[int, int], nn.Module] = {}
 
-    def of(self, numbers: Sequence[int]) -> list[nn.Module | None]:
-        """For every unit the owner of the number that is wanted of it, if there is one yet."""
-        return [self._shells.get(at) for at in enumerate(numbers)]
+    def find(self, copy_ids: Sequence[int]) -> list[nn.Module | None]:
+        """Find the owner of one copy of every unit.
 
-    def add(self, numbers: Sequence[int], task_model: nn.Module) -> None:
-        """Enter a shell as the owner of what nobody has so far."""
-        for unit, number in enumerate(numbers):
-            if number != SKIPPED:
-                self._shells.setdefault((unit, number), task_model)
+        Args:
+            copy_ids: number of the copy, for every unit.
+
+        Returns:
+            The task model that owns the copy; None if the copy does not exist yet.
+        """
+        return [self._task_models.get(key) for key in enumerate(copy_ids)]
+
+    def add(self, copy_ids: Sequence[int], task_model: nn.Module) -> None:
+        """Make a task model the owner of all its copies that have no owner.
+
+        Args:
+            copy_ids: number of the copy, for every unit.
+            task_model: the task model that contains them.
+        """
+        for unit, copy_id in enumerate(copy_ids):
+            if copy_id != SKIPPED:
+                self._task_models.setdefault((unit, copy_id), task_model)
 
 
-def _leave_out(
-    template: nn.Module, pieces: Sequence[UnitModules], numbers: Sequence[int], memo: dict[int, Any]
+def _skip_units(
+    template: nn.Module, units: Sequence[UnitModules], copy_ids: Sequence[int], memo: dict[int, Any]
 ) -> None:
-    for piece, number in zip(pieces, numbers, strict=True):
-        for path in piece.modules if number == SKIPPED else ():
+    """Put identities in place of all modules of skipped units."""
+    for unit, copy_id in zip(units, copy_ids, strict=True):
+        for path in unit.modules if copy_id == SKIPPED else ():
             memo[id(template.get_submodule(path))] = SkipUnit()
 
 
-def _take_weights(
+def _reuse_parameters(
     template: nn.Module,
-    pieces: Sequence[UnitModules],
+    units: Sequence[UnitModules],
     owners: Sequence[nn.Module | None],
     memo: dict[int, Any],
 ) -> None:
-    for piece, owner in zip(pieces, owners, strict=True):
+    """Put the owners' parameters in place of copies."""
+    for unit, owner in zip(units, owners, strict=True):
         if owner is not None:
-            for name in piece.parameters:
+            for name in unit.parameters:
                 memo[id(template.get_parameter(name))] = owner.get_parameter(name)
 
 
-def _take_modules(
+def _reuse_modules(
     template: nn.Module,
-    pieces: Sequence[UnitModules],
+    units: Sequence[UnitModules],
     owners: Sequence[nn.Module | None],
     memo: dict[int, Any],
 ) -> None:
-    """Whole modules, where all weights inside are taken too.
+    """Put the owners' modules in place of copies where all their parameters are reused.
 
-    A module that runs in several units belongs to the first of them. Some weights inside may
-    be another unit's, as where a family ties modules; that unit need not be shared.
+    A module that runs in several units belongs to the first of them. If the model uses some of
+    its parameters in another unit as well, that unit may not be shared; then the module is
+    copied.
     """
-    taken: set[str] = set()
-    for piece, owner in zip(pieces, owners, strict=True):
-        for path in piece.modules:
-            if path in taken:
+    visited: set[str] = set()
+    for unit, owner in zip(units, owners, strict=True):
+        for path in unit.modules:
+            if path in visited:
                 continue
-            taken.add(path)
+            visited.add(path)
             if owner is None:
                 continue
-            own, other = template.get_submodule(path), owner.get_submodule(path)
-            pairs = zip(own.parameters(), other.parameters(), strict=True)
-            if all(memo.get(id(mine)) is theirs for mine, theirs in pairs):
-                memo[id(own)] = other
+            module, owned = template.get_submodule(path), owner.get_submodule(path)
+            pairs = zip(module.parameters(), owned.parameters(), strict=True)
+            if all(memo.get(id(parameter)) is reused for parameter, reused in pairs):
+                memo[id(module)] = owned

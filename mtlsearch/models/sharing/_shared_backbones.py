@@ -1,4 +1,4 @@
-"""One model a task, tied together where the plan shares."""
+"""The backbones of a sharing plan: one task model per task, with common modules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from torch import Tensor, nn
 
-from mtlsearch.models.cutting import SkipUnit, UnitModules, run_levels
+from mtlsearch.models.cutting import SkipUnit, UnitModules, compute_levels
 from mtlsearch.models.sharing._activation_cache import ActivationCache, CachedForward
 from mtlsearch.models.sharing._build import build_task_models
 from mtlsearch.models.sharing._state_dict import deduplicate_weights
@@ -16,122 +16,150 @@ from mtlsearch.plan import SKIPPED, SharingPlan
 
 
 class SharedBackbones(nn.Module):
-    """The backbones of a plan: one timm model a task, of which shared units are the same.
+    """The task models of a sharing plan; the modules of a shared unit are the same objects.
 
-    A shared unit's modules are the *same* objects in the models of all its tasks, so its
-    weights, gradients and running statistics are one; in a forward they run once for all
-    tasks that have gone the same way so far, and again for those that come another way. Where
-    the plan keeps statistics by path, tasks that come different ways have modules of their
-    own with the *same* parameters. State-dict keys are ``<task>.<timm's own key>``; what is
-    shared stands under the first of its tasks.
+    A forward pass runs a shared unit once per distinct path. With ``statistics="path"``, tasks
+    on different paths have modules of their own with the *same* parameters. State-dict keys are
+    ``<task>.<timm's key>``; a shared weight has the key of its first task only.
 
-    All tasks of one forward see the same batch: a shared unit draws one drop-path mask and
-    updates its running statistics once for every way that leads to it. Tasks that bring
-    different batches take a forward each, and each one updates them.
+    All tasks of one forward pass get the same batch. A shared unit draws one stochastic-depth
+    mask and updates its running statistics once per run. Tasks with different batches need one
+    forward pass each, and each pass updates the statistics.
 
     Args:
-        template: the model that every copy starts from; left untouched.
-        pieces: its units.
-        taps: which of timm's intermediate features are the levels.
-        plan: a plan for as many units, which passes by none that changes shapes.
+        template: the backbone that every copy starts from; it does not change.
+        units: its units in depth order.
+        out_indices: indices of the feature levels.
+        plan: a plan for these units that skips only skippable units.
     """
 
     def __init__(
         self,
         template: nn.Module,
-        pieces: Sequence[UnitModules],
+        units: Sequence[UnitModules],
         out_indices: Sequence[int],
         plan: SharingPlan,
     ) -> None:
         super().__init__()
         self._plan = plan
-        self._pieces = tuple(pieces)
-        self._taps = tuple(out_indices)
-        self._memo = ActivationCache()
+        self._units = tuple(units)
+        self._out_indices = tuple(out_indices)
+        self._cache = ActivationCache()
         self._keys = module_keys(plan.tasks)
-        self._sites = _number_sites(plan)
-        for task, task_model in build_task_models(template, self._pieces, plan).items():
+        self._run_ids = _number_runs(plan)
+        for task, task_model in build_task_models(template, self._units, plan).items():
             self.add_module(self._keys[task], task_model)
-        if any(runs < len(plan.tasks) for runs in plan.runs):
-            self._remember()
+        if any(num_runs < len(plan.tasks) for num_runs in plan.runs):
+            self._cache_outputs()
         deduplicate_weights(self)
 
     def forward(
         self, images: Tensor, tasks: Sequence[str] | None = None
     ) -> dict[str, list[Tensor]]:
-        """The feature levels of each task.
+        """Compute the feature levels of some tasks.
 
         Args:
-            images: ``[B, 3, H, W]``.
-            tasks: the tasks to run; all of the plan by default.
+            images: float ``[B, 3, H, W]``, normalized.
+            tasks: the tasks; all tasks of the plan by default.
 
         Returns:
-            By task, the levels ``[B, C, h, w]``, finest first.
+            Levels ``[B, C, h, w]`` by task, the finest first.
         """
         chosen = self._plan.tasks if tasks is None else tuple(tasks)
-        first: dict[tuple[int, ...], str] = {}  # of the tasks that go one way all along
+        # Tasks with the same runs in all units have the same features.
+        first_task: dict[tuple[int, ...], str] = {}
         for task in chosen:
-            first.setdefault(self._sites[task], task)
-        self._memo.begin(Counter(site for way in first for site in way))
-        found: dict[tuple[int, ...], list[Tensor]] = {}
+            first_task.setdefault(self._run_ids[task], task)
+        self._cache.begin_forward(Counter(run for path in first_task for run in path))
+        levels_by_path: dict[tuple[int, ...], list[Tensor]] = {}
         try:
-            for way, task in first.items():
-                self._memo.next_task(way)
-                found[way] = run_levels(self.task_model(task), images, self._taps)
-            return {task: list(found[self._sites[task]]) for task in chosen}
+            for path, task in first_task.items():
+                self._cache.begin_task(path)
+                task_model = self.task_model(task)
+                levels_by_path[path] = compute_levels(task_model, images, self._out_indices)
+            return {task: list(levels_by_path[self._run_ids[task]]) for task in chosen}
         finally:
-            self._memo.end()
+            self._cache.end_forward()
 
     @property
-    def remembers_nothing(self) -> bool:
-        """Whether no output is held, as it must be between forwards."""
-        return self._memo.is_empty
+    def is_cache_empty(self) -> bool:
+        """Whether the activation cache is empty, as it is between forward passes."""
+        return self._cache.is_empty
 
     def task_model(self, task: str) -> nn.Module:
-        """The task's own timm model."""
+        """Return the timm model of a task.
+
+        Args:
+            task: a task of the plan.
+
+        Returns:
+            The model; other task models contain some of its modules.
+        """
         return self.get_submodule(self._keys[task])
 
     def unit_modules(self, unit: int, task: str) -> dict[str, nn.Module]:
-        """The modules of the copy of a unit that a task uses, by their timm names."""
+        """Return the modules of a unit that a task uses.
+
+        Args:
+            unit: index of the unit.
+            task: a task of the plan.
+
+        Returns:
+            Modules by timm's name.
+        """
         task_model = self.task_model(task)
-        return {path: task_model.get_submodule(path) for path in self._pieces[unit].modules}
+        return {path: task_model.get_submodule(path) for path in self._units[unit].modules}
 
     def unit_parameters(self, unit: int, task: str) -> dict[str, nn.Parameter]:
-        """The parameters of the copy of a unit that a task uses, by their timm names."""
-        task_model = self.task_model(task)
-        return {name: task_model.get_parameter(name) for name in self._pieces[unit].parameters}
+        """Return the parameters of a unit that a task uses.
 
-    def _remember(self) -> None:
-        """Let the memo stand before every slot of every shell."""
-        calls: dict[str, list[tuple[int, bool]]] = {}
-        for unit, piece in enumerate(self._pieces):
-            for call in piece.calls:
-                calls.setdefault(call.path, []).append((unit, call.rewritten))
+        Args:
+            unit: index of the unit.
+            task: a task of the plan.
+
+        Returns:
+            Parameters by timm's name.
+        """
+        task_model = self.task_model(task)
+        return {name: task_model.get_parameter(name) for name in self._units[unit].parameters}
+
+    def _cache_outputs(self) -> None:
+        """Put a cached forward in place of the forward of every cut point."""
+        calls_by_path: dict[str, list[tuple[int, bool]]] = {}
+        for unit, unit_modules in enumerate(self._units):
+            for call in unit_modules.calls:
+                calls_by_path.setdefault(call.path, []).append((unit, call.is_modified))
         for task in self._plan.tasks:
-            for number, (path, runs) in enumerate(calls.items()):
+            for index, (path, calls) in enumerate(calls_by_path.items()):
                 module = self.task_model(task).get_submodule(path)
                 if isinstance(module, SkipUnit):
                     continue
-                recalled = CachedForward(
+                forward = CachedForward(
                     module,
-                    self._memo,
-                    number=number,
-                    units=tuple(unit for unit, _ in runs),
-                    rewritten=any(rewritten for _, rewritten in runs),
+                    self._cache,
+                    index=index,
+                    units=tuple(unit for unit, _ in calls),
+                    is_modified=any(is_modified for _, is_modified in calls),
                 )
-                object.__setattr__(module, "forward", recalled)
+                object.__setattr__(module, "forward", forward)
 
 
 def module_keys(tasks: Sequence[str]) -> dict[str, str]:
-    """For every task a name that a submodule may have: itself, wherever that is possible.
+    """Return a valid submodule name for every task, which is the task itself where possible.
 
-    A dot would nest, and a name such as ``type`` or ``half`` is a method of every module.
+    A dot is not allowed, and names such as ``type`` or ``half`` are methods of every module.
+
+    Args:
+        tasks: the tasks.
+
+    Returns:
+        Submodule names by task, all different.
     """
     taken = {*dir(nn.ModuleDict()), *dir(SharedBackbones)}
     keys = {}
     for task in tasks:
         key = task.replace(".", "_")
-        if not key or key.startswith("_"):  # private names are the module's own
+        if not key or key.startswith("_"):  # names with an underscore are private attributes
             key = f"task{key}"
         while key in taken:
             key += "_"
@@ -140,16 +168,16 @@ def module_keys(tasks: Sequence[str]) -> dict[str, str]:
     return keys
 
 
-def _number_sites(plan: SharingPlan) -> dict[str, tuple[int, ...]]:
-    """For every task and unit the number, over all units, of the run it has a part in.
+def _number_runs(plan: SharingPlan) -> dict[str, tuple[int, ...]]:
+    """Return the run of every unit that a task takes part in, numbered over all units.
 
-    Tasks with one in common see one output. -1 where the task passes by the unit.
+    Tasks with the same number get the same output. The number is -1 if the task skips the unit.
     """
-    offsets, paths = [0, *accumulate(plan.runs)], plan.paths
+    offsets, rows = [0, *accumulate(plan.runs)], plan.paths
     return {
         task: tuple(
-            offset + row[place] if row[place] != SKIPPED else SKIPPED
-            for offset, row in zip(offsets, paths, strict=False)
+            offset + row[column] if row[column] != SKIPPED else SKIPPED
+            for offset, row in zip(offsets, rows, strict=False)
         )
-        for place, task in enumerate(plan.tasks)
+        for column, task in enumerate(plan.tasks)
     }

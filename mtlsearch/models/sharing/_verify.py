@@ -1,4 +1,4 @@
-"""Proof, on the model itself, that sharing changes nothing but the work done."""
+"""Verification of a cut backbone: sharing must not change the features of any task."""
 
 from __future__ import annotations
 
@@ -8,75 +8,88 @@ import torch
 from torch import Tensor, nn
 
 from mtlsearch.errors import BackboneError
-from mtlsearch.models.cutting import UnitModules, run_levels
+from mtlsearch.models.cutting import UnitModules, compute_levels
 from mtlsearch.models.sharing._shared_backbones import SharedBackbones
 from mtlsearch.plan import SharingPlan
 
-_POOL = 65_537  # a prime, so that rows of a weight do not get the same noise
+_NOISE_SIZE = 65_537  # a prime, so that the rows of a weight get different noise
 _TASKS = ("first", "second", "third")
 
 
-def check_sharing(
+def verify_sharing(
     name: str,
     template: nn.Module,
-    pieces: Sequence[UnitModules],
+    units: Sequence[UnitModules],
     out_indices: Sequence[int],
     image_size: tuple[int, int],
     skippable: Sequence[bool],
 ) -> None:
-    """Build a plan with all that plans may have, disturb it, and compare with whole runs.
+    """Verify on one plan that features with sharing equal those of each task model alone.
+
+    Args:
+        name: timm's name of the model, for the message.
+        template: the pruned backbone; it does not change.
+        units: its units in depth order.
+        out_indices: indices of the feature levels.
+        image_size: ``(height, width)`` in pixels.
+        skippable: for every unit, whether a task can skip it.
 
     Raises:
-        BackboneError: a task's features depend on whether the other tasks run with it.
+        BackboneError: the features of a task depend on the other tasks.
     """
-    plan = demanding_plan(len(pieces), [at for at, may in enumerate(skippable) if may])
-    tied = SharedBackbones(template, pieces, out_indices, plan).eval()
+    plan = verification_plan(len(units), [unit for unit, flag in enumerate(skippable) if flag])
+    backbones = SharedBackbones(template, units, out_indices, plan).eval()
     generator = torch.Generator().manual_seed(0)
-    _disturb(tied, generator)
+    _add_noise(backbones, generator)
     images = torch.randn(1, 3, *image_size, generator=generator)
     with torch.no_grad():
-        together = tied(images)
+        shared = backbones(images)
         alone = {
-            task: run_levels(tied.task_model(task), images, out_indices) for task in plan.tasks
+            task: compute_levels(backbones.task_model(task), images, out_indices)
+            for task in plan.tasks
         }
     for task in plan.tasks:
-        if not all(map(_same, together[task], alone[task])):
+        if not all(map(_is_equal, shared[task], alone[task])):
             raise BackboneError(
-                f"{name!r} cannot be cut: a task's features change when others share its units",
-                next_step="choose another backbone, or a coarser granularity",
+                f"backbone {name!r} cannot be cut: sharing a unit changes a task's features",
+                next_step="choose another backbone or a coarser granularity",
             )
 
 
-def demanding_plan(units: int, skippable: Sequence[int]) -> SharingPlan:
-    """One in which tasks share, part, come together again and pass by a unit.
+def verification_plan(num_units: int, skippable: Sequence[int]) -> SharingPlan:
+    """Return a plan in which tasks share, separate, share again and skip a unit.
 
     Args:
-        units: how many the backbone has.
-        skippable: the numbers of those that may be passed by.
+        num_units: number of units of the backbone.
+        skippable: indices of the units that a task can skip.
+
+    Returns:
+        A plan for three tasks.
     """
     first, second, third = ([task] for task in _TASKS)
-    parts, joins = max(1, units // 3), max(1, 2 * units // 3)
-    together, apart = [_TASKS], [first, [*second, *third]]
-    again = [[*first, *third], second]
+    separate_from, rejoin_from = max(1, num_units // 3), max(1, 2 * num_units // 3)
+    hard, separate = [_TASKS], [first, [*second, *third]]
+    rejoined = [[*first, *third], second]
     plan = SharingPlan.from_groups(
-        together if unit < parts else apart if unit < joins else again for unit in range(units)
+        hard if unit < separate_from else separate if unit < rejoin_from else rejoined
+        for unit in range(num_units)
     )
     return plan.with_skips(dict.fromkeys(skippable[len(skippable) // 2 :][:1], second))
 
 
-def _disturb(tied: SharedBackbones, generator: torch.Generator) -> None:
-    """Noise on every parameter, so that no two copies of a unit are alike.
+def _add_noise(backbones: SharedBackbones, generator: torch.Generator) -> None:
+    """Add noise to all parameters, so that two copies of a unit differ.
 
-    It is drawn once and laid over each parameter from another place on: quick, even for
-    large models.
+    The noise is drawn once, and each parameter starts at another offset in it. This is fast
+    for large models too.
     """
-    pool = torch.randn(_POOL, generator=generator)
+    pool = torch.randn(_NOISE_SIZE, generator=generator)
     with torch.no_grad():
-        for number, parameter in enumerate(tied.parameters()):
+        for offset, parameter in enumerate(backbones.parameters()):
             size = parameter.numel()
-            noise = pool.roll(number).repeat(-(-size // _POOL))[:size]
+            noise = pool.roll(offset).repeat(-(-size // _NOISE_SIZE))[:size]
             parameter.add_(noise.view_as(parameter), alpha=0.02)
 
 
-def _same(one: Tensor, other: Tensor) -> bool:
-    return torch.equal(one.nan_to_num(), other.nan_to_num())
+def _is_equal(first: Tensor, second: Tensor) -> bool:
+    return torch.equal(first.nan_to_num(), second.nan_to_num())

@@ -1,3 +1,5 @@
+"""Traces, pruning, and outputs that are modified in place."""
+
 from __future__ import annotations
 
 import copy
@@ -6,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from mtlsearch.models import dry_run, to_meta
+from mtlsearch.models.cutting._dry_run import dry_run, to_meta
 from mtlsearch.models.cutting._prune import prune, unused_weights
-from mtlsearch.models.cutting._trace import trace
+from mtlsearch.models.cutting._trace import trace_model
 from mtlsearch.models.cutting._units import find_unit_modules
 from mtlsearch.models.sharing._shared_backbones import SharedBackbones
 from mtlsearch.plan import SharingPlan
@@ -17,11 +19,11 @@ SIZE = (8, 12)
 
 
 class Careless(nn.Module):
-    """Writes into what its layers return, has a token nobody reads and a head that never runs."""
+    """Modifies outputs in place, has unused parameters and a head that does not run."""
 
-    def __init__(self, *, looks_at_values: bool = False) -> None:
+    def __init__(self, *, reads_values: bool = False) -> None:
         super().__init__()
-        self.looks_at_values = looks_at_values
+        self.reads_values = reads_values
         self.bias = nn.Parameter(torch.ones(4, 1, 1))
         self.token = nn.Parameter(torch.ones(4))
         self.unread = nn.Parameter(torch.ones(4))
@@ -32,7 +34,7 @@ class Careless(nn.Module):
         return {"blocks": r"^blocks\.(\d+)", "head": [(r".*", (99999,))]}
 
     def forward_intermediates(self, x, indices=None, **ignored):
-        if self.looks_at_values:
+        if self.reads_values:
             float(x.sum())
         levels = []
         for number, block in enumerate(self.blocks):
@@ -46,35 +48,36 @@ def run(model, images):
     return model.forward_intermediates(images)
 
 
-def test_a_dry_run_sees_order_work_and_writes():
-    seen = trace(Careless(), SIZE, run)
-    assert [call.path for call in seen.calls] == [f"blocks.{n}" for n in range(5)]
-    assert all(call.rewritten for call in seen.calls)
-    assert [call.flops for call in seen.calls] == [2 * 12 * 96, *[2 * 16 * 96] * 4]
-    assert seen.flops == sum(call.flops for call in seen.calls)
-    second, third = (seen.first_use[f"blocks.{n}.weight"] for n in (1, 2))
-    assert second < seen.first_use["bias"] < third
-    assert {"token", "unread", "head.weight"}.isdisjoint(seen.first_use)
-    assert [tuple(level.shape) for level in seen.levels] == [(1, 4, 8, 12)] * 5
+def test_trace_records_order_flops_and_modifications():
+    trace = trace_model(Careless(), SIZE, run)
+    assert [call.path for call in trace.calls] == [f"blocks.{n}" for n in range(5)]
+    assert all(call.is_modified for call in trace.calls)
+    assert [call.flops for call in trace.calls] == [2 * 12 * 96, *[2 * 16 * 96] * 4]
+    assert trace.flops == sum(call.flops for call in trace.calls)
+    second, third = (trace.first_use[f"blocks.{n}.weight"] for n in (1, 2))
+    assert second < trace.first_use["bias"] < third
+    assert {"token", "unread", "head.weight"}.isdisjoint(trace.first_use)
+    assert [tuple(level.shape) for level in trace.levels] == [(1, 4, 8, 12)] * 5
 
 
-def test_a_model_that_looks_at_values_is_run_on_the_cpu():
-    on_meta, on_cpu = trace(Careless(), SIZE, run), trace(Careless(looks_at_values=True), SIZE, run)
+def test_dry_run_falls_back_to_cpu():
+    on_meta = trace_model(Careless(), SIZE, run)
+    on_cpu = trace_model(Careless(reads_values=True), SIZE, run)
     assert on_meta.calls == on_cpu.calls
     assert on_meta.first_use == on_cpu.first_use
-    assert dry_run(Careless(looks_at_values=True), SIZE, run)[0].device.type == "cpu"
+    assert dry_run(Careless(reads_values=True), SIZE, run)[0].device.type == "cpu"
 
 
-def test_a_dry_run_leaves_the_model_alone():
+def test_trace_does_not_change_model():
     model = Careless().train()
     before = copy.deepcopy(model.state_dict())
-    trace(model, SIZE, run)
+    trace_model(model, SIZE, run)
     assert model.training
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
     assert not any(module._forward_hooks for module in model.modules())
 
 
-def test_a_ghost_has_no_weights_but_the_same_ties():
+def test_to_meta_keeps_aliases_without_weights():
     model = Careless()
     model.blocks[2] = model.blocks[1]
     twin = to_meta(model)
@@ -83,47 +86,47 @@ def test_a_ghost_has_no_weights_but_the_same_ties():
     assert not any(parameter.is_meta for parameter in model.parameters())
 
 
-def test_what_never_runs_is_taken_off():
+def test_prune_removes_unused_modules_and_parameters():
     model = Careless()
-    seen = trace(model, SIZE, run)
-    assert set(unused_weights(model, seen)) == {"token", "unread", "head.weight", "head.bias"}
-    prune(model, seen)
+    trace = trace_model(model, SIZE, run)
+    assert set(unused_weights(model, trace)) == {"token", "unread", "head.weight", "head.bias"}
+    prune(model, trace)
     assert isinstance(model.head, nn.Identity)
     assert model.token is None
     assert len(run(model, torch.zeros(1, 3, *SIZE))) == 5
 
 
 @pytest.mark.parametrize("depths", [(1, 2), (2, 2), (5, 5), (0, 3)])
-def test_writing_in_place_does_not_reach_other_tasks(depths):
+def test_in_place_modification_does_not_reach_other_tasks(depths):
     model = Careless()
-    seen = trace(model, SIZE, run)
-    prune(model, seen)
-    pieces = find_unit_modules(model, seen, "stage")
-    assert [piece.modules for piece in pieces] == [(f"blocks.{n}",) for n in range(5)]
-    assert "bias" in pieces[1].parameters
+    trace = trace_model(model, SIZE, run)
+    prune(model, trace)
+    units = find_unit_modules(model, trace, "stage")
+    assert [unit.modules for unit in units] == [(f"blocks.{n}",) for n in range(5)]
+    assert "bias" in units[1].parameters
     plan = SharingPlan.from_splits(["a", "b", "c"], depths, 5)
-    tied = SharedBackbones(model, pieces, range(5), plan).eval()
+    backbones = SharedBackbones(model, units, range(5), plan).eval()
     images = torch.randn(2, 3, *SIZE)
     with torch.no_grad():
-        for number, parameter in enumerate(tied.parameters()):
+        for number, parameter in enumerate(backbones.parameters()):
             parameter.add_(0.1 * number)
-        together = tied(images)
+        shared = backbones(images)
         for task in plan.tasks:
-            alone = tied.task_model(task).forward_intermediates(images)
-            assert all(map(torch.equal, together[task], alone))
+            alone = backbones.task_model(task).forward_intermediates(images)
+            assert all(map(torch.equal, shared[task], alone))
 
 
 class Attention(nn.Module):
-    """Fused attention of 96 pixels with each other, 8 channels."""
+    """Fused self-attention of 96 pixels with 8 channels."""
 
     def forward(self, x):
         tokens = x.flatten(2).transpose(1, 2).repeat(1, 1, 4)[:, :, :8]
         return nn.functional.scaled_dot_product_attention(tokens, tokens, tokens)
 
 
-@pytest.mark.parametrize("looks_at_values", [False, True])
-def test_fused_attention_is_work_on_every_device(looks_at_values):
-    """A model that looks at values is run on the CPU, whose fused kernel counters pass over."""
+@pytest.mark.parametrize("reads_values", [False, True])
+def test_fused_attention_counts_on_every_device(reads_values):
+    """A model that reads values runs on the CPU, whose fused kernel counters can ignore."""
 
     class Model(nn.Module):
         def __init__(self):
@@ -131,9 +134,9 @@ def test_fused_attention_is_work_on_every_device(looks_at_values):
             self.attention = Attention()
 
         def forward(self, images):
-            if looks_at_values:
+            if reads_values:
                 float(images.sum())
             return [self.attention(images)]
 
-    seen = trace(Model(), SIZE, lambda model, images: model(images))
-    assert seen.flops == seen.calls[0].flops == 2 * (2 * 96 * 96 * 8)
+    trace = trace_model(Model(), SIZE, lambda model, images: model(images))
+    assert trace.flops == trace.calls[0].flops == 2 * (2 * 96 * 96 * 8)

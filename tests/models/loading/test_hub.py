@@ -1,4 +1,4 @@
-"""Without a network pretrained weights are refused at once; an answer is the hub's own word."""
+"""The hub check: fails fast without a network, passes on any response."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SIZE = (64, 64)
 
 
 @pytest.fixture(autouse=True)
-def nothing_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(hub, "PAUSE", 0.0)
+    monkeypatch.setattr(hub, "RETRY_DELAY", 0.0)
 
 
-def answered_by(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def use_hub_at(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     constants = "huggingface_hub.constants"
     monkeypatch.setattr(f"{constants}.ENDPOINT", address)
     template = address + "/{repo_id}/resolve/{revision}/{filename}"
@@ -33,17 +33,17 @@ def answered_by(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch) -> str:
-    with socket.socket() as taken:  # a port that nobody listens at
-        taken.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    answered_by(address, monkeypatch)
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> str:
+    with socket.socket() as reserved:  # a port without a server
+        reserved.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{reserved.getsockname()[1]}"
+    use_hub_at(address, monkeypatch)
     return address
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """A hub that has nothing, and what it was asked for."""
+def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Start a hub without files and yield the paths of requests."""
     paths: list[str] = []
 
     class Empty(BaseHTTPRequestHandler):
@@ -56,39 +56,39 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     with HTTPServer(("127.0.0.1", 0), Empty) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        answered_by(f"http://127.0.0.1:{server.server_port}", monkeypatch)
+        use_hub_at(f"http://127.0.0.1:{server.server_port}", monkeypatch)
         yield paths
         server.shutdown()
 
 
-def test_nobody_answers(nobody: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_unreachable_hub_is_reported(unreachable: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO), pytest.raises(BackboneError) as caught:
         cut_backbone("test_resnet", SIZE, pretrained=True)
     what = caught.value.what
-    assert "weights of 'test_resnet' cannot be had" in what
-    assert f"tried twice: {nobody}/" in what
+    assert "cannot download the pretrained weights of 'test_resnet'" in what
+    assert f"two attempts at {unreachable}/" in what
     assert "refused" in what
     assert caught.value.where == "backbone.pretrained"
     assert "checkpoint_path" in (caught.value.next_step or "")
-    assert not caplog.records  # the hub's client was not let loose
+    assert not caplog.records  # the hub's client did not start
 
 
-def test_an_answer_is_left_to_the_download(asked: list[str]) -> None:
-    with pytest.raises(BackboneError, match="cannot be had") as caught:
+def test_response_without_file_is_left_to_download(requests: list[str]) -> None:
+    with pytest.raises(BackboneError, match="cannot load") as caught:
         cut_backbone("test_resnet", SIZE, pretrained=True)
-    assert "nobody answers" not in caught.value.what
-    assert any(path.endswith("pytorch_model.bin") for path in asked)
+    assert "unreachable" not in caught.value.what
+    assert any(path.endswith("pytorch_model.bin") for path in requests)
 
 
-def test_weights_that_are_here_need_no_answer(
-    nobody: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_downloaded_weights_need_no_request(
+    unreachable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(
         "huggingface_hub.try_to_load_from_cache", lambda repository, file: str(tmp_path / file)
     )
-    hub.require_hub("test_resnet")
+    hub.check_hub("test_resnet")
 
 
-def test_what_comes_from_no_hub_asks_nobody(nobody: str) -> None:
-    hub.require_hub("mobilenetv2_035")
-    assert nobody
+def test_weights_without_hub_need_no_request(unreachable: str) -> None:
+    hub.check_hub("mobilenetv2_035")
+    assert unreachable
