@@ -53,15 +53,18 @@ class CheckReport:
         """The images of a split that something is wrong with."""
         return frozenset(problem.index for problem in self.problems if problem.split == split)
 
-    def raise_if_bad(self) -> None:
-        """Do nothing where all is well.
+    def raise_if_bad(self, max_problems: int | None = SHOWN) -> None:
+        """Raise an error if there are problems.
+
+        Args:
+            max_problems: number of problems that the message lists; None for all.
 
         Raises:
-            DataError: there are problems; the first ten are named with path and row.
+            DataError: there are problems; the message lists them with path and row.
         """
         if not self.problems:
             return
-        shown = [f"  - {problem}" for problem in self.problems[:SHOWN]]
+        shown = [f"  - {problem}" for problem in self.problems[:max_problems]]
         rest = len(self.problems) - len(shown)
         if rest:
             shown.append(f"  - and {rest} more")
