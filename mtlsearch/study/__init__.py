@@ -10,11 +10,14 @@ from mtlsearch.study._storage import (
     would_create_file,
 )
 from mtlsearch.study._study import open_run_storage, open_store, read_records
-from mtlsearch.study._trial_store import FINISHED_STATES, TrialStore
+from mtlsearch.study._trial_store import TrialStore
+from mtlsearch.study._view import FINISHED_STATES, StudyView, SuggestedParams
 
 __all__ = [
     "FINISHED_STATES",
     "RunDirectory",
+    "StudyView",
+    "SuggestedParams",
     "TrialStore",
     "check_run_directory",
     "open_run_storage",

@@ -1,4 +1,4 @@
-"""The trials of a run, kept by Optuna."""
+"""Trials of a run, stored in an Optuna study."""
 
 from __future__ import annotations
 
@@ -13,23 +13,21 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-from mtlsearch.results import DELTA_M, Objective, TrialRecord, deltas, objective_values
-
-FINISHED_STATES = ("complete", "paused", "failed")
-"""States of trials that count and are not tried again."""
+from mtlsearch.results import DELTA_M, Objective, TrialRecord, objective_values
+from mtlsearch.study._view import StudyView, SuggestedParams
 
 
 class TrialStore:
-    """An Optuna study whose trials carry our records as user attributes.
+    """Optuna study whose trials carry a trial record as user attribute.
 
-    The study opens in any Optuna tool: its values are the objectives, Δm in percent, its
-    parameters are the answers that the space asked for. A trial that was stopped early may go
-    on, so Optuna has it for running.
+    Any Optuna tool opens the study: its values are the objectives and its parameters are the
+    params that the candidate space asked for. A paused trial may resume, so Optuna's state of
+    it is RUNNING.
 
     Args:
-        storage: where Optuna keeps it.
-        name: the study's name there; it is made if there is none.
-        objectives: what its values are.
+        storage: the Optuna storage that holds the study.
+        name: the study's name in the storage; a missing study is created.
+        objectives: what the values of the study are.
     """
 
     def __init__(
@@ -37,44 +35,64 @@ class TrialStore:
     ) -> None:
         self.objectives = tuple(objectives)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        if not self.is_in(storage, name):  # loading writes nothing, making always does
+        if not self.is_in(storage, name):  # load_study writes nothing, create_study always does
             optuna.create_study(
                 storage=storage,
                 study_name=name,
-                directions=[at.direction for at in objectives],
+                directions=[objective.direction for objective in objectives],
                 load_if_exists=True,
             )
         self._study = optuna.load_study(storage=storage, study_name=name)
-
-        self._read: dict[int, tuple[object, TrialRecord]] = {}
+        self._parsed_by_number: dict[int, tuple[object, TrialRecord]] = {}
+        self._view: StudyView | None = None
 
     @classmethod
     def in_memory(cls, objectives: Sequence[Objective] = (DELTA_M,)) -> TrialStore:
-        """A store that is gone with the process."""
+        """Create a store that ends with the process.
+
+        Args:
+            objectives: what the values of the study are.
+
+        Returns:
+            An empty store.
+        """
         return cls(InMemoryStorage(), "mtlsearch", objectives)
 
     @staticmethod
     def is_in(storage: BaseStorage, name: str) -> bool:
-        """Whether the storage holds a study of that name; writes nothing."""
+        """Return whether a storage holds a study; write nothing.
+
+        Args:
+            storage: an Optuna storage.
+            name: the study's name.
+
+        Returns:
+            True if the study exists.
+        """
         return name in optuna.get_all_study_names(storage)
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        """Optuna's own view of the trials."""
+        """All trials of the Optuna study, those of other tools included."""
         return self._study.get_trials(deepcopy=False)
 
     def records(self) -> list[TrialRecord]:
-        """Every trial, by number; the same objects as long as nothing new was written."""
-        return [self._parsed(trial) for trial in self.trials if "record" in trial.user_attrs]
+        """Read the records from the storage.
 
-    def best(self) -> tuple[int, float] | None:
-        """Number and Δm of the best complete trial within the budget, a baseline or not."""
-        records = self.records()
-        known = deltas(records)
-        for record in records:
-            if record.over_limits:
-                known.pop(record.number, None)
-        return max(known.items(), key=lambda item: item[1], default=None)
+        Returns:
+            All trial records, by number; the same objects as long as a trial does not change.
+        """
+        return [self._parse(trial) for trial in self.trials if "record" in trial.user_attrs]
+
+    def view(self) -> StudyView:
+        """Return the study after the last write of this store.
+
+        Returns:
+            The view; built once per write.
+        """
+        if self._view is None:
+            self._view = self._build_view()
+        return self._view
 
     def start(
         self,
@@ -82,8 +100,18 @@ class TrialStore:
         params: Mapping[str, Any] = MappingProxyType({}),
         distributions: Mapping[str, BaseDistribution] = MappingProxyType({}),
     ) -> TrialRecord:
-        """Write a running trial down, all of it in one step; gives the record its number."""
+        """Add a running trial in one write.
+
+        Args:
+            record: the trial; its number is ignored.
+            params: value by parameter name.
+            distributions: distribution by parameter name.
+
+        Returns:
+            The record with the number of the new trial.
+        """
         token = uuid.uuid4().hex
+        self._view = None
         self._study.add_trial(
             create_trial(
                 state=TrialState.RUNNING,
@@ -92,17 +120,31 @@ class TrialStore:
                 user_attrs={"record": record.to_json(), "token": token},
             )
         )
-        number = next(t.number for t in reversed(self.trials) if t.user_attrs.get("token") == token)
-        return replace(record, number=number)
+        is_new = (
+            trial for trial in reversed(self.trials) if trial.user_attrs.get("token") == token
+        )
+        return replace(record, number=next(is_new).number)
 
     def write(self, record: TrialRecord) -> TrialRecord:
-        """Write down how a trial stands that is not over, such as one that was stopped early."""
-        frozen = self.trials[record.number]
-        Trial(self._study, frozen._trial_id).set_user_attr("record", record.to_json())
+        """Replace the record of a trial that may resume.
+
+        Args:
+            record: the trial, such as a paused one.
+
+        Returns:
+            The same record.
+        """
+        self._view = None
+        self._optuna_trial(record.number).set_user_attr("record", record.to_json())
         return record
 
     def finish(self, record: TrialRecord, value: float | Sequence[float] | None) -> None:
-        """Write down how a trial ended; ``value`` is a number an objective, None for none."""
+        """Replace the record of a trial that has ended, and end the trial in Optuna.
+
+        Args:
+            record: the trial.
+            value: one number per objective; None if a number is undefined.
+        """
         self.write(record)
         if record.state == "complete" and value is not None:
             self._study.tell(record.number, value)
@@ -110,39 +152,60 @@ class TrialStore:
             self._study.tell(record.number, state=TrialState.FAIL)
 
     def mark_interrupted(self) -> int:
-        """Settle trials that a killed process left running; they will be run again.
+        """End the trials that a killed process left running.
 
-        One that was killed while it was being settled keeps what was written of it, and one
-        that had been stopped early goes back to where it stopped.
+        A trial that was killed between the two writes of its end keeps its record. A trial
+        that was paused before returns to its rung.
+
+        Returns:
+            Number of trials that were left running.
         """
         records, trials = self.records(), self.trials
-        left = [at for at in records if trials[at.number].state is TrialState.RUNNING]
-        left = [record for record in left if record.state != "paused"]
-        for record in left:
+        left_running = [
+            record
+            for record in records
+            if trials[record.number].state is TrialState.RUNNING and record.state != "paused"
+        ]
+        for record in left_running:
             ended = as_interrupted(record)
             if ended.state == "paused":
                 self.write(ended)
             else:
                 self.finish(ended, objective_values(ended, records, self.objectives))
-        return len(left)
+        return len(left_running)
 
-    def _parsed(self, trial: FrozenTrial) -> TrialRecord:
-        written = trial.user_attrs["record"]
-        known = self._read.get(trial.number)
-        if known is None or known[0] is not written:
-            known = self._read[trial.number] = written, _record(trial)
-        return known[1]
+    def _build_view(self) -> StudyView:
+        trials = [trial for trial in self.trials if "record" in trial.user_attrs]
+        return StudyView(
+            records=tuple(self._parse(trial) for trial in trials),
+            objectives=self.objectives,
+            params_by_number={
+                trial.number: SuggestedParams(trial.params, trial.distributions) for trial in trials
+            },
+        )
+
+    def _parse(self, trial: FrozenTrial) -> TrialRecord:
+        """Return a trial's record, parsed again only if its stored form has changed."""
+        stored = trial.user_attrs["record"]
+        parsed = self._parsed_by_number.get(trial.number)
+        if parsed is None or parsed[0] != stored:
+            record = replace(TrialRecord.from_json(stored), number=trial.number)
+            parsed = self._parsed_by_number[trial.number] = (stored, record)
+        return parsed[1]
+
+    def _optuna_trial(self, number: int) -> Trial:
+        """Return the Optuna trial whose user attributes can be set.
+
+        Optuna has no public function that returns it for a trial that another process started.
+        ``_trial_id`` is private: this is the only use of it, and a test covers it.
+        """
+        return Trial(self._study, self.trials[number]._trial_id)
 
 
 def as_interrupted(record: TrialRecord) -> TrialRecord:
-    """The record as it is once nobody runs it any more."""
+    """Return the record of a trial whose process has ended."""
     if record.state != "running":
         return record
-    if record.rung_results:  # it had come to a rung before
+    if record.rung_results:  # it was paused at a rung before it resumed
         return replace(record, state="paused")
     return replace(record, state="interrupted", reason="the process was stopped before it ended")
-
-
-def _record(trial: FrozenTrial) -> TrialRecord:
-    record = TrialRecord.from_json(trial.user_attrs["record"])
-    return replace(record, number=trial.number)
