@@ -1,33 +1,28 @@
-"""The search: candidates proposed, measured once each, and kept in an Optuna study.
+"""Search: propose candidates, measure each one once, store the results in an Optuna study.
 
-Three parts meet in :func:`search`: a :class:`CandidateSpace` that proposes, an
-:class:`Evaluator` that measures, and a :class:`TrialStore` that remembers.
-:func:`run_search` puts them together from a run file. What measures need not train; see
-``docs/searching-from-python.md``:
+:func:`search` connects three parts: a :class:`CandidateSpace` that defines what can be proposed,
+an :class:`Evaluator` that measures a candidate, and a trial store that keeps the results.
+:func:`mtlsearch.runs.run_search` creates all three from a run file. An evaluator does not have
+to train, see ``docs/python-api.md``:
 
 >>> from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
->>> from mtlsearch.search import CandidateSpace, FunctionEvaluator, TrialStore, search
+>>> from mtlsearch.search import FunctionEvaluator, build_candidate_space, search
+>>> from mtlsearch.study import TrialStore
 >>> def score(candidate):
 ...     return {task: 10.0 + candidate.plan.copies[1] for task in candidate.plan.tasks}
 >>> evaluator = FunctionEvaluator(score, tasks=["boxes", "outline", "scene"], units=4)
->>> space = CandidateSpace.of(TreeSpace(TreeSettings()), evaluator)
->>> search(space, evaluator, TrialStore.in_memory(), trials=12, seed=0).settled
+>>> space = build_candidate_space(TreeSpace(TreeSettings()), evaluator)
+>>> search(space, evaluator, TrialStore.in_memory(), trials=12, seed=0).num_finished
 12
 
-Importing this package does not import torch, which takes seconds: a leaderboard does without.
+This package does not import torch and does not write files.
 """
 
 from mtlsearch.search._evaluator import Evaluator, Measurement
 from mtlsearch.search._progress import NullProgress, SearchProgress
 from mtlsearch.search._search import SearchOutcome, search
 from mtlsearch.search.evaluators import FunctionEvaluator, TableEvaluator, plan_code
-from mtlsearch.search.space import (
-    CandidateSpace,
-    Proposal,
-    add_limits,
-    check_distillation_backbones,
-    check_feasible,
-)
+from mtlsearch.search.space import CandidateSpace, Proposal, build_candidate_space
 
 __all__ = [
     "CandidateSpace",
@@ -39,9 +34,7 @@ __all__ = [
     "SearchOutcome",
     "SearchProgress",
     "TableEvaluator",
-    "add_limits",
-    "check_distillation_backbones",
-    "check_feasible",
+    "build_candidate_space",
     "plan_code",
     "search",
 ]

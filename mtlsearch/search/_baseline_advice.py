@@ -1,4 +1,4 @@
-"""What to do about a baseline that nothing can be compared with."""
+"""Next steps after a failed baseline."""
 
 from __future__ import annotations
 
@@ -7,35 +7,41 @@ import math
 from mtlsearch.results import TrialRecord
 
 
-def baseline_next_step(record: TrialRecord, told: str | None) -> str:
-    """What would give the run an ``independent`` baseline, for people.
+def baseline_next_step(record: TrialRecord, advice: str | None) -> str:
+    """Return what to change so that the ``independent`` baseline can be measured.
 
     Args:
-        record: the failed baseline, with what was measured of it.
-        told: what the error advises that ended it; None where there was none.
+        record: the failed baseline with its results.
+        advice: next step of the error that ended the trial; None if it did not raise one.
+
+    Returns:
+        The next step of an error message.
     """
-    if told:
-        step = told
-    elif found := _first_unfit(record):
-        name, value = found
-        step = (
+    return f"{advice or _metric_advice(record)}, then search in a new folder"
+
+
+def _metric_advice(record: TrialRecord) -> str:
+    unusable = _first_unusable_metric(record)
+    if unusable is None:
+        return "change the run file"
+    name, value = unusable
+    if value == 0:
+        return (
             f"train until {name} is above 0: more epochs, larger images (data.image_size), another "
             "learning rate or pretrained weights"
-            if value == 0
-            else f"{name} needs validation images with labels that it can be measured on: "
-            "`mtlsearch check RUN.yaml` counts them; add some (data.val_fraction) or leave the "
-            "task out"
         )
-    else:
-        step = "change the run file"
-    return f"{step}; then search in a new folder"
+    return (
+        f"{name} needs validation images with labels that it can be measured on: "
+        "`mtlsearch check RUN.yaml` counts them. Add some (data.val_fraction) or leave the "
+        "task out"
+    )
 
 
-def _first_unfit(record: TrialRecord) -> tuple[str, float] | None:
-    """The metric of which no relative change can be told, in the order in which Δm looks."""
-    measured = (
+def _first_unusable_metric(record: TrialRecord) -> tuple[str, float] | None:
+    """Return the first metric without a relative change, in the order in which Δm uses them."""
+    metrics = (
         (f"{task}.{spec.name}", result.metrics.get(spec.name, math.nan))
         for task, result in sorted(record.results.items())
         for spec in result.specs
     )
-    return next((at for at in measured if at[1] == 0 or not math.isfinite(at[1])), None)
+    return next((item for item in metrics if item[1] == 0 or not math.isfinite(item[1])), None)

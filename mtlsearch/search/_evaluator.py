@@ -1,4 +1,4 @@
-"""The one seam for measuring: a candidate in, a measurement out."""
+"""Interface between a search and what measures its candidates."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from mtlsearch.search._progress import SearchProgress
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What was measured of a candidate.
+    """Results of one candidate.
 
     Attributes:
-        results: each task's validation metrics after the last epoch.
-        epochs: how many were trained, from the first one on.
-        seconds: wall time of training and evaluation of all of them.
-        note: what a reader of the results should know, for people; empty if nothing.
-        results_by_epoch: the results after earlier epochs, by epoch, from 1; only ``search.early_stopping``
-            needs it.
-        val_images: how many validation images the results are of; None where there are none.
+        results: validation metrics after the last epoch, by task.
+        epochs: number of trained epochs, counted from the first one.
+        seconds: wall time of training and evaluation of all these epochs.
+        note: a remark about the results for the leaderboard; empty by default.
+        results_by_epoch: results after earlier epochs, by epoch from 1; only
+            ``search.early_stopping`` uses them.
+        val_images: number of validation images; None if there are no images.
     """
 
     results: Mapping[str, TaskResult]
@@ -35,21 +35,35 @@ class Measurement:
 
 
 class Evaluator(Protocol):
-    """Measures candidates: by training them, by looking them up, by a formula."""
+    """Measures candidates by training, by a function or from a table."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The task names, sorted."""
-
-    def units(self, backbone: str) -> Sequence[UnitSpec]:
-        """The units of a backbone, in depth order."""
-
-    def cost(self, candidate: Candidate) -> Cost:
-        """Parameters and FLOPs, by arithmetic."""
+        """Task names, sorted."""
 
     @property
     def epochs(self) -> int:
-        """How many epochs a whole training has."""
+        """Number of epochs of a full training."""
+
+    def units(self, backbone: str) -> Sequence[UnitSpec]:
+        """Return the units of a backbone.
+
+        Args:
+            backbone: timm name of the backbone.
+
+        Returns:
+            Units in depth order.
+        """
+
+    def cost(self, candidate: Candidate) -> Cost:
+        """Compute parameters and FLOPs without building the network.
+
+        Args:
+            candidate: what is measured.
+
+        Returns:
+            The cost, heads included.
+        """
 
     def measure(
         self,
@@ -58,16 +72,21 @@ class Evaluator(Protocol):
         progress: SearchProgress,
         epochs: int | None = None,
     ) -> Measurement:
-        """Measure one candidate under a budget.
+        """Measure a candidate after a number of epochs.
+
+        A later call with the same number and more epochs may resume from the earlier one. The
+        result must equal that of a training from the first epoch.
 
         Args:
-            number: the trial's number, under which weights may be kept.
-            candidate: what to measure, nothing left open.
-            progress: is told of steps and epochs.
-            epochs: the budget: stop after so many epochs of a whole training. Going on from
-                where an earlier call for this number stopped gives the same as beginning anew.
-                None is the whole training.
+            number: trial number, under which weights may be stored.
+            candidate: what is measured, with all fields set.
+            progress: callbacks for steps and epochs.
+            epochs: train up to this epoch of a full training, from 1; None trains in full.
+
+        Returns:
+            The results.
 
         Raises:
-            TrainingError: it cannot be trained; the trial fails, the search goes on.
+            TrainingError: the candidate cannot be trained; its trial fails and the search
+                continues.
         """

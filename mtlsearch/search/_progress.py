@@ -1,4 +1,4 @@
-"""What a search tells whoever watches it."""
+"""Progress callbacks of a search."""
 
 from __future__ import annotations
 
@@ -7,73 +7,103 @@ from typing import Protocol
 
 
 class SearchProgress(Protocol):
-    """Watches a search; a command line draws bars, :class:`NullProgress` does nothing."""
+    """Callbacks of a search. Each one does nothing unless a subclass overrides it.
+
+    It is a protocol, so that the command line implements it without importing this package,
+    which takes most of a second.
+    """
 
     def stage(self, message: str, done: int, total: int) -> None:
-        """Work before the first trial, such as reading the images, has come so far."""
+        """Report work before the first trial.
 
-    def search_started(self, done: int, total: int) -> None:
-        """Of ``total`` trials ``done`` were finished in earlier sittings."""
-
-    def trial_started(self, number: int, what: str, steps: int) -> None:
-        """A trial begins; ``what`` describes its plan, ``steps`` its training steps."""
-
-    def step(self, done: int, loss: float) -> None:
-        """Training has done so many steps; ``loss`` is the weighted sum at the last one."""
-
-    def epoch_finished(
-        self, epoch: int, epochs: int, metrics: Mapping[str, Mapping[str, float]]
-    ) -> None:
-        """Epoch ``epoch`` of ``epochs`` (from 1) was evaluated: metrics by task."""
-
-    def note(self, text: str) -> None:
-        """Something of the running trial that a person should know."""
-
-    def trial_promoted(self, number: int, epochs: int, reason: str) -> None:
-        """A trial that was stopped early goes on, until it has so many epochs; why it may."""
-
-    def trial_finished(
-        self, number: int, state: str, delta_m: float | None, seconds: float, reason: str
-    ) -> None:
-        """A trial is over for now: its state, its Δm in percent, and why it is not complete.
-
-        The Δm of one that was stopped early is that at the epoch where it stopped.
+        Args:
+            message: the work, such as ``"reading images"``.
+            done: finished items.
+            total: all items.
         """
-
-    def best(self, number: int, delta_m: float) -> None:
-        """The best trial so far."""
-
-
-class NullProgress:
-    """Watches and says nothing."""
-
-    def stage(self, message: str, done: int, total: int) -> None:
-        """Say nothing."""
+        return
 
     def search_started(self, done: int, total: int) -> None:
-        """Say nothing."""
+        """Report the start of a search.
+
+        Args:
+            done: trials that earlier sessions finished.
+            total: value of ``search.trials``.
+        """
+        return
 
     def trial_started(self, number: int, what: str, steps: int) -> None:
-        """Say nothing."""
+        """Report the start of a training.
+
+        Args:
+            number: trial number.
+            what: the sharing plan.
+            steps: number of training steps.
+        """
+        return
 
     def step(self, done: int, loss: float) -> None:
-        """Say nothing."""
+        """Report a training step.
+
+        Args:
+            done: finished steps of the trial.
+            loss: weighted sum of the losses of this step.
+        """
+        return
 
     def epoch_finished(
         self, epoch: int, epochs: int, metrics: Mapping[str, Mapping[str, float]]
     ) -> None:
-        """Say nothing."""
+        """Report an epoch that was evaluated.
+
+        Args:
+            epoch: the epoch, from 1.
+            epochs: number of epochs of the training.
+            metrics: validation metrics by task and name.
+        """
+        return
 
     def note(self, text: str) -> None:
-        """Say nothing."""
+        """Report a remark for the user.
+
+        Args:
+            text: the remark.
+        """
+        return
 
     def trial_promoted(self, number: int, epochs: int, reason: str) -> None:
-        """Say nothing."""
+        """Report that a paused trial resumes.
+
+        Args:
+            number: trial number.
+            epochs: epochs after which it pauses again or ends.
+            reason: its rank at its rung.
+        """
+        return
 
     def trial_finished(
         self, number: int, state: str, delta_m: float | None, seconds: float, reason: str
     ) -> None:
-        """Say nothing."""
+        """Report that a trial has ended or paused.
+
+        Args:
+            number: trial number.
+            state: trial state.
+            delta_m: Δm in percent, of a paused trial at its rung; None if it is undefined.
+            seconds: wall time of training and evaluation.
+            reason: why the trial is not complete; empty for a complete trial.
+        """
+        return
 
     def best(self, number: int, delta_m: float) -> None:
-        """Say nothing."""
+        """Report the best trial so far.
+
+        Args:
+            number: trial number.
+            delta_m: its Δm in percent.
+        """
+        return
+
+
+class NullProgress(SearchProgress):
+    """Progress callbacks that do nothing."""

@@ -1,4 +1,4 @@
-"""Candidates that are too slow: written down, not trained."""
+"""Rejection of candidates that exceed the latency limit."""
 
 from __future__ import annotations
 
@@ -11,39 +11,61 @@ from mtlsearch.search.space import ResourceLimits
 from mtlsearch.study import TrialStore
 
 MAX_REJECTIONS = 50
-"""Candidates in a row that turn out to be too slow, before the search gives up."""
+"""Consecutive infeasible candidates after which a search ends."""
 
 
 def reject(record: TrialRecord, store: TrialStore, progress: SearchProgress) -> None:
-    """Settle a trial that is not trained; it does not count among the trials of a search."""
-    record = replace(record, state="infeasible", reason=f"over the budget: {record.over_limits}")
+    """Finish a trial as infeasible; it does not count toward ``search.trials``.
+
+    Args:
+        record: the trial, with ``over_limits`` set.
+        store: the trials of the run.
+        progress: callbacks.
+    """
+    record = replace(record, state="infeasible", reason=f"over the limits: {record.over_limits}")
     store.finish(record, None)
     progress.note(f"trial {record.number} not trained, {record.reason}  {record.plan}")
 
 
-def too_many_rejections(records: Sequence[TrialRecord], budget: ResourceLimits | None) -> str:
-    """Why nothing more is proposed: all of the last so many were too slow; else empty."""
+def too_many_rejections(records: Sequence[TrialRecord], limits: ResourceLimits | None) -> str:
+    """Return why a search ends if all of the last candidates are infeasible.
+
+    Args:
+        records: all trials, by number.
+        limits: the limits of the candidate space.
+
+    Returns:
+        The reason; empty if the search continues.
+    """
     last = [record for record in records if record.state != "interrupted"][-MAX_REJECTIONS:]
     if len(last) < MAX_REJECTIONS or any(record.state != "infeasible" for record in last):
         return ""
-    return f"the last {len(last)} candidates were {_too_slow(records, budget)}"
+    return f"the last {len(last)} candidates are {_over_latency_limit(records, limits)}"
 
 
-def exhaustion_reason(records: Sequence[TrialRecord], budget: ResourceLimits | None) -> str:
-    """Why nothing more is proposed where the space is exhausted."""
-    reason = "no further candidate was found that is allowed and has not been measured"
-    if rejected := sum(record.state == "infeasible" for record in records):
-        reason += f"; {rejected} were {_too_slow(records, budget)}"
+def exhaustion_reason(records: Sequence[TrialRecord], limits: ResourceLimits | None) -> str:
+    """Return why a search ends if the sampler has no further candidate.
+
+    Args:
+        records: all trials, by number.
+        limits: the limits of the candidate space.
+
+    Returns:
+        The reason.
+    """
+    reason = "no further candidate was found that is feasible and has not been measured"
+    if num_infeasible := sum(record.state == "infeasible" for record in records):
+        reason += f". {num_infeasible} candidates are {_over_latency_limit(records, limits)}"
     return reason
 
 
-def _too_slow(records: Sequence[TrialRecord], budget: ResourceLimits | None) -> str:
-    """The limit, and what it would have to be for the fastest network of all."""
-    timed = [(at.latency.ms, at) for at in records if at.latency is not None]
-    ms, fastest = min(timed, key=lambda pair: pair[0])
-    most = None if budget is None else budget.most_ms
-    limit = "" if most is None else f" of {most:.3g} ms"
+def _over_latency_limit(records: Sequence[TrialRecord], limits: ResourceLimits | None) -> str:
+    """Return the limit and the lowest latency so far, which a limit must allow."""
+    latencies = [(record.latency.ms, record) for record in records if record.latency is not None]
+    ms, fastest = min(latencies, key=lambda pair: pair[0])
+    max_ms = None if limits is None else limits.max_latency_ms
+    limit = "" if max_ms is None else f" of {max_ms:.3g} ms"
     return (
-        f"over the latency budget{limit}; the fastest network so far, trial {fastest.number} "
+        f"over the latency limit{limit}. The fastest network so far, trial {fastest.number} "
         f"({fastest.baseline or fastest.plan}), takes {ms:.3g} ms"
     )

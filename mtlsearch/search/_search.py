@@ -1,30 +1,30 @@
-"""The search itself: baselines, then proposals, until the trials are spent."""
+"""Main loop of a search."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from mtlsearch.results import TrialRecord, reference_trial
+from mtlsearch.results import TrialRecord
 from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._progress import NullProgress, SearchProgress
 from mtlsearch.search._rejection import exhaustion_reason, too_many_rejections
 from mtlsearch.search._successive_halving import SuccessiveHalving
 from mtlsearch.search._trial_runner import TrialRunner
 from mtlsearch.search.samplers import ObservationHistory, Sampler, make_sampler
-from mtlsearch.search.space import CandidateSpace, Proposal, check_feasible, propose_baseline
-from mtlsearch.study import FINISHED_STATES, TrialStore
+from mtlsearch.search.space import CandidateSpace, Proposal, propose_baseline
+from mtlsearch.study import StudyView, TrialStore
 
 
 @dataclass(frozen=True, slots=True)
 class SearchOutcome:
-    """How a search ended.
+    """Result of a search.
 
     Attributes:
-        settled: trials that are complete, stopped early or failed, of this and earlier sittings.
-        exhausted: whether it ended early: every candidate has been measured, or no more are
-            found within the budget.
-        why: why it ended early; empty where it did not.
+        num_finished: trials that are complete, paused or failed, earlier sessions included.
+        exhausted: whether the search ended before ``search.trials``, since no feasible candidate
+            is left.
+        reason: why it ended early; empty if it did not.
     """
 
     num_finished: int
@@ -40,92 +40,108 @@ def search(
     trials: int,
     seed: int,
     progress: SearchProgress | None = None,
-    after_each: Callable[[Sequence[TrialRecord]], None] | None = None,
+    after_each: Callable[[StudyView], None] | None = None,
 ) -> SearchOutcome:
-    """Run trials until there are ``trials`` in all, those of earlier sittings included.
+    """Run trials until a number of trials is finished.
 
-    Both baselines come first. No candidate is measured twice. A trial that cannot be
-    trained fails and counts; one that is interrupted does not and is run again. One that is
-    stopped early counts; whoever is to go on goes on before another one begins, and before the
-    search ends.
+    Both baselines run first. No candidate is measured twice. A trial that cannot be trained
+    fails and counts. An interrupted trial does not count, and its candidate runs again. Paused
+    trials that are promoted resume before a new trial starts.
 
     Args:
-        space: what may be proposed, and by which sampler.
+        space: candidates that can be proposed.
         evaluator: measures candidates.
-        store: remembers them.
-        trials: how many there are to be in all.
-        seed: of the proposals.
-        progress: watches; by default nobody does.
-        after_each: is called with all records at the beginning and after every trial.
+        store: the trials of the run.
+        trials: number of finished trials at which the search ends, earlier sessions included.
+        seed: seed of the sampler.
+        progress: callbacks; None for none.
+        after_each: called with the study at the start and after every trial.
+
+    Returns:
+        The number of finished trials, and why the search ended early.
 
     Raises:
-        ConfigError: no candidate is within the budget.
-        RunError: the ``independent`` baseline cannot be measured, so nothing can be ranked.
+        RunError: the ``independent`` baseline cannot be measured, so no trial can be ranked.
     """
     progress = NullProgress() if progress is None else progress
-    check_feasible(space)
-    sampler, tried = make_sampler(space, store.objectives), ObservationHistory(store)
-    halving = SuccessiveHalving.from_config(
-        space.config, evaluator, store.objectives, store.records()
-    )
-    leg = TrialRunner(evaluator, store, progress, halving, space.limits)
+    sampler, history = make_sampler(space, store.objectives), ObservationHistory()
+    halving = SuccessiveHalving.from_config(space.config, evaluator, store.view())
     store.mark_interrupted()
-    progress.search_started(_num_finished(store.records()), trials)
-    if failed := _failed_reference(store.records()):
-        progress.note(f"the independent baseline failed as trial {failed.number}: trained again")
+    view = store.view()
+    if space.limits is not None:
+        space.limits.load_latencies(view.records)
+    _report_start(space, evaluator, halving, view, progress, trials)
+    runner = TrialRunner(evaluator, store, progress, halving, space.limits)
+    if after_each is not None:
+        after_each(view)
+    while True:
+        promotion = halving.promotion(view)
+        # A search without its reference has not ended, even if all its trials failed.
+        if promotion is not None:
+            runner.resume(promotion, view)
+        elif view.num_finished >= trials and view.reference is not None:
+            return SearchOutcome(view.num_finished, exhausted=False)
+        elif reason := too_many_rejections(view.records, space.limits):
+            return SearchOutcome(view.num_finished, exhausted=True, reason=reason)
+        else:
+            proposal = _next_proposal(space, sampler, history, view, seed)
+            if proposal is None:
+                reason = exhaustion_reason(view.records, space.limits)
+                return SearchOutcome(view.num_finished, exhausted=True, reason=reason)
+            runner.start(proposal, view)
+        view = store.view()
+        if after_each is not None:
+            after_each(view)
+
+
+def _report_start(
+    space: CandidateSpace,
+    evaluator: Evaluator,
+    halving: SuccessiveHalving,
+    view: StudyView,
+    progress: SearchProgress,
+    trials: int,
+) -> None:
+    progress.search_started(view.num_finished, trials)
+    if failed := _failed_reference(view):
+        progress.note(
+            f"the independent baseline failed as trial {failed.number} and is trained again"
+        )
     if space.config.early_stopping is not None and not halving.rungs:
         progress.note(
-            f"halving: with {evaluator.epochs} epochs in all it is too early to stop anybody; "
-            "every trial is trained in full; search.early_stopping.rungs can name epochs all the same"
+            f"early stopping: {evaluator.epochs} epochs are too few to compare trials before "
+            "their end, so every trial is trained in full. "
+            "Set search.early_stopping.rungs to compare them anyway"
         )
-    if space.limits is not None:
-        space.limits.load_latencies(store.records())
-        if text := space.limits.describe():
-            progress.note(f"limits: {text}")
-    if after_each is not None:
-        after_each(store.records())
-    while True:
-        records = store.records()
-        num_finished, promotion = _num_finished(records), halving.promotion(records)
-        # Without its reference a search is not done, however many trials have failed.
-        if promotion is not None:
-            leg.resume(promotion)
-        elif num_finished >= trials and reference_trial(records) is not None:
-            return SearchOutcome(num_finished, exhausted=False)
-        elif reason := too_many_rejections(records, space.limits):
-            return SearchOutcome(num_finished, exhausted=True, reason=reason)
-        else:
-            proposal = _next(space, sampler, tried, seed)
-            if proposal is None:
-                reason = exhaustion_reason(records, space.limits)
-                return SearchOutcome(num_finished, exhausted=True, reason=reason)
-            leg.start(proposal)
-        if after_each is not None:
-            after_each(store.records())
+    if space.limits is not None and (text := space.limits.describe()):
+        progress.note(f"limits: {text}")
 
 
-def _failed_reference(records: Sequence[TrialRecord]) -> TrialRecord | None:
-    """The latest try at the ``independent`` baseline, where all of them failed."""
-    if reference_trial(records) is not None:
+def _failed_reference(view: StudyView) -> TrialRecord | None:
+    """Return the last failed ``independent`` trial if none is complete."""
+    if view.reference is not None:
         return None
-    tries = (
-        at for at in reversed(records) if at.baseline == "independent" and at.state == "failed"
+    failed = (
+        record
+        for record in reversed(view.records)
+        if record.baseline == "independent" and record.state == "failed"
     )
-    return next(tries, None)
+    return next(failed, None)
 
 
-def _num_finished(records: Sequence[TrialRecord]) -> int:
-    return sum(record.state in FINISHED_STATES for record in records)
-
-
-def _next(
-    space: CandidateSpace, sampler: Sampler, trials: ObservationHistory, seed: int
+def _next_proposal(
+    space: CandidateSpace,
+    sampler: Sampler,
+    history: ObservationHistory,
+    view: StudyView,
+    seed: int,
 ) -> Proposal | None:
-    tried = trials.read()
-    if not trials.has_reference:
+    """Return a missing baseline, or what the sampler proposes; None if the space is exhausted."""
+    if view.reference is None:
         return propose_baseline(space, "independent")
+    observations = history.update(view)
     hard = propose_baseline(space, "hard")
-    # A single task has one baseline alone.
-    if all(trial.digest != hard.candidate.digest for trial in tried):
+    # A single task has one baseline only.
+    if all(observation.digest != hard.candidate.digest for observation in observations):
         return hard
-    return sampler.propose(tried, seed=seed)
+    return sampler.propose(observations, seed=seed)

@@ -1,41 +1,35 @@
-"""Who is trained on: asynchronous successive halving (ASHA, Li et al. 2020).
+"""Asynchronous successive halving (ASHA, Li et al. 2020).
 
-Trials stop at *rungs*, a few numbers of epochs. Of those that were measured at a rung the best
-``1 / reduction``, rounded up, go on to the next one, whenever they come to be among them; the
-last goes on to the end. They are compared by what was measured at that rung, against what the
-``independent`` trial had come to there. Both baselines are trained in full.
+A trial pauses at each *rung*, a number of epochs. Of all trials measured at a rung, the best
+``1 / reduction_factor``, rounded up, are promoted to the next rung, and from the last rung to
+the end of training. A trial may be promoted later, when more trials have reached its rung.
+Trials are compared by their results at that rung, relative to the results of the
+``independent`` baseline at the same rung. Both baselines are trained in full.
 
-Everything follows from the records, so that a search that was stopped goes on as if it had not
-been. Optuna's pruners are not asked: what they prune is over, and they know one objective.
+All decisions follow from the trial records, so an interrupted search resumes identically.
+Optuna's pruners are not used: a pruned trial cannot resume, and they support one objective.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mtlsearch.config import SearchConfig
 from mtlsearch.errors import RunError
-from mtlsearch.results import (
-    DELTA_M,
-    Objective,
-    TrialRecord,
-    delta_m,
-    rank_at_epoch,
-    reference_at,
-    reference_trial,
-)
+from mtlsearch.results import TrialRecord, delta_m
 from mtlsearch.search._evaluator import Evaluator
+from mtlsearch.study import StudyView
 
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """A stopped trial that is to be trained on.
+    """A paused trial that resumes.
 
     Attributes:
         record: the trial.
-        epochs: the next of its rungs, or all epochs.
-        why: how it stands, for people.
+        epochs: train up to this epoch: its next rung, or the last epoch.
+        reason: its rank at its rung.
     """
 
     record: TrialRecord
@@ -45,94 +39,120 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class SuccessiveHalving:
-    """When trials stop and which of them go on.
+    """Rule that decides when trials pause and which of them are promoted.
 
     Attributes:
-        rungs: epochs after which trials are compared, rising; none: no trial is stopped.
-        reduction: of so many trials at a rung one goes on.
-        epochs: of a whole training; None where nothing is stopped.
-        objectives: by what they are compared; of several, by dominance.
+        rungs: epochs after which trials are compared, ascending; empty: no trial pauses.
+        reduction_factor: one of this many trials is promoted at each rung.
+        epochs: epochs of a full training; None if no trial pauses.
     """
 
     rungs: tuple[int, ...] = ()
     reduction_factor: int = 3
     epochs: int | None = None
-    objectives: tuple[Objective, ...] = (DELTA_M,)
 
     @classmethod
     def from_config(
-        cls,
-        config: SearchConfig,
-        evaluator: Evaluator,
-        objectives: tuple[Objective, ...],
-        records: Sequence[TrialRecord] = (),
+        cls, config: SearchConfig, evaluator: Evaluator, view: StudyView | None = None
     ) -> SuccessiveHalving:
-        """As a run file has it, for what an evaluator takes for a whole training.
+        """Create the rule of a run file.
 
         Args:
-            config: the run file's.
-            evaluator: what trains.
-            objectives: by what trials are compared.
-            records: those of earlier sittings. What ``auto`` was when their reference was
-                trained, it stays.
+            config: the ``search`` part of the run file.
+            evaluator: measures candidates; it defines the epochs of a full training.
+            view: trials of earlier sessions. Rungs that ``auto`` gave their reference remain.
+
+        Returns:
+            The rule; without rungs if early stopping is disabled.
 
         Raises:
-            RunError: a rung does not come before the end of that.
+            RunError: a rung is not before the last epoch.
         """
         if config.early_stopping is None:
             return cls()
         epochs, rungs = evaluator.epochs, config.early_stopping.rungs_of(evaluator.epochs)
-        reference = reference_trial(records)
+        reference = None if view is None else view.reference
         if config.early_stopping.rungs == "auto" and reference is not None:
             rungs = tuple(sorted(reference.rung_results))
         if not rungs:
             return cls()
         if rungs[-1] >= epochs:
             raise RunError(
-                f"there is nothing to compare trials of {epochs} epochs at before their end: "
-                f"rungs {list(rungs)}",
+                f"`search.early_stopping.rungs` must be before the last of {epochs} epochs, "
+                f"got {list(rungs)}",
                 where="search.early_stopping.rungs",
-                next_step="a rung lies between 1 and the epochs before the last",
+                next_step="set rungs below `train.epochs`, or train for more epochs",
             )
-        return cls(rungs, config.early_stopping.reduction_factor, epochs, objectives)
+        return cls(rungs, config.early_stopping.reduction_factor, epochs)
 
-    def next_epochs(self, record: TrialRecord, records: Sequence[TrialRecord]) -> int | None:
-        """How many epochs a trial is to be trained for now, from its first; None is all.
+    def next_epochs(self, record: TrialRecord, view: StudyView) -> int | None:
+        """Return the epoch up to which a trial trains now.
 
         Args:
-            record: a trial that has not begun, or was stopped.
-            records: all trials.
+            record: a new or a paused trial.
+            view: all trials.
+
+        Returns:
+            The next rung or the last epoch; None to train in full without rungs.
         """
         if record.baseline is not None:
             return None
-        reached = max(record.rung_results, default=0)
-        return next((at for at in self.valid_rungs(records) if at > reached), self.epochs)
+        last_rung = max(record.rung_results, default=0)
+        return next((rung for rung in self.valid_rungs(view) if rung > last_rung), self.epochs)
 
-    def promotion(self, records: Sequence[TrialRecord]) -> Promotion | None:
-        """Who goes on now: of the latest rung that lets any go on, the best."""
-        for rung in reversed(self.valid_rungs(records)):
-            ranked = rank_at_epoch(records, rung, self.objectives)
-            for place, record in enumerate(ranked[: self.num_promoted(len(ranked))], start=1):
+    def promotion(self, view: StudyView) -> Promotion | None:
+        """Return the promotion that comes next.
+
+        Args:
+            view: all trials.
+
+        Returns:
+            The best trial of the latest rung that promotes one; None if no trial is promoted.
+        """
+        for rung in reversed(self.valid_rungs(view)):
+            ranked = view.rung_ranking(rung)
+            for rank, record in enumerate(ranked[: self.num_promoted(len(ranked))], start=1):
                 if record.state == "paused" and max(record.rung_results) == rung:
-                    epochs = self.next_epochs(record, records)
-                    assert epochs is not None  # it is no baseline, and there are rungs
-                    reason = f"place {place} of {len(ranked)} at epoch {rung}"
+                    epochs = self.next_epochs(record, view)
+                    assert epochs is not None  # it is not a baseline, and there are rungs
+                    reason = f"rank {rank} of {len(ranked)} at epoch {rung}"
                     return Promotion(record, epochs, reason)
         return None
 
     def num_promoted(self, count: int) -> int:
-        """How many of so many go on: at least one, so that some trial comes to its end."""
+        """Return how many trials a rung promotes.
+
+        Args:
+            count: number of trials measured at the rung.
+
+        Returns:
+            At least 1 if ``count`` is positive, so that some trials train in full.
+        """
         return -(-count // self.reduction_factor)
 
-    def valid_rungs(self, records: Sequence[TrialRecord]) -> tuple[int, ...]:
-        """The rungs at which Δm is defined: at others nobody stops."""
-        left_out = dict(self.invalid_rungs(records))
-        return tuple(rung for rung in self.rungs if rung not in left_out)
+    def valid_rungs(self, view: StudyView) -> tuple[int, ...]:
+        """Return the rungs at which Δm is defined. Trials pause at these only.
 
-    def invalid_rungs(self, records: Sequence[TrialRecord]) -> Iterator[tuple[int, str]]:
-        """Rungs that cannot be used, with the reason: a metric may still be 0 there."""
+        Args:
+            view: all trials.
+
+        Returns:
+            Epochs, ascending.
+        """
+        invalid = dict(self.invalid_rungs(view))
+        return tuple(rung for rung in self.rungs if rung not in invalid)
+
+    def invalid_rungs(self, view: StudyView) -> Iterator[tuple[int, str]]:
+        """Yield the rungs at which Δm is undefined.
+
+        Args:
+            view: all trials.
+
+        Yields:
+            A rung and the reason, such as a metric of the baseline that is still 0.
+        """
         for rung in self.rungs:
-            reference = reference_at(records, rung)
+            reference = view.reference_results(rung)
             _, reason = delta_m(reference, reference)
             if reason:
                 yield rung, reason

@@ -1,40 +1,31 @@
-"""A trial run to where it ends for now: to its end, or to a rung."""
+"""Execution of one trial up to its end or its next rung."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mtlsearch.errors import RunError, TrainingError
-from mtlsearch.results import (
-    TaskResult,
-    TrialRecord,
-    delta_m,
-    objective_values,
-    reference_at,
-    reference_of,
-    rung_ranks,
-)
+from mtlsearch.results import TrialRecord, delta_m, objective_values
 from mtlsearch.search._baseline_advice import baseline_next_step
 from mtlsearch.search._evaluator import Evaluator, Measurement
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._rejection import reject
 from mtlsearch.search._successive_halving import Promotion, SuccessiveHalving
 from mtlsearch.search.space import Proposal, ResourceLimits
-from mtlsearch.study import TrialStore
+from mtlsearch.study import StudyView, TrialStore
 
 
 @dataclass(frozen=True, slots=True)
 class TrialRunner:
-    """Runs trials, a leg at a time, and writes down what came of it, whatever happens.
+    """Runs trials and stores their records, also if training fails or is interrupted.
 
     Attributes:
         evaluator: measures candidates.
-        store: remembers them.
-        progress: watches.
-        early_stopping: how far each is to go.
-        limits: what a network may cost; None for whatever it likes.
+        store: the trials of the run.
+        progress: callbacks.
+        halving: decides up to which epoch a trial trains.
+        limits: limits of the candidate space; None for no limits.
     """
 
     evaluator: Evaluator
@@ -43,14 +34,18 @@ class TrialRunner:
     halving: SuccessiveHalving
     limits: ResourceLimits | None = None
 
-    def start(self, proposal: Proposal) -> None:
-        """Measure a new candidate, to its first rung or to the end; not one over the limits.
+    def start(self, proposal: Proposal, view: StudyView) -> None:
+        """Run a new trial, up to its first rung or the end; reject it if it is infeasible.
+
+        Args:
+            proposal: the candidate and its params.
+            view: the study before this trial.
 
         Raises:
-            RunError: it is the ``independent`` baseline, and cannot be measured.
+            RunError: the candidate is the ``independent`` baseline and cannot be measured.
         """
         cost = self.evaluator.cost(proposal.candidate)
-        latency, over = (
+        latency, over_limits = (
             self.limits.check(proposal.candidate) if self.limits is not None else (None, "")
         )
         record = TrialRecord(
@@ -61,115 +56,120 @@ class TrialRunner:
             parameters=cost.parameters,
             flops=cost.flops,
             latency=latency,
-            over_limits=over,
+            over_limits=over_limits,
         )
-        epochs = self.halving.next_epochs(record, self.store.records())
+        epochs = self.halving.next_epochs(record, view)
         record = self.store.start(record, proposal.params, proposal.distributions)
-        if over and proposal.baseline is None:
+        if over_limits and proposal.baseline is None:
             reject(record, self.store, self.progress)
         else:
-            self._run(record, epochs)
+            self._run(record, epochs, view)
 
-    def resume(self, promotion: Promotion) -> None:
-        """Train a stopped trial on."""
+    def resume(self, promotion: Promotion, view: StudyView) -> None:
+        """Run a paused trial up to its next rung or the end.
+
+        Args:
+            promotion: the trial and its next epoch.
+            view: the study before the trial resumes.
+        """
         self.progress.trial_promoted(promotion.record.number, promotion.epochs, promotion.reason)
         record = self.store.write(replace(promotion.record, state="running"))
-        self._run(record, promotion.epochs)
+        self._run(record, promotion.epochs, view)
 
-    def _run(self, record: TrialRecord, epochs: int | None) -> None:
-        began = time.monotonic()
+    def _run(self, record: TrialRecord, epochs: int | None, view: StudyView) -> None:
+        start_time = time.monotonic()
         try:
             measurement = self.evaluator.measure(
                 record.number, record.candidate, self.progress, epochs
             )
         except TrainingError as error:
-            self._finish(_failed(record, error.what, began), error.next_step)
+            self._finish(_failed(record, error.what, start_time), view, error.next_step)
         except Exception as error:
-            self.store.finish(_failed(record, f"{type(error).__name__}: {error}", began), None)
+            reason = f"{type(error).__name__}: {error}"
+            self.store.finish(_failed(record, reason, start_time), None)
             raise
         except BaseException:
-            self._interrupted(record, began)
+            self._interrupt(record, start_time)
             raise
         else:
-            self._measured(record, measurement, epochs)
+            self._handle_measurement(record, measurement, epochs, view)
 
-    def _interrupted(self, record: TrialRecord, began: float) -> None:
-        if record.rung_results:  # it goes back to the rung it came from
+    def _interrupt(self, record: TrialRecord, start_time: float) -> None:
+        if record.rung_results:  # it returns to the rung from which it was promoted
             self.store.write(replace(record, state="paused"))
             return
-        seconds = record.seconds + time.monotonic() - began
+        seconds = record.seconds + time.monotonic() - start_time
         reason = "stopped before it ended"
         self.store.finish(
             replace(record, state="interrupted", reason=reason, seconds=seconds), None
         )
 
-    def _measured(self, record: TrialRecord, found: Measurement, epochs: int | None) -> None:
-        rungs = {
-            at: found.results_by_epoch[at]
-            for at in self.halving.rungs
-            if at in found.results_by_epoch
+    def _handle_measurement(
+        self, record: TrialRecord, measurement: Measurement, epochs: int | None, view: StudyView
+    ) -> None:
+        rung_results = {
+            rung: measurement.results_by_epoch[rung]
+            for rung in self.halving.rungs
+            if rung in measurement.results_by_epoch
         }
         record = replace(
             record,
-            epochs=found.epochs,
-            seconds=found.seconds,
-            note=found.note,
-            rung_results=rungs,
-            val_images=found.val_images,
+            epochs=measurement.epochs,
+            seconds=measurement.seconds,
+            note=measurement.note,
+            rung_results=rung_results,
+            val_images=measurement.val_images,
         )
         if epochs is None or epochs == self.halving.epochs:
-            self._finish(replace(record, state="complete", results=found.results))
+            self._finish(replace(record, state="complete", results=measurement.results), view)
         else:
-            self._stop(replace(record, state="paused"), epochs)
+            self._pause(replace(record, state="paused"), epochs, view)
 
-    def _stop(self, record: TrialRecord, epoch: int) -> None:
-        """End a leg at a rung; what cannot be compared there fails."""
-        value, reason = delta_m(
-            record.rung_results.get(epoch, {}), reference_at(self.store.records(), epoch)
-        )
+    def _pause(self, record: TrialRecord, rung: int, view: StudyView) -> None:
+        """Pause a trial at a rung; fail it if its Δm is undefined there."""
+        value, reason = delta_m(record.rung_results.get(rung, {}), view.reference_results(rung))
         if value is None:
-            self._finish(replace(record, state="failed", reason=f"at epoch {epoch}: {reason}"))
+            failed = replace(record, state="failed", reason=f"at epoch {rung}: {reason}")
+            self._finish(failed, view)
             return
         self.store.write(record)
-        promotion = self.halving.promotion(self.store.records())
+        promotion = self.halving.promotion(self.store.view())
+        # A trial that is promoted at once is not reported as paused.
         if promotion is None or promotion.record.number != record.number:
-            known = rung_ranks(self.store.records(), self.halving.objectives)
-            self._tell(record, value, str(known[record.number]))
+            rank = self.store.view().rung_ranks[record.number]
+            self._report(record, value, str(rank))
 
-    def _finish(self, record: TrialRecord, advice: str | None = None) -> None:
+    def _finish(self, record: TrialRecord, view: StudyView, advice: str | None = None) -> None:
         is_reference = record.baseline == "independent"
-        reference = record.results if is_reference else self._reference()
         value: float | None = None
         if record.state == "complete":
+            reference = record.results if is_reference else view.reference_results()
             value, reason = delta_m(record.results, reference)
             if value is None:
                 record = replace(record, state="failed", reason=reason)
-        self.store.finish(
-            record, objective_values(record, self.store.records(), self.store.objectives)
-        )
-        self._tell(record, value, record.reason)
-        if not is_reference:
-            return
+        self.store.finish(record, objective_values(record, view.records, view.objectives))
+        self._report(record, value, record.reason)
+        if is_reference:
+            self._check_reference(record, advice)
+
+    def _check_reference(self, record: TrialRecord, advice: str | None) -> None:
         if record.state == "failed":
             raise RunError(
-                "the independent baseline cannot be measured, and without it nothing ranked: "
+                "the independent baseline cannot be measured, so that no trial can be ranked: "
                 f"{record.reason}",
                 where=f"trial {record.number}",
                 next_step=baseline_next_step(record, advice),
             )
-        for rung, reason in self.halving.invalid_rungs(self.store.records()):
-            self.progress.note(f"no trial stops at epoch {rung}: {reason}")
+        for rung, reason in self.halving.invalid_rungs(self.store.view()):
+            self.progress.note(f"no trial pauses at epoch {rung}: {reason}")
 
-    def _tell(self, record: TrialRecord, delta_m: float | None, reason: str) -> None:
+    def _report(self, record: TrialRecord, delta_m: float | None, reason: str) -> None:
         self.progress.trial_finished(record.number, record.state, delta_m, record.seconds, reason)
-        best = self.store.best()
+        best = self.store.view().best
         if best is not None:
             self.progress.best(*best)
 
-    def _reference(self) -> Mapping[str, TaskResult]:
-        return reference_of(self.store.records())
 
-
-def _failed(record: TrialRecord, reason: str, began: float) -> TrialRecord:
-    seconds = record.seconds + time.monotonic() - began
+def _failed(record: TrialRecord, reason: str, start_time: float) -> TrialRecord:
+    seconds = record.seconds + time.monotonic() - start_time
     return replace(record, state="failed", reason=reason, seconds=seconds)

@@ -1,4 +1,4 @@
-"""Measuring a candidate by a function of it."""
+"""Evaluator that measures a candidate by a function."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ SCORE = Metric("score", higher_is_better=True, primary=True, low=float("-inf"), 
 
 
 class FunctionEvaluator:
-    """Measures with a function: a simulation, or training code of one's own.
+    """Evaluator that calls a function, such as a simulation or other training code.
 
     Args:
-        score: gives a score a task, higher is better; the ``independent`` plan's may not be 0.
-        tasks: the task names.
-        units: the units of the backbone, or how many there are, each costing the same.
-        seconds: what a measurement is said to take.
+        score: returns a score per task, higher is better; that of the ``independent`` plan
+            must not be 0.
+        tasks: task names.
+        units: units of the backbone, or their number; units given by number have equal costs.
+        seconds: duration that each measurement reports.
     """
 
     def __init__(
@@ -31,13 +32,15 @@ class FunctionEvaluator:
         *,
         seconds: float = 0.0,
     ) -> None:
-        self._curve: Callable[[Candidate, int], Mapping[str, float]] = lambda at, _: score(at)
+        self._curve: Callable[[Candidate, int], Mapping[str, float]] = lambda candidate, _: score(
+            candidate
+        )
         self._epochs, self._seconds = 1, seconds
         self._tasks = tuple(sorted(tasks))
-        self._units = alike_units(units) if isinstance(units, int) else tuple(units)
+        self._units = equal_units(units) if isinstance(units, int) else tuple(units)
 
     @classmethod
-    def of_curves(
+    def from_curve(
         cls,
         curve: Callable[[Candidate, int], Mapping[str, float]],
         tasks: Sequence[str],
@@ -46,35 +49,52 @@ class FunctionEvaluator:
         epochs: int,
         seconds: float = 0.0,
     ) -> FunctionEvaluator:
-        """For a function that also gets the epoch, from 1, so that trials can be stopped early.
+        """Create an evaluator from a function of candidate and epoch, for early stopping.
 
         Args:
-            curve: gives a score a task after that epoch; the rest is as above.
-            tasks: the task names.
-            units: the units of the backbone, or how many.
-            epochs: how many a whole training has.
-            seconds: what an epoch is said to take.
+            curve: returns a score per task after an epoch, from 1; higher is better.
+            tasks: task names.
+            units: units of the backbone, or their number.
+            epochs: epochs of a full training.
+            seconds: duration that each epoch reports.
+
+        Returns:
+            The evaluator.
         """
-        made = cls(lambda candidate: curve(candidate, epochs), tasks, units, seconds=seconds)
-        made._curve, made._epochs = curve, epochs
-        return made
+        evaluator = cls(lambda candidate: curve(candidate, epochs), tasks, units, seconds=seconds)
+        evaluator._curve, evaluator._epochs = curve, epochs
+        return evaluator
 
     @property
     def epochs(self) -> int:
-        """How many epochs a whole training has; 1 where the score knows of none."""
+        """Epochs of a full training; 1 if the score does not depend on the epoch."""
         return self._epochs
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The task names, sorted."""
+        """Task names, sorted."""
         return self._tasks
 
     def units(self, backbone: str) -> Sequence[UnitSpec]:
-        """The units, whatever the backbone."""
+        """Return the units, which are the same for every backbone.
+
+        Args:
+            backbone: ignored.
+
+        Returns:
+            Units in depth order.
+        """
         return self._units
 
     def cost(self, candidate: Candidate) -> Cost:
-        """The copies of all units, without heads."""
+        """Compute parameters and FLOPs of all copies of units.
+
+        Args:
+            candidate: what is measured.
+
+        Returns:
+            The cost without heads.
+        """
         return plan_cost(candidate.plan, self._units)
 
     def measure(
@@ -84,10 +104,10 @@ class FunctionEvaluator:
         progress: SearchProgress,
         epochs: int | None = None,
     ) -> Measurement:
-        """Call the function, once an epoch; see :class:`Evaluator`."""
+        """See :class:`Evaluator`."""
         last = self._epochs if epochs is None else epochs
         progress.trial_started(number, str(candidate.plan), last)
-        curve = {at: self._results(candidate, at) for at in range(1, last + 1)}
+        curve = {epoch: self._results(candidate, epoch) for epoch in range(1, last + 1)}
         return Measurement(curve[last], last, last * self._seconds, results_by_epoch=curve)
 
     def _results(self, candidate: Candidate, epoch: int) -> dict[str, TaskResult]:
@@ -95,6 +115,13 @@ class FunctionEvaluator:
         return {task: TaskResult({SCORE.name: scores[task]}, (SCORE,)) for task in self._tasks}
 
 
-def alike_units(count: int) -> tuple[UnitSpec, ...]:
-    """Units of which nothing is known but how many there are."""
-    return tuple(UnitSpec(at, f"unit{at}", 1, 1, 1, 1) for at in range(count))
+def equal_units(count: int) -> tuple[UnitSpec, ...]:
+    """Return units that all have the same cost.
+
+    Args:
+        count: number of units.
+
+    Returns:
+        Units with 1 channel, stride 1, 1 parameter and 1 FLOP each.
+    """
+    return tuple(UnitSpec(index, f"unit{index}", 1, 1, 1, 1) for index in range(count))

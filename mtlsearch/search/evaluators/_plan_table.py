@@ -1,19 +1,20 @@
-"""Tables of trained plans: one row a plan, seed and epoch, as a CSV file.
+"""Tables of trained plans: CSV files with one row per plan, seed and epoch.
 
 Columns:
 
 =================  =========================================================================
-``setting``        optional: what else was varied, such as how related the tasks are
-``plan``           a word a unit, a character a task: ``000 001 012`` has all three tasks
-                   share the first unit; equal characters share, tasks in order of name,
-                   and ``-`` passes by
+``setting``        optional: another variable, such as how related the tasks are
+``plan``           one word per unit with one character per task: in ``000 001 012`` all three
+                   tasks share the first unit. Tasks with equal characters share the unit;
+                   tasks are sorted by name; a task with ``-`` skips the unit
 ``seed``           the training seed
-``epoch``          from 1; a plan's last is its result, earlier ones are for ``search.early_stopping``
-``TASK.METRIC:max``  a validation metric, ``:min`` where lower is better
+``epoch``          from 1; the last epoch of a plan is its result, ``search.early_stopping``
+                   uses the others
+``TASK.METRIC:max``  a validation metric; ``:min`` if lower is better
 ``delta_m``        Δm in percent against ``independent`` of the same setting, seed and epoch
 ``parameters``     scalars in the network's weights
-``flops``          floating-point operations for one image (2 x multiply-adds)
-``seconds``        wall time from the start of the training to this epoch's end
+``flops``          floating-point operations for one image (2 per multiply-add)
+``seconds``        wall time from the start of training to the end of this epoch
 =================  =========================================================================
 """
 
@@ -22,87 +23,112 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from mtlsearch.errors import DataError, PlanError
 from mtlsearch.plan import Cost, SharingPlan
 from mtlsearch.plugin import Metric
 from mtlsearch.results import TaskResult
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 GROUPS = "0123456789abcdefghijklmnopqrstuvwxyz"
 SKIPS = "-"
-DIRECTIONS = {"max": True, "min": False}
+HIGHER_IS_BETTER = {"max": True, "min": False}
+REQUIRED_COLUMNS = {"plan", "seed", "epoch", "parameters", "flops", "seconds"}
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedPlan:
-    """One training of one plan, as a table has it.
+    """Results of one plan and one seed.
 
     Attributes:
-        results_by_epoch: the metrics by epoch, from 1, and task; some epochs may be missing.
-        clock: seconds from the start to the end of each of these epochs.
+        results_by_epoch: results by epoch, from 1, and task; epochs may be missing.
+        seconds_by_epoch: wall time from the start of training to the end of each epoch.
         cost: parameters and FLOPs.
     """
 
     results_by_epoch: Mapping[int, Mapping[str, TaskResult]]
-    clock: Mapping[int, float]
+    seconds_by_epoch: Mapping[int, float]
     cost: Cost
 
     @property
     def epochs(self) -> int:
-        """How many were trained."""
+        """Number of trained epochs."""
         return max(self.results_by_epoch)
 
     @property
     def results(self) -> Mapping[str, TaskResult]:
-        """The metrics after the last epoch, by task."""
+        """Results after the last epoch, by task."""
         return self.results_by_epoch[self.epochs]
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of all epochs."""
-        return self.clock[self.epochs]
 
 
 def plan_code(plan: SharingPlan) -> str:
-    """The plan as the table's column has it.
+    """Encode a plan as in the ``plan`` column of a table.
 
     >>> plan_code(SharingPlan.from_splits(["a", "b", "c"], depths=[1, 2], units=3))
     '000 011 012'
+
+    Args:
+        plan: the plan.
+
+    Returns:
+        One word per unit with one character per task.
     """
     return " ".join(
         "".join(SKIPS if group < 0 else GROUPS[group] for group in row) for row in plan.rows
     )
 
 
-def plan_of(code: str, tasks: Sequence[str]) -> SharingPlan:
-    """The plan that :func:`plan_code` wrote.
+def parse_plan_code(code: str, tasks: Sequence[str]) -> SharingPlan:
+    """Invert :func:`plan_code`.
+
+    Args:
+        code: one word per unit with one character per task.
+        tasks: task names, sorted.
+
+    Returns:
+        The plan.
 
     Raises:
-        PlanError: it is none of these tasks.
+        PlanError: the code is not a plan of these tasks.
     """
-    number = {character: at for at, character in enumerate(GROUPS)} | {SKIPS: -1}
-    if not set(code) <= {*number, " "}:
-        raise PlanError(f"no plan's code: {code!r}", allowed=["0 to 9", "a to z", SKIPS])
-    rows = tuple(tuple(number[character] for character in word) for word in code.split())
+    group_by_character = {character: group for group, character in enumerate(GROUPS)}
+    group_by_character[SKIPS] = -1
+    if not set(code) <= {*group_by_character, " "}:
+        raise PlanError(
+            f"a plan code must not contain other characters, got {code!r}",
+            allowed=["0 to 9", "a to z", SKIPS],
+        )
+    rows = tuple(
+        tuple(group_by_character[character] for character in word) for word in code.split()
+    )
     return SharingPlan(tuple(tasks), rows)
 
 
 def read_table(path: Path, setting: str | None = None) -> pd.DataFrame:
-    """A table's rows of one setting.
+    """Read the rows of one setting.
+
+    Args:
+        path: a CSV file.
+        setting: value of the column ``setting``; None if the table has one setting.
+
+    Returns:
+        The rows.
 
     Raises:
-        DataError: there is no such file or setting, or it lacks a column.
+        DataError: the file, the setting or a column does not exist.
     """
+    import pandas as pd  # takes longer than all other imports of this package
+
     if not path.is_file():
-        raise DataError("there is no such table", where=str(path))
+        raise DataError("the table does not exist", where=str(path))
     table = pd.read_csv(path, dtype={"plan": str, "setting": str})
-    missing = {"plan", "seed", "epoch", "parameters", "flops", "seconds"} - set(table.columns)
-    if missing or not metrics_of(table):
-        lacks = ", ".join(sorted(missing)) or "metrics, such as scene.accuracy:max"
-        raise DataError(f"the table lacks columns: {lacks}", where=str(path))
+    missing = REQUIRED_COLUMNS - set(table.columns)
+    if missing or not metrics_by_task(table):
+        columns = ", ".join(sorted(missing)) or "metrics, such as scene.accuracy:max"
+        raise DataError(f"the table lacks columns: {columns}", where=str(path))
     if "setting" not in table.columns:
         return table
     settings = sorted(table["setting"].unique())
@@ -110,41 +136,59 @@ def read_table(path: Path, setting: str | None = None) -> pd.DataFrame:
         return table
     if setting not in settings:
         raise DataError(
-            "the table has several settings" if setting is None else f"no setting {setting!r}",
+            "the table has several settings"
+            if setting is None
+            else f"the table does not have the setting {setting!r}",
             where=str(path),
             allowed=settings,
-            next_step="name one of them",
+            next_step="set `setting` to one of them",
         )
     return table[table["setting"] == setting]
 
 
-def metrics_of(table: pd.DataFrame) -> dict[str, dict[str, Metric]]:
-    """Every task's metrics by their column; the first of a task is taken for its primary one."""
-    found: dict[str, dict[str, Metric]] = {}
+def metrics_by_task(table: pd.DataFrame) -> dict[str, dict[str, Metric]]:
+    """Return the metrics of a table.
+
+    Args:
+        table: rows of a table.
+
+    Returns:
+        Metric by task and column; the first metric of a task is its primary one.
+    """
+    metrics: dict[str, dict[str, Metric]] = {}
     for column in table.columns:
         name, _, direction = str(column).rpartition(":")
         task, dot, metric = name.partition(".")
-        if dot and direction in DIRECTIONS:
-            known = found.setdefault(task, {})
-            known[column] = Metric(
-                metric, DIRECTIONS[direction], primary=not known, high=float("inf")
+        if dot and direction in HIGHER_IS_BETTER:
+            of_task = metrics.setdefault(task, {})
+            is_primary = not of_task
+            of_task[column] = Metric(
+                metric, HIGHER_IS_BETTER[direction], primary=is_primary, high=float("inf")
             )
-    return dict(sorted(found.items()))
+    return dict(sorted(metrics.items()))
 
 
 def trained_plans(table: pd.DataFrame, seed: int) -> dict[SharingPlan, TrainedPlan]:
-    """What was measured of each plan with one seed."""
-    metrics = metrics_of(table)
-    found = {}
+    """Return the results of all plans with one seed.
+
+    Args:
+        table: rows of one setting.
+        seed: the training seed.
+
+    Returns:
+        Results by plan, in the order of the table.
+    """
+    metrics = metrics_by_task(table)
+    trained = {}
     for code, rows in table[table["seed"] == seed].groupby("plan", sort=False):
-        by_epoch = {int(row["epoch"]): row for row in rows.to_dict("records")}
-        last = by_epoch[max(by_epoch)]
-        found[plan_of(str(code), tuple(metrics))] = TrainedPlan(
-            {epoch: _results(row, metrics) for epoch, row in sorted(by_epoch.items())},
-            {epoch: float(row["seconds"]) for epoch, row in by_epoch.items()},
-            Cost(int(last["parameters"]), int(last["flops"])),
+        row_by_epoch = {int(row["epoch"]): row for row in rows.to_dict("records")}
+        last_row = row_by_epoch[max(row_by_epoch)]
+        trained[parse_plan_code(str(code), tuple(metrics))] = TrainedPlan(
+            {epoch: _results(row, metrics) for epoch, row in sorted(row_by_epoch.items())},
+            {epoch: float(row["seconds"]) for epoch, row in row_by_epoch.items()},
+            Cost(int(last_row["parameters"]), int(last_row["flops"])),
         )
-    return found
+    return trained
 
 
 def _results(
@@ -152,8 +196,8 @@ def _results(
 ) -> dict[str, TaskResult]:
     return {
         task: TaskResult(
-            {spec.name: float(row[column]) for column, spec in columns.items()},
-            tuple(columns.values()),
+            {spec.name: float(row[column]) for column, spec in spec_by_column.items()},
+            tuple(spec_by_column.values()),
         )
-        for task, columns in metrics.items()
+        for task, spec_by_column in metrics.items()
     }

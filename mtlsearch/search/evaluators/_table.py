@@ -1,8 +1,8 @@
-"""Measuring a candidate by looking it up."""
+"""Evaluator that looks up the results of trained plans."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mtlsearch.errors import DataError, TrainingError
@@ -10,75 +10,95 @@ from mtlsearch.plan import Cost, SharingPlan, UnitSpec
 from mtlsearch.plugin import Candidate
 from mtlsearch.search._evaluator import Measurement
 from mtlsearch.search._progress import SearchProgress
-from mtlsearch.search.evaluators._function import alike_units
+from mtlsearch.search.evaluators._function import equal_units
 from mtlsearch.search.evaluators._plan_table import TrainedPlan, read_table, trained_plans
 
 
 class TableEvaluator:
-    """Looks up what was trained before; a table need not have every plan.
+    """Evaluator that looks up trained plans; a table may lack plans.
 
-    Give :attr:`plans` to the candidate space as ``only``, so that no other is proposed.
+    Pass :attr:`plans` as ``allowed_plans`` to :func:`build_candidate_space`, so that plans
+    without results are not proposed.
 
     Args:
-        trained: what is known of each plan, ``independent`` among them.
+        trained: results by plan, ``independent`` included.
         where: the table, for messages.
+
+    Raises:
+        DataError: the table lacks ``independent`` or its plans differ in their number of units.
     """
 
-    def __init__(self, trained: dict[SharingPlan, TrainedPlan], where: str = "the table") -> None:
+    def __init__(
+        self, trained: Mapping[SharingPlan, TrainedPlan], where: str = "the table"
+    ) -> None:
         if not trained:
-            raise DataError("the table has no trained plan", where=where)
+            raise DataError("the table does not contain a trained plan", where=where)
         first = next(iter(trained))
-        self._tasks, count = first.tasks, len(first.rows)
-        if any(len(plan.rows) != count for plan in trained):
+        self._tasks, num_units = first.tasks, len(first.rows)
+        if any(len(plan.rows) != num_units for plan in trained):
             raise DataError("the table's plans differ in their number of units", where=where)
-        if SharingPlan.independent(self._tasks, count) not in trained:
-            raise DataError(
-                "the table lacks the independent plan, against which Δm is measured", where=where
-            )
-        self._trained, self._units = trained, alike_units(count)
+        if SharingPlan.independent(self._tasks, num_units) not in trained:
+            raise DataError("the table lacks the independent plan, to which Δm refers", where=where)
+        self._trained, self._units = trained, equal_units(num_units)
 
     @classmethod
     def read(
         cls, path: str | Path, *, setting: str | None = None, seed: int | None = None
     ) -> TableEvaluator:
-        """From a CSV file; :mod:`mtlsearch.search.evaluators._plan_table` describes its columns.
+        """Read a table from a CSV file, see :mod:`mtlsearch.search.evaluators._plan_table`.
 
         Args:
             path: the file.
-            setting: which of its settings, where it has several.
-            seed: which training seed's results; by default the lowest there is.
+            setting: value of the column ``setting``; None if the table has one setting.
+            seed: training seed; None for the lowest one.
+
+        Returns:
+            The evaluator.
 
         Raises:
-            DataError: the file does not hold such a table.
+            DataError: the file is not such a table.
         """
         table = read_table(Path(path), setting)
-        chosen = int(table["seed"].min()) if seed is None else seed
-        return cls(trained_plans(table, chosen), str(path))
+        chosen_seed = int(table["seed"].min()) if seed is None else seed
+        return cls(trained_plans(table, chosen_seed), str(path))
 
     @property
     def plans(self) -> frozenset[SharingPlan]:
-        """The plans that can be measured."""
+        """Plans with results."""
         return frozenset(self._trained)
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The task names, sorted."""
+        """Task names, sorted."""
         return self._tasks
-
-    def units(self, backbone: str) -> Sequence[UnitSpec]:
-        """As many units as the plans have; a table knows no more of them."""
-        return self._units
-
-    def cost(self, candidate: Candidate) -> Cost:
-        """As the table has it; 0 for a plan that it does not have."""
-        known = self._trained.get(candidate.plan)
-        return Cost(0, 0) if known is None else known.cost
 
     @property
     def epochs(self) -> int:
-        """How many epochs a whole training has: as many as ``independent`` was trained for."""
-        alone = SharingPlan.independent(self._tasks, len(self._units))
-        return self._trained[alone].epochs
+        """Epochs of a full training: those of the ``independent`` plan."""
+        return self._trained[SharingPlan.independent(self._tasks, len(self._units))].epochs
+
+    def units(self, backbone: str) -> Sequence[UnitSpec]:
+        """Return as many units as the plans have.
+
+        Args:
+            backbone: ignored.
+
+        Returns:
+            Units with equal costs, since a table has costs of whole plans only.
+        """
+        return self._units
+
+    def cost(self, candidate: Candidate) -> Cost:
+        """Look up parameters and FLOPs.
+
+        Args:
+            candidate: what is measured.
+
+        Returns:
+            The cost; 0 if the table lacks the plan.
+        """
+        trained = self._trained.get(candidate.plan)
+        return Cost(0, 0) if trained is None else trained.cost
 
     def measure(
         self,
@@ -87,15 +107,20 @@ class TableEvaluator:
         progress: SearchProgress,
         epochs: int | None = None,
     ) -> Measurement:
-        """Look the plan up; see :class:`Evaluator`."""
-        known = self._trained.get(candidate.plan)
-        if known is None:
+        """See :class:`Evaluator`."""
+        trained = self._trained.get(candidate.plan)
+        if trained is None:
             raise TrainingError(f"the table does not have the plan {candidate.plan}")
-        last = known.epochs if epochs is None else epochs
-        if last not in known.results_by_epoch:
+        last = trained.epochs if epochs is None else epochs
+        if last not in trained.results_by_epoch:
             raise TrainingError(f"the table does not have epoch {last} of {candidate.plan}")
         progress.trial_started(number, str(candidate.plan), last)
-        curve = {at: results for at, results in known.results_by_epoch.items() if at <= last}
+        curve = {
+            epoch: results for epoch, results in trained.results_by_epoch.items() if epoch <= last
+        }
         return Measurement(
-            known.results_by_epoch[last], last, known.clock[last], results_by_epoch=curve
+            trained.results_by_epoch[last],
+            last,
+            trained.seconds_by_epoch[last],
+            results_by_epoch=curve,
         )

@@ -1,9 +1,22 @@
-"""The samplers package."""
+"""Samplers: strategies that propose the next candidate.
 
-from mtlsearch.search.samplers._factory import Sampler, make_sampler
-from mtlsearch.search.samplers._observations import ObservationHistory
+>>> from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
+>>> from mtlsearch.search.evaluators import FunctionEvaluator
+>>> from mtlsearch.search.samplers import make_sampler
+>>> from mtlsearch.search.space import build_candidate_space
+>>> evaluator = FunctionEvaluator(lambda candidate: {"depth": 1, "scene": 1}, ["depth", "scene"], 4)
+>>> sampler = make_sampler(build_candidate_space(TreeSpace(TreeSettings()), evaluator))
+>>> proposal = sampler.propose([], seed=0)
+>>> str(proposal.candidate.plan), dict(proposal.params)
+('depth | scene @3', {})
+"""
+
+from mtlsearch.search.samplers._base import Sampler
+from mtlsearch.search.samplers._factory import make_sampler
+from mtlsearch.search.samplers._observations import Observation, ObservationHistory
 
 __all__ = [
+    "Observation",
     "ObservationHistory",
     "Sampler",
     "make_sampler",

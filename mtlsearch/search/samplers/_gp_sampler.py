@@ -1,4 +1,4 @@
-"""All plans ranked before each trial: the sampler for spaces that can be listed."""
+"""Gaussian-process sampler over all plans of an enumerable space."""
 
 from __future__ import annotations
 
@@ -14,124 +14,176 @@ from mtlsearch.search.samplers._gp_surrogate import (
     KernelParams,
     SharingFeatures,
     fit_kernel,
-    predict,
+    posterior,
     sharing_features,
 )
 from mtlsearch.search.samplers._observations import Observation
 from mtlsearch.search.space import CandidateSpace, Proposal, proposal_of
 
 N_STARTUP = 1
-"""Candidates drawn blindly, after the baselines, before the surrogate is asked."""
+"""Random proposals after the baselines, before the surrogate is used."""
 
 MAX_OBSERVATIONS = 150
-"""Trials the surrogate looks at, so that deciding stays quick: the best half, the first half."""
+"""Observations that the surrogate uses: half of them the first ones, half the best others."""
 
 REFITS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
-"""With so many measured trials the surrogate's character is chosen anew, from those alone."""
+"""Numbers of observations at which the kernel parameters are fitted, to these observations."""
 
 
 class GPSampler:
-    """Proposes the plan from which the surrogate expects the largest improvement.
+    """Gaussian-process sampler over sharing plans.
+
+    It proposes the plan with the largest expected improvement of Δm.
 
     Args:
-        space: what may be proposed.
-        candidates: all of it; tree plans over one number of units, each of them once.
+        space: the candidate space.
+        candidates: all candidates of the space: trees with the same number of units, each once.
     """
 
     def __init__(self, space: CandidateSpace, candidates: Sequence[Candidate]) -> None:
         self._space = space
         self._candidates = candidates
-        self._place = {candidate.digest: at for at, candidate in enumerate(candidates)}
-        all_views = sharing_features([candidate.plan for candidate in candidates])
-        pairs = [np.unique(at, axis=0, return_inverse=True) for at in all_views]
-        self._distinct: list[SharingFeatures] = [distinct for distinct, _ in pairs]
-        self._view_of = [inverse.reshape(-1) for _, inverse in pairs]
-        self._characters: dict[bytes, KernelParams] = {}
+        self._index_by_digest = {
+            candidate.digest: index for index, candidate in enumerate(candidates)
+        }
+        features = sharing_features([candidate.plan for candidate in candidates])
+        # Many plans have equal features of a task. The posterior is computed once for each.
+        unique = [np.unique(of_task, axis=0, return_inverse=True) for of_task in features]
+        self._unique_features: list[SharingFeatures] = [rows for rows, _ in unique]
+        self._unique_index = [inverse.reshape(-1) for _, inverse in unique]
+        self._kernel_params: dict[bytes, KernelParams] = {}
 
     @classmethod
-    def of(cls, space: CandidateSpace) -> GPSampler | None:
-        """For a space whose candidates are few tree plans of two tasks or more; else None.
+    def for_space(cls, space: CandidateSpace) -> GPSampler | None:
+        """Create a sampler if the candidates are enumerable trees that differ in the plan only.
 
-        None, too, where they differ in more than the plan: the surrogate sees nothing else.
+        Args:
+            space: the candidate space.
+
+        Returns:
+            The sampler; None for other spaces and for a single task.
         """
-        candidates = space.listed()
+        candidates = space.enumerate()
         if not candidates or len(space.tasks) < 2 or len(space.backbones) > 1:
             return None
         plans = {candidate.plan for candidate in candidates}
-        plain = len(plans) == len(candidates) and all(plan.is_tree for plan in plans)
-        return cls(space, candidates) if plain else None
-
-    def propose(self, tried: Sequence[Observation], *, seed: int) -> Proposal | None:
-        """See :class:`Sampler`."""
-        free = np.ones(len(self._candidates), dtype=bool)
-        free[[self._place[trial.digest] for trial in tried if trial.digest in self._place]] = False
-        if not free.any():
+        if len(plans) < len(candidates) or not all(plan.is_tree for plan in plans):
             return None
-        chance = np.random.default_rng([seed, len(tried)])
-        # A draw decides between plans that promise the same.
-        worth = chance.random(len(free))
-        measured = [trial for trial in tried if trial.changes is not None]
-        if sum(trial.proposal.baseline is None for trial in measured) >= N_STARTUP:
-            promise = self.log_expected_improvement(measured)
-            worth = np.where(promise >= promise[free].max() - 1e-9, worth, -1.0)
-        worth[~free] = -2.0
-        return proposal_of(self._space, self._candidates[int(worth.argmax())])
+        return cls(space, candidates)
 
-    def log_expected_improvement(self, measured: Sequence[Observation]) -> Array:
-        """``[N]``: log of the improvement over the best so far that is to be expected."""
-        character = self._character(measured)
-        changes = self._changes(measured)
+    def propose(self, observations: Sequence[Observation], *, seed: int) -> Proposal | None:
+        """See :class:`Sampler`."""
+        is_free = np.ones(len(self._candidates), dtype=bool)
+        is_free[self._indices_of(observations)] = False
+        if not is_free.any():
+            return None
+        rng = np.random.default_rng([seed, len(observations)])
+        # Random numbers order candidates with equal expected improvement.
+        scores = rng.random(len(is_free))
+        usable = [observation for observation in observations if observation.changes is not None]
+        num_proposed = sum(observation.proposal.baseline is None for observation in usable)
+        if num_proposed >= N_STARTUP:
+            improvement = self.log_expected_improvement(usable)
+            is_best = improvement >= improvement[is_free].max() - 1e-9
+            scores = np.where(is_best, scores, -1.0)
+        scores[~is_free] = -2.0
+        return proposal_of(self._space, self._candidates[int(scores.argmax())])
+
+    def log_expected_improvement(self, observations: Sequence[Observation]) -> Array:
+        """Compute the log expected improvement of Δm of every candidate.
+
+        Args:
+            observations: trials with changes.
+
+        Returns:
+            ``[N]`` log of the expected improvement over the best trial within the limits.
+        """
+        params = self._fit(observations)
+        changes = self._changes(observations)
         values = changes.mean(axis=1)
-        learnt = _worth_learning(values)
-        seen = _views([measured[at] for at in learnt])
+        indices = _select_observations(values)
+        features = _features_of([observations[index] for index in indices])
         means, variances = zip(
-            *predict(seen, changes[learnt], self._distinct, character), strict=True
+            *posterior(features, changes[indices], self._unique_features, params), strict=True
         )
-        tasks = len(means)
-        mean = sum(at[of] for at, of in zip(means, self._view_of, strict=True)) / tasks
-        spread = sum(at[of] for at, of in zip(variances, self._view_of, strict=True))
-        deviation = np.sqrt(spread) / tasks
-        within = [value for value, at in zip(values, measured, strict=True) if not at.over_limits]
-        score = (mean - max(within, default=values.max())) / deviation
-        return np.asarray(np.log(deviation) + _log_improvement(score))
+        num_tasks = len(means)
+        mean = (
+            sum(
+                task_mean[index] for task_mean, index in zip(means, self._unique_index, strict=True)
+            )
+            / num_tasks
+        )
+        variance = sum(
+            task_variance[index]
+            for task_variance, index in zip(variances, self._unique_index, strict=True)
+        )
+        deviation = np.sqrt(variance) / num_tasks
+        feasible_values = [
+            value
+            for value, observation in zip(values, observations, strict=True)
+            if not observation.over_limits
+        ]
+        score = (mean - max(feasible_values, default=values.max())) / deviation
+        return np.asarray(np.log(deviation) + log_improvement(score))
 
-    def _character(self, measured: Sequence[Observation]) -> KernelParams:
-        """Chosen from the first so many trials, and so the same after a stop and a new start."""
-        count = max((at for at in REFITS if at <= len(measured)), default=len(measured))
-        first = measured[:count]
-        seen, changes = _views(first), self._changes(first)
-        # What is known of a trial that was stopped early changes.
-        key = seen.tobytes() + changes.tobytes()
-        if key not in self._characters:
-            self._characters = {key: fit_kernel(seen, changes)}
-        return self._characters[key]
+    def _indices_of(self, observations: Sequence[Observation]) -> list[int]:
+        return [
+            self._index_by_digest[observation.digest]
+            for observation in observations
+            if observation.digest in self._index_by_digest
+        ]
 
-    def _changes(self, measured: Sequence[Observation]) -> Array:
-        """``[n, T]``, tasks in order."""
-        known = [trial.changes for trial in measured if trial.changes is not None]
-        return np.array([[changes[task] for task in self._space.tasks] for changes in known])
+    def _fit(self, observations: Sequence[Observation]) -> KernelParams:
+        """Return the kernel parameters, the same ones before and after a resume."""
+        num_used = max(
+            (count for count in REFITS if count <= len(observations)), default=len(observations)
+        )
+        used = observations[:num_used]
+        features, changes = _features_of(used), self._changes(used)
+        # The extrapolated changes of a paused trial differ between proposals.
+        key = features.tobytes() + changes.tobytes()
+        if key not in self._kernel_params:
+            self._kernel_params = {key: fit_kernel(features, changes)}
+        return self._kernel_params[key]
+
+    def _changes(self, observations: Sequence[Observation]) -> Array:
+        """Return the changes ``[n, T]``, tasks sorted by name."""
+        return np.array(
+            [
+                [observation.changes[task] for task in self._space.tasks]
+                for observation in observations
+                if observation.changes is not None
+            ]
+        )
 
 
-def _views(measured: Sequence[Observation]) -> SharingFeatures:
-    return sharing_features([trial.proposal.candidate.plan for trial in measured])
+def _features_of(observations: Sequence[Observation]) -> SharingFeatures:
+    return sharing_features([observation.proposal.candidate.plan for observation in observations])
 
 
-def _worth_learning(values: Array) -> NDArray[np.intp]:
-    """The first trials and the best of the later ones, where there are too many."""
-    half = MAX_OBSERVATIONS // 2
+def _select_observations(values: Array) -> NDArray[np.intp]:
+    """Return the indices of the first observations and of the best later ones."""
     if len(values) <= MAX_OBSERVATIONS:
         return np.arange(len(values))
-    later = half + np.argsort(-values[half:], kind="stable")[: MAX_OBSERVATIONS - half]
-    return np.concatenate([np.arange(half), later])
+    half = MAX_OBSERVATIONS // 2
+    best_later = half + np.argsort(-values[half:], kind="stable")[: MAX_OBSERVATIONS - half]
+    return np.concatenate([np.arange(half), best_later])
 
 
-def _log_improvement(score: Array) -> Array:
-    """Log of ``E[max(0, z + score)]`` of a standard normal ``z``, far below 0 too."""
-    above, below = np.maximum(score, 0.0), np.minimum(score, 0.0)
-    density = -0.5 * np.log(2.0 * np.pi) - 0.5 * score**2
-    sure = np.log(np.exp(-0.5 * above**2) / np.sqrt(2.0 * np.pi) + above * ndtr(above))
-    # Scaled by the density, what is left of two terms that nearly cancel stays a number; below
-    # -1e5 it would not, and there the density alone decides.
-    near = np.maximum(below, -1e5)
-    rare = density + np.log1p(near * np.sqrt(np.pi / 2.0) * erfcx(-near / np.sqrt(2.0)))
-    return np.asarray(np.where(score > 0.0, sure, rare))
+def log_improvement(score: Array) -> Array:
+    """Compute ``log E[max(0, z + score)]`` of a standard normal ``z``, accurate far below 0.
+
+    Args:
+        score: standardized differences to the best value.
+
+    Returns:
+        Array of the same shape.
+    """
+    positive, negative = np.maximum(score, 0.0), np.minimum(score, 0.0)
+    log_density = -0.5 * np.log(2.0 * np.pi) - 0.5 * score**2
+    above = np.log(np.exp(-0.5 * positive**2) / np.sqrt(2.0 * np.pi) + positive * ndtr(positive))
+    # Dividing by the density keeps the difference of two nearly equal terms accurate. Below
+    # -1e5 it is not, and the density alone determines the result.
+    clipped = np.maximum(negative, -1e5)
+    below = log_density + np.log1p(clipped * np.sqrt(np.pi / 2.0) * erfcx(-clipped / np.sqrt(2.0)))
+    return np.asarray(np.where(score > 0.0, above, below))

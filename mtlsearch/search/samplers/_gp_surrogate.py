@@ -1,15 +1,15 @@
-"""What a plan may be worth, guessed from those that were measured: one Gaussian process a task.
+"""Surrogate model of sharing plans: one Gaussian process per task.
 
-A task meets another only in the units they share, so what a plan does to a task is, nearly,
-a matter of how many units it shares with each other task: its *view* of the plan. Tasks see
-few different views where there are many plans (at most 1,296 of 7,556 for five tasks over six
-units), every trial tells something of every task, and a view that was good in one plan is
-good in the next.
+A task affects another one only in the units that both use. The effect of a plan on a task
+therefore depends mainly on how many units the task shares with each other task: its *sharing
+features*. Plans outnumber the distinct features of a task (7,556 plans of five tasks over six
+units have at most 1,296), so each trial is informative for all tasks and many plans.
 
-A task's relative change is a Gaussian process over its views. The kernel is a mean of two:
-one adds up what each other task does (each a smooth function of the depth shared with it),
-one lets them interact. Length, mixture and noise are those most probable given what was
-measured, the same for all tasks; scale and level are each task's own.
+The relative change of a task is a Gaussian process over its features. The kernel is a convex
+combination of two kernels: an additive one, with one term per other task, and a squared
+exponential one, in which the other tasks interact. Length scale, additive fraction and noise
+variance are the same for all tasks and maximize the posterior over a grid. Each task has its
+own mean, and its own signal variance, which is integrated out.
 """
 
 from __future__ import annotations
@@ -28,125 +28,181 @@ from mtlsearch.plan import SharingPlan
 Array = NDArray[np.float64]
 SharingFeatures = NDArray[np.int64]
 
-LENGTHS = (1.0, 2.0, 4.0, 8.0)
-ADDITIVE = (0.0, 0.5, 0.9)
-NOISES = (1e-3, 1e-2, 1e-1, 0.5, 2.0)
+LENGTH_SCALES = (1.0, 2.0, 4.0, 8.0)
+ADDITIVE_FRACTIONS = (0.0, 0.5, 0.9)
+NOISE_VARIANCES = (1e-3, 1e-2, 1e-1, 0.5, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
 class KernelParams:
-    """What changes over views are like.
+    """Hyperparameters of the Gaussian processes.
 
     Attributes:
-        length: shared units over which a change stays alike.
-        additive: what part of the variance other tasks cause each for itself.
-        noise: variance of a measurement's noise, as part of the signal's.
+        length_scale: length scale in shared units.
+        additive_fraction: part of the signal variance that the additive kernel explains.
+        noise_variance: variance of the observation noise, relative to the signal variance.
     """
 
-    length: float
-    additive: float
-    noise: float
+    length_scale: float
+    additive_fraction: float
+    noise_variance: float
 
     @property
-    def prior(self) -> float:
-        """Log probability before anything is measured, up to a constant."""
-        usual_length, usual_noise = 2.5, 1e-2
+    def log_prior(self) -> float:
+        """Log prior density, up to a constant: log-normal in length scale and noise variance."""
+        median_length_scale, median_noise_variance = 2.5, 1e-2
         return -0.5 * (
-            math.log(self.length / usual_length) ** 2
-            + (math.log(self.noise / usual_noise) / 4.0) ** 2
+            math.log(self.length_scale / median_length_scale) ** 2
+            + (math.log(self.noise_variance / median_noise_variance) / 4.0) ** 2
         )
 
 
 def sharing_features(plans: Sequence[SharingPlan]) -> SharingFeatures:
-    """``[T, N, T - 1]``: how many units each task shares with each of the others in N plans."""
-    rows = np.array([plan.rows for plan in plans])
-    shared = (rows[:, :, :, None] == rows[:, :, None, :]).sum(axis=1)  # [N, T, T]
-    tasks = shared.shape[1]
-    return np.stack([np.delete(shared[:, at], at, axis=1) for at in range(tasks)])
-
-
-def kernel(left: SharingFeatures, right: SharingFeatures, length: float, additive: float) -> Array:
-    """Correlation ``[L, R]`` of a task's change between views ``[L, F]`` and ``[R, F]``."""
-    lengths = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)
-    # Matrix products and single precision: this is where the time of deciding goes.
-    across = left.astype(np.float32) @ right.T.astype(np.float32)
-    squared = lengths.astype(np.float32) - np.float32(2.0) * across
-    alike = (1.0 - additive) * np.exp(squared * np.float32(-0.5 / length**2))
-    if additive > 0.0:
-        levels = np.arange(int(max(left.max(initial=0), right.max(initial=0))) + 1)
-        one = np.exp(-0.5 * ((levels[:, None] - levels) / length) ** 2)
-        smooth = one[left].reshape(len(left), -1)
-        exact = np.eye(len(levels))[right].reshape(len(right), -1)
-        alike = alike + additive / left.shape[1] * (smooth @ exact.T)
-    return np.asarray(alike, dtype=float)
-
-
-def fit_kernel(seen: SharingFeatures, changes: Array) -> KernelParams:
-    """The most probable character.
+    """Count the units that tasks share.
 
     Args:
-        seen: ``[T, n, T - 1]`` views of the measured plans.
-        changes: ``[n, T]`` what was measured, percent.
+        plans: N plans of T tasks.
+
+    Returns:
+        ``[T, N, T - 1]``: units that each task shares with each other task, by plan.
     """
-    usual = prior_variance(changes)
-    noises = np.array(NOISES)
-    best, chosen = -math.inf, KernelParams(LENGTHS[0], ADDITIVE[0], NOISES[0])
-    for length, additive in product(LENGTHS, ADDITIVE):
-        evidence = sum(
+    rows = np.array([plan.rows for plan in plans])
+    shared = (rows[:, :, :, None] == rows[:, :, None, :]).sum(axis=1)  # [N, T, T]
+    num_tasks = shared.shape[1]
+    return np.stack([np.delete(shared[:, task], task, axis=1) for task in range(num_tasks)])
+
+
+def kernel(
+    left: SharingFeatures, right: SharingFeatures, length_scale: float, additive_fraction: float
+) -> Array:
+    """Compute the prior correlation of a task's changes.
+
+    Args:
+        left: ``[L, F]`` features.
+        right: ``[R, F]`` features.
+        length_scale: length scale in shared units.
+        additive_fraction: weight of the additive kernel, from 0 to 1.
+
+    Returns:
+        ``[L, R]`` correlations.
+    """
+    norms = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)
+    # Matrix products in single precision: a proposal spends most of its time here.
+    products = left.astype(np.float32) @ right.T.astype(np.float32)
+    distances = norms.astype(np.float32) - np.float32(2.0) * products
+    correlation = (1.0 - additive_fraction) * np.exp(distances * np.float32(-0.5 / length_scale**2))
+    if additive_fraction > 0.0:
+        counts = np.arange(int(max(left.max(initial=0), right.max(initial=0))) + 1)
+        count_kernel = np.exp(-0.5 * ((counts[:, None] - counts) / length_scale) ** 2)
+        smooth = count_kernel[left].reshape(len(left), -1)
+        one_hot = np.eye(len(counts))[right].reshape(len(right), -1)
+        correlation = correlation + additive_fraction / left.shape[1] * (smooth @ one_hot.T)
+    return np.asarray(correlation, dtype=float)
+
+
+def fit_kernel(features: SharingFeatures, changes: Array) -> KernelParams:
+    """Choose the kernel parameters with the highest posterior density on a grid.
+
+    Args:
+        features: ``[T, n, T - 1]`` features of the observed plans.
+        changes: ``[n, T]`` observed changes, in percent.
+
+    Returns:
+        The kernel parameters.
+    """
+    variance = prior_variance(changes)
+    noise_variances = np.array(NOISE_VARIANCES)
+    best_density = -math.inf
+    best = KernelParams(LENGTH_SCALES[0], ADDITIVE_FRACTIONS[0], NOISE_VARIANCES[0])
+    for length_scale, additive_fraction in product(LENGTH_SCALES, ADDITIVE_FRACTIONS):
+        log_likelihoods = sum(
             log_marginal_likelihood(
-                kernel(at, at, length, additive), changes[:, task], usual, noises
+                kernel(task_features, task_features, length_scale, additive_fraction),
+                changes[:, task],
+                variance,
+                noise_variances,
             )
-            for task, at in enumerate(seen)
+            for task, task_features in enumerate(features)
         )
-        for noise, log_likelihood in zip(NOISES, np.atleast_1d(evidence), strict=True):
-            character = KernelParams(length, additive, noise)
-            if character.prior + log_likelihood > best:
-                best, chosen = character.prior + float(log_likelihood), character
-    return chosen
+        for noise_variance, log_likelihood in zip(
+            NOISE_VARIANCES, np.atleast_1d(log_likelihoods), strict=True
+        ):
+            params = KernelParams(length_scale, additive_fraction, noise_variance)
+            if params.log_prior + log_likelihood > best_density:
+                best_density, best = params.log_prior + float(log_likelihood), params
+    return best
 
 
 def log_marginal_likelihood(
-    correlation: Array, changes: Array, usual: float, noises: Array
+    correlation: Array, changes: Array, variance: float, noise_variances: Array
 ) -> Array:
-    """Log probability of ``changes`` ``[n]`` under each noise, up to a constant.
+    """Compute the log marginal likelihood of a task's changes, up to a constant.
 
-    The variance is integrated out, ``usual`` being what is expected of it beforehand.
-    """
-    powers, directions = np.linalg.eigh(correlation)
-    along = (directions.T @ (changes - changes.mean())) ** 2
-    spectrum = np.maximum(powers, 0.0)[None, :] + noises[:, None]
-    variance = ((along / spectrum).sum(axis=1) + usual) / (len(changes) + 1)
-    likelihood = -(len(changes) + 1) * np.log(variance) - np.log(spectrum).sum(axis=1)
-    return np.asarray(0.5 * likelihood)
-
-
-def predict(
-    seen: SharingFeatures, changes: Array, asked: Sequence[SharingFeatures], character: KernelParams
-) -> list[tuple[Array, Array]]:
-    """Mean and variance of each task's change at the views ``asked`` of it, noise left out.
+    The signal variance is integrated out under a scaled inverse chi-squared prior.
 
     Args:
-        seen: ``[T, n, T - 1]`` views of the measured plans.
-        changes: ``[n, T]`` what was measured, percent.
-        asked: views ``[A_t, T - 1]`` a task.
-        character: what changes are like.
+        correlation: ``[n, n]`` prior correlation of the changes.
+        changes: ``[n]`` observed changes, in percent.
+        variance: scale of the prior of the signal variance.
+        noise_variances: ``[K]`` noise variances.
+
+    Returns:
+        ``[K]`` log likelihoods.
     """
-    usual = prior_variance(changes)
-    length, additive = character.length, character.additive
-    found = []
-    for task, (at, wanted) in enumerate(zip(seen, asked, strict=True)):
-        correlation = kernel(at, at, length, additive)
-        factor = np.linalg.cholesky(correlation + character.noise * np.eye(len(at)))
-        level = float(changes[:, task].mean())
-        white = solve_triangular(factor, changes[:, task] - level, lower=True, check_finite=False)
-        cross = kernel(at, wanted, length, additive)
-        half = solve_triangular(factor, cross, lower=True, check_finite=False)
-        left = np.maximum(1e-9, 1.0 - np.einsum("na,na->a", half, half))
-        variance = (float(white @ white) + usual) / (len(at) + 1)
-        found.append((level + white @ half, variance * left))
-    return found
+    eigenvalues, eigenvectors = np.linalg.eigh(correlation)
+    projections = (eigenvectors.T @ (changes - changes.mean())) ** 2
+    spectrum = np.maximum(eigenvalues, 0.0)[None, :] + noise_variances[:, None]
+    signal_variance = ((projections / spectrum).sum(axis=1) + variance) / (len(changes) + 1)
+    log_likelihood = -(len(changes) + 1) * np.log(signal_variance) - np.log(spectrum).sum(axis=1)
+    return np.asarray(0.5 * log_likelihood)
+
+
+def posterior(
+    features: SharingFeatures,
+    changes: Array,
+    candidates: Sequence[SharingFeatures],
+    params: KernelParams,
+) -> list[tuple[Array, Array]]:
+    """Compute posterior mean and variance of each task's change, without noise.
+
+    Args:
+        features: ``[T, n, T - 1]`` features of the observed plans.
+        changes: ``[n, T]`` observed changes, in percent.
+        candidates: ``[A_t, T - 1]`` features to predict, by task.
+        params: the kernel parameters.
+
+    Returns:
+        Mean ``[A_t]`` and variance ``[A_t]`` by task.
+    """
+    variance = prior_variance(changes)
+    length_scale, additive_fraction = params.length_scale, params.additive_fraction
+    predictions = []
+    for task, (observed, wanted) in enumerate(zip(features, candidates, strict=True)):
+        correlation = kernel(observed, observed, length_scale, additive_fraction)
+        factor = np.linalg.cholesky(correlation + params.noise_variance * np.eye(len(observed)))
+        mean = float(changes[:, task].mean())
+        residuals = solve_triangular(
+            factor, changes[:, task] - mean, lower=True, check_finite=False
+        )
+        cross = kernel(observed, wanted, length_scale, additive_fraction)
+        whitened = solve_triangular(factor, cross, lower=True, check_finite=False)
+        reduction = np.einsum("na,na->a", whitened, whitened)
+        remaining = np.maximum(1e-9, 1.0 - reduction)
+        signal_variance = (float(residuals @ residuals) + variance) / (len(observed) + 1)
+        predictions.append((mean + residuals @ whitened, signal_variance * remaining))
+    return predictions
 
 
 def prior_variance(changes: Array) -> float:
-    """The variance of a change over all tasks; keeps a task with few values from certainty."""
+    """Compute the variance of changes around the means of their tasks.
+
+    It is the scale of the prior of each task's signal variance, so that a task with few
+    observations is not predicted with certainty.
+
+    Args:
+        changes: ``[n, T]`` observed changes, in percent.
+
+    Returns:
+        The variance, above 0.
+    """
     return float((changes - changes.mean(axis=0)).var()) + 1e-6

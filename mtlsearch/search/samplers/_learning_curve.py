@@ -1,10 +1,10 @@
-"""What a trial that was stopped early would have come to.
+"""Extrapolation of learning curves: the final result of a paused trial.
 
-What tasks gain and lose after a few epochs is a poor picture of what they gain in the end: it
-is scaled otherwise (an epoch late is worth much at first), and it is noisy. So a stopped
-trial's changes are told to samplers times what was left of such changes, at the end, in the
-trials that came to their end: for each rung and task the slope of a line through the
-``independent`` trial, where both are 0. Noise at the rung flattens the slope, as it should.
+Relative changes after a few epochs are noisy, and larger than the changes at the end of
+training, since one epoch more matters most at the start. Samplers therefore get the changes of
+a paused trial times a slope. The slope comes from the complete trials: per rung and task, the
+least-squares line through the origin, which is the ``independent`` baseline. Noise at the rung
+reduces the slope.
 """
 
 from __future__ import annotations
@@ -14,49 +14,67 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 PRIOR_SLOPE = 0.5
-"""The slope before any trial tells of it, as strong as one trial."""
+"""Slope before any trial is complete. It counts as much as one trial."""
 
-Changes = Mapping[str, float]
-"""Each task's relative change against the ``independent`` trial, in percent."""
+TaskChanges = Mapping[str, float]
+"""Relative change against the ``independent`` baseline by task, in percent."""
 
 
 @dataclass(frozen=True, slots=True)
 class LearningCurveModel:
-    """Slopes by rung and task.
+    """Linear model of the final changes of a trial, given its changes at a rung.
 
     Attributes:
-        slopes: what of a change at a rung is left at the end, from 0 to 1.
+        slopes: final change divided by the change at a rung, from 0 to 1, by rung and task.
     """
 
     slopes: Mapping[int, Mapping[str, float]]
 
     @classmethod
-    def of(cls, ended: Sequence[tuple[Mapping[int, Changes], Changes]]) -> LearningCurveModel:
-        """From trials that came to their end: what they changed at each rung, and then."""
+    def fit(
+        cls, curves: Sequence[tuple[Mapping[int, TaskChanges], TaskChanges]]
+    ) -> LearningCurveModel:
+        """Fit the slopes to complete trials.
+
+        Args:
+            curves: changes of each trial at its rungs and at the end of training.
+
+        Returns:
+            The model.
+        """
         pairs: dict[int, dict[str, list[tuple[float, float]]]] = defaultdict(
             lambda: defaultdict(list)
         )
-        for at_rungs, end in ended:
-            for rung, changes in at_rungs.items():
+        for changes_by_rung, final_changes in curves:
+            for rung, changes in changes_by_rung.items():
                 for task, change in changes.items():
-                    pairs[rung][task].append((change, end[task]))
+                    pairs[rung][task].append((change, final_changes[task]))
         return cls(
             {
-                rung: {task: _slope(found) for task, found in by_task.items()}
+                rung: {task: _fit_slope(task_pairs) for task, task_pairs in by_task.items()}
                 for rung, by_task in pairs.items()
             }
         )
 
-    def end(self, rung: int, changes: Changes) -> dict[str, float]:
-        """What changes at a rung come to."""
+    def extrapolate(self, rung: int, changes: TaskChanges) -> dict[str, float]:
+        """Predict the changes at the end of training.
+
+        Args:
+            rung: epoch of the changes, from 1.
+            changes: changes at the rung.
+
+        Returns:
+            Predicted final change by task, in percent.
+        """
         slopes = self.slopes.get(rung, {})
         return {task: slopes.get(task, PRIOR_SLOPE) * change for task, change in changes.items()}
 
 
-def _slope(pairs: Sequence[tuple[float, float]]) -> float:
-    square = sum(now * now for now, _ in pairs)
-    if square == 0:
+def _fit_slope(pairs: Sequence[tuple[float, float]]) -> float:
+    """Return the regularized least-squares slope of pairs (change at the rung, final change)."""
+    sum_of_squares = sum(change * change for change, _ in pairs)
+    if sum_of_squares == 0:
         return PRIOR_SLOPE
-    known = sum(now * end for now, end in pairs)
-    weight = square / len(pairs)
-    return min(1.0, max(0.0, (known + weight * PRIOR_SLOPE) / (square + weight)))
+    covariance = sum(change * final_change for change, final_change in pairs)
+    weight = sum_of_squares / len(pairs)
+    return min(1.0, max(0.0, (covariance + weight * PRIOR_SLOPE) / (sum_of_squares + weight)))

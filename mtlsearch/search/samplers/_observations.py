@@ -1,4 +1,4 @@
-"""What a search has learnt so far, as samplers see it."""
+"""Observations: trials as samplers see them."""
 
 from __future__ import annotations
 
@@ -6,102 +6,112 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from mtlsearch.results import DELTA_M, TaskResult, TrialRecord, delta_m, reference_trial
+from mtlsearch.results import DELTA_M, TaskResult, TrialRecord, delta_m
 from mtlsearch.search.samplers._learning_curve import LearningCurveModel
 from mtlsearch.search.space import Proposal
-from mtlsearch.study import FINISHED_STATES, TrialStore
+from mtlsearch.study import FINISHED_STATES, StudyView, SuggestedParams
+
+OBSERVED_STATES = (*FINISHED_STATES, "infeasible")
+"""States of trials whose candidates are not proposed again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A candidate that is settled: measured, stopped early, or found not to train.
+    """Candidate of a complete, paused, failed or infeasible trial.
 
     Attributes:
-        proposal: what it was and how it was asked for.
-        digest: the candidate's.
-        changes: each task's relative change against the ``independent`` trial, in percent,
-            higher is better; of one that was stopped, what it would have come to; None where
-            it failed or was not trained.
-        aims: its value by each of several objectives; None where Δm is the only one.
-        over_budget: whether it costs more than the run allows; a baseline may.
+        proposal: the candidate and its params.
+        digest: digest of the candidate.
+        changes: relative change against the ``independent`` baseline by task, in percent,
+            higher is better; of a paused trial, extrapolated to the end of training; None if
+            the trial failed or was not trained.
+        objective_values: one number per objective; None if Δm is the only objective.
+        over_limits: whether the candidate exceeds a limit; only a baseline is trained then.
     """
 
     proposal: Proposal
     digest: str
     changes: Mapping[str, float] | None
-    aims: tuple[float, ...] | None = None
+    objective_values: tuple[float, ...] | None = None
     over_limits: bool = False
 
     @property
     def value(self) -> float | None:
-        """Its Δm in percent; None where it failed."""
+        """Δm in percent; None if the trial failed."""
         return None if self.changes is None else fmean(self.changes.values())
 
     @property
     def values(self) -> tuple[float, ...] | None:
-        """What Optuna's samplers are told: a number an objective; None where it failed."""
+        """One number per objective, for Optuna's samplers; None if the trial failed."""
         value = self.value
         if value is None:
             return None
-        return (value,) if self.aims is None else self.aims
+        return (value,) if self.objective_values is None else self.objective_values
 
 
 class ObservationHistory:
-    """Reads what was tried from a store, each trial once.
+    """Observations of a study. Results of a trial are compared with the reference only once."""
 
-    Args:
-        store: the trials of a run.
-    """
-
-    def __init__(self, store: TrialStore) -> None:
-        self._store = store
+    def __init__(self) -> None:
         self._reference: TrialRecord | None = None
-        self._known: dict[int, _Measured] = {}
+        self._changes_by_number: dict[int, _TrialChanges] = {}
 
-    @property
-    def has_reference(self) -> bool:
-        """Whether the ``independent`` trial was measured when last read."""
-        return self._reference is not None
+    def update(self, view: StudyView) -> list[Observation]:
+        """Return all observations of a study.
 
-    def read(self) -> list[Observation]:
-        """All settled trials, by number."""
-        records = self._store.records()
-        reference = reference_trial(records)
-        if reference is not self._reference:
-            self._reference, self._known = reference, {}
-        states = (*FINISHED_STATES, "infeasible")
-        measured = [self._measured(record) for record in records if record.state in states]
-        outlook = LearningCurveModel.of(
-            [(at.rungs, at.end) for at in measured if at.end is not None]
+        Args:
+            view: the study.
+
+        Returns:
+            Observations by trial number.
+        """
+        if view.reference is not self._reference:
+            self._reference, self._changes_by_number = view.reference, {}
+        trials = [
+            self._changes_of(record) for record in view.records if record.state in OBSERVED_STATES
+        ]
+        model = LearningCurveModel.fit(
+            [(trial.at_rungs, trial.at_end) for trial in trials if trial.at_end is not None]
         )
-        return [self._tried(at, outlook) for at in measured]
+        return [self._observe(trial, model, view) for trial in trials]
 
-    def _measured(self, record: TrialRecord) -> _Measured:
-        known = self._known.get(record.number)
-        # The store hands out the same object as long as nothing was written to the trial.
-        if known is None or known.record is not record:
-            known = self._known[record.number] = _measure(record, self._reference)
-        return known
+    def _changes_of(self, record: TrialRecord) -> _TrialChanges:
+        cached = self._changes_by_number.get(record.number)
+        # A view contains the same record object until the trial changes.
+        if cached is None or cached.record is not record:
+            cached = _compare(record, self._reference)
+            self._changes_by_number[record.number] = cached
+        return cached
 
-    def _tried(self, measured: _Measured, outlook: LearningCurveModel) -> Observation:
-        record, changes = measured.record, measured.end
+    def _observe(
+        self, trial: _TrialChanges, model: LearningCurveModel, view: StudyView
+    ) -> Observation:
+        record, changes = trial.record, trial.at_end
         if record.state == "paused":
             rung = max(record.rung_results)
-            changes = outlook.end(rung, measured.rungs[rung]) if rung in measured.rungs else None
-        trial = self._store.trials[record.number]
-        proposal = Proposal(record.candidate, trial.params, trial.distributions, record.baseline)
-        aims = self._aims(record, changes)
-        if aims is None and self._store.objectives != (DELTA_M,):
-            changes = None  # an objective of it is undefined: nothing is learnt of it
+            changes = (
+                model.extrapolate(rung, trial.at_rungs[rung]) if rung in trial.at_rungs else None
+            )
+        suggested = view.params_by_number.get(record.number, SuggestedParams())
+        proposal = Proposal(
+            record.candidate, suggested.params, suggested.distributions, record.baseline
+        )
+        values = self._objective_values(record, changes, view)
+        if values is None and view.objectives != (DELTA_M,):
+            changes = None  # samplers ignore a trial that lacks the value of an objective
         return Observation(
-            proposal, record.candidate.digest, changes, aims, over_limits=bool(record.over_limits)
+            proposal,
+            record.candidate.digest,
+            changes,
+            values,
+            over_limits=bool(record.over_limits),
         )
 
-    def _aims(
-        self, record: TrialRecord, changes: Mapping[str, float] | None
+    def _objective_values(
+        self, record: TrialRecord, changes: Mapping[str, float] | None, view: StudyView
     ) -> tuple[float, ...] | None:
-        """Values by several objectives; a stopped trial's metrics are those where it stopped."""
-        objectives = self._store.objectives
+        """Return one number per objective; of a paused trial, its metrics at the last rung."""
+        objectives = view.objectives
         if objectives == (DELTA_M,) or changes is None or self._reference is None:
             return None
         results = record.results or record.rung_results[max(record.rung_results)]
@@ -111,41 +121,51 @@ class ObservationHistory:
             else objective.value(record, results, self._reference.results)
             for objective in objectives
         ]
-        known = tuple(value for value in values if value is not None)
-        return known if len(known) == len(values) else None
+        defined = tuple(value for value in values if value is not None)
+        return defined if len(defined) == len(values) else None
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
-    """A record's changes: at the end, if it came to it, and at the rungs."""
+class _TrialChanges:
+    """Relative changes of a trial by task, at the end of training and at its rungs."""
 
     record: TrialRecord
-    end: Mapping[str, float] | None
-    rungs: Mapping[int, Mapping[str, float]]
+    at_end: Mapping[str, float] | None
+    at_rungs: Mapping[int, Mapping[str, float]]
 
 
-def _measure(record: TrialRecord, reference: TrialRecord | None) -> _Measured:
+def _compare(record: TrialRecord, reference: TrialRecord | None) -> _TrialChanges:
     if reference is None:
-        return _Measured(record, None, {})
-    end = task_changes(record.results, reference.results) if record.state == "complete" else None
-    rungs = {
+        return _TrialChanges(record, None, {})
+    is_complete = record.state == "complete"
+    at_end = task_changes(record.results, reference.results) if is_complete else None
+    at_rungs = {
         rung: task_changes(results, reference.rung_results.get(rung, {}))
         for rung, results in record.rung_results.items()
     }
-    return _Measured(record, end, {rung: at for rung, at in rungs.items() if at is not None})
+    defined = {rung: changes for rung, changes in at_rungs.items() if changes is not None}
+    return _TrialChanges(record, at_end, defined)
 
 
 def task_changes(
     results: Mapping[str, TaskResult], reference: Mapping[str, TaskResult]
 ) -> dict[str, float] | None:
-    """Each task's own part of Δm, in percent; None where Δm is undefined."""
+    """Return the part of each task in Δm.
+
+    Args:
+        results: results of a trial, by task.
+        reference: results of the ``independent`` baseline, by task.
+
+    Returns:
+        Relative change by task, in percent; None if Δm is undefined.
+    """
     if set(results) != set(reference):
         return None
     changes = {task: delta_m({task: results[task]}, {task: reference[task]})[0] for task in results}
-    known = {task: change for task, change in changes.items() if change is not None}
-    return known if known and len(known) == len(changes) else None
+    defined = {task: change for task, change in changes.items() if change is not None}
+    return defined if defined and len(defined) == len(changes) else None
 
 
-def measured_digests(tried: Sequence[Observation]) -> frozenset[str]:
-    """Digests of the candidates that are not to be proposed again."""
-    return frozenset(trial.digest for trial in tried)
+def measured_digests(observations: Sequence[Observation]) -> frozenset[str]:
+    """Return the digests of the candidates that are not proposed again."""
+    return frozenset(observation.digest for observation in observations)

@@ -1,4 +1,4 @@
-"""An Optuna sampler that answers the space's questions."""
+"""Adapter for Optuna's samplers."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from mtlsearch.search.samplers._observations import Observation
 from mtlsearch.search.samplers._random import RandomSampler
 from mtlsearch.search.space import CandidateSpace, Proposal
 
-GUIDED_TRIES = 25
-"""Proposals of a sampler, duplicates among them, before untried ones are drawn blindly."""
+MAX_TRIES = 25
+"""Proposals of an Optuna sampler, duplicates included, before a random one."""
 
 
 class OptunaSampler:
-    """Lets an Optuna sampler answer what the space asks.
+    """Sampler that lets an Optuna sampler suggest the params.
 
-    The sampler works on a copy of the study in memory. What it proposes a second time is told
-    to it there with the value it already has, so that it moves on, and never reaches the real
-    study or a training.
+    The Optuna sampler uses a temporary in-memory study with all observations. If it proposes a
+    measured candidate, the known values are added to that study and it proposes again. Such a
+    duplicate does not reach the study of the run.
 
     Args:
-        space: what may be proposed.
-        make: the Optuna sampler with a seed.
-        directions: Optuna's word for each objective, ``maximize`` or ``minimize``.
-        tries: how many duplicates to bear with before drawing blindly.
-        generation: trials a generation, for samplers that breed generations.
+        space: the candidate space.
+        make: creates the Optuna sampler from a seed.
+        directions: direction of each objective.
+        max_tries: proposals before a random one.
+        population_size: trials per generation of a genetic algorithm; None for other samplers.
     """
 
     def __init__(
@@ -39,65 +39,83 @@ class OptunaSampler:
         make: Callable[[int], BaseSampler],
         *,
         directions: Sequence[Direction] = ("maximize",),
-        tries: int = GUIDED_TRIES,
-        generation: int | None = None,
+        max_tries: int = MAX_TRIES,
+        population_size: int | None = None,
     ) -> None:
         self._space = space
         self._make = make
         self._directions = list(directions)
-        self._tries = tries
-        self._generation = generation
-        self._blind = RandomSampler(space)
+        self._max_tries = max_tries
+        self._population_size = population_size
+        self._random_sampler = RandomSampler(space)
 
-    def propose(self, tried: Sequence[Observation], *, seed: int) -> Proposal | None:
+    def propose(self, observations: Sequence[Observation], *, seed: int) -> Proposal | None:
         """See :class:`Sampler`."""
-        values = {trial.digest: trial.values for trial in tried}
-        for proposal in self._draws(tried, values, seed * 100_003 + len(tried)):
-            digest = proposal.candidate.digest
-            if digest not in values and self._space.allows(proposal.candidate):
+        values = {observation.digest: observation.values for observation in observations}
+        sampler_seed = seed * 100_003 + len(observations)
+        for proposal in self._sample(observations, values, sampler_seed):
+            candidate = proposal.candidate
+            if candidate.digest not in values and self._space.is_feasible(candidate):
                 return proposal
-        return self._blind.propose(tried, seed=seed)
+        return self._random_sampler.propose(observations, seed=seed)
 
-    def _draws(
-        self, tried: Sequence[Observation], values: Mapping[str, Sequence[float] | None], seed: int
+    def _sample(
+        self,
+        observations: Sequence[Observation],
+        values_by_digest: Mapping[str, Sequence[float] | None],
+        seed: int,
     ) -> Iterator[Proposal]:
+        """Yield proposals of the Optuna sampler."""
         sampler = self._make(seed)
-        scratch = optuna.create_study(directions=self._directions, sampler=sampler)
-        scratch.add_trials(self._known(tried, sampler))
-        worst = self._worst([at for at in values.values() if at is not None])
-        for _ in range(self._tries):
-            trial = scratch.ask()
+        study = optuna.create_study(directions=self._directions, sampler=sampler)
+        study.add_trials(self._trials(observations, sampler))
+        worst = self._worst_values(
+            [values for values in values_by_digest.values() if values is not None]
+        )
+        for _ in range(self._max_tries):
+            trial = study.ask()
             candidate = self._space.propose(trial)
             yield Proposal(candidate, trial.params, trial.distributions)
-            known = values.get(candidate.digest)
-            if not self._space.allows(candidate):
-                known = worst  # so that the sampler turns to what may be proposed
-            state = optuna.trial.TrialState.FAIL if known is None else None
-            scratch.tell(trial, known, state=state)
+            values = values_by_digest.get(candidate.digest)
+            if not self._space.is_feasible(candidate):
+                values = worst  # leads the sampler away from infeasible candidates
+            state = optuna.trial.TrialState.FAIL if values is None else None
+            study.tell(trial, values, state=state)
 
-    def _worst(self, known: Sequence[Sequence[float]]) -> list[float] | None:
-        """The worst there is of each objective; None where nothing is known."""
-        columns = zip(*known, strict=True)
+    def _worst_values(self, values: Sequence[Sequence[float]]) -> list[float] | None:
+        """Return the worst observed value per objective; None without observations."""
+        columns = zip(*values, strict=True)
         return [
             min(column) if direction == "maximize" else max(column)
             for column, direction in zip(columns, self._directions, strict=False)
         ] or None
 
-    def _known(self, tried: Sequence[Observation], sampler: BaseSampler) -> list[FrozenTrial]:
-        """What the sampler can learn from: measured, and asked for by answers."""
-        useful = [trial for trial in tried if trial.values is not None and trial.proposal.params]
+    def _trials(
+        self, observations: Sequence[Observation], sampler: BaseSampler
+    ) -> list[FrozenTrial]:
+        """Return the observations with values and params as Optuna trials."""
+        usable = [
+            observation
+            for observation in observations
+            if observation.values is not None and observation.proposal.params
+        ]
         return [
             create_trial(
-                values=trial.values,
-                params=dict(trial.proposal.params),
-                distributions=dict(trial.proposal.distributions),
-                system_attrs=self._bred(sampler, at),
+                values=observation.values,
+                params=dict(observation.proposal.params),
+                distributions=dict(observation.proposal.distributions),
+                system_attrs=self._generation_attrs(sampler, index),
             )
-            for at, trial in enumerate(useful)
+            for index, observation in enumerate(usable)
         ]
 
-    def _bred(self, sampler: BaseSampler, at: int) -> dict[str, Any]:
-        """The generation of a trial, which Optuna knows only of trials that it asked for itself."""
-        if self._generation is None or not isinstance(sampler, BaseGASampler):
+    def _generation_attrs(self, sampler: BaseSampler, index: int) -> dict[str, Any]:
+        """Return the attribute that assigns a trial to a generation of a genetic algorithm.
+
+        Optuna sets it only for trials that its own study created, and it has no public function
+        for the name of the attribute. ``_get_generation_key`` is private: this is the only use
+        of it, and a test covers it.
+        """
+        if self._population_size is None or not isinstance(sampler, BaseGASampler):
             return {}
-        return {sampler._get_generation_key(): at // self._generation}
+        return {sampler._get_generation_key(): index // self._population_size}

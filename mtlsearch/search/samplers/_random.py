@@ -1,4 +1,4 @@
-"""Candidates drawn without looking at what was measured."""
+"""Random sampler."""
 
 from __future__ import annotations
 
@@ -10,51 +10,57 @@ import optuna
 from mtlsearch.search.samplers._observations import Observation, measured_digests
 from mtlsearch.search.space import CandidateSpace, Proposal, proposal_of
 
-UNCOUNTED_TRIES = 200
-"""Draws before a space of unknown size is taken to be exhausted."""
+MAX_DUPLICATES = 200
+"""Duplicates after which a space of unknown size is exhausted."""
 
-MOST_TRIES = 5_000
-"""Draws, of whatever space and budget."""
+MAX_SAMPLES = 5_000
+"""Samples of one proposal, infeasible ones included."""
 
 
 class RandomSampler:
-    """Any candidate that was not tried, every one as likely where they can be listed.
+    """Uniform random sampler without replacement.
+
+    The distribution is uniform over candidates if the space is enumerable. Otherwise, it is
+    uniform over params.
 
     Args:
-        space: what may be proposed.
+        space: the candidate space.
     """
 
     def __init__(self, space: CandidateSpace) -> None:
         self._space = space
-        listed = space.listed()
-        self._listed = (
-            None if listed is None else [(candidate.digest, candidate) for candidate in listed]
+        candidates = space.enumerate()
+        self._candidates = (
+            None
+            if candidates is None
+            else [(candidate.digest, candidate) for candidate in candidates]
         )
 
-    def propose(self, tried: Sequence[Observation], *, seed: int) -> Proposal | None:
+    def propose(self, observations: Sequence[Observation], *, seed: int) -> Proposal | None:
         """See :class:`Sampler`."""
-        measured = measured_digests(tried)
-        if self._listed is None:
-            return self._draw(measured, seed * 100_003 + len(tried) + 1)
-        free = [candidate for digest, candidate in self._listed if digest not in measured]
-        chance = np.random.default_rng([seed, len(tried)])
-        while free:
-            candidate = free.pop(int(chance.integers(len(free))))
-            if self._space.allows(candidate):  # its latency may be known since it was listed
+        measured = measured_digests(observations)
+        if self._candidates is None:
+            return self._sample_params(measured, seed * 100_003 + len(observations) + 1)
+        remaining = [candidate for digest, candidate in self._candidates if digest not in measured]
+        rng = np.random.default_rng([seed, len(observations)])
+        while remaining:
+            candidate = remaining.pop(int(rng.integers(len(remaining))))
+            # The latency of its network may have been measured with other loss weights.
+            if self._space.is_feasible(candidate):
                 return proposal_of(self._space, candidate)
         return None
 
-    def _draw(self, measured: frozenset[str], seed: int) -> Proposal | None:
+    def _sample_params(self, measured: frozenset[str], seed: int) -> Proposal | None:
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
-        count = self._space.count
-        left = UNCOUNTED_TRIES if count is None else min(MOST_TRIES, 20 * count)
-        for _ in range(MOST_TRIES):
+        size = self._space.size
+        num_left = MAX_DUPLICATES if size is None else min(MAX_SAMPLES, 20 * size)
+        for _ in range(MAX_SAMPLES):
             trial = study.ask()
             candidate = self._space.propose(trial)
-            allowed = self._space.allows(candidate)
-            if allowed and candidate.digest not in measured:
+            is_feasible = self._space.is_feasible(candidate)
+            if is_feasible and candidate.digest not in measured:
                 return Proposal(candidate, trial.params, trial.distributions)
-            left -= allowed  # what may not be proposed says nothing of how much is left
-            if not left:
+            num_left -= is_feasible  # infeasible samples do not indicate an exhausted space
+            if not num_left:
                 break
         return None

@@ -1,30 +1,27 @@
-"""The first proposal by task affinity, all others by another sampler."""
+"""Warm start: the first proposal comes from task affinity."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from mtlsearch.affinity import Affinity, best_tree, plan_scores, similarity_threshold
 from mtlsearch.plugin import Candidate
+from mtlsearch.search.samplers._base import Sampler
 from mtlsearch.search.samplers._observations import Observation, measured_digests
 from mtlsearch.search.space import CandidateSpace, Proposal, proposal_of
 
-if TYPE_CHECKING:
-    from mtlsearch.search.samplers._factory import Sampler
-
 
 class WarmStartSampler:
-    """Proposes what the tasks' affinity promises most of, once, and then asks another sampler.
+    """Sampler that proposes the plan with the best affinity score once, then asks another one.
 
-    One proposal, and no more weight than that: affinity is an estimate, and a sampler that
-    has been misled has lost one trial. It stands in the place of a blind draw.
+    The plan replaces one random proposal. Affinity is an estimate, so a wrong estimate costs
+    one trial only.
 
     Args:
-        space: what may be proposed.
-        affinity: how the tasks get on in the units of the first backbone.
-        sampler: proposes all others.
+        space: the candidate space.
+        affinity: task affinity in the units of the first backbone.
+        sampler: sampler of all later proposals.
     """
 
     def __init__(self, space: CandidateSpace, affinity: Affinity, sampler: Sampler) -> None:
@@ -32,31 +29,33 @@ class WarmStartSampler:
         self._affinity = affinity
         self._sampler = sampler
 
-    def propose(self, tried: Sequence[Observation], *, seed: int) -> Proposal | None:
+    def propose(self, observations: Sequence[Observation], *, seed: int) -> Proposal | None:
         """See :class:`Sampler`."""
-        first = self._candidate
-        begun = any(trial.proposal.baseline is None for trial in tried)
-        if begun or first is None or first.digest in measured_digests(tried):
-            return self._sampler.propose(tried, seed=seed)
-        return proposal_of(self._space, first)
+        candidate = self._candidate
+        has_proposals = any(observation.proposal.baseline is None for observation in observations)
+        measured = measured_digests(observations)
+        if candidate is None or has_proposals or candidate.digest in measured:
+            return self._sampler.propose(observations, seed=seed)
+        return proposal_of(self._space, candidate)
 
     @cached_property
     def _candidate(self) -> Candidate | None:
-        """The most promising one but for the baselines; None where none can be told."""
-        level = similarity_threshold(self._affinity)
-        listed = self._space.listed()
-        if listed is None:
-            plan = best_tree(self._affinity, level)
-            return None if plan is None else self._space.with_plan(plan)
+        """Candidate with the best score except for the baselines; None if none can be scored."""
+        threshold = similarity_threshold(self._affinity)
+        enumerated = self._space.enumerate()
+        if enumerated is None:
+            plan = best_tree(self._affinity, threshold)
+            return None if plan is None else self._space.candidate_of(plan)
         baselines = {
             self._space.baseline_candidate(baseline).plan for baseline in ("independent", "hard")
         }
-        rest = [
+        candidates = [
             candidate
-            for candidate in listed
+            for candidate in enumerated
             if candidate.backbone == self._space.backbones[0] and candidate.plan not in baselines
         ]
-        if not rest:
+        if not candidates:
             return None
-        worth = plan_scores(self._affinity, [candidate.plan for candidate in rest], level)
-        return rest[int(worth.round(9).argmax())]
+        plans = [candidate.plan for candidate in candidates]
+        scores = plan_scores(self._affinity, plans, threshold)
+        return candidates[int(scores.round(9).argmax())]

@@ -1,18 +1,29 @@
-"""The space package."""
+"""Candidate space: what a search can propose, and within which limits.
+
+>>> from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
+>>> from mtlsearch.config import LimitsConfig
+>>> from mtlsearch.search.evaluators import FunctionEvaluator
+>>> from mtlsearch.search.space import build_candidate_space
+>>> evaluator = FunctionEvaluator(lambda candidate: {"depth": 1, "scene": 1}, ["depth", "scene"], 4)
+>>> space = build_candidate_space(
+...     TreeSpace(TreeSettings()), evaluator, limits=LimitsConfig(params="1.5x")
+... )
+>>> space.size
+5
+>>> [str(candidate.plan) for candidate in space.enumerate()]
+['hard', 'depth | scene @3', 'depth | scene @2']
+"""
 
 from mtlsearch.search.space._candidate_space import CandidateSpace
-from mtlsearch.search.space._feasibility import check_feasible
-from mtlsearch.search.space._limits import ResourceLimits, add_limits
-from mtlsearch.search.space._optional_components import check_distillation_backbones
+from mtlsearch.search.space._factory import build_candidate_space
+from mtlsearch.search.space._limits import ResourceLimits
 from mtlsearch.search.space._proposal import Proposal, proposal_of, propose_baseline
 
 __all__ = [
     "CandidateSpace",
     "Proposal",
     "ResourceLimits",
-    "add_limits",
-    "check_distillation_backbones",
-    "check_feasible",
+    "build_candidate_space",
     "proposal_of",
     "propose_baseline",
 ]

@@ -1,4 +1,4 @@
-"""Whether a budget leaves anything to propose, found out before anything is trained."""
+"""Check that a candidate space contains a feasible candidate."""
 
 from __future__ import annotations
 
@@ -12,76 +12,75 @@ from mtlsearch.errors import ConfigError
 from mtlsearch.plan import Cost
 from mtlsearch.plugin import Candidate
 from mtlsearch.search.space._candidate_space import CandidateSpace
-from mtlsearch.search.space._limits import ResourceLimits, amount
+from mtlsearch.search.space._limits import ResourceLimits, format_count
 
-DRAWN = 500
-"""Candidates looked at of a space that cannot be listed, after the hard plan."""
+NUM_SAMPLES = 500
+"""Candidates that are sampled from a space that is not enumerable, besides the hard plan."""
 
 
 def check_feasible(space: CandidateSpace) -> None:
-    """Be sure that some candidate of the space is within its budget.
+    """Check that a candidate is within the limits of parameters and FLOPs.
 
-    Of a space that lists its plans all are looked at; of another one the hard plan, where it
-    has it, which is the least that plans without skips can cost, and many draws.
+    All plans of an enumerable space are checked. Of another space, the hard plan and random
+    candidates are checked: no plan without skips costs less than the hard plan.
+
+    Args:
+        space: the candidate space.
 
     Raises:
-        ConfigError: none is; it says the least that was found, and what the baselines cost.
+        ConfigError: no candidate is feasible; the message contains the lowest cost.
     """
-    budget = space.limits
-    if budget is None or (budget.params is None and budget.flops is None):
+    limits = space.limits
+    if limits is None or (limits.params is None and limits.flops is None):
         return
     costs: list[Cost] = []
-    for candidate in _examples(space):
-        cost = budget.cost_of(candidate)
-        if not budget.over_cost(cost):
+    for candidate in _candidates(space):
+        cost = limits.cost_of(candidate)
+        if not limits.over_cost(cost):
             return
         costs.append(cost)
     if costs:
-        raise _no_room(budget, costs, listed=space.plans() is not None)
+        raise _infeasible(limits, costs, is_enumerated=space.enumerate_plans() is not None)
 
 
-def _examples(space: CandidateSpace) -> Iterator[Candidate]:
-    plans = space.plans()
+def _candidates(space: CandidateSpace) -> Iterator[Candidate]:
+    plans = space.enumerate_plans()
     if plans is not None:
         yield from plans
         return
     hard = space.baseline_candidate("hard")
     if space.space.encode(hard, space.units_of(space.backbones[0]), space.tasks) is not None:
         yield hard
-    yield from islice(_draws(space), DRAWN)
+    yield from islice(_samples(space), NUM_SAMPLES)
 
 
-def _draws(space: CandidateSpace) -> Iterator[Candidate]:
+def _samples(space: CandidateSpace) -> Iterator[Candidate]:
     study = optuna.create_study(sampler=RandomSampler(seed=0))
     while True:
         yield space.propose(study.ask())
 
 
-def _no_room(budget: ResourceLimits, costs: list[Cost], *, listed: bool) -> ConfigError:
-    what = "no candidate" if listed else f"none of {len(costs)} candidates drawn"
-    keys = [key for key in ("params", "flops") if getattr(budget, key) is not None]
-    least = _sizes(min(at.parameters for at in costs), min(at.flops for at in costs))
-    known = [f"the least there is has {least}"]
-    known += [
-        f"{baseline} has {_sizes(cost.parameters, cost.flops)}"
-        for baseline, cost in (
-            (baseline, budget.cost_of(at)) for baseline, at in budget.baselines.items()
-        )
-    ]
+def _infeasible(limits: ResourceLimits, costs: list[Cost], *, is_enumerated: bool) -> ConfigError:
+    subject = "no candidate" if is_enumerated else f"none of {len(costs)} sampled candidates"
+    keys = [key for key in ("params", "flops") if getattr(limits, key) is not None]
+    lowest = Cost(min(cost.parameters for cost in costs), min(cost.flops for cost in costs))
+    sizes = [f"the smallest candidate has {_format_cost(lowest)}"]
+    for baseline, candidate in limits.baselines.items():
+        sizes.append(f"{baseline} has {_format_cost(limits.cost_of(candidate))}")
     return ConfigError(
-        f"{what} of the search space is within the budget ({budget.describe()})",
-        where=", ".join(budget.where(key) for key in keys),
-        allowed=known,
-        next_step=f"raise the budget, or {_instead(budget)}",
+        f"{subject} of the search space is within the limits ({limits.describe()})",
+        where=", ".join(limits.where("limits", key) for key in keys),
+        allowed=sizes,
+        next_step=f"raise the limits, or {_alternative(limits)}",
     )
 
 
-def _instead(budget: ResourceLimits) -> str:
-    """What else makes room: no plan without skips costs less than the hard one."""
-    if budget.over_cost(budget.cost_of(budget.baselines["hard"])):
-        return "take a smaller backbone"
-    return "search a space that shares more"
+def _alternative(limits: ResourceLimits) -> str:
+    """Return another change: no plan without skips costs less than the hard plan."""
+    if limits.over_cost(limits.cost_of(limits.baselines["hard"])):
+        return "use a smaller backbone"
+    return "use a search space that shares more"
 
 
-def _sizes(parameters: int, flops: int) -> str:
-    return f"{amount(parameters)} params and {amount(flops)} FLOPs"
+def _format_cost(cost: Cost) -> str:
+    return f"{format_count(cost.parameters)} params and {format_count(cost.flops)} FLOPs"

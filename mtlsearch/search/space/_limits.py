@@ -139,7 +139,7 @@ class ResourceLimits:
         ]
         if self.latency_ms is not None:
             unit_by_reference = {"single": "x single-task", "": "ms"}
-            unit = unit_by_reference.get(self.latency_ms.of, self.latency_ms.of)
+            unit = unit_by_reference.get(self.latency_ms.reference, self.latency_ms.reference)
             limits.append(f"latency at most {self.latency_ms.amount:g} {unit}")
         return "; ".join(limits)
 
@@ -149,15 +149,15 @@ class ResourceLimits:
         if self.latency_ms is None:
             return None
         ms_by_baseline = {"independent": 0.0, "hard": 0.0}
-        if self.latency_ms.of:
+        if self.latency_ms.reference:
             ms_by_baseline = {
                 baseline: self._latency_of(candidate).ms
                 for baseline, candidate in self.baselines.items()
             }
-        return self.latency_ms.within(
+        return self.latency_ms.resolve(
             independent=ms_by_baseline["independent"],
             hard=ms_by_baseline["hard"],
-            tasks=self.num_tasks,
+            num_tasks=self.num_tasks,
         )
 
     def _latency_of(self, candidate: Candidate) -> Latency:

@@ -1,4 +1,4 @@
-"""A candidate on its way to being measured."""
+"""Proposal: a candidate with its params."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mtlsearch.search.space._candidate_space import CandidateSpace
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A candidate with the parameters that Optuna knows it by.
+    """Candidate with the params that Optuna stores for it.
 
     Attributes:
-        candidate: what to measure.
-        params: the answers that give it; empty where the space has none for it.
-        distributions: what each of them was drawn from.
-        role: which baseline it is, if one.
+        candidate: what the trial trains.
+        params: value by parameter name; empty if no params give the candidate.
+        distributions: distribution by parameter name.
+        baseline: which baseline the candidate is; None if it is not a baseline.
     """
 
     candidate: Candidate
@@ -32,14 +32,31 @@ class Proposal:
 
 
 def propose_baseline(space: CandidateSpace, baseline: Baseline) -> Proposal:
-    """A baseline, with parameters if the space can express it, so that samplers learn of it."""
+    """Return the proposal of a baseline, with params if the space can express it.
+
+    Args:
+        space: the candidate space.
+        baseline: ``"independent"`` or ``"hard"``.
+
+    Returns:
+        The proposal.
+    """
     return proposal_of(space, space.baseline_candidate(baseline), baseline)
 
 
 def proposal_of(
     space: CandidateSpace, candidate: Candidate, baseline: Baseline | None = None
 ) -> Proposal:
-    """A candidate with the parameters that give it, where there are any."""
+    """Return the proposal of a candidate, with params if the space can express it.
+
+    Args:
+        space: the candidate space.
+        candidate: a complete candidate.
+        baseline: which baseline the candidate is.
+
+    Returns:
+        The proposal.
+    """
     params = space.encode(candidate)
     if params is None:
         return Proposal(candidate, baseline=baseline)
