@@ -1,4 +1,4 @@
-"""Fixtures that every floor's tests may use."""
+"""Environment and fixtures of all tests."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ from pathlib import Path
 
 import pytest
 
-# Test workers stand side by side, one a core: a second thread each would only make all of them
-# wait. Set before torch is imported, so that programs that tests start inherit it.
+# One thread per test worker: the workers share the cores. Set before torch is imported, and
+# inherited by the programs that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-# Resized images of tests are no use to anyone later.
+# Resized images of tests are deleted after the tests.
 _CACHE = tempfile.TemporaryDirectory(prefix="mtlsearch-tests-")
 os.environ["MTLSEARCH_CACHE"] = _CACHE.name
 
-BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
+# The data folder of the user must not change a test: neither this process nor the programs that
+# tests start see it. Under another name, because workers inherit the changed environment.
+if root := os.environ.pop("MTLSEARCH_DATA_ROOT", ""):
+    os.environ["MTLSEARCH_TESTS_DATA_ROOT"] = root
+
+DEFAULT_ROOT = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real photographs; skips, saying so, where there is none."""
-    root = Path(os.environ.get("MTLSEARCH_DATA_ROOT") or BESIDE)
-    if not (root / "pennfudan").is_dir():
-        pytest.skip(f"real photographs are not at {root}; set MTLSEARCH_DATA_ROOT")
-    return root
+    """Return the folder of the real photographs; skip the test without it."""
+    folder = Path(os.environ.get("MTLSEARCH_TESTS_DATA_ROOT") or DEFAULT_ROOT)
+    if not (folder / "pennfudan").is_dir():
+        pytest.skip(f"{folder} has no real photographs, set MTLSEARCH_DATA_ROOT")
+    return folder

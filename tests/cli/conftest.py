@@ -1,22 +1,23 @@
-"""A tiny search that several files of tests look at."""
+"""One small search that several test files share."""
 
 from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from mtlsearch.config import load_run
 from mtlsearch.results import TrialRecord
 from mtlsearch.study import read_records
-from tests.cli.inside import Said, call
+from tests.cli.program import call
 
 RUN_FILE = """\
 seed: 1
 data:
-  sources: {kind: scenes, train: 16, val: 8, test: 3, size: 32}
+  sources: {kind: scenes, train: 16, val: 8, test: 3, image_size: 32}
   image_size: 32
   augment: {crop: null, flip: 0.5, jitter: 0.1}
 tasks:
@@ -29,21 +30,21 @@ search: {space: tree, trials: 4}
 
 
 @dataclass(frozen=True)
-class Line:
-    """A run file and the search that was made from it.
+class SmallSearch:
+    """A run file and a search with it.
 
     Attributes:
         file: the run file.
-        run: the run directory, of four trials; not to be changed.
-        said: what the search said.
+        run: the run directory with four trials; tests must not change it.
+        result: exit code and output of the search.
     """
 
     file: Path
     run: Path
-    said: Said
+    result: CompletedProcess[str]
 
     def copy(self, to: Path) -> Path:
-        """A run directory of the same trials, to go on with."""
+        """Return a copy of the run directory that tests may change."""
         return shutil.copytree(self.run, to / "run")
 
 
@@ -52,11 +53,11 @@ def records_of(run: Path) -> list[TrialRecord]:
 
 
 @pytest.fixture(scope="session")
-def line(tmp_path_factory: pytest.TempPathFactory) -> Line:
-    """Made once: whoever uses it is in the xdist group ``line``."""
-    folder = tmp_path_factory.mktemp("line")
+def small_search(tmp_path_factory: pytest.TempPathFactory) -> SmallSearch:
+    """Run the search once per worker; its tests are in the xdist group ``small_search``."""
+    folder = tmp_path_factory.mktemp("small_search")
     file = folder / "run.yaml"
     file.write_text(RUN_FILE)
-    said = call("search", file, "--out", folder / "run")
-    assert said.code == 0, said.err
-    return Line(file, folder / "run", said)
+    result = call("search", file, "--out", folder / "run")
+    assert result.returncode == 0, result.stderr
+    return SmallSearch(file, folder / "run", result)

@@ -1,4 +1,4 @@
-"""Watching a search: lines where no one sees bars, bars where somebody does."""
+"""Progress of a search: bars on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from mtlsearch.cli._console import Console
 from mtlsearch.cli._progress import ProgressView, duration
 
-SITTING = """
+SESSION = """
 from mtlsearch.cli._console import Console
 from mtlsearch.cli._progress import ProgressView
 with ProgressView(Console()) as view:
@@ -29,7 +29,7 @@ with ProgressView(Console()) as view:
 """
 
 
-def sitting(console: Console) -> None:
+def show_session(console: Console) -> None:
     with ProgressView(console) as view:
         view.stage("reading images", 1, 2)
         view.stage("reading images", 2, 2)
@@ -44,13 +44,13 @@ def sitting(console: Console) -> None:
         view.best(0, 0.0)
 
 
-def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    sitting(Console())
+def test_progress_without_terminal_is_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    show_session(Console())
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
         "reading images ...",
-        "going on: 1 of 3 trials are done",
+        "resuming: 1 of 3 trials are finished",
         "  note: batches come in 2 parts",
         "trial 1  complete  Δm -1.25 %  1 min 01 s  a+b | a b",
         "best so far: trial 0, Δm +0.00 %",
@@ -59,39 +59,43 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("done", "said"),
+    ("done", "line"),
     [
         (0, ""),
-        (1, "going on: 1 of 2 trials are done\n"),
-        (2, "trials done before: 2; asked for in all: 2\n"),
-        (4, "trials done before: 4; asked for in all: 2\n"),
+        (1, "resuming: 1 of 2 trials are finished\n"),
+        (2, "all 2 trials are finished\n"),
+        (4, "4 trials are finished, 2 requested\n"),
     ],
 )
-def test_what_was_done_before(capsys: pytest.CaptureFixture[str], done: int, said: str) -> None:
+def test_start_prints_number_of_finished_trials(
+    capsys: pytest.CaptureFixture[str], done: int, line: str
+) -> None:
     with ProgressView(Console()) as view:
         view.search_started(done, 2)
-    assert capsys.readouterr().err == said
+    assert capsys.readouterr().err == line
 
 
-def test_verbose_lines_have_epochs(capsys: pytest.CaptureFixture[str]) -> None:
-    sitting(Console(verbose=True))
+def test_verbose_progress_has_epochs(capsys: pytest.CaptureFixture[str]) -> None:
+    show_session(Console(verbose=True))
     err = capsys.readouterr().err
     assert "trial 1: a+b | a b" in err
     assert "epoch 1 of 1  one.acc 0.5" in err
 
 
-def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    sitting(Console(quiet=True))
+def test_quiet_progress_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    show_session(Console(quiet=True))
     assert capsys.readouterr() == ("", "")
 
 
-def test_bars_on_a_terminal() -> None:
-    ours, theirs = pty.openpty()
+def test_progress_on_a_terminal_is_bars() -> None:
+    parent, child = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "PYTHONUTF8": "1"}
-    with subprocess.Popen([sys.executable, "-c", SITTING], stderr=theirs, env=environment) as child:
-        os.close(theirs)
-        seen = _read(ours)
-    assert child.returncode == 0
+    with subprocess.Popen(
+        [sys.executable, "-c", SESSION], stderr=child, env=environment
+    ) as process:
+        os.close(child)
+        output = _read(parent)
+    assert process.returncode == 0
     for text in (
         "trials",
         "2/3",
@@ -100,7 +104,7 @@ def test_bars_on_a_terminal() -> None:
         "loss 0.25",
         "1 min 01 s",
     ):
-        assert text in seen
+        assert text in output
 
 
 def _read(descriptor: int) -> str:
@@ -108,7 +112,7 @@ def _read(descriptor: int) -> str:
     while True:
         try:
             chunk = os.read(descriptor, 4096)
-        except OSError:  # Linux says so when the other end is closed
+        except OSError:  # the other end is closed, on Linux
             break
         if not chunk:
             break
@@ -127,5 +131,5 @@ def _read(descriptor: int) -> str:
         (float("nan"), "unknown time"),
     ],
 )
-def test_durations(seconds: float, text: str) -> None:
+def test_duration_is_formatted(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -1,4 +1,4 @@
-"""Settings in words a run file's writer knows, whatever Python calls them."""
+"""Table of settings: YAML words in place of Python types."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from mtlsearch.cli._settings_table import settings_rows
 
 
-class Colour(StrEnum):
+class Color(StrEnum):
     RED = "red"
     BLUE = "blue"
 
@@ -23,14 +23,14 @@ class Inner(BaseModel):
 
 class Outer(BaseModel):
     file: Path = Path("table.csv")
-    colour: Colour = Colour.RED
+    color: Color = Color.RED
     mode: Literal["fast", "slow"] = "fast"
     strides: tuple[Annotated[int, Field(gt=0)], ...] = (8, 16)
     pair: tuple[float, float] | None = None
     flag: bool = True
     name: str = ""
     parts: dict[str, Inner] = {}
-    one: Inner
+    inner: Inner
 
 
 ROWS = {row[0]: row[1:3] for row in settings_rows(Outer)}
@@ -40,22 +40,22 @@ ROWS = {row[0]: row[1:3] for row in settings_rows(Outer)}
     ("key", "kind", "default"),
     [
         ("file", "path", "table.csv"),
-        ("colour", "red or blue", "red"),
+        ("color", "red or blue", "red"),
         ("mode", "fast or slow", "fast"),
         ("strides", "list of integer", "[8, 16]"),
         ("pair", "list of 2: number, number or null", "null"),
         ("flag", "true or false", "true"),
         ("name", "text", '""'),
         ("parts", "mapping of a name to settings", "{}"),
-        ("one", "settings", "required"),
+        ("inner", "settings", "required"),
     ],
 )
-def test_type_and_default_in_words(key: str, kind: str, default: str) -> None:
+def test_type_and_default_are_yaml_words(key: str, kind: str, default: str) -> None:
     assert ROWS[key] == (kind, default)
 
 
-def test_settings_within_settings_follow_them() -> None:
+def test_nested_settings_follow_their_parent() -> None:
     keys = list(ROWS)
     assert keys[keys.index("parts") + 1] == "parts.NAME.side"
-    assert keys[keys.index("one") + 1] == "one.side"
-    assert ROWS["one.side"] == ("integer", "3")
+    assert keys[keys.index("inner") + 1] == "inner.side"
+    assert ROWS["inner.side"] == ("integer", "3")

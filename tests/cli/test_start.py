@@ -1,17 +1,26 @@
-"""The program starts fast: no torch until a command needs it."""
+"""Start of the program: fast, since torch is imported only by commands that need it."""
 
 from __future__ import annotations
 
 import pytest
 
-from mtlsearch.cli import COMMANDS
-from tests.cli.program import run
+import mtlsearch
+from mtlsearch.cli import COMMANDS, Command
+from tests.cli.program import ENVIRONMENT, call, run
 
-HEAVY = ("torch", "timm", "pandas", "optuna", "matplotlib", "onnxruntime", "numpy")
+HEAVY = {"torch", "timm", "pandas", "optuna", "matplotlib", "onnxruntime", "numpy"}
 REPORT = (
     "import atexit, sys; atexit.register(lambda: sys.stderr.write("
     "'loaded: ' + ' '.join(name for name in sys.modules if '.' not in name) + '\\n'))\n"
 )
+
+each_command = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+
+
+def imported_packages(*arguments: str) -> set[str]:
+    """Return the packages that a new process imports."""
+    result = run(*arguments, prelude=REPORT)
+    return set(result.stderr.rpartition("loaded: ")[2].split())
 
 
 @pytest.mark.parametrize(
@@ -20,33 +29,42 @@ REPORT = (
     + [[command.name, "--help"] for command in COMMANDS],
     ids=" ".join,
 )
-def test_no_heavy_import(arguments: list[str]) -> None:
-    done = run(*arguments, prelude=REPORT)
-    loaded = done.stderr.rpartition("loaded: ")[2].split()
-    assert "typer" in loaded
-    assert not set(loaded) & set(HEAVY)
+def test_start_imports_no_heavy_package(arguments: list[str]) -> None:
+    packages = imported_packages(*arguments)
+    assert "typer" in packages
+    assert not packages & HEAVY
 
 
 def test_help_shows_every_command() -> None:
-    done = run("--help")
-    assert done.returncode == 0
+    result = call("--help")
+    assert result.returncode == 0
     for command in COMMANDS:
-        assert f" {command.name} " in done.stdout
+        assert f" {command.name} " in result.stdout
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_command_explains_itself(command: object) -> None:
-    done = run(getattr(command, "name"), "--help")  # noqa: B009
-    assert done.returncode == 0
-    assert "--quiet" in done.stdout
-    assert "--plugins" in done.stdout
+@each_command
+def test_command_help_shows_global_options(command: Command) -> None:
+    result = call(command.name, "--help")
+    assert result.returncode == 0
+    assert "--quiet" in result.stdout
+    assert "--plugins" in result.stdout
 
 
-def test_nothing_is_help() -> None:
-    assert "leaderboard" in run().stdout + run().stderr
+@each_command
+@pytest.mark.parametrize("width", ["80", "120"])
+def test_command_help_fits_the_width(
+    command: Command, width: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "COLUMNS", width)
+    lines = call(command.name, "--help").stdout.splitlines()
+    assert max(map(len, lines)) <= int(width)
+    assert not any(sign in line for line in lines for sign in ("<bool>", "{", "…"))
 
 
-def test_version() -> None:
-    import mtlsearch
+def test_no_arguments_show_help() -> None:
+    result = call()
+    assert "leaderboard" in result.stdout + result.stderr
 
-    assert run("--version").stdout == f"mtlsearch {mtlsearch.__version__}\n"
+
+def test_version_is_printed() -> None:
+    assert call("--version").stdout == f"mtlsearch {mtlsearch.__version__}\n"

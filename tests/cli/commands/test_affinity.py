@@ -1,31 +1,31 @@
-"""``affinity``: two short trainings, matrices and suggestions, and a search that begins there."""
+"""``affinity``: two short trainings, similarity matrices, plans and a warm start."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from mtlsearch.plan import SharingPlan
 from tests.cli.conftest import RUN_FILE, records_of
-from tests.cli.inside import Said, call
-from tests.cli.program import run as run_program
+from tests.cli.program import call, run
 
 pytestmark = pytest.mark.slow
 
-STOPPING = """
+INTERRUPTING = """
 import os, signal
-from mtlsearch.cli._progress import ProgressView
+from mtlsearch.cli.commands import _affinity
 
-class Stopping(ProgressView):
+class InterruptingView(_affinity.ProgressView):
     def stage(self, message, done, total):
         if message == "training independent":
             os.kill(os.getpid(), signal.SIGINT)
 
-from mtlsearch.cli import _affinity
-_affinity.ProgressView = Stopping
+_affinity.ProgressView = InterruptingView
 """
+"""Sends SIGINT to its own process when the second training starts."""
 
 
 @pytest.fixture(scope="module")
@@ -36,29 +36,29 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def said(file: Path) -> Said:
-    found = call("affinity", file, "--out", file.parent / "run" / "affinity", "--epochs", "1")
-    assert found.code == 0, found.err
-    return found
+def result(file: Path) -> CompletedProcess[str]:
+    completed = call("affinity", file, "--out", file.parent / "run" / "affinity", "--epochs", "1")
+    assert completed.returncode == 0, completed.stderr
+    return completed
 
 
-def test_it_shows_every_measure_and_suggests(said: Said, file: Path) -> None:
-    lines = said.out.splitlines()
-    at = lines.index("gradients agree: cosine, -1 to 1")
-    assert lines[at + 1].split() == ["unit", "modules", "scene+shapes"]
-    assert [line.split()[0] for line in lines[at + 2 : at + 7]] == list("01234")
-    assert "single-task representations alike: linear CKA, 0 to 1" in lines
+def test_affinity_prints_measures_and_plans(result: CompletedProcess[str], file: Path) -> None:
+    lines = result.stdout.splitlines()
+    start = lines.index("gradient similarity: cosine, -1 to 1")
+    assert lines[start + 1].split() == ["unit", "modules", "scene+shapes"]
+    assert [line.split()[0] for line in lines[start + 2 : start + 7]] == list("01234")
+    assert "similarity of single-task representations: linear CKA, 0 to 1" in lines
     assert any(line.startswith("step for  loss of scene") for line in lines)
-    assert "estimates from 1 epoch; a search measures" in lines
+    assert "estimates from 1 epoch, not yet measured by a search" in lines
     assert lines[-1].startswith("train together: ")
     folder = file.parent / "run" / "affinity"
-    assert sorted(at.name for at in folder.iterdir()) == [
+    assert sorted(path.name for path in folder.iterdir()) == [
         "affinity.csv",
         "affinity.json",
         "affinity.png",
     ]
-    assert f"--set search.warm_start={folder}" in said.err
-    assert [line for line in said.err.splitlines() if line.endswith(" ...")] == [
+    assert f"--set search.warm_start={folder}" in result.stderr
+    assert [line for line in result.stderr.splitlines() if line.endswith(" ...")] == [
         "reading images ...",
         "training hard ...",
         "training independent ...",
@@ -66,42 +66,43 @@ def test_it_shows_every_measure_and_suggests(said: Said, file: Path) -> None:
     ]
 
 
-def test_the_same_seed_gives_the_same_numbers(said: Said, file: Path, tmp_path: Path) -> None:
-    assert call("affinity", file, "--out", tmp_path, "--epochs", "1").code == 0
-    first, again = (
-        (folder / "affinity.json").read_text()
-        for folder in (file.parent / "run" / "affinity", tmp_path)
-    )
-    assert first == again
+def test_affinity_of_the_same_seed_is_the_same(
+    result: CompletedProcess[str], file: Path, tmp_path: Path
+) -> None:
+    assert call("affinity", file, "--out", tmp_path, "--epochs", "1").returncode == 0
+    folders = file.parent / "run" / "affinity", tmp_path
+    first, second = ((folder / "affinity.json").read_text() for folder in folders)
+    assert first == second
 
 
-def test_a_search_begins_with_what_it_promises(said: Said, file: Path) -> None:
-    run = file.parent / "run"
-    searched = call(
-        "search", file, "--out", run, "--trials", "3", "--set", "search.warm_start=affinity"
-    )
-    assert searched.code == 0, searched.err
-    value = json.loads((run / "affinity" / "affinity.json").read_text())
-    plans = value["recommendation"]["plans"]
-    medium = SharingPlan.from_json(plans["medium"])
-    assert records_of(run)[2].candidate.plan == medium
+def test_warm_start_begins_with_the_medium_plan(result: CompletedProcess[str], file: Path) -> None:
+    run_folder = file.parent / "run"
+    warm_start = ["--set", "search.warm_start=affinity"]
+    search = call("search", file, "--out", run_folder, "--trials", "3", *warm_start)
+    assert search.returncode == 0, search.stderr
+    value = json.loads((run_folder / "affinity" / "affinity.json").read_text())
+    medium = SharingPlan.from_json(value["recommendation"]["plans"]["medium"])
+    assert records_of(run_folder)[2].candidate.plan == medium
 
 
-def test_ctrl_c_leaves_nothing_half_done(file: Path, tmp_path: Path) -> None:
-    stopped = run_program("affinity", file, "--out", tmp_path / "out", prelude=STOPPING)
-    assert stopped.returncode == 130
-    assert "Traceback" not in stopped.stderr
+def test_interrupted_affinity_writes_nothing(file: Path, tmp_path: Path) -> None:
+    interrupted = run("affinity", file, "--out", tmp_path / "out", prelude=INTERRUPTING)
+    assert interrupted.returncode == 130
+    assert "Traceback" not in interrupted.stderr
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_what_cannot_be_measured_is_told(file: Path, tmp_path: Path) -> None:
-    one = tmp_path / "one.yaml"
-    one.write_text(RUN_FILE.replace("  shapes: {kind: segmentation}\n", ""))
-    found = call("affinity", one, "--out", tmp_path / "out")
-    assert found.code == 2
-    assert "affinity is between tasks" in found.err
-    assert "one.yaml:6 (tasks)" in found.err
-    (tmp_path / "taken").write_text("")
-    found = call("affinity", file, "--out", tmp_path / "taken")
-    assert found.code == 1
-    assert "no folder that can be written to" in found.err
+def test_affinity_of_one_task_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "one.yaml"
+    file.write_text(RUN_FILE.replace("  shapes: {kind: segmentation}\n", ""))
+    result = call("affinity", file, "--out", tmp_path / "out")
+    assert result.returncode == 2
+    assert "task affinity requires at least two tasks" in result.stderr
+    assert "one.yaml:6 (tasks)" in result.stderr
+
+
+def test_affinity_needs_a_writable_folder(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = call("affinity", file, "--out", tmp_path / "file")
+    assert result.returncode == 1
+    assert "the output folder is not writable" in result.stderr

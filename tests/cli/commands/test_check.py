@@ -1,4 +1,4 @@
-"""``check`` names what is wrong with the data and counts what is there."""
+"""``check`` and ``sample``: problems and counts of the data, and sample images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.cli.inside import call
+from tests.cli.program import call
 from tests.registry.plugins import DATASET, SPACE, TASK, write
 
 RUN = """\
@@ -23,7 +23,7 @@ search: {space: flat}
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with a run file and its plugins."""
+    """Return the working directory with a run file and its plugins."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run.yaml").write_text(RUN)
     write(
@@ -43,42 +43,42 @@ def spoil(folder: Path) -> None:
     file.write_text(file.read_text().replace("index % 2", "index if index == 5 else 0"))
 
 
-def test_sound_data_are_counted(folder: Path) -> None:
-    done = call("check", "run.yaml")
-    assert done.code == 0, done.err
-    assert ["train", "shade", "dark", "3"] in [line.split() for line in done.out.splitlines()]
+def test_valid_data_is_counted(folder: Path) -> None:
+    result = call("check", "run.yaml")
+    assert result.returncode == 0, result.stderr
+    assert ["train", "shade", "dark", "3"] in [line.split() for line in result.stdout.splitlines()]
     assert ["train", "edges", "(images)", "0", "of", "6"] in [
-        line.split() for line in done.out.splitlines()
+        line.split() for line in result.stdout.splitlines()
     ]
-    assert "nothing is wrong" in done.err
+    assert "No problems found." in result.stderr
 
 
-def test_bad_data_are_named(folder: Path) -> None:
+def test_invalid_data_is_reported(folder: Path) -> None:
     spoil(folder)
-    done = call("check", "run.yaml", "--out", "sheet.png")
-    assert done.code == 1
-    assert "train 5" in done.err
-    assert "nothing is wrong" not in done.err
-    with Image.open(folder / "sheet.png") as sheet:  # of those that are sound
+    result = call("check", "run.yaml", "--out", "sheet.png")
+    assert result.returncode == 1
+    assert "train 5" in result.stderr
+    assert "No problems found." not in result.stderr
+    with Image.open(folder / "sheet.png") as sheet:  # of the valid images
         assert min(sheet.size) > 16
 
 
-def test_a_contact_sheet_is_drawn(folder: Path) -> None:
-    done = call("check", "run.yaml", "--out", "pictures/sheet.png")
-    assert done.code == 0, done.err
+def test_contact_sheet_is_written(folder: Path) -> None:
+    result = call("check", "run.yaml", "--out", "pictures/sheet.png")
+    assert result.returncode == 0, result.stderr
     assert [file.name for file in (folder / "pictures").iterdir()] == ["sheet.png"]
     with Image.open(folder / "pictures" / "sheet.png") as sheet:
         assert min(sheet.size) > 16
 
 
-def test_a_task_that_no_data_provides(folder: Path) -> None:
-    done = call("check", "run.yaml", "--set", "tasks.shade.label=shad")
-    assert done.code == 2
-    assert "did you mean 'shade'?" in done.err
-    assert "--set tasks.shade.label=shad" in done.err
+def test_task_without_label_is_an_error(folder: Path) -> None:
+    result = call("check", "run.yaml", "--set", "tasks.shade.label=shad")
+    assert result.returncode == 2
+    assert "did you mean 'shade'?" in result.stderr
+    assert "--set tasks.shade.label=shad" in result.stderr
 
 
-WRONG = [
+INVALID = [
     ("search.objectives=[flop]", "did you mean 'flops'?"),
     ("search.objectives=[shade.nothing]", "there is no objective 'shade.nothing'"),
     ("search.warm_start=nowhere", "there is no task affinity"),
@@ -87,97 +87,101 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("given", "says"), WRONG)
-def test_what_a_search_would_refuse_is_told(folder: Path, given: str, says: str) -> None:
-    done = call("check", "run.yaml", "--set", given)
-    assert done.code in (1, 2)
-    assert says in done.err
-    assert "storage" in given or f"--set {given}" in done.err
-    assert "nothing is wrong" not in done.err
+@pytest.mark.parametrize(("override", "message"), INVALID)
+def test_check_and_search_report_the_same_errors(folder: Path, override: str, message: str) -> None:
+    result = call("check", "run.yaml", "--set", override)
+    assert result.returncode in (1, 2)
+    assert message in result.stderr
+    assert "storage" in override or f"--set {override}" in result.stderr
+    assert "No problems found." not in result.stderr
     small = ["--set", "backbone.name=test_resnet"]
-    searched = call("search", "run.yaml", "--set", given, *small, "--out", "out")
-    assert (searched.code, says in searched.err) == (done.code, True)
-    assert "storage" in given or f"--set {given}" in searched.err
+    searched = call("search", "run.yaml", "--set", override, *small, "--out", "out")
+    assert (searched.returncode, message in searched.stderr) == (result.returncode, True)
+    assert "storage" in override or f"--set {override}" in searched.stderr
     assert not (folder / "out").exists()
 
 
-def test_two_weights_to_start_from_are_refused(folder: Path) -> None:
+def test_pretrained_with_checkpoint_path_is_an_error(folder: Path) -> None:
     (folder / "w.safetensors").touch()
-    given = ["--set", "backbone.pretrained=true", "--set", "backbone.checkpoint_path=w.safetensors"]
-    done = call("check", "run.yaml", *given)
-    assert done.code == 2
-    assert "backbone.pretrained: true and backbone.checkpoint_path" in done.err
+    options = [
+        "--set",
+        "backbone.pretrained=true",
+        "--set",
+        "backbone.checkpoint_path=w.safetensors",
+    ]
+    result = call("check", "run.yaml", *options)
+    assert result.returncode == 2
+    assert "`backbone.pretrained: true` and `backbone.checkpoint_path` exclude" in result.stderr
 
 
 @pytest.mark.parametrize("more", ["accumulation_steps: 2", "compile: true"])
-def test_a_balancer_that_the_training_does_not_allow_is_told_with_its_line(
-    folder: Path, more: str
-) -> None:
+def test_incompatible_balancer_names_its_line(folder: Path, more: str) -> None:
     balancer = "search: {space: flat, balancer: cagrad}"
     (folder / "run.yaml").write_text(RUN.replace("search: {space: flat}", balancer))
-    done = call("check", "run.yaml", "--set", f"train.{more.replace(': ', '=')}")
-    assert done.code == 1
-    assert "balance 'cagrad' " in done.err
-    assert "run.yaml:7 (search.balancer)" in done.err
+    result = call("check", "run.yaml", "--set", f"train.{more.replace(': ', '=')}")
+    assert result.returncode == 1
+    assert "balancer 'cagrad' " in result.stderr
+    assert "run.yaml:7 (search.balancer)" in result.stderr
 
 
-def test_a_sound_search_is_told_no_fault(folder: Path) -> None:
-    wanted = ["search.objectives=[delta_m, flops]", "search.warm_start=affinity"]
-    given = [*wanted, "search.storage=sqlite:///nowhere/study.db"]
-    done = call("check", "run.yaml", *(part for text in given for part in ("--set", text)))
-    assert done.code == 0, done.err
-    assert "nothing is wrong, as far as it shows without training" in done.err
+def test_valid_search_has_no_problems(folder: Path) -> None:
+    overrides = [
+        "search.objectives=[delta_m, flops]",
+        "search.warm_start=affinity",
+        "search.storage=sqlite:///nowhere/study.db",
+    ]
+    result = call("check", "run.yaml", *(part for text in overrides for part in ("--set", text)))
+    assert result.returncode == 0, result.stderr
+    assert "No problems found." in result.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["mine", "run.yaml"]
 
 
-def test_a_search_of_bad_data_leaves_no_run(folder: Path) -> None:
+def test_search_of_invalid_data_writes_no_run(folder: Path) -> None:
     spoil(folder)
-    done = call("search", "run.yaml", "--set", "backbone.name=test_resnet", "--out", "out")
-    assert done.code == 1
-    assert "train 5" in done.err
+    result = call("search", "run.yaml", "--set", "backbone.name=test_resnet", "--out", "out")
+    assert result.returncode == 1
+    assert "train 5" in result.stderr
     assert not (folder / "out").exists()
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
-def test_a_task_without_labels_is_refused_before_anything_is_trained(
-    folder: Path, split: str
-) -> None:
+def test_split_without_labels_is_an_error(folder: Path, split: str) -> None:
     file = folder / "mine" / "b.py"
     labels = '{"shade": index % 2}'
     file.write_text(file.read_text().replace(labels, f"{labels} if split != {split!r} else {{}}"))
     small = ["--set", "backbone.name=test_resnet"]
-    for done in (call("check", "run.yaml"), call("search", "run.yaml", *small, "--out", "out")):
-        assert done.code == 1
-        assert f"none of the 6 {split!r} images has the label 'shade', " in done.err
-        assert "which task 'shade' learns" in done.err
-        assert "data.val_fraction" in done.err
-        assert "nothing is wrong" not in done.err
+    for result in (call("check", "run.yaml"), call("search", "run.yaml", *small, "--out", "out")):
+        assert result.returncode == 1
+        assert f"none of the 6 {split!r} images has the label 'shade', " in result.stderr
+        assert "which task 'shade' learns" in result.stderr
+        assert "data.val_fraction" in result.stderr
+        assert "No problems found." not in result.stderr
     assert not (folder / "out").exists()
 
 
-def test_what_is_odd_is_told_and_is_no_fault(folder: Path) -> None:
-    done = call("check", "run.yaml", "--set", "train.batch_size=7")
-    assert done.code == 0
-    assert "warning: 1 picture stands in 'train' and in 'val' as well" in done.err
-    assert "warning: train.batch_size is 7, more than the 6 training images" in done.err
-    assert "nothing is wrong" in done.err
-    assert "train.batch_size" not in call("check", "run.yaml", "--set", "train.batch_size=6").err
+def test_data_warning_is_not_a_problem(folder: Path) -> None:
+    result = call("check", "run.yaml", "--set", "train.batch_size=7")
+    assert result.returncode == 0
+    assert "warning: 1 picture stands in 'train' and in 'val' as well" in result.stderr
+    assert "warning: train.batch_size is 7, more than the 6 training images" in result.stderr
+    assert "No problems found." in result.stderr
+    assert "train.batch_size" not in call("check", "run.yaml", "--set", "train.batch_size=6").stderr
 
 
-def test_samples_are_written(folder: Path) -> None:
-    done = call("sample", "run.yaml", "--count", "2", "--out", "few")
-    assert done.code == 0, done.err
-    names = done.out.splitlines()
+def test_sample_writes_images(folder: Path) -> None:
+    result = call("sample", "run.yaml", "--count", "2", "--out", "few")
+    assert result.returncode == 0, result.stderr
+    names = result.stdout.splitlines()
     assert len(names) == 2
     for name in names:
         with Image.open(folder / name) as image:
             assert image.size == (8, 8)
 
 
-def test_a_backbone_that_timm_does_not_have(folder: Path) -> None:
+def test_check_of_unknown_backbone_names_its_line(folder: Path) -> None:
     (folder / "run.yaml").write_text(RUN + "backbone:\n  name: resnet81\n")
-    done = call("check", "run.yaml")
-    assert done.code == 2
-    assert "did you mean 'resnet" in done.err
-    assert "run.yaml:9 (backbone.name)" in done.err
-    assert "nothing is wrong" not in done.err
+    result = call("check", "run.yaml")
+    assert result.returncode == 2
+    assert "did you mean 'resnet" in result.stderr
+    assert "run.yaml:9 (backbone.name)" in result.stderr
+    assert "No problems found." not in result.stderr

@@ -1,10 +1,11 @@
-"""Knowledge and attention from a run file to a prediction."""
+"""Distillation and attention, from a run file to a prediction."""
 
 from __future__ import annotations
 
 import io
 import json
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pandas as pd
 import pytest
@@ -16,14 +17,14 @@ from mtlsearch.runs import load_trial, open_session
 from mtlsearch.search import NullProgress
 from mtlsearch.study import RunDirectory, read_records
 from mtlsearch.training import resolve_device
-from tests.cli.inside import Said, call
+from tests.cli.program import call
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("distillation")]
 
 RUN_FILE = """\
 seed: 1
 data:
-  sources: {kind: scenes, train: 16, val: 8, test: 3, size: 32}
+  sources: {kind: scenes, train: 16, val: 8, test: 3, image_size: 32}
   image_size: 32
 tasks:
   scene: {kind: classification}
@@ -39,17 +40,19 @@ search:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CompletedProcess[str]]:
     folder = tmp_path_factory.mktemp("distillation")
     (folder / "run.yaml").write_text(RUN_FILE)
-    said = call("search", folder / "run.yaml", "--out", folder / "run")
-    return folder / "run", said
+    result = call("search", folder / "run.yaml", "--out", folder / "run")
+    return folder / "run", result
 
 
-def test_all_of_it_is_trained_and_shown(run: tuple[Path, Said]) -> None:
-    folder, said = run
-    assert said.code == 0, said.err
-    table = call("leaderboard", folder, "--format", "csv").out
+def test_search_trains_and_shows_optional_components(
+    run: tuple[Path, CompletedProcess[str]],
+) -> None:
+    folder, result = run
+    assert result.returncode == 0, result.stderr
+    table = call("leaderboard", folder, "--format", "csv").stdout
     frame = pd.read_csv(io.StringIO(table), keep_default_na=False)
     frame = frame.set_index("trial").sort_index()
     assert set(frame["state"]) == {"complete"}
@@ -60,8 +63,8 @@ def test_all_of_it_is_trained_and_shown(run: tuple[Path, Said]) -> None:
     assert any(text.startswith(("distil 0.", "mutual 1.0")) for text in frame["distillation"])
 
 
-def test_costs_are_those_of_the_networks(run: tuple[Path, Said]) -> None:
-    """What the leaderboard shows by arithmetic is what the built network counts."""
+def test_recorded_cost_is_that_of_the_network(run: tuple[Path, CompletedProcess[str]]) -> None:
+    """The search computes the cost; the network measures it."""
     folder, _ = run
     loaded = load_run(folder / "run.yaml")
     session = open_session(
@@ -76,19 +79,19 @@ def test_costs_are_those_of_the_networks(run: tuple[Path, Said]) -> None:
         assert (record.parameters, record.flops) == (cost.parameters, cost.flops)
 
 
-def test_a_trial_with_gates_is_exported_and_predicts(
-    run: tuple[Path, Said], tmp_path: Path
+def test_trial_with_attention_is_exported(
+    run: tuple[Path, CompletedProcess[str]], tmp_path: Path
 ) -> None:
     folder, _ = run
     records = read_records(folder, load_run(folder / "run.yaml").config)
     gated = next(record for record in records if record.candidate.attention)
     exported = call("export", folder, "--trial", str(gated.number), "--out", tmp_path / "bundle")
-    assert exported.code == 0, exported.err
+    assert exported.returncode == 0, exported.stderr
     about = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
     assert about["candidate"]["attention"] is True
     assert about["architecture"]["parameters"] == gated.parameters
     Image.new("RGB", (40, 30), "green").save(tmp_path / "one.png")
     predictions = tmp_path / "predictions"
-    said = call("predict", tmp_path / "bundle", tmp_path / "one.png", "--out", predictions)
-    assert said.code == 0, said.err
+    result = call("predict", tmp_path / "bundle", tmp_path / "one.png", "--out", predictions)
+    assert result.returncode == 0, result.stderr
     assert any(predictions.iterdir())

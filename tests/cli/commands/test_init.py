@@ -1,4 +1,4 @@
-"""The run file that ``init`` writes works as it stands."""
+"""``init``: a run file that works without changes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import pytest
 
 from mtlsearch.config import load_run
 from mtlsearch.registry import build_registry
-from tests.cli.inside import call
-from tests.cli.program import run
+from tests.cli.program import call
 from tests.registry.plugins import good
 
 
-def test_it_is_valid_and_all_its_names_exist(tmp_path: Path) -> None:
-    done = run("init", tmp_path / "first")
-    assert done.returncode == 0, done.stderr
+def test_run_file_is_valid_and_its_names_exist(tmp_path: Path) -> None:
+    result = call("init", tmp_path / "first")
+    assert result.returncode == 0, result.stderr
     file = tmp_path / "first" / "run.yaml"
-    assert done.stdout == f"{file}\n"
+    assert result.stdout == f"{file}\n"
     loaded = load_run(file)
     loaded.require_paths()
     registry = build_registry()
@@ -29,24 +28,24 @@ def test_it_is_valid_and_all_its_names_exist(tmp_path: Path) -> None:
     assert [path.name for path in file.parent.iterdir()] == ["run.yaml"]
 
 
-def test_its_data_are_sound(tmp_path: Path) -> None:
-    assert call("init", tmp_path).code == 0
-    done = call("check", tmp_path / "run.yaml", "--set", "data.max_images=12")
-    assert done.code == 0, done.err
+def test_data_of_the_run_file_has_no_problems(tmp_path: Path) -> None:
+    assert call("init", tmp_path).returncode == 0
+    result = call("check", tmp_path / "run.yaml", "--set", "data.max_images=12")
+    assert result.returncode == 0, result.stderr
 
 
-def test_it_replaces_nothing_unless_told_to(tmp_path: Path) -> None:
+def test_existing_run_file_needs_force(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text("mine")
-    done = run("init", tmp_path)
-    assert done.returncode == 2
-    assert "--force" in done.stderr
+    result = call("init", tmp_path)
+    assert result.returncode == 2
+    assert "--force" in result.stderr
     assert file.read_text() == "mine"
-    assert run("init", tmp_path, "--force").returncode == 0
+    assert call("init", tmp_path, "--force").returncode == 0
     assert file.read_text() != "mine"
 
 
-def test_without_a_generated_source_it_says_so(tmp_path: Path) -> None:
+def test_without_generated_source_it_fails(tmp_path: Path) -> None:
     from mtlsearch.cli.commands._init import first_run
     from mtlsearch.errors import PluginError
 
@@ -54,7 +53,7 @@ def test_without_a_generated_source_it_says_so(tmp_path: Path) -> None:
         first_run(build_registry([], entry_points=False))
 
 
-def test_without_a_kind_for_its_labels_it_says_so(tmp_path: Path) -> None:
+def test_without_task_kind_for_the_labels_it_fails(tmp_path: Path) -> None:
     from mtlsearch.cli.commands._init import first_run
     from mtlsearch.errors import PluginError
 
@@ -64,7 +63,7 @@ def test_without_a_kind_for_its_labels_it_says_so(tmp_path: Path) -> None:
         first_run(build_registry([folder], entry_points=False))
 
 
-def test_it_takes_whatever_plugins_there_are(tmp_path: Path) -> None:
+def test_run_file_uses_the_available_plugins(tmp_path: Path) -> None:
     from mtlsearch.cli.commands._init import first_run
 
     text = first_run(build_registry([good(tmp_path)], entry_points=False))
