@@ -57,14 +57,14 @@ def handle_errors(command: Callable[..., None]) -> Callable[..., None]:
             options.console.interrupted(str(stop) or "by Ctrl-C")
             raise typer.Exit(INTERRUPTED) from stop
         except MtlsearchError as error:
-            _show(error, options)
-            raise typer.Exit(_code(error)) from error
+            show_error(error, options)
+            raise typer.Exit(exit_code(error)) from error
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except Exception as error:
             if (path_error := _path_error(error)) is not None:
-                _show(path_error, options)
-                raise typer.Exit(_code(path_error)) from error
+                show_error(path_error, options)
+                raise typer.Exit(exit_code(path_error)) from error
             # Any other error is a bug in mtlsearch or in a plugin: report it, hide nothing.
             _show_bug(error, options)
             raise typer.Exit(BUG) from error
@@ -72,7 +72,8 @@ def handle_errors(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _code(error: MtlsearchError) -> int:
+def exit_code(error: MtlsearchError) -> int:
+    """Return the exit code of an error: 2 if the user's input is wrong, else 1."""
     return WRONG_INPUT if isinstance(error, ConfigError | UnknownNameError) else FAILURE
 
 
@@ -92,7 +93,8 @@ def _path_error(error: Exception) -> MtlsearchError | None:
     return path_error
 
 
-def _show(error: MtlsearchError, options: GlobalOptions) -> None:
+def show_error(error: MtlsearchError, options: GlobalOptions) -> None:
+    """Print the message of an error, with ``--debug`` after its traceback."""
     if options.debug:
         traceback.print_exception(error)
     options.console.error(str(error))

@@ -59,7 +59,7 @@ class ProgressView:
     def search_started(self, done: int, total: int) -> None:
         """Show that ``done`` of ``total`` trials were finished in earlier sessions."""
         if done > total:
-            self._print(f"all {total} trials are finished, and {done - total} more")
+            self._print(f"{done} trials are finished, {total} requested")
         elif done == total:
             self._print(f"all {total} trials are finished")
         elif done:

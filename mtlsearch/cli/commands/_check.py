@@ -9,6 +9,7 @@ import typer
 
 from mtlsearch.cli._console import Console
 from mtlsearch.cli._context import open_run, pick_device
+from mtlsearch.cli._errors import exit_code, show_error
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._options import (
     BatchSize,
@@ -21,15 +22,13 @@ from mtlsearch.cli._options import (
 )
 from mtlsearch.cli._picture import save_picture
 from mtlsearch.cli._progress import ProgressView
+from mtlsearch.errors import MtlsearchError
 
 if TYPE_CHECKING:
     from mtlsearch.data import CheckReport, DataModule, LabelCounts
 
 SAMPLES, SEED = 8, 0
 """Number of samples on a contact sheet, and the seed that selects them."""
-
-PLAIN_MEAN, PLAIN_STD = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-"""No normalization: no network sees the images."""
 
 
 def check(
@@ -48,44 +47,39 @@ def check(
     """Check a run file and its data, and count images and classes.
 
     Runs all checks of a search that need no training. Reads every image and label and reports
-    each problem. The exit code is 1 if the data has problems.
+    each problem. The exit code is not 0 if a check fails.
     """
-    from mtlsearch.data import check_label_coverage, data_warnings, open_data
-    from mtlsearch.models import require_backbone
-    from mtlsearch.runs import check_search
+    from mtlsearch.runs import check_run
 
     options = GlobalOptions.of(ctx)
+    console = options.console
     values = merge_overrides(
         overrides, epochs=epochs, batch_size=batch_size, seed=seed, data_root=data_root
     )
     resolved = open_run(file, options, values)
-    for name in resolved.config.backbone.names:
-        require_backbone(name, where=resolved.where("backbone", "name"))
-    data = open_data(
-        resolved.open_sources(),
-        resolved.config.data,
-        mean=PLAIN_MEAN,
-        std=PLAIN_STD,
-        seed=resolved.config.seed,
-    )
-    tasks = resolved.build_tasks(data.labels)
-    check_search(resolved, tasks, pick_device("auto"))
-    with ProgressView(options.console) as progress:
-        report = data.check(
-            lambda done, total: progress.stage("reading images", done, total), reread=True
-        )
-    show_counts(report, options.console)
-    for problem in report.problems:
-        options.console.error(str(problem))
-    if out is not None:
-        _draw(data, report, out, options.console)
-    if report.problems:
-        raise typer.Exit(1)
-    check_label_coverage(report, resolved.config.labels)
-    batch = resolved.config.train.batch_size
-    for warning in data_warnings(report, data.labels, resolved.config.labels, batch_size=batch):
-        options.console.warning(warning)
-    options.console.info("No problems found.")
+    errors: list[MtlsearchError] = []
+    warnings: list[str] = []
+    try:
+        with ProgressView(console) as progress:
+            checked = check_run(
+                resolved,
+                device=pick_device("auto"),
+                progress=progress,
+                on_error=errors.append,
+                on_warning=warnings.append,
+            )
+    finally:
+        for error in errors:
+            show_error(error, options)
+    if checked.data is not None and checked.report is not None:
+        show_counts(checked.report, console)
+        if out is not None:
+            _draw(checked.data, checked.report, out, console)
+    for warning in warnings:
+        console.warning(warning)
+    if errors:
+        raise typer.Exit(exit_code(errors[0]))
+    console.info("No problems found.")
 
 
 def _draw(data: DataModule, report: CheckReport, out: Path, console: Console) -> None:

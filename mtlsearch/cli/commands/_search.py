@@ -82,6 +82,6 @@ def _interruption(folder: Path) -> RunError:
     return RunError(
         "finished trials are kept, the running trial starts again on resume",
         where=str(folder),
-        next_step="run the same command to resume; "
-        f"`mtlsearch leaderboard {folder}` shows the finished trials",
+        next_step="run the same command to resume, "
+        f"or `mtlsearch leaderboard {folder}` to see the finished trials",
     )
