@@ -23,6 +23,12 @@ from mtlsearch.config._limits import Limit, LimitsConfig, parse_limit
 from mtlsearch.config._load import DATA_ROOT, LoadedRun, load_run
 from mtlsearch.config._locations import SourceLocations
 from mtlsearch.config._override import Override
+from mtlsearch.config._reference import (
+    KeyReference,
+    key_references,
+    run_file_reference,
+    settings_reference,
+)
 from mtlsearch.config._run import RunConfig, TaskEntry
 from mtlsearch.config._save import save_resolved
 from mtlsearch.config._search import BalancerEntry, ConfirmConfig, SearchConfig, SpaceEntry
@@ -41,6 +47,7 @@ __all__ = [
     "DataConfig",
     "DistillationEntry",
     "EarlyStoppingConfig",
+    "KeyReference",
     "Limit",
     "LimitsConfig",
     "LoadedRun",
@@ -56,8 +63,11 @@ __all__ = [
     "difference",
     "hide_password",
     "is_hidden",
+    "key_references",
     "load_run",
     "parse_limit",
+    "run_file_reference",
     "run_template",
     "save_resolved",
+    "settings_reference",
 ]
