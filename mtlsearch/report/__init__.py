@@ -10,12 +10,14 @@ from mtlsearch.report._affinity_picture import draw_affinity
 from mtlsearch.report._contact_sheet import contact_sheet
 from mtlsearch.report._formats import FORMATS, Format, render, write
 from mtlsearch.report._plot import plot, require_picture
+from mtlsearch.report._sharing_picture import draw_sharing
 
 __all__ = [
     "FORMATS",
     "Format",
     "contact_sheet",
     "draw_affinity",
+    "draw_sharing",
     "plot",
     "render",
     "require_picture",
