@@ -1,6 +1,6 @@
-"""Contract suites: what a plugin must do, as tests that its author subclasses.
+"""Contract suites: tests that every plugin must pass, as classes to subclass.
 
-They need pytest and run with any plugin, built in or not::
+They need pytest::
 
     from mtlsearch.testing import DatasetContract
 
@@ -11,7 +11,7 @@ They need pytest and run with any plugin, built in or not::
 
 import pytest
 
-# Before the suites are imported, so that their asserts say what differs.
+# Pytest rewrites asserts only in modules that are not imported yet.
 pytest.register_assert_rewrite(
     "mtlsearch.testing._balancer_contract",
     "mtlsearch.testing._dataset_contract",
@@ -20,19 +20,19 @@ pytest.register_assert_rewrite(
 )
 
 from mtlsearch.testing._balancer_contract import BalancerContract  # noqa: E402
-from mtlsearch.testing._choices import FixedChoices, RandomChoices  # noqa: E402
 from mtlsearch.testing._dataset_contract import DatasetContract  # noqa: E402
 from mtlsearch.testing._features import FEATURES, random_levels  # noqa: E402
 from mtlsearch.testing._random_targets import random_targets  # noqa: E402
 from mtlsearch.testing._space_contract import SpaceContract  # noqa: E402
+from mtlsearch.testing._suggest import FixedSuggest, RandomSuggest  # noqa: E402
 from mtlsearch.testing._task_contract import TaskContract  # noqa: E402
 
 __all__ = [
     "FEATURES",
     "BalancerContract",
     "DatasetContract",
-    "FixedChoices",
-    "RandomChoices",
+    "FixedSuggest",
+    "RandomSuggest",
     "SpaceContract",
     "TaskContract",
     "random_levels",

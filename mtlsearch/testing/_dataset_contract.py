@@ -1,4 +1,4 @@
-"""The contract of a data set source, as tests."""
+"""Contract of a data source, as tests."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SPLITS = ("train", "val", "test")
 
 
 class DatasetContract:
-    """What every data set source must do.
+    """Tests that every data source must pass.
 
-    Subclass it in a test module, name the class ``Test...`` and say how to open a source::
+    Subclass it in a test module, start the name of the class with ``Test`` and open a source::
 
         class TestMine(DatasetContract):
             def make_source(self, folder: Path) -> DatasetSource:
@@ -29,7 +29,7 @@ class DatasetContract:
                 return Mine(Mine.Settings(), root=folder, seed=0)
 
     Attributes:
-        samples: how many images of each split are read.
+        samples: number of images to read per split.
     """
 
     samples = 8
@@ -38,17 +38,30 @@ class DatasetContract:
         """Open a source that has at least two training images.
 
         Args:
-            folder: where its files may be written; called twice with the same folder.
+            folder: folder for its files; the method is called twice with the same folder.
+
+        Returns:
+            The source.
+
+        Raises:
+            NotImplementedError: the subclass does not override the method.
         """
-        raise NotImplementedError("say how to open a source")
+        raise NotImplementedError("override make_source to open a source")
 
     @pytest.fixture
     def source(self, tmp_path: Path) -> DatasetSource:
-        """The source under test."""
+        """Return the source under test.
+
+        Args:
+            tmp_path: folder for its files.
+
+        Returns:
+            A new source.
+        """
         return self.make_source(tmp_path)
 
-    def test_it_introduces_itself(self, source: DatasetSource) -> None:
-        """Name, one line, and a description of every setting."""
+    def test_name_and_descriptions_are_set(self, source: DatasetSource) -> None:
+        """Check the name, the summary and the description of every setting."""
         assert source.name
         assert source.name == source.name.strip().lower()
         assert source.summary
@@ -57,84 +70,82 @@ class DatasetContract:
             assert field.description, f"setting {name!r} has no description"
 
     def test_labels_are_well_formed(self, source: DatasetSource) -> None:
-        """Classes where the form has classes, each once."""
+        """Check that every label except maps has unique class names."""
         assert source.labels
         for name, spec in source.labels.items():
             assert bool(spec.classes) == (spec.form is not Form.MAP), name
             assert len(set(spec.classes)) == len(spec.classes), name
             assert all(isinstance(text, str) and text for text in spec.classes), name
 
-    def test_labels_and_sizes_are_the_same_every_time(
-        self, source: DatasetSource, tmp_path: Path
-    ) -> None:
-        """Asking twice, and opening twice, gives the same, in the same order."""
-        again = self.make_source(tmp_path)
+    def test_labels_and_sizes_are_stable(self, source: DatasetSource, tmp_path: Path) -> None:
+        """Check that two calls and two instances give the same labels in the same order."""
+        reopened = self.make_source(tmp_path)
         assert list(source.labels.items()) == list(source.labels.items())
-        assert list(source.labels.items()) == list(again.labels.items())
+        assert list(source.labels.items()) == list(reopened.labels.items())
         for split in SPLITS:
-            assert source.size(split) == again.size(split)
+            assert source.size(split) == reopened.size(split)
 
-    def test_sizes_are_counts(self, source: DatasetSource) -> None:
-        """There is something to train on; a split that does not exist is empty."""
+    def test_split_sizes_are_counts(self, source: DatasetSource) -> None:
+        """Check that there are training images, and that an unknown split is empty."""
         assert source.size("train") >= 2
         assert all(source.size(split) >= 0 for split in SPLITS)
         assert source.size("no such split") == 0
 
     def test_samples_are_valid(self, source: DatasetSource) -> None:
-        """RGB images, labels of the promised forms that fit them."""
+        """Check that images are RGB and that labels match their specification."""
         for split, index in self._some(source):
             sample = source.read(split, index)
             assert problems_of(sample, source.labels) == (), source.locate(split, index)
 
-    def test_missing_labels_are_absent(self, source: DatasetSource) -> None:
-        """A label that an image lacks is not in its sample; None never is."""
+    def test_missing_labels_have_no_entry(self, source: DatasetSource) -> None:
+        """Check that samples have only declared labels, and none that is None."""
         for split, index in self._some(source):
             labels = source.read(split, index).labels
             assert set(labels) <= set(source.labels)
             assert all(value is not None for value in labels.values())
 
-    def test_reading_is_deterministic(self, source: DatasetSource, tmp_path: Path) -> None:
-        """The same image and labels again, in any order, from another instance too."""
-        again = self.make_source(tmp_path)
+    def test_read_is_deterministic(self, source: DatasetSource, tmp_path: Path) -> None:
+        """Check equal samples in another order and from another instance."""
+        reopened = self.make_source(tmp_path)
         for split, index in reversed(list(self._some(source))):
-            first, second = source.read(split, index), again.read(split, index)
+            first, second = source.read(split, index), reopened.read(split, index)
             third = source.read(split, index)
-            for other in (second, third):
-                assert first.image.tobytes() == other.image.tobytes()
-                assert list(first.labels) == list(other.labels)
+            for sample in (second, third):
+                assert first.image.tobytes() == sample.image.tobytes()
+                assert list(first.labels) == list(sample.labels)
                 for name, value in first.labels.items():
-                    assert _equal(value, other.labels[name]), name
+                    assert _equal(value, sample.labels[name]), name
 
-    def test_every_image_has_a_place_of_its_own(self, source: DatasetSource) -> None:
-        """No two images, of one split or of two, are located at the same place."""
-        places = [
+    def test_locations_are_unique(self, source: DatasetSource) -> None:
+        """Check that two images, of one split or of two, have different locations."""
+        locations = [
             source.locate(split, index) for split in SPLITS for index in range(source.size(split))
         ]
-        assert all(places)
-        assert len(set(places)) == len(places)
+        assert all(locations)
+        assert len(set(locations)) == len(locations)
 
-    def test_files_are_named_alike_every_time(self, source: DatasetSource, tmp_path: Path) -> None:
-        """Of an image that is read from files at least one is there; else none is named."""
-        again = self.make_source(tmp_path)
+    def test_files_are_stable(self, source: DatasetSource, tmp_path: Path) -> None:
+        """Check that two instances return the same files, of which at least one exists."""
+        reopened = self.make_source(tmp_path)
         for split, index in self._some(source):
             files = source.files(split, index)
-            assert files == again.files(split, index)
+            assert files == reopened.files(split, index)
             assert files is None or any(file.is_file() for file in files)
 
-    def test_bad_index_raises(self, source: DatasetSource) -> None:
-        """There is no image beyond the last and none before the first."""
+    def test_index_out_of_range_raises(self, source: DatasetSource) -> None:
+        """Check the index after the last image and the index -1."""
         for index in (source.size("train"), -1):
             with pytest.raises((IndexError, DataError)):
                 source.read("train", index)
 
-    def test_survives_a_journey_to_another_process(self, source: DatasetSource) -> None:
-        """Worker processes are sent a pickled copy where they cannot be forked."""
+    def test_pickled_source_reads_the_same(self, source: DatasetSource) -> None:
+        """Check that worker processes can get a pickled copy."""
         copy = pickle.loads(pickle.dumps(source))
-        there, here = copy.read("train", 0), source.read("train", 0)
-        assert there.image.tobytes() == here.image.tobytes()
+        copied, original = copy.read("train", 0), source.read("train", 0)
+        assert copied.image.tobytes() == original.image.tobytes()
 
-    def test_gives_batches(self, source: DatasetSource) -> None:
-        """The host makes batches of it, with targets for the images that have labels."""
+    def test_source_gives_training_batches(self, source: DatasetSource) -> None:
+        """Check a batch with targets for the images that have labels."""
         config = DataConfig.model_validate(
             {"sources": {"kind": source.name}, "image_size": 32, "max_images": self.samples}
         )
@@ -147,18 +158,19 @@ class DatasetContract:
             assert len(targets.rows) == len(targets.values) >= 1
 
     def _some(self, source: DatasetSource) -> Iterator[tuple[str, int]]:
+        """Yield split and index of the first images of each split."""
         for split in SPLITS:
             for index in range(min(self.samples, source.size(split))):
                 yield split, index
 
 
-def _equal(one: RawLabel, other: RawLabel) -> bool:
-    if isinstance(one, Boxes) and isinstance(other, Boxes):
+def _equal(first: RawLabel, second: RawLabel) -> bool:
+    if isinstance(first, Boxes) and isinstance(second, Boxes):
         return (
-            np.array_equal(one.xyxy, other.xyxy)
-            and np.array_equal(one.classes, other.classes)
-            and np.array_equal(one.crowd, other.crowd)
+            np.array_equal(first.xyxy, second.xyxy)
+            and np.array_equal(first.classes, second.classes)
+            and np.array_equal(first.crowd, second.crowd)
         )
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return one.dtype == other.dtype and np.array_equal(one, other)
-    return type(one) is type(other) and bool(one == other)
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        return first.dtype == second.dtype and np.array_equal(first, second)
+    return type(first) is type(second) and bool(first == second)

@@ -1,4 +1,4 @@
-"""Feature levels as backbones of several kinds give them."""
+"""Feature levels of several kinds of backbone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,16 @@ FEATURES: Mapping[str, FeatureSpec] = MappingProxyType(
 
 
 def random_levels(features: FeatureSpec, count: int, generator: Generator) -> list[Tensor]:
-    """Levels ``[count, C_i, H_i, W_i]`` of random numbers."""
+    """Return levels of normally distributed numbers.
+
+    Args:
+        features: channels and sizes of the levels.
+        count: batch size.
+        generator: source of the numbers.
+
+    Returns:
+        Levels ``[count, C_i, H_i, W_i]``, float32.
+    """
     return [
         torch.randn(count, level.channels, *size, generator=generator)
         for level, size in zip(features.levels, features.sizes, strict=True)

@@ -1,4 +1,4 @@
-"""A head, features and labels, and a few steps of training."""
+"""Head with features and labels, which can be trained for a few steps."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mtlsearch.plugin import Outputs, TargetValues, Task
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadFit:
-    """One head with the features and labels it is tried on.
+    """A head with the features and labels of ``n`` samples.
 
     Attributes:
         task: the task.
-        head: a head of it.
-        levels: the features, ``[n, C_i, H_i, W_i]``.
-        targets: labels of the ``n`` samples.
+        head: a head of the task.
+        levels: feature levels ``[n, C_i, H_i, W_i]``.
+        targets: labels of the samples.
     """
 
     task: Task[Any]
@@ -29,18 +29,37 @@ class HeadFit:
     targets: TargetValues
 
     def outputs(self, levels: Sequence[Tensor] | None = None) -> Outputs:
-        """What the head says when it is evaluated."""
+        """Return the outputs of the head in evaluation mode.
+
+        Args:
+            levels: feature levels; :attr:`levels` by default.
+
+        Returns:
+            The outputs, without gradient.
+        """
         self.head.eval()
         with torch.no_grad():
             outputs: Outputs = self.head(list(self.levels if levels is None else levels))
         return outputs
 
     def loss(self) -> Tensor:
-        """The loss of what the head says, in the mode it is in."""
+        """Return the loss of the head in its current mode.
+
+        Returns:
+            A scalar with gradient.
+        """
         return self.task.loss(self.head(self.levels), self.targets)
 
     def train(self, steps: int, learning_rate: float = 0.01) -> tuple[float, float]:
-        """Fit the head, and the features as a backbone would; the first and last loss."""
+        """Train the head and the features, as training a backbone would change them.
+
+        Args:
+            steps: number of optimizer steps.
+            learning_rate: learning rate of Adam.
+
+        Returns:
+            The first and the last loss.
+        """
         self.head.train()
         for level in self.levels:
             level.requires_grad_()
@@ -57,8 +76,17 @@ class HeadFit:
         return losses[0], losses[-1]
 
 
-def measured(task: Task[Any], outputs: Outputs, targets: TargetValues) -> dict[str, float]:
-    """Every metric of one batch."""
+def compute_metrics(task: Task[Any], outputs: Outputs, targets: TargetValues) -> dict[str, float]:
+    """Return all metrics of one batch.
+
+    Args:
+        task: the task.
+        outputs: outputs of its head.
+        targets: labels of the same samples.
+
+    Returns:
+        Values by metric name.
+    """
     meter = task.meter()
     meter.update(outputs, targets)
     return dict(meter.compute())

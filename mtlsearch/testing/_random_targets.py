@@ -13,23 +13,26 @@ from mtlsearch.plugin import BoxTargets, TargetValues
 
 Size = tuple[int, int]
 
-_BLOCKS = 4
+_NUM_BLOCKS = 4
 
 
 def random_targets(
     label: LabelSpec, count: int, image_size: Size, generator: Generator
 ) -> TargetValues:
-    """Labels as a batch has them, drawn from a generator.
+    """Return random labels of a form.
 
-    Among four or more images with boxes one has none and one has a crowd region; masks are
-    of blocks, one of them void where ``ignore_index`` is no class; maps are smooth and lie
+    Of four or more images with boxes, one has no box and one has crowds. Masks consist of
+    blocks, one of which is void if ``ignore_index`` is not a class. Maps are smooth with values
     in 0.5 .. 8.
 
     Args:
         label: form and classes.
-        count: of how many samples.
+        count: number of samples.
         image_size: ``(height, width)`` in pixels.
-        generator: decides.
+        generator: source of the random numbers.
+
+    Returns:
+        Labels of ``count`` samples, in the type that the form prescribes.
     """
     return _FACTORIES[label.form](label, count, image_size, generator)
 
@@ -43,36 +46,38 @@ def _categories(label: LabelSpec, count: int, _: Size, generator: Generator) -> 
 
 
 def _boxes(label: LabelSpec, count: int, size: Size, generator: Generator) -> TargetValues:
-    found = []
-    for at in range(count):
-        number = 0 if at % 4 == 3 else int(torch.randint(1, 4, (), generator=generator))
-        boxes = _some_boxes(len(label.classes), number, size, generator)
-        boxes.crowd[1:] = at % 4 == 2
-        found.append(boxes)
-    return tuple(found)
+    targets = []
+    for sample in range(count):
+        is_empty = sample % 4 == 3
+        num_boxes = 0 if is_empty else int(torch.randint(1, 4, (), generator=generator))
+        boxes = _some_boxes(len(label.classes), num_boxes, size, generator)
+        boxes.crowd[1:] = sample % 4 == 2
+        targets.append(boxes)
+    return tuple(targets)
 
 
-def _some_boxes(classes: int, number: int, size: Size, generator: Generator) -> BoxTargets:
-    """Boxes with sides from a fifth to a half of the image's."""
+def _some_boxes(classes: int, num_boxes: int, size: Size, generator: Generator) -> BoxTargets:
+    """Return boxes whose sides are 0.2 to 0.5 of the image's sides."""
     limit = torch.tensor([float(size[1]), float(size[0])])
-    sides = limit * (0.2 + 0.3 * torch.rand(number, 2, generator=generator))
-    corner = (limit - sides) * torch.rand(number, 2, generator=generator)
+    sides = limit * (0.2 + 0.3 * torch.rand(num_boxes, 2, generator=generator))
+    corner = (limit - sides) * torch.rand(num_boxes, 2, generator=generator)
     return BoxTargets(
         torch.cat([corner, corner + sides], dim=1),
-        torch.randint(classes, (number,), generator=generator),
-        torch.zeros(number, dtype=torch.bool),
+        torch.randint(classes, (num_boxes,), generator=generator),
+        torch.zeros(num_boxes, dtype=torch.bool),
     )
 
 
 def _mask(label: LabelSpec, count: int, size: Size, generator: Generator) -> TargetValues:
-    blocks = torch.randint(len(label.classes), (count, _BLOCKS, _BLOCKS), generator=generator)
+    shape = (count, _NUM_BLOCKS, _NUM_BLOCKS)
+    blocks = torch.randint(len(label.classes), shape, generator=generator)
     if not 0 <= label.ignore_index < len(label.classes):
         blocks[:, 0, 0] = label.ignore_index
     return F.interpolate(blocks[:, None].double(), size=size, mode="nearest")[:, 0].long()
 
 
 def _map(label: LabelSpec, count: int, size: Size, generator: Generator) -> Tensor:
-    coarse = torch.rand(count, label.channels, _BLOCKS, _BLOCKS, generator=generator)
+    coarse = torch.rand(count, label.channels, _NUM_BLOCKS, _NUM_BLOCKS, generator=generator)
     smooth = F.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
     return 0.5 * 16**smooth
 

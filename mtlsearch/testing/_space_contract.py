@@ -1,4 +1,4 @@
-"""The contract of a search space, as tests."""
+"""Contract of a search space, as tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from mtlsearch.plugin import Candidate, SearchSpace, Suggest, UnitSpec
-from mtlsearch.testing._choices import FixedChoices, RandomChoices, every_choice
+from mtlsearch.testing._suggest import FixedSuggest, RandomSuggest, enumerate_suggestions
 
 TASKS = ("boxes", "breed", "depth", "outline", "scene")
 UNITS = range(1, 13)
@@ -17,33 +17,47 @@ SEEDS = range(5)
 
 
 class SpaceContract:
-    """What every search space must do, for one to five tasks and one to twelve units.
+    """Tests that every search space must pass, for 1 to 5 tasks and 1 to 12 units.
 
-    Subclass it in a test module, name the class ``Test...`` and say which space::
+    Subclass it in a test module, start the name of the class with ``Test`` and set the space::
 
         class TestHalfway(SpaceContract):
             space = Halfway
 
     Attributes:
-        space: the search space.
-        settings: its settings, as a run file has them.
-        counted: ``(tasks, units)`` for which ``count`` is compared with all its proposals.
+        space: class of the search space.
+        settings: its settings as in a run file.
+        count_cases: ``(tasks, units)`` for which ``count`` and ``candidates`` are compared with
+            all proposals.
     """
 
     space: ClassVar[type[SearchSpace[Any]]]
     settings: ClassVar[Mapping[str, object]] = {}
-    counted: ClassVar[tuple[tuple[int, int], ...]] = ((1, 3), (2, 1), (2, 5), (3, 3), (4, 2))
+    count_cases: ClassVar[tuple[tuple[int, int], ...]] = ((1, 3), (2, 1), (2, 5), (3, 3), (4, 2))
 
     def make_space(self) -> SearchSpace[Any]:
-        """The space under test."""
+        """Return the space under test.
+
+        Returns:
+            A new space.
+        """
         return self.space(self.space.Settings.model_validate(dict(self.settings)))
 
     def propose(self, suggest: Suggest, tasks: int, units: int) -> Candidate:
-        """What it proposes for the first so many of the tasks."""
+        """Return the candidate for a number of tasks and units.
+
+        Args:
+            suggest: source of the params.
+            tasks: number of tasks, 1 to 5.
+            units: number of units.
+
+        Returns:
+            The proposed candidate.
+        """
         return self.make_space().propose(suggest, make_units(units), TASKS[:tasks])
 
-    def test_it_introduces_itself(self) -> None:
-        """Name, one line, and a description of every setting."""
+    def test_name_and_descriptions_are_set(self) -> None:
+        """Check the name, the summary and the description of every setting."""
         assert self.space.name == self.space.name.strip().lower() != ""
         assert self.space.summary
         assert "\n" not in self.space.summary
@@ -51,64 +65,77 @@ class SpaceContract:
             assert field.description, f"setting {name!r} has no description"
 
     @pytest.mark.parametrize("tasks", range(1, 6))
-    def test_proposals_fit(self, tasks: int) -> None:
-        """A plan for these tasks and units, which passes by none that changes shapes."""
-        for seed, units in product(SEEDS, UNITS):
-            plan = self.propose(RandomChoices(seed), tasks, units).plan
+    def test_plans_match_the_tasks_and_units(self, tasks: int) -> None:
+        """Check the plan's tasks and units, and that tasks skip only skippable units."""
+        for seed, num_units in product(SEEDS, UNITS):
+            plan = self.propose(RandomSuggest(seed), tasks, num_units).plan
             assert plan.tasks == TASKS[:tasks]
-            assert len(plan.rows) == units
-            skippable = [unit.skippable for unit in make_units(units)]
-            assert all(may or not plan.skipping(at) for at, may in enumerate(skippable))
+            assert len(plan.rows) == num_units
+            units = make_units(num_units)
+            assert all(unit.skippable or not plan.skips(unit.index) for unit in units)
 
     @pytest.mark.parametrize("tasks", range(1, 6))
-    def test_answers_decide(self, tasks: int) -> None:
-        """The same answers give the same candidate, and nothing else does."""
+    def test_same_params_give_the_same_candidate(self, tasks: int) -> None:
+        """Check that a proposal depends on nothing but its params."""
         for seed, units in product(SEEDS, UNITS):
-            suggest = RandomChoices(seed)
+            suggest = RandomSuggest(seed)
             candidate = self.propose(suggest, tasks, units)
-            again = FixedChoices(suggest.asked)
-            assert self.propose(again, tasks, units) == candidate
-            assert again.asked == suggest.asked
+            repeated = FixedSuggest(suggest.params)
+            assert self.propose(repeated, tasks, units) == candidate
+            assert repeated.params == suggest.params
 
     @pytest.mark.parametrize("tasks", range(1, 6))
-    def test_encoding_comes_back(self, tasks: int) -> None:
-        """The answers that encode a proposal give its plan; all questions are answered."""
+    def test_encoded_params_give_the_same_plan(self, tasks: int) -> None:
+        """Check that ``propose`` uses all params of ``encode`` and returns the same plan."""
         for seed, units in product(SEEDS, UNITS):
-            candidate = self.propose(RandomChoices(seed), tasks, units)
+            candidate = self.propose(RandomSuggest(seed), tasks, units)
             params = self.make_space().encode(candidate, make_units(units), TASKS[:tasks])
             if params is None:
                 pytest.skip("the space does not encode")
-            suggest = FixedChoices(params)
+            suggest = FixedSuggest(params)
             assert self.propose(suggest, tasks, units).plan == candidate.plan
-            assert set(suggest.asked) == set(params)
+            assert set(suggest.params) == set(params)
 
-    def test_count_is_right(self) -> None:
-        """As many plans as all answers together propose."""
-        for tasks, units in self.counted:
+    def test_count_is_the_number_of_plans(self) -> None:
+        """Compare ``count`` with the plans of all combinations of params."""
+        for tasks, units in self.count_cases:
             count = self.make_space().count(make_units(units), TASKS[:tasks])
             if count is None:
                 pytest.skip("the space does not count")
-            found = {self.propose(suggest, tasks, units).plan for suggest in every_choice()}
-            assert count == len(found), f"{tasks} tasks, {units} units"
+            plans = {
+                self.propose(suggest, tasks, units).plan for suggest in enumerate_suggestions()
+            }
+            assert count == len(plans), f"{tasks} tasks, {units} units"
 
-    def test_the_list_is_all(self) -> None:
-        """Every candidate that some answers propose is listed, once, and no other."""
-        for tasks, units in self.counted:
-            listed = self.make_space().candidates(make_units(units), TASKS[:tasks])
-            if listed is None:
-                pytest.skip("the space does not list its candidates")
-            digests = [candidate.digest for candidate in listed]
-            found = {self.propose(at, tasks, units).digest for at in every_choice()}
+    def test_candidates_are_all_proposals_once(self) -> None:
+        """Compare ``candidates`` with the proposals of all combinations of params."""
+        for tasks, units in self.count_cases:
+            candidates = self.make_space().candidates(make_units(units), TASKS[:tasks])
+            if candidates is None:
+                pytest.skip("the space does not enumerate its candidates")
+            digests = [candidate.digest for candidate in candidates]
+            proposals = {
+                self.propose(suggest, tasks, units).digest for suggest in enumerate_suggestions()
+            }
             assert len(digests) == len(set(digests)), f"{tasks} tasks, {units} units"
-            assert set(digests) == found, f"{tasks} tasks, {units} units"
+            assert set(digests) == proposals, f"{tasks} tasks, {units} units"
 
 
 def make_units(count: int) -> list[UnitSpec]:
-    """Units of a backbone that halves its maps five times; every third one keeps the shape."""
-    return [_make_unit(at, skippable=at % 3 == 1) for at in range(count)]
+    """Return units of a backbone that halves its maps five times; every third is skippable.
+
+    Args:
+        count: number of units.
+
+    Returns:
+        The units in depth order.
+    """
+    return [_make_unit(index, skippable=index % 3 == 1) for index in range(count)]
 
 
-def _make_unit(at: int, *, skippable: bool) -> UnitSpec:
-    level = at if skippable else at + 1
+def _make_unit(index: int, *, skippable: bool) -> UnitSpec:
+    level = index if skippable else index + 1
     channels, stride = 8 * level, min(32, 2**level)
-    return UnitSpec(at, f"unit{at}", channels, stride, 100 * (at + 1), 1000, skippable)
+    return UnitSpec(
+        index, f"unit{index}", channels, stride, 100 * (index + 1), 1000, skippable=skippable
+    )

@@ -1,4 +1,4 @@
-"""Answers to a search space's questions without a sampler."""
+"""Implementations of ``Suggest`` without a sampler."""
 
 from __future__ import annotations
 
@@ -8,119 +8,201 @@ from typing import Any
 
 from mtlsearch.errors import PlanError
 
-Answer = int | float | str
+Param = int | float | str
 
 
 class FixedSuggest:
-    """Answers from a table, as a candidate's ``encode`` gives it.
+    """Suggestions from a table, such as :meth:`SearchSpace.encode` returns.
 
     Attributes:
-        asked: the answers that were asked for, by name.
+        params: values that were suggested so far, by name.
 
     Args:
-        table: an answer a name.
+        table: value of each parameter.
     """
 
-    def __init__(self, table: Mapping[str, Answer]) -> None:
+    def __init__(self, table: Mapping[str, Param]) -> None:
         self._table = table
-        self.asked: dict[str, Answer] = {}
+        self.params: dict[str, Param] = {}
 
     def suggest_int(self, name: str, low: int, high: int) -> int:
-        """The table's integer."""
-        return int(self._answer(name, lambda value: low <= int(value) <= high))
+        """Return the integer in the table.
+
+        Args:
+            name: name of the parameter.
+            low: smallest value.
+            high: largest value.
+
+        Returns:
+            The value.
+
+        Raises:
+            PlanError: the table lacks the name, or the value is outside of ``low .. high``.
+        """
+        return int(self._suggest(name, lambda value: low <= int(value) <= high))
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """The table's number."""
-        return float(self._answer(name, lambda value: low <= float(value) <= high))
+        """Return the number in the table.
 
-    def suggest_categorical(self, name: str, suggest: Sequence[str]) -> str:
-        """The table's name."""
-        return str(self._answer(name, lambda value: value in suggest))
+        Args:
+            name: name of the parameter.
+            low: smallest value.
+            high: largest value.
+            log: ignored.
 
-    def _answer(self, name: str, fits: Callable[[Any], bool]) -> Answer:
+        Returns:
+            The value.
+
+        Raises:
+            PlanError: the table lacks the name, or the value is outside of ``[low, high]``.
+        """
+        return float(self._suggest(name, lambda value: low <= float(value) <= high))
+
+    def suggest_categorical(self, name: str, choices: Sequence[str]) -> str:
+        """Return the name in the table.
+
+        Args:
+            name: name of the parameter.
+            choices: allowed values.
+
+        Returns:
+            The value.
+
+        Raises:
+            PlanError: the table lacks the name, or the value is not one of the choices.
+        """
+        return str(self._suggest(name, lambda value: value in choices))
+
+    def _suggest(self, name: str, is_allowed: Callable[[Any], bool]) -> Param:
         if name not in self._table:
-            raise PlanError(f"the space asks for {name!r}, which the table does not answer")
+            raise PlanError(f"the space suggests {name!r}, which is not in the table")
         value = self._table[name]
-        if not fits(value):
-            raise PlanError(f"the table answers {name!r} with {value!r}, which is not on offer")
-        self.asked[name] = value
+        if not is_allowed(value):
+            raise PlanError(f"the table has {value!r} for {name!r}, which is not an allowed value")
+        self.params[name] = value
         return value
 
 
 class RandomSuggest:
-    """Random answers, the same for the same name.
+    """Uniform random suggestions; a name keeps its first value.
 
     Attributes:
-        asked: the answers so far, by name.
+        params: values that were suggested so far, by name.
 
     Args:
-        seed: decides.
+        seed: seed of the random generator.
     """
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
-        self.asked: dict[str, Answer] = {}
+        self.params: dict[str, Param] = {}
 
     def suggest_int(self, name: str, low: int, high: int) -> int:
-        """Any of ``low .. high``."""
+        """Return a random integer.
+
+        Args:
+            name: name of the parameter.
+            low: smallest value.
+            high: largest value.
+
+        Returns:
+            A value in ``low .. high``.
+
+        Raises:
+            PlanError: the range is empty.
+        """
         _check_range(name, low, high)
-        return int(self.asked.setdefault(name, self._random.randint(low, high)))
+        return int(self.params.setdefault(name, self._random.randint(low, high)))
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """Any number between them."""
+        """Return a random number, uniform also if ``log`` is set.
+
+        Args:
+            name: name of the parameter.
+            low: smallest value.
+            high: largest value.
+            log: whether ``low`` must be positive.
+
+        Returns:
+            A value in ``[low, high]``.
+
+        Raises:
+            PlanError: the range is empty, or ``low`` is not positive although ``log`` is set.
+        """
         _check_range(name, low, high)
         if log and low <= 0:
-            raise PlanError(f"{name!r} is asked for on a log scale from {low}")
-        return float(self.asked.setdefault(name, self._random.uniform(low, high)))
+            raise PlanError(f"{name!r} has a log scale, which needs a positive `low`, got {low}")
+        return float(self.params.setdefault(name, self._random.uniform(low, high)))
 
-    def suggest_categorical(self, name: str, suggest: Sequence[str]) -> str:
-        """Any of the names."""
-        if not suggest:
-            raise PlanError(f"{name!r} is asked for with nothing to choose from")
-        return str(self.asked.setdefault(name, self._random.choice(list(suggest))))
+    def suggest_categorical(self, name: str, choices: Sequence[str]) -> str:
+        """Return a random name.
+
+        Args:
+            name: name of the parameter.
+            choices: allowed values.
+
+        Returns:
+            One of the choices.
+
+        Raises:
+            PlanError: there are no choices.
+        """
+        if not choices:
+            raise PlanError(f"{name!r} has no choices")
+        return str(self.params.setdefault(name, self._random.choice(list(choices))))
 
 
-class _Walk:
-    """One walk through all questions; each answer is the one that ``path`` says."""
+class _PathSuggest:
+    """Suggestions that follow one path through the tree of all values.
+
+    Attributes:
+        widths: number of allowed values of each parameter, in order of first use.
+
+    Args:
+        path: index of the value of each parameter; 0 beyond its end.
+    """
 
     def __init__(self, path: list[int]) -> None:
         self._path = path
-        self._known: dict[str, Answer] = {}
+        self._params: dict[str, Param] = {}
         self.widths: list[int] = []
 
     def suggest_int(self, name: str, low: int, high: int) -> int:
-        """The next answer of the path."""
+        """Return the integer on the path."""
         _check_range(name, low, high)
         return int(self._next(name, range(low, high + 1)))
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        """The lowest: plans do not hang on it."""
+        """Return the smallest number, because plans do not depend on floats."""
         _check_range(name, low, high)
-        return float(self._known.setdefault(name, low))
+        return float(self._params.setdefault(name, low))
 
-    def suggest_categorical(self, name: str, suggest: Sequence[str]) -> str:
-        """The next answer of the path."""
-        return str(self._next(name, suggest))
+    def suggest_categorical(self, name: str, choices: Sequence[str]) -> str:
+        """Return the name on the path."""
+        return str(self._next(name, choices))
 
-    def _next(self, name: str, options: Sequence[Answer]) -> Answer:
-        if name not in self._known:
-            at = len(self.widths)
-            self.widths.append(len(options))
-            self._known[name] = options[self._path[at] if at < len(self._path) else 0]
-        return self._known[name]
+    def _next(self, name: str, values: Sequence[Param]) -> Param:
+        if name not in self._params:
+            depth = len(self.widths)
+            self.widths.append(len(values))
+            self._params[name] = values[self._path[depth] if depth < len(self._path) else 0]
+        return self._params[name]
 
 
-def every_choice() -> Iterator[_Walk]:
-    """Every way to answer integers and names, one after another.
+def enumerate_suggestions() -> Iterator[_PathSuggest]:
+    """Yield a ``Suggest`` for each combination of integers and names.
 
-    Each must be given to ``propose`` before the next is asked for.
+    Pass each one to ``propose`` before you request the next one.
+
+    Yields:
+        The next combination.
     """
     path: list[int] = []
     while True:
-        walk = _Walk(path)
-        yield walk
-        path = (path + [0] * len(walk.widths))[: len(walk.widths)]
-        while path and path[-1] + 1 == walk.widths[len(path) - 1]:
+        suggest = _PathSuggest(path)
+        yield suggest
+        path = (path + [0] * len(suggest.widths))[: len(suggest.widths)]
+        while path and path[-1] + 1 == suggest.widths[len(path) - 1]:
             path.pop()
         if not path:
             return
@@ -129,4 +211,4 @@ def every_choice() -> Iterator[_Walk]:
 
 def _check_range(name: str, low: float, high: float) -> None:
     if low > high:
-        raise PlanError(f"{name!r} is asked for in {low} .. {high}, which is empty")
+        raise PlanError(f"{name!r} has an empty range {low} .. {high}")

@@ -1,4 +1,4 @@
-"""The contract of a task kind, as tests."""
+"""Contract of a task kind, as tests."""
 
 from __future__ import annotations
 
@@ -17,51 +17,73 @@ from mtlsearch.labels import Form, LabelSpec
 from mtlsearch.plugin import FeatureSpec, Outputs, TargetValues, Task
 from mtlsearch.prediction import to_json
 from mtlsearch.testing._features import FEATURES, random_levels
-from mtlsearch.testing._head_fit import HeadFit, measured
+from mtlsearch.testing._head_fit import HeadFit, compute_metrics
 from mtlsearch.testing._random_targets import random_targets
 
-SOME = ("cnn", "plain vit")
+TWO_BACKBONES = ("cnn", "plain vit")
 
 
 class TaskContract:
-    """What every task kind must do, on the feature levels of several kinds of backbone.
+    """Tests that every task kind must pass, on the feature levels of several backbones.
 
-    Subclass it in a test module, name the class ``Test...`` and say which task::
+    Subclass it in a test module, start the name of the class with ``Test`` and set the task::
 
         class TestDepth(TaskContract):
             task = Depth
             label = LabelSpec(Form.MAP, unit="m")
 
     Attributes:
-        task: the task kind.
-        label: the label it learns here.
-        settings: its settings, as a run file has them.
-        samples: samples of a batch.
-        fair: whether the loss of a batch is the mean of its samples' losses.
-        steps: optimizer steps in which four samples are learned by heart.
-        fallen: the part of the loss that may be left by then.
+        task: class of the task kind.
+        label: specification of the label to learn.
+        settings: settings of the task as in a run file.
+        samples: number of samples per batch.
+        loss_is_mean: whether the loss of a batch is the mean of the losses of its samples.
+        steps: number of optimizer steps for overfitting four samples.
+        max_loss_ratio: largest ratio of the loss after and before these steps.
     """
 
     task: ClassVar[type[Task[Any]]]
     label: ClassVar[LabelSpec]
     settings: ClassVar[Mapping[str, object]] = {}
     samples: ClassVar[int] = 4
-    fair: ClassVar[bool] = True
+    loss_is_mean: ClassVar[bool] = True
     steps: ClassVar[int] = 60
-    fallen: ClassVar[float] = 0.5
+    max_loss_ratio: ClassVar[float] = 0.5
 
     def make_targets(
         self, count: int, image_size: tuple[int, int], generator: Generator
     ) -> TargetValues:
-        """Labels of ``count`` samples; random ones of the label's form by default."""
+        """Return labels; the default is random labels of the label's form.
+
+        Args:
+            count: number of samples.
+            image_size: ``(height, width)`` in pixels.
+            generator: source of the random numbers.
+
+        Returns:
+            Labels of ``count`` samples.
+        """
         return random_targets(self.label, count, image_size, generator)
 
     def make_task(self) -> Task[Any]:
-        """The task under test."""
+        """Return the task under test.
+
+        Returns:
+            A new task with the name ``it``.
+        """
         return self.task("it", self.task.Settings.model_validate(dict(self.settings)), self.label)
 
     def make_fit(self, features: FeatureSpec, count: int | None = None, seed: int = 0) -> HeadFit:
-        """A new head with random levels and labels."""
+        """Return a new head with random levels and labels.
+
+        Args:
+            features: levels of the backbone.
+            count: number of samples; :attr:`samples` by default.
+            seed: seed of the weights, the levels and the labels.
+
+        Returns:
+            The head with its data.
+        """
         generator = torch.Generator().manual_seed(seed)
         count = self.samples if count is None else count
         task = self.make_task()
@@ -77,11 +99,18 @@ class TaskContract:
 
     @pytest.fixture(params=list(FEATURES))
     def features(self, request: pytest.FixtureRequest) -> FeatureSpec:
-        """Levels of one kind of backbone after another."""
+        """Return the levels of each kind of backbone in turn.
+
+        Args:
+            request: request of pytest with the name of the backbone.
+
+        Returns:
+            The specification of the levels.
+        """
         return FEATURES[request.param]
 
-    def test_it_introduces_itself(self) -> None:
-        """Kind, one line, and a description of every setting."""
+    def test_kind_and_descriptions_are_set(self) -> None:
+        """Check the kind, the summary and the description of every setting."""
         assert self.task.kind == self.task.kind.strip().lower() != ""
         assert self.task.summary
         assert "\n" not in self.task.summary
@@ -90,34 +119,34 @@ class TaskContract:
             assert field.description, f"setting {name!r} has no description"
 
     def test_metrics_are_declared(self) -> None:
-        """Each name once, one primary, bounds in order."""
+        """Check unique names, one primary metric and ordered bounds."""
         metrics = self.make_task().metrics
         names = [metric.name for metric in metrics]
         assert len(set(names)) == len(names)
         assert [metric.primary for metric in metrics].count(True) == 1
         assert all(metric.low < metric.high for metric in metrics)
 
-    def test_metrics_of_nothing_are_undefined(self) -> None:
-        """A meter that has seen nothing says NaN, of every metric."""
+    def test_metrics_without_batches_are_nan(self) -> None:
+        """Check that a new meter computes NaN for every metric."""
         task = self.make_task()
         values = task.meter().compute()
         assert set(values) == {metric.name for metric in task.metrics}
         assert all(math.isnan(value) for value in values.values()), values
 
-    def test_metrics_lie_within_their_bounds(self, features: FeatureSpec) -> None:
-        """Every declared metric, and no other, has a value within its bounds."""
+    def test_metrics_are_within_their_bounds(self, features: FeatureSpec) -> None:
+        """Check that exactly the declared metrics have values within their bounds."""
         fit = self.make_fit(features)
-        values = measured(fit.task, fit.outputs(), fit.targets)
+        values = compute_metrics(fit.task, fit.outputs(), fit.targets)
         assert set(values) == {metric.name for metric in fit.task.metrics}
         for metric in fit.task.metrics:
             value = values[metric.name]
             assert math.isnan(value) or metric.low <= value <= metric.high, metric.name
 
-    def test_metrics_do_not_depend_on_how_batches_are_cut(self) -> None:
-        """One batch of all samples measures what one batch a sample does."""
+    def test_metrics_do_not_depend_on_the_batch_size(self) -> None:
+        """Compare one batch of all samples with one batch per sample."""
         fit = self.make_fit(FEATURES["cnn"])
         outputs = fit.outputs()
-        whole = measured(fit.task, outputs, fit.targets)
+        whole = compute_metrics(fit.task, outputs, fit.targets)
         meter = fit.task.meter()
         for row in range(self.samples):
             meter.update(_row(outputs, row), fit.targets[row : row + 1])
@@ -125,7 +154,7 @@ class TaskContract:
             assert value == pytest.approx(whole[name], abs=1e-5, nan_ok=True), name
 
     def test_loss_reaches_every_parameter(self, features: FeatureSpec) -> None:
-        """A finite scalar with a gradient for all of the head and for the backbone."""
+        """Check a finite scalar with a gradient for the whole head and for the backbone."""
         fit = self.make_fit(features)
         fit.head.train()
         for level in fit.levels:
@@ -134,56 +163,58 @@ class TaskContract:
         assert loss.ndim == 0
         assert loss.isfinite()
         loss.backward()  # type: ignore[no-untyped-call]
-        untouched = [name for name, one in fit.head.named_parameters() if not _moves(one)]
-        assert not untouched, f"no gradient reaches {', '.join(untouched)}"
-        assert any(_moves(level) for level in fit.levels), "no gradient reaches the backbone"
+        missing = [
+            name for name, parameter in fit.head.named_parameters() if not _has_gradient(parameter)
+        ]
+        assert not missing, f"no gradient reaches {', '.join(missing)}"
+        assert any(_has_gradient(level) for level in fit.levels), "no gradient reaches the backbone"
 
-    def test_one_sample_will_do(self, features: FeatureSpec) -> None:
-        """A batch with one labelled sample can be trained on."""
+    def test_batch_of_one_sample_can_be_trained_on(self, features: FeatureSpec) -> None:
+        """Check that the gradients of one labeled sample are finite."""
         fit = self.make_fit(features, count=1)
         fit.head.train()
         fit.loss().backward()  # type: ignore[no-untyped-call]
-        grads = [one.grad for one in fit.head.parameters() if one.grad is not None]
+        grads = _gradients(fit.head)
         assert grads
         assert all(grad.isfinite().all() for grad in grads)
 
-    def test_samples_do_not_meet(self, features: FeatureSpec) -> None:
-        """Evaluating, a sample's outputs are the same whatever batch it is in."""
+    def test_samples_do_not_affect_each_other(self, features: FeatureSpec) -> None:
+        """Check that outputs in evaluation mode do not depend on the batch."""
         fit = self.make_fit(features)
         whole = fit.outputs()
         for row in range(self.samples):
-            alone = fit.outputs([level[row : row + 1] for level in fit.levels])
+            single = fit.outputs([level[row : row + 1] for level in fit.levels])
             for name, value in _row(whole, row).items():
-                torch.testing.assert_close(alone[name], value, rtol=1e-3, atol=1e-4)
+                torch.testing.assert_close(single[name], value, rtol=1e-3, atol=1e-4)
 
     def test_loss_is_a_mean_over_samples(self, features: FeatureSpec) -> None:
-        """So that a batch of which few samples are labelled weighs them fairly."""
-        if not self.fair:
-            pytest.skip("declared to weigh samples by what they hold")
+        """Check that each labeled sample of a batch has the same weight."""
+        if not self.loss_is_mean:
+            pytest.skip("the loss weights samples by their content")
         fit = self.make_fit(features)
         outputs = fit.outputs()
         whole = fit.task.loss(outputs, fit.targets)
-        each = [
+        losses = [
             fit.task.loss(_row(outputs, row), fit.targets[row : row + 1])
             for row in range(self.samples)
         ]
-        torch.testing.assert_close(whole, torch.stack(each).mean(), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(whole, torch.stack(losses).mean(), rtol=1e-4, atol=1e-5)
 
-    def test_the_same_seed_gives_the_same(self, features: FeatureSpec) -> None:
-        """Weights, outputs and loss, bit for bit."""
-        one, other = self.make_fit(features), self.make_fit(features)
+    def test_same_seed_gives_equal_results(self, features: FeatureSpec) -> None:
+        """Check that weights, outputs and loss are equal bit for bit."""
+        first, second = self.make_fit(features), self.make_fit(features)
         assert all(
-            torch.equal(value, other.head.state_dict()[name])
-            for name, value in one.head.state_dict().items()
+            torch.equal(value, second.head.state_dict()[name])
+            for name, value in first.head.state_dict().items()
         )
-        outputs, again = one.outputs(), other.outputs()
-        assert all(torch.equal(value, again[name]) for name, value in outputs.items())
-        loss = one.task.loss(outputs, one.targets)
-        assert torch.equal(loss, other.task.loss(again, other.targets))
-        assert all(torch.equal(value, again[name]) for name, value in outputs.items()), "changed"
+        outputs, repeated = first.outputs(), second.outputs()
+        assert all(torch.equal(value, repeated[name]) for name, value in outputs.items())
+        loss = first.task.loss(outputs, first.targets)
+        assert torch.equal(loss, second.task.loss(repeated, second.targets))
+        assert all(torch.equal(value, repeated[name]) for name, value in outputs.items()), "changed"
 
-    def test_short_formats_stay_finite(self, features: FeatureSpec) -> None:
-        """What the head computes in bfloat16, its loss can use."""
+    def test_loss_of_bfloat16_outputs_is_finite(self, features: FeatureSpec) -> None:
+        """Check loss and gradients of a head that runs in mixed precision."""
         fit = self.make_fit(features)
         fit.head.train()
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -191,24 +222,24 @@ class TaskContract:
         loss = fit.task.loss({name: value.float() for name, value in outputs.items()}, fit.targets)
         loss.backward()  # type: ignore[no-untyped-call]
         assert loss.isfinite()
-        grads = [one.grad for one in fit.head.parameters() if one.grad is not None]
-        assert all(grad.isfinite().all() for grad in grads)
+        assert all(grad.isfinite().all() for grad in _gradients(fit.head))
 
-    @pytest.mark.parametrize("name", SOME)
-    def test_it_learns_by_heart(self, name: str) -> None:
-        """Loss and primary metric get clearly better on four samples that it may memorise."""
+    @pytest.mark.parametrize("name", TWO_BACKBONES)
+    def test_four_samples_can_be_overfitted(self, name: str) -> None:
+        """Check that the loss and the primary metric of four samples improve."""
         fit = self.make_fit(FEATURES[name], count=4)
         (primary,) = (metric for metric in fit.task.metrics if metric.primary)
-        before = measured(fit.task, fit.outputs(), fit.targets)[primary.name]
+        before = compute_metrics(fit.task, fit.outputs(), fit.targets)[primary.name]
         first, last = fit.train(self.steps)
-        after = measured(fit.task, fit.outputs(), fit.targets)[primary.name]
-        assert last < self.fallen * first, f"the loss went from {first:.4g} to {last:.4g} only"
+        after = compute_metrics(fit.task, fit.outputs(), fit.targets)[primary.name]
+        ratio = f"the loss fell from {first:.4g} only to {last:.4g}"
+        assert last < self.max_loss_ratio * first, ratio
         best = primary.high if primary.higher_is_better else primary.low
         gain = after - before if primary.higher_is_better else before - after
         assert gain > 0 or after == best, f"{primary.name} went from {before:.4g} to {after:.4g}"
 
-    def test_predictions_are_as_declared(self, features: FeatureSpec) -> None:
-        """The tensors of the form, in float32 and of the right shapes and ranges."""
+    def test_predictions_match_the_output_spec(self, features: FeatureSpec) -> None:
+        """Check names, shapes, float32 and ranges of the exported tensors."""
         fit = self.make_fit(features)
         tensors = fit.task.predict(fit.outputs())
         assert fit.task.output.form in Form
@@ -219,7 +250,7 @@ class TaskContract:
         _check_ranges(fit.task.output.form, tensors, features.image_size)
 
     def test_predictions_are_decoded_and_drawn(self, features: FeatureSpec) -> None:
-        """For an image of another size than the input; JSON-ready, and the picture is new."""
+        """Check an image of another size than the input: JSON form and a new picture."""
         fit = self.make_fit(features, count=2)
         tensors = fit.task.predict(fit.outputs())
         picture = Image.fromarray(np.zeros((90, 120, 3), np.uint8))
@@ -231,13 +262,13 @@ class TaskContract:
             json.dumps(to_json(fit.task.output, prediction))
             drawn = fit.task.draw(picture, prediction)
             assert drawn is not picture
-        assert not np.asarray(picture).any(), "the picture itself was drawn on"
+        assert not np.asarray(picture).any(), "the original picture was changed"
 
-    @pytest.mark.parametrize("name", SOME)
-    def test_it_can_be_exported(self, name: str) -> None:
-        """Head and prediction in one graph, the batch size open."""
+    @pytest.mark.parametrize("name", TWO_BACKBONES)
+    def test_head_and_prediction_can_be_exported(self, name: str) -> None:
+        """Check one graph of head and prediction with an open batch size."""
         fit = self.make_fit(FEATURES[name], count=2)
-        module = _Exported(fit.head.eval(), fit.task)
+        module = _ExportModule(fit.head.eval(), fit.task)
         batch = torch.export.Dim("batch")
         exported = torch.export.export(
             module, (fit.levels,), dynamic_shapes=([{0: batch} for _ in fit.levels],)
@@ -245,13 +276,13 @@ class TaskContract:
         for count in (1, 3):
             levels = random_levels(FEATURES[name], count, torch.Generator().manual_seed(count))
             with torch.no_grad():
-                expected, got = module(levels), exported(levels)
+                expected, actual = module(levels), exported(levels)
             for key, value in expected.items():
-                torch.testing.assert_close(got[key], value, rtol=1e-4, atol=1e-4)
+                torch.testing.assert_close(actual[key], value, rtol=1e-4, atol=1e-4)
 
 
-class _Exported(nn.Module):
-    """What a bundle's graph computes of one task."""
+class _ExportModule(nn.Module):
+    """Module of one task that a bundle exports."""
 
     def __init__(self, head: nn.Module, task: Task[Any]) -> None:
         super().__init__()
@@ -259,6 +290,7 @@ class _Exported(nn.Module):
         self.task = task
 
     def forward(self, levels: list[Tensor]) -> dict[str, Tensor]:
+        """Return the tensors of :meth:`Task.predict`."""
         return dict(self.task.predict(self.head(levels)))
 
 
@@ -266,14 +298,18 @@ def _row(outputs: Outputs, row: int) -> dict[str, Tensor]:
     return {name: value[row : row + 1] for name, value in outputs.items()}
 
 
-def _moves(tensor: Tensor) -> bool:
+def _has_gradient(tensor: Tensor) -> bool:
     return tensor.grad is not None and bool(tensor.grad.any())
+
+
+def _gradients(head: nn.Module) -> list[Tensor]:
+    return [parameter.grad for parameter in head.parameters() if parameter.grad is not None]
 
 
 def _shapes(
     task: Task[Any], features: FeatureSpec, count: int, tensors: Outputs
 ) -> dict[str, tuple[int, ...]]:
-    """The shapes that :class:`OutputSpec` lists."""
+    """Return the shapes that :class:`OutputSpec` lists for the form of a task."""
     form, classes = task.output.form, len(task.output.classes)
     if form is Form.BOXES:
         points = tensors["boxes"].shape[1]
