@@ -1,1 +1,1 @@
-"""Built-in search spaces, written against `mtlsearch.plugin` alone; no torch."""
+"""Built-in search spaces; they import only `mtlsearch.plugin`, not torch."""

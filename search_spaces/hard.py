@@ -1,4 +1,4 @@
-"""One plan: all tasks share the whole backbone."""
+"""Search space with the plan in which all tasks share every unit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mtlsearch.plugin import Candidate, SearchSpace, SharingPlan, Suggest, UnitS
 
 
 class HardSpace(SearchSpace):
-    """Hard parameter sharing (Caruana 1997): one backbone, a head a task."""
+    """Hard parameter sharing (Caruana 1997): one backbone and one head per task."""
 
     name = "hard"
     summary = "one plan: all tasks share every unit"
@@ -16,25 +16,25 @@ class HardSpace(SearchSpace):
     def propose(
         self, suggest: Suggest, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Candidate:
-        """The hard plan, whatever the choices."""
+        """Return the hard plan; nothing is suggested."""
         return Candidate(SharingPlan.hard(tasks, len(units)))
 
     def encode(
         self, candidate: Candidate, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Mapping[str, int | float | str] | None:
-        """No answer is needed for the hard plan; there are none for another."""
+        """Return empty params for the hard plan, None for any other."""
         return {} if candidate.plan == SharingPlan.hard(tasks, len(units)) else None
 
     def count(self, units: Sequence[UnitSpec], tasks: Sequence[str]) -> int:
-        """One."""
+        """Return 1."""
         return 1
 
     def candidates(self, units: Sequence[UnitSpec], tasks: Sequence[str]) -> list[Candidate]:
-        """The hard plan."""
+        """Return the hard plan."""
         return [Candidate(SharingPlan.hard(tasks, len(units)))]
 
 
 @hookimpl
 def mtlsearch_search_spaces() -> list[type[SearchSpace]]:
-    """Contribute the space ``hard``."""
+    """Return the space ``hard``."""
     return [HardSpace]

@@ -1,4 +1,4 @@
-"""One plan: no task shares anything."""
+"""Search space with the plan in which no tasks share a unit."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from mtlsearch.plugin import Candidate, SearchSpace, SharingPlan, Suggest, UnitS
 
 
 class IndependentSpace(SearchSpace):
-    """The single-task networks side by side."""
+    """Single-task networks: one backbone and one head per task."""
 
     name = "independent"
-    summary = "one plan: a backbone of its own for every task"
+    summary = "one plan: one backbone per task"
 
     def propose(
         self, suggest: Suggest, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Candidate:
-        """The independent plan, whatever the choices."""
+        """Return the independent plan; nothing is suggested."""
         return Candidate(SharingPlan.independent(tasks, len(units)))
 
     def encode(
         self, candidate: Candidate, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Mapping[str, int | float | str] | None:
-        """No answer is needed for the independent plan; there are none for another."""
+        """Return empty params for the independent plan, None for any other."""
         return {} if candidate.plan == SharingPlan.independent(tasks, len(units)) else None
 
     def count(self, units: Sequence[UnitSpec], tasks: Sequence[str]) -> int:
-        """One."""
+        """Return 1."""
         return 1
 
     def candidates(self, units: Sequence[UnitSpec], tasks: Sequence[str]) -> list[Candidate]:
-        """The independent plan."""
+        """Return the independent plan."""
         return [Candidate(SharingPlan.independent(tasks, len(units)))]
 
 
 @hookimpl
 def mtlsearch_search_spaces() -> list[type[SearchSpace]]:
-    """Contribute the space ``independent``."""
+    """Return the space ``independent``."""
     return [IndependentSpace]

@@ -1,9 +1,9 @@
-"""Any partition of the tasks at any unit, as one number a unit.
+"""Search space of all partitions of the tasks at every unit, encoded as one number per unit.
 
-The partitions of ``T`` tasks are numbered by how many groups they have and then in
-lexicographic order: 0 is all together, the last one all apart. So a sampler finds near each
-other what shares about as much, every plan has exactly one set of answers, and nothing is
-listed: a number is turned into its partition by counting.
+The partitions of ``T`` tasks are numbered by their number of groups and then in lexicographic
+order: 0 is one group, the last number is one group per task. So partitions with near numbers
+share about as much, which helps a sampler, and every plan has exactly one encoding. A number is
+converted to its partition by counting, without enumerating partitions.
 """
 
 from __future__ import annotations
@@ -30,77 +30,91 @@ class LayerwiseSettings(Settings):
     """Options of the space ``layerwise``."""
 
     first_shared: NonNegativeInt = Field(
-        0, description="so many units from the input are always shared by all tasks"
+        0, description="number of units, from the input, that all tasks always share"
     )
     norm_statistics: Literal["path", "shared"] = Field(
-        "path",
-        description="running statistics of a shared unit: by the path that leads to it, or one set",
+        "path", description="BatchNorm statistics of a shared unit: one set per path, or one set"
     )
 
 
 class LayerwiseSpace(SearchSpace[LayerwiseSettings]):
-    """Every plan: tasks that have parted may come together again."""
+    """Every plan without skips: tasks that separated can share again."""
 
     name = "layerwise"
-    summary = "any partition at any unit: tasks may part and come together again"
+    summary = "any partition at any unit: tasks can separate and share again"
     starter = False
     Settings = LayerwiseSettings
 
     def propose(
         self, suggest: Suggest, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Candidate:
-        """A plan from the number of a partition for every unit that is not always shared."""
-        rows = [(0,) * len(tasks)] * self._shared(units)
+        """Return a plan from one partition number for each unit after the first shared ones."""
+        rows = [(0,) * len(tasks)] * self._num_shared(units)
         for unit in range(len(rows), len(units)):
-            number = suggest.suggest_int(f"groups_{unit}", 0, _count(len(tasks)) - 1)
+            number = suggest.suggest_int(f"groups_{unit}", 0, _num_partitions(len(tasks)) - 1)
             rows.append(_partition(number, len(tasks)))
-        return Candidate(self._kept(SharingPlan(tuple(tasks), tuple(rows))))
+        return Candidate(self._with_statistics(SharingPlan(tuple(tasks), tuple(rows))))
 
     def encode(
         self, candidate: Candidate, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Mapping[str, int | float | str] | None:
-        """The numbers of the plan's partitions."""
-        plan, shared = candidate.plan, self._shared(units)
+        """Return the numbers of the plan's partitions."""
+        plan, num_shared = candidate.plan, self._num_shared(units)
         if plan.has_skips or len(plan.rows) != len(units) or list(plan.tasks) != list(tasks):
             return None
-        if any(max(row) > 0 for row in plan.rows[:shared]) or plan != self._kept(plan):
+        if any(max(row) > 0 for row in plan.rows[:num_shared]):
             return None
-        return {f"groups_{at}": _number(plan.rows[at]) for at in range(shared, len(units))}
+        if plan != self._with_statistics(plan):
+            return None
+        return {
+            f"groups_{unit}": _number(plan.rows[unit]) for unit in range(num_shared, len(units))
+        }
 
     def count(self, units: Sequence[UnitSpec], tasks: Sequence[str]) -> int:
-        """As many partitions as there are, at every unit that is not always shared."""
-        return math.prod([_count(len(tasks))] * (len(units) - self._shared(units)))
+        """Return the product of the numbers of partitions."""
+        return math.prod([_num_partitions(len(tasks))] * (len(units) - self._num_shared(units)))
 
-    def _shared(self, units: Sequence[UnitSpec]) -> int:
+    def _num_shared(self, units: Sequence[UnitSpec]) -> int:
         return min(self.settings.first_shared, len(units))
 
-    def _kept(self, plan: SharingPlan) -> SharingPlan:
+    def _with_statistics(self, plan: SharingPlan) -> SharingPlan:
         return plan.with_statistics(self.settings.norm_statistics)
 
 
 @cache
-def _ways(left: int, used: int, groups: int) -> int:
-    """Ways to put ``left`` more tasks into groups, ``used`` of ``groups`` having one already."""
+def _num_completions(left: int, used: int, groups: int) -> int:
+    """Return in how many ways ``left`` more tasks fill ``groups`` groups.
+
+    Args:
+        left: number of tasks without a group.
+        used: number of groups that have a task already.
+        groups: number of groups that must have a task in the end.
+
+    Returns:
+        The number of ways.
+    """
     if left == 0:
         return int(used == groups)
-    return used * _ways(left - 1, used, groups) + _ways(left - 1, used + 1, groups)
+    return used * _num_completions(left - 1, used, groups) + _num_completions(
+        left - 1, used + 1, groups
+    )
 
 
-def _count(tasks: int) -> int:
-    """How many partitions there are (the Bell number)."""
-    return sum(_ways(tasks, 0, groups) for groups in range(1, tasks + 1))
+def _num_partitions(tasks: int) -> int:
+    """Return the number of partitions of a set of tasks (the Bell number)."""
+    return sum(_num_completions(tasks, 0, groups) for groups in range(1, tasks + 1))
 
 
 def _partition(number: int, tasks: int) -> tuple[int, ...]:
-    """The partition of a number, as a restricted growth string."""
+    """Return the partition with a number, as a restricted growth string."""
     groups = 1
-    while number >= _ways(tasks, 0, groups):
-        number -= _ways(tasks, 0, groups)
+    while number >= _num_completions(tasks, 0, groups):
+        number -= _num_completions(tasks, 0, groups)
         groups += 1
     row: list[int] = []
     used = 0
     for left in range(tasks - 1, -1, -1):
-        group, below = 0, _ways(left, used, groups)
+        group, below = 0, _num_completions(left, used, groups)
         while group < used and number >= below:
             number -= below
             group += 1
@@ -110,16 +124,16 @@ def _partition(number: int, tasks: int) -> tuple[int, ...]:
 
 
 def _number(row: Sequence[int]) -> int:
-    """The number of a partition."""
+    """Return the number of a partition; the inverse of :func:`_partition`."""
     groups, used = max(row) + 1, 0
-    number = sum(_ways(len(row), 0, fewer) for fewer in range(1, groups))
+    number = sum(_num_completions(len(row), 0, fewer) for fewer in range(1, groups))
     for left, group in zip(range(len(row) - 1, -1, -1), row, strict=True):
-        number += group * _ways(left, used, groups)
+        number += group * _num_completions(left, used, groups)
         used = max(used, group + 1)
     return number
 
 
 @hookimpl
 def mtlsearch_search_spaces() -> list[type[SearchSpace[LayerwiseSettings]]]:
-    """Contribute the space ``layerwise``."""
+    """Return the space ``layerwise``."""
     return [LayerwiseSpace]

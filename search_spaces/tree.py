@@ -1,10 +1,10 @@
-"""Tree plans as numbers: an order of the tasks and a split depth between neighbours.
+"""Search space of trees, encoded as an order of the tasks and split depths between neighbors.
 
-Asking for one group a unit and task would sample the same tree many times over and give a
-sampler nothing to interpolate. A tree plan of ``T`` tasks over ``U`` units is exactly an
-order of the tasks and ``T - 1`` depths: neighbours share the units above the depth between
-them. An order and its reverse say the same, so the first two tasks keep theirs and each
-further one has a place to be put in: ``T! / 2`` orders, as integers too.
+One parameter per unit and task would encode the same tree many times, and near values would not
+mean similar trees. A tree of ``T`` tasks over ``U`` units is exactly an order of the tasks and
+``T - 1`` split depths: neighbors share the units before their split depth. An order and its
+reverse give the same trees, so the first two tasks keep their order, and each further task has
+one parameter for its position: ``T! / 2`` orders.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ class TreeSettings(Settings):
     """Options of the space ``tree``."""
 
     first_shared: NonNegativeInt = Field(
-        0, description="so many units from the input are always shared by all tasks"
+        0, description="number of units, from the input, that all tasks always share"
     )
 
 
 class TreeSpace(SearchSpace[TreeSettings]):
-    """Every plan in which tasks that have parted stay apart."""
+    """Every plan in which tasks that separated never share again."""
 
     name = "tree"
-    summary = "any tree: tasks part at some depth and stay apart"
+    summary = "any tree: tasks separate at some depth and stay separate"
     Settings = TreeSettings
 
     def propose(
         self, suggest: Suggest, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Candidate:
-        """A tree plan from ``T - 2`` places and ``T - 1`` depths."""
+        """Return a tree from ``T - 2`` positions and ``T - 1`` split depths."""
         order = list(tasks[:2])
         for count, task in enumerate(tasks[2:], start=2):
             order.insert(suggest.suggest_int(f"place_{task}", 0, count), task)
-        shallowest = self._shallowest(units)
+        num_shared = self._num_shared(units)
         depths = [
-            suggest.suggest_int(f"split_{gap}", shallowest, len(units))
+            suggest.suggest_int(f"split_{gap}", num_shared, len(units))
             for gap in range(1, len(tasks))
         ]
         return Candidate(SharingPlan.from_splits(order, depths, len(units)))
@@ -59,55 +59,55 @@ class TreeSpace(SearchSpace[TreeSettings]):
     def encode(
         self, candidate: Candidate, units: Sequence[UnitSpec], tasks: Sequence[str]
     ) -> Mapping[str, int | float | str] | None:
-        """Places and depths that give the candidate's plan."""
+        """Return the positions and split depths of a tree."""
         plan = candidate.plan
         if not plan.is_tree or len(plan.rows) != len(units) or list(plan.tasks) != list(tasks):
             return None
         order = _order(plan)
-        depths = [_shared_depth(plan, left, right) for left, right in pairwise(order)]
-        if any(depth < self._shallowest(units) for depth in depths):
+        depths = [_split_depth(plan, left, right) for left, right in pairwise(order)]
+        if any(depth < self._num_shared(units) for depth in depths):
             return None
-        params = _places(order, tasks)
+        params = _positions(order, tasks)
         params.update({f"split_{gap}": depth for gap, depth in enumerate(depths, start=1)})
         return params
 
     def count(self, units: Sequence[UnitSpec], tasks: Sequence[str]) -> int:
-        """How many trees there are."""
-        return count_tree_plans(len(tasks), len(units), first_shared=self._shallowest(units))
+        """Return the number of trees."""
+        return count_tree_plans(len(tasks), len(units), first_shared=self._num_shared(units))
 
     def candidates(self, units: Sequence[UnitSpec], tasks: Sequence[str]) -> Iterator[Candidate]:
-        """Every tree."""
-        shared = self._shallowest(units)
-        return map(Candidate, tree_plans(tasks, len(units), first_shared=shared))
+        """Return every tree."""
+        num_shared = self._num_shared(units)
+        return map(Candidate, tree_plans(tasks, len(units), first_shared=num_shared))
 
-    def _shallowest(self, units: Sequence[UnitSpec]) -> int:
+    def _num_shared(self, units: Sequence[UnitSpec]) -> int:
         return min(self.settings.first_shared, len(units))
 
 
 def _order(plan: SharingPlan) -> list[str]:
-    """An order in which every unit's groups are runs of neighbours."""
-    paths = {task: tuple(row[at] for row in plan.rows) for at, task in enumerate(plan.tasks)}
+    """Return an order of the tasks in which the groups of every unit are runs of neighbors."""
+    paths = {task: tuple(row[index] for row in plan.rows) for index, task in enumerate(plan.tasks)}
     order = sorted(plan.tasks, key=lambda task: paths[task])
     first, second = plan.tasks[0], plan.tasks[min(1, len(plan.tasks) - 1)]
     return order if order.index(first) <= order.index(second) else order[::-1]
 
 
-def _shared_depth(plan: SharingPlan, left: str, right: str) -> int:
-    """How many units two tasks share."""
-    at, other = plan.tasks.index(left), plan.tasks.index(right)
-    return sum(row[at] == row[other] for row in plan.rows)
+def _split_depth(plan: SharingPlan, left: str, right: str) -> int:
+    """Return the number of units that two tasks share."""
+    first, second = plan.tasks.index(left), plan.tasks.index(right)
+    return sum(row[first] == row[second] for row in plan.rows)
 
 
-def _places(order: Sequence[str], tasks: Sequence[str]) -> dict[str, int | float | str]:
-    """The place of each task from the third on, among those before it."""
-    places: dict[str, int | float | str] = {}
+def _positions(order: Sequence[str], tasks: Sequence[str]) -> dict[str, int | float | str]:
+    """Return the position of each task from the third on, among the tasks before it."""
+    positions: dict[str, int | float | str] = {}
     for count, task in enumerate(tasks[2:], start=2):
-        known = [name for name in order if name in tasks[: count + 1]]
-        places[f"place_{task}"] = known.index(task)
-    return places
+        inserted = [name for name in order if name in tasks[: count + 1]]
+        positions[f"place_{task}"] = inserted.index(task)
+    return positions
 
 
 @hookimpl
 def mtlsearch_search_spaces() -> list[type[SearchSpace[TreeSettings]]]:
-    """Contribute the space ``tree``."""
+    """Return the space ``tree``."""
     return [TreeSpace]

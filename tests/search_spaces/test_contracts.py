@@ -1,4 +1,4 @@
-"""The built-in search spaces keep the contract."""
+"""Contract tests of the built-in search spaces."""
 
 from __future__ import annotations
 
