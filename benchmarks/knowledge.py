@@ -79,7 +79,7 @@ def open_seed(options: argparse.Namespace, seed: int, device: torch.device) -> S
         progress=NullProgress(),
         check=False,
     )
-    return replace(session, evaluator=replace(session.evaluator, teacher=0))
+    return replace(session, evaluator=replace(session.evaluator, teacher_number=0))
 
 
 def run_file(options: argparse.Namespace) -> Path:

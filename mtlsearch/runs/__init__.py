@@ -1,5 +1,34 @@
-"""The runs package."""
+"""Runs: everything that trains, from a run file in a run directory.
 
+One search, :func:`run_search`, in ten steps:
+
+1. Check that the folder is new or a run directory, and lock it.
+2. Check that it contains no other search; remove a partial line of the journal.
+3. Run the preflight checks of the run file (:data:`PREFLIGHT_CHECKS`).
+4. Create and cut the backbones, open the data, build the tasks, check the objectives.
+5. Read and check all images of ``train`` and ``val``, or find them in the cache.
+6. Build the :class:`TrainingEvaluator` and the candidate space, and check its limits.
+7. Open the study and write ``run.yaml``.
+8. Run :func:`mtlsearch.search.search`: it proposes candidates, the evaluator trains them.
+9. After each trial, delete the weights that ``search.keep_weights`` does not keep.
+10. Train the finalists on more seeds, if ``search.confirm`` is set.
+
+Steps 3 to 6 are :func:`open_session`, which long training, export and task affinity also use.
+
+::
+
+    from mtlsearch.config import load_run
+    from mtlsearch.registry import build_registry
+    from mtlsearch.runs import run_search
+    from mtlsearch.search import NullProgress
+    from mtlsearch.training import resolve_device
+
+    resolved = build_registry().resolve(load_run("run.yaml"))
+    device = resolve_device("auto")
+    run_search(resolved, Path("results/first"), device=device, progress=NullProgress())
+"""
+
+from mtlsearch.runs._check_run import check_run
 from mtlsearch.runs._confirm import read_confirmed
 from mtlsearch.runs._load_trial import load_trial, pick_trial
 from mtlsearch.runs._long_training import (
@@ -8,17 +37,27 @@ from mtlsearch.runs._long_training import (
     load_long_training,
     train_longer,
 )
+from mtlsearch.runs._preflight import (
+    PREFLIGHT_CHECKS,
+    PreflightCheck,
+    PreflightContext,
+    Stage,
+)
 from mtlsearch.runs._run_affinity import AffinityOutcome, run_affinity
 from mtlsearch.runs._run_search import run_search, run_search_worker
-from mtlsearch.runs._session import Session, check_search, open_session
+from mtlsearch.runs._session import Session, open_session
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
 
 __all__ = [
+    "PREFLIGHT_CHECKS",
     "AffinityOutcome",
     "LongTraining",
+    "PreflightCheck",
+    "PreflightContext",
     "Session",
+    "Stage",
     "TrainingEvaluator",
-    "check_search",
+    "check_run",
     "find_long_training",
     "load_long_training",
     "load_trial",

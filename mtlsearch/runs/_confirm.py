@@ -1,9 +1,8 @@
-"""The best trials trained again on other seeds, once the trials are spent."""
+"""Confirmation: the best trials and the baselines trained on more seeds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from pathlib import Path
 
 from mtlsearch.config import ConfirmConfig, RunConfig
@@ -11,18 +10,15 @@ from mtlsearch.results import (
     ResultsBySeed,
     SeedStatistics,
     TrialRecord,
-    confirmed,
     deltas,
     finalists,
+    seed_statistics,
 )
+from mtlsearch.runs._distributed import on_all_ranks
 from mtlsearch.runs._retrain import read_retrained, retrain, retraining_evaluator, write_retrained
 from mtlsearch.runs._session import Session
-from mtlsearch.runs._training_evaluator import TrainingEvaluator
-from mtlsearch.search import Evaluator, SearchProgress
+from mtlsearch.search import SearchProgress
 from mtlsearch.study import RunDirectory
-
-Team = Callable[[TrainingEvaluator], AbstractContextManager[Evaluator]]
-"""Gives what measures with all processes that train together."""
 
 
 def confirm(
@@ -31,81 +27,90 @@ def confirm(
     records: Sequence[TrialRecord],
     progress: SearchProgress,
     *,
-    together: Team,
-    alone: bool,
+    is_distributed: bool = False,
 ) -> None:
-    """Train the finalists on the run's other seeds; what was done before is not done again.
+    """Train the finalists on the other seeds of the run; skip those that are finished.
 
-    Weights of these trainings are not kept: those of the search's own seed are the trial's.
+    The weights are deleted after each training: the weights of a trial are those of the seed
+    of the search.
 
     Args:
-        session: the run.
-        run: its directory.
-        records: its trials.
-        progress: watches.
-        together: the processes that train each network.
-        alone: whether that is this process alone; others have to be told of every seed.
+        session: the opened run.
+        run: the run directory.
+        records: all trials of the run.
+        progress: callbacks for steps, epochs and results.
+        is_distributed: whether other ranks train along. They wait for every seed, so a seed
+            without missing trials is not skipped.
     """
-    wanted = session.config.search.confirm
-    if wanted is None:
+    config = session.config.search.confirm
+    if config is None:
         return
-    chosen = finalists(records, wanted.top)
-    seeds = other_seeds(session.config)
-    left = {seed: _missing(run.at_seed(seed), chosen) for seed in seeds}
-    total = sum(map(len, left.values()))
+    chosen = finalists(records, config.top)
+    missing_by_seed = {
+        seed: _missing(run.at_seed(seed), chosen) for seed in other_seeds(session.config)
+    }
+    total = sum(map(len, missing_by_seed.values()))
     done = 0
-    for seed, missing in left.items():
-        if alone and not missing:
+    for seed, missing in missing_by_seed.items():
+        if not missing and not is_distributed:
             continue
         folder = run.at_seed(seed)
-        with together(retraining_evaluator(session, folder, seed=seed)) as evaluator:
+        seed_evaluator = retraining_evaluator(session, folder, seed=seed)
+        with on_all_ranks(seed_evaluator, is_distributed=is_distributed) as evaluator:
             for record in missing:
-                progress.note(
-                    f"confirming {done + 1} of {total}: trial {record.number}, seed {seed}"
-                )
-                found = retrain(evaluator, record, progress)
-                folder.weights(record.number).unlink(missing_ok=True)
-                write_retrained(folder, found)
-                _tell(found, folder, seed, progress)
                 done += 1
-    _tell_best(records, read_repeats(run), wanted, progress)
+                progress.note(f"confirming {done} of {total}: trial {record.number}, seed {seed}")
+                retrained = retrain(evaluator, record, progress)
+                folder.weights(record.number).unlink(missing_ok=True)
+                write_retrained(folder, retrained)
+                _report_result(retrained, folder, seed, progress)
+    _report_best(records, read_results_by_seed(run), config, progress)
 
 
 def other_seeds(config: RunConfig) -> tuple[int, ...]:
-    """The seeds of a run's confirmation besides its own."""
-    wanted = config.search.confirm
-    return () if wanted is None else tuple(config.seed + at for at in range(1, wanted.seeds))
+    """Return the seeds of the confirmation, without the seed of the search."""
+    confirm = config.search.confirm
+    if confirm is None:
+        return ()
+    return tuple(config.seed + offset for offset in range(1, confirm.seeds))
 
 
-def read_repeats(run: RunDirectory) -> ResultsBySeed:
-    """What was trained again, by seed."""
-    return dict(_repeats(run))
+def read_results_by_seed(run: RunDirectory) -> ResultsBySeed:
+    """Return the records of all trials that were trained on other seeds, by seed."""
+    return {
+        int(folder.name): read_retrained(RunDirectory(folder))
+        for folder in sorted(run.seeds.glob("[0-9]*"))
+    }
 
 
 def read_confirmed(
     out: Path, config: RunConfig, records: Sequence[TrialRecord]
 ) -> dict[int, SeedStatistics]:
-    """What the seeds of a run say of its finalists, by number.
+    """Return the statistics over seeds of the confirmed trials.
 
-    What was confirmed stays so where a search that went on asks for no confirmation, or has not
-    come to that of its newest finalists: then those count that were finalists before.
+    A resumed search may not confirm, or may not have confirmed its new finalists yet. The
+    statistics are then those of the finalists at the last confirmation that is complete.
+
+    Args:
+        out: the run directory.
+        config: its run file.
+        records: all trials of the run.
+
+    Returns:
+        Statistics by trial number; empty without a complete confirmation.
     """
-    wanted, repeats = config.search.confirm, read_repeats(RunDirectory(out))
-    if wanted is None:
-        return confirmed(records, repeats, None)
-    retraining_evaluator = {record.number for repeated in repeats.values() for record in repeated}
-    ends = [at for at, record in enumerate(records, 1) if record.number in retraining_evaluator]
-    count = len(finalists(records, wanted.top))  # fewer are a confirmation that was interrupted
+    confirm, results_by_seed = config.search.confirm, read_results_by_seed(RunDirectory(out))
+    if confirm is None:
+        return seed_statistics(records, results_by_seed, None)
+    retrained = {record.number for results in results_by_seed.values() for record in results}
+    ends = [end for end, record in enumerate(records, 1) if record.number in retrained]
+    num_finalists = len(finalists(records, confirm.top))
     for end in dict.fromkeys([len(records), *reversed(ends)]):
-        found = confirmed(records[:end], repeats, wanted.top)
-        if found and len(finalists(records[:end], wanted.top)) == count:
-            return found
+        statistics = seed_statistics(records[:end], results_by_seed, confirm.top)
+        # Fewer finalists belong to a confirmation that was interrupted.
+        if statistics and len(finalists(records[:end], confirm.top)) == num_finalists:
+            return statistics
     return {}
-
-
-def _repeats(run: RunDirectory) -> Iterator[tuple[int, list[TrialRecord]]]:
-    for folder in sorted(run.at_seed(0).path.parent.glob("[0-9]*")):
-        yield int(folder.name), read_retrained(RunDirectory(folder))
 
 
 def _missing(folder: RunDirectory, chosen: Sequence[TrialRecord]) -> list[TrialRecord]:
@@ -113,27 +118,32 @@ def _missing(folder: RunDirectory, chosen: Sequence[TrialRecord]) -> list[TrialR
     return [record for record in chosen if record.number not in done]
 
 
-def _tell(record: TrialRecord, folder: RunDirectory, seed: int, progress: SearchProgress) -> None:
-    value = deltas(read_retrained(folder)).get(record.number)
-    said = record.reason if value is None else f"Δm {value:+.2f} %"
-    progress.note(f"trial {record.number} on seed {seed}: {record.state}  {said}")
+def _report_result(
+    record: TrialRecord, folder: RunDirectory, seed: int, progress: SearchProgress
+) -> None:
+    delta = deltas(read_retrained(folder)).get(record.number)
+    result = record.reason if delta is None else f"Δm {delta:+.2f} %"
+    progress.note(f"trial {record.number} on seed {seed}: {record.state}  {result}")
 
 
-def _tell_best(
+def _report_best(
     records: Sequence[TrialRecord],
-    repeats: ResultsBySeed,
-    wanted: ConfirmConfig,
+    results_by_seed: ResultsBySeed,
+    config: ConfirmConfig,
     progress: SearchProgress,
 ) -> None:
-    known = confirmed(records, repeats, wanted.top)
-    within = {record.number for record in records if not record.over_limits}
-    ranked = sorted((at for at in known if at in within), key=lambda at: -known[at].mean)
+    statistics = seed_statistics(records, results_by_seed, config.top)
+    feasible = {record.number for record in records if not record.over_limits}
+    ranked = sorted(
+        (number for number in statistics if number in feasible),
+        key=lambda number: -statistics[number].mean,
+    )
     if not ranked:
-        progress.note("nothing is confirmed: no other seed has a Δm of every finalist")
+        progress.note("no trial is confirmed: no other seed has a Δm of every finalist")
         return
-    best = known[ranked[0]]
-    ties = [str(at) for at in ranked if known[at].tied_with_best]
+    best = statistics[ranked[0]]
+    ties = [str(number) for number in ranked if statistics[number].tied_with_best]
     progress.note(
         f"confirmed: trial {ranked[0]}, Δm {best.mean:+.2f} ± {best.stderr:.2f} % "
-        f"over {best.num_seeds} seeds" + (f"; ties with trial {', '.join(ties)}" if ties else "")
+        f"over {best.num_seeds} seeds" + (f", tied with trial {', '.join(ties)}" if ties else "")
     )

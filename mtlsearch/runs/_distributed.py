@@ -1,4 +1,4 @@
-"""Processes that measure candidates together: one leads the search, the others follow."""
+"""Distributed search: rank 0 searches, the other ranks train the same candidates."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from mtlsearch.search import Evaluator, Measurement, NullProgress, SearchProgres
 
 @dataclass(frozen=True, slots=True)
 class Rank0Evaluator:
-    """Tells the other processes what it measures, so that they measure it, too.
+    """An evaluator that broadcasts each candidate, so that all ranks measure it.
 
     Attributes:
-        own: what this process measures with; it joins in with the others by itself.
+        evaluator: the evaluator of rank 0, whose training joins the process group.
     """
 
-    own: Evaluator
+    evaluator: Evaluator
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """The task names, sorted."""
-        return self.own.tasks
+        return self.evaluator.tasks
 
     def units(self, backbone: str) -> Sequence[UnitSpec]:
-        """The units of a backbone, in depth order."""
-        return self.own.units(backbone)
+        """Return the units of a backbone in depth order."""
+        return self.evaluator.units(backbone)
 
     def cost(self, candidate: Candidate) -> Cost:
-        """Parameters and FLOPs, by arithmetic."""
-        return self.own.cost(candidate)
+        """Compute parameters and FLOPs of a candidate."""
+        return self.evaluator.cost(candidate)
 
     @property
     def epochs(self) -> int:
-        """How many epochs a whole training has."""
-        return self.own.epochs
+        """Number of epochs of a complete training."""
+        return self.evaluator.epochs
 
     def measure(
         self,
@@ -48,40 +48,61 @@ class Rank0Evaluator:
         progress: SearchProgress,
         epochs: int | None = None,
     ) -> Measurement:
-        """Measure one candidate with all processes; see :class:`Evaluator`."""
+        """Measure a candidate with all ranks; see :class:`Evaluator`."""
         _broadcast((number, candidate.to_json(), epochs))
-        return self.own.measure(number, candidate, progress, epochs)
+        return self.evaluator.measure(number, candidate, progress, epochs)
 
 
 @contextmanager
-def broadcasting(own: Evaluator) -> Iterator[Rank0Evaluator]:
-    """An evaluator for the process that searches; the others are let go at the end.
+def on_all_ranks(evaluator: Evaluator, *, is_distributed: bool) -> Iterator[Evaluator]:
+    """Yield an evaluator that measures with all ranks of the process group.
 
-    They are not where it ends by an error: a process that fails amid a training keeps the
-    others waiting for it, and only what launched them all can end that.
+    Args:
+        evaluator: the evaluator of this process.
+        is_distributed: whether there are other ranks.
+
+    Yields:
+        ``evaluator`` itself in a single process.
     """
-    yield Rank0Evaluator(own)
+    if is_distributed:
+        with broadcasting(evaluator) as rank0_evaluator:
+            yield rank0_evaluator
+    else:
+        yield evaluator
+
+
+@contextmanager
+def broadcasting(evaluator: Evaluator) -> Iterator[Rank0Evaluator]:
+    """Yield the evaluator of rank 0; release the other ranks at the end.
+
+    After an error the other ranks are not released: if a rank fails in a training, the others
+    wait for it, and only their launcher can stop them.
+    """
+    yield Rank0Evaluator(evaluator)
     _broadcast(None)
 
 
-def run_worker(own: Evaluator) -> None:
-    """Measure what the leading process measures, until it lets go.
+def run_worker(evaluator: Evaluator) -> None:
+    """Measure the candidates that rank 0 broadcasts until it releases this rank.
 
-    What cannot be trained fails in every process alike; the leading one tells of it.
+    A training that fails does so in all ranks. Rank 0 records the error.
+
+    Args:
+        evaluator: the evaluator of this rank.
     """
-    while (told := _broadcast(None)) is not None:
-        number, candidate, epochs = told
+    while (message := _broadcast(None)) is not None:
+        number, candidate, epochs = message
         try:
-            own.measure(number, Candidate.from_json(candidate), NullProgress(), epochs)
+            evaluator.measure(number, Candidate.from_json(candidate), NullProgress(), epochs)
         except TrainingError:
             continue
 
 
-def _broadcast(said: Any) -> Any:
-    """What the leading process says; the others' own words do not count."""
+def _broadcast(message: Any) -> Any:
+    """Return the message of rank 0; those of other ranks are ignored."""
     import torch
     from torch import distributed
 
-    words = [said]
-    distributed.broadcast_object_list(words, src=0, device=torch.device("cpu"))
-    return words[0]
+    messages = [message]
+    distributed.broadcast_object_list(messages, src=0, device=torch.device("cpu"))
+    return messages[0]

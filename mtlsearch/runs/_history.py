@@ -1,8 +1,9 @@
-"""A trial's epochs as a table."""
+"""``history.csv``: losses and metrics of a trial per epoch."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,13 @@ if TYPE_CHECKING:
     from mtlsearch.training import EpochRecord
 
 
-def write_history(path: Path, epochs: tuple[EpochRecord, ...]) -> None:
-    """One row an epoch: each task's mean training loss and validation metrics."""
+def write_history(path: Path, epochs: Sequence[EpochRecord]) -> None:
+    """Write one row per epoch: mean training loss and validation metrics of each task.
+
+    Args:
+        path: the CSV file; its folder is created.
+        epochs: at least one epoch, in order.
+    """
     rows = [
         {
             "epoch": record.epoch,

@@ -1,4 +1,4 @@
-"""The time of a candidate's network, before it is trained."""
+"""Latency of a candidate's network, measured before training."""
 
 from __future__ import annotations
 
@@ -11,39 +11,45 @@ if TYPE_CHECKING:
     from mtlsearch.runs._training_evaluator import TrainingEvaluator
 
 WARMUP = 5
+"""Forward passes before the measured ones."""
 REPEATS = 15
+"""Measured forward passes per round, of which the median counts."""
 ROUNDS = 3
+"""Rounds for one image, of which the lowest counts."""
 
 
 def measure_network_latency(
     evaluator: TrainingEvaluator, candidate: Candidate, *, batch: int
 ) -> Latency:
-    """The time of an untrained network on the device it would be trained on, in fp32.
+    """Measure the latency of an untrained network on the training device, in fp32.
 
-    Weights do not change how long a forward takes. The clock is noisy, to one side: other work
-    on the machine slows forwards down. So it is the lowest of several medians.
+    Weights do not change the time of a forward pass. Other work on the machine only increases
+    it, so the result is the lowest of several medians.
 
     Args:
-        evaluator: builds the network and knows the device.
-        candidate: whose network.
-        batch: images of the second batch; the first has one.
+        evaluator: builds the network and has the device.
+        candidate: candidate of the network.
+        batch: images of the second batch; the first has one image.
+
+    Returns:
+        The latency for one image and for a batch.
     """
     from mtlsearch.models import measure_latency
 
     network = evaluator.build(candidate).to(evaluator.device)
     size = evaluator.config.data.image_size
-    alone, together = (
+    single, batched = (
         min(
             measure_latency(
                 network,
                 size,
                 device=evaluator.device,
-                batch_size=images,
+                batch_size=batch_size,
                 warmup=WARMUP,
                 repeats=REPEATS,
             )
             for _ in range(rounds)
         )
-        for images, rounds in ((1, ROUNDS), (batch, 1))
+        for batch_size, rounds in ((1, ROUNDS), (batch, 1))
     )
-    return Latency(alone, batch, together)
+    return Latency(single, batch, batched)

@@ -1,4 +1,4 @@
-"""A trial's trained network, from its weights on disk."""
+"""Choice of a trial, and its trained network from the weights on disk."""
 
 from __future__ import annotations
 
@@ -20,67 +20,86 @@ def pick_trial(
     confirmed: Mapping[int, SeedStatistics] = MappingProxyType({}),
     front: Sequence[TrialRecord] = (),
 ) -> TrialRecord:
-    """The trial with the highest Δm within the budget, or the one of that number.
+    """Return the best complete trial within the limits, or the trial with a number.
 
-    Where trials were confirmed on several seeds, the best is that with the highest mean.
+    The best trial has the highest Δm. Among confirmed trials it has the highest mean over seeds.
 
     Args:
-        records: the trials of a run.
-        trial: which.
-        confirmed: what several seeds say of some of them, by number.
-        front: where several things are wanted, the trials among which the best is looked for.
+        records: all trials of a run.
+        trial: ``"best"`` or a trial number.
+        confirmed: statistics over seeds by trial number.
+        front: Pareto front of a search with several objectives; the best trial is one of these.
+
+    Returns:
+        A complete trial.
 
     Raises:
-        RunError: there is no such trial, or it was not completed.
+        RunError: the trial does not exist or is not complete.
     """
     complete = [record for record in records if record.state == "complete"]
     if trial == "best":
-        if not complete:
-            raise RunError(
-                "no trial is complete yet", next_step="`mtlsearch search` goes on with the run"
-            )
-        known = deltas(complete)
-        within = [record for record in complete if not record.over_limits]
-        if not within:
-            raise RunError(
-                "no trial within the budget is complete",
-                allowed=[str(record.number) for record in complete],
-                next_step="ask for a baseline by its number, or go on with the search",
-            )
-        on_front = {record.number for record in front}
-        within = [record for record in within if record.number in on_front] or within
-        finalists = [record for record in within if record.number in confirmed]
-        if finalists:
-            return max(finalists, key=lambda at: confirmed[at.number].mean)
-        return max(within, key=lambda at: known.get(at.number, 0.0))
-    chosen = next((record for record in records if record.number == trial), None)
-    if chosen is None or chosen.state != "complete":
+        return _best(complete, confirmed, front)
+    record = next((record for record in records if record.number == trial), None)
+    if record is None or record.state != "complete":
         raise RunError(
-            f"there is no trial {trial}" if chosen is None else _unfinished(chosen),
+            f"trial {trial} does not exist" if record is None else _incomplete(record),
             allowed=["best", *(str(record.number) for record in complete)],
         )
-    return chosen
+    return record
 
 
-def _unfinished(record: TrialRecord) -> str:
+def _best(
+    complete: Sequence[TrialRecord],
+    confirmed: Mapping[int, SeedStatistics],
+    front: Sequence[TrialRecord],
+) -> TrialRecord:
+    if not complete:
+        raise RunError(
+            "no trial is complete", next_step="run `mtlsearch search` to resume the search"
+        )
+    delta_by_number = deltas(complete)
+    feasible = [record for record in complete if not record.over_limits]
+    if not feasible:
+        raise RunError(
+            "no complete trial is within the limits",
+            allowed=[str(record.number) for record in complete],
+            next_step="set --trial to the number of a baseline, or resume the search",
+        )
+    front_numbers = {record.number for record in front}
+    feasible = [record for record in feasible if record.number in front_numbers] or feasible
+    finalists = [record for record in feasible if record.number in confirmed]
+    if finalists:
+        return max(finalists, key=lambda record: confirmed[record.number].mean)
+    return max(feasible, key=lambda record: delta_by_number.get(record.number, 0.0))
+
+
+def _incomplete(record: TrialRecord) -> str:
     reason = f" ({record.reason})" if record.reason else ""
-    return f"trial {record.number} is not complete but {record.state}{reason}"
+    return f"trial {record.number} is {record.state}, not complete{reason}"
 
 
 def load_trial(session: Session, record: TrialRecord) -> MultiTaskNetwork:
-    """The network of a completed trial with its trained weights, in eval mode, on the CPU.
+    """Build the network of a complete trial with its trained weights.
+
+    Args:
+        session: the opened run.
+        record: a complete trial of the run.
+
+    Returns:
+        The network, in eval mode, on the CPU.
 
     Raises:
-        RunError: its weights were not kept.
+        RunError: the weights are not on disk.
     """
     from mtlsearch.training import load_weights
 
     path = session.evaluator.run.weights(record.number)
     if not path.is_file():
         raise RunError(
-            f"the weights of trial {record.number} were not kept",
+            f"the weights of trial {record.number} do not exist",
             where=str(path),
-            next_step="raise `search.keep_weights` in the run file before searching, or export another",
+            next_step="set `search.keep_weights` to a larger number before the search, or choose "
+            "another trial",
         )
     network = session.evaluator.build(record.candidate)
     load_weights(network, path)

@@ -1,4 +1,4 @@
-"""One candidate of a run trained at length."""
+"""Long training: one candidate of a run trained for more epochs after the search."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from mtlsearch.study import RunDirectory
 
 @dataclass(frozen=True, slots=True)
 class LongTraining:
-    """How one candidate was trained at length.
+    """The result of a long training.
 
     Attributes:
-        name: the folder below ``RUN/trained``: ``trial3-epochs50-seed0``.
-        record: what came of it, under its trial's number.
-        deltas: Δm in percent by name, of it and of all that was trained for as many epochs
-            from the same seed, against the ``independent`` among them; without any where there
-            is none, and without one that has no Δm.
-        why: why it has no Δm, for people; empty if it has.
-        compared: whether ``independent`` was trained alike.
+        name: folder in ``RUN/long_training``, such as ``trial3-epochs50-seed0``.
+        record: the results, with the number of the trial.
+        deltas: Δm in percent by name, of all long trainings with the same epochs and seed.
+            The reference is the ``independent`` baseline among them. Empty without a reference.
+        reason: why this long training has no Δm; empty if it has one.
+        has_reference: whether the ``independent`` baseline has a long training with the same
+            epochs and seed.
     """
 
     name: str
     record: TrialRecord
     deltas: Mapping[str, float]
     reason: str
-    compared: bool
+    has_reference: bool
 
 
 def train_longer(
@@ -45,101 +45,118 @@ def train_longer(
     progress: SearchProgress,
     name: str | None = None,
 ) -> LongTraining:
-    """Train a trial's candidate for so many epochs and keep its weights in the run directory.
+    """Train the candidate of a trial for more epochs and write its weights.
 
-    What was trained so under that name before is not trained again.
+    A finished long training of the same name, epochs and seed is returned without training.
 
     Args:
-        session: the run.
-        run: its directory.
+        session: the opened run.
+        run: the run directory.
         record: the trial whose candidate is trained.
-        epochs: passes over the training split.
-        seed: of weights, order and augmentation.
-        progress: watches.
-        name: what to keep it by; by default trial, epochs and seed.
+        epochs: number of epochs.
+        seed: seed of weights, order and augmentation.
+        progress: callbacks for steps and epochs.
+        name: name of the long training; None for ``trialN-epochsE-seedS``.
+
+    Returns:
+        The long training.
 
     Raises:
-        ConfigError: the name is no name of a folder.
-        RunError: there is another one of that name already.
-        TrainingError: it cannot be trained.
+        ConfigError: the name contains other characters than letters, digits, ``.``, ``-``, ``_``.
+        RunError: another long training has this name.
+        TrainingError: the candidate cannot be trained.
     """
-    kept = find_long_training(run, record, epochs=epochs, seed=seed, name=name)
-    if kept is not None:
-        return kept
-    name = name or _name(record, epochs, seed)
+    existing = find_long_training(run, record, epochs=epochs, seed=seed, name=name)
+    if existing is not None:
+        return existing
+    name = name or _default_name(record, epochs, seed)
     folder = run.long_training(name)
-    found = retrain(
-        retraining_evaluator(session, folder, seed=seed, epochs=epochs), record, progress
-    )
-    if found.state != "complete":
-        raise TrainingError(found.reason, where=f"trial {record.number}")
+    evaluator = retraining_evaluator(session, folder, seed=seed, epochs=epochs)
+    retrained = retrain(evaluator, record, progress)
+    if retrained.state != "complete":
+        raise TrainingError(retrained.reason, where=f"trial {record.number}")
     (folder.path / "seed").write_text(str(seed), encoding="utf-8")
-    write_retrained(folder, found)
-    return _compared(run, name, found, seed)
+    write_retrained(folder, retrained)
+    return _with_deltas(run, name, retrained, seed)
 
 
 def find_long_training(
     run: RunDirectory, record: TrialRecord, *, epochs: int, seed: int, name: str | None = None
 ) -> LongTraining | None:
-    """A trial's candidate as it was trained so before; None where it was not.
+    """Return a finished long training of a trial; None if it does not exist.
 
     Args:
         run: the run directory.
         record: the trial.
-        epochs: passes over the training split.
-        seed: of weights, order and augmentation.
-        name: what it was to be kept by; by default trial, epochs and seed.
+        epochs: number of epochs.
+        seed: seed of weights, order and augmentation.
+        name: name of the long training; None for ``trialN-epochsE-seedS``.
+
+    Returns:
+        The long training, or None.
 
     Raises:
-        ConfigError: the name is no name of a folder.
-        RunError: there is another network of that name.
+        ConfigError: the name contains other characters than letters, digits, ``.``, ``-``, ``_``.
+        RunError: another long training has this name.
     """
-    name = name or _name(record, epochs, seed)
+    name = name or _default_name(record, epochs, seed)
     if not _is_name(name):
         raise ConfigError(
-            f"{name!r} is no name", where="--name", allowed=["letters, digits, . - and _"]
+            f"the name {name!r} contains characters that are not allowed",
+            where="--name",
+            allowed=["letters, digits, . - and _"],
         )
-    for kept in read_retrained(run.long_training(name)):
-        its_seed = _seed(run, name)
-        if (kept.number, kept.epochs, its_seed) == (record.number, epochs, seed):
-            return _compared(run, name, kept, seed)
+    for existing in read_retrained(run.long_training(name)):
+        existing_seed = _seed(run, name)
+        if (existing.number, existing.epochs, existing_seed) == (record.number, epochs, seed):
+            return _with_deltas(run, name, existing, seed)
         raise RunError(
-            f"there is another network called {name} already: "
-            f"trial {kept.number}, epochs {kept.epochs}, seed {its_seed}",
+            f"another long training has the name {name}: "
+            f"trial {existing.number}, epochs {existing.epochs}, seed {existing_seed}",
             where=str(run.long_training(name).path),
-            next_step=f"`mtlsearch export {run.path} --trained {name}` takes it; "
-            "--name gives another name",
+            next_step="set --name to another name, or export the existing one with "
+            f"`mtlsearch export {run.path} --retrained {name}`",
         )
     return None
 
 
 def load_long_training(run: RunDirectory, name: str) -> TrialRecord:
-    """What was trained at length under a name.
+    """Return the record of a finished long training.
+
+    Args:
+        run: the run directory.
+        name: name of the long training.
+
+    Returns:
+        The record, with the number of the trial.
 
     Raises:
-        RunError: nothing was.
+        RunError: no long training has this name.
     """
-    found = read_retrained(run.long_training(name)) if _is_name(name) else []
-    if not found:
+    records = read_retrained(run.long_training(name)) if _is_name(name) else []
+    if not records:
         raise RunError(
-            f"nothing was trained at length as {name!r}",
+            f"the long training {name!r} does not exist",
             where=str(run.path),
             allowed=_names(run),
-            next_step=f"`mtlsearch train {run.path} --trial N --epochs E` trains a trial at length",
+            next_step=f"run `mtlsearch train-longer {run.path} --trial N --epochs E` to create one",
         )
-    return found[0]
+    return records[0]
 
 
-def _compared(run: RunDirectory, name: str, record: TrialRecord, seed: int) -> LongTraining:
-    alike = _alike(run, record.epochs, seed)
-    reference = reference_of(alike.values())
-    found = {at: delta_m(other.results, reference) for at, other in alike.items()}
-    deltas = {at: value for at, (value, _) in found.items() if value is not None}
-    return LongTraining(name, record, deltas, found[name][1], compared=bool(reference))
+def _with_deltas(run: RunDirectory, name: str, record: TrialRecord, seed: int) -> LongTraining:
+    comparable = _comparable(run, record.epochs, seed)
+    reference = reference_of(comparable.values())
+    delta_and_reason = {
+        key: delta_m(retrained.results, reference) for key, retrained in comparable.items()
+    }
+    deltas = {key: value for key, (value, _) in delta_and_reason.items() if value is not None}
+    _, reason = delta_and_reason[name]
+    return LongTraining(name, record, deltas, reason, has_reference=bool(reference))
 
 
-def _alike(run: RunDirectory, epochs: int, seed: int) -> dict[str, TrialRecord]:
-    """What was trained for as many epochs from the same seed, by name."""
+def _comparable(run: RunDirectory, epochs: int, seed: int) -> dict[str, TrialRecord]:
+    """Return all long trainings with the same epochs and seed, by name."""
     return {
         name: record
         for name in _names(run)
@@ -154,10 +171,10 @@ def _seed(run: RunDirectory, name: str) -> int:
 
 
 def _names(run: RunDirectory) -> list[str]:
-    return sorted(file.parent.name for file in run.long_training("any").path.parent.glob("*/seed"))
+    return sorted(file.parent.name for file in run.long_trainings.glob("*/seed"))
 
 
-def _name(record: TrialRecord, epochs: int, seed: int) -> str:
+def _default_name(record: TrialRecord, epochs: int, seed: int) -> str:
     return f"trial{record.number}-epochs{epochs}-seed{seed}"
 
 

@@ -1,17 +1,16 @@
-"""A trial trained again: on another seed, for more epochs, in a folder of its own."""
+"""Retraining: the candidate of a trial trained again, in a directory of its own."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from mtlsearch.errors import RunError, TrainingError
 from mtlsearch.files import atomic_write
 from mtlsearch.results import TrialRecord
-from mtlsearch.runs._session import Session, cut
+from mtlsearch.runs._session import Session, load_cut_backbone
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
 from mtlsearch.search import Evaluator, SearchProgress
 from mtlsearch.study import RunDirectory
@@ -20,80 +19,102 @@ from mtlsearch.study import RunDirectory
 def retraining_evaluator(
     session: Session, folder: RunDirectory, *, seed: int, epochs: int | None = None
 ) -> TrainingEvaluator:
-    """What trains the run's candidates under another seed, or for more epochs.
+    """Return an evaluator that trains with another seed or for more epochs.
 
-    Weights, order and augmentation are drawn by the seed; which images are for training and
-    which for validation stays as the run has it.
+    The images of the training and the validation split stay the same.
 
     Args:
-        session: the run.
-        folder: where weights and histories go.
-        seed: of weights, order and augmentation.
-        epochs: how many; None for as many as the run's trials have.
+        session: the opened run.
+        folder: directory for weights and histories.
+        seed: seed of weights, order and augmentation.
+        epochs: number of epochs; None for ``train.epochs``.
+
+    Returns:
+        The evaluator, whose teacher is that of the run.
     """
-    own = session.evaluator
-    budget = own.config.train.model_copy(update={"epochs": epochs or own.config.train.epochs})
-    config = own.config.model_copy(update={"seed": seed, "train": budget})
-    cuts = own.cuts if seed == own.config.seed else {name: cut(config, name) for name in own.cuts}
-    data = session.data.reseeded(seed)
+    evaluator = session.evaluator
+    train = evaluator.config.train
+    train = train.model_copy(update={"epochs": epochs or train.epochs})
+    config = evaluator.config.model_copy(update={"seed": seed, "train": train})
+    cuts = evaluator.cuts
+    if seed != evaluator.config.seed:
+        cuts = {name: load_cut_backbone(config, name) for name in cuts}
     return replace(
-        own,
+        evaluator,
         config=config,
-        data=data,
+        data=session.data.reseeded(seed),
         cuts=cuts,
         run=folder,
-        taught_by=own.taught_by or own.run,
+        teacher_run=evaluator.teacher_run or evaluator.run,
         _head_costs={},
     )
 
 
 def retrain(evaluator: Evaluator, record: TrialRecord, progress: SearchProgress) -> TrialRecord:
-    """The record of a trial as it comes out this time, under the same number."""
-    began = time.monotonic()
+    """Train the candidate of a trial and return the record with the new results.
+
+    Args:
+        evaluator: trains the candidate.
+        record: the trial.
+        progress: callbacks for steps and epochs.
+
+    Returns:
+        A record with the same number, in state ``complete`` or ``failed``.
+    """
+    start = time.monotonic()
     try:
-        found = evaluator.measure(record.number, record.candidate, progress)
+        measurement = evaluator.measure(record.number, record.candidate, progress)
     except TrainingError as error:
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - start
         return replace(
             record, state="failed", results={}, epochs=0, seconds=seconds, reason=error.what
         )
     return replace(
         record,
         state="complete",
-        results=found.results,
-        epochs=found.epochs,
-        seconds=found.seconds,
+        results=measurement.results,
+        epochs=measurement.epochs,
+        seconds=measurement.seconds,
         reason="",
-        note=found.note,
-        val_images=found.val_images,
+        note=measurement.note,
+        val_images=measurement.val_images,
     )
 
 
 def write_retrained(folder: RunDirectory, record: TrialRecord) -> None:
-    """Keep a record; it appears whole or not at all."""
-    with atomic_write(_file(folder, record.number)) as partial:
-        partial.write_text(json.dumps(record.to_json(), indent=1), encoding="utf-8")
+    """Write the record of a retrained trial to ``record.json``, atomically.
+
+    Args:
+        folder: directory of a seed or of a long training.
+        record: the record.
+    """
+    with atomic_write(folder.trial(record.number) / "record.json") as temporary:
+        temporary.write_text(json.dumps(record.to_json(), indent=1), encoding="utf-8")
 
 
 def read_retrained(folder: RunDirectory) -> list[TrialRecord]:
-    """What was kept in a folder, by number.
+    """Return the records of all retrained trials in a directory.
+
+    Args:
+        folder: directory of a seed or of a long training; it may be missing.
+
+    Returns:
+        Records by trial number.
 
     Raises:
-        RunError: a file cannot be read.
+        RunError: a file is not valid JSON.
     """
     files = sorted((folder.path / "trials").glob("*/record.json"))
-    return [record for file in files for record in _read(file)]
+    return [_read(file) for file in files]
 
 
-def _file(folder: RunDirectory, number: int) -> Path:
-    return folder.trial(number) / "record.json"
-
-
-def _read(file: Path) -> Iterator[TrialRecord]:
+def _read(file: Path) -> TrialRecord:
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise RunError(
-            f"this is no trial's record ({error})", where=str(file), next_step="delete it"
+            f"the record of a trial is not valid JSON ({error})",
+            where=str(file),
+            next_step="delete the file",
         ) from error
-    yield TrialRecord.from_json(value)
+    return TrialRecord.from_json(value)

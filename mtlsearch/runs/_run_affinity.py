@@ -1,4 +1,4 @@
-"""Task affinity of a run file."""
+"""The task affinity of a run file."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AffinityOutcome:
-    """What was measured, and what it suggests.
+    """The task affinity of a run and the plans that it suggests.
 
     Attributes:
-        affinity: how the tasks get on.
-        recommendation: what may be tried.
-        costs: of the recommended plans, heads included.
-        independent: what the network costs that shares nothing.
+        affinity: the measured affinity.
+        recommendation: up to three sharing plans.
+        costs: cost by recommended plan, heads included.
+        independent: cost of the ``independent`` baseline.
     """
 
     affinity: Affinity
@@ -51,58 +51,60 @@ def run_affinity(
     device: torch.device,
     progress: SearchProgress,
 ) -> AffinityOutcome:
-    """Train the ``hard`` and the ``independent`` network for a short while and compare tasks.
+    """Train the networks of both baselines briefly and compute the task affinity.
 
     Args:
         resolved: the run file with its plugins.
-        out: the folder for what is measured; made if it is not there.
-        epochs: of each training; None for a quarter of the run's, rounded up.
-        device: where networks are trained.
-        progress: watches.
+        out: folder for the affinity; created if it does not exist.
+        epochs: epochs of each training; None for a quarter of ``train.epochs``, rounded up.
+        device: device of the training.
+        progress: callbacks for reading images and for the training.
+
+    Returns:
+        The affinity, which is also written to ``out``.
 
     Raises:
-        ConfigError: the run has a single task.
-        RunError: the folder cannot be made.
-        TrainingError: one of the networks cannot be trained.
+        ConfigError: the run has one task only.
+        RunError: the folder is not writable.
+        TrainingError: a network cannot be trained.
     """
     if len(resolved.config.tasks) < 2:
         raise ConfigError(
-            "affinity is between tasks, and the run has one alone",
+            "task affinity requires at least two tasks, the run has one",
             where=resolved.where("tasks"),
-            next_step="name two tasks or more",
+            next_step="add a task to the run file",
         )
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunError(
-            f"this is no folder that can be written to ({error.strerror})",
+            f"the output folder is not writable: {error.strerror}",
             where=str(out),
-            next_step="give another folder with --out",
+            next_step="set --out to another folder",
         ) from error
     session = open_session(resolved, RunDirectory(out), device=device, progress=progress)
-    affinity = _measured(session, epochs, device, progress)
+    affinity = _measure(session, epochs, device, progress)
     write_affinity(affinity, out)
     return _outcome(session, affinity)
 
 
-def _measured(
+def _measure(
     session: Session, epochs: int | None, device: torch.device, progress: SearchProgress
 ) -> Affinity:
     from mtlsearch.training import resolve_train_config
 
     config, evaluator = session.config, session.evaluator
-    short = epochs or -(-config.train.epochs // 4)
+    num_epochs = epochs or -(-config.train.epochs // 4)
+    train_config = resolve_train_config(config.train, config.data.image_size, device)
     measurement = AffinityMeasurement(
         tasks=evaluator.task_of,
-        labels_of=config.labels,
+        label_by_task=config.labels,
         loss_weights=session.space.fixed_weights,
         data=session.data,
-        config=resolve_train_config(config.train, config.data.image_size, device).model_copy(
-            update={"epochs": short, "compile": False}
-        ),
+        config=train_config.model_copy(update={"epochs": num_epochs, "compile": False}),
         device=device,
         seed=config.seed,
-        stage=progress.stage,
+        on_progress=progress.stage,
     )
     hard, independent = (
         evaluator.build(session.space.baseline_candidate(baseline)).to(device)
@@ -115,5 +117,5 @@ def _outcome(session: Session, affinity: Affinity) -> AffinityOutcome:
     recommendation = recommend(affinity)
     cost = session.evaluator.cost
     costs = {plan: cost(Candidate(plan)) for _, plan in recommendation.plans}
-    alone = cost(session.space.baseline_candidate("independent"))
-    return AffinityOutcome(affinity, recommendation, costs, alone)
+    independent = cost(session.space.baseline_candidate("independent"))
+    return AffinityOutcome(affinity, recommendation, costs, independent)

@@ -1,21 +1,22 @@
-"""One search from a run file, in a run directory."""
+"""The search of a run file in a run directory."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mtlsearch.config import RunConfig, save_resolved
 from mtlsearch.registry import ResolvedRun
-from mtlsearch.runs._confirm import confirm, other_seeds, read_repeats
-from mtlsearch.runs._distributed import broadcasting, run_worker
-from mtlsearch.runs._prior import read_prior, with_prior
+from mtlsearch.runs._confirm import confirm, other_seeds, read_results_by_seed
+from mtlsearch.runs._distributed import on_all_ranks, run_worker
 from mtlsearch.runs._retrain import retraining_evaluator
-from mtlsearch.runs._session import open_session
-from mtlsearch.search import NullProgress, SearchOutcome, SearchProgress, check_feasible, search
+from mtlsearch.runs._session import Session, open_session
+from mtlsearch.search import NullProgress, SearchOutcome, SearchProgress, search
 from mtlsearch.study import (
     RunDirectory,
+    StudyView,
+    TrialStore,
     check_run_directory,
     open_run_storage,
     open_store,
@@ -39,67 +40,44 @@ def run_search(
     progress: SearchProgress,
     ranks: ProcessGroup | None = None,
 ) -> SearchOutcome:
-    """Search, or go on with a search that was stopped, until the trials are spent.
+    """Start or resume a search and run it until ``search.trials`` trials are finished.
 
-    What is refused before the first trial leaves no run behind.
+    A check that fails before the first trial leaves no run directory behind.
 
     Args:
         resolved: the run file with its plugins.
-        out: the run directory; made if it is not there.
-        device: where networks are trained.
-        progress: watches.
-        ranks: the processes that train each network together; None is this one alone. All but
-            the first call :func:`run_search_worker`.
+        out: run directory; created if it does not exist.
+        device: device of the training.
+        progress: callbacks of the search.
+        ranks: process group of a distributed search, of which this is rank 0; None for a single
+            process. All other ranks call :func:`run_search_worker`.
+
+    Returns:
+        The number of finished trials, and why the search ended early.
 
     Raises:
-        ConfigError: the run file asks for what is not there, or its budget leaves no room.
-        DataError: files or rows are bad.
-        RunError: the directory is in use, holds a search that this one cannot go on with, or is
-            no run's.
+        ConfigError: the run file does not fit the data, or no candidate is within the limits.
+        DataError: images or labels have problems.
+        RunError: the folder is in use, contains another search or is not a run directory.
     """
     run = RunDirectory(out)
     check_run_directory(run)
     with run.locked():
         require_same_search(run, resolved.config)
         truncate_partial_line(run.journal)
-        at_prior = resolved.where("search", "warm_start")
-        prior = read_prior(resolved.config.search, run, where=at_prior)
-        # A bad one is told before images are read; a file is not begun before all is sound.
-        later = would_create_file(resolved.config.search.storage, run.journal)
-        storage = None if later else open_run_storage(run, resolved.config)
-        session = open_session(resolved, run, device=device, progress=progress, ranks=ranks)
-        space = with_prior(session.space, prior, where=at_prior)
-        check_feasible(space)
-        objectives = session.objectives
-        storage = storage or open_run_storage(run, resolved.config)
-        store = open_store(run, resolved.config, storage, objectives)
-        save_resolved(resolved.config, run.config)
-        confirmed = _confirmed(run)
-        together = ranks is not None and ranks.count > 1
-        with (
-            broadcasting(session.evaluator)
-            if together
-            else nullcontext(session.evaluator) as measures
-        ):
+        session, store = _open(resolved, run, device, progress, ranks)
+        is_distributed = ranks is not None and ranks.size > 1
+        with on_all_ranks(session.evaluator, is_distributed=is_distributed) as evaluator:
             outcome = search(
-                space,
-                measures,
+                session.space,
+                evaluator,
                 store,
-                trials=resolved.config.search.trials,
-                seed=resolved.config.seed,
+                trials=session.config.search.trials,
+                seed=session.config.seed,
                 progress=progress,
-                after_each=lambda records: prune_weights(
-                    run, records, _kept(resolved.config), objectives, confirmed
-                ),
+                after_each=_weight_pruning(run, session),
             )
-        confirm(
-            session,
-            run,
-            store.records(),
-            progress,
-            together=broadcasting if together else nullcontext,
-            alone=not together,
-        )
+        confirm(session, run, store.records(), progress, is_distributed=is_distributed)
         return outcome
 
 
@@ -110,34 +88,59 @@ def run_search_worker(
     device: torch.device,
     ranks: ProcessGroup,
 ) -> None:
-    """Train along with the process that calls :func:`run_search`, until it is done.
+    """Train the candidates that rank 0 proposes until its search ends.
 
     Args:
-        resolved: the same run file with its plugins.
-        out: the same run directory; nothing is written to it.
-        device: where this process's part of every batch is trained.
-        ranks: this process among the others.
+        resolved: the run file with its plugins, the same as on rank 0.
+        out: run directory, the same as on rank 0; only checkpoints are written to it.
+        device: device of this rank.
+        ranks: process group.
     """
+    run = RunDirectory(out)
     session = open_session(
-        resolved,
-        RunDirectory(out),
-        device=device,
-        progress=NullProgress(),
-        check=False,
-        ranks=ranks,
+        resolved, run, device=device, progress=NullProgress(), check=False, ranks=ranks
     )
     run_worker(session.evaluator)
     for seed in other_seeds(session.config):
-        run_worker(retraining_evaluator(session, RunDirectory(out).at_seed(seed), seed=seed))
+        run_worker(retraining_evaluator(session, run.at_seed(seed), seed=seed))
 
 
-def _kept(config: RunConfig) -> Literal["all"] | int:
-    """How many trials keep their weights: as many as may turn out to be the best."""
-    keep, wanted = config.search.keep_weights, config.search.confirm
-    return keep if keep == "all" or wanted is None else max(keep, wanted.top)
+def _open(
+    resolved: ResolvedRun,
+    run: RunDirectory,
+    device: torch.device,
+    progress: SearchProgress,
+    ranks: ProcessGroup | None,
+) -> tuple[Session, TrialStore]:
+    """Open session and study, and write ``run.yaml``."""
+    config = resolved.config
+    # A connection is checked before images are read. A new file is created after all checks.
+    is_new_file = would_create_file(config.search.storage, run.journal)
+    storage = None if is_new_file else open_run_storage(run, config)
+    session = open_session(
+        resolved, run, device=device, progress=progress, is_search=True, ranks=ranks
+    )
+    objectives = session.objectives
+    storage = storage or open_run_storage(run, config)
+    store = open_store(run, config, storage, objectives)
+    save_resolved(config, run.config)
+    return session, store
 
 
-def _confirmed(run: RunDirectory) -> frozenset[int]:
-    """Numbers of the trials that were trained on other seeds in earlier sittings."""
-    repeats = read_repeats(run).values()
-    return frozenset(record.number for repeated in repeats for record in repeated)
+def _weight_pruning(run: RunDirectory, session: Session) -> Callable[[StudyView], None]:
+    """Return a callback that deletes the weights of trials that are not kept."""
+    keep, objectives = _num_kept(session.config), session.objectives
+    confirmed = frozenset(
+        record.number for records in read_results_by_seed(run).values() for record in records
+    )
+
+    def prune(view: StudyView) -> None:
+        prune_weights(run, view.records, keep, objectives, confirmed)
+
+    return prune
+
+
+def _num_kept(config: RunConfig) -> Literal["all"] | int:
+    """Return ``search.keep_weights``, or the number of finalists if that is larger."""
+    keep, confirm = config.search.keep_weights, config.search.confirm
+    return keep if keep == "all" or confirm is None else max(keep, confirm.top)

@@ -1,61 +1,82 @@
-"""The network that others of a run learn from."""
+"""The teacher of distillation: the trained ``independent`` baseline of a run."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtlsearch.config import RunConfig
 from mtlsearch.errors import RunError, TrainingError
-from mtlsearch.plan import SharingPlan
-from mtlsearch.plugin import Candidate
 from mtlsearch.results import reference_trial
 from mtlsearch.study import RunDirectory, read_records
 
 if TYPE_CHECKING:
     from mtlsearch.models import MultiTaskNetwork
-    from mtlsearch.runs._training_evaluator import TrainingEvaluator
 
 
-def load_teacher(evaluator: TrainingEvaluator, backbone: str) -> MultiTaskNetwork:
-    """The trained independent baseline of the evaluator's run, on the CPU.
+def require_teacher_backbone(backbone: str, teacher_backbone: str) -> None:
+    """Check that the features of the teacher have the shapes of a candidate's features.
 
     Args:
-        evaluator: what trained it.
-        backbone: of the network that is to learn.
+        backbone: timm name of the candidate's backbone.
+        teacher_backbone: timm name of the teacher's backbone.
 
     Raises:
-        TrainingError: it is not trained yet, its weights are gone, or it has another backbone.
+        TrainingError: the backbones differ.
+    """
+    if backbone != teacher_backbone:
+        raise TrainingError(
+            f"the independent baseline has the backbone {teacher_backbone}, whose features cannot "
+            f"teach those of {backbone}",
+            next_step="set `distillation: mutual`, or search one backbone",
+        )
+
+
+def find_teacher(run: RunDirectory, config: RunConfig) -> int:
+    """Return the number of the trial that is the teacher of a run.
+
+    Args:
+        run: run directory.
+        config: its run file.
+
+    Returns:
+        Number of the complete ``independent`` baseline.
+
+    Raises:
+        TrainingError: the baseline is not complete.
+    """
+    record = reference_trial(read_records(run.path, config))
+    if record is None:
+        raise TrainingError(
+            "distillation from the baseline requires the trained independent baseline, which is "
+            "not complete",
+            where=str(run.path),
+            next_step="run `mtlsearch search`, which trains it first",
+        )
+    return record.number
+
+
+def load_teacher(network: MultiTaskNetwork, weights: Path) -> MultiTaskNetwork:
+    """Load the weights of the teacher into its network.
+
+    Args:
+        network: an untrained network of the ``independent`` plan, on the CPU.
+        weights: the safetensors file of the baseline.
+
+    Returns:
+        ``network``.
+
+    Raises:
+        TrainingError: the weights do not exist or do not fit.
     """
     from mtlsearch.training import load_weights
 
-    first = evaluator.config.backbone.names[0]
-    if backbone != first:
-        raise TrainingError(
-            f"the independent baseline has the backbone {first}, whose features cannot teach "
-            f"those of {backbone}",
-            next_step="take distillation: mutual, or one backbone",
-        )
-    run = evaluator.taught_by or evaluator.run
-    number = _independent(run, evaluator) if evaluator.teacher is None else evaluator.teacher
-    units = len(evaluator.units(first))
-    network = evaluator.build(Candidate(SharingPlan.independent(evaluator.tasks, units)))
     try:
-        load_weights(network, run.weights(number))
+        load_weights(network, weights)
     except RunError as error:
         raise TrainingError(
             f"the independent baseline cannot teach: {error.what}",
             where=error.where,
-            next_step="search in a new folder; baselines keep their weights there",
+            next_step="search in a new run directory, where the weights of baselines are kept",
         ) from error
     return network
-
-
-def _independent(run: RunDirectory, evaluator: TrainingEvaluator) -> int:
-    """The number of the run's independent baseline."""
-    found = reference_trial(read_records(run.path, evaluator.config))
-    if found is None:
-        raise TrainingError(
-            "knowledge 'distil' learns from the independent baseline, which is not trained yet",
-            where=str(run.path),
-            next_step="`mtlsearch search` trains it first",
-        )
-    return found.number

@@ -1,4 +1,4 @@
-"""Measuring a candidate by training it."""
+"""The evaluator that measures a candidate by training it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from mtlsearch.config import RunConfig
 from mtlsearch.errors import TrainingError
-from mtlsearch.plan import Cost, UnitSpec, plan_cost
+from mtlsearch.plan import Cost, SharingPlan, UnitSpec, plan_cost
 from mtlsearch.plugin import STATIC, Candidate, Task
 from mtlsearch.results import TaskResult
 from mtlsearch.runs._history import write_history
-from mtlsearch.runs._teacher import load_teacher
+from mtlsearch.runs._teacher import find_teacher, load_teacher, require_teacher_backbone
 from mtlsearch.search import Measurement, SearchProgress
 from mtlsearch.study import RunDirectory
 
@@ -32,20 +32,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainingEvaluator:
-    """Trains candidates on images, keeps their weights and reads the validation metrics.
+    """Trains candidates, writes their weights and returns their validation metrics.
 
     Attributes:
-        config: the run file; its ``train`` part is every trial's budget.
+        config: the run file, of which ``train`` holds for every candidate.
         task_of: the tasks by name.
         data: the images.
-        cuts: the cut backbones by name.
-        run: where weights and histories go.
-        device: where networks are trained.
-        balancers: what makes each balancer that candidates may name; static weights need none.
-        ranks: the processes that train together; None is this one alone. The first of them
-            keeps weights and histories.
-        teacher: number of the trial whose network teaches; None is the independent baseline.
-        taught_by: the run that the teacher is of; None is ``run``.
+        cuts: the cut backbones by timm name.
+        run: run directory for weights, checkpoints and histories.
+        device: device of the training.
+        balancers: factories of the balancers that candidates may name, without ``static``.
+        ranks: process group of a distributed training, in which rank 0 writes weights and
+            histories; None for a single process.
+        teacher_number: number of the trial that is the teacher; None for the ``independent``
+            baseline.
+        teacher_run: run directory of the teacher; None for ``run``.
     """
 
     config: RunConfig
@@ -56,8 +57,8 @@ class TrainingEvaluator:
     device: torch.device
     balancers: Mapping[str, BalancerMaker] = field(default_factory=dict)
     ranks: ProcessGroup | None = None
-    teacher: int | None = None
-    taught_by: RunDirectory | None = None
+    teacher_number: int | None = None
+    teacher_run: RunDirectory | None = None
     _head_costs: dict[tuple[str, bool], dict[str, Cost]] = field(default_factory=dict)
 
     @property
@@ -66,29 +67,52 @@ class TrainingEvaluator:
         return tuple(sorted(self.task_of))
 
     def units(self, backbone: str) -> Sequence[UnitSpec]:
-        """The units of a backbone, in depth order."""
+        """Return the units of a backbone.
+
+        Args:
+            backbone: timm name of the backbone.
+
+        Returns:
+            Units in depth order.
+        """
         return self.cuts[backbone].units
 
     def cost(self, candidate: Candidate) -> Cost:
-        """Parameters and FLOPs, by arithmetic on units and heads.
+        """Compute parameters and FLOPs from those of units and heads.
+
+        Args:
+            candidate: the candidate.
+
+        Returns:
+            The cost, heads included.
 
         Raises:
-            PluginError: a task's head cannot be built, or not be run on the backbone's levels.
+            PluginError: the head of a task cannot be built or raises an error.
         """
-        name, gated = self._backbone(candidate), self._gated(candidate)
-        heads = {task: self._head_cost(name, task, task in gated) for task in self.tasks}
+        name, with_attention = self._backbone(candidate), self._tasks_with_attention(candidate)
+        heads = {task: self._head_cost(name, task, task in with_attention) for task in self.tasks}
         return plan_cost(candidate.plan, self.cuts[name].units, heads.values())
 
     def build(self, candidate: Candidate) -> MultiTaskNetwork:
-        """The untrained network, on the CPU: the same weights for every plan."""
+        """Build the untrained network of a candidate.
+
+        The seed determines the weights of a unit and of a head, whatever the plan.
+
+        Args:
+            candidate: the candidate.
+
+        Returns:
+            The network, on the CPU.
+        """
         from mtlsearch.models import MultiTaskNetwork
 
         cut = self.cuts[self._backbone(candidate)]
-        return MultiTaskNetwork(cut, candidate.plan, self._heads(cut, self._gated(candidate)))
+        heads = self._heads(cut, self._tasks_with_attention(candidate))
+        return MultiTaskNetwork(cut, candidate.plan, heads)
 
     @property
     def epochs(self) -> int:
-        """How many epochs a whole training has."""
+        """Number of epochs of a complete training."""
         return self.config.train.epochs
 
     def measure(
@@ -98,14 +122,27 @@ class TrainingEvaluator:
         progress: SearchProgress,
         epochs: int | None = None,
     ) -> Measurement:
-        """Train, evaluate, keep weights and history; see :class:`Evaluator`.
+        """Train and evaluate a candidate; write its weights and history.
 
-        A training that stops early leaves a checkpoint in place of weights, and another call
-        goes on from it.
+        A training that pauses writes a checkpoint instead of weights. The next call with the
+        same number resumes from it.
+
+        Args:
+            number: trial number, under which the files are written.
+            candidate: the candidate.
+            progress: callbacks for steps and epochs.
+            epochs: train up to this epoch, from 1; None trains in full.
+
+        Returns:
+            Validation metrics after the last epoch and after every earlier one.
+
+        Raises:
+            TrainingError: the candidate cannot be trained.
         """
         from mtlsearch.training import (
             Checkpointing,
             ProcessGroup,
+            TrainJob,
             resolve_train_config,
             save_weights,
             train,
@@ -115,31 +152,33 @@ class TrainingEvaluator:
         config = resolve_train_config(self.config.train, self.config.data.image_size, self.device)
         until = config.epochs if epochs is None else epochs
         steps = until * self.data.train_steps(config.batch_size)
-        progress.trial_started(number, self._called(candidate), steps)
+        progress.trial_started(number, self._describe(candidate), steps)
         network = self.build(candidate).to(self.device)
-        result = train(
-            network,
-            self.task_of,
-            self.data,
-            config,
-            labels_of=self.config.labels,
+        job = TrainJob(
+            network=network,
+            tasks=self.task_of,
+            data=self.data,
+            config=config,
+            label_by_task=self.config.labels,
             loss_weights=candidate.loss_weights or dict.fromkeys(self.tasks, 1.0),
             learning_rate=candidate.learning_rate or config.learning_rate,
             device=self.device,
             seed=self.config.seed,
-            progress=_Relay(progress),
-            ranks=ranks,
+            process_group=ranks,
             balancer=self._balancer(candidate, network),
-            lesson=self._lesson(candidate, network),
-            pause=Checkpointing(until, self.run.checkpoint(number, ranks.rank)),
+            auxiliary_loss=self._auxiliary_loss(candidate, network),
+            checkpointing=Checkpointing(until, self.run.checkpoint(number, ranks.rank)),
         )
+        result = train(job, _ProgressHooks(progress))
         if ranks.rank == 0:
             if until == config.epochs:
                 save_weights(network, self.run.weights(number))
             write_history(self.run.history(number), result.epochs)
-        curve = {record.epoch + 1: self._results(record) for record in result.epochs}
+        results_by_epoch = {record.epoch + 1: self._results(record) for record in result.epochs}
         images = self.data.size("val")
-        return Measurement(curve[until], until, result.seconds, result.note, curve, images)
+        return Measurement(
+            results_by_epoch[until], until, result.seconds, result.note, results_by_epoch, images
+        )
 
     def _results(self, record: EpochRecord) -> dict[str, TaskResult]:
         return {
@@ -148,7 +187,7 @@ class TrainingEvaluator:
         }
 
     def _balancer(self, candidate: Candidate, network: MultiTaskNetwork) -> BalancerConfig | None:
-        """How the candidate's tasks are balanced; None where its weights are static."""
+        """Return the balancer of a candidate with its shared groups; None if it is static."""
         from mtlsearch.training import BalancerConfig, shared_groups
 
         make = self.balancers.get(candidate.balancer)
@@ -157,22 +196,25 @@ class TrainingEvaluator:
         if candidate.balancer == STATIC:
             return None
         raise TrainingError(
-            f"the space asks for the balance {candidate.balancer!r}, which the run does not have",
+            f"the candidate has the balancer {candidate.balancer!r}, which the run file does not "
+            "name",
             where="search.balancer",
             allowed=sorted(self.balancers),
-            next_step="name it in search.balancer",
+            next_step="add it to `search.balancer`",
         )
 
-    def _called(self, candidate: Candidate) -> str:
-        """A candidate for people: its plan, on its backbone where there are several."""
+    def _describe(self, candidate: Candidate) -> str:
+        """Return the plan of a candidate, with its backbone if there are several."""
         plan = str(candidate.plan)
         return f"{plan}, on {self._backbone(candidate)}" if len(self.cuts) > 1 else plan
 
     def _backbone(self, candidate: Candidate) -> str:
         return candidate.backbone or self.config.backbone.names[0]
 
-    def _lesson(self, candidate: Candidate, network: MultiTaskNetwork) -> AuxiliaryLoss | None:
-        """What the candidate's tasks learn from features; None where it is nothing."""
+    def _auxiliary_loss(
+        self, candidate: Candidate, network: MultiTaskNetwork
+    ) -> AuxiliaryLoss | None:
+        """Return the auxiliary loss of a candidate; None without distillation."""
         from mtlsearch.training import distillation_loss, mutual_loss
 
         distillation = candidate.distillation
@@ -180,49 +222,57 @@ class TrainingEvaluator:
             return None
         if distillation.kind == "mutual":
             return mutual_loss(network, distillation.alpha)
-        return distillation_loss(
-            network, distillation.alpha, load_teacher(self, self._backbone(candidate))
-        )
+        return distillation_loss(network, distillation.alpha, self._teacher(candidate))
 
-    def _gated(self, candidate: Candidate) -> frozenset[str]:
-        """The tasks that have attention: those that share something."""
+    def _teacher(self, candidate: Candidate) -> MultiTaskNetwork:
+        first = self.config.backbone.names[0]
+        require_teacher_backbone(self._backbone(candidate), first)
+        run, number = self.teacher_run or self.run, self.teacher_number
+        if number is None:
+            number = find_teacher(run, self.config)
+        plan = SharingPlan.independent(self.tasks, len(self.units(first)))
+        return load_teacher(self.build(Candidate(plan)), run.weights(number))
+
+    def _tasks_with_attention(self, candidate: Candidate) -> frozenset[str]:
+        """Return the tasks with attention: those that share at least one unit."""
         if not candidate.attention:
             return frozenset()
         return frozenset(task for _, group in candidate.plan.shared_groups() for task in group)
 
-    def _head_cost(self, name: str, task: str, gated: bool) -> Cost:
+    def _head_cost(self, name: str, task: str, has_attention: bool) -> Cost:
         from mtlsearch.models import head_cost
         from mtlsearch.training import attribute_errors_to
 
         cut = self.cuts[name]
-        if (name, gated) not in self._head_costs:
-            heads = self._heads(cut, self.tasks if gated else ())
+        if (name, has_attention) not in self._head_costs:
+            heads = self._heads(cut, self.tasks if has_attention else ())
             costs = {}
-            for at, head in heads.items():
-                with attribute_errors_to(
-                    self.task_of[at], "head"
-                ):  # it runs here for the first time
-                    costs[at] = head_cost(head, cut.features)
-            self._head_costs[name, gated] = costs
-        return self._head_costs[name, gated][task]
+            for head_task, head in heads.items():
+                # The head of a plugin runs here for the first time.
+                with attribute_errors_to(self.task_of[head_task], "head"):
+                    costs[head_task] = head_cost(head, cut.features)
+            self._head_costs[name, has_attention] = costs
+        return self._head_costs[name, has_attention][task]
 
-    def _heads(self, cut: CutBackbone, gated: Collection[str]) -> dict[str, torch.nn.Module]:
+    def _heads(
+        self, cut: CutBackbone, with_attention: Collection[str]
+    ) -> dict[str, torch.nn.Module]:
         from mtlsearch.training import seeded_heads
 
-        return seeded_heads(self.task_of, cut.features, self.config.seed, gated)
+        return seeded_heads(self.task_of, cut.features, self.config.seed, with_attention)
 
 
 @dataclass(frozen=True, slots=True)
-class _Relay:
-    """Passes a training's progress on to whoever watches the search."""
+class _ProgressHooks:
+    """Hooks of a training that call the callbacks of the search."""
 
     progress: SearchProgress
 
-    def step(self, done: int, total: int, loss: float) -> None:
-        self.progress.step(done, loss)
+    def on_step(self, num_steps: int, total: int, loss: float) -> None:
+        self.progress.step(num_steps, loss)
 
-    def epoch(self, record: EpochRecord, total: int) -> None:
+    def on_epoch(self, record: EpochRecord, total: int) -> None:
         self.progress.epoch_finished(record.epoch + 1, total, record.metrics)
 
-    def note(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         self.progress.note(text)

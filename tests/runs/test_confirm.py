@@ -1,8 +1,7 @@
-"""The best is the best by mean over seeds; what was interrupted goes on."""
+"""Confirmation ranks trials by their mean over seeds and resumes after an interruption."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -11,45 +10,47 @@ import pytest
 
 from mtlsearch.config import ConfirmConfig
 from mtlsearch.plugin import Candidate
-from mtlsearch.results import TrialRecord, confirmed
+from mtlsearch.results import TrialRecord, seed_statistics
 from mtlsearch.runs import _confirm as module
 from mtlsearch.runs import pick_trial, read_confirmed
-from mtlsearch.runs._confirm import confirm, read_repeats
+from mtlsearch.runs._confirm import confirm, read_results_by_seed
 from mtlsearch.search import NullProgress, search
 from mtlsearch.study import RunDirectory, TrialStore
 from tests.search.synthetic import Formula, sharing_score, space_for
 
 
 @dataclass
-class Seeded:
-    """A formula that has other luck on another seed, in the place of a session."""
+class SeededSession:
+    """Session whose scores depend on the seed; it raises after a number of trainings."""
 
     config: Any
     trained: list[tuple[int, int]]
     stops_after: int = 99
 
-    def at(self, seed: int) -> Formula:
-        formula = Formula(score=lambda candidate: sharing_score(candidate) - luck(candidate, seed))
+    def evaluator_of(self, seed: int) -> Formula:
+        formula = Formula(
+            score=lambda candidate: sharing_score(candidate) - penalty(candidate, seed)
+        )
         measure = formula.measure
 
-        def counted(number: int, candidate: Candidate, progress: Any) -> Any:
+        def measure_and_count(number: int, candidate: Candidate, progress: Any) -> Any:
             if len(self.trained) == self.stops_after:
                 raise KeyboardInterrupt
             self.trained.append((seed, number))
             return measure(number, candidate, progress)
 
-        cast(Any, formula).measure = counted
+        cast(Any, formula).measure = measure_and_count
         return formula
 
 
-def luck(candidate: Candidate, seed: int) -> float:
-    """The plan that was best on seed 0 owed it to chance."""
+def penalty(candidate: Candidate, seed: int) -> float:
+    """Return a penalty on other seeds for the plan that is best on seed 0."""
     return 0.5 if seed and sharing_score(candidate) == 2.0 else 0.0
 
 
 @dataclass
 class Config:
-    """What of a run's configuration a confirmation looks at."""
+    """Part of a run file that a confirmation reads."""
 
     seed: int
     search: Any
@@ -67,43 +68,45 @@ def records() -> list[TrialRecord]:
     return store.records()
 
 
-def go(run: Path, records: list[TrialRecord], session: Seeded, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(module, "again", lambda own, folder, *, seed: own.at(seed))
+def run_confirm(
+    run: Path, records: list[TrialRecord], session: SeededSession, patch: pytest.MonkeyPatch
+) -> None:
+    patch.setattr(
+        module, "retraining_evaluator", lambda session, folder, *, seed: session.evaluator_of(seed)
+    )
     confirm(
         cast(Any, session),
         RunDirectory(run),
         records,
         NullProgress(),
-        together=cast(Any, nullcontext),
-        alone=True,
     )
 
 
-def session(top: int = 2, seeds: int = 3, **stops: int) -> Seeded:
-    return Seeded(Config(0, Search(ConfirmConfig(top=top, seeds=seeds))), [], **stops)
+def session(top: int = 2, seeds: int = 3, **options: int) -> SeededSession:
+    return SeededSession(Config(0, Search(ConfirmConfig(top=top, seeds=seeds))), [], **options)
 
 
-def test_the_best_by_mean_is_picked(
+def test_pick_trial_after_confirm_returns_best_mean(
     tmp_path: Path, records: list[TrialRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    by_chance = pick_trial(records, "best")
-    go(tmp_path, records, session(top=3), monkeypatch)
-    found = confirmed(records, read_repeats(RunDirectory(tmp_path)), 3)
-    best = pick_trial(records, "best", found)
-    assert luck(by_chance.candidate, 1) > 0
-    assert found[best.number].mean == max(one.mean for one in found.values())
-    assert {one.num_seeds for one in found.values()} == {3}
-    assert pick_trial(records, by_chance.number, found) == by_chance
+    best_on_one_seed = pick_trial(records, "best")
+    run_confirm(tmp_path, records, session(top=3), monkeypatch)
+    statistics = seed_statistics(records, read_results_by_seed(RunDirectory(tmp_path)), 3)
+    best = pick_trial(records, "best", statistics)
+    assert penalty(best_on_one_seed.candidate, 1) > 0
+    assert statistics[best.number].mean == max(value.mean for value in statistics.values())
+    assert {value.num_seeds for value in statistics.values()} == {3}
+    assert pick_trial(records, best_on_one_seed.number, statistics) == best_on_one_seed
 
 
-def test_it_goes_on_where_it_was_stopped(
+def test_confirm_after_interruption_skips_finished_trainings(
     tmp_path: Path, records: list[TrialRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, third = session(stops_after=3), session(), session(seeds=4)
     with pytest.raises(KeyboardInterrupt):
-        go(tmp_path, records, first, monkeypatch)
-    go(tmp_path, records, second, monkeypatch)
-    go(tmp_path, records, third, monkeypatch)
+        run_confirm(tmp_path, records, first, monkeypatch)
+    run_confirm(tmp_path, records, second, monkeypatch)
+    run_confirm(tmp_path, records, third, monkeypatch)
     assert len(first.trained) == 3
     assert not set(first.trained) & set(second.trained)
     assert {seed for seed, _ in first.trained + second.trained} == {1, 2}
@@ -113,15 +116,15 @@ def test_it_goes_on_where_it_was_stopped(
 
 
 @pytest.mark.parametrize("later", [None, ConfirmConfig(top=1, seeds=3)])
-def test_what_was_confirmed_is_shown_after_the_search_went_on(
+def test_read_confirmed_after_resumed_search_keeps_statistics(
     tmp_path: Path,
     records: list[TrialRecord],
     monkeypatch: pytest.MonkeyPatch,
     later: ConfirmConfig | None,
 ) -> None:
-    """Without ``confirm``, or with one that has not begun; the best of today is not among them."""
+    """The resumed search has no ``confirm``, or one that has not started."""
     first = session(top=1)
-    go(tmp_path, records[:4], first, monkeypatch)
+    run_confirm(tmp_path, records[:4], first, monkeypatch)
     numbers = {number for _, number in first.trained}
     before = read_confirmed(tmp_path, first.config, records[:4])
     after = read_confirmed(tmp_path, cast(Any, Config(0, Search(later))), records)
@@ -132,29 +135,31 @@ def test_what_was_confirmed_is_shown_after_the_search_went_on(
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3])
-def test_a_first_confirmation_is_shown_when_it_is_whole(
+def test_read_confirmed_of_partial_confirmation_is_empty(
     tmp_path: Path, records: list[TrialRecord], monkeypatch: pytest.MonkeyPatch, stop: int
 ) -> None:
-    stopped = session(top=2, stops_after=stop)  # of four
+    stopped = session(top=2, stops_after=stop)  # Of four trainings.
     with pytest.raises(KeyboardInterrupt):
-        go(tmp_path, records, stopped, monkeypatch)
+        run_confirm(tmp_path, records, stopped, monkeypatch)
     assert read_confirmed(tmp_path, stopped.config, records) == {}
 
 
-def test_off_by_default(
+def test_confirm_without_config_trains_nothing(
     tmp_path: Path, records: list[TrialRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = Seeded(Config(0, Search(None)), [])
-    go(tmp_path, records, plain, monkeypatch)
+    plain = SeededSession(Config(0, Search(None)), [])
+    run_confirm(tmp_path, records, plain, monkeypatch)
     assert not plain.trained
-    assert not read_repeats(RunDirectory(tmp_path))
+    assert not read_results_by_seed(RunDirectory(tmp_path))
 
 
-def test_a_baseline_over_the_budget_is_confirmed_and_not_picked(
+def test_confirm_includes_baseline_over_limits(
     tmp_path: Path, records: list[TrialRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dear = [replace(at, over_limits="params") if at.baseline else at for at in records]
-    go(tmp_path, dear, session(top=1), monkeypatch)
-    found = confirmed(dear, read_repeats(RunDirectory(tmp_path)), 1)
-    assert {0, 1} < set(found)
-    assert pick_trial(dear, "best", found).baseline is None
+    exceeding = [
+        replace(record, over_limits="params") if record.baseline else record for record in records
+    ]
+    run_confirm(tmp_path, exceeding, session(top=1), monkeypatch)
+    statistics = seed_statistics(exceeding, read_results_by_seed(RunDirectory(tmp_path)), 1)
+    assert {0, 1} < set(statistics)
+    assert pick_trial(exceeding, "best", statistics).baseline is None

@@ -1,4 +1,4 @@
-"""A trial's epochs as a table."""
+"""``history.csv`` has one row per epoch."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from mtlsearch.runs._history import write_history
 from mtlsearch.training import EpochRecord
 
 
-def test_a_row_an_epoch(tmp_path: Path) -> None:
+def test_write_history_writes_one_row_per_epoch(tmp_path: Path) -> None:
     epochs = tuple(
         EpochRecord(
-            at, {"a": 1.5 - at, "b": 2.0}, {"a": {"acc": 0.1 * at}, "b": {"x": math.nan}}, 3
+            epoch,
+            {"a": 1.5 - epoch, "b": 2.0},
+            {"a": {"acc": 0.1 * epoch}, "b": {"x": math.nan}},
+            3,
         )
-        for at in range(3)
+        for epoch in range(3)
     )
     path = tmp_path / "trials" / "0000" / "history.csv"
     write_history(path, epochs)

@@ -75,7 +75,9 @@ def started(out: Path, config: RunConfig) -> RunDirectory:
         ({"data__max_images": 3, "train__epochs": 9}, "data.max_images, train.epochs"),
     ],
 )
-def test_run_search_with_other_settings_raises(tmp_path: Path, changes: dict[str, Any], keys: str) -> None:
+def test_run_search_with_other_settings_raises(
+    tmp_path: Path, changes: dict[str, Any], keys: str
+) -> None:
     run = started(tmp_path / "run", config())
     before = run.config.read_text()
     with pytest.raises(RunError, match=f"other settings: {keys}\n") as error:
@@ -115,9 +117,7 @@ def test_run_search_with_storage_password_resumes(tmp_path: Path, password: str)
 
 
 @pytest.mark.parametrize("storage", [None, "sqlite:///study.db", "sqlite:///{}/shared.db"])
-def test_run_search_with_failed_check_leaves_no_files(
-    tmp_path: Path, storage: str | None
-) -> None:
+def test_run_search_with_failed_check_leaves_no_files(tmp_path: Path, storage: str | None) -> None:
     chosen = storage and storage.format(tmp_path)
     for seed in range(2):
         with pytest.raises(PluginError, match="'nothing'"):
@@ -127,7 +127,7 @@ def test_run_search_with_failed_check_leaves_no_files(
 
 @pytest.mark.parametrize("url", ["sqlite:////no/such/folder/x.db", "sqlite:///{}/broken.db"])
 def test_run_search_with_bad_storage_raises_first(tmp_path: Path, url: str) -> None:
-    (tmp_path / "broken.db").write_text("no database, whatever its name says" * 9)
+    (tmp_path / "broken.db").write_text("not a database" * 20)
     with pytest.raises(RunError, match="storage cannot be opened"):
         start(tmp_path / "run", config(search__storage=url.format(tmp_path)))
     assert not (tmp_path / "run").exists()
@@ -175,9 +175,7 @@ STORAGES = [None, "sqlite:///study.db", "sqlite:///{}/shared.db"]
 
 
 @pytest.mark.parametrize("storage", STORAGES)
-def test_run_search_without_run_file_but_trials_raises(
-    tmp_path: Path, storage: str | None
-) -> None:
+def test_run_search_without_run_file_but_trials_raises(tmp_path: Path, storage: str | None) -> None:
     chosen = config(search__storage=storage and storage.format(tmp_path))
     run = started(tmp_path / "run", chosen)
     start_trial(run, chosen)

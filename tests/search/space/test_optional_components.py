@@ -24,7 +24,7 @@ from mtlsearch.search.samplers._factory import make_sampler
 from mtlsearch.search.samplers._gp_sampler import GPSampler
 from mtlsearch.search.samplers._optuna import OptunaSampler
 from mtlsearch.study import RunDirectory, TrialStore
-from mtlsearch.testing import RandomChoices
+from mtlsearch.testing import RandomSuggest
 from tests.search.synthetic import Formula, space_for, units
 
 KNOWLEDGE: list[Any] = [
@@ -38,7 +38,7 @@ ATTENTION: list[Any] = [False, True, [False, True]]
 
 
 def proposals(space: CandidateSpace, seeds: int = 300) -> list[Candidate]:
-    found = {at.digest: at for at in (space.propose(RandomChoices(s)) for s in range(seeds))}
+    found = {at.digest: at for at in (space.propose(RandomSuggest(s)) for s in range(seeds))}
     return list(found.values())
 
 
@@ -102,7 +102,7 @@ def test_an_alpha_in_a_range_is_searched_and_cannot_be_counted() -> None:
 
 def test_what_the_run_does_not_offer_has_no_answers() -> None:
     space = small(distillation={"kind": "baseline", "alpha": [0.1, 1.0]})
-    candidate = space.propose(RandomChoices(0))
+    candidate = space.propose(RandomSuggest(0))
     for distillation in (None, Distillation("mutual", 0.5), Distillation("baseline", 5.0)):
         assert space.encode(replace(candidate, distillation=distillation)) is None
     assert space.encode(replace(candidate, attention=True)) is None
@@ -122,7 +122,7 @@ def test_what_a_space_chooses_stays() -> None:
             return Candidate(plan, distillation=Distillation("baseline", 3.0), attention=True)
 
     plain = small(distillation=["mutual"])
-    found = replace(plain, space=Choosy(plain.space.settings)).propose(RandomChoices(0))
+    found = replace(plain, space=Choosy(plain.space.settings)).propose(RandomSuggest(0))
     assert (found.distillation, found.attention) == (Distillation("baseline", 3.0), True)
 
 
@@ -213,6 +213,6 @@ def test_what_is_not_trained_yet_cannot_teach(tmp_path: Path) -> None:
     candidate = Candidate(
         session.space.baseline_candidate("hard").plan, distillation=Distillation("baseline", 1.0)
     )
-    taught = replace(session.evaluator, teacher=0)
+    taught = replace(session.evaluator, teacher_number=0)
     with pytest.raises(TrainingError, match="the independent baseline cannot teach: there are no"):
         taught.measure(1, candidate, NullProgress())

@@ -1,0 +1,224 @@
+"""Preflight checks: what is checked before any training.
+
+``check``, ``search`` and ``train-longer`` run the same :data:`PREFLIGHT_CHECKS`. To add a check,
+write a function and append one entry. Limits are checked where the candidate space is built,
+because that requires the backbone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from mtlsearch.affinity import Affinity
+from mtlsearch.errors import ConfigError, MtlsearchError
+from mtlsearch.plugin import Metric, Task
+from mtlsearch.registry import ResolvedRun
+from mtlsearch.results import Objective, objectives_of
+from mtlsearch.runs._warm_start import read_warm_start
+from mtlsearch.study import RunDirectory, require_storage
+
+if TYPE_CHECKING:
+    import torch
+
+    from mtlsearch.data import CheckReport, DataModule
+    from mtlsearch.training import BalancerMaker
+
+
+class Stage(IntEnum):
+    """What is open when a check runs; a later stage has all that an earlier one has."""
+
+    RUN_FILE = 1
+    """The run file with its plugins."""
+    LABELS = 2
+    """The data sources, with their labels and the tasks that learn them."""
+    IMAGES = 3
+    """The report about all images and labels of ``train`` and ``val``."""
+
+
+@dataclass
+class PreflightContext:
+    """Values that preflight checks use.
+
+    Attributes:
+        resolved: the run file with its plugins.
+        device: device of the training.
+        run: run directory; None before it exists.
+        num_processes: number of processes that train together.
+        is_search: whether candidates are proposed, which needs the warm start.
+        max_problems: number of data problems in a message; None for all.
+        data: the data, from :attr:`Stage.LABELS` on.
+        tasks: the tasks by name, from :attr:`Stage.LABELS` on.
+        report: result of reading all images, from :attr:`Stage.IMAGES` on.
+    """
+
+    resolved: ResolvedRun
+    device: torch.device
+    run: RunDirectory | None = None
+    num_processes: int = 1
+    is_search: bool = True
+    max_problems: int | None = 10
+    data: DataModule | None = None
+    tasks: Mapping[str, Task[Any]] = field(default_factory=dict)
+    report: CheckReport | None = None
+
+    @cached_property
+    def balancers(self) -> Mapping[str, BalancerMaker]:
+        """Factories of the run's balancers by name."""
+        return self.resolved.open_balancers()
+
+    @cached_property
+    def affinity(self) -> Affinity | None:
+        """Task affinity for the warm start; None without one."""
+        if not self.is_search:
+            return None
+        where = self.resolved.where("search", "warm_start")
+        return read_warm_start(self.resolved.config.search, self.run, where=where)
+
+    @cached_property
+    def objectives(self) -> tuple[Objective, ...]:
+        """Objectives of the search, from :attr:`Stage.LABELS` on."""
+        where = self.resolved.where("search", "objectives")
+        metrics = metrics_by_task(self.tasks)
+        return objectives_of(self.resolved.config.search.objectives, metrics, where=where)
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightCheck:
+    """One check before training.
+
+    Attributes:
+        name: the subject of the check.
+        stage: the first stage at which it can run.
+        require: raises an :class:`~mtlsearch.errors.MtlsearchError` if the run cannot work.
+        warn: returns warnings about what is valid but suspicious.
+    """
+
+    name: str
+    stage: Stage
+    require: Callable[[PreflightContext], object] | None = None
+    warn: Callable[[PreflightContext], Iterable[str]] | None = None
+
+
+def run_checks(
+    stage: Stage,
+    context: PreflightContext,
+    *,
+    on_warning: Callable[[str], None],
+    on_error: Callable[[MtlsearchError], None] | None = None,
+) -> None:
+    """Run the preflight checks of a stage.
+
+    Args:
+        stage: the stage that was reached.
+        context: the values of that stage.
+        on_warning: called with every warning.
+        on_error: called with every error; None raises the first one.
+
+    Raises:
+        MtlsearchError: a check failed, and ``on_error`` is None.
+    """
+    for check in PREFLIGHT_CHECKS:
+        if check.stage is not stage:
+            continue
+        try:
+            if check.require is not None:
+                check.require(context)
+            warnings = () if check.warn is None else tuple(check.warn(context))
+        except MtlsearchError as error:
+            if on_error is None:
+                raise
+            on_error(error)
+        else:
+            for warning in warnings:
+                on_warning(warning)
+
+
+def metrics_by_task(tasks: Mapping[str, Task[Any]]) -> dict[str, Sequence[Metric]]:
+    """Return the metrics of tasks by task name."""
+    return {name: task.metrics for name, task in tasks.items()}
+
+
+def _require_backbones(context: PreflightContext) -> None:
+    from mtlsearch.models import require_backbone
+
+    for name in context.resolved.config.backbone.names:
+        require_backbone(name, where=context.resolved.where("backbone", "name"))
+
+
+def _require_distillation_backbone(context: PreflightContext) -> None:
+    config = context.resolved.config
+    kinds = {entry.kind for entry in config.search.distillation_options}
+    if "baseline" in kinds and len(config.backbone.names) > 1:
+        raise ConfigError(
+            "distillation from the baseline uses features of the backbone "
+            f"{config.backbone.names[0]} alone, but `backbone.name` lists several",
+            where=context.resolved.where("search", "distillation"),
+            next_step="set one backbone, or `distillation: mutual`",
+        )
+
+
+def _require_balancers(context: PreflightContext) -> None:
+    from mtlsearch.training import check_balancer_compatible, resolve_precision
+
+    config = context.resolved.config
+    for make in context.balancers.values():
+        check_balancer_compatible(
+            make(sorted(config.tasks)),
+            precision=resolve_precision(config.train.precision, context.device),
+            is_compiled=config.train.compile,
+            accumulation_steps=config.train.accumulation_steps,
+            num_processes=context.num_processes,
+            where=context.resolved.where("search", "balancer"),
+        )
+
+
+def _require_storage(context: PreflightContext) -> None:
+    require_storage(context.resolved.config.search.storage)
+
+
+def _require_warm_start(context: PreflightContext) -> None:
+    _ = context.affinity
+
+
+def _require_objectives(context: PreflightContext) -> None:
+    _ = context.objectives
+
+
+def _require_valid_images(context: PreflightContext) -> None:
+    if context.report is not None:
+        context.report.raise_if_bad(context.max_problems)
+
+
+def _require_label_coverage(context: PreflightContext) -> None:
+    from mtlsearch.data import check_label_coverage
+
+    if context.report is not None and not context.report.problems:
+        check_label_coverage(context.report, context.resolved.config.labels)
+
+
+def _data_warnings(context: PreflightContext) -> Iterator[str]:
+    from mtlsearch.data import data_warnings
+
+    if context.report is not None and context.data is not None and not context.report.problems:
+        config = context.resolved.config
+        yield from data_warnings(
+            context.report, context.data.labels, config.labels, batch_size=config.train.batch_size
+        )
+
+
+PREFLIGHT_CHECKS: tuple[PreflightCheck, ...] = (
+    PreflightCheck("distillation", Stage.RUN_FILE, require=_require_distillation_backbone),
+    PreflightCheck("balancers", Stage.RUN_FILE, require=_require_balancers),
+    PreflightCheck("backbones", Stage.RUN_FILE, require=_require_backbones),
+    PreflightCheck("storage", Stage.RUN_FILE, require=_require_storage),
+    PreflightCheck("warm start", Stage.RUN_FILE, require=_require_warm_start),
+    PreflightCheck("objectives", Stage.LABELS, require=_require_objectives),
+    PreflightCheck("images", Stage.IMAGES, require=_require_valid_images),
+    PreflightCheck("label coverage", Stage.IMAGES, require=_require_label_coverage),
+    PreflightCheck("data", Stage.IMAGES, warn=_data_warnings),
+)
+"""All preflight checks, in the order in which they run within a stage."""
