@@ -1,4 +1,4 @@
-"""Pictures of all modes, upright, or an error that names them."""
+"""Readers accept every mode of picture and report broken files by name."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ ORIENTATION = 0x0112
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
-def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
+def test_read_image_converts_every_mode_to_rgb(tmp_path: Path, mode: str) -> None:
     path = tmp_path / ("x.tiff" if mode == "CMYK" else "x.png")
     Image.new(mode, (12, 7)).save(path)
     image = read_image(path, "row 1")
     assert (image.mode, image.size) == ("RGB", (12, 7))
 
 
-def test_sixteen_bits_keep_their_greys(tmp_path: Path) -> None:
-    """Pillow alone clips them to white."""
+def test_read_image_scales_16_bits_to_8(tmp_path: Path) -> None:
+    """Pillow alone clips the values to white."""
     ramp = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
     Image.fromarray(ramp).save(tmp_path / "x.png")
     pixels = np.asarray(read_image(tmp_path / "x.png", "row 1"))[..., 0]
@@ -32,7 +32,7 @@ def test_sixteen_bits_keep_their_greys(tmp_path: Path) -> None:
     assert abs(int(pixels[4, 0]) - int(ramp[4, 0]) // 256) <= 1
 
 
-def test_a_palette_with_transparency_is_read_without_a_warning(tmp_path: Path) -> None:
+def test_read_image_accepts_a_palette_with_transparency(tmp_path: Path) -> None:
     picture = Image.new("P", (4, 4), 1)
     picture.putpalette([0, 0, 0, 200, 100, 50])
     picture.save(tmp_path / "x.png", transparency=b"\x80\xff")
@@ -40,9 +40,9 @@ def test_a_palette_with_transparency_is_read_without_a_warning(tmp_path: Path) -
     assert image.getpixel((0, 0)) == (200, 100, 50)
 
 
-def test_orientation_is_respected_by_images_and_planes(tmp_path: Path) -> None:
+def test_readers_apply_the_exif_orientation(tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[ORIENTATION] = 6  # turn right to see it upright
+    exif[ORIENTATION] = 6  # rotated by 90 degrees
     pixels = np.zeros((4, 8), np.uint8)
     pixels[0, 0] = 200
     for mode in ("RGB", "L"):
@@ -58,7 +58,7 @@ def test_orientation_is_respected_by_images_and_planes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["x.jpg", "x.png", "x.bmp"])
 @pytest.mark.parametrize("part", [0.0, 0.02, 0.5, 0.95])
-def test_a_truncated_picture_is_named(tmp_path: Path, name: str, part: float) -> None:
+def test_truncated_picture_is_reported(tmp_path: Path, name: str, part: float) -> None:
     path = tmp_path / name
     noise = np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)
     Image.fromarray(noise).save(path)
@@ -71,17 +71,17 @@ def test_a_truncated_picture_is_named(tmp_path: Path, name: str, part: float) ->
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"", "is an empty file"), (b"hello", "is no picture of a known format")]
+    ("content", "reason"), [(b"", "is empty"), (b"hello", "is not in a known image format")]
 )
-def test_what_is_no_picture_is_called_that(tmp_path: Path, content: bytes, said: str) -> None:
+def test_file_that_is_not_an_image_is_reported(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "x.jpg"
     path.write_bytes(content)
     with pytest.raises(DataError) as caught:
         read_image(path, "list.csv row 3")
-    assert caught.value.what == f"{path} {said}"
+    assert caught.value.what == f"{path} {reason}"
 
 
-def test_a_path_is_named_once_where_the_system_names_it_too(
+def test_message_of_a_system_error_contains_the_path_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "x.jpg"
@@ -96,23 +96,23 @@ def test_a_path_is_named_once_where_the_system_names_it_too(
     assert caught.value.what == f"{path} cannot be decoded: Permission denied"
 
 
-def test_missing_files_are_named(tmp_path: Path) -> None:
+def test_missing_file_is_reported(tmp_path: Path) -> None:
     for path in (tmp_path / "no.png", tmp_path / "no.npy"):
         with pytest.raises(DataError, match="is missing"):
             read_plane(path, "row 1")
 
 
 @pytest.mark.parametrize("name", ["pictures", "numbers.npy", "boxes.xml"])
-def test_a_folder_is_called_a_folder(tmp_path: Path, name: str) -> None:
+def test_folder_instead_of_a_file_is_reported(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.mkdir()
     read = BoxXml.read if name.endswith("xml") else read_plane
     with pytest.raises(DataError) as caught:
         read(path, "row 1")
-    assert caught.value.what == f"{path} is a folder, a file is wanted"
+    assert caught.value.what == f"{path} is a folder, expected a file"
 
 
-def test_planes_keep_their_numbers(tmp_path: Path) -> None:
+def test_read_plane_keeps_the_numbers(tmp_path: Path) -> None:
     for numbers in (
         np.arange(12, dtype=np.uint8).reshape(3, 4),
         (np.arange(12) * 5000).astype(np.uint16).reshape(3, 4),
@@ -126,7 +126,7 @@ def test_planes_keep_their_numbers(tmp_path: Path) -> None:
             assert plane.dtype.kind == "u"
 
 
-def test_an_array_of_objects_is_never_unpickled(tmp_path: Path) -> None:
+def test_read_plane_refuses_pickled_objects(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([{"a": 1}], object), allow_pickle=True)
     with pytest.raises(DataError, match="cannot be decoded"):
         read_plane(tmp_path / "x.npy", "row 1")
