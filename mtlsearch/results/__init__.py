@@ -1,13 +1,15 @@
-"""What a trial was and what came of it, as values; no torch, no pandas.
+"""Trial records, Δm, objectives, the Pareto front and the leaderboard, as values without torch.
+
+Only :func:`leaderboard` imports pandas.
 
 >>> from mtlsearch.plugin import Metric
->>> from mtlsearch.record import TaskResult, delta_m
+>>> from mtlsearch.results import TaskResult, delta_m
 >>> accuracy = (Metric("accuracy", higher_is_better=True, primary=True),)
->>> error = (Metric("abs_rel", higher_is_better=False, primary=True),)
+>>> abs_rel = (Metric("abs_rel", higher_is_better=False, primary=True),)
 >>> def results(scene, depth):
 ...     return {
 ...         "scene": TaskResult({"accuracy": scene}, accuracy),
-...         "depth": TaskResult({"abs_rel": depth}, error),
+...         "depth": TaskResult({"abs_rel": depth}, abs_rel),
 ...     }
 >>> value, reason = delta_m(results(0.6, 0.21), reference=results(0.5, 0.2))
 >>> round(value, 3)
@@ -17,7 +19,6 @@
 from mtlsearch.results._delta_m import delta_m, deltas, reference_at, reference_of, reference_trial
 from mtlsearch.results._latency import Latency
 from mtlsearch.results._leaderboard import leaderboard
-from mtlsearch.results._leaderboard_front import front_of
 from mtlsearch.results._objective import (
     COSTS,
     DELTA_M,
@@ -28,10 +29,15 @@ from mtlsearch.results._objective import (
     objectives_in,
     objectives_of,
 )
-from mtlsearch.results._pareto import pareto_front
+from mtlsearch.results._pareto import front_of, pareto_front
 from mtlsearch.results._result import TaskResult
 from mtlsearch.results._rung_ranking import RungRank, rank_at_epoch, rung_ranks
-from mtlsearch.results._seed_statistics import ResultsBySeed, SeedStatistics, confirmed, finalists
+from mtlsearch.results._seed_statistics import (
+    ResultsBySeed,
+    SeedStatistics,
+    finalists,
+    seed_statistics,
+)
 from mtlsearch.results._trial import Baseline, State, TrialRecord
 
 __all__ = [
@@ -48,7 +54,6 @@ __all__ = [
     "State",
     "TaskResult",
     "TrialRecord",
-    "confirmed",
     "delta_m",
     "deltas",
     "finalists",
@@ -63,4 +68,5 @@ __all__ = [
     "reference_of",
     "reference_trial",
     "rung_ranks",
+    "seed_statistics",
 ]

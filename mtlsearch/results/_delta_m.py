@@ -1,4 +1,4 @@
-"""The one number by which multi-task networks are ranked."""
+"""Δm: mean relative change of all metrics against the ``independent`` baseline."""
 
 from __future__ import annotations
 
@@ -14,78 +14,111 @@ from mtlsearch.results._trial import TrialRecord
 def delta_m(
     result: Mapping[str, TaskResult], reference: Mapping[str, TaskResult]
 ) -> tuple[float | None, str]:
-    """Mean relative change against a reference, in percent; higher is better.
+    """Return the mean relative change against a reference, in percent; higher is better.
 
-    The mean over tasks of the mean over a task's metrics of ``(m - b) / |b|``, its sign
-    turned where lower is better (Maninis et al. 2019; Vandenhende et al. 2021).
+    The mean over tasks of the mean over a task's metrics of ``(m - b) / |b|``, with the sign
+    inverted if lower is better (Maninis et al. 2019; Vandenhende et al. 2021). No metric is ever
+    left out of the mean.
 
     Args:
-        result: what was measured, by task.
-        reference: what the ``independent`` trial measured, by task.
+        result: results by task.
+        reference: results of the ``independent`` trial by task.
 
     Returns:
-        Δm and an empty reason; or None and the reason why it is undefined: no metric is
-        ever left out of the mean.
+        Δm and an empty text; or None and the reason why Δm is undefined.
     """
     if not reference:
-        return None, "there is no trained independent baseline to compare with"
+        return None, "no trained independent baseline to compare with"
     if set(result) != set(reference):
-        return None, f"it has results for {sorted(result)}, the baseline for {sorted(reference)}"
+        return None, f"results are for {sorted(result)}, the baseline's for {sorted(reference)}"
     changes = []
     for task in sorted(result):
         specs = reference[task].specs
         if not specs:
             return None, f"task {task!r} has no metric"
-        within = []
+        changes_of_task = []
         for spec in specs:
             change, reason = _change(spec, result[task].metrics, reference[task].metrics)
             if change is None:
                 return None, f"{task}.{spec.name} {reason}"
-            within.append(change)
-        changes.append(fmean(within))
+            changes_of_task.append(change)
+        changes.append(fmean(changes_of_task))
     return 100.0 * fmean(changes), ""
 
 
 def reference_trial(records: Iterable[TrialRecord]) -> TrialRecord | None:
-    """What Δm is measured against: the complete ``independent`` trial, if there is one."""
-    complete = (at for at in records if at.baseline == "independent" and at.state == "complete")
+    """Return the reference of Δm: the complete ``independent`` trial.
+
+    Args:
+        records: the trials of a run.
+
+    Returns:
+        The trial; None if there is none.
+    """
+    complete = (
+        record
+        for record in records
+        if record.baseline == "independent" and record.state == "complete"
+    )
     return next(complete, None)
 
 
 def reference_of(records: Iterable[TrialRecord]) -> Mapping[str, TaskResult]:
-    """The results of the reference, or none."""
-    found = reference_trial(records)
-    return {} if found is None else found.results
+    """Return the results of the reference trial.
+
+    Args:
+        records: the trials of a run.
+
+    Returns:
+        Results by task; empty without a reference.
+    """
+    reference = reference_trial(records)
+    return {} if reference is None else reference.results
 
 
 def reference_at(records: Iterable[TrialRecord], epoch: int) -> Mapping[str, TaskResult]:
-    """What the reference measured after an earlier epoch, or nothing."""
-    found = reference_trial(records)
-    return {} if found is None else found.rung_results.get(epoch, {})
+    """Return the results of the reference trial at a rung.
+
+    Args:
+        records: the trials of a run.
+        epoch: the rung, from 1.
+
+    Returns:
+        Results by task; empty if there are none.
+    """
+    reference = reference_trial(records)
+    return {} if reference is None else reference.rung_results.get(epoch, {})
 
 
 def deltas(records: Iterable[TrialRecord]) -> dict[int, float]:
-    """Δm in percent of every complete trial that has one, by number."""
-    known = list(records)
-    reference = reference_of(known)
-    found = {
-        record.number: delta_m(record.results, reference)[0]
-        for record in known
-        if record.state == "complete"
+    """Return Δm in percent of each complete trial for which it is defined.
+
+    Args:
+        records: the trials of a run.
+
+    Returns:
+        Δm by trial number.
+    """
+    trials = list(records)
+    reference = reference_of(trials)
+    delta_by_number = {
+        trial.number: delta_m(trial.results, reference)[0]
+        for trial in trials
+        if trial.state == "complete"
     }
-    return {number: value for number, value in found.items() if value is not None}
+    return {number: delta for number, delta in delta_by_number.items() if delta is not None}
 
 
 def _change(
-    spec: Metric, measured: Mapping[str, float], baseline: Mapping[str, float]
+    spec: Metric, result: Mapping[str, float], baseline: Mapping[str, float]
 ) -> tuple[float | None, str]:
-    """The relative change of one metric, positive where it is better."""
-    now, then = measured.get(spec.name, math.nan), baseline.get(spec.name, math.nan)
-    if not math.isfinite(then):
-        return None, "was not measured of the independent baseline"
-    if then == 0:
-        return None, "is 0 for the independent baseline: a relative change from it is undefined"
-    if not math.isfinite(now):
+    """Return the relative change of one metric, positive if better, or why it is undefined."""
+    value, reference = result.get(spec.name, math.nan), baseline.get(spec.name, math.nan)
+    if not math.isfinite(reference):
+        return None, "was not measured for the independent baseline"
+    if reference == 0:
+        return None, "is 0 for the independent baseline, so a relative change is undefined"
+    if not math.isfinite(value):
         return None, "was not measured"
-    change = (now - then) / abs(then)
+    change = (value - reference) / abs(reference)
     return (change if spec.higher_is_better else -change), ""

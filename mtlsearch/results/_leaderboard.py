@@ -1,4 +1,4 @@
-"""The leaderboard itself."""
+"""Leaderboard of a run as a data frame."""
 
 from __future__ import annotations
 
@@ -6,52 +6,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mtlsearch.errors import ConfigError, did_you_mean
-from mtlsearch.results._columns import metric_columns, metric_value
+from mtlsearch.plugin import Metric
+from mtlsearch.results._columns import (
+    COLUMNS,
+    COLUMNS_AFTER_METRICS,
+    COLUMNS_BEFORE_METRICS,
+    Row,
+)
 from mtlsearch.results._delta_m import delta_m, reference_of
-from mtlsearch.results._leaderboard_front import compared, on_front
+from mtlsearch.results._metric_columns import metric_columns, metric_value
 from mtlsearch.results._objective import DELTA_M, Objective
-from mtlsearch.results._result import TaskResult
-from mtlsearch.results._rung_ranking import RungRank, rung_ranks
+from mtlsearch.results._pareto import front_objectives, is_on_front
+from mtlsearch.results._rung_ranking import rung_ranks
 from mtlsearch.results._seed_statistics import SeedStatistics
 from mtlsearch.results._trial import TrialRecord
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DTYPES = {
-    "trial": "int64",
-    "state": "str",
-    "baseline": "str",
-    "delta_m": "float64",
-    "delta_m_mean": "float64",
-    "delta_m_stderr": "float64",
-    "num_seeds": "float64",
-    "tied_with_best": "bool",
-    "params": "int64",
-    "flops": "int64",
-    "latency_ms": "float64",
-    "latency_batch": "float64",
-    "latency_batch_ms": "float64",
-    "over_limits": "bool",
-    "seconds": "float64",
-    "epochs": "int64",
-    "delta_m_when_paused": "float64",
-    "plan": "str",
-    "loss_weights": "str",
-    "learning_rate": "float64",
-    "backbone": "str",
-    "balancer": "str",
-    "distillation": "str",
-    "attention": "bool",
-    "pareto": "bool",
-    "reason": "str",
-}
-SHOWN_WHERE_THEY_DIFFER = ("balancer", "distillation", "attention")
 STATES = ("complete", "running", "paused", "interrupted", "infeasible", "failed")
-"""In this order trials without a Δm stand below those with one."""
+"""Order of states among trials with the same value in the sorted column."""
 
 
 def leaderboard(
@@ -63,183 +38,124 @@ def leaderboard(
     all_metrics: bool = False,
     confirmed: Mapping[int, SeedStatistics] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """Every trial in one row, the best first.
+    """Build the leaderboard: one row per trial, the best first.
 
-    Columns: ``trial``, ``state``, ``role`` (``independent`` and ``hard`` are the
-    baselines), ``delta_m`` in percent, one ``task.metric`` a task, ``params``, ``flops`` of
-    one image, ``latency_ms`` of one image and ``latency_batch_ms`` of a batch of
-    ``latency_batch`` where they were measured, ``over_budget`` where any trial is,
-    ``seconds``, ``plan``, ``loss_weights``, ``learning_rate``, ``backbone``,
-    ``balance``, ``knowledge`` and ``attention`` where trials differ in them, ``pareto`` (not
-    beaten by any other in what is wanted, or in Δm and FLOPs where that is Δm alone) and
-    ``why`` a trial is not complete, or what there is to know of one that is. Where
-    trials were stopped early, ``epochs`` and ``delta_m_stopped``: Δm against the
-    ``independent`` trial after as many epochs. It ranks nothing: those trials stand below the
-    complete ones.
+    Always included: ``trial``, ``state``, ``baseline`` (``independent`` or ``hard``), ``delta_m``
+    in percent, one column ``task.metric`` per task, ``params``, ``flops`` of one image,
+    ``seconds``, ``plan``, ``loss_weights``, ``learning_rate``, ``backbone``, ``pareto`` and
+    ``reason`` (why a trial is not complete, or a remark). ``pareto`` marks trials that no other
+    trial dominates in the objectives, or in Δm and FLOPs if Δm is the only objective.
+
+    Included if a trial has a value: ``latency_ms`` of one image and ``latency_batch_ms`` of a
+    batch of ``latency_batch`` images, and ``over_limits``. Included if trials differ:
+    ``balancer``, ``distillation`` and ``attention``. Included if a trial is paused: ``epochs`` and
+    ``delta_m_when_paused``, which is Δm against the ``independent`` trial at the same epoch.
+    Paused trials are not ranked: they follow the complete trials.
+
+    ``attrs`` of the frame contain ``best`` (number of the trial with the highest Δm within the
+    limits), ``front`` (names of the objectives of ``pareto``) and ``val_images``.
 
     Args:
-        records: the trials of one run.
-        objectives: what is wanted.
-        sort: a column, or any metric, which gets a column then; numbers of which more is
-            better fall, all others rise. Whatever it is, rows that lack it are last.
-        top: keep only so many rows; ``pareto``, ``ties`` and ``attrs["best"]``, the trial with
-            the highest Δm within the budget (the highest ``mean`` where trials were
-            confirmed), are of the whole run all the same.
-        all_metrics: a column for every metric, not each task's primary one alone.
-        confirmed: what several seeds say of trials, by number. They come first then, by
-            ``mean`` of Δm over ``seeds``, with its standard ``error``; ``ties`` marks those
-            that cannot be told from the best.
+        records: the trials of a run.
+        objectives: the objectives of the search.
+        sort: a column, or any metric, which then has a column. Values for which higher is better
+            descend, all others ascend. Missing values are last.
+        top: maximum number of rows; None: all. ``pareto``, ``tied_with_best`` and ``best`` refer
+            to all trials.
+        all_metrics: one column per metric, not only the primary metric of each task.
+        confirmed: statistics over seeds by trial number. Confirmed trials come first, by
+            ``delta_m_mean`` over ``num_seeds``, with its standard error ``delta_m_stderr``.
+            ``tied_with_best`` marks trials that differ from the best by at most one standard
+            error.
+
+    Returns:
+        The leaderboard.
 
     Raises:
-        ConfigError: there is no such column to sort by, or ``top`` is below 1.
+        ConfigError: the column to sort by does not exist, or ``top`` is below 1.
     """
-    trials = list(records)
-    metrics = metric_columns(trials, all_metrics=all_metrics, wanted=sort)
-    reference = reference_of(trials)
-    stopped = rung_ranks(trials, objectives)
-    rows = [
-        _row(trial, list(metrics), reference, confirmed, stopped.get(trial.number))
-        for trial in trials
-    ]
-    frame = _typed(rows, list(metrics))
-    alike = [column for column in SHOWN_WHERE_THEY_DIFFER if frame[column].nunique() < 2]
-    frame = frame.drop(columns=alike)
-    for column in ("latency_ms", "latency_batch", "latency_batch_ms"):
-        if frame[column].isna().all():
-            frame = frame.drop(columns=column)
-    if not confirmed:
-        frame = frame.drop(
-            columns=["delta_m_mean", "delta_m_stderr", "num_seeds", "tied_with_best"]
+    if top is not None and top < 1:
+        raise ConfigError(
+            f"`top` must be at least 1, got {top}", where="--top", next_step="set 1 or more"
         )
-    if not frame["over_limits"].any():
-        frame = frame.drop(columns="over_limits")
-    if not stopped:
-        frame = frame.drop(columns=["epochs", "delta_m_when_paused"])
-    frame["pareto"] = on_front(trials, compared(objectives))
-    frame.attrs["front"] = [objective.name for objective in compared(objectives)]
+    trials = list(records)
+    metrics = metric_columns(trials, all_metrics=all_metrics, sort=sort)
+    frame = _frame(_rows(trials, objectives, confirmed), metrics)
+    frame.attrs["front"] = [objective.name for objective in front_objectives(objectives)]
     frame.attrs["best"] = _best(frame)
-    frame.attrs["val_images"] = max((at.val_images or 0 for at in trials), default=0) or None
-    falls = {"delta_m", "delta_m_mean", "pareto"} | {
-        at for at, spec in metrics.items() if spec.higher_is_better
-    }
-    _refuse_unknown(sort, frame, trials)
-    ranked = _sorted(frame, sort, falls=sort in falls)
+    frame.attrs["val_images"] = max((trial.val_images or 0 for trial in trials), default=0) or None
+    _check_column(sort, frame, trials)
+    ranked = _sorted(frame, sort, metrics)
     if confirmed and sort == "delta_m":
         ranked = ranked.sort_values(
             "delta_m_mean", ascending=False, kind="stable", na_position="last"
         )
         ranked = ranked.reset_index(drop=True)
-    if top is not None and top < 1:
-        raise ConfigError(f"a leaderboard of the top {top} has no rows", where="--top")
     return ranked if top is None else ranked.head(top)
 
 
+def _rows(
+    trials: Sequence[TrialRecord],
+    objectives: Sequence[Objective],
+    confirmed: Mapping[int, SeedStatistics],
+) -> list[Row]:
+    reference = reference_of(trials)
+    ranks = rung_ranks(trials, objectives)
+    on_front = is_on_front(trials, front_objectives(objectives))
+    rows = []
+    for trial, is_member in zip(trials, on_front, strict=True):
+        value, reason = None, ""
+        if trial.state == "complete":
+            value, reason = delta_m(trial.results, reference)
+        statistics, rank = confirmed.get(trial.number), ranks.get(trial.number)
+        rows.append(Row(trial, value, reason, statistics, rank, bool(is_member)))
+    return rows
+
+
+def _frame(rows: Sequence[Row], metrics: Mapping[str, Metric]) -> pd.DataFrame:
+    """Return the rows as a frame whose types do not depend on the number of rows."""
+    import pandas as pd  # half a second, which reading a study does not need
+
+    before = [column for column in COLUMNS_BEFORE_METRICS if column.is_shown(rows)]
+    after = [column for column in COLUMNS_AFTER_METRICS if column.is_shown(rows)]
+    cells: dict[str, list[Any]] = {
+        column.name: [column.value(row) for row in rows] for column in before
+    }
+    cells |= {name: [metric_value(row.record, name) for row in rows] for name in metrics}
+    cells |= {column.name: [column.value(row) for row in rows] for column in after}
+    dtypes = dict.fromkeys(metrics, "float64")
+    return pd.DataFrame(cells).astype(
+        {**dtypes, **{column.name: column.dtype for column in (*before, *after)}}
+    )
+
+
 def _best(frame: pd.DataFrame) -> int | None:
-    """Number of the trial with the highest Δm, or mean of it, within the budget."""
+    """Return the trial with the highest Δm, or mean Δm, within the limits."""
     value = frame["delta_m_mean"] if "delta_m_mean" in frame else frame["delta_m"]
     if "over_limits" in frame:
         value = value.mask(frame["over_limits"])
     return int(frame["trial"].iloc[int(value.argmax())]) if value.notna().any() else None
 
 
-def _row(
-    record: TrialRecord,
-    metrics: Sequence[str],
-    reference: Mapping[str, TaskResult],
-    confirmed: Mapping[int, SeedStatistics],
-    standing: RungRank | None,
-) -> dict[str, Any]:
-    value, reason = None, ""
-    if record.state == "complete":
-        value, reason = delta_m(record.results, reference)
-    candidate = record.candidate
-    return {
-        "trial": record.number,
-        "state": record.state,
-        "baseline": record.baseline,
-        "delta_m": np.nan if value is None else value,
-        **_over_seeds(confirmed.get(record.number)),
-        **{column: metric_value(record, column) for column in metrics},
-        "params": record.parameters,
-        "flops": record.flops,
-        **_latencies(record),
-        "over_limits": bool(record.over_limits),
-        "seconds": record.seconds,
-        "epochs": record.epochs,
-        "delta_m_when_paused": np.nan
-        if standing is None or standing.delta_m is None
-        else standing.delta_m,
-        "plan": record.plan,
-        "loss_weights": _weights_text(candidate.loss_weights),
-        "learning_rate": candidate.learning_rate,
-        "backbone": candidate.backbone,
-        "balancer": candidate.balancer,
-        "distillation": "none" if candidate.distillation is None else str(candidate.distillation),
-        "attention": candidate.attention,
-        "pareto": False,
-        "reason": (str(standing) if standing else record.reason) or reason or record.note,
-    }
-
-
-def _over_seeds(found: SeedStatistics | None) -> dict[str, float | bool]:
-    if found is None:
-        return {
-            "delta_m_mean": np.nan,
-            "delta_m_stderr": np.nan,
-            "num_seeds": np.nan,
-            "tied_with_best": False,
-        }
-    return {
-        "delta_m_mean": found.mean,
-        "delta_m_stderr": found.stderr,
-        "num_seeds": found.num_seeds,
-        "tied_with_best": found.tied_with_best,
-    }
-
-
-def _latencies(record: TrialRecord) -> dict[str, float]:
-    at = record.latency
-    if at is None:
-        return dict.fromkeys(("latency_ms", "latency_batch", "latency_batch_ms"), np.nan)
-    return {"latency_ms": at.ms, "latency_batch": at.batch, "latency_batch_ms": at.batch_ms}
-
-
-def _typed(rows: list[dict[str, Any]], metrics: list[str]) -> pd.DataFrame:
-    """The rows as a frame whose types do not depend on how many there are."""
-    import pandas as pd  # half a second, which reading a study does without
-
-    names = list(DTYPES)
-    after_delta = names.index("delta_m") + 1
-    columns = names[:after_delta] + metrics + names[after_delta:]
-    return pd.DataFrame(rows, columns=columns).astype(
-        {**dict.fromkeys(metrics, "float64"), **DTYPES}
-    )
-
-
-def _refuse_unknown(column: str, frame: pd.DataFrame, trials: Sequence[TrialRecord]) -> None:
-    if column not in frame.columns:
-        known = list(dict.fromkeys([*frame.columns, *metric_columns(trials, all_metrics=True)]))
+def _check_column(name: str, frame: pd.DataFrame, trials: Sequence[TrialRecord]) -> None:
+    if name not in frame.columns:
+        names = list(dict.fromkeys([*frame.columns, *metric_columns(trials, all_metrics=True)]))
         raise ConfigError(
-            f"there is no column {column!r} to sort by{did_you_mean(column, known)}",
+            f"the leaderboard has no column {name!r}{did_you_mean(name, names)}",
             where="--sort",
-            allowed=known,
+            allowed=names,
         )
 
 
-def _sorted(frame: pd.DataFrame, column: str, *, falls: bool) -> pd.DataFrame:
-    standing = frame["state"].map({state: at for at, state in enumerate(STATES)})
-    keyed = frame.assign(_standing=standing)
-    order = keyed.sort_values(
-        [column, "_standing", "trial"] if column != "trial" else ["trial"],
-        ascending=[not falls, True, True] if column != "trial" else [True],
+def _sorted(frame: pd.DataFrame, name: str, metrics: Mapping[str, Metric]) -> pd.DataFrame:
+    descending = {column.name for column in COLUMNS if column.is_descending}
+    descending |= {metric for metric, spec in metrics.items() if spec.higher_is_better}
+    order_by_state = {state: order for order, state in enumerate(STATES)}
+    keyed = frame.assign(_state=frame["state"].map(order_by_state))
+    index = keyed.sort_values(
+        [name, "_state", "trial"] if name != "trial" else ["trial"],
+        ascending=[name not in descending, True, True] if name != "trial" else [True],
         kind="stable",
         na_position="last",
     ).index
-    return frame.loc[order].reset_index(drop=True)
-
-
-def _weights_text(weights: Mapping[str, float] | None) -> str | None:
-    """``boxes=1.0, scene=0.25``: every digit, so that nothing is lost in a CSV."""
-    if weights is None:
-        return None
-    return ", ".join(f"{task}={weight!r}" for task, weight in weights.items())
+    return frame.loc[index].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""What a search is after: Δm alone, or several things at once."""
+"""Objectives of a search: Δm, costs and metrics."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from mtlsearch.results._trial import TrialRecord
 Direction = Literal["maximize", "minimize"]
 
 TIME = "latency_ms"
-"""The cost that is measured, where the others are arithmetic."""
+"""The cost that is measured; the other costs are computed."""
 
 COSTS: Mapping[str, Callable[[TrialRecord], float | None]] = {
     "params": lambda record: record.parameters,
     "flops": lambda record: record.flops,
     TIME: lambda record: None if record.latency is None else record.latency.ms,
 }
-"""What a network costs, by name; less is better."""
+"""Costs of a network by name; lower is better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """One number a trial is judged by.
+    """A number to maximize or minimize.
 
     Attributes:
         name: ``delta_m``, one of :data:`COSTS`, or ``task.metric``.
-        maximise: whether more of it is better.
+        maximize: whether higher is better.
     """
 
     name: str
-    maximise: bool
+    maximize: bool
 
     @property
     def direction(self) -> Direction:
-        """Optuna's word for it."""
-        return "maximize" if self.maximise else "minimize"
+        """The direction, as in Optuna."""
+        return "maximize" if self.maximize else "minimize"
 
     def value(
         self,
@@ -49,12 +49,15 @@ class Objective:
         results: Mapping[str, TaskResult],
         reference: Mapping[str, TaskResult],
     ) -> float | None:
-        """The number; None where it is undefined.
+        """Return the value of a trial.
 
         Args:
-            record: the trial, for what it costs.
-            results: what was measured of it, at whatever epoch.
-            reference: what the ``independent`` trial measured at that epoch.
+            record: the trial, for its costs.
+            results: its results by task, at any epoch.
+            reference: results of the ``independent`` trial at the same epoch.
+
+        Returns:
+            The value; None if it is undefined.
         """
         if self.name in COSTS:
             value = COSTS[self.name](record)
@@ -71,30 +74,55 @@ class Objective:
         results: Mapping[str, TaskResult],
         reference: Mapping[str, TaskResult],
     ) -> float:
-        """The number with its sign turned where less is better; minus infinity if undefined."""
+        """Return the value with a sign such that higher is better.
+
+        Args:
+            record: the trial, for its costs.
+            results: its results by task, at any epoch.
+            reference: results of the ``independent`` trial at the same epoch.
+
+        Returns:
+            The signed value; minus infinity if it is undefined.
+        """
         value = self.value(record, results, reference)
         if value is None:
             return -math.inf
-        return value if self.maximise else -value
+        return value if self.maximize else -value
 
 
-DELTA_M = Objective("delta_m", maximise=True)
+DELTA_M = Objective("delta_m", maximize=True)
 
 
 def objective_values(
     record: TrialRecord, records: Iterable[TrialRecord], objectives: Sequence[Objective]
 ) -> list[float] | None:
-    """A trial's numbers by its results; None where one of them is undefined."""
+    """Return the objective values of a trial.
+
+    Args:
+        record: the trial.
+        records: the trials of the run, for the reference.
+        objectives: the objectives.
+
+    Returns:
+        One value per objective; None if one of them is undefined.
+    """
     reference = record.results if record.baseline == "independent" else reference_of(records)
     values = [objective.value(record, record.results, reference) for objective in objectives]
-    known = [value for value in values if value is not None]
-    return known if len(known) == len(values) else None
+    defined = [value for value in values if value is not None]
+    return defined if len(defined) == len(values) else None
 
 
 def objectives_in(records: Sequence[TrialRecord], names: Sequence[str]) -> tuple[Objective, ...]:
-    """The objectives of those names as far as the trials so far have them.
+    """Return the objectives whose direction is already known from the trials.
 
-    A metric's direction is known once a trial was measured; before, there is nothing to rank.
+    The direction of a metric is known after the first measured trial.
+
+    Args:
+        records: the trials of a run.
+        names: names of the objectives, as in a run file.
+
+    Returns:
+        The objectives; Δm if none is known.
     """
     metrics = {task: result.specs for record in records for task, result in record.results.items()}
     measured = [name for name in names if metrics or "." not in name]
@@ -107,19 +135,22 @@ def objectives_of(
     *,
     where: str = "search.objectives",
 ) -> tuple[Objective, ...]:
-    """The objectives of those names.
+    """Return the objectives of some names.
 
     Args:
-        names: as a run file has them.
-        metrics: every task's metrics.
-        where: where they are named, for messages.
+        names: names of the objectives, as in a run file.
+        metrics: the metrics by task.
+        where: the location of the names, for messages.
+
+    Returns:
+        The objectives, in the order of the names.
 
     Raises:
-        ConfigError: there is no such objective.
+        ConfigError: an objective does not exist.
     """
-    known = {
+    objective_by_name = {
         DELTA_M.name: DELTA_M,
-        **{name: Objective(name, maximise=False) for name in COSTS},
+        **{name: Objective(name, maximize=False) for name in COSTS},
         **{
             f"{task}.{spec.name}": Objective(f"{task}.{spec.name}", spec.higher_is_better)
             for task, specs in sorted(metrics.items())
@@ -127,10 +158,10 @@ def objectives_of(
         },
     }
     for name in names:
-        if name not in known:
+        if name not in objective_by_name:
             raise ConfigError(
-                f"there is no objective {name!r}{did_you_mean(name, known)}",
+                f"the objective {name!r} does not exist{did_you_mean(name, objective_by_name)}",
                 where=where,
-                allowed=list(known),
+                allowed=list(objective_by_name),
             )
-    return tuple(known[name] for name in names)
+    return tuple(objective_by_name[name] for name in names)

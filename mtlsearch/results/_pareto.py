@@ -1,54 +1,125 @@
-"""Who is beaten by whom, where there is more than one thing to be good at."""
+"""Pareto front: dominance between trials, and the trials that no other dominates."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlsearch.results._delta_m import delta_m, reference_of
+from mtlsearch.results._objective import COSTS, DELTA_M, Objective
+from mtlsearch.results._result import TaskResult
+from mtlsearch.results._trial import TrialRecord
+
 Gains = NDArray[np.float64]
-"""``[N, K]``: K numbers of each of N, of all of which more is better."""
+"""``[N, K]``: K values of each of N trials; higher is better for all of them."""
+
+FLOPS = Objective("flops", maximize=False)
+
+
+def front_objectives(objectives: Sequence[Objective]) -> tuple[Objective, ...]:
+    """Return the objectives of the Pareto front: Δm and FLOPs if Δm is the only objective."""
+    return (DELTA_M, FLOPS) if tuple(objectives) == (DELTA_M,) else tuple(objectives)
+
+
+def front_of(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:
+    """Return the trials on the Pareto front.
+
+    Args:
+        records: the trials of a run.
+        objectives: the objectives to compare by.
+
+    Returns:
+        The trials that no other trial dominates; by ascending cost if an objective is a cost.
+    """
+    is_member = is_on_front(records, objectives)
+    front = [record for record, member in zip(records, is_member, strict=True) if member]
+    costs = [objective for objective in objectives if objective.name in COSTS]
+    return sorted(
+        front, key=lambda record: [-cost.gain(record, record.results, {}) for cost in costs]
+    )
+
+
+def is_on_front(
+    records: Sequence[TrialRecord], objectives: Sequence[Objective]
+) -> NDArray[np.bool_]:
+    """Return for each trial whether it is on the Pareto front.
+
+    Trials that are not complete, or have an undefined objective or Δm, are not. Equal trials are
+    all on the front or all off it.
+
+    Args:
+        records: the trials of a run.
+        objectives: the objectives to compare by.
+
+    Returns:
+        Booleans of shape ``[N]``, in the order of the trials.
+    """
+    reference = reference_of(records)
+    gains = [_gains(record, objectives, reference) for record in records]
+    is_member = np.array([values is not None for values in gains], dtype=bool)
+    if is_member.any():
+        is_member[is_member] = pareto_front(
+            np.array([values for values in gains if values is not None])
+        )
+    return is_member
 
 
 def pareto_front(gains: Gains) -> NDArray[np.bool_]:
-    """``[N]``: who is not beaten.
+    """Return which rows no other row dominates.
 
-    One is beaten by another that has no less of anything and more of something. Of equal
-    ones all are on the front, or none.
+    A row dominates another if it is at least equal in all values and better in one. Equal rows
+    are all on the front or all off it.
+
+    Args:
+        gains: values of shape ``[N, K]``; higher is better.
+
+    Returns:
+        Booleans of shape ``[N]``.
     """
-    no_less = (gains[:, None] >= gains).all(axis=2)
-    more = (gains[:, None] > gains).any(axis=2)
-    return np.asarray(~(no_less & more).any(axis=0))
+    at_least_equal = (gains[:, None] >= gains).all(axis=2)
+    better = (gains[:, None] > gains).any(axis=2)
+    return np.asarray(~(at_least_equal & better).any(axis=0))
 
 
 def sort_by_dominance(gains: Sequence[Sequence[float]]) -> list[int]:
-    """Places, the best first; of equal ones the earlier.
+    """Return the indices of rows, the best first; of equal rows the earlier first.
 
-    With one number, by that number. With several, front after front (each the front of what
-    the earlier ones leave), and in a front those with the most room around them first: the
-    order by which NSGA-II lets survive (Deb et al. 2002).
+    One value is sorted by size. Several values are sorted front by front, each the Pareto front
+    of the remaining rows, and within a front by descending crowding distance. This is the order
+    of NSGA-II (Deb et al. 2002).
     """
     values = np.array(gains, dtype=np.float64).reshape(len(gains), -1)
     if values.shape[1] == 1:
-        return [int(at) for at in np.argsort(-values[:, 0], kind="stable")]
-    left, order = np.arange(len(values)), list[int]()
-    while len(left):
-        on_front = pareto_front(values[left])
-        front = left[on_front]
-        roomiest = np.argsort(-_room(values[front]), kind="stable")
-        order += [int(at) for at in front[roomiest]]
-        left = left[~on_front]
+        return [int(index) for index in np.argsort(-values[:, 0], kind="stable")]
+    remaining, order = np.arange(len(values)), list[int]()
+    while len(remaining):
+        is_member = pareto_front(values[remaining])
+        front = remaining[is_member]
+        by_distance = np.argsort(-_crowding_distance(values[front]), kind="stable")
+        order += [int(index) for index in front[by_distance]]
+        remaining = remaining[~is_member]
     return order
 
 
-def _room(front: Gains) -> NDArray[np.float64]:
-    """``[N]``: the distance between each one's neighbours, summed over what is compared."""
-    room = np.zeros(len(front))
+def _gains(
+    record: TrialRecord, objectives: Sequence[Objective], reference: Mapping[str, TaskResult]
+) -> list[float] | None:
+    """Return the gains of a trial; None if it is not comparable."""
+    if record.state != "complete" or delta_m(record.results, reference)[0] is None:
+        return None
+    gains = [objective.gain(record, record.results, reference) for objective in objectives]
+    return gains if np.isfinite(gains).all() else None
+
+
+def _crowding_distance(front: Gains) -> NDArray[np.float64]:
+    """Return ``[N]``: the distance between the neighbors of each row, summed over columns."""
+    distance = np.zeros(len(front))
     for column in np.where(np.isfinite(front), front, -1e300).T:
         order = np.argsort(column, kind="stable")
         span = column[order[-1]] - column[order[0]]
         if span > 0:
-            room[order[[0, -1]]] = np.inf
-            room[order[1:-1]] += (column[order[2:]] - column[order[:-2]]) / span
-    return room
+            distance[order[[0, -1]]] = np.inf
+            distance[order[1:-1]] += (column[order[2:]] - column[order[:-2]]) / span
+    return distance

@@ -1,4 +1,4 @@
-"""What several seeds say of the best trials."""
+"""Seed statistics: mean and standard error of Δm over seeds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mtlsearch.results._delta_m import deltas
 from mtlsearch.results._trial import TrialRecord
 
 ResultsBySeed = Mapping[int, Sequence[TrialRecord]]
-"""Trials trained again, by seed; each bears the number of the trial that it repeats."""
+"""Retrained trials by seed. Each has the number of the trial that it repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,11 @@ class SeedStatistics:
     """Δm of one trial over seeds.
 
     Attributes:
-        num_seeds: how many, the search's own among them.
-        mean: of Δm in percent, each against the ``independent`` of its own seed.
-        stderr: standard error of that mean.
-        tied_with_best: whether it cannot be told from the best one: their difference, seed by seed, is
-            on average within one standard error of nothing.
+        num_seeds: number of seeds, including the seed of the search.
+        mean: mean of Δm in percent, each against the ``independent`` trial of the same seed.
+        stderr: standard error of the mean, in percent.
+        tied_with_best: whether the mean difference from the best trial, paired by seed, is at
+            most one standard error.
     """
 
     num_seeds: int
@@ -33,63 +33,92 @@ class SeedStatistics:
 
 
 def finalists(records: Sequence[TrialRecord], top: int) -> list[TrialRecord]:
-    """Both baselines, then the best ``top`` proposed trials within the budget, best first."""
-    known = deltas(records)
-    complete = [record for record in records if record.number in known]
-    baselines = [record for record in complete if record.baseline is not None]
-    proposed = [record for record in complete if record.baseline is None and not record.over_limits]
-    ranked = sorted(proposed, key=lambda record: -known[record.number])
-    return [*baselines, *ranked[:top]]
-
-
-def confirmed(
-    records: Sequence[TrialRecord], repeats: ResultsBySeed, top: int | None
-) -> dict[int, SeedStatistics]:
-    """What is known of each trial that was to be confirmed; nothing before all have two seeds.
-
-    A seed counts once every one of them was trained on it, so that all are judged by the same
-    ones. Who failed to train on one is not confirmed.
+    """Return the trials to confirm.
 
     Args:
         records: the trials of a run.
-        repeats: what was trained again.
-        top: how many of the best are to be, beside the baselines; None: whoever was trained
-            again, if that is more than baselines.
+        top: number of proposed trials.
+
+    Returns:
+        Both baselines, then the best proposed trials within the limits, the best first.
     """
-    chosen = (
-        _trained_again(repeats)
+    delta_by_number = deltas(records)
+    complete = [record for record in records if record.number in delta_by_number]
+    baselines = [record for record in complete if record.baseline is not None]
+    proposed = [record for record in complete if record.baseline is None and not record.over_limits]
+    ranked = sorted(proposed, key=lambda record: -delta_by_number[record.number])
+    return [*baselines, *ranked[:top]]
+
+
+def seed_statistics(
+    records: Sequence[TrialRecord], results_by_seed: ResultsBySeed, top: int | None
+) -> dict[int, SeedStatistics]:
+    """Return the statistics of each confirmed trial.
+
+    A seed counts only if all finalists were trained on it, so that all have the same seeds.
+    Trials that failed on one of the seeds are left out.
+
+    Args:
+        records: the trials of a run.
+        results_by_seed: the retrained trials.
+        top: number of proposed finalists; None: all retrained trials, if at least one of them is
+            proposed.
+
+    Returns:
+        Statistics by trial number; empty before all finalists have two seeds.
+    """
+    numbers = (
+        _retrained_numbers(results_by_seed)
         if top is None
         else {record.number for record in finalists(records, top)}
     )
-    columns = [deltas(records)]
-    columns += [deltas(at) for at in repeats.values() if chosen <= {each.number for each in at}]
-    columns = [column for column in columns if column]
-    values = {at: [column[at] for column in columns if at in column] for at in chosen}
-    values = {at: known for at, known in values.items() if len(known) == len(columns) > 1}
-    dear = {record.number for record in records if record.over_limits}
+    by_seed = [deltas(records)]
+    by_seed += [
+        deltas(retrained)
+        for retrained in results_by_seed.values()
+        if numbers <= {record.number for record in retrained}
+    ]
+    by_seed = [delta_by_number for delta_by_number in by_seed if delta_by_number]
+    deltas_of = {
+        number: [
+            delta_by_number[number] for delta_by_number in by_seed if number in delta_by_number
+        ]
+        for number in numbers
+    }
+    deltas_of = {
+        number: values for number, values in deltas_of.items() if len(values) == len(by_seed) > 1
+    }
+    over_limits = {record.number for record in records if record.over_limits}
     best = max(
-        (at for at in values if at not in dear), key=lambda at: fmean(values[at]), default=None
+        (number for number in deltas_of if number not in over_limits),
+        key=lambda number: fmean(deltas_of[number]),
+        default=None,
     )
     return {
-        at: SeedStatistics(
-            len(known),
-            fmean(known),
-            _error(known),
-            best is not None and at not in {best, *dear} and _ties(values[best], known),
+        number: SeedStatistics(
+            num_seeds=len(values),
+            mean=fmean(values),
+            stderr=_standard_error(values),
+            tied_with_best=best is not None
+            and number not in {best, *over_limits}
+            and _is_tied(deltas_of[best], values),
         )
-        for at, known in sorted(values.items())
+        for number, values in sorted(deltas_of.items())
     }
 
 
-def _trained_again(repeats: ResultsBySeed) -> set[int]:
-    again = [record for at in repeats.values() for record in at]
-    return {at.number for at in again} if any(at.baseline is None for at in again) else set()
+def _retrained_numbers(results_by_seed: ResultsBySeed) -> set[int]:
+    """Return the numbers of the retrained trials; empty if all of them are baselines."""
+    retrained = [record for records in results_by_seed.values() for record in records]
+    if all(record.baseline is not None for record in retrained):
+        return set()
+    return {record.number for record in retrained}
 
 
-def _ties(best: Sequence[float], other: Sequence[float]) -> bool:
-    apart = [high - low for high, low in zip(best, other, strict=True)]
-    return fmean(apart) <= _error(apart)
+def _is_tied(best: Sequence[float], values: Sequence[float]) -> bool:
+    differences = [high - low for high, low in zip(best, values, strict=True)]
+    return fmean(differences) <= _standard_error(differences)
 
 
-def _error(values: Sequence[float]) -> float:
+def _standard_error(values: Sequence[float]) -> float:
     return stdev(values) / math.sqrt(len(values))

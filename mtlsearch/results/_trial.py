@@ -63,9 +63,9 @@ class TrialRecord:
     note: str = ""
     latency: Latency | None = None
     over_limits: str = ""
-    rung_results: Annotated[
-        Mapping[int, Annotated[Results, MAPPING_TO_JSON]], MAPPING_TO_JSON
-    ] = field(default_factory=dict)
+    rung_results: Annotated[Mapping[int, Annotated[Results, MAPPING_TO_JSON]], MAPPING_TO_JSON] = (
+        field(default_factory=dict)
+    )
     val_images: int | None = None
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The laws of Δm."""
+"""Properties of Δm."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ values = st.floats(-100, 100).filter(lambda value: abs(value) > 0.01)
 
 @st.composite
 def pairs(draw: st.DrawFn) -> tuple[dict[str, TaskResult], dict[str, TaskResult]]:
-    """A result and a reference of the same tasks and metrics."""
+    """Draw a result and a reference with the same tasks and metrics."""
     tasks = draw(st.lists(st.sampled_from("abcd"), min_size=1, unique=True))
     result, reference = {}, {}
     for task in tasks:
@@ -41,12 +41,12 @@ def defined(result: dict[str, TaskResult], reference: dict[str, TaskResult]) -> 
 
 
 @given(pairs())
-def test_the_reference_itself_is_zero(pair) -> None:
+def test_delta_m_of_the_reference_is_zero(pair) -> None:
     assert delta_m(pair[1], pair[1]) == (0.0, "")
 
 
 @given(pairs(), st.floats(0.1, 10), st.data())
-def test_better_in_any_metric_is_a_higher_delta(pair, step: float, data: st.DataObject) -> None:
+def test_delta_m_rises_with_any_metric(pair, step: float, data: st.DataObject) -> None:
     result, reference = pair
     task = data.draw(st.sampled_from(sorted(result)))
     spec = data.draw(st.sampled_from(result[task].specs))
@@ -56,14 +56,14 @@ def test_better_in_any_metric_is_a_higher_delta(pair, step: float, data: st.Data
 
 
 @given(pairs())
-def test_the_order_of_tasks_does_not_matter(pair) -> None:
+def test_delta_m_ignores_the_order_of_tasks(pair) -> None:
     result, reference = pair
-    turned = dict(reversed(result.items()))
-    assert delta_m(turned, reference) == delta_m(result, dict(reversed(reference.items())))
+    reordered = dict(reversed(result.items()))
+    assert delta_m(reordered, reference) == delta_m(result, dict(reversed(reference.items())))
 
 
 @given(pairs(), st.floats(1e-3, 1e3), st.data())
-def test_the_unit_of_a_metric_does_not_matter(pair, scale: float, data: st.DataObject) -> None:
+def test_delta_m_ignores_the_unit_of_a_metric(pair, scale: float, data: st.DataObject) -> None:
     result, reference = pair
     task = data.draw(st.sampled_from(sorted(result)))
     name = data.draw(st.sampled_from(result[task].specs)).name
@@ -74,7 +74,7 @@ def test_the_unit_of_a_metric_does_not_matter(pair, scale: float, data: st.DataO
 
 
 @given(pairs(), st.integers(1, 4))
-def test_a_task_counts_once_however_many_metrics_it_has(pair, copies: int) -> None:
+def test_delta_m_weighs_tasks_equally(pair, copies: int) -> None:
     result, reference = pair
     task = sorted(result)[0]
 
@@ -94,19 +94,19 @@ def test_a_task_counts_once_however_many_metrics_it_has(pair, copies: int) -> No
 
 
 @given(pairs(), st.sampled_from([0.0, -0.0, math.nan, math.inf]), st.data())
-def test_a_baseline_one_cannot_divide_by_leaves_it_undefined_and_named(
+def test_delta_m_with_invalid_baseline_names_the_metric(
     pair, value: float, data: st.DataObject
 ) -> None:
     result, reference = pair
     task = data.draw(st.sampled_from(sorted(result)))
     name = data.draw(st.sampled_from(result[task].specs)).name
-    found, reason = delta_m(result, changed(reference, task, name, value))
-    assert found is None
+    value_or_none, reason = delta_m(result, changed(reference, task, name, value))
+    assert value_or_none is None
     assert f"{task}.{name}" in reason
     assert "baseline" in reason
 
 
-def test_what_was_not_measured_leaves_it_undefined() -> None:
+def test_delta_m_with_missing_metric_is_undefined() -> None:
     specs = (Metric("acc", higher_is_better=True, primary=True),)
     whole = {"a": TaskResult({"acc": 0.5}, specs), "b": TaskResult({"acc": 0.5}, specs)}
     assert delta_m(changed(whole, "a", "acc", math.nan), whole) == (None, "a.acc was not measured")
@@ -115,7 +115,7 @@ def test_what_was_not_measured_leaves_it_undefined() -> None:
     assert "independent" in delta_m(whole, {})[1]
 
 
-def test_worked_example() -> None:
+def test_delta_m_worked_example() -> None:
     up, down = Metric("u", True, True), Metric("d", False)
     reference = {
         "a": TaskResult({"u": 0.5, "d": 2.0}, (up, down)),
@@ -126,7 +126,7 @@ def test_worked_example() -> None:
     assert defined(result, reference) == pytest.approx(-10.0)
 
 
-def test_only_a_complete_independent_trial_is_a_reference() -> None:
+def test_reference_is_the_complete_independent_trial() -> None:
     candidate = Candidate(SharingPlan.independent(["a"], 2))
     results = {"a": TaskResult({"u": 1.0}, (Metric("u", True, True),))}
     complete = TrialRecord(3, "complete", "independent", candidate, 1, 1, results)

@@ -1,4 +1,4 @@
-"""The leaderboard shows every trial, ranked by Δm."""
+"""Tests of the leaderboard: rows, columns, order and Pareto front."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ import pytest
 
 from mtlsearch.errors import ConfigError
 from mtlsearch.plugin import Distillation
-from mtlsearch.results import TrialRecord, delta_m, front_of, leaderboard, objectives_in
+from mtlsearch.results import (
+    TrialRecord,
+    _leaderboard,
+    delta_m,
+    front_of,
+    leaderboard,
+    objectives_in,
+)
+from mtlsearch.results._columns import COLUMNS_AFTER_METRICS, Column
 from tests.results.trials import SPECS, baselines, results, run, trial
 
 
-def test_every_trial_is_in_it_and_its_delta_is_the_one_law() -> None:
+def test_leaderboard_has_one_row_per_trial_with_delta_m() -> None:
     records = run()
     frame = leaderboard(records)
     assert sorted(frame["trial"]) == [record.number for record in records]
@@ -26,28 +34,28 @@ def test_every_trial_is_in_it_and_its_delta_is_the_one_law() -> None:
         assert row["params"] == record.parameters
 
 
-def test_best_first_and_failed_last() -> None:
+def test_leaderboard_ranks_best_first_and_failed_last() -> None:
     frame = leaderboard(run())
-    known = frame["delta_m"].dropna()
-    assert list(known) == sorted(known, reverse=True)
-    assert list(known.index) == list(range(len(known)))
+    deltas = frame["delta_m"].dropna()
+    assert list(deltas) == sorted(deltas, reverse=True)
+    assert list(deltas.index) == list(range(len(deltas)))
     assert frame["state"].iloc[-1] == "failed"
     assert "became nan" in frame["reason"].iloc[-1]
 
 
-def test_primary_metrics_or_all() -> None:
-    assert {at for at in leaderboard(run()).columns if "." in at} == {
+def test_leaderboard_columns_are_primary_metrics_or_all() -> None:
+    assert {name for name in leaderboard(run()).columns if "." in name} == {
         "boxes.mAP",
         "depth.abs_rel",
         "scene.accuracy",
     }
     every = leaderboard(run(), all_metrics=True)
-    assert {at for at in every.columns if "." in at} == {
+    assert {name for name in every.columns if "." in name} == {
         f"{task}.{spec.name}" for task, specs in SPECS.items() for spec in specs
     }
 
 
-def test_types_do_not_depend_on_the_rows() -> None:
+def test_leaderboard_dtypes_do_not_depend_on_rows() -> None:
     empty, full = leaderboard([]), leaderboard(run())
     assert empty.empty
     for column in empty.columns:
@@ -56,36 +64,36 @@ def test_types_do_not_depend_on_the_rows() -> None:
     assert full["trial"].dtype == np.int64
 
 
-def test_without_a_baseline_there_is_no_delta() -> None:
+def test_leaderboard_without_baseline_has_no_delta_m() -> None:
     frame = leaderboard([trial(0), replace(trial(1), baseline="hard")])
     assert frame["delta_m"].isna().all()
     assert not frame["pareto"].any()
     assert frame["reason"].str.contains("independent").all()
 
 
-def test_an_undefined_delta_says_why() -> None:
+def test_undefined_delta_m_has_a_reason() -> None:
     frame = leaderboard([*baselines(), trial(2, measured=results(boxes=float("nan")))])
     row = frame[frame["trial"] == 2].iloc[0]
     assert np.isnan(row["delta_m"])
     assert "boxes.mAP was not measured" in row["reason"]
 
 
-def test_a_complete_trial_with_something_to_know_says_it() -> None:
-    frame = leaderboard([*baselines(), replace(trial(2), note="in 2 parts")])
-    assert frame.set_index("trial")["reason"].to_dict() == {0: "", 1: "", 2: "in 2 parts"}
+def test_note_of_a_complete_trial_is_its_reason() -> None:
+    frame = leaderboard([*baselines(), replace(trial(2), note="2 micro batches")])
+    assert frame.set_index("trial")["reason"].to_dict() == {0: "", 1: "", 2: "2 micro batches"}
 
 
 @pytest.mark.parametrize(
-    ("column", "falls"),
+    ("column", "is_descending"),
     [("boxes.mAP", True), ("depth.abs_rel", False), ("flops", False), ("trial", False)],
 )
-def test_sorting_puts_the_better_first(column: str, falls: bool) -> None:
+def test_sort_puts_better_values_first(column: str, is_descending: bool) -> None:
     values = leaderboard(run(), sort=column)[column].dropna()
-    assert list(values) == sorted(values, reverse=falls)
+    assert list(values) == sorted(values, reverse=is_descending)
 
 
 @pytest.mark.parametrize("column", list(leaderboard(run(), all_metrics=True).columns))
-def test_any_column_sorts_and_loses_no_trial(column: str) -> None:
+def test_sort_by_any_column_keeps_all_trials(column: str) -> None:
     frame = leaderboard(run(), sort=column, all_metrics=True)
     assert sorted(frame["trial"]) == list(range(10))
     if frame[column].isna().any():
@@ -93,7 +101,7 @@ def test_any_column_sorts_and_loses_no_trial(column: str) -> None:
         assert frame[column].iloc[first_missing:].isna().all()
 
 
-def test_a_metric_that_is_sorted_by_is_shown_and_no_other() -> None:
+def test_sort_by_a_metric_adds_only_its_column() -> None:
     plain, frame = leaderboard(run()), leaderboard(run(), sort="boxes.mAP50")
     assert set(frame.columns) - set(plain.columns) == {"boxes.mAP50"}
     values = frame["boxes.mAP50"].dropna()
@@ -103,19 +111,19 @@ def test_a_metric_that_is_sorted_by_is_shown_and_no_other() -> None:
     assert set(leaderboard(run(), all_metrics=True).columns) == set(error.value.allowed)
 
 
-def test_a_misspelt_column_is_met_with_the_nearest() -> None:
+def test_sort_by_unknown_column_suggests_the_closest() -> None:
     with pytest.raises(ConfigError, match="did you mean 'delta_m'") as error:
         leaderboard(run(), sort="delta")
     assert "flops" in error.value.allowed
 
 
-def test_top_keeps_the_best_and_the_front_of_all() -> None:
+def test_top_keeps_best_rows_and_front_of_all_trials() -> None:
     whole, top = leaderboard(run()), leaderboard(run(), top=3)
     pd.testing.assert_frame_equal(top, whole.head(3))
     cut = leaderboard(run(), sort="flops", top=2)
     assert cut["pareto"].tolist() == whole.set_index("trial").loc[cut["trial"], "pareto"].tolist()
     assert cut.attrs["best"] == whole["trial"].iloc[0]
-    with pytest.raises(ConfigError, match="top 0"):
+    with pytest.raises(ConfigError, match="at least 1, got 0"):
         leaderboard(run(), top=0)
 
 
@@ -123,7 +131,7 @@ def names(records: list[TrialRecord]) -> list[int]:
     return [record.number for record in records]
 
 
-def test_the_front_is_of_what_is_wanted() -> None:
+def test_pareto_column_compares_the_objectives() -> None:
     records = run()
     scene = objectives_in(records, ["scene.accuracy", "params"])
     frame = leaderboard(records, objectives=scene)
@@ -136,15 +144,15 @@ def test_the_front_is_of_what_is_wanted() -> None:
     )
 
 
-def test_unless_said_otherwise_it_is_of_delta_m_and_flops() -> None:
+def test_pareto_column_defaults_to_delta_m_and_flops() -> None:
     records = run()
     frame = leaderboard(records)
     both = objectives_in(records, ["delta_m", "flops"])
     assert set(frame.loc[frame["pareto"], "trial"]) == set(names(front_of(records, both)))
 
 
-def test_what_was_stopped_early_stands_apart() -> None:
-    """Its Δm is that where it stopped, against the baseline there, and ranks nothing."""
+def test_paused_trials_follow_complete_trials() -> None:
+    """Their Δm is against the baseline at the same epoch and is not ranked."""
     first, hard = baselines()
     first = replace(first, rung_results={2: results(0.1, 0.4, 0.3)})
     ahead, behind = (
@@ -168,7 +176,7 @@ def test_what_was_stopped_early_stands_apart() -> None:
     assert "delta_m_when_paused" not in leaderboard([first, hard]).columns
 
 
-def test_the_balance_is_shown_where_there_is_more_than_one() -> None:
+def test_balancer_column_is_shown_if_trials_differ() -> None:
     assert "balancer" not in leaderboard(run()).columns
     assert "balancer" not in leaderboard([]).columns
     frame = leaderboard([*run(), trial(10, balancer="uw")])
@@ -176,10 +184,18 @@ def test_the_balance_is_shown_where_there_is_more_than_one() -> None:
     assert set(frame[frame["trial"] != 10]["balancer"]) == {"static"}
 
 
-def test_knowledge_and_attention_are_shown_where_trials_differ() -> None:
+def test_distillation_and_attention_shown_if_trials_differ() -> None:
     assert not {"distillation", "attention"} & set(leaderboard(run()).columns)
-    taught = trial(10, distillation=Distillation("baseline", 0.25))
-    frame = leaderboard([*run(), taught, trial(11, attention=True)]).set_index("trial")
-    assert frame.loc[10, "distillation"] == "distil 0.25"
+    distilled = trial(10, distillation=Distillation("baseline", 0.25))
+    frame = leaderboard([*run(), distilled, trial(11, attention=True)]).set_index("trial")
+    assert frame.loc[10, "distillation"] == "baseline 0.25"
     assert set(frame.drop(10)["distillation"]) == {"none"}
     assert list(frame.index[frame["attention"]]) == [11]
+
+
+def test_new_column_is_one_entry_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    column = Column("num_copies", "int64", lambda row: sum(row.record.candidate.plan.copies))
+    monkeypatch.setattr(_leaderboard, "COLUMNS_AFTER_METRICS", (*COLUMNS_AFTER_METRICS, column))
+    frame = leaderboard(run(), sort="num_copies")
+    assert list(frame["num_copies"]) == sorted(frame["num_copies"])
+    assert frame["num_copies"].dtype == np.int64

@@ -1,4 +1,4 @@
-"""Nobody on the front is beaten, everybody else is."""
+"""Tests of the Pareto front: no trial on it is dominated, all others are."""
 
 from __future__ import annotations
 
@@ -17,42 +17,38 @@ ROWS = st.integers(1, 3).flatmap(
 )
 
 
-def beats(one: list[float], other: list[float]) -> bool:
-    return all(a >= b for a, b in zip(one, other, strict=True)) and one != other
+def dominates(first: list[float], second: list[float]) -> bool:
+    return all(a >= b for a, b in zip(first, second, strict=True)) and first != second
 
 
 @given(ROWS)
-def test_the_front_is_what_nothing_beats(rows: list[list[float]]) -> None:
+def test_pareto_front_contains_undominated_rows(rows: list[list[float]]) -> None:
     front = pareto_front(np.array(rows, dtype=float))
     assert front.any()
-    for row, on_front in zip(rows, front, strict=True):
-        assert on_front == (not any(beats(other, row) for other in rows))
+    for row, is_member in zip(rows, front, strict=True):
+        assert is_member == (not any(dominates(other, row) for other in rows))
 
 
 @given(ROWS)
-def test_best_first_lists_each_once_and_nobody_behind_whom_they_beat(
-    rows: list[list[float]],
-) -> None:
+def test_sort_by_dominance_puts_dominating_rows_first(rows: list[list[float]]) -> None:
     order = sort_by_dominance(rows)
     assert sorted(order) == list(range(len(rows)))
-    place = {at: number for number, at in enumerate(order)}
-    for one in range(len(rows)):
-        for other in range(len(rows)):
-            if beats(rows[one], rows[other]):
-                assert place[one] < place[other]
+    rank_by_index = {index: rank for rank, index in enumerate(order)}
+    for first in range(len(rows)):
+        for second in range(len(rows)):
+            if dominates(rows[first], rows[second]):
+                assert rank_by_index[first] < rank_by_index[second]
 
 
 @given(ROWS)
-def test_of_equal_ones_the_earlier_is_first_where_there_is_one_number(
-    rows: list[list[float]],
-) -> None:
+def test_sort_by_dominance_is_stable_for_one_value(rows: list[list[float]]) -> None:
     single = [row[:1] for row in rows]
     assert sort_by_dominance(single) == sorted(
-        range(len(rows)), key=lambda at: (-single[at][0], at)
+        range(len(rows)), key=lambda index: (-single[index][0], index)
     )
 
 
-def test_in_a_front_those_with_room_come_first() -> None:
+def test_sort_by_dominance_prefers_high_crowding_distance() -> None:
     rows = [[0.0, 9.0], [4.0, 5.0], [5.0, 4.0], [4.5, 4.5], [9.0, 0.0]]
     assert sort_by_dominance(rows)[:2] == [0, 4]
     assert sort_by_dominance(rows)[-1] == 3

@@ -1,4 +1,4 @@
-"""Records are values that JSON keeps whole."""
+"""Tests of trial records: JSON round trip and immutability."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from mtlsearch.errors import RunError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, Metric
-from mtlsearch.results import TaskResult, TrialRecord
+from mtlsearch.results import Latency, TaskResult, TrialRecord
 
 CANDIDATE = Candidate(
     SharingPlan.from_splits(["a", "b"], [1], 3), {"b": 0.25, "a": 1.75}, 3e-4, "resnet18"
@@ -37,42 +38,42 @@ def record(value: float = 0.5) -> TrialRecord:
         results={"b": result, "a": result},
         epochs=5,
         seconds=1.25,
-        note="batches came in 2 parts",
+        note="2 micro batches per batch",
         val_images=23,
     )
 
 
 @given(st.floats(allow_nan=False))
-def test_strict_json_keeps_a_record_whole(value: float) -> None:
-    before = record(value)
-    text = json.dumps(before.to_json(), allow_nan=False)
-    assert TrialRecord.from_json(json.loads(text)) == before
+def test_record_round_trips_through_strict_json(value: float) -> None:
+    original = record(value)
+    text = json.dumps(original.to_json(), allow_nan=False)
+    assert TrialRecord.from_json(json.loads(text)) == original
 
 
-def test_a_record_from_before_there_were_notes_is_read() -> None:
+def test_record_without_note_is_read() -> None:
     older = record().to_json()
     del older["note"]
     assert TrialRecord.from_json(older).note == ""
 
 
-def test_a_record_from_before_images_were_counted_is_read() -> None:
+def test_record_without_val_images_is_read() -> None:
     older = record().to_json()
     del older["val_images"]
     assert TrialRecord.from_json(older).val_images is None
 
 
-def test_nan_survives() -> None:
+def test_nan_round_trips_through_strict_json() -> None:
     text = json.dumps(record(math.nan).to_json(), allow_nan=False)
     assert math.isnan(TrialRecord.from_json(json.loads(text)).results["a"].metrics["acc"])
 
 
-def test_json_says_plan_and_digest_to_people() -> None:
+def test_json_contains_plan_text_and_digest() -> None:
     value = record().to_json()
     assert value["plan"] == str(CANDIDATE.plan)
     assert value["digest"] == CANDIDATE.digest
 
 
-def test_records_are_frozen_to_the_bottom() -> None:
+def test_records_are_frozen_deeply() -> None:
     metrics = {"acc": 0.5}
     result = TaskResult(metrics, ())
     metrics["acc"] = 0.9
@@ -84,11 +85,31 @@ def test_records_are_frozen_to_the_bottom() -> None:
 
 
 @pytest.mark.parametrize("broken", [{}, {"number": "x"}, {**record().to_json(), "results": [1]}])
-def test_another_form_is_refused(broken: dict[str, object]) -> None:
+def test_invalid_json_raises_run_error(broken: dict[str, object]) -> None:
     with pytest.raises(RunError, match="record cannot be read"):
         TrialRecord.from_json(broken)
 
 
-def test_the_floor_imports_neither_torch_nor_pandas() -> None:
+def test_results_import_neither_torch_nor_pandas() -> None:
     code = "import sys, mtlsearch.results; sys.exit(bool({'torch', 'pandas'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_rungs_latency_and_infinite_bounds_round_trip() -> None:
+    original = record()
+    results = original.results
+    original = replace(
+        original, rung_results={8: results, 2: results}, latency=Latency(1.5, 32, 20.0)
+    )
+    restored = TrialRecord.from_json(json.loads(json.dumps(original.to_json(), allow_nan=False)))
+    assert restored == original
+    assert list(restored.rung_results) == [2, 8]
+    assert restored.results["a"].specs[1].high == math.inf
+    with pytest.raises(TypeError):
+        restored.rung_results[2]["a"] = results["a"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("change", [{"state": "stopped"}, {"baseline": "soft"}, {"epochs": 1.5}])
+def test_record_with_invalid_value_names_the_key(change: dict[str, object]) -> None:
+    with pytest.raises(RunError, match=next(iter(change))):
+        TrialRecord.from_json({**record().to_json(), **change})

@@ -1,4 +1,4 @@
-"""Records of trials that were never run."""
+"""Trial records for the tests, without training."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def baselines() -> list[TrialRecord]:
 
 
 def run() -> list[TrialRecord]:
-    """A small run as it may look: two baselines, good and bad trials, a failed one."""
+    """Return a small run: two baselines, better and worse trials, a failed one."""
     split = SharingPlan.from_splits
     return [
         *baselines(),

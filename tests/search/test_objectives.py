@@ -68,7 +68,7 @@ def test_latency_is_taken_of_whatever_is_proposed() -> None:
 
 
 def test_less_of_a_cost_is_better() -> None:
-    assert Objective("flops", maximise=False) in BOTH
+    assert Objective("flops", maximize=False) in BOTH
     records = run(TrialStore.in_memory(BOTH), Curves(), 3).records()
     cheap, dear = sorted(records, key=lambda record: record.flops)[:: len(records) - 1]
     gains = [BOTH[1].gain(record, record.results, {}) for record in (cheap, dear)]
