@@ -65,7 +65,7 @@ def build(kind: type[Balancer], cut: CutBackbone, batch: Batch, device: torch.de
     training = TrainingStep(
         network,
         tasks,
-        labels_of={task: task for task in TASKS},
+        label_by_task={task: task for task in TASKS},
         loss_weights=dict.fromkeys(TASKS, 1.0),
         optimizer=build_optimizer(network, "adamw", learning_rate=1e-4, weight_decay=0.05),
         precision=Precision(),
@@ -105,7 +105,7 @@ def measure(options: argparse.Namespace, device: torch.device) -> list[Row]:
         rows.append(
             Row(
                 name,
-                "losses twice" if balancer.measures_again else kind,
+                "losses twice" if balancer.remeasures_losses else kind,
                 statistics.median(times[name]),
                 statistics.median(own / static for own, static in pairs),
                 memory[name],

@@ -34,7 +34,7 @@ from mtlsearch.config import TrainConfig
 from mtlsearch.models import MultiTaskNetwork, cut_backbone
 from mtlsearch.plugin import Batch
 from mtlsearch.training import resolve_device, seeded_heads
-from mtlsearch.training._reproducibility import repeatable
+from mtlsearch.training._reproducibility import reproducible
 
 PLAIN: dict[str, Any] = {"precision": "fp32", "channels_last": False}
 ANY_KERNELS = "any kernels"
@@ -96,7 +96,7 @@ def measure(name: str, options: argparse.Namespace, device: torch.device) -> Ite
 
 def kernels(choice: str, device: torch.device) -> contextlib.AbstractContextManager[None]:
     """The kernels that a choice runs with."""
-    return repeatable(0, device, kernels=choice != ANY_KERNELS)
+    return reproducible(0, device, deterministic_kernels=choice != ANY_KERNELS)
 
 
 def parse() -> argparse.Namespace:

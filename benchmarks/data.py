@@ -36,7 +36,7 @@ from mtlsearch.models import MultiTaskNetwork, cut_backbone
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Batch
 from mtlsearch.registry import ResolvedRun, build_registry
-from mtlsearch.training import resolve_device, seeded_heads, train
+from mtlsearch.training import TrainJob, resolve_device, seeded_heads, train
 
 RUN = Path(__file__).parents[1] / "examples" / "nyuv2.yaml"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -177,17 +177,18 @@ def wait_for_data(options: argparse.Namespace, cache: Path, device: torch.device
     heads = seeded_heads(tasks, cut.features, 0)
     network = MultiTaskNetwork(cut, SharingPlan.hard(names, len(cut.units)), heads)
     watched = Watched(data)
-    train(
-        network,
-        tasks,
-        watched,
-        TrainConfig(epochs=2, batch_size=options.batch),
-        labels_of=dict(zip(names, names, strict=True)),
+    job = TrainJob(
+        network=network,
+        tasks=tasks,
+        data=watched,
+        config=TrainConfig(epochs=2, batch_size=options.batch),
+        label_by_task=dict(zip(names, names, strict=True)),
         loss_weights=dict.fromkeys(names, 1.0),
         learning_rate=1e-3,
         device=device,
         seed=0,
     )
+    train(job)
     waited, worked = watched.waited[1:], watched.worked[1:]
     shares = [a / (a + b) for a, b in zip(waited, worked, strict=True)]
     print(

@@ -16,8 +16,7 @@ from step import TASKS, classifiers, make_batch, plain_step, timed
 
 from mtlsearch.models import MultiTaskNetwork, cut_backbone
 from mtlsearch.plan import SharingPlan, tree_plans
-from mtlsearch.training import Precision, resolve_device, seeded_heads
-from mtlsearch.training._placement import resolve_placement
+from mtlsearch.training import Precision, resolve_device, resolve_placement, seeded_heads
 
 
 def main() -> None:

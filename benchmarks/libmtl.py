@@ -45,7 +45,13 @@ from mtlsearch.registry import build_registry
 from mtlsearch.runs import Session, open_session
 from mtlsearch.search import NullProgress
 from mtlsearch.study import RunDirectory
-from mtlsearch.training import resolve_device, resolve_train_config, seeded_heads, train
+from mtlsearch.training import (
+    TrainJob,
+    resolve_device,
+    resolve_train_config,
+    seeded_heads,
+    train,
+)
 
 Metrics = dict[str, list[float]]
 
@@ -149,18 +155,18 @@ def train_ours(work: Work, **suggest: Any) -> Metrics:
         clip_norm=None,
         **{"precision": "fp32"} | suggest,
     )
-    result = train(
-        work.build(),
-        work.tasks,
-        work.data,
-        resolve_train_config(settings, work.config.data.image_size, work.device),
-        labels_of={task: work.label(task) for task in work.tasks},
+    job = TrainJob(
+        network=work.build(),
+        tasks=work.tasks,
+        data=work.data,
+        config=resolve_train_config(settings, work.config.data.image_size, work.device),
+        label_by_task={task: work.label(task) for task in work.tasks},
         loss_weights=dict.fromkeys(work.tasks, 1.0),
         learning_rate=work.config.train.learning_rate,
         device=work.device,
         seed=work.config.seed,
     )
-    return {task: list(values.values()) for task, values in result.metrics.items()}
+    return {task: list(values.values()) for task, values in train(job).metrics.items()}
 
 
 def train_libmtl(work: Work) -> Metrics:

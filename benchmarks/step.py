@@ -49,10 +49,9 @@ from mtlsearch.plugin import (
 )
 from mtlsearch.training import Precision, ProcessGroup, resolve_device, seeded_heads
 from mtlsearch.training._accumulation import AccumulatingStep
+from mtlsearch.training._device import resolve_placement, resolve_precision
 from mtlsearch.training._loss_tracker import LossTracker
 from mtlsearch.training._optimizer import build_optimizer
-from mtlsearch.training._placement import resolve_placement
-from mtlsearch.training._precision import resolve_precision
 from mtlsearch.training._step import TrainingStep
 
 TASKS = ("boxes", "outline", "scene")
@@ -161,7 +160,7 @@ def trainer_step(
     training = TrainingStep(
         torch.compile(network) if config.compile else network,  # type: ignore[arg-type]
         tasks,
-        labels_of={task: task for task in tasks},
+        label_by_task={task: task for task in tasks},
         loss_weights=dict.fromkeys(tasks, 1.0),
         optimizer=build_optimizer(network, "adamw", learning_rate=1e-4, weight_decay=0.05),
         precision=resolve_precision(config.precision, device),
@@ -171,9 +170,9 @@ def trainer_step(
         training,
         network,
         placement,
-        parts=config.accumulation_steps,
-        ranks=ProcessGroup(),
-        tell=print,
+        num_micro_batches=config.accumulation_steps,
+        process_group=ProcessGroup(),
+        notify=print,
     )
     log = LossTracker(0, device)
     return (lambda: log.add(0, fitted(batch)) and None), log

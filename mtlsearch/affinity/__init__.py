@@ -1,29 +1,29 @@
-"""How tasks get on, measured by a short training, and what that suggests.
+"""Task affinity: how much tasks help each other, and the sharing plans that it suggests.
 
-Values and suggestions need no torch; measuring does, and imports it when it is asked for.
+Only the measurement needs torch, which is imported when it runs.
 
 >>> import numpy as np
 >>> from mtlsearch.affinity import Affinity, recommend
->>> alike = np.array([[1.0, 0.9, 0.9], [0.9, 1.0, 0.9], [0.9, 0.9, 1.0]])
->>> apart = np.array([[1.0, 0.7, 0.1], [0.7, 1.0, 0.1], [0.1, 0.1, 1.0]])
->>> gains = np.array([[0.05, 0.02, -0.01], [0.02, 0.05, -0.01], [-0.01, -0.01, 0.05]])
+>>> similar = np.array([[1.0, 0.9, 0.9], [0.9, 1.0, 0.9], [0.9, 0.9, 1.0]])
+>>> dissimilar = np.array([[1.0, 0.7, 0.1], [0.7, 1.0, 0.1], [0.1, 0.1, 1.0]])
+>>> decreases = np.array([[0.05, 0.02, -0.01], [0.02, 0.05, -0.01], [-0.01, -0.01, 0.05]])
 >>> affinity = Affinity(
 ...     tasks=("boxes", "outline", "scene"),
 ...     units=("stem", "layer1"),
-...     gradients=np.stack([alike, apart]),
-...     lookahead=gains,
+...     gradients=np.stack([similar, dissimilar]),
+...     lookahead=decreases,
 ...     lookahead_error=np.full((3, 3), 0.001),
-...     unit_lookahead=np.stack([gains / 2, gains / 2]),
-...     representations=np.stack([alike, apart]),
+...     unit_lookahead=np.stack([decreases / 2, decreases / 2]),
+...     representations=np.stack([similar, dissimilar]),
 ...     steps=np.full((3, 3), 24),
 ...     images=100,
 ...     epochs=2,
 ... )
->>> found = recommend(affinity)
->>> found.groups
+>>> recommendation = recommend(affinity)
+>>> recommendation.groups
 (('boxes', 'outline'), ('scene',))
->>> for shares, plan in found.plans:
-...     print(f"{shares}: {plan}")
+>>> for sharing, plan in recommendation.plans:
+...     print(f"{sharing}: {plan}")
 more: boxes+outline | scene @1
 medium: boxes+outline | scene @1
 less: boxes | outline | scene @1

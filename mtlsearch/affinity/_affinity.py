@@ -1,65 +1,86 @@
-"""How tasks get on, unit by unit, as matrices."""
+"""Task affinity: matrices that describe how much tasks help each other."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError
 
 from mtlsearch.errors import RunError
 
 Array = NDArray[np.float64]
 
 
+def _to_nested_lists(values: Array) -> Any:
+    """Return an array as nested lists, with NaN as None."""
+    return np.where(np.isnan(values), None, values).tolist()
+
+
+def _to_float_array(values: Any) -> Array:
+    return np.array(values, dtype=float)
+
+
+def _to_int_array(values: Any) -> NDArray[np.int64]:
+    return np.array(values, dtype=np.int64)
+
+
+FloatMatrices = Annotated[Array, PlainValidator(_to_float_array), PlainSerializer(_to_nested_lists)]
+IntMatrix = Annotated[
+    NDArray[np.int64], PlainValidator(_to_int_array), PlainSerializer(np.ndarray.tolist)
+]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Affinity:
-    """What a short training told of T tasks in U units. NaN where nothing could be measured.
+    """Affinity of T tasks in U units, from two short trainings; NaN where not measured.
 
     Attributes:
-        tasks: the task names, sorted.
-        units: the names of the units, in depth order.
-        gradients: ``[U, T, T]`` cosine of two tasks' gradients of a shared unit, in the mean
-            over steps: 1 agree, 0 have nothing to do with each other, -1 are opposed.
-        lookahead: ``[T, T]`` of the whole backbone: ``[i, j]`` is by what part the loss of
-            task ``j`` falls when a step is taken for task ``i`` alone (Fifty et al. 2021);
-            below 0 it rises.
-        lookahead_error: ``[T, T]`` standard error of that mean over steps.
-        unit_lookahead: ``[U, T, T]`` each unit's part in it, to first order.
-        representations: ``[U, T, T]`` how alike single-task networks see images behind each
-            unit: linear CKA (Kornblith et al. 2019), 1 where alike up to rotation and scale,
-            around 0 where they have nothing in common.
-        steps: ``[T, T]`` in how many of the steps looked at both tasks had labels.
-        images: how many images representations were compared on.
-        epochs: how long both networks were trained.
+        tasks: task names, sorted.
+        units: names of the units, in depth order.
+        gradients: ``[U, T, T]``, cosine of the gradients of two tasks in a shared unit, averaged
+            over steps; from -1 (opposed) over 0 (unrelated) to 1 (equal).
+        lookahead: ``[T, T]`` for the whole backbone; ``[i, j]`` is the relative decrease of the
+            loss of task ``j`` after a step for task ``i`` alone, averaged over steps (Fifty et
+            al. 2021); negative if the loss increases.
+        lookahead_error: ``[T, T]``, standard error of ``lookahead`` over steps.
+        unit_lookahead: ``[U, T, T]``, first-order contribution of each unit to ``lookahead``.
+        representations: ``[U, T, T]``, similarity of the outputs of two single-task networks
+            after each unit: linear CKA (Kornblith et al. 2019), 1 if equal up to rotation and
+            scale, around 0 if unrelated.
+        steps: ``[T, T]``, number of compared steps in which both tasks had labels.
+        images: number of images on which representations were compared.
+        epochs: number of epochs of each training.
     """
 
     tasks: tuple[str, ...]
     units: tuple[str, ...]
-    gradients: Array
-    lookahead: Array
-    lookahead_error: Array
-    unit_lookahead: Array
-    representations: Array
-    steps: NDArray[np.int64]
+    gradients: FloatMatrices
+    lookahead: FloatMatrices
+    lookahead_error: FloatMatrices
+    unit_lookahead: FloatMatrices
+    representations: FloatMatrices
+    steps: IntMatrix
     images: int
     epochs: int
 
     def __post_init__(self) -> None:
-        pair = (len(self.tasks), len(self.tasks))
-        each = (len(self.units), *pair)
-        shapes = {"lookahead": pair, "lookahead_error": pair, "steps": pair}
+        per_pair = (len(self.tasks), len(self.tasks))
+        per_unit = (len(self.units), *per_pair)
+        shapes = {"lookahead": per_pair, "lookahead_error": per_pair, "steps": per_pair}
         for field in fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, np.ndarray):
                 continue
-            if value.shape != shapes.get(field.name, each):
+            expected = shapes.get(field.name, per_unit)
+            if value.shape != expected:
                 raise RunError(
-                    f"{field.name} has the shape {list(value.shape)}, "
-                    f"{len(self.tasks)} tasks and {len(self.units)} units take "
-                    f"{list(shapes.get(field.name, each))}"
+                    f"`{field.name}` must have the shape {list(expected)} for "
+                    f"{len(self.tasks)} tasks and {len(self.units)} units, "
+                    f"got {list(value.shape)}"
                 )
             frozen = value.copy()
             frozen.setflags(write=False)
@@ -67,39 +88,40 @@ class Affinity:
 
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
-        """Every two tasks, by their places."""
+        """Indices of every pair of tasks."""
         count = len(self.tasks)
         return tuple((i, j) for i in range(count) for j in range(i + 1, count))
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready form, NaN as null; :meth:`from_json` reads it back."""
-        value = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: _listed(at) for name, at in value.items()}
+        """Return a value for JSON, with NaN as null.
+
+        Returns:
+            One entry per attribute, which :meth:`from_json` reads.
+        """
+        value: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
+        return value
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Affinity:
-        """The affinity that :meth:`to_json` wrote.
+        """Return the affinity of a value that :meth:`to_json` returned.
+
+        Args:
+            value: the parsed JSON; further entries are ignored.
+
+        Returns:
+            The affinity.
 
         Raises:
-            RunError: the value is not of that form.
+            RunError: the value has another form.
         """
-        floats = (field.name for field in fields(cls) if field.type == "Array")
         try:
-            return cls(
-                tasks=tuple(str(task) for task in value["tasks"]),
-                units=tuple(str(unit) for unit in value["units"]),
-                steps=np.array(value["steps"], dtype=np.int64),
-                images=int(value["images"]),
-                epochs=int(value["epochs"]),
-                **{name: np.array(value[name], dtype=float) for name in floats},
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise RunError(f"no task affinity ({type(error).__name__}: {error})") from error
+            return _ADAPTER.validate_python(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            raise RunError(f"not a task affinity (`{key}`: {first['msg']})") from error
+        except TypeError as error:  # an array with other elements than numbers
+            raise RunError(f"not a task affinity ({error})") from error
 
 
-def _listed(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return _listed(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_listed(at) for at in value]
-    return None if isinstance(value, float) and value != value else value
+_ADAPTER = TypeAdapter(Affinity)

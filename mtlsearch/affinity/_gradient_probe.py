@@ -1,4 +1,4 @@
-"""Tasks' gradients of the shared weights, and what a step on one does to the others."""
+"""Gradient probe: compares the gradients of tasks, and the effect of steps on other tasks."""
 
 from __future__ import annotations
 
@@ -15,43 +15,44 @@ from mtlsearch.affinity._running_mean import RunningMean
 from mtlsearch.errors import TrainingError
 from mtlsearch.models import MultiTaskNetwork
 from mtlsearch.plugin import Batch, Task
-from mtlsearch.training import BufferSnapshot, Precision, micro_batches, run_labelled
+from mtlsearch.training import BufferSnapshot, Precision, micro_batches, run_labeled
 
 
 @dataclass(frozen=True, slots=True)
 class LookaheadStep:
-    """How a step for one task alone is taken: plain gradient descent.
+    """A step of plain gradient descent for one task alone.
 
     Attributes:
-        rate: the learning rate.
-        clip_norm: the gradient's largest norm; None leaves it as it is.
+        rate: learning rate.
+        clip_norm: largest norm of the gradient; None does not clip.
     """
 
     rate: float
     clip_norm: float | None
 
     def length(self, norm: float) -> float:
-        """What a gradient of that norm is multiplied by."""
+        """Return the factor of a gradient with a given norm."""
         if self.clip_norm is None or norm <= self.clip_norm:
             return self.rate
         return self.rate * self.clip_norm / norm
 
 
 class GradientProbe:
-    """Compares tasks' gradients at some steps of a training; see :class:`StepProbe`.
+    """Compares the gradients of tasks at some steps of a training; see :class:`StepProbe`.
 
-    Only tasks that the batch has labels of are looked at, each on the images that carry its
-    own. Of a batch that is computed in parts, the first one alone is.
+    Only tasks that the batch has labels of are compared, each on the images that carry its
+    label. With several micro batches per batch, only the first one is used.
 
     Args:
-        network: shares all units between all tasks.
-        tasks: the tasks by name.
-        labels_of: the label that each task learns.
-        precision: the number format; where that scales losses, float32 is taken.
-        step: how lookahead steps are taken.
-        every: steps from one look to the next; the first is at the end of the first so many.
-        parts: in how many parts a batch is computed.
-        seed: of dropout and the like while looking.
+        network: network in which all tasks share all units.
+        tasks: tasks by name.
+        label_by_task: the label that each task learns.
+        precision: number format; float32 is used if the format scales losses.
+        lookahead: learning rate and clipping of lookahead steps.
+        interval: number of steps between two comparisons; the first is at the end of the first
+            interval.
+        accumulation_steps: number of micro batches per batch.
+        seed: seed of dropout and of other random layers during a comparison.
     """
 
     def __init__(
@@ -59,100 +60,110 @@ class GradientProbe:
         network: MultiTaskNetwork,
         tasks: Mapping[str, Task],
         *,
-        labels_of: Mapping[str, str],
+        label_by_task: Mapping[str, str],
         precision: Precision,
-        step: LookaheadStep,
-        every: int,
-        parts: int,
+        lookahead: LookaheadStep,
+        interval: int,
+        accumulation_steps: int,
         seed: int,
     ) -> None:
         self._network = network
         self._tasks = {name: tasks[name] for name in network.tasks}
-        self._labels_of = labels_of
+        self._label_by_task = label_by_task
         self._precision = Precision() if precision.scales_loss else precision
-        self._step = step
-        self._every = every
-        self._parts = parts
+        self._lookahead_step = lookahead
+        self._interval = interval
+        self._accumulation_steps = accumulation_steps
         self._seed = seed
-        shared = [network.unit_parameters(at, network.tasks) for at in range(len(network.units))]
-        self._units = [[at for at in unit.values() if at.requires_grad] for unit in shared]
-        pair = (len(network.tasks), len(network.tasks))
-        self.gradients = RunningMean((len(self._units), *pair))
-        self.lookahead = RunningMean(pair)
-        self.unit_lookahead = RunningMean((len(self._units), *pair))
+        shared = [
+            network.unit_parameters(unit, network.tasks) for unit in range(len(network.units))
+        ]
+        self._units = [
+            [parameter for parameter in unit.values() if parameter.requires_grad] for unit in shared
+        ]
+        per_pair = (len(network.tasks), len(network.tasks))
+        self.gradients = RunningMean((len(self._units), *per_pair))
+        self.lookahead = RunningMean(per_pair)
+        self.unit_lookahead = RunningMean((len(self._units), *per_pair))
 
-    def __call__(self, done: int, batch: Batch) -> None:
-        """Look, where it is time to."""
-        if (done + 1) % self._every:
+    def __call__(self, num_steps: int, batch: Batch) -> None:
+        """Compare the tasks if an interval ends with the next step."""
+        if (num_steps + 1) % self._interval:
             return
-        part = micro_batches(batch, self._parts)[0]
-        with _left_alone(self._network, part.images.device), _enough_memory():
-            self._look(part)
+        part = micro_batches(batch, self._accumulation_steps)[0]
+        with _preserved_state(self._network, part.images.device), _memory_errors_translated():
+            self._compare(part)
 
-    def _look(self, batch: Batch) -> None:
+    def _compare(self, batch: Batch) -> None:
         losses = self._losses(batch)
         if not losses:
             return
         before = np.array([float(loss.detach()) for loss in losses.values()])
-        before[before <= 0] = np.nan  # a loss that is no positive number has no parts
+        before[before <= 0] = np.nan  # a relative decrease needs a positive loss
         gradients = self._gradients(list(losses.values()))
-        products = np.stack([_products([at[unit] for at in gradients]) for unit in self._numbers])
-        lengths = [self._step.length(norm) for norm in _norms(products.sum(axis=0))]
+        products = np.stack(
+            [
+                _inner_products([task_gradients[unit] for task_gradients in gradients])
+                for unit in range(len(self._units))
+            ]
+        )
+        lengths = [self._lookahead_step.length(norm) for norm in _norms(products.sum(axis=0))]
         after = np.stack(
             [
                 self._losses_after(batch, gradient, length)
                 for gradient, length in zip(gradients, lengths, strict=True)
             ]
         )
-        places = [self._network.tasks.index(name) for name in losses]
-        self.gradients.add(np.stack([_cosines(unit) for unit in products]), places)
-        self.lookahead.add(1.0 - after / before, places)
-        self.unit_lookahead.add(np.array(lengths)[:, None] * products / before, places)
-
-    @property
-    def _numbers(self) -> range:
-        return range(len(self._units))
+        indices = [self._network.tasks.index(name) for name in losses]
+        self.gradients.add(np.stack([_cosines(unit) for unit in products]), indices)
+        self.lookahead.add(1.0 - after / before, indices)
+        self.unit_lookahead.add(np.array(lengths)[:, None] * products / before, indices)
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Each labelled task's loss; the same dropout every time."""
+        """Return the loss of each labeled task, with the same dropout in every call."""
         torch.manual_seed(self._seed)
-        found = run_labelled(self._network, self._tasks, self._labels_of, batch, self._precision)
-        return {name: self._tasks[name].loss(at.outputs, at.targets) for name, at in found.items()}
+        labeled = run_labeled(
+            self._network, self._tasks, self._label_by_task, batch, self._precision
+        )
+        return {
+            name: self._tasks[name].loss(item.outputs, item.targets)
+            for name, item in labeled.items()
+        }
 
     def _gradients(self, losses: Sequence[Tensor]) -> list[list[Tensor]]:
-        """For each task and unit the gradient ``[p]`` of the unit's weights."""
+        """Return, per task and unit, the gradient ``[p]`` of the unit's parameters."""
         parameters = [parameter for unit in self._units for parameter in unit]
         sizes = [sum(parameter.numel() for parameter in unit) for unit in self._units]
-        found = []
-        for row, loss in enumerate(losses):
-            one = torch.autograd.grad(
-                loss, parameters, retain_graph=row + 1 < len(losses), allow_unused=True
+        gradients_by_task = []
+        for index, loss in enumerate(losses):
+            gradients = torch.autograd.grad(
+                loss, parameters, retain_graph=index + 1 < len(losses), allow_unused=True
             )
             flat = [
-                (torch.zeros_like(at) if gradient is None else gradient).flatten().float()
-                for at, gradient in zip(parameters, one, strict=True)
+                (torch.zeros_like(parameter) if gradient is None else gradient).flatten().float()
+                for parameter, gradient in zip(parameters, gradients, strict=True)
             ]
-            found.append(list(torch.split(torch.cat(flat), sizes)))
-        return found
+            gradients_by_task.append(list(torch.split(torch.cat(flat), sizes)))
+        return gradients_by_task
 
     @torch.no_grad()
     def _losses_after(self, batch: Batch, gradient: Sequence[Tensor], length: float) -> Array:
-        """Each task's loss after a step on ``gradient``, which is taken back."""
-        kept = [at.clone() for unit in self._units for at in unit]
+        """Return the loss of each task after a step along ``gradient``; undo the step."""
+        parameters = [parameter for unit in self._units for parameter in unit]
+        copies = [parameter.clone() for parameter in parameters]
         for unit, direction in zip(self._units, gradient, strict=True):
-            pieces = torch.split(direction, [at.numel() for at in unit])
-            for parameter, piece in zip(unit, pieces, strict=True):
-                parameter.sub_(piece.view_as(parameter), alpha=length)
+            slices = torch.split(direction, [parameter.numel() for parameter in unit])
+            for parameter, values in zip(unit, slices, strict=True):
+                parameter.sub_(values.view_as(parameter), alpha=length)
         try:
             return np.array([float(loss) for loss in self._losses(batch).values()])
         finally:
-            parameters = (at for unit in self._units for at in unit)
-            for parameter, value in zip(parameters, kept, strict=True):
+            for parameter, value in zip(parameters, copies, strict=True):
                 parameter.copy_(value)
 
 
-def _products(gradients: Sequence[Tensor]) -> Array:
-    """``[n, n]``: inner products."""
+def _inner_products(gradients: Sequence[Tensor]) -> Array:
+    """Return the inner products ``[n, n]`` of n gradients ``[p]``."""
     rows = torch.stack(list(gradients))
     return np.asarray((rows @ rows.T).double().cpu().numpy())
 
@@ -162,31 +173,31 @@ def _norms(products: Array) -> list[float]:
 
 
 def _cosines(products: Array) -> Array:
-    """``[n, n]``; NaN with a task whose gradient is 0 or not finite."""
+    """Return the cosines ``[n, n]``; NaN for a gradient that is zero or not finite."""
     norms = np.sqrt(np.diag(products).clip(min=0))
     norms = np.where(norms > 0, norms, np.nan)
     return np.asarray(np.clip(products / norms[:, None] / norms, -1.0, 1.0))
 
 
 @contextmanager
-def _left_alone(network: nn.Module, device: torch.device) -> Iterator[None]:
-    """Running statistics and random numbers are as they were afterwards."""
-    kept = BufferSnapshot(network)
+def _preserved_state(network: nn.Module, device: torch.device) -> Iterator[None]:
+    """Restore running statistics and random generators at the end of the context."""
+    snapshot = BufferSnapshot(network)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
             yield
         finally:
-            kept.restore()
+            snapshot.restore()
 
 
 @contextmanager
-def _enough_memory() -> Iterator[None]:
+def _memory_errors_translated() -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
         raise TrainingError(
-            "the device's memory does not suffice to compare the tasks' gradients of a batch",
+            "the memory of the device is too small to compare the gradients of the tasks",
             where="train.accumulation_steps",
-            next_step="raise train.accumulation_steps (only the first part of a batch is used), or "
-            "take a smaller train.batch_size",
+            next_step="set train.accumulation_steps to a larger value (only the first micro "
+            "batch is compared), or train.batch_size to a smaller one",
         ) from error

@@ -1,4 +1,4 @@
-"""Affinity measured by two short trainings."""
+"""Measurement of task affinity by two short trainings."""
 
 from __future__ import annotations
 
@@ -20,69 +20,72 @@ if TYPE_CHECKING:
     from mtlsearch.models import MultiTaskNetwork
     from mtlsearch.training import EpochRecord, Placement, TrainingData
 
-LOOKS = 24
-"""How often gradients are compared, evenly spread over the training."""
+NUM_COMPARISONS = 24
+"""Number of steps in which gradients are compared, evenly spread over the training."""
 
-IMAGES, AT_ONCE = 512, 64
-"""Validation images that representations are compared on, and how many in a batch."""
+MAX_IMAGES, BATCH_SIZE = 512, 64
+"""Number of validation images on which representations are compared, in total and per batch."""
 
-Stage = Callable[[str, int, int], None]
-"""Is told what is being done, and how much of how much is."""
+ProgressCallback = Callable[[str, int, int], None]
+"""Function that gets a description, the number of completed steps, and the number of steps."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AffinityMeasurement:
-    """What is measured, and how both networks are trained for it.
+    """Tasks, data and settings of an affinity measurement.
 
     Attributes:
-        tasks: the tasks by name.
-        labels_of: the label that each task learns.
-        loss_weights: a weight a task.
-        data: the images.
-        config: the budget of each training.
-        device: where to train.
-        seed: seed of dropout and the like.
-        stage: is told how far it is.
+        tasks: tasks by name.
+        label_by_task: the label that each task learns.
+        loss_weights: factor of the loss by task.
+        data: batches of the training and validation splits.
+        config: the ``train`` section of a run file, used for each of the two trainings.
+        device: device to train on.
+        seed: seed of dropout and of other random layers.
+        on_progress: called as ``on_progress(description, completed, total)``.
     """
 
     tasks: Mapping[str, Task]
-    labels_of: Mapping[str, str]
+    label_by_task: Mapping[str, str]
     loss_weights: Mapping[str, float]
     data: TrainingData
     config: TrainConfig
     device: torch.device
     seed: int
-    stage: Stage
+    on_progress: ProgressCallback
 
     def run(self, hard: MultiTaskNetwork, independent: MultiTaskNetwork) -> Affinity:
-        """Train both networks in place and compare the tasks in each of their units.
+        """Train two networks in place and compare the tasks in each unit.
 
         Args:
-            hard: the network in which all tasks share all units.
-            independent: the one in which they share none.
+            hard: network in which all tasks share all units.
+            independent: network in which the tasks share no unit.
+
+        Returns:
+            The task affinity.
 
         Raises:
-            TrainingError: one of them cannot be trained, or there are too few images.
+            TrainingError: a network cannot be trained, or there are too few images.
         """
-        from mtlsearch.affinity._similarity import FEWEST, representation_similarity
+        from mtlsearch.affinity._similarity import MIN_IMAGES, representation_similarity
         from mtlsearch.training import resolve_placement
 
-        if self.data.size("val") < FEWEST:
+        if self.data.size("val") < MIN_IMAGES:
             raise TrainingError(
                 f"the val split has {self.data.size('val')} images, comparing "
-                f"representations takes {FEWEST} or more",
+                f"representations needs {MIN_IMAGES} or more",
                 where="data",
-                next_step="take more images (data.max_images, data.val_fraction)",
+                next_step="set data.max_images or data.val_fraction to a larger value",
             )
         probe = self._probe(hard)
         self._train(hard, "training hard", probe)
         self._train(independent, "training independent")
         placement = resolve_placement(self.config.channels_last, self.device)
-        total = min(IMAGES, self.data.size("val"))
-        alike, images = representation_similarity(
+        total = min(MAX_IMAGES, self.data.size("val"))
+        similarity, num_images = representation_similarity(
             independent,
             self._images(placement, total),
-            lambda done: self.stage("comparing representations", done, total),
+            lambda done: self.on_progress("comparing representations", done, total),
         )
         return Affinity(
             tasks=hard.tasks,
@@ -91,9 +94,9 @@ class AffinityMeasurement:
             lookahead=probe.lookahead.mean,
             lookahead_error=probe.lookahead.error,
             unit_lookahead=probe.unit_lookahead.mean,
-            representations=np.clip(alike, -1.0, 1.0),
+            representations=np.clip(similarity, -1.0, 1.0),
             steps=probe.lookahead.count,
-            images=images,
+            images=num_images,
             epochs=self.config.epochs,
         )
 
@@ -104,59 +107,59 @@ class AffinityMeasurement:
         return GradientProbe(
             network,
             self.tasks,
-            labels_of=self.labels_of,
+            label_by_task=self.label_by_task,
             precision=resolve_precision(self.config.precision, self.device),
-            step=LookaheadStep(self.config.learning_rate, self.config.clip_norm),
-            every=max(1, self._steps // LOOKS),
-            parts=self.config.accumulation_steps,
+            lookahead=LookaheadStep(self.config.learning_rate, self.config.clip_norm),
+            interval=max(1, self._num_steps // NUM_COMPARISONS),
+            accumulation_steps=self.config.accumulation_steps,
             seed=self.seed,
         )
 
     def _train(
-        self, network: MultiTaskNetwork, what: str, probe: GradientProbe | None = None
+        self, network: MultiTaskNetwork, description: str, probe: GradientProbe | None = None
     ) -> None:
-        from mtlsearch.training import train
+        from mtlsearch.training import TrainJob, train
 
-        self.stage(what, 0, self._steps)
-        train(
-            network,
-            self.tasks,
-            self.data,
-            self.config,
-            labels_of=self.labels_of,
+        self.on_progress(description, 0, self._num_steps)
+        job = TrainJob(
+            network=network,
+            tasks=self.tasks,
+            data=self.data,
+            config=self.config,
+            label_by_task=self.label_by_task,
             loss_weights=self.loss_weights,
             learning_rate=self.config.learning_rate,
             device=self.device,
             seed=self.seed,
-            progress=_Relay(what, self.stage),
-            probe=probe,
         )
+        train(job, _ProgressHooks(description, self.on_progress), probe)
 
     @property
-    def _steps(self) -> int:
+    def _num_steps(self) -> int:
         return self.config.epochs * self.data.train_steps(self.config.batch_size)
 
     def _images(self, placement: Placement, total: int) -> Iterator[torch.Tensor]:
-        left = total
-        for batch in self.data.eval_batches("val", min(AT_ONCE, total)):
-            if left <= 0:
+        """Yield the first ``total`` validation images, in batches ``[B, 3, H, W]``."""
+        remaining = total
+        for batch in self.data.eval_batches("val", min(BATCH_SIZE, total)):
+            if remaining <= 0:
                 return
-            yield placement.batch(batch).images[:left]
-            left -= len(batch.images)
+            yield placement.batch(batch).images[:remaining]
+            remaining -= len(batch.images)
 
 
 @dataclass(frozen=True, slots=True)
-class _Relay:
-    """Passes a training's steps on."""
+class _ProgressHooks:
+    """Hooks of a training that report its steps."""
 
-    what: str
-    stage: Stage
+    description: str
+    on_progress: ProgressCallback
 
-    def step(self, done: int, total: int, loss: float) -> None:
-        self.stage(self.what, done, total)
+    def on_step(self, num_steps: int, total: int, loss: float) -> None:
+        self.on_progress(self.description, num_steps, total)
 
-    def epoch(self, record: EpochRecord, total: int) -> None:
+    def on_epoch(self, record: EpochRecord, total: int) -> None:
         pass
 
-    def note(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         pass

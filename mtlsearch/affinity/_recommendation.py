@@ -1,4 +1,4 @@
-"""What an affinity suggests; estimates, which a search has yet to measure."""
+"""Recommendations from a task affinity; they are estimates, and a search measures them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from mtlsearch.affinity._grouping import Groups, best_groups, tasks_to_leave_out
 from mtlsearch.affinity._plan_score import best_tree, similarity_threshold
 from mtlsearch.plan import SharingPlan
 
-SHARES: dict[str, float | None] = {"more": 0.25, "medium": None, "less": 0.75}
-"""How much a plan shares, and the quantile of similarities from which on it does."""
+QUANTILE_BY_SHARING: dict[str, float | None] = {"more": 0.25, "medium": None, "less": 0.75}
+"""Quantile of the similarity threshold by amount of sharing; None is the mean."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """What may be tried.
+    """Plans, groups and exclusions that a task affinity suggests.
 
     Attributes:
-        plans: tree plans along the trade-off between cost and dissimilarity, by how much they
-            share: ``more``, ``medium``, ``less``; two may be the same. None for so many tasks
-            that they cannot be compared.
-        groups: tasks to train together; None for so many tasks.
-        leave_out: tasks that get on with nobody; mostly empty.
+        plans: name and tree, ordered from ``more`` over ``medium`` to ``less`` sharing; two
+            trees can be equal. Empty for more than 9 tasks.
+        groups: tasks to train together; None for more than 9 tasks.
+        leave_out: tasks that conflict with all others; empty in most cases.
     """
 
     plans: tuple[tuple[str, SharingPlan], ...]
@@ -32,16 +31,27 @@ class Recommendation:
     leave_out: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready form."""
+        """Return a value for JSON.
+
+        Returns:
+            One entry per attribute.
+        """
         return {
-            "plans": {shares: plan.to_json() for shares, plan in self.plans},
+            "plans": {name: plan.to_json() for name, plan in self.plans},
             "groups": None if self.groups is None else [list(group) for group in self.groups],
             "leave_out": list(self.leave_out),
         }
 
 
 def recommend(affinity: Affinity) -> Recommendation:
-    """Plans by representations, groups and tasks to leave out by lookahead affinity."""
+    """Return plans by representation similarity, groups and exclusions by lookahead affinity.
+
+    Args:
+        affinity: the task affinity.
+
+    Returns:
+        The recommendation.
+    """
     return Recommendation(
         plans=tuple(_plans(affinity)),
         groups=best_groups(affinity),
@@ -50,7 +60,7 @@ def recommend(affinity: Affinity) -> Recommendation:
 
 
 def _plans(affinity: Affinity) -> Iterator[tuple[str, SharingPlan]]:
-    for shares, part in SHARES.items():
-        plan = best_tree(affinity, similarity_threshold(affinity, part))
+    for name, quantile in QUANTILE_BY_SHARING.items():
+        plan = best_tree(affinity, similarity_threshold(affinity, quantile))
         if plan is not None:
-            yield shares, plan
+            yield name, plan

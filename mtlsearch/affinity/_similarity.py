@@ -1,4 +1,4 @@
-"""How alike single-task networks see images, unit by unit."""
+"""Similarity of the representations of single-task networks, per unit."""
 
 from __future__ import annotations
 
@@ -12,63 +12,69 @@ from torch import Tensor, nn
 from mtlsearch.affinity._affinity import Array
 from mtlsearch.models import MultiTaskNetwork
 
-FEWEST = 4
-"""Images that a batch must have: the estimator divides by ``n - 3``."""
+MIN_IMAGES = 4
+"""Smallest batch: the unbiased estimator divides by ``n - 3``."""
 
 
 def representation_similarity(
-    network: MultiTaskNetwork, batches: Iterable[Tensor], told: Callable[[int], None]
+    network: MultiTaskNetwork, batches: Iterable[Tensor], on_progress: Callable[[int], None]
 ) -> tuple[Array, int]:
-    """Linear CKA between tasks behind each unit, and the number of images it is from.
+    """Return linear CKA between tasks after each unit, and the number of compared images.
 
-    Summed over batches with the unbiased estimator of HSIC (Song et al. 2012), so that it
-    depends neither on the batch size nor, as the plain one does, on there being more features
-    than images (Nguyen et al. 2021, "Do wide and deep networks learn the same things?").
+    It is summed over batches with the unbiased estimator of HSIC (Song et al. 2012). This
+    estimator does not depend on the batch size. Unlike the biased one, it also does
+    not depend on the ratio of features to images (Nguyen et al. 2021, "Do wide and deep
+    networks learn the same things?").
 
     Args:
-        network: shares nothing; its mode is left as it was.
-        batches: images ``[B, 3, H, W]``, normalised, on the network's device; those of fewer
-            than four are passed over.
-        told: is told how many images are done.
+        network: network whose tasks share no unit; its mode is restored.
+        batches: images ``[B, 3, H, W]``, normalized, on the network's device; batches of fewer
+            than four images are skipped.
+        on_progress: called with the number of completed images.
 
     Returns:
-        ``[U, T, T]``, NaN where a representation does not change with the image.
+        CKA, ``[U, T, T]``, NaN where a representation does not depend on the image; and the
+        number of images.
     """
-    units, count = len(network.units), len(network.tasks)
-    sums, seen = np.zeros((units, count, count)), 0
-    training = network.training
+    num_units, num_tasks = len(network.units), len(network.tasks)
+    sums, num_images = np.zeros((num_units, num_tasks, num_tasks)), 0
+    was_training = network.training
     network.eval()
     try:
-        with torch.inference_mode(), _grams(network) as grams:
+        with torch.inference_mode(), _recorded_grams(network) as grams:
             for images in batches:
-                if len(images) < FEWEST:
+                if len(images) < MIN_IMAGES:
                     continue
                 network.features(images)
-                for unit in range(units):
-                    own = [grams[unit, task] for task in network.tasks]
-                    sums[unit] += len(images) * dependences(own)
-                seen += len(images)
-                told(seen)
+                for unit in range(num_units):
+                    unit_grams = [grams[unit, task] for task in network.tasks]
+                    sums[unit] += len(images) * unbiased_hsic(unit_grams)
+                num_images += len(images)
+                on_progress(num_images)
     finally:
-        network.train(training)
-    size = np.einsum("utt->ut", sums)
-    # What does not change with the image depends on nothing but for rounding.
-    scale = np.sqrt(np.where(size > 1e-12, size, np.nan))
-    return sums / scale[:, :, None] / scale[:, None, :], seen
+        network.train(was_training)
+    self_hsic = np.einsum("utt->ut", sums)
+    # Without any dependence on the image, only rounding errors remain.
+    norms = np.sqrt(np.where(self_hsic > 1e-12, self_hsic, np.nan))
+    return sums / norms[:, :, None] / norms[:, None, :], num_images
 
 
-def gram(features: Tensor) -> Tensor:
-    """Inner products ``[n, n]`` of centred features ``[n, ...]``, 1 in the mean with itself."""
+def gram_matrix(features: Tensor) -> Tensor:
+    """Return inner products ``[n, n]`` of centered features ``[n, ...]``, with mean diagonal 1."""
     flat = features.flatten(1).float()
     flat = flat - flat.mean(dim=0)
-    found = (flat @ flat.T).double().cpu()
-    size = found.diagonal().mean()
-    return found / size if size > 0 else found
+    products = (flat @ flat.T).double().cpu()
+    scale = products.diagonal().mean()
+    return products / scale if scale > 0 else products
 
 
-def dependences(grams: Sequence[Tensor]) -> Array:
-    """Unbiased HSIC ``[T, T]`` between each two of T Gram matrices ``[n, n]``, ``n >= 4``."""
-    hollow = torch.stack([at - torch.diag(at.diagonal()) for at in grams])
+def unbiased_hsic(grams: Sequence[Tensor]) -> Array:
+    """Return the unbiased HSIC ``[T, T]`` of all pairs of T Gram matrices ``[n, n]``, n >= 4.
+
+    Song et al. 2012, "Feature Selection via Dependence Maximization". With the diagonals of K
+    and L set to 0, it is ``(tr(KL) + 1'K1 1'L1 / ((n-1)(n-2)) - 2/(n-2) 1'KL1) / (n(n-3))``.
+    """
+    hollow = torch.stack([gram - torch.diag(gram.diagonal()) for gram in grams])
     n = hollow.shape[1]
     rows = hollow.sum(dim=2)  # [T, n]
     totals = rows.sum(dim=1)
@@ -81,37 +87,37 @@ Grams = dict[tuple[int, str], Tensor]
 
 
 @contextmanager
-def _grams(network: MultiTaskNetwork) -> Iterator[Grams]:
-    """Gathers the Gram matrix of what comes out of each unit, by unit and task.
+def _recorded_grams(network: MultiTaskNetwork) -> Iterator[Grams]:
+    """Record the Gram matrix of the output of each unit, by unit and task.
 
-    As it comes out: all outputs of a batch at once would take gigabytes.
+    Only the matrices are kept, because all outputs of a batch take gigabytes.
     """
-    found: Grams = {}
+    grams: Grams = {}
     hooks = []
     for unit in range(len(network.units)):
         for task in network.tasks:
             *_, last = network.unit_modules(unit, (task,)).values()
-            hooks.append(last.register_forward_hook(_keeper(found, (unit, task))))
+            hooks.append(last.register_forward_hook(_recorder(grams, (unit, task))))
     try:
-        yield found
+        yield grams
     finally:
         for hook in hooks:
             hook.remove()
 
 
-def _keeper(found: Grams, key: tuple[int, str]) -> Callable[[nn.Module, object, object], None]:
-    def keep(module: nn.Module, given: object, output: object) -> None:
-        found[key] = gram(next(_tensors(output)))
+def _recorder(grams: Grams, key: tuple[int, str]) -> Callable[[nn.Module, object, object], None]:
+    def record(module: nn.Module, inputs: object, output: object) -> None:
+        grams[key] = gram_matrix(next(_tensors(output)))
 
-    return keep
+    return record
 
 
 def _tensors(output: object) -> Iterator[Tensor]:
-    """The tensors of a module's output, whatever they are packed in."""
+    """Yield the tensors of a module's output, in nested lists, tuples and dictionaries."""
     if isinstance(output, Tensor):
         yield output
     elif isinstance(output, dict):
         yield from _tensors(list(output.values()))
     elif isinstance(output, list | tuple):
-        for at in output:
-            yield from _tensors(at)
+        for item in output:
+            yield from _tensors(item)

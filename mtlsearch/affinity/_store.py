@@ -1,4 +1,4 @@
-"""Affinity on disk."""
+"""Task affinity on disk, as JSON and as a table."""
 
 from __future__ import annotations
 
@@ -13,50 +13,58 @@ from mtlsearch.affinity._recommendation import recommend
 from mtlsearch.errors import RunError
 from mtlsearch.files import atomic_write
 
-JSON, CSV = "affinity.json", "affinity.csv"
+JSON_NAME, CSV_NAME = "affinity.json", "affinity.csv"
 
 COLUMNS = ("measure", "unit", "modules", "from", "to", "value", "error", "steps")
 
 
 def write_affinity(affinity: Affinity, folder: Path) -> None:
-    """Write ``affinity.csv`` and then ``affinity.json``, each whole or not at all.
+    """Write ``affinity.csv`` and then ``affinity.json``, each atomically.
 
-    The table has a row a measure, unit and pair of tasks; the unit is empty where a measure is
-    of the whole backbone. The JSON holds what is recommended as well.
+    The table has one row per measure, unit and ordered pair of tasks; the unit is empty for
+    measures of the whole backbone. The JSON file also contains the recommendation.
+
+    Args:
+        affinity: the task affinity.
+        folder: the folder to write to; it is created.
     """
-    with atomic_write(folder / CSV) as path, path.open("w", newline="", encoding="utf-8") as file:
+    csv_path = folder / CSV_NAME
+    with atomic_write(csv_path) as path, path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         writer.writerows(_rows(affinity))
     value = {**affinity.to_json(), "recommendation": recommend(affinity).to_json()}
-    with atomic_write(folder / JSON) as path:
+    with atomic_write(folder / JSON_NAME) as path:
         path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_affinity(path: Path) -> Affinity:
-    """What :func:`write_affinity` wrote.
+    """Read a task affinity that :func:`write_affinity` wrote.
 
     Args:
         path: the folder, or the JSON file in it.
 
+    Returns:
+        The affinity.
+
     Raises:
-        RunError: there is none, or it cannot be read.
+        RunError: the file does not exist or cannot be read.
     """
-    file = path / JSON if path.is_dir() else path
+    file = path / JSON_NAME if path.is_dir() else path
     try:
         return Affinity.from_json(json.loads(file.read_text(encoding="utf-8")))
     except OSError as error:
         raise RunError(
             f"there is no task affinity ({error.strerror})",
             where=str(file),
-            next_step="`mtlsearch affinity RUN.yaml` measures it",
+            next_step="run `mtlsearch affinity RUN.yaml` to measure it",
         ) from error
     except (RunError, ValueError) as error:
-        what = error.what if isinstance(error, RunError) else f"no JSON ({error})"
+        reason = error.what if isinstance(error, RunError) else f"not JSON ({error})"
         raise RunError(
-            f"the task affinity cannot be read: {what}",
+            f"cannot read the task affinity: {reason}",
             where=str(file),
-            next_step="`mtlsearch affinity RUN.yaml` measures it anew",
+            next_step="run `mtlsearch affinity RUN.yaml` to measure it again",
         ) from error
 
 
@@ -64,18 +72,18 @@ def _rows(affinity: Affinity) -> Iterator[tuple[Any, ...]]:
     for measure in ("gradients", "representations", "unit_lookahead"):
         for unit, name in enumerate(affinity.units):
             matrix = getattr(affinity, measure)[unit]
-            for i, j in _ordered(affinity):
+            for i, j in _ordered_pairs(affinity):
                 steps = "" if measure == "representations" else affinity.steps[i, j]
                 yield measure, unit, name, *_names(affinity, i, j), _cell(matrix[i, j]), "", steps
-    for i, j in _ordered(affinity):
+    for i, j in _ordered_pairs(affinity):
         value, error = affinity.lookahead[i, j], affinity.lookahead_error[i, j]
         steps = affinity.steps[i, j]
         yield "lookahead", "", "", *_names(affinity, i, j), _cell(value), _cell(error), steps
 
 
-def _ordered(affinity: Affinity) -> Iterator[tuple[int, int]]:
-    count = range(len(affinity.tasks))
-    return ((i, j) for i in count for j in count)
+def _ordered_pairs(affinity: Affinity) -> Iterator[tuple[int, int]]:
+    indices = range(len(affinity.tasks))
+    return ((i, j) for i in indices for j in indices)
 
 
 def _names(affinity: Affinity, i: int, j: int) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Training and evaluation of one network: a budget in, metrics out.
+"""Training and evaluation of one network.
 
 >>> import torch
 >>> from mtlsearch.training import resolve_device
@@ -8,24 +8,33 @@ device(type='cpu')
 
 from mtlsearch.training._balancer_compatibility import check_balancer_compatible
 from mtlsearch.training._balancing import BalancerConfig, BalancerMaker
-from mtlsearch.training._buffers import BufferSnapshot
-from mtlsearch.training._checkpoint import Checkpointing
-from mtlsearch.training._device import resolve_device
+from mtlsearch.training._checkpoint import Checkpointing, load_weights, save_weights
+from mtlsearch.training._device import (
+    Placement,
+    Precision,
+    resolve_device,
+    resolve_placement,
+    resolve_precision,
+    resolve_train_config,
+)
 from mtlsearch.training._error_context import attribute_errors_to
 from mtlsearch.training._evaluate import evaluate
 from mtlsearch.training._feature_distillation import AuxiliaryLoss, distillation_loss, mutual_loss
 from mtlsearch.training._heads import seeded_heads
-from mtlsearch.training._interfaces import TrainingData
-from mtlsearch.training._losses import LabeledOutputs, run_labelled
+from mtlsearch.training._interfaces import (
+    EpochRecord,
+    StepProbe,
+    TrainingData,
+    TrainingHooks,
+    TrainingResult,
+)
+from mtlsearch.training._job import TrainJob
+from mtlsearch.training._losses import LabeledOutputs, run_labeled
 from mtlsearch.training._micro_batches import micro_batches
-from mtlsearch.training._placement import Placement, resolve_placement, resolve_train_config
-from mtlsearch.training._precision import Precision, resolve_precision
-from mtlsearch.training._probe import StepProbe
 from mtlsearch.training._process_group import ProcessGroup, joined_process_group
-from mtlsearch.training._result import EpochRecord, TrainingProgress, TrainingResult
 from mtlsearch.training._shared_groups import SharedGroup, shared_groups
+from mtlsearch.training._snapshot import BufferSnapshot
 from mtlsearch.training._train import train
-from mtlsearch.training._weights import load_weights, save_weights
 
 __all__ = [
     "AuxiliaryLoss",
@@ -40,8 +49,9 @@ __all__ = [
     "ProcessGroup",
     "SharedGroup",
     "StepProbe",
+    "TrainJob",
     "TrainingData",
-    "TrainingProgress",
+    "TrainingHooks",
     "TrainingResult",
     "attribute_errors_to",
     "check_balancer_compatible",
@@ -55,7 +65,7 @@ __all__ = [
     "resolve_placement",
     "resolve_precision",
     "resolve_train_config",
-    "run_labelled",
+    "run_labeled",
     "save_weights",
     "seeded_heads",
     "shared_groups",

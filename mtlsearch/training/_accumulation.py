@@ -1,4 +1,4 @@
-"""Steps in as many parts as the device's memory asks for."""
+"""Gradient accumulation over micro batches, with more of them if memory is exhausted."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ import torch
 from torch import nn
 
 from mtlsearch.plugin import Batch
-from mtlsearch.training._buffers import BufferSnapshot
-from mtlsearch.training._failures import is_out_of_memory, require_full_batch
+from mtlsearch.training._device import Placement
+from mtlsearch.training._error_context import is_out_of_memory, require_full_batch
 from mtlsearch.training._micro_batches import micro_batches
-from mtlsearch.training._placement import Placement
 from mtlsearch.training._process_group import ProcessGroup
+from mtlsearch.training._snapshot import StepSnapshot
 from mtlsearch.training._step import BatchLosses, StepOutcome, TrainingStep
 
 
 class AccumulatingStep:
-    """Takes a step in parts whose gradients add up, and in more of them where memory runs out.
+    """A step over micro batches whose gradients are summed.
 
-    A step that did not fit is taken again from where it began: the same weights, running
-    statistics and random numbers. So from the step on in which memory ran out, a training
-    is one with that many parts. A balancer that needs whole batches forbids that: what it has
-    seen of a batch is not taken back either.
+    If memory is exhausted, the step is repeated with twice as many micro batches from the same
+    weights, running statistics and random numbers. From that step on, the training is the one
+    that a larger ``accumulation_steps`` gives. A balancer that needs whole batches excludes
+    this, because its memory of the batch cannot be restored.
 
     Args:
-        step: the step.
-        network: what it trains; its buffers are put back.
-        placement: where batches go.
-        parts: in how many parts a batch comes at first.
-        ranks: who trains with this process: each takes a part of every batch, in as many
-            parts again.
-        tell: is told, for people, that a batch comes in more parts from now on.
+        step: the step on one batch.
+        network: the trained network, whose buffers are restored.
+        placement: device and memory order of batches.
+        num_micro_batches: initial number of micro batches per batch.
+        process_group: the processes of this training; each one splits its part of every batch
+            into that many micro batches.
+        notify: called with a message for the user when the number changes.
     """
 
     def __init__(
@@ -41,117 +41,103 @@ class AccumulatingStep:
         network: nn.Module,
         placement: Placement,
         *,
-        parts: int,
-        ranks: ProcessGroup,
+        num_micro_batches: int,
+        process_group: ProcessGroup,
         notify: Callable[[str], None],
     ) -> None:
         self.device = placement.device
+        self.is_distributed = process_group.size > 1
+        self.num_micro_batches = num_micro_batches
+        self.note = ""
         self._step = step
         self._placement = placement
-        self._start = StepSnapshot(network, placement.device)
-        self._ranks = ranks
-        self.is_distributed = ranks.count > 1
-        self._whole_for = step.balancing.whole_batches_for
-        self._tell = notify
-        self.parts = parts
-        self.note = ""
+        self._snapshot = StepSnapshot(network, placement.device)
+        self._process_group = process_group
+        self._full_batch_balancer = step.balancer.full_batch_balancer
+        self._notify = notify
 
     def __call__(self, batch: Batch) -> StepOutcome | None:
-        """Train on one batch; None if it has no label at all.
+        """Train on one batch, on the CPU; return None if it has no label.
 
         Raises:
-            torch.OutOfMemoryError: not even one image fits.
-            TrainingError: the batch does not fit, and may not come in parts.
+            torch.OutOfMemoryError: the memory is too small for a single image.
+            TrainingError: the memory is too small, and the batch must not be split.
         """
-        self._start.keep()
+        self._snapshot.keep()
         counts = self._step.counts(batch)
         if not counts:
             return None
-        with require_full_batch(self._whole_for):
-            return self._step.update(self._pooled(self._gradient(batch, counts), counts))
+        with require_full_batch(self._full_batch_balancer):
+            losses = self._gradient(batch, counts)
+            return self._step.update(self._all_reduce(losses, counts))
 
     def epoch_ended(self) -> None:
-        """A pass over the training split has ended."""
-        self._step.balancing.epoch_ended()
+        """Notify the balancer that an epoch has ended."""
+        self._step.balancer.epoch_ended()
 
     @property
-    def balancers(self) -> bool:
-        """Whether a balancer is at work that may remember batches: one that wants them whole."""
-        return self._whole_for is not None
+    def has_stateful_balancer(self) -> bool:
+        """Whether a balancer may remember batches, which holds if it needs them whole."""
+        return self._full_batch_balancer is not None
 
     def state(self) -> dict[str, Any]:
-        """What steps leave behind besides the weights; :meth:`load_state` takes it."""
-        return {"step": self._step.state(), "parts": self.parts, "note": self.note}
+        """Return the state of the optimizer and of the accumulation, for :meth:`load_state`."""
+        return {
+            "step": self._step.state(),
+            "num_micro_batches": self.num_micro_batches,
+            "note": self.note,
+        }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state` gave for the same network."""
+        """Load a state of :meth:`state` that belongs to the same network."""
         self._step.load_state(state["step"])
-        self.parts, self.note = state["parts"], state["note"]
+        self.num_micro_batches, self.note = state["num_micro_batches"], state["note"]
 
     def _gradient(self, batch: Batch, counts: Mapping[str, int]) -> BatchLosses | None:
-        """The gradient of this process's images; None if they have no label."""
-        own = self._ranks.part(batch)
-        images = -(-len(batch.images) // self._ranks.count)
+        """Compute the gradient of this process's images; return None if they have no label."""
+        local = self._process_group.local_batch(batch)
+        max_images = -(-len(batch.images) // self._process_group.size)
         while True:
-            losses, full = None, False
+            losses, is_full = None, False
             try:
-                parts = [] if own is None else micro_batches(own, self.parts)
+                parts = [] if local is None else micro_batches(local, self.num_micro_batches)
                 placed = [self._placement.batch(part) for part in parts]
                 losses = self._step.gradient(placed, counts, len(batch.images))
             except RuntimeError as error:
-                # Where several processes train, they give up together, below.
-                alone = self._ranks.count == 1
-                final = self.parts >= images or self._whole_for is not None
-                if not is_out_of_memory(error) or (alone and final):
+                # Several processes have to raise together, see below.
+                is_single = self._process_group.size == 1
+                cannot_split = (
+                    self.num_micro_batches >= max_images or self._full_batch_balancer is not None
+                )
+                if not is_out_of_memory(error) or (is_single and cannot_split):
                     raise
-                full = True
-            if not self._ranks.any(full, self.device):
+                is_full = True
+            if not self._process_group.any(is_full, self.device):
                 return losses
-            if self.parts >= images:
+            if self.num_micro_batches >= max_images:
                 raise torch.OutOfMemoryError("out of memory in one of the processes")
-            # Here the error is gone, and with it the frames that hold what filled the memory.
-            self._step.forget_gradient()
-            self._start.restore()
-            self._halve(images)
+            # Outside of `except`, the error and the frames that hold the memory are freed.
+            self._step.clear_gradient()
+            self._snapshot.restore()
+            self._split_further(max_images)
 
-    def _pooled(self, losses: BatchLosses | None, counts: Mapping[str, int]) -> BatchLosses:
-        """Losses and gradients of all processes' images together."""
-        if self._ranks.count == 1 and losses is not None:
+    def _all_reduce(self, losses: BatchLosses | None, counts: Mapping[str, int]) -> BatchLosses:
+        """Sum losses and gradients over all processes."""
+        if self._process_group.size == 1 and losses is not None:
             return losses
         numbers = torch.zeros(len(counts) + 1, device=self.device)
         if losses is not None:
-            places = [list(counts).index(task) for task in losses.counts]
-            numbers[places] = losses.means
+            indices = [list(counts).index(task) for task in losses.counts]
+            numbers[indices] = losses.means
             numbers[-1] = losses.total
-        self._ranks.sum(numbers)
-        self._ranks.sum_gradients(self._step.parameters)
+        self._process_group.sum(numbers)
+        self._process_group.sum_gradients(self._step.parameters)
         return BatchLosses(counts, numbers[:-1], numbers[-1])
 
-    def _halve(self, images: int) -> None:
-        self.parts = min(2 * self.parts, images)
+    def _split_further(self, num_images: int) -> None:
+        self.num_micro_batches = min(2 * self.num_micro_batches, num_images)
         self.note = (
-            f"the device's memory is too small for this batch of {images} images: "
-            f"it was trained in {self.parts} parts"
+            f"the memory of the device is too small for a batch of {num_images} images: "
+            f"it is split into {self.num_micro_batches} micro batches"
         )
-        self._tell(self.note)
-
-
-class StepSnapshot:
-    """Where a step began, but for what only the optimizer changes."""
-
-    def __init__(self, network: nn.Module, device: torch.device) -> None:
-        self._device = device
-        self._buffers = BufferSnapshot(network)
-
-    def keep(self) -> None:
-        self._cpu = torch.get_rng_state()
-        if self._device.type == "cuda":
-            self._cuda = torch.cuda.get_rng_state(self._device)
-        self._buffers.keep()
-
-    def restore(self) -> None:
-        self._buffers.restore()
-        torch.set_rng_state(self._cpu)
-        if self._device.type == "cuda":
-            torch.cuda.set_rng_state(self._cuda, self._device)
-            torch.cuda.empty_cache()
+        self._notify(self.note)

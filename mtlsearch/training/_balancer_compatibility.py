@@ -1,4 +1,4 @@
-"""Balancers that a way of training does not allow, refused before it begins."""
+"""Compatibility of balancers with training options, checked before training."""
 
 from __future__ import annotations
 
@@ -6,69 +6,69 @@ from typing import Any
 
 from mtlsearch.errors import TrainingError
 from mtlsearch.plugin import Balancer
-from mtlsearch.training._precision import Precision
+from mtlsearch.training._device import Precision
 
-LOSSES = "a balancer that weighs losses (`mtlsearch balancers`)"
+WEIGHTING_BALANCER = "a balancer that weighs losses (`mtlsearch list balancers`)"
 
 
 def check_balancer_compatible(
     balancer: type[Balancer[Any]] | Balancer[Any],
     *,
     precision: Precision,
-    compiles: bool = False,
-    parts: int = 1,
-    processes: int = 1,
+    is_compiled: bool = False,
+    accumulation_steps: int = 1,
+    num_processes: int = 1,
     where: str = "search.balancer",
 ) -> None:
-    """Be sure that a balancer works with a number format and a way of taking steps.
+    """Check that a balancer supports a number format and a way of training.
 
     Args:
-        balancer: what is to balance.
-        precision: the number format.
-        compiles: whether the network runs through ``torch.compile``.
-        parts: in how many parts a batch is computed.
-        processes: over how many processes a batch is spread.
-        where: where the run file names it, for messages.
+        balancer: the balancer or its class.
+        precision: number format of the training.
+        is_compiled: whether the network runs through ``torch.compile``.
+        accumulation_steps: number of micro batches per batch.
+        num_processes: number of processes that each batch is spread over.
+        where: run-file key of the balancer, for messages.
 
     Raises:
-        TrainingError: it does not work; the message says what would.
+        TrainingError: the combination is not supported; the message names a supported one.
     """
-    gradients, whole = balancer.per_task_gradients, needs_whole_batches(balancer)
-    for unfit, reason, way_out in (
+    per_task, full_batch = balancer.per_task_gradients, needs_full_batch(balancer)
+    for is_unsupported, reason, fix in (
         (
-            gradients and precision.scales_loss,
-            "combines gradients, which in float16 overflow now and then",
-            f"take precision: bf16 or fp32, or {LOSSES}",
+            per_task and precision.scales_loss,
+            "combines gradients, which sometimes overflow in float16",
+            f"set train.precision to bf16 or fp32, or choose {WEIGHTING_BALANCER}",
         ),
         (
-            gradients and compiles,
-            "takes a backward pass a task, and a compiled network has one for all tasks, which "
-            "torch may refuse to run twice",
-            f"take compile: false, or {LOSSES}",
+            per_task and is_compiled,
+            "needs one backward pass per task, and a compiled network has one for all tasks, "
+            "which torch may refuse to run twice",
+            f"set train.compile to false, or choose {WEIGHTING_BALANCER}",
         ),
         (
-            whole and parts > 1,
-            "needs whole batches, and this training adds up parts of them",
-            "take accumulation_steps: 1 and a smaller batch_size, or balancer: static",
+            full_batch and accumulation_steps > 1,
+            "needs whole batches, and this training splits them into micro batches",
+            "set train.accumulation_steps to 1 and train.batch_size to a smaller value, "
+            "or set search.balancer to static",
         ),
         (
-            whole and processes > 1,
+            full_batch and num_processes > 1,
             "needs whole batches, and this training spreads them over processes",
-            "train on one device, or take balancer: static",
+            "train on one device, or set search.balancer to static",
         ),
     ):
-        if unfit:
-            raise TrainingError(
-                f"balance {balancer.name!r} {reason}", where=where, next_step=way_out
-            )
+        if is_unsupported:
+            raise TrainingError(f"balancer {balancer.name!r} {reason}", where=where, next_step=fix)
 
 
-def needs_whole_batches(balancer: type[Balancer[Any]] | Balancer[Any]) -> bool:
-    """Whether a batch's losses must be known together before any gradient is taken.
+def needs_full_batch(balancer: type[Balancer[Any]] | Balancer[Any]) -> bool:
+    """Return whether a balancer needs the losses of the whole batch before any backward pass.
 
-    So it is with all that does more than leave losses and gradients alone: a weight found on a
-    part's losses is not the batch's, and what is remembered of a loss would be told once a part.
+    This holds for every balancer that changes losses or gradients. Weights computed from the
+    losses of a micro batch differ from those of the batch, and a balancer with memory would
+    record one entry per micro batch.
     """
     kind = balancer if isinstance(balancer, type) else type(balancer)
-    weighs = kind.weigh is not Balancer.weigh
-    return balancer.per_task_gradients or balancer.measures_again or weighs
+    weighs_losses = kind.weigh is not Balancer.weigh
+    return balancer.per_task_gradients or balancer.remeasures_losses or weighs_losses

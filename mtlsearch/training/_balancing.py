@@ -1,4 +1,4 @@
-"""A balancer at work in one training."""
+"""Gradient balancing of one training."""
 
 from __future__ import annotations
 
@@ -11,178 +11,204 @@ import torch
 from torch import Tensor, nn
 
 from mtlsearch.plugin import Balancer
-from mtlsearch.training._balancer_compatibility import needs_whole_batches
-from mtlsearch.training._shared_groups import SharedGroup, connected, rows_of
+from mtlsearch.training._balancer_compatibility import needs_full_batch
+from mtlsearch.training._shared_groups import SharedGroup, connected_tasks, rows_of
 
 BalancerMaker = Callable[[Sequence[str]], Balancer[Any]]
-"""From the names of the tasks to be balanced to the balancer."""
-
-Gradients = Sequence[Tensor | None]
+"""Factory that makes a balancer for the tasks of the given names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BalancerConfig:
-    """How a training is to be balanced.
+    """Balancer of a training and the parameters that it applies to.
 
     Attributes:
-        make: makes a balancer.
-        parts: what the network's tasks share.
+        make: factory of the balancer.
+        groups: shared groups of the network.
     """
 
     make: BalancerMaker
-    parts: Sequence[SharedGroup]
+    groups: Sequence[SharedGroup]
 
 
 class GradientBalancer:
-    """Balances each unit's shared gradient among the tasks that share it.
+    """Balances the losses and the gradients of tasks that share parameters.
 
-    Losses are weighed once for every set of tasks that are connected by sharing: a weight
-    goes with a loss through all the units it reaches. Gradients are combined once a unit and
-    group, over the tasks of that group which the batch has labels of; what one task alone
-    uses gets that task's own gradient.
+    Losses are weighted once per set of tasks that are connected by sharing, so that a task has
+    the same weight in all units. Gradients are combined once per shared group, over those of
+    its tasks that the batch has labels of. Parameters of a single task get that task's own
+    gradient.
 
     Args:
-        balancer: what to do; None leaves losses and gradients alone.
-        parameters: all weights that are trained.
+        config: the balancer; None leaves losses and gradients unchanged.
+        parameters: all trained parameters.
     """
 
-    def __init__(self, balancer: BalancerConfig | None, parameters: Sequence[nn.Parameter]) -> None:
-        parts = [] if balancer is None else list(balancer.parts)
+    def __init__(self, config: BalancerConfig | None, parameters: Sequence[nn.Parameter]) -> None:
+        groups = [] if config is None else list(config.groups)
         self._parameters = parameters
-        self._sets: list[Balancer[Any]] = []
-        self._groups: list[tuple[SharedGroup, Balancer[Any]]] = []
-        if balancer is not None:
-            self._sets = [balancer.make(tasks) for tasks in connected(parts)]
-            if any(balancer.per_task_gradients for balancer in self._sets):
-                self._groups = [(part, balancer.make(part.tasks)) for part in parts]
-        self._part_of = {
-            id(parameter): number
-            for number, (part, _) in enumerate(self._groups)
-            for parameter in part.parameters
+        self._loss_balancers: list[Balancer[Any]] = []
+        self._gradient_balancers: list[tuple[SharedGroup, Balancer[Any]]] = []
+        if config is not None:
+            self._loss_balancers = [config.make(tasks) for tasks in connected_tasks(groups)]
+            if any(balancer.per_task_gradients for balancer in self._loss_balancers):
+                self._gradient_balancers = [(group, config.make(group.tasks)) for group in groups]
+        self._group_index_by_parameter = {
+            id(parameter): index
+            for index, (group, _) in enumerate(self._gradient_balancers)
+            for parameter in group.parameters
         }
 
     @property
     def per_task_gradients(self) -> bool:
-        """Whether :meth:`backward` is to take the place of the loss's own."""
-        return bool(self._groups)
+        """Whether :meth:`backward` replaces the backward pass of the summed loss."""
+        return bool(self._gradient_balancers)
 
     @property
-    def measures_again(self) -> bool:
-        """Whether :meth:`after_step` is to be told the losses after the step."""
-        return any(balancer.measures_again for balancer in self._sets)
+    def remeasures_losses(self) -> bool:
+        """Whether :meth:`after_step` needs the losses after the step."""
+        return any(balancer.remeasures_losses for balancer in self._loss_balancers)
 
     @property
-    def whole_batches_for(self) -> str | None:
-        """The name of the balancer that needs whole batches; None where they may be parted."""
-        return next((at.name for at in self._sets if needs_whole_batches(at)), None)
+    def full_batch_balancer(self) -> str | None:
+        """Name of the balancer that needs whole batches; None if batches can be split."""
+        names = (balancer.name for balancer in self._loss_balancers if needs_full_batch(balancer))
+        return next(names, None)
 
     def weights(self, losses: Tensor, static: Tensor, tasks: Sequence[str]) -> Tensor:
-        """The weight of each loss of a batch.
+        """Return the weight of each loss of a batch.
 
         Args:
-            losses: ``[n]``, those of the batch.
-            static: ``[n]``, the weights of the run.
-            tasks: whose they are.
+            losses: losses of the batch, ``[n]``.
+            static: loss weights of the run, ``[n]``.
+            tasks: task names of the losses.
+
+        Returns:
+            Weights, ``[n]``, the static ones included.
         """
         weights = static
-        for balancer, rows, names in self._of(tasks):
+        for balancer, rows, names in self._present(tasks):
             weighted = losses.detach()[rows] * static[rows]
-            found = balancer.weigh(weighted, names)
-            if found is not None:
-                weights = weights.index_put((torch.tensor(rows),), static[rows] * found)
+            factors = balancer.weigh(weighted, names)
+            if factors is not None:
+                weights = weights.index_put((torch.tensor(rows),), static[rows] * factors)
         return weights
 
     def backward(self, losses: Sequence[Tensor], weights: Tensor, tasks: Sequence[str]) -> None:
-        """Add the balanced gradient to that of every parameter.
+        """Add the balanced gradient to the gradient of every parameter.
 
-        A backward pass a task; torch's own rather than TorchJD's ``mtl_backward``, which
-        knows one border between what is shared and what is not: a plan has one a unit.
+        It takes one backward pass per task. TorchJD's ``mtl_backward`` supports only one border
+        between shared and task-specific parameters; a sharing plan has one per unit.
 
         Args:
-            losses: scalars, those of the batch; their graph is freed.
-            weights: ``[n]``, what they are multiplied by.
-            tasks: whose they are.
+            losses: scalar losses of the batch; their graph is freed.
+            weights: factors of the losses, ``[n]``.
+            tasks: task names of the losses.
         """
-        shared: dict[int, dict[str, dict[int, Tensor]]] = defaultdict(dict)
+        gradients_by_group: dict[int, dict[str, dict[int, Tensor]]] = defaultdict(dict)
         for row, (task, loss) in enumerate(zip(tasks, losses, strict=True)):
             for parameter, gradient in self._gradients(loss, weights[row], row + 1 < len(losses)):
-                number = self._part_of.get(id(parameter))
-                if number is None:
-                    _add(parameter, gradient)
+                index = self._group_index_by_parameter.get(id(parameter))
+                if index is None:
+                    _add_gradient(parameter, gradient)
                 else:
-                    shared[number].setdefault(task, {})[id(parameter)] = gradient
+                    gradients_by_group[index].setdefault(task, {})[id(parameter)] = gradient
         with torch.no_grad():
             self._observe(losses, weights, tasks)
-            for number, gradients in shared.items():
-                part, balancer = self._groups[number]
-                _combine(part, balancer, gradients)
+            for index, gradients in gradients_by_group.items():
+                group, balancer = self._gradient_balancers[index]
+                _add_combined_gradient(group, balancer, gradients)
 
     def _observe(self, losses: Sequence[Tensor], weights: Tensor, tasks: Sequence[str]) -> None:
-        """Tell each group's balancer the losses of its tasks."""
+        """Pass the losses of its tasks to the balancer of each group."""
         weighted = torch.stack(list(losses)) * weights
-        for part, balancer in self._groups:
-            if rows := rows_of(part.tasks, tasks):
+        for group, balancer in self._gradient_balancers:
+            if rows := rows_of(group.tasks, tasks):
                 balancer.observe(weighted[rows], [tasks[row] for row in rows])
 
     def after_step(self, losses: Tensor, static: Tensor, tasks: Sequence[str]) -> None:
-        """The losses of the same batch with the new weights; see :meth:`weights`."""
-        for balancer, rows, names in self._of(tasks):
+        """Pass the losses of the same batch after the step to the balancers.
+
+        Args:
+            losses: losses with the new parameters, ``[n]``.
+            static: loss weights of the run, ``[n]``.
+            tasks: task names of the losses.
+        """
+        for balancer, rows, names in self._present(tasks):
             balancer.after_step(losses[rows] * static[rows], names)
 
     def epoch_ended(self) -> None:
-        """A pass over the training split has ended."""
-        for balancer in (*self._sets, *(balancer for _, balancer in self._groups)):
+        """Notify all balancers that an epoch has ended."""
+        group_balancers = (balancer for _, balancer in self._gradient_balancers)
+        for balancer in (*self._loss_balancers, *group_balancers):
             balancer.epoch_ended()
 
-    def _of(self, tasks: Sequence[str]) -> Iterator[tuple[Balancer[Any], list[int], list[str]]]:
-        """Each set's balancer with those of its tasks that are here, by row and name."""
-        for balancer in self._sets:
+    def _present(
+        self, tasks: Sequence[str]
+    ) -> Iterator[tuple[Balancer[Any], list[int], list[str]]]:
+        """Yield each loss balancer with the rows and names of its tasks in the batch."""
+        for balancer in self._loss_balancers:
             if rows := rows_of(balancer.tasks, tasks):
                 yield balancer, rows, [tasks[row] for row in rows]
 
     def _gradients(
         self, loss: Tensor, weight: Tensor, retain: bool
     ) -> Iterator[tuple[nn.Parameter, Tensor]]:
-        found = torch.autograd.grad(
+        gradients = torch.autograd.grad(
             loss, self._parameters, weight, retain_graph=retain, allow_unused=True
         )
-        for parameter, gradient in zip(self._parameters, found, strict=True):
+        for parameter, gradient in zip(self._parameters, gradients, strict=True):
             if gradient is not None:
                 yield parameter, gradient
 
 
-def _combine(
-    part: SharedGroup, balancer: Balancer[Any], gradients: dict[str, dict[int, Tensor]]
+def _add_combined_gradient(
+    group: SharedGroup, balancer: Balancer[Any], gradients: dict[str, dict[int, Tensor]]
 ) -> None:
-    """Give a part's parameters one gradient; those that no task reaches get none."""
-    reached = [at for at in part.parameters if any(id(at) in own for own in gradients.values())]
-    rows = [
-        torch.cat([own.get(id(at), torch.zeros_like(at)).flatten() for at in reached])
-        for own in gradients.values()
+    """Add the combined gradient of a group to its parameters, except to unused ones.
+
+    Args:
+        group: the shared group.
+        balancer: balancer of the group.
+        gradients: gradients by task and ``id`` of the parameter.
+    """
+    used = [
+        parameter
+        for parameter in group.parameters
+        if any(id(parameter) in by_parameter for by_parameter in gradients.values())
     ]
-    flat = _combined(balancer, torch.stack(rows), list(gradients))
-    for parameter, piece in zip(
-        reached, torch.split(flat, [at.numel() for at in reached]), strict=True
-    ):
-        _add(parameter, piece.view_as(parameter))
+    rows = [
+        torch.cat(
+            [
+                by_parameter.get(id(parameter), torch.zeros_like(parameter)).flatten()
+                for parameter in used
+            ]
+        )
+        for by_parameter in gradients.values()
+    ]
+    flat = _combine(balancer, torch.stack(rows), list(gradients))
+    slices = torch.split(flat, [parameter.numel() for parameter in used])
+    for parameter, gradient in zip(used, slices, strict=True):
+        _add_gradient(parameter, gradient.view_as(parameter))
 
 
-def _combined(balancer: Balancer[Any], jacobian: Tensor, tasks: list[str]) -> Tensor:
+def _combine(balancer: Balancer[Any], jacobian: Tensor, tasks: list[str]) -> Tensor:
+    """Return the combined gradient ``[p]`` of a Jacobian ``[n, p]`` with one row per task."""
     if len(tasks) == 1:
         return jacobian[0]
     norms = jacobian.norm(dim=1)
-    heard = [row for row, norm in enumerate(norms.tolist()) if norm != 0]
-    if len(heard) < 2 or not norms.isfinite().all():
-        # Methods cannot make sense of infinity; summed, it reaches the norm and is told.
+    nonzero = [row for row, norm in enumerate(norms.tolist()) if norm != 0]
+    if len(nonzero) < 2 or not norms.isfinite().all():
+        # Balancers cannot handle infinity; in the sum it reaches the norm, which is checked.
         return jacobian.sum(dim=0)
-    return balancer.combine(jacobian[heard], [tasks[row] for row in heard])
+    return balancer.combine(jacobian[nonzero], [tasks[row] for row in nonzero])
 
 
-def _add(parameter: nn.Parameter, gradient: Tensor) -> None:
+def _add_gradient(parameter: nn.Parameter, gradient: Tensor) -> None:
     if parameter.grad is not None:
         parameter.grad += gradient
         return
     if gradient.stride() != parameter.stride():
-        # Fused optimizers take it for granted that both lie alike in memory.
+        # Fused optimizers assume that gradient and parameter have the same memory order.
         gradient = torch.empty_like(parameter).copy_(gradient)
     parameter.grad = gradient

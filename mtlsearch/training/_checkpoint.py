@@ -1,4 +1,4 @@
-"""A training that pauses after some epoch, and goes on as if it had not."""
+"""Weights and checkpoints on disk."""
 
 from __future__ import annotations
 
@@ -9,45 +9,59 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_model, save_model
 from torch import nn
 
 from mtlsearch.errors import RunError
 from mtlsearch.files import atomic_write
 from mtlsearch.training._accumulation import AccumulatingStep
+from mtlsearch.training._interfaces import EpochRecord
 from mtlsearch.training._process_group import ProcessGroup
-from mtlsearch.training._result import EpochRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpointing:
-    """Where a training stops for now.
+    """Epoch after which a training pauses, and the file of its checkpoint.
 
     Attributes:
-        after: so many epochs, from the first one on; all of them is no pause.
-        path: what is needed to go on is kept here. A training that finds it goes on from it,
-            and begins anew, to the same end, where there is none.
+        stop_after: number of epochs, counted from the first, after which the call returns; the
+            number of all epochs does not pause.
+        path: file of the checkpoint. A training resumes from it if it exists, and starts from
+            the first epoch, with the same result, if it does not.
     """
 
-    after: int
+    stop_after: int
     path: Path
 
-    def saves(self, step: AccumulatingStep) -> bool:
-        """Whether the training can go on; a balancer's memory cannot be kept."""
-        return not step.balancers
+    def can_save(self, step: AccumulatingStep) -> bool:
+        """Return whether a checkpoint is possible; the state of a balancer cannot be saved.
+
+        Args:
+            step: the step of the training.
+
+        Returns:
+            False if a balancer may have state.
+        """
+        return not step.has_stateful_balancer
 
 
-def save(
-    path: Path, network: nn.Module, step: AccumulatingStep, epochs: Sequence[EpochRecord], done: int
+def save_checkpoint(
+    path: Path,
+    network: nn.Module,
+    step: AccumulatingStep,
+    epochs: Sequence[EpochRecord],
+    num_steps: int,
 ) -> None:
-    """Keep all that the next step depends on; the file appears whole or not at all.
+    """Write everything that the next step depends on, atomically.
 
-    The learning rate is not among it: it follows from how many steps are done.
+    The learning rate is not included: it follows from the number of completed steps.
     """
     state = {
         "network": network.state_dict(),
         "step": step.state(),
-        "epochs": [_plain(asdict(record)) for record in epochs],
-        "done": done,
+        "epochs": [_as_dicts(asdict(record)) for record in epochs],
+        "num_steps": num_steps,
         "cpu": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state(step.device) if step.device.type == "cuda" else None,
     }
@@ -55,19 +69,19 @@ def save(
         torch.save(state, temporary)
 
 
-def restore(
-    path: Path, network: nn.Module, step: AccumulatingStep, ranks: ProcessGroup
+def load_checkpoint(
+    path: Path, network: nn.Module, step: AccumulatingStep, process_group: ProcessGroup
 ) -> tuple[tuple[EpochRecord, ...], int]:
-    """Bring a training that is about to begin to where :func:`save` left it.
+    """Restore a training from a checkpoint.
 
     Returns:
-        The epochs and the steps that are done; none where one of the processes that train
-        together lacks its file.
+        Records of the completed epochs and the number of completed steps; none if any process
+        of the group has no checkpoint.
 
     Raises:
-        RunError: the file is broken, or another network's.
+        RunError: the file is broken or belongs to another network.
     """
-    if ranks.any(not path.is_file(), step.device):
+    if process_group.any(not path.is_file(), step.device):
         return (), 0
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -75,19 +89,63 @@ def restore(
         step.load_state(state["step"])
     except (RuntimeError, ValueError, KeyError, EOFError, UnpicklingError) as error:
         raise RunError(
-            f"the training cannot go on from here ({type(error).__name__}: "
+            f"cannot resume the training from this checkpoint ({type(error).__name__}: "
             f"{str(error).partition(chr(10))[0]})",
             where=str(path),
-            next_step="delete the file; the trial is then trained from its first epoch on",
+            next_step="delete the file to train the trial from its first epoch",
         ) from error
     torch.set_rng_state(state["cpu"])
     if state["cuda"] is not None and step.device.type == "cuda":
         torch.cuda.set_rng_state(state["cuda"], step.device)
-    return tuple(EpochRecord(**record) for record in state["epochs"]), state["done"]
+    return tuple(EpochRecord(**record) for record in state["epochs"]), state["num_steps"]
 
 
-def _plain(value: Any) -> Any:
-    """Mappings as dictionaries, which are read back without running what a file says."""
+def save_weights(network: nn.Module, path: Path) -> None:
+    """Write the weights of a network as safetensors, atomically; shared weights once.
+
+    Args:
+        network: the network.
+        path: the file to write; its folder is created.
+    """
+    with atomic_write(path) as temporary:
+        save_model(network, str(temporary))
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Load weights of :func:`save_weights` into a network of the same architecture.
+
+    Args:
+        network: the network, whose weights are replaced.
+        path: the safetensors file.
+
+    Raises:
+        RunError: the file does not exist, is broken, or belongs to another network.
+    """
+    if not path.is_file():
+        raise RunError("the file with the weights does not exist", where=str(path))
+    try:
+        load_model(network, str(path), device=str(_device_of(network)))
+    except SafetensorError as error:
+        raise RunError(f"cannot read the weights: {error}", where=str(path)) from error
+    except RuntimeError as error:
+        raise RunError(
+            f"the weights belong to another network: {_first_lines(error)}",
+            where=str(path),
+            next_step="restore the run file and the plugins that the weights were trained with",
+        ) from error
+
+
+def _as_dicts(value: Any) -> Any:
+    """Return mappings as dictionaries, which load without running code from the file."""
     if isinstance(value, Mapping):
-        return {key: _plain(at) for key, at in value.items()}
+        return {key: _as_dicts(item) for key, item in value.items()}
     return value
+
+
+def _device_of(network: nn.Module) -> str:
+    return str(next((parameter.device for parameter in network.parameters()), "cpu"))
+
+
+def _first_lines(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:2])

@@ -1,4 +1,4 @@
-"""The network's forward, compiled."""
+"""Compilation of the forward pass."""
 
 from __future__ import annotations
 
@@ -13,14 +13,21 @@ BACKEND = "inductor"
 
 
 @contextmanager
-def compiled(network: nn.Module, *, wanted: bool) -> Iterator[nn.Module]:
-    """The network for training steps: compiled if ``wanted``, else itself.
+def compiled(network: nn.Module, *, enabled: bool) -> Iterator[nn.Module]:
+    """Yield the module for training steps: compiled if enabled, else the network itself.
 
-    Weights stay those of ``network``. Every set of tasks that a batch has labels of is
-    compiled when it first comes. What was compiled is forgotten afterwards: torch keeps few
-    variants of one piece of code, and the next trial's network is another variant.
+    Both have the same weights. Each set of tasks that a batch has labels of is compiled when
+    it first occurs. The compiler is reset at the end, because torch keeps only a few variants
+    of the same code, and the next network is another variant.
+
+    Args:
+        network: the network.
+        enabled: whether to compile.
+
+    Yields:
+        The module to call in training steps.
     """
-    if not wanted:
+    if not enabled:
         yield network
         return
     torch.compiler.reset()

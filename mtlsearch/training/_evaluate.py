@@ -1,4 +1,4 @@
-"""Metrics of a network on labelled images."""
+"""Metrics of a network on labeled images."""
 
 from __future__ import annotations
 
@@ -10,66 +10,66 @@ from torch import nn
 
 from mtlsearch.errors import PluginError
 from mtlsearch.plugin import Batch, Meter, Task
-from mtlsearch.training._error_context import place_of
-from mtlsearch.training._failures import translate_errors
-from mtlsearch.training._losses import run_labelled
-from mtlsearch.training._placement import resolve_placement
-from mtlsearch.training._precision import Precision
+from mtlsearch.training._device import Precision, resolve_placement
+from mtlsearch.training._error_context import origin_of, translate_errors
+from mtlsearch.training._losses import run_labeled
 
 
 def evaluate(
     network: nn.Module,
     tasks: Mapping[str, Task],
     batches: Iterable[Batch],
-    labels_of: Mapping[str, str],
+    label_by_task: Mapping[str, str],
     device: torch.device,
     precision: Precision | None = None,
     channels_last: bool | Literal["auto"] = "auto",
 ) -> dict[str, dict[str, float]]:
-    """Every task's metrics over all batches; the network's mode is left as it was.
+    """Compute the metrics of every task over all batches, in evaluation mode.
+
+    The mode of the network is restored.
 
     Args:
         network: ``network(images, tasks) -> {task: outputs}``, on ``device``.
-        tasks: the tasks to measure, by name.
-        batches: images and labels; a task is measured on those that carry its label.
-        labels_of: the label that each task learns.
-        device: where the network is.
-        precision: the number format; float32 by default.
-        channels_last: the memory order of images; ``auto`` is yes on CPU and CUDA.
+        tasks: tasks to evaluate, by name.
+        batches: images and labels; a task is evaluated on the images that carry its label.
+        label_by_task: the label that each task learns.
+        device: device of the network.
+        precision: number format of the forward pass; float32 by default.
+        channels_last: memory order of the images; ``"auto"`` is true on CPU and CUDA.
 
     Returns:
-        By task and metric; NaN where nothing was labelled.
+        Metric values by task and metric name; NaN where no image has a label.
 
     Raises:
-        PluginError: a meter does not measure what its task declares.
-        TrainingError: the device's memory does not suffice.
+        PluginError: a meter does not compute a metric that its task declares.
+        TrainingError: the memory of the device is too small.
     """
     placement = resolve_placement(channels_last, device)
     meters = {name: task.meter() for name, task in tasks.items()}
-    training = network.training
+    was_training = network.training
     network.eval()
     try:
         with torch.inference_mode(), translate_errors():
             for batch in batches:
-                found = run_labelled(
-                    network, tasks, labels_of, placement.batch(batch), precision or Precision()
+                outputs_by_task = run_labeled(
+                    network, tasks, label_by_task, placement.batch(batch), precision or Precision()
                 )
-                for name, labelled in found.items():
-                    meters[name].update(labelled.outputs, labelled.targets)
-            return {name: _read(tasks[name], meter) for name, meter in meters.items()}
+                for name, labeled in outputs_by_task.items():
+                    meters[name].update(labeled.outputs, labeled.targets)
+            return {name: _compute(tasks[name], meter) for name, meter in meters.items()}
     finally:
-        network.train(training)
+        network.train(was_training)
 
 
-def _read(task: Task, meter: Meter) -> dict[str, float]:
-    """What a meter measured, all that its task declares."""
-    found = {metric: float(value) for metric, value in meter.compute().items()}
+def _compute(task: Task, meter: Meter) -> dict[str, float]:
+    """Return the metrics of a meter; check that all declared metrics are present."""
+    values = {metric: float(value) for metric, value in meter.compute().items()}
     declared = [metric.name for metric in task.metrics]
-    if set(declared) - set(found):
+    if set(declared) - set(values):
         raise PluginError(
-            f"the meter of task {task.name!r} returned {', '.join(found) or 'nothing'}; "
+            f"the meter of task {task.name!r} returned {', '.join(values) or 'nothing'}; "
             f"declared: {', '.join(declared)}",
-            where=place_of(task),
-            next_step="call metrics in `metrics` and in what the meter computes by the same names",
+            where=origin_of(task),
+            next_step="use the same metric names in `metrics` and in the meter's `compute`",
         )
-    return found
+    return values

@@ -1,4 +1,4 @@
-"""Tasks that learn from features, besides their labels."""
+"""Feature distillation: auxiliary losses between the features of tasks."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from torch import Tensor, nn
 
 from mtlsearch.models import MultiTaskNetwork, module_keys
 from mtlsearch.plugin import Outputs
-from mtlsearch.training._adapter import Adapters
 
-Levels = list[Tensor]
+EPSILON = 1e-6
+"""Added to squared norms, so that the gradient of a zero feature is finite."""
+
+FeatureMaps = list[Tensor]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AuxiliaryLoss:
-    """A term beside the losses.
+    """A loss that is added to the task losses during training.
 
     Attributes:
-        alpha: what it counts for.
-        term: ``term(images, features) -> {task: [B]}``, each image's distance; its parameters
-            are trained with the network and thrown away after.
+        alpha: factor of the loss.
+        term: module ``term(images, features) -> {task: [B]}`` that computes one distance per
+            image. Its parameters are trained with the network and discarded afterwards.
     """
 
     alpha: float
@@ -30,11 +32,11 @@ class AuxiliaryLoss:
 
 
 class NetworkWithAuxiliaryLoss(nn.Module):
-    """A network whose forward gives the lesson's distances too, so that both are compiled.
+    """A network whose forward pass also computes an auxiliary loss, so that both are compiled.
 
     Args:
-        network: what is trained.
-        term: a :class:`AuxiliaryLoss`'s.
+        network: the trained network.
+        term: the module of an :class:`AuxiliaryLoss`.
     """
 
     def __init__(self, network: MultiTaskNetwork, term: nn.Module) -> None:
@@ -45,89 +47,137 @@ class NetworkWithAuxiliaryLoss(nn.Module):
     def forward(
         self, images: Tensor, tasks: Sequence[str]
     ) -> tuple[dict[str, Outputs], dict[str, Tensor]]:
-        """Every task's outputs, and its distance ``[B]`` from what it learns from."""
+        """Return the outputs of every task and its distances ``[B]`` from the targets."""
         features = self.network.features(images, tasks)
         outputs = {task: self.network.head(task)(levels) for task, levels in features.items()}
         return outputs, self.term(images, features)
 
 
-class _Distilled(nn.Module):
-    """The distance from the features of a teacher, which stays as it is."""
+class Adapters(nn.Module):
+    """One adapter per task: a 1x1 convolution, initialized to the identity.
+
+    Args:
+        keys: name of the submodule by task.
+        channels: C of the features.
+    """
+
+    def __init__(self, keys: Mapping[str, str], channels: int) -> None:
+        super().__init__()
+        self._keys = keys
+        self.maps = nn.ModuleDict({key: _identity(channels) for key in keys.values()})
+
+    def distance(self, task: str, feature: Tensor, target: Tensor) -> Tensor:
+        """Return the squared distance of directions, averaged over positions; from 0 to 4.
+
+        Both vectors are normalized at each position, as in Li and Bilen (2020).
+
+        Args:
+            task: the task whose adapter maps the feature.
+            feature: feature map of the task, ``[B, C, h, w]``.
+            target: feature map of the same shape.
+
+        Returns:
+            One distance per image, ``[B]``, float32.
+        """
+        mapped = self.maps[self._keys[task]](feature)
+        return (_direction(mapped) - _direction(target)).square().sum(1).mean((1, 2))
+
+
+class _DistillationTerm(nn.Module):
+    """Distance from the features of a frozen teacher."""
 
     def __init__(self, adapters: Adapters, teacher: MultiTaskNetwork) -> None:
         super().__init__()
         self.adapters = adapters
         self.teacher = teacher.eval().requires_grad_(False)
 
-    def forward(self, images: Tensor, features: Mapping[str, Levels]) -> dict[str, Tensor]:
+    def forward(self, images: Tensor, features: Mapping[str, FeatureMaps]) -> dict[str, Tensor]:
         with torch.no_grad():
-            known = self.teacher.features(images, list(features))
+            targets = self.teacher.features(images, list(features))
         return {
-            task: self.adapters.distance(task, levels[-1], known[task][-1])
+            task: self.adapters.distance(task, levels[-1], targets[task][-1])
             for task, levels in features.items()
         }
 
-    def train(self, mode: bool = True) -> _Distilled:
-        """Set the mode of all but the teacher."""
+    def train(self, mode: bool = True) -> _DistillationTerm:
+        """Set the training mode; the teacher stays in evaluation mode."""
         super().train(mode)
         self.teacher.eval()
         return self
 
 
-class _Mutual(nn.Module):
-    """The mean distance from the features of other tasks, which feel no pull in turn."""
+class _MutualTerm(nn.Module):
+    """Mean distance from the detached features of other tasks."""
 
-    def __init__(self, adapters: Adapters, others: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, adapters: Adapters, peers: Mapping[str, Sequence[str]]) -> None:
         super().__init__()
         self.adapters = adapters
-        self._others = others
+        self._peers = peers
 
-    def forward(self, images: Tensor, features: Mapping[str, Levels]) -> dict[str, Tensor]:
-        found = {}
+    def forward(self, images: Tensor, features: Mapping[str, FeatureMaps]) -> dict[str, Tensor]:
+        distance_by_task = {}
         for task, levels in features.items():
             distances = [
-                self.adapters.distance(task, levels[-1], features[other][-1].detach())
-                for other in self._others[task]
-                if other in features
+                self.adapters.distance(task, levels[-1], features[peer][-1].detach())
+                for peer in self._peers[task]
+                if peer in features
             ]
             if distances:
-                found[task] = torch.stack(distances).mean(0)
-        return found
+                distance_by_task[task] = torch.stack(distances).mean(0)
+        return distance_by_task
 
 
 def distillation_loss(
     network: MultiTaskNetwork, alpha: float, teacher: MultiTaskNetwork
 ) -> AuxiliaryLoss:
-    """Each task learns from the features of a trained network of the same backbone.
+    """Return a loss whose targets are the features of a trained network.
 
     Li and Bilen 2020, "Knowledge Distillation for Multi-task Learning".
 
     Args:
-        network: what is to be trained.
-        alpha: what the term counts for.
-        teacher: a network of the same tasks; it is not trained any further.
+        network: the network to train.
+        alpha: factor of the loss.
+        teacher: a trained network with the same tasks and backbone; it is frozen.
+
+    Returns:
+        The auxiliary loss.
     """
-    return AuxiliaryLoss(alpha, _Distilled(_adapters(network), teacher))
+    return AuxiliaryLoss(alpha, _DistillationTerm(_adapters(network), teacher))
 
 
 def mutual_loss(network: MultiTaskNetwork, alpha: float) -> AuxiliaryLoss:
-    """Each task learns from the features of the tasks that have not come its way.
+    """Return a loss whose targets are the features of tasks with a different path.
 
-    Peers are looked at as they are and do not move to be met, as in deep mutual learning
-    (Zhang et al. 2018). Tasks that share every unit have one feature, and nothing to learn.
+    The targets are detached, as in deep mutual learning (Zhang et al. 2018). Tasks that share
+    every unit have the same features, and the loss does not compare them.
 
     Args:
-        network: what is to be trained.
-        alpha: what the term counts for.
+        network: the network to train.
+        alpha: factor of the loss.
+
+    Returns:
+        The auxiliary loss.
     """
     plan = network.plan
-    way_of = dict(zip(plan.tasks, zip(*plan.rows, strict=True), strict=True))
-    others = {
-        task: [other for other in plan.tasks if way_of[other] != way_of[task]]
+    path_by_task = dict(zip(plan.tasks, zip(*plan.rows, strict=True), strict=True))
+    peers = {
+        task: [peer for peer in plan.tasks if path_by_task[peer] != path_by_task[task]]
         for task in plan.tasks
     }
-    return AuxiliaryLoss(alpha, _Mutual(_adapters(network), others))
+    return AuxiliaryLoss(alpha, _MutualTerm(_adapters(network), peers))
 
 
 def _adapters(network: MultiTaskNetwork) -> Adapters:
     return Adapters(module_keys(network.tasks), network.feature_spec.levels[-1].channels)
+
+
+def _direction(feature: Tensor) -> Tensor:
+    """Return the feature, normalized over channels, in float32."""
+    feature = feature.float()
+    return feature * torch.rsqrt(feature.square().sum(1, keepdim=True) + EPSILON)
+
+
+def _identity(channels: int) -> nn.Module:
+    linear = nn.Conv2d(channels, channels, 1, bias=False)
+    nn.init.dirac_(linear.weight)
+    return linear

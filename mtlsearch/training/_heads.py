@@ -1,4 +1,4 @@
-"""New heads, the same for every plan."""
+"""Task heads with the same initial weights for every sharing plan."""
 
 from __future__ import annotations
 
@@ -14,19 +14,25 @@ from mtlsearch.training._error_context import attribute_errors_to
 
 
 def seeded_heads(
-    tasks: Mapping[str, Task], features: FeatureSpec, seed: int, gated: Collection[str] = ()
+    tasks: Mapping[str, Task],
+    features: FeatureSpec,
+    seed: int,
+    tasks_with_attention: Collection[str] = (),
 ) -> dict[str, nn.Module]:
-    """A new head a task; its weights depend on the seed and the task's name alone.
+    """Build one head per task, with weights that depend only on the seed and the task name.
 
-    So a task starts from the same head whatever the plan and whatever the other tasks, and
-    what differs between trials is the plan. Torch's generator is left as it was.
+    A task starts from the same head with every plan and every set of tasks, so that trials
+    differ only by the plan. Torch's generator is restored.
 
     Args:
-        tasks: the tasks by name.
-        features: the levels that heads are given.
-        seed: the run's.
-        gated: names of the tasks that have attention on their features; their heads are the
-            same as without.
+        tasks: tasks by name.
+        features: feature levels that the heads receive.
+        seed: seed of the run.
+        tasks_with_attention: names of the tasks whose heads get an attention gate per feature
+            level; the heads have the same weights as without.
+
+    Returns:
+        Untrained heads by task name, on the CPU.
 
     Raises:
         PluginError: a task cannot build its head.
@@ -37,11 +43,12 @@ def seeded_heads(
             torch.default_generator.manual_seed(_seed_of(name, seed))
             with attribute_errors_to(task, "head"):
                 head = task.build_head(features)
-            heads[name] = HeadWithAttention(head, features) if name in gated else head
+            has_attention = name in tasks_with_attention
+            heads[name] = HeadWithAttention(head, features) if has_attention else head
     return heads
 
 
 def _seed_of(name: str, seed: int) -> int:
-    """A seed of its own for every name; Python's own hash differs from run to run."""
+    """Return a seed that depends on a name; Python's own hash differs between processes."""
     digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1

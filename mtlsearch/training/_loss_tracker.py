@@ -1,4 +1,4 @@
-"""The losses of an epoch, read from the device a few steps at a time."""
+"""Loss tracker: mean losses of an epoch, read from the device a few steps at a time."""
 
 from __future__ import annotations
 
@@ -12,90 +12,105 @@ import torch
 from mtlsearch.errors import NonFiniteLossError, TrainingError
 from mtlsearch.training._step import StepOutcome
 
-STEPS_UNREAD = 16
-SECONDS_UNREAD = 0.5
+MAX_UNREAD_STEPS = 16
+MAX_UNREAD_SECONDS = 0.5
 
 
 class LossTracker:
-    """Averages losses and finds the first that is not finite.
+    """Averages the losses of an epoch by task and finds the first that is not finite.
 
-    On a GPU outcomes gather before they are read, all in one transfer: reading each at
-    once would make the CPU wait for every step. On the CPU each is read at once.
+    On a GPU, outcomes are collected and read in one transfer, because reading each one would
+    make the CPU wait for every step. On the CPU, each outcome is read immediately.
 
     Args:
-        epoch: the epoch's number, for messages.
-        device: where outcomes come from.
-        by_count: read after so many steps, not after so much time: processes that train
-            together have to find at the same step what is not finite.
+        epoch: number of the epoch, for messages.
+        device: device of the outcomes.
+        by_count: whether the number of steps alone decides when to read, not the time.
+            Processes of one training must find a non-finite loss at the same step.
     """
 
     def __init__(self, epoch: int, device: torch.device, *, by_count: bool = False) -> None:
         self._epoch = epoch
-        self._patient = device.type == "cuda"
-        self._seconds = math.inf if by_count else SECONDS_UNREAD
+        self._collects = device.type == "cuda"
+        self._max_seconds = math.inf if by_count else MAX_UNREAD_SECONDS
         self._unread: list[tuple[int, StepOutcome]] = []
-        self._read_at = time.monotonic()
+        self._last_read = time.monotonic()
         self._sums: dict[str, float] = defaultdict(float)
         self._counts: dict[str, int] = defaultdict(int)
         self.latest = math.nan
 
     def add(self, step: int, outcome: StepOutcome) -> bool:
-        """Take in a step's outcome; whether :attr:`latest` is new.
+        """Add the outcome of a step.
+
+        Args:
+            step: number of the step, from 1.
+            outcome: losses and gradient norm of the step.
+
+        Returns:
+            Whether outcomes were read, so that :attr:`latest` is current.
 
         Raises:
-            NonFiniteLossError: a loss or the gradient is infinite or not a number.
+            NonFiniteLossError: a loss or the gradient is infinite or NaN.
         """
         self._unread.append((step, outcome))
-        waited = time.monotonic() - self._read_at
-        if self._patient and len(self._unread) < STEPS_UNREAD and waited < self._seconds:
+        waited = time.monotonic() - self._last_read
+        is_full = len(self._unread) >= MAX_UNREAD_STEPS or waited >= self._max_seconds
+        if self._collects and not is_full:
             return False
         self.read()
         return True
 
     def read(self) -> None:
-        """Read what is still on the device.
+        """Read the outcomes that are still on the device.
 
         Raises:
-            NonFiniteLossError: a loss or the gradient is infinite or not a number.
+            NonFiniteLossError: a loss or the gradient is infinite or NaN.
         """
         if self._unread:
-            numbers = torch.cat([outcome.numbers for _, outcome in self._unread]).tolist()
+            values = torch.cat([outcome.numbers for _, outcome in self._unread]).tolist()
             for step, outcome in self._unread:
-                own = len(outcome.counts) + 2
-                self._take(step, outcome.counts, numbers[:own])
-                numbers = numbers[own:]
+                length = len(outcome.counts) + 2
+                self._add_values(step, outcome.counts, values[:length])
+                values = values[length:]
             self._unread.clear()
-        self._read_at = time.monotonic()
+        self._last_read = time.monotonic()
 
     def means(self, tasks: Iterable[str]) -> dict[str, float]:
-        """Each task's loss, averaged over its labelled samples.
+        """Return the loss of each task, averaged over its labeled samples.
+
+        Args:
+            tasks: names of the tasks.
+
+        Returns:
+            Mean loss by task.
 
         Raises:
-            TrainingError: a task had none.
+            TrainingError: a task has no labeled sample in this epoch.
         """
         missing = sorted(task for task in tasks if not self._counts[task])
         if missing:
             raise TrainingError(
                 f"no training image has a label for {', '.join(missing)}",
                 where="data",
-                next_step="`mtlsearch check RUN.yaml` counts the labels of every task",
+                next_step="run `mtlsearch check RUN.yaml` to count the labels of every task",
             )
         return {task: self._sums[task] / self._counts[task] for task in tasks}
 
-    def _take(self, step: int, counts: Mapping[str, int], numbers: list[float]) -> None:
-        *losses, total, norm = numbers
+    def _add_values(self, step: int, counts: Mapping[str, int], values: list[float]) -> None:
+        *losses, total, norm = values
         for (task, count), loss in zip(counts.items(), losses, strict=True):
             if not math.isfinite(loss):
-                raise self._not_finite(f"the loss of task {task!r} became {loss}", step)
+                raise self._non_finite(f"the loss of task {task!r} became {loss}", step)
             self._sums[task] += count * loss
             self._counts[task] += count
         if not math.isfinite(norm) or not math.isfinite(total):
             tasks = ", ".join(repr(task) for task in counts)
-            raise self._not_finite(f"the gradient of {tasks} became {norm}", step)
+            raise self._non_finite(f"the gradient of {tasks} became {norm}", step)
         self.latest = total
 
-    def _not_finite(self, what: str, step: int) -> NonFiniteLossError:
+    def _non_finite(self, what: str, step: int) -> NonFiniteLossError:
         return NonFiniteLossError(
             f"{what} in step {step} (epoch {self._epoch})",
-            next_step="take a lower learning rate, a longer warm-up or precision: fp32",
+            next_step="set train.learning_rate to a smaller value, train.warmup to a larger one, "
+            "or train.precision to fp32",
         )

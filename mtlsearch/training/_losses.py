@@ -1,4 +1,4 @@
-"""The tasks of a batch: whose labels it has, and what they are measured on."""
+"""Outputs and labels of the tasks that a batch has labels of."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from mtlsearch.plugin import Batch, Outputs, TargetValues, Task
-from mtlsearch.training._precision import Precision
+from mtlsearch.training._device import Precision
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabeledOutputs:
-    """One task's outputs and labels for those samples of a batch that carry its label.
+    """Outputs and labels of one task, for the n samples of a batch that carry its label.
 
     Attributes:
-        outputs: float32, the first dimension of each ``n``.
-        targets: their labels.
-        count: ``n``.
+        outputs: tensors ``[n, ...]`` by name, float32.
+        targets: labels of these samples.
+        count: n.
     """
 
     outputs: Outputs
@@ -26,45 +26,55 @@ class LabeledOutputs:
     count: int
 
 
-def run_labelled(
+def run_labeled(
     network: nn.Module,
     tasks: Mapping[str, Task],
-    labels_of: Mapping[str, str],
+    label_by_task: Mapping[str, str],
     batch: Batch,
     precision: Precision,
 ) -> dict[str, LabeledOutputs]:
-    """Run the network for the tasks that the batch has labels of; none of the others.
+    """Run the network for the tasks that the batch has labels of.
 
-    Heads may compute in a short format; losses and metrics are always given float32.
+    Args:
+        network: ``network(images, tasks) -> {task: outputs}``.
+        tasks: tasks by name.
+        label_by_task: the label that each task learns.
+        batch: the batch, on the device of the network.
+        precision: number format of the forward pass.
+
+    Returns:
+        Labeled outputs by task, in the order of ``tasks``; empty if the batch has no label.
     """
-    present = present_tasks(tasks, labels_of, batch)
+    present = present_tasks(tasks, label_by_task, batch)
     if not present:
         return {}
     with precision.autocast(batch.images.device):
         outputs = network(batch.images, present)
-    return labelled({task: outputs[task] for task in present}, labels_of, batch)
+    return select_labeled({task: outputs[task] for task in present}, label_by_task, batch)
 
 
-def present_tasks(tasks: Iterable[str], labels_of: Mapping[str, str], batch: Batch) -> list[str]:
-    """The tasks that the batch has labels of."""
-    return [task for task in tasks if labels_of[task] in batch.targets]
+def present_tasks(
+    tasks: Iterable[str], label_by_task: Mapping[str, str], batch: Batch
+) -> list[str]:
+    """Return the tasks that the batch has labels of."""
+    return [task for task in tasks if label_by_task[task] in batch.targets]
 
 
-def labelled(
-    outputs: Mapping[str, Outputs], labels_of: Mapping[str, str], batch: Batch
+def select_labeled(
+    outputs: Mapping[str, Outputs], label_by_task: Mapping[str, str], batch: Batch
 ) -> dict[str, LabeledOutputs]:
-    """Of the outputs for all samples those of samples with the task's label."""
-    found = {}
-    for task in present_tasks(outputs, labels_of, batch):
-        targets = batch.targets[labels_of[task]]
+    """Select, from the outputs of all samples, those of samples with the task's label."""
+    labeled = {}
+    for task in present_tasks(outputs, label_by_task, batch):
+        targets = batch.targets[label_by_task[task]]
         count = len(targets.rows)
         rows = None if count == len(batch.images) else targets.rows
-        chosen = {name: _chosen(value, rows) for name, value in outputs[task].items()}
-        found[task] = LabeledOutputs(chosen, targets.values, count)
-    return found
+        selected = {name: _select_rows(value, rows) for name, value in outputs[task].items()}
+        labeled[task] = LabeledOutputs(selected, targets.values, count)
+    return labeled
 
 
-def _chosen(value: Tensor, rows: Tensor | None) -> Tensor:
+def _select_rows(value: Tensor, rows: Tensor | None) -> Tensor:
     if rows is not None:
         value = value.index_select(0, rows)
     return value.float() if value.is_floating_point() else value

@@ -1,4 +1,4 @@
-"""A batch in parts, each small enough for the device."""
+"""Micro batches: parts of a batch, each small enough for the device."""
 
 from __future__ import annotations
 
@@ -10,30 +10,37 @@ from mtlsearch.plugin import Batch, Targets
 
 
 def micro_batches(batch: Batch, count: int) -> list[Batch]:
-    """The batch in ``count`` parts that differ by one image at most, in order.
+    """Split a batch into micro batches whose sizes differ by at most one image.
 
-    A part without any image's label of a kind does not name that label, as is so of whole
-    batches. A batch of fewer images than ``count`` comes in parts of one image.
+    The targets of a micro batch contain only labels that at least one of its images carries,
+    as the targets of a whole batch do.
+
+    Args:
+        batch: the batch, B images.
+        count: number of micro batches; limited to the range from 1 to B.
+
+    Returns:
+        The micro batches, in the order of the images.
     """
     size = len(batch.images)
     count = max(1, min(count, size))
     if count == 1:
         return [batch]
-    bounds = [size * number // count for number in range(count + 1)]
-    ends = torch.tensor(bounds)
-    cuts = {
-        label: torch.searchsorted(at.rows, ends.to(at.rows.device)).tolist()
-        for label, at in batch.targets.items()
+    bounds = [size * index // count for index in range(count + 1)]
+    bounds_tensor = torch.tensor(bounds)
+    row_bounds = {
+        label: torch.searchsorted(targets.rows, bounds_tensor.to(targets.rows.device)).tolist()
+        for label, targets in batch.targets.items()
     }
     return [
         Batch(
             batch.images[start:stop],
             {
-                label: Targets(at.rows[first:last] - start, at.values[first:last])
-                for label, at in batch.targets.items()
-                for first, last in [cuts[label][number : number + 2]]
+                label: Targets(targets.rows[first:last] - start, targets.values[first:last])
+                for label, targets in batch.targets.items()
+                for first, last in [row_bounds[label][index : index + 2]]
                 if first < last
             },
         )
-        for number, (start, stop) in enumerate(pairwise(bounds))
+        for index, (start, stop) in enumerate(pairwise(bounds))
     ]

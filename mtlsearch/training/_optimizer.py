@@ -1,4 +1,4 @@
-"""The optimizer of a run file, and its learning rate over time."""
+"""Optimizer and learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -21,41 +21,50 @@ def build_optimizer(
     learning_rate: float,
     weight_decay: float,
 ) -> Optimizer:
-    """AdamW, or SGD with momentum; every parameter once, however many tasks share it.
+    """Return AdamW, or SGD with momentum, with every trainable parameter once.
 
-    Norms and biases (parameters of one dimension) and what a timm model names in
-    ``no_weight_decay()``, such as position embeddings, are not decayed.
+    Weight decay does not apply to parameters of one dimension (norms and biases), nor to the
+    parameters in ``no_weight_decay()`` of a timm model, such as position embeddings.
+
+    Args:
+        network: module with the parameters; tasks may share some of them.
+        name: the optimizer.
+        learning_rate: initial learning rate.
+        weight_decay: factor of the weight decay.
+
+    Returns:
+        The optimizer, with one parameter group with and one without weight decay.
     """
-    spared = _spared(network)
+    excluded = _without_weight_decay(network)
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     groups = [
         {
-            "params": [parameter for parameter in parameters if id(parameter) not in spared],
+            "params": [parameter for parameter in parameters if id(parameter) not in excluded],
             "weight_decay": weight_decay,
         },
         {
-            "params": [parameter for parameter in parameters if id(parameter) in spared],
+            "params": [parameter for parameter in parameters if id(parameter) in excluded],
             "weight_decay": 0.0,
         },
     ]
     if name == "adamw":
         return AdamW(groups, lr=learning_rate, fused=True)
-    # Not fused: when float16 skips the first step, fused SGD (torch 2.15) goes on with
-    # momentum that was never written.
+    # Not fused: if float16 skips the first step, fused SGD (torch 2.15) continues with
+    # momentum that was never initialized.
     return SGD(groups, lr=learning_rate, momentum=MOMENTUM)
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A linear rise to the peak rate, then half a cosine to zero, step by step.
+    """Learning-rate schedule per step: linear warm-up, then half a cosine to zero.
 
-    Loshchilov and Hutter 2017; the rise as in Goyal et al. 2017.
+    Cosine as in Loshchilov and Hutter 2017, Equation 5; warm-up as in Goyal et al. 2017.
 
     Attributes:
-        optimizer: whose rate is set.
-        peak: the largest rate.
-        steps: how many steps there will be.
-        warmup: the fraction of them with a rising rate.
+        optimizer: optimizer whose learning rate is set.
+        peak: largest learning rate.
+        steps: number of steps of the training.
+        warmup: fraction of the steps with a rising rate, 0 to 1.
     """
 
     optimizer: Optimizer
@@ -64,24 +73,35 @@ class Schedule:
     warmup: float
 
     def rate(self, step: int) -> float:
-        """The rate of a step, counted from 0."""
-        # The peak is reached even where the steps are few.
-        rising = min(round(self.warmup * self.steps), self.steps - 1)
-        if step < rising:
-            return self.peak * (step + 1) / (rising + 1)
-        fallen = min(1.0, (step - rising) / (self.steps - rising))
-        return self.peak * 0.5 * (1.0 + math.cos(math.pi * fallen))
+        """Return the learning rate of a step.
+
+        Args:
+            step: number of the step, from 0.
+
+        Returns:
+            The rate, from 0 to ``peak``.
+        """
+        # At least one step has the peak rate.
+        warmup_steps = min(round(self.warmup * self.steps), self.steps - 1)
+        if step < warmup_steps:
+            return self.peak * (step + 1) / (warmup_steps + 1)
+        progress = min(1.0, (step - warmup_steps) / (self.steps - warmup_steps))
+        return self.peak * 0.5 * (1.0 + math.cos(math.pi * progress))
 
     def before(self, step: int) -> None:
-        """Set the rate for a step that is about to be taken."""
+        """Set the learning rate of the optimizer for the next step.
+
+        Args:
+            step: number of the next step, from 0.
+        """
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(step)
 
 
-def _spared(network: nn.Module) -> set[int]:
-    """Identities of the parameters without weight decay."""
+def _without_weight_decay(network: nn.Module) -> set[int]:
+    """Return the ``id`` of each parameter without weight decay."""
     named = list(network.named_parameters(remove_duplicate=False))
-    patterns = list(_no_weight_decay(network))
+    patterns = list(_no_weight_decay_names(network))
     return {
         id(parameter)
         for name, parameter in named
@@ -89,8 +109,8 @@ def _spared(network: nn.Module) -> set[int]:
     }
 
 
-def _no_weight_decay(network: nn.Module) -> Iterator[str]:
-    """Full names that parts of the network ask to spare, in timm's way."""
+def _no_weight_decay_names(network: nn.Module) -> Iterator[str]:
+    """Yield the full names of parameters in ``no_weight_decay()`` of the submodules."""
     for path, module in network.named_modules():
         names = getattr(module, "no_weight_decay", None)
         if callable(names):

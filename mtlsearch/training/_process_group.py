@@ -1,4 +1,4 @@
-"""Several processes that train one network, a device each."""
+"""Process group: several processes that train one network, one device each."""
 
 from __future__ import annotations
 
@@ -14,55 +14,84 @@ from mtlsearch.training._micro_batches import micro_batches
 
 @dataclass(frozen=True, slots=True)
 class ProcessGroup:
-    """How many processes train together, and which of them this is.
+    """Processes of one distributed training, and the rank of this process.
 
-    Each has the whole network and works on its part of every batch; gradients are added up
-    after the backward pass. All of them call the methods below in the same order. Alone,
-    nothing is sent.
+    Each process has the whole network and trains on its part of every batch. Gradients are
+    summed after the backward pass. All processes call the methods in the same order. With a
+    single process, nothing is communicated.
 
     Attributes:
-        rank: this process's number, from 0.
-        count: how many there are.
+        rank: rank of this process, from 0.
+        size: number of processes ("world size" in ``torch.distributed``).
     """
 
     rank: int = 0
-    count: int = 1
+    size: int = 1
 
-    def part(self, batch: Batch) -> Batch | None:
-        """This process's images of a batch; None where there are fewer images than processes."""
-        parts = micro_batches(batch, self.count)
+    def local_batch(self, batch: Batch) -> Batch | None:
+        """Return the part of a batch that this process trains on.
+
+        Args:
+            batch: the whole batch.
+
+        Returns:
+            This process's images; None if the batch has fewer images than there are processes.
+        """
+        parts = micro_batches(batch, self.size)
         return parts[self.rank] if self.rank < len(parts) else None
 
-    def any(self, said: bool, device: torch.device) -> bool:
-        """Whether any process says so; all learn the same."""
-        if self.count == 1:
-            return said
-        flag = torch.tensor(float(said), device=device)
-        distributed.all_reduce(flag, distributed.ReduceOp.MAX)
-        return bool(flag.item())
+    def any(self, flag: bool, device: torch.device) -> bool:
+        """Return whether a flag is true in any process.
+
+        Args:
+            flag: the value of this process.
+            device: device of this process, on which the flag is communicated.
+
+        Returns:
+            The same value in every process.
+        """
+        if self.size == 1:
+            return flag
+        value = torch.tensor(float(flag), device=device)
+        distributed.all_reduce(value, distributed.ReduceOp.MAX)
+        return bool(value.item())
 
     def sum(self, values: Tensor) -> Tensor:
-        """The sum over all processes, in place."""
-        if self.count > 1:
+        """Sum a tensor over all processes, in place.
+
+        Args:
+            values: tensor of the same shape in every process.
+
+        Returns:
+            ``values``.
+        """
+        if self.size > 1:
             distributed.all_reduce(values)
         return values
 
     def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Add up the gradients of all processes.
+        """Sum the gradients of all processes, in place.
 
-        Which parameters have one is agreed upon first: where only some processes had labels
-        of a task, the others send zeros; what no process used keeps no gradient.
+        A parameter with a gradient in only some processes counts as zero in the others. A
+        parameter without a gradient in any process keeps none.
+
+        Args:
+            parameters: the trained parameters, in the same order in every process.
         """
-        if self.count == 1:
+        if self.size == 1:
             return
-        has = [parameter.grad is not None for parameter in parameters]
-        used = torch.tensor(has, dtype=torch.float32, device=parameters[0].device)
+        has_gradient = [parameter.grad is not None for parameter in parameters]
+        used = torch.tensor(has_gradient, dtype=torch.float32, device=parameters[0].device)
         distributed.all_reduce(used, distributed.ReduceOp.MAX)
-        chosen = [at for at, any_has in zip(parameters, used.tolist(), strict=True) if any_has]
+        chosen = [
+            parameter
+            for parameter, is_used in zip(parameters, used.tolist(), strict=True)
+            if is_used
+        ]
         for parameter in chosen:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        gradients = [at.grad for at in chosen if at.grad is not None]
+        gradients = [parameter.grad for parameter in chosen if parameter.grad is not None]
         flat = self.sum(torch.cat([gradient.reshape(-1) for gradient in gradients]))
         start = 0
         for gradient in gradients:
@@ -70,14 +99,25 @@ class ProcessGroup:
             start += gradient.numel()
 
     def average_buffers(self, network: nn.Module) -> None:
-        """Give all processes the mean of their running statistics."""
-        for buffer in network.buffers() if self.count > 1 else ():
+        """Average the floating-point buffers over all processes, in place.
+
+        Args:
+            network: module with buffers such as running statistics.
+        """
+        for buffer in network.buffers() if self.size > 1 else ():
             if buffer.is_floating_point():
-                self.sum(buffer).div_(self.count)
+                self.sum(buffer).div_(self.size)
+
+
+SINGLE_PROCESS = ProcessGroup()
 
 
 def joined_process_group() -> ProcessGroup:
-    """Those of torch's default process group; this process alone where there is none."""
+    """Return torch's default process group, or a group of one where none is initialized.
+
+    Returns:
+        The group, with the rank of this process.
+    """
     if not (distributed.is_available() and distributed.is_initialized()):
         return ProcessGroup()
     return ProcessGroup(distributed.get_rank(), distributed.get_world_size())

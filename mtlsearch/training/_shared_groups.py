@@ -1,4 +1,4 @@
-"""Which weights are shared by whom."""
+"""Shared groups: the parameters that several tasks use."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mtlsearch.models import MultiTaskNetwork
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SharedGroup:
-    """One group's copy of a unit that more than one task uses.
+    """Parameters of one copy of a unit that two or more tasks use.
 
     Attributes:
-        tasks: the tasks of the group, sorted.
-        parameters: its weights.
+        tasks: names of the tasks, sorted.
+        parameters: parameters of the copy.
     """
 
     tasks: tuple[str, ...]
@@ -24,22 +24,33 @@ class SharedGroup:
 
 
 def shared_groups(network: MultiTaskNetwork) -> list[SharedGroup]:
-    """What a network's tasks share: a part a unit and group of two or more, in depth order."""
+    """Return the shared groups of a network.
+
+    Args:
+        network: the network.
+
+    Returns:
+        One entry per unit and group of two or more tasks, in depth order.
+    """
     return [
         SharedGroup(group, tuple(network.unit_parameters(unit, group).values()))
         for unit, group in network.plan.shared_groups()
     ]
 
 
-def connected(parts: Iterable[SharedGroup]) -> list[tuple[str, ...]]:
-    """The sets of tasks that are connected by sharing, each sorted; in a tree those of unit 0."""
-    found: list[set[str]] = []
-    for part in parts:
-        joined = set(part.tasks).union(*(at for at in found if at & set(part.tasks)))
-        found = [at for at in found if not at & joined] + [joined]
-    return sorted(tuple(sorted(at)) for at in found)
+def connected_tasks(groups: Iterable[SharedGroup]) -> list[tuple[str, ...]]:
+    """Return the sets of tasks that are connected by sharing, directly or through other tasks.
+
+    In a tree, these are the groups of unit 0.
+    """
+    components: list[set[str]] = []
+    for group in groups:
+        tasks = set(group.tasks)
+        joined = tasks.union(*(component for component in components if component & tasks))
+        components = [component for component in components if not component & joined] + [joined]
+    return sorted(tuple(sorted(component)) for component in components)
 
 
 def rows_of(tasks: Sequence[str], names: Sequence[str]) -> list[int]:
-    """Where the names that are among ``tasks`` stand."""
+    """Return the indices of those ``names`` that are among ``tasks``."""
     return [row for row, name in enumerate(names) if name in tasks]

@@ -1,4 +1,4 @@
-"""One step of training."""
+"""Training step: forward pass, backward pass and update."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mtlsearch.labels import send
-from mtlsearch.plugin import Batch, Task
+from mtlsearch.plugin import Batch, Task, to_device
 from mtlsearch.training._balancing import BalancerConfig, GradientBalancer
-from mtlsearch.training._buffers import BufferSnapshot
-from mtlsearch.training._losses import LabeledOutputs, labelled, run_labelled
-from mtlsearch.training._precision import Precision
+from mtlsearch.training._device import Precision
+from mtlsearch.training._losses import LabeledOutputs, run_labeled, select_labeled
+from mtlsearch.training._snapshot import BufferSnapshot
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepOutcome:
-    """What a step leaves behind, on the device: reading it makes the device wait.
+    """Losses and gradient norm of a step, on the device: reading them waits for the device.
 
     Attributes:
-        counts: labelled samples of each task that the batch had labels of.
-        numbers: float32 ``[T + 2]``: their losses, the weighted sum of these, and the
+        counts: number of labeled samples per task that the batch has labels of.
+        numbers: float32 ``[T + 2]``: the losses of these tasks, their weighted sum, and the
             norm of the gradient before clipping.
     """
 
@@ -34,38 +33,39 @@ class StepOutcome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchLosses:
-    """Losses of a batch whose gradient lies in the parameters.
+    """Losses of a batch whose gradient is in the parameters.
 
     Attributes:
-        counts: labelled samples of each task that the batch has labels of.
-        means: float32 ``[T]``, on the device: each task's loss, averaged over these.
-        total: float32 scalar: their weighted sum.
-        again: the batch, on the device, where its losses are to be measured after the update.
+        counts: number of labeled samples per task that the batch has labels of.
+        means: loss per task, averaged over these samples; float32 ``[T]``, on the device.
+        total: their weighted sum; float32 scalar.
+        remeasured_batch: the batch, on the device, if its losses are measured again after the
+            update; else None.
     """
 
     counts: Mapping[str, int]
     means: Tensor
     total: Tensor
-    again: Batch | None = None
+    remeasured_batch: Batch | None = None
 
 
 class TrainingStep:
-    """Forward, backward and update; the loss is the weighted sum of the tasks' losses.
+    """Forward pass, backward pass and update; the loss is the weighted sum of the task losses.
 
-    A task without labels in a batch is not run and leaves no gradient, so the optimizer
-    does not touch what it alone uses.
+    A task without labels in a batch is not run and has no gradient, so that the optimizer
+    does not change the parameters of that task alone.
 
     Args:
-        network: ``network(images, tasks) -> {task: outputs}``, in training mode; with a lesson
-            :class:`~mtlsearch.training._feature_distillation.NetworkWithAuxiliaryLoss`.
-        tasks: the tasks by name.
-        labels_of: the label that each task learns.
-        loss_weights: a weight a task.
-        optimizer: holds the network's parameters.
-        precision: the number format.
-        clip_norm: the gradient's largest norm; None leaves it as it is.
-        balancer: what is done to losses and gradients besides; None is nothing.
-        alpha: what the network's lesson counts for; None where it has none.
+        network: ``network(images, tasks) -> {task: outputs}``, in training mode; with an
+            auxiliary loss, a ``NetworkWithAuxiliaryLoss``.
+        tasks: tasks by name.
+        label_by_task: the label that each task learns.
+        loss_weights: factor of the loss by task.
+        optimizer: holds the parameters of the network.
+        precision: number format of the forward pass.
+        clip_norm: largest norm of the gradient; None does not clip.
+        balancer: balancer of losses and gradients; None does not balance.
+        alpha: factor of the auxiliary loss; None if the network has none.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class TrainingStep:
         network: nn.Module,
         tasks: Mapping[str, Task],
         *,
-        labels_of: Mapping[str, str],
+        label_by_task: Mapping[str, str],
         loss_weights: Mapping[str, float],
         optimizer: Optimizer,
         precision: Precision,
@@ -83,179 +83,202 @@ class TrainingStep:
     ) -> None:
         self._network = network
         self.tasks = tasks
-        self._labels_of = labels_of
+        self._label_by_task = label_by_task
         self._loss_weights = loss_weights
         self._optimizer = optimizer
         self._precision = precision
         self._clip_norm = clip_norm
         self._alpha = alpha
-        self.parameters = [at for group in optimizer.param_groups for at in group["params"]]
-        self.balancing = GradientBalancer(balancer, self.parameters)
+        self.parameters = [
+            parameter for group in optimizer.param_groups for parameter in group["params"]
+        ]
+        self.balancer = GradientBalancer(balancer, self.parameters)
         self._scaler = torch.amp.GradScaler(
             self.parameters[0].device.type, enabled=precision.scales_loss
         )
 
-    def __call__(self, *parts: Batch) -> StepOutcome | None:
-        """Train on one batch, whole or in parts, on the device; None if it has no label at all."""
-        images = sum(len(part.images) for part in parts)
-        losses = self.gradient(parts, self.counts(*parts), images)
+    def __call__(self, *batches: Batch) -> StepOutcome | None:
+        """Train on the micro batches of one batch; return None if the batch has no label."""
+        num_images = sum(len(batch.images) for batch in batches)
+        losses = self.gradient(batches, self.counts(*batches), num_images)
         return None if losses is None else self.update(losses)
 
     def gradient(
-        self, parts: Sequence[Batch], counts: Mapping[str, int], images: int
+        self, batches: Sequence[Batch], counts: Mapping[str, int], num_images: int
     ) -> BatchLosses | None:
-        """Forward and backward of each part; None if no part has a label.
+        """Run the forward and backward pass of each micro batch.
 
-        A task's loss is its mean over the labelled samples of the batch: each part's counts
-        by the share of these that it has. So the gradient is that of the whole batch.
+        The loss of a task is its mean over the labeled samples of the whole batch. Each micro
+        batch is weighted by its share of these samples, so that the sum of the gradients is the
+        gradient of the whole batch.
 
         Args:
-            parts: the batch's parts, or some of them, on the device.
-            counts: labelled samples of each task in the whole batch, see :meth:`counts`.
-            images: how many the whole batch has.
+            batches: micro batches of the batch, or some of them, on the device.
+            counts: number of labeled samples per task in the whole batch, see :meth:`counts`.
+            num_images: number of images of the whole batch.
+
+        Returns:
+            The losses; None if no micro batch has a label.
         """
-        self.forget_gradient()
-        found = [self._backward(part, counts, images) for part in parts]
-        losses = [part for part in found if part is not None]
-        return None if not losses else _summed(losses, list(counts))
+        self.clear_gradient()
+        contributions = [self._backward(batch, counts, num_images) for batch in batches]
+        losses = [contribution for contribution in contributions if contribution is not None]
+        return None if not losses else _sum_losses(losses, list(counts))
 
     def update(self, losses: BatchLosses) -> StepOutcome:
-        """Clip the gradient and let the optimizer step."""
+        """Clip the gradient and run the optimizer.
+
+        Args:
+            losses: result of :meth:`gradient`.
+
+        Returns:
+            Losses and gradient norm.
+        """
         numbers = torch.cat([losses.means, torch.stack([losses.total, self._update()])])
-        if losses.again is not None:
-            self._measure_again(losses.again)
+        if losses.remeasured_batch is not None:
+            self._measure_again(losses.remeasured_batch)
         return StepOutcome(losses.counts, numbers)
 
-    def forget_gradient(self) -> None:
-        """Drop what the parameters have as gradient."""
+    def clear_gradient(self) -> None:
+        """Remove the gradients of all parameters."""
         self._optimizer.zero_grad(set_to_none=True)
 
-    def counts(self, *parts: Batch) -> dict[str, int]:
-        """Labelled samples of each task in all parts; tasks without any are left out."""
-        found = {
-            task: sum(len(part.targets[at].rows) for part in parts if at in part.targets)
-            for task, at in ((task, self._labels_of[task]) for task in self.tasks)
+    def counts(self, *batches: Batch) -> dict[str, int]:
+        """Return the number of labeled samples per task, without tasks that have none."""
+        count_by_task = {
+            task: sum(len(batch.targets[label].rows) for batch in batches if label in batch.targets)
+            for task, label in ((task, self._label_by_task[task]) for task in self.tasks)
         }
-        return {task: count for task, count in found.items() if count}
+        return {task: count for task, count in count_by_task.items() if count}
 
     def state(self) -> dict[str, Any]:
-        """What steps leave behind besides the weights; :meth:`load_state` takes it."""
+        """Return the state of the optimizer and the scaler, for :meth:`load_state`."""
         return {"optimizer": self._optimizer.state_dict(), "scaler": self._scaler.state_dict()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state` gave for the same network."""
+        """Load a state of :meth:`state` that belongs to the same network."""
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
 
-    def _backward(self, part: Batch, counts: Mapping[str, int], images: int) -> BatchLosses | None:
-        """Add one part's gradient; what it contributes to the batch's means and total."""
-        found, terms = self._run(part, counts, images)
-        if not found and not terms:
+    def _backward(
+        self, batch: Batch, counts: Mapping[str, int], num_images: int
+    ) -> BatchLosses | None:
+        """Add the gradient of one micro batch; return its part of the batch's losses."""
+        labeled, terms = self._forward(batch, counts, num_images)
+        if not labeled and not terms:
             return None
-        each, names = self._losses(found), list(found)
-        losses = torch.stack(each) if each else torch.zeros(0, device=part.images.device)
-        shares = send(
-            torch.tensor([at.count / counts[name] for name, at in found.items()]), losses.device
+        scalars, names = self._losses(labeled), list(labeled)
+        losses = torch.stack(scalars) if scalars else torch.zeros(0, device=batch.images.device)
+        shares = to_device(
+            torch.tensor([outputs.count / counts[name] for name, outputs in labeled.items()]),
+            losses.device,
         )
-        weights = self.balancing.weights(losses, self._static(losses, names), names)
+        weights = self.balancer.weights(losses, self._static_weights(losses, names), names)
         means = losses * shares
         total = (means * weights).sum()
         if terms:
             total = total + torch.stack(list(terms.values())).sum()
-        if self.balancing.per_task_gradients:
-            self.balancing.backward(*self._objectives(each, weights, terms, names), names)
+        if self.balancer.per_task_gradients:
+            self.balancer.backward(*_add_terms(scalars, weights, terms, names), names)
         else:
             self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
-        own = {name: at.count for name, at in found.items()}
-        again = part if self.balancing.measures_again else None
-        return BatchLosses(own, means.detach(), total.detach(), again)
+        own_counts = {name: outputs.count for name, outputs in labeled.items()}
+        remeasured = batch if self.balancer.remeasures_losses else None
+        return BatchLosses(own_counts, means.detach(), total.detach(), remeasured)
 
-    def _run(
-        self, part: Batch, counts: Mapping[str, int], images: int
+    def _forward(
+        self, batch: Batch, counts: Mapping[str, int], num_images: int
     ) -> tuple[dict[str, LabeledOutputs], dict[str, Tensor]]:
-        """What losses are taken of, and each task's share of the lesson's term."""
+        """Return labeled outputs and the auxiliary loss, both by task."""
         if self._alpha is None:
-            found = run_labelled(self._network, self.tasks, self._labels_of, part, self._precision)
-            return found, {}
-        # A lesson needs no label: a task learns from every image of a batch that it runs on,
-        # so all tasks of the whole batch run on each of its parts.
-        with self._precision.autocast(part.images.device):
-            outputs, distances = self._network(part.images, list(counts))
-        terms = {task: self._alpha * at.sum() / images for task, at in distances.items()}
-        return labelled(outputs, self._labels_of, part), terms
+            labeled = run_labeled(
+                self._network, self.tasks, self._label_by_task, batch, self._precision
+            )
+            return labeled, {}
+        # The auxiliary loss needs no labels: it applies to every image of the batch. So all
+        # tasks of the whole batch run on each of its micro batches.
+        with self._precision.autocast(batch.images.device):
+            outputs, distances = self._network(batch.images, list(counts))
+        terms = {
+            task: self._alpha * distance.sum() / num_images for task, distance in distances.items()
+        }
+        return select_labeled(outputs, self._label_by_task, batch), terms
 
-    def _objectives(
-        self,
-        losses: Sequence[Tensor],
-        weights: Tensor,
-        terms: Mapping[str, Tensor],
-        names: Sequence[str],
-    ) -> tuple[Sequence[Tensor], Tensor]:
-        """What gradients are taken of: a task's own term goes with its loss, unweighted."""
-        if not terms:
-            return losses, weights
-        weighed = [loss * weight for loss, weight in zip(losses, weights, strict=True)]
-        whole = [
-            loss + terms[name] if name in terms else loss
-            for loss, name in zip(weighed, names, strict=True)
+    def _static_weights(self, losses: Tensor, names: Sequence[str]) -> Tensor:
+        """Return the loss weights of the run, ``[n]``, on the device of the losses."""
+        return to_device(torch.tensor([self._loss_weights[name] for name in names]), losses.device)
+
+    def _losses(self, labeled: Mapping[str, LabeledOutputs]) -> list[Tensor]:
+        """Return the loss of each task, a float32 scalar."""
+        return [
+            self.tasks[name].loss(item.outputs, item.targets).float()
+            for name, item in labeled.items()
         ]
-        return whole, torch.ones_like(weights)
-
-    def _static(self, losses: Tensor, names: Sequence[str]) -> Tensor:
-        """The run's weight of each loss."""
-        return send(torch.tensor([self._loss_weights[name] for name in names]), losses.device)
-
-    def _losses(self, found: Mapping[str, LabeledOutputs]) -> list[Tensor]:
-        """Each task's loss, a scalar."""
-        return [self.tasks[name].loss(at.outputs, at.targets).float() for name, at in found.items()]
 
     def _measure_again(self, batch: Batch) -> None:
-        """Tell the balancer the losses with the new weights; running statistics stay."""
-        kept = BufferSnapshot(self._network)
+        """Pass the losses after the update to the balancer; restore running statistics."""
+        snapshot = BufferSnapshot(self._network)
         with torch.no_grad():
-            found, _ = self._run(batch, self.counts(batch), len(batch.images))
-            losses, names = torch.stack(self._losses(found)), list(found)
-        kept.restore()
-        self.balancing.after_step(losses, self._static(losses, names), names)
+            labeled, _ = self._forward(batch, self.counts(batch), len(batch.images))
+            losses, names = torch.stack(self._losses(labeled)), list(labeled)
+        snapshot.restore()
+        self.balancer.after_step(losses, self._static_weights(losses, names), names)
 
     def _update(self) -> Tensor:
-        """Clip and step; the gradient's norm before clipping."""
+        """Clip and update; return the norm of the gradient before clipping."""
         self._scaler.unscale_(self._optimizer)
         norm = self._clip()
         if self._scaler.is_enabled():
-            # Too large a scale overflows now and then; the scaler then skips the step and
-            # halves the scale. Below 1 it was not the scale. (Reading it makes the CPU wait
-            # for the step; bf16, which needs no scale, does not.)
+            # A scale that is too large overflows from time to time; the scaler then skips the
+            # step and halves the scale. With a scale below 1, the gradient itself is not finite.
+            # (Reading the scale makes the CPU wait for the step; bf16 needs no scale.)
             norm = norm if self._scaler.get_scale() < 1 else torch.zeros_like(norm)
         self._scaler.step(self._optimizer)
         self._scaler.update()
         return norm
 
     def _clip(self) -> Tensor:
-        """The gradient's norm before clipping."""
-        gradients = [at.grad for at in self.parameters if at.grad is not None]
+        """Clip the gradient; return its norm before clipping."""
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
         if self._clip_norm is None:
             return norm
-        # On the CPU the norm is known here, and a gradient within bounds need not be
-        # multiplied by 1. A GPU is not waited for.
+        # On the CPU the norm is available here, so the multiplication by 1 can be skipped.
+        # On a GPU, reading the norm would wait for the device.
         if norm.device.type != "cpu" or norm > self._clip_norm:
             nn.utils.clip_grads_with_norm_(self.parameters, self._clip_norm, norm)
         return norm
 
 
-def _summed(parts: Sequence[BatchLosses], order: Sequence[str]) -> BatchLosses:
-    """What the parts of a batch contribute, added up by task."""
-    if len(parts) == 1:
-        return parts[0]
+def _add_terms(
+    losses: Sequence[Tensor],
+    weights: Tensor,
+    terms: Mapping[str, Tensor],
+    names: Sequence[str],
+) -> tuple[Sequence[Tensor], Tensor]:
+    """Return losses and weights, with the auxiliary loss added unweighted to each task's loss."""
+    if not terms:
+        return losses, weights
+    weighted = [loss * weight for loss, weight in zip(losses, weights, strict=True)]
+    sums = [
+        loss + terms[name] if name in terms else loss
+        for loss, name in zip(weighted, names, strict=True)
+    ]
+    return sums, torch.ones_like(weights)
+
+
+def _sum_losses(contributions: Sequence[BatchLosses], order: Sequence[str]) -> BatchLosses:
+    """Return the losses of a batch, summed over its micro batches, with tasks in an order."""
+    if len(contributions) == 1:
+        return contributions[0]
     means: dict[str, Tensor] = {}
     counts: dict[str, int] = {}
-    for part in parts:
+    for part in contributions:
         for (name, count), mean in zip(part.counts.items(), part.means.unbind(), strict=True):
             means[name] = means[name] + mean if name in means else mean
             counts[name] = counts.get(name, 0) + count
-    total = torch.stack([part.total for part in parts]).sum()
-    found = [name for name in order if name in means]
+    total = torch.stack([part.total for part in contributions]).sum()
+    names = [name for name in order if name in means]
     return BatchLosses(
-        {name: counts[name] for name in found}, torch.stack([means[name] for name in found]), total
+        {name: counts[name] for name in names}, torch.stack([means[name] for name in names]), total
     )

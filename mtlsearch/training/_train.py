@@ -1,242 +1,219 @@
-"""One network, trained under a budget."""
+"""Training of one network."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
-import torch
 from torch import nn
 
-from mtlsearch.config import TrainConfig
-from mtlsearch.errors import TrainingError
 from mtlsearch.models import MultiTaskNetwork
-from mtlsearch.plugin import Batch, Task
+from mtlsearch.plugin import Batch
 from mtlsearch.training._accumulation import AccumulatingStep
-from mtlsearch.training._balancer_compatibility import check_balancer_compatible
-from mtlsearch.training._balancing import BalancerConfig
-from mtlsearch.training._checkpoint import Checkpointing, restore, save
+from mtlsearch.training._checkpoint import load_checkpoint, save_checkpoint
 from mtlsearch.training._compile import compiled
+from mtlsearch.training._device import (
+    Placement,
+    Precision,
+    resolve_placement,
+    resolve_precision,
+)
+from mtlsearch.training._error_context import translate_errors
 from mtlsearch.training._evaluate import evaluate
-from mtlsearch.training._failures import translate_errors
-from mtlsearch.training._feature_distillation import AuxiliaryLoss, NetworkWithAuxiliaryLoss
-from mtlsearch.training._interfaces import TrainingData
+from mtlsearch.training._feature_distillation import NetworkWithAuxiliaryLoss
+from mtlsearch.training._interfaces import (
+    EpochRecord,
+    NoHooks,
+    StepProbe,
+    TrainingHooks,
+    TrainingResult,
+)
+from mtlsearch.training._job import TrainJob, check_job
 from mtlsearch.training._loss_tracker import LossTracker
 from mtlsearch.training._optimizer import Schedule, build_optimizer
-from mtlsearch.training._placement import resolve_placement
-from mtlsearch.training._precision import resolve_precision
-from mtlsearch.training._probe import StepProbe
-from mtlsearch.training._process_group import ProcessGroup
-from mtlsearch.training._reproducibility import repeatable
-from mtlsearch.training._result import EpochRecord, TrainingProgress, TrainingResult
+from mtlsearch.training._reproducibility import reproducible
 from mtlsearch.training._step import TrainingStep
 
-SINGLE_PROCESS = ProcessGroup()
+NO_HOOKS = NoHooks()
 
 
 def train(
-    network: nn.Module,
-    tasks: Mapping[str, Task],
-    data: TrainingData,
-    config: TrainConfig,
-    *,
-    labels_of: Mapping[str, str],
-    loss_weights: Mapping[str, float],
-    learning_rate: float,
-    device: torch.device,
-    seed: int,
-    progress: TrainingProgress | None = None,
-    ranks: ProcessGroup = SINGLE_PROCESS,
-    balancer: BalancerConfig | None = None,
-    probe: StepProbe | None = None,
-    lesson: AuxiliaryLoss | None = None,
-    pause: Checkpointing | None = None,
+    job: TrainJob, hooks: TrainingHooks = NO_HOOKS, probe: StepProbe | None = None
 ) -> TrainingResult:
-    """Train a network in place and measure it after every epoch.
+    """Train a network in place and evaluate it after every epoch.
 
-    The same arguments on the same machine give the same numbers, on a GPU wherever torch has
-    deterministic kernels. Torch's own generators and settings are left as they were.
+    The same job on the same machine gives the same numbers, on a GPU as far as torch has
+    deterministic kernels. Torch's generators and settings are restored.
 
     Args:
-        network: ``network(images, tasks) -> {task: outputs}``; it is moved to ``device``.
-        tasks: the tasks by name.
-        data: the batches.
-        config: the budget.
-        labels_of: the label that each task learns.
-        loss_weights: a weight a task.
-        learning_rate: the peak rate; the one of ``config`` is not looked at.
-        device: where to train.
-        seed: seed of dropout and the like.
-        progress: is told of steps and epochs.
-        ranks: the processes that train this network together; each calls this function with
-            the same arguments but for ``device``, and gets the same result. Batches are
-            parted between them, evaluation is done by each.
-        balancer: how tasks that share are balanced; None keeps to ``loss_weights``.
-        probe: looks at the network before every step, and leaves it as it was.
-        lesson: what tasks learn from features besides; takes a
-            :class:`~mtlsearch.models.MultiTaskNetwork`.
-        pause: stop after some of the epochs, and go on from there in another call with the
-            same arguments and an untrained network; on the CPU that gives the same numbers, bit
-            for bit, as if there had been no pause. None trains all epochs at once.
+        job: network, tasks, data and settings.
+        hooks: callbacks for steps, epochs and messages.
+        probe: inspects the network before every step, without changing the training.
+
+    Returns:
+        Losses and metrics of all epochs.
 
     Raises:
-        NonFiniteLossError: a loss or the gradient became infinite or not a number.
-        TrainingError: there is too little data, a task without labels, too little memory (even
-            for single images, or for whole batches where the balancer needs them), the network
-            does not compile, or the balancer does not fit the way of training.
-        RunError: what an earlier call left cannot be gone on from.
+        NonFiniteLossError: a loss or the gradient became infinite or NaN.
+        TrainingError: there is too little data, a task has no labels, the memory is too small
+            (for single images, or for whole batches if the balancer needs them), the network
+            cannot be compiled, or the balancer does not support the way of training.
+        RunError: the training cannot resume from its checkpoint.
     """
-    _check(tasks, data, config, labels_of, loss_weights)
-    precision = resolve_precision(config.precision, device)
-    if balancer is not None:
-        check_balancer_compatible(
-            balancer.make(sorted(tasks)),
-            precision=precision,
-            compiles=config.compile,
-            parts=config.accumulation_steps,
-            processes=ranks.count,
-        )
-    placement = resolve_placement(config.channels_last, device)
-    learner = _learner(network, lesson)
+    check_job(job)
+    learner = _learner(job)
     with (
-        repeatable(seed + ranks.rank, device, kernels=config.deterministic),
+        reproducible(
+            job.seed + job.process_group.rank,
+            job.device,
+            deterministic_kernels=job.config.deterministic,
+        ),
         translate_errors(),
-        compiled(learner, wanted=config.compile) as runner,
+        compiled(learner, enabled=job.config.compile) as forward,
     ):
-        placement.network(learner)
-        optimizer = build_optimizer(
-            learner, config.optimizer, learning_rate=learning_rate, weight_decay=config.weight_decay
-        )
-        step = TrainingStep(
-            runner,
-            tasks,
-            labels_of=labels_of,
-            loss_weights=loss_weights,
-            optimizer=optimizer,
-            precision=precision,
-            clip_norm=config.clip_norm,
-            balancer=balancer,
-            alpha=None if lesson is None else lesson.alpha,
-        )
-        schedule = Schedule(
-            optimizer,
-            peak=learning_rate,
-            steps=config.epochs * data.train_steps(config.batch_size),
-            warmup=config.warmup,
-        )
-
-        def notify(text: str) -> None:
-            if progress is not None:
-                progress.note(text)
-
-        fitted = AccumulatingStep(
-            step, network, placement, parts=config.accumulation_steps, ranks=ranks, notify=notify
-        )
-
-        def validate() -> dict[str, dict[str, float]]:
-            ranks.average_buffers(network)
-            batches = data.eval_batches(
-                "val", -(-config.batch_size // (ranks.count * fitted.parts))
-            )
-            return evaluate(
-                network, tasks, batches, labels_of, device, precision, config.channels_last
-            )
-
-        def run_probe(done: int, batch: Batch) -> None:
-            if probe is not None:
-                probe(done, placement.batch(batch))
-
-        training = _Training(
-            network, tasks, data, config, fitted, schedule, validate, progress, run_probe
-        )
-        if pause is None:
-            return training.run(config.epochs)
-        training.epochs, training.done = restore(pause.path, learner, fitted, ranks)
-        result = training.run(pause.after)
-        if pause.after < config.epochs and pause.saves(fitted):
-            save(pause.path, learner, fitted, result.epochs, result.steps)
-        return result
+        loop = _build_loop(job, hooks, probe, learner, forward)
+        return loop.run()
 
 
-def _learner(network: nn.Module, lesson: AuxiliaryLoss | None) -> nn.Module:
-    """What steps are taken with: the network, and what it learns from beside it."""
-    if lesson is None:
-        return network
-    if not isinstance(network, MultiTaskNetwork):
-        raise TrainingError(
-            f"a lesson is about features, which {type(network).__name__} does not name",
-            next_step="train a MultiTaskNetwork",
-        )
-    return NetworkWithAuxiliaryLoss(network, lesson.term)
+def _learner(job: TrainJob) -> nn.Module:
+    """Return the module that is trained: the network, with the auxiliary loss if there is one."""
+    if job.auxiliary_loss is None:
+        return job.network
+    network = cast("MultiTaskNetwork", job.network)
+    return NetworkWithAuxiliaryLoss(network, job.auxiliary_loss.term)
 
 
-def _check(
-    tasks: Mapping[str, Task],
-    data: TrainingData,
-    config: TrainConfig,
-    labels_of: Mapping[str, str],
-    loss_weights: Mapping[str, float],
-) -> None:
-    for what, names in (("labels_of", labels_of), ("loss_weights", loss_weights)):
-        if set(names) != set(tasks):
-            raise TrainingError(
-                f"{what} names {sorted(names)}, the tasks are {sorted(tasks)}",
-                allowed=sorted(tasks),
-            )
-    for split, least in (("train", 2), ("val", 1)):
-        if data.size(split) < least:
-            raise TrainingError(
-                f"the {split} split has {data.size(split)} images, training takes {least} or more",
-                where="data",
-                next_step="take more images (data.max_images, data.val_fraction)",
-            )
+def _build_loop(
+    job: TrainJob,
+    hooks: TrainingHooks,
+    probe: StepProbe | None,
+    learner: nn.Module,
+    forward: nn.Module,
+) -> _TrainingLoop:
+    """Move the learner to the device and build optimizer, schedule and step."""
+    config = job.config
+    precision = resolve_precision(config.precision, job.device)
+    placement = resolve_placement(config.channels_last, job.device)
+    placement.network(learner)
+    optimizer = build_optimizer(
+        learner,
+        config.optimizer,
+        learning_rate=job.learning_rate,
+        weight_decay=config.weight_decay,
+    )
+    step = TrainingStep(
+        forward,
+        job.tasks,
+        label_by_task=job.label_by_task,
+        loss_weights=job.loss_weights,
+        optimizer=optimizer,
+        precision=precision,
+        clip_norm=config.clip_norm,
+        balancer=job.balancer,
+        alpha=None if job.auxiliary_loss is None else job.auxiliary_loss.alpha,
+    )
+    schedule = Schedule(
+        optimizer,
+        peak=job.learning_rate,
+        steps=config.epochs * job.data.train_steps(config.batch_size),
+        warmup=config.warmup,
+    )
+    accumulating_step = AccumulatingStep(
+        step,
+        job.network,
+        placement,
+        num_micro_batches=config.accumulation_steps,
+        process_group=job.process_group,
+        notify=hooks.notify,
+    )
+    return _TrainingLoop(
+        job, hooks, probe, learner, accumulating_step, schedule, placement, precision
+    )
 
 
 @dataclass(slots=True)
-class _Training:
+class _TrainingLoop:
     """The epochs of one call of :func:`train`."""
 
-    network: nn.Module
-    tasks: Mapping[str, Task]
-    data: TrainingData
-    config: TrainConfig
+    job: TrainJob
+    hooks: TrainingHooks
+    probe: StepProbe | None
+    learner: nn.Module
     step: AccumulatingStep
     schedule: Schedule
-    validate: Callable[[], dict[str, dict[str, float]]]
-    progress: TrainingProgress | None
-    run_probe: Callable[[int, Batch], None]
-    done: int = 0
+    placement: Placement
+    precision: Precision
+    num_steps: int = 0
     epochs: tuple[EpochRecord, ...] = ()
 
-    def run(self, until: int) -> TrainingResult:
-        before = sum(record.seconds for record in self.epochs)
-        began = time.monotonic()
-        for number in range(len(self.epochs), until):
-            self.epochs += (self.epoch(number),)
-        seconds = before + time.monotonic() - began
-        return TrainingResult(self.epochs, self.done, seconds, self.step.parts, self.step.note)
+    def run(self) -> TrainingResult:
+        """Train all epochs, or those up to the pause, from the checkpoint if there is one."""
+        num_epochs, checkpointing = self.job.config.epochs, self.job.checkpointing
+        if checkpointing is None:
+            return self.train_epochs(num_epochs)
+        self.epochs, self.num_steps = load_checkpoint(
+            checkpointing.path, self.learner, self.step, self.job.process_group
+        )
+        result = self.train_epochs(checkpointing.stop_after)
+        if checkpointing.stop_after < num_epochs and checkpointing.can_save(self.step):
+            save_checkpoint(
+                checkpointing.path, self.learner, self.step, result.epochs, result.steps
+            )
+        return result
 
-    def epoch(self, number: int) -> EpochRecord:
-        began = time.monotonic()
-        losses = self.train_epoch(number)
+    def train_epochs(self, stop_after: int) -> TrainingResult:
+        """Train until ``stop_after`` epochs are complete."""
+        previous_seconds = sum(record.seconds for record in self.epochs)
+        start = time.monotonic()
+        for epoch in range(len(self.epochs), stop_after):
+            self.epochs += (self.run_epoch(epoch),)
+        seconds = previous_seconds + time.monotonic() - start
+        return TrainingResult(
+            self.epochs, self.num_steps, seconds, self.step.num_micro_batches, self.step.note
+        )
+
+    def run_epoch(self, epoch: int) -> EpochRecord:
+        """Train on every batch once, evaluate and report."""
+        start = time.monotonic()
+        losses = self.train_epoch(epoch)
         metrics = self.validate()
-        record = EpochRecord(number, losses, metrics, time.monotonic() - began)
-        if self.progress is not None:
-            self.progress.epoch(record, self.config.epochs)
+        record = EpochRecord(epoch, losses, metrics, time.monotonic() - start)
+        self.hooks.on_epoch(record, self.job.config.epochs)
         return record
 
-    def train_epoch(self, number: int) -> dict[str, float]:
-        """Train on every batch once; each task's mean loss."""
-        log = LossTracker(number, self.step.device, by_count=self.step.is_distributed)
-        self.network.train()
-        for batch in self.data.train_batches(number, self.config.batch_size):
-            self.schedule.before(self.done)
-            self.run_probe(self.done, batch)
+    def train_epoch(self, epoch: int) -> dict[str, float]:
+        """Train on every batch once; return the mean loss by task."""
+        tracker = LossTracker(epoch, self.step.device, by_count=self.step.is_distributed)
+        self.job.network.train()
+        for batch in self.job.data.train_batches(epoch, self.job.config.batch_size):
+            self.schedule.before(self.num_steps)
+            self.run_probe(batch)
             outcome = self.step(batch)
-            self.done += 1
-            if outcome is not None and log.add(self.done, outcome) and self.progress is not None:
-                self.progress.step(self.done, self.schedule.steps, log.latest)
-        log.read()
+            self.num_steps += 1
+            if outcome is not None and tracker.add(self.num_steps, outcome):
+                self.hooks.on_step(self.num_steps, self.schedule.steps, tracker.latest)
+        tracker.read()
         self.step.epoch_ended()
-        return log.means(self.tasks)
+        return tracker.means(self.job.tasks)
+
+    def run_probe(self, batch: Batch) -> None:
+        """Pass the batch to the probe, on the device."""
+        if self.probe is not None:
+            self.probe(self.num_steps, self.placement.batch(batch))
+
+    def validate(self) -> dict[str, dict[str, float]]:
+        """Evaluate on the validation split, with batches of the size of a micro batch."""
+        job = self.job
+        job.process_group.average_buffers(job.network)
+        num_parts = job.process_group.size * self.step.num_micro_batches
+        batches = job.data.eval_batches("val", -(-job.config.batch_size // num_parts))
+        return evaluate(
+            job.network,
+            job.tasks,
+            batches,
+            job.label_by_task,
+            job.device,
+            self.precision,
+            job.config.channels_last,
+        )

@@ -78,9 +78,9 @@ class AuxiliaryLoss:
     def measure(self) -> dict[str, float]:
         name = self.task.name
         batches = self.data.eval_batches("train", 8)
-        labels_of = {name: self.label}
+        label_by_task = {name: self.label}
         device = torch.device("cpu")
-        return evaluate(self.network, {name: self.task}, batches, labels_of, device)[name]
+        return evaluate(self.network, {name: self.task}, batches, label_by_task, device)[name]
 
     def learn(self, steps: int, learning_rate: float) -> None:
         optimizer = torch.optim.AdamW(self.network.parameters(), lr=learning_rate)

@@ -1,9 +1,10 @@
-"""The smallest network, tasks and data that training can work with."""
+"""A minimal network, tasks and data for tests of training."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,17 +23,23 @@ from mtlsearch.plugin import (
     TargetValues,
     Task,
 )
-from mtlsearch.training import BalancerConfig, Checkpointing, EpochRecord, TrainingResult, train
+from mtlsearch.training import (
+    EpochRecord,
+    TrainingHooks,
+    TrainingResult,
+    TrainJob,
+    train,
+)
 
 CPU = torch.device("cpu")
 CLASSES = 3
 
 
 class Accuracy:
-    """Counts right answers; remembers what it was given."""
+    """Meter that counts correct predictions and keeps its targets."""
 
     def __init__(self) -> None:
-        self.right = 0
+        self.num_correct = 0
         self.seen: list[int] = []
 
     def update(self, outputs: Outputs, targets: TargetValues) -> None:
@@ -40,17 +47,17 @@ class Accuracy:
         assert len(outputs["scores"]) == len(targets) > 0
         assert outputs["scores"].dtype == torch.float32
         self.seen += targets.tolist()
-        self.right += int((outputs["scores"].argmax(1) == targets).sum())
+        self.num_correct += int((outputs["scores"].argmax(1) == targets).sum())
 
     def compute(self) -> Mapping[str, float]:
-        return {"accuracy": self.right / len(self.seen) if self.seen else float("nan")}
+        return {"accuracy": self.num_correct / len(self.seen) if self.seen else float("nan")}
 
 
 class Guess(Task):
-    """Classifies a vector."""
+    """Task kind that classifies a vector."""
 
     kind = "guess"
-    summary = "a guess"
+    summary = "classification of a vector"
     accepts = (Form.CATEGORY,)
 
     @property
@@ -82,7 +89,7 @@ def guesses(*names: str) -> dict[str, Task]:
 
 
 class Network(nn.Module):
-    """A shared trunk with BatchNorm and dropout, an own layer and a head a task."""
+    """A shared trunk with BatchNorm and dropout, and one layer and one head per task."""
 
     def __init__(self, *tasks: str, seed: int = 0) -> None:
         super().__init__()
@@ -91,30 +98,31 @@ class Network(nn.Module):
             self.trunk = nn.Sequential(
                 nn.Flatten(), nn.Linear(48, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2)
             )
-            self.own = nn.ModuleDict({task: nn.Linear(16, 8) for task in tasks})
+            self.layers = nn.ModuleDict({task: nn.Linear(16, 8) for task in tasks})
             self.heads = nn.ModuleDict({task: nn.Linear(8, CLASSES) for task in tasks})
-        self.asked: list[tuple[str, ...]] = []
+        self.task_calls: list[tuple[str, ...]] = []
 
     def forward(
         self, images: Tensor, tasks: Sequence[str] | None = None
     ) -> dict[str, dict[str, Tensor]]:
         chosen = tuple(self.heads) if tasks is None else tuple(tasks)
-        self.asked.append(chosen)
+        self.task_calls.append(chosen)
         shared = self.trunk(images)
-        return {task: {"scores": self.heads[task](self.own[task](shared))} for task in chosen}
+        return {task: {"scores": self.heads[task](self.layers[task](shared))} for task in chosen}
 
 
 @dataclass
 class Points:
-    """Images ``[B, 3, 4, 4]`` whose label is where their mean lies; some labels missing.
+    """Images ``[B, 3, 4, 4]`` whose mean determines their class; some labels can be missing.
 
-    ``labelled`` says for a label which images, by number, carry it; all by default.
+    ``labeled`` maps a label to the indices of the images that carry it; by default, all do.
+    ``corrupt_value`` replaces one pixel of every batch.
     """
 
     images: int = 24
     labels: tuple[str, ...] = ("a", "b")
-    labelled: dict[str, range] = field(default_factory=dict)
-    spoil: float | None = None
+    labeled: dict[str, range] = field(default_factory=dict)
+    corrupt_value: float | None = None
 
     def train_batches(self, epoch: int, batch_size: int) -> Iterator[Batch]:
         order = torch.randperm(self.images, generator=torch.Generator().manual_seed(epoch))
@@ -134,44 +142,69 @@ class Points:
         for start in range(0, len(order), batch_size):
             yield self.batch(order[start : start + batch_size])
 
-    def batch(self, numbers: list[int]) -> Batch:
+    def batch(self, indices: list[int]) -> Batch:
         generator = torch.Generator().manual_seed(7)
         noise = torch.randn(self.images, 3, 4, 4, generator=generator)
         classes = torch.arange(self.images) % CLASSES
-        images = (noise + classes[:, None, None, None])[numbers]
-        if self.spoil is not None:
-            images[0, 0, 0, 0] = self.spoil
+        images = (noise + classes[:, None, None, None])[indices]
+        if self.corrupt_value is not None:
+            images[0, 0, 0, 0] = self.corrupt_value
         targets = {}
         for label in self.labels:
-            carriers = self.labelled.get(label, range(self.images))
-            rows = [row for row, number in enumerate(numbers) if number in carriers]
+            carriers = self.labeled.get(label, range(self.images))
+            rows = [row for row, index in enumerate(indices) if index in carriers]
             if rows:
-                values = classes[numbers][rows]
+                values = classes[indices][rows]
                 targets[label] = Targets(torch.tensor(rows), values)
         return Batch(images, targets)
 
 
 @dataclass
-class Watcher:
-    """Remembers what it was told."""
+class RecordingHooks(TrainingHooks):
+    """Hooks that keep the arguments of their calls."""
 
     steps: list[tuple[int, int, float]] = field(default_factory=list)
     epochs: list[tuple[EpochRecord, int]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def step(self, done: int, total: int, loss: float) -> None:
-        self.steps.append((done, total, loss))
+    def on_step(self, num_steps: int, total: int, loss: float) -> None:
+        self.steps.append((num_steps, total, loss))
 
-    def epoch(self, record: EpochRecord, total: int) -> None:
+    def on_epoch(self, record: EpochRecord, total: int) -> None:
         self.epochs.append((record, total))
 
-    def note(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         self.notes.append(text)
 
 
 def config(**changes: object) -> TrainConfig:
-    given = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01, **changes}
-    return TrainConfig.model_validate(given)
+    return TrainConfig.model_validate(
+        {"epochs": 2, "batch_size": 8, "learning_rate": 0.01, **changes}
+    )
+
+
+def make_job(
+    network: nn.Module,
+    tasks: Mapping[str, Task],
+    data: Points,
+    settings: TrainConfig | None = None,
+    **changes: Any,
+) -> TrainJob:
+    """Return a job on the CPU with one label per task and loss weights of 1."""
+    return TrainJob(
+        **{
+            "network": network,
+            "tasks": tasks,
+            "data": data,
+            "config": settings or config(),
+            "label_by_task": {name: name for name in tasks},
+            "loss_weights": dict.fromkeys(tasks, 1.0),
+            "learning_rate": 0.01,
+            "device": CPU,
+            "seed": 0,
+            **changes,
+        }
+    )
 
 
 def run(
@@ -180,25 +213,9 @@ def run(
     data: Points,
     settings: TrainConfig | None = None,
     *,
-    weights: Mapping[str, float] | None = None,
-    seed: int = 0,
-    rate: float = 0.01,
-    progress: Watcher | None = None,
-    pause: Checkpointing | None = None,
-    balancer: BalancerConfig | None = None,
+    hooks: TrainingHooks | None = None,
+    **changes: Any,
 ) -> TrainingResult:
-    """Train with what a test does not care about filled in."""
-    return train(
-        network,
-        tasks,
-        data,
-        settings or config(),
-        labels_of={name: name for name in tasks},
-        loss_weights=weights or dict.fromkeys(tasks, 1.0),
-        learning_rate=rate,
-        device=CPU,
-        seed=seed,
-        progress=progress,
-        pause=pause,
-        balancer=balancer,
-    )
+    """Train :func:`make_job` with these arguments."""
+    job = make_job(network, tasks, data, settings, **changes)
+    return train(job) if hooks is None else train(job, hooks)

@@ -1,4 +1,4 @@
-"""Trainings that processes do together: ``python -m tests.training.parallel FOLDER RANK``."""
+"""Distributed trainings: ``python -m tests.training.parallel FOLDER RANK``."""
 
 from __future__ import annotations
 
@@ -18,84 +18,77 @@ from mtlsearch.training import (
     train,
 )
 from tests.models.heads import disturb
-from tests.training.fakes import CPU, Network, Points, config, guesses
+from tests.training.fakes import Network, Points, config, guesses, make_job
 from tests.training.pictures import Pictures, build, tasks
 
 TASKS = ("a", "b", "c")
-KINDS = ("few labels", "little memory", "short batch", "statistics", "distillation")
+SCENARIOS = ("few labels", "little memory", "short batch", "statistics", "distillation")
 
 
-class Tight(Network):
-    """A network whose process has memory for two images, once there are several processes."""
+class LimitedNetwork(Network):
+    """A network that can be limited to two images per forward pass."""
 
-    tight = False
+    is_limited = False
 
     def forward(self, images, tasks=None):
-        if self.tight and len(images) > 2:
+        if self.is_limited and len(images) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return super().forward(images, tasks)
 
 
-def trained(what: str, ranks: ProcessGroup) -> tuple[nn.Module, TrainingResult]:
-    """One of :data:`KINDS`, trained for two epochs."""
-    if what == "distillation":
-        return taught(ranks)
-    network = Tight(*TASKS)
-    network.trunk[4] = nn.Identity()  # dropout is another in every process
-    if what != "statistics":
+def train_scenario(scenario: str, process_group: ProcessGroup) -> tuple[nn.Module, TrainingResult]:
+    """Train one of :data:`SCENARIOS`."""
+    if scenario == "distillation":
+        return train_with_distillation(process_group)
+    network = LimitedNetwork(*TASKS)
+    network.trunk[4] = nn.Identity()  # dropout differs between processes
+    if scenario != "statistics":
         network.trunk[2] = nn.Identity()
-    network.tight = what == "little memory" and ranks.rank == 1
-    images = 9 if what == "short batch" else 24
+    network.is_limited = scenario == "little memory" and process_group.rank == 1
+    images = 9 if scenario == "short batch" else 24
     data = (
-        Points(images=images, labels=TASKS, labelled={"b": range(2), "c": range(12, images)})
-        if what != "short batch"
+        Points(images=images, labels=TASKS, labeled={"b": range(2), "c": range(12, images)})
+        if scenario != "short batch"
         else Points(images=images, labels=TASKS)
     )
-    result = train(
+    job = make_job(
         network,
         guesses(*TASKS),
         data,
         config(optimizer="sgd", learning_rate=0.1, clip_norm=0.5),
-        labels_of={task: task for task in TASKS},
         loss_weights={"a": 1.0, "b": 0.5, "c": 2.0},
         learning_rate=0.1,
-        device=CPU,
-        seed=0,
-        ranks=ranks,
+        process_group=process_group,
     )
-    return network, result
+    return network, train(job)
 
 
-def taught(ranks: ProcessGroup) -> tuple[nn.Module, TrainingResult]:
-    """Tasks that learn from each other's features, where few images have labels."""
-    cut = cut_backbone("test_vit", (32, 32))  # no batch norm: images know nothing of each other
+def train_with_distillation(process_group: ProcessGroup) -> tuple[nn.Module, TrainingResult]:
+    """Train with mutual distillation on images of which few have labels."""
+    cut = cut_backbone("test_vit", (32, 32))  # without BatchNorm, images are independent
     network = build(cut, SharingPlan.from_splits(TASKS, [2, 2], len(cut.units)))
-    disturb(list(network.parameters()), seed=1)  # at first, all copies are alike
-    result = train(
+    disturb(list(network.parameters()), seed=1)  # initially, all copies are equal
+    job = make_job(
         network,
         tasks(*TASKS),
-        Pictures(labels=TASKS, labelled={"a": range(9), "b": range(2), "c": range(12, 24)}),
+        Pictures(labels=TASKS, labeled={"a": range(9), "b": range(2), "c": range(12, 24)}),
         config(optimizer="sgd", epochs=1),
-        labels_of={task: task for task in TASKS},
-        loss_weights=dict.fromkeys(TASKS, 1.0),
         learning_rate=0.1,
-        device=CPU,
-        seed=0,
-        ranks=ranks,
-        lesson=mutual_loss(network, 3.0),
+        process_group=process_group,
+        auxiliary_loss=mutual_loss(network, 3.0),
     )
-    return network, result
+    return network, train(job)
 
 
 def main(folder: Path, rank: int) -> None:
-    """Train everything with one other process and write what came of it."""
+    """Train every scenario together with another process, and write the results."""
     torch.set_num_threads(1)
     distributed.init_process_group(
-        "gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=2
+        "gloo", init_method=f"file://{folder / 'rendezvous'}", rank=rank, world_size=2
     )
-    for what in KINDS:
-        network, result = trained(what, joined_process_group())
-        torch.save((network.state_dict(), result), folder / f"{what}{rank}.pt")
+    for scenario in SCENARIOS:
+        network, result = train_scenario(scenario, joined_process_group())
+        torch.save((network.state_dict(), result), folder / f"{scenario}{rank}.pt")
     distributed.destroy_process_group()
 
 

@@ -1,4 +1,4 @@
-"""A small network of pictures and tasks that guess their classes."""
+"""Pictures, tasks that classify them, and a multi-task network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TASKS = ("a", "b")
 
 
 class Pooled(nn.Module):
-    """Averages the last level and guesses."""
+    """Head that averages the last feature level over positions and classifies it."""
 
     def __init__(self, features: FeatureSpec) -> None:
         super().__init__()
@@ -30,10 +30,10 @@ class PooledGuess(Guess):
 
 
 class Pictures(Points):
-    """The points, blown up to 32 x 32 pixels."""
+    """Points, enlarged to 32 x 32 pixels."""
 
-    def batch(self, numbers: list[int]) -> Batch:
-        plain = super().batch(numbers)
+    def batch(self, indices: list[int]) -> Batch:
+        plain = super().batch(indices)
         return Batch(plain.images.repeat_interleave(8, 2).repeat_interleave(8, 3), plain.targets)
 
 

@@ -1,4 +1,4 @@
-"""A batch in parts: the same gradient, less memory."""
+"""Micro batches give the gradient of the whole batch with less memory."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from torch import nn
 from mtlsearch.config import TrainConfig
 from mtlsearch.errors import TrainingError
 from mtlsearch.plugin import Batch, BoxTargets, Targets
-from mtlsearch.training import Precision, TrainingResult
-from mtlsearch.training._micro_batches import micro_batches
+from mtlsearch.training import Precision, TrainingResult, micro_batches
 from mtlsearch.training._optimizer import build_optimizer
 from mtlsearch.training._step import StepOutcome, TrainingStep
-from tests.training.fakes import Network, Points, Watcher, config, guesses, run
+from tests.training.fakes import Network, Points, RecordingHooks, config, guesses, run
 
 TASKS = ("a", "b")
 
 
 @st.composite
 def batches(draw: st.DrawFn) -> Batch:
-    """A few images of which some carry labels of ``a``, some of ``b``, some of none."""
+    """Draw a batch of images with labels of ``a``, of ``b``, of both or of none."""
     images = draw(st.integers(1, 9))
     whole = Points(images=images).batch(list(range(images)))
     targets = {}
@@ -38,25 +37,31 @@ def batches(draw: st.DrawFn) -> Batch:
 
 @given(batch=batches(), count=st.integers(1, 12))
 @settings(deadline=None, max_examples=60)
-def test_parts_make_up_the_batch(batch: Batch, count: int) -> None:
+def test_micro_batches_make_up_the_batch(batch: Batch, count: int) -> None:
     parts = micro_batches(batch, count)
     sizes = [len(part.images) for part in parts]
     assert len(parts) == min(count, len(batch.images))
     assert max(sizes) - min(sizes) <= 1
     assert torch.equal(torch.cat([part.images for part in parts]), batch.images)
-    starts = [sum(sizes[:at]) for at in range(len(sizes))]
+    starts = [sum(sizes[:index]) for index in range(len(sizes))]
     for label, whole in batch.targets.items():
         carriers = [
             (start, part.targets.get(label)) for start, part in zip(starts, parts, strict=True)
         ]
-        found = [(start + at.rows, at.values) for start, at in carriers if at is not None]
-        assert torch.equal(torch.cat([rows for rows, _ in found]), whole.rows)
-        assert torch.equal(torch.cat([values for _, values in found]), whole.values)
+        pieces = [
+            (start + targets.rows, targets.values)
+            for start, targets in carriers
+            if targets is not None
+        ]
+        assert torch.equal(torch.cat([rows for rows, _ in pieces]), whole.rows)
+        assert torch.equal(torch.cat([values for _, values in pieces]), whole.values)
 
 
 def test_boxes_stay_with_their_images() -> None:
     nothing = torch.empty(0, dtype=torch.int64)
-    boxes = tuple(BoxTargets(torch.full((1, 4), at), nothing, nothing) for at in (0.0, 3.0, 4.0))
+    boxes = tuple(
+        BoxTargets(torch.full((1, 4), value), nothing, nothing) for value in (0.0, 3.0, 4.0)
+    )
     batch = Batch(torch.zeros(5, 3, 4, 4), {"boxes": Targets(torch.tensor([0, 3, 4]), boxes)})
     parts = micro_batches(batch, 3)
     assert [len(part.images) for part in parts] == [1, 2, 2]
@@ -65,8 +70,8 @@ def test_boxes_stay_with_their_images() -> None:
     assert parts[2].targets["boxes"].values == boxes[1:]
 
 
-def plain(seed: int = 0) -> Network:
-    """A network in which images know nothing of each other, and no chance."""
+def deterministic_network(seed: int = 0) -> Network:
+    """Return a network without BatchNorm and dropout, so that images are independent."""
     network = Network(*TASKS, seed=seed)
     network.trunk[2] = nn.Identity()
     network.trunk[4] = nn.Identity()
@@ -74,11 +79,11 @@ def plain(seed: int = 0) -> Network:
 
 
 def gradient(batch: Batch, count: int) -> tuple[StepOutcome | None, dict[str, torch.Tensor]]:
-    network = plain()
+    network = deterministic_network()
     step = TrainingStep(
         network,
         guesses(*TASKS),
-        labels_of={task: task for task in TASKS},
+        label_by_task={task: task for task in TASKS},
         loss_weights={"a": 0.5, "b": 3.0},
         optimizer=build_optimizer(network, "sgd", learning_rate=0.1, weight_decay=0),
         precision=Precision(),
@@ -86,132 +91,131 @@ def gradient(batch: Batch, count: int) -> tuple[StepOutcome | None, dict[str, to
     )
     outcome = step(*micro_batches(batch, count))
     return outcome, {
-        name: at.grad for name, at in network.named_parameters() if at.grad is not None
+        name: parameter.grad
+        for name, parameter in network.named_parameters()
+        if parameter.grad is not None
     }
 
 
 @given(batch=batches(), count=st.integers(2, 6))
 @settings(deadline=None, max_examples=60)
-def test_the_gradient_is_the_whole_batchs_whatever_is_labelled(batch: Batch, count: int) -> None:
-    expected, whole = gradient(batch, 1)
-    found, parts = gradient(batch, count)
-    assert whole.keys() == parts.keys()
-    for name, at in whole.items():
-        torch.testing.assert_close(parts[name], at, rtol=1e-5, atol=1e-6)
-    if expected is None or found is None:
-        assert found is expected is None
+def test_summed_gradient_equals_that_of_the_batch(batch: Batch, count: int) -> None:
+    expected, expected_gradients = gradient(batch, 1)
+    outcome, gradients = gradient(batch, count)
+    assert gradients.keys() == expected_gradients.keys()
+    for name, value in expected_gradients.items():
+        torch.testing.assert_close(gradients[name], value, rtol=1e-5, atol=1e-6)
+    if expected is None or outcome is None:
+        assert outcome is expected is None
         return
-    assert found.counts == expected.counts
-    assert list(found.counts) == list(expected.counts)
-    torch.testing.assert_close(found.numbers, expected.numbers, rtol=1e-5, atol=1e-6)
+    assert outcome.counts == expected.counts
+    assert list(outcome.counts) == list(expected.counts)
+    torch.testing.assert_close(outcome.numbers, expected.numbers, rtol=1e-5, atol=1e-6)
 
 
-def test_a_training_in_parts_is_the_same_training() -> None:
-    def trained(accumulation_steps: int) -> tuple[TrainingResult, nn.Module]:
-        network = plain()
-        data = Points(labelled={"b": range(9)})
+def test_accumulation_does_not_change_the_training() -> None:
+    def train(accumulation_steps: int) -> tuple[TrainingResult, nn.Module]:
+        network = deterministic_network()
+        data = Points(labeled={"b": range(9)})
         sgd = config(optimizer="sgd", accumulation_steps=accumulation_steps, batch_size=12)
         return run(network, guesses(*TASKS), data, sgd), network
 
-    (expected, whole), (found, parts) = trained(1), trained(3)
-    assert (found.steps, found.parts, found.note) == (expected.steps, 3, "")
-    for one, other in zip(expected.epochs, found.epochs, strict=True):
-        assert other.train_losses == pytest.approx(one.train_losses, rel=1e-5)
-    for name, at in whole.state_dict().items():
-        torch.testing.assert_close(parts.state_dict()[name], at, rtol=1e-5, atol=1e-6)
+    (expected, expected_network), (result, network) = train(1), train(3)
+    assert (result.steps, result.num_micro_batches, result.note) == (expected.steps, 3, "")
+    for expected_record, record in zip(expected.epochs, result.epochs, strict=True):
+        assert record.train_losses == pytest.approx(expected_record.train_losses, rel=1e-5)
+    for name, value in expected_network.state_dict().items():
+        torch.testing.assert_close(network.state_dict()[name], value, rtol=1e-5, atol=1e-6)
 
 
-def test_more_parts_than_images_are_refused() -> None:
-    with pytest.raises(ValueError, match="must be at most `train.batch_size` \\(8\\), got 9"):
+def test_more_accumulation_steps_than_images_raise() -> None:
+    with pytest.raises(ValueError, match=r"must be at most `train.batch_size` \(8\), got 9"):
         TrainConfig(batch_size=8, accumulation_steps=9)
 
 
-class Small(Network):
-    """A network on a device with memory for so many images; it runs out half-way through."""
+class LimitedNetwork(Network):
+    """A network that runs out of memory above a number of images, after some calls."""
 
-    def __init__(self, *tasks: str, holds: int, after: int = 0) -> None:
+    def __init__(self, *tasks: str, max_images: int, free_calls: int = 0) -> None:
         super().__init__(*tasks)
-        self.holds, self.left = holds, after
+        self.max_images, self.free_calls = max_images, free_calls
 
     def forward(self, images, tasks=None):
         outputs = super().forward(images, tasks)
-        self.left -= 1
-        if len(images) > self.holds and self.left < 0:
+        self.free_calls -= 1
+        if len(images) > self.max_images and self.free_calls < 0:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return outputs
 
 
-def everything(network: nn.Module) -> dict[str, torch.Tensor]:
-    return {**network.state_dict(), **{f"{at}.b": value for at, value in network.named_buffers()}}
+def full_state(network: nn.Module) -> dict[str, torch.Tensor]:
+    buffers = {f"{name}.buffer": value for name, value in network.named_buffers()}
+    return {**network.state_dict(), **buffers}
 
 
-@pytest.mark.parametrize(("holds", "parts"), [(4, 2), (3, 4), (1, 8)])
-def test_a_batch_too_large_is_trained_in_parts_as_if_from_the_start(holds: int, parts: int) -> None:
-    """Dropout, running statistics and weights all are as if memory had never run out."""
-    tiny, ample = Small(*TASKS, holds=holds), Network(*TASKS)
-    if holds == 1:  # BatchNorm takes no single image
-        tiny.trunk[2], ample.trunk[2] = nn.Identity(), nn.Identity()
-    data, watcher = Points(labelled={"b": range(7)}), Watcher()
-    found = run(tiny, guesses(*TASKS), data, progress=watcher)
-    expected = run(ample, guesses(*TASKS), data, config(accumulation_steps=parts))
-    assert [(at.train_losses, at.metrics) for at in found.epochs] == [
-        (at.train_losses, at.metrics) for at in expected.epochs
+@pytest.mark.parametrize(("max_images", "count"), [(4, 2), (3, 4), (1, 8)])
+def test_split_after_out_of_memory_equals_a_split_from_the_start(
+    max_images: int, count: int
+) -> None:
+    """Dropout, running statistics and weights are equal, bit for bit."""
+    limited, unlimited = LimitedNetwork(*TASKS, max_images=max_images), Network(*TASKS)
+    if max_images == 1:  # BatchNorm needs more than one image
+        limited.trunk[2], unlimited.trunk[2] = nn.Identity(), nn.Identity()
+    data, hooks = Points(labeled={"b": range(7)}), RecordingHooks()
+    result = run(limited, guesses(*TASKS), data, hooks=hooks)
+    expected = run(unlimited, guesses(*TASKS), data, config(accumulation_steps=count))
+    assert [(record.train_losses, record.metrics) for record in result.epochs] == [
+        (record.train_losses, record.metrics) for record in expected.epochs
     ]
-    wanted = everything(ample)
-    for name, value in everything(tiny).items():
-        assert torch.equal(value, wanted[name]), name
-    assert (found.parts, expected.parts) == (parts, parts)
-    assert watcher.notes[-1] == found.note
-    assert f"8 images: it was trained in {parts} parts" in found.note
-    assert len(watcher.notes) == {2: 1, 4: 2, 8: 3}[parts]
+    expected_state = full_state(unlimited)
+    for name, value in full_state(limited).items():
+        assert torch.equal(value, expected_state[name]), name
+    assert (result.num_micro_batches, expected.num_micro_batches) == (count, count)
+    assert hooks.notes[-1] == result.note
+    assert f"8 images: it is split into {count} micro batches" in result.note
+    assert len(hooks.notes) == {2: 1, 4: 2, 8: 3}[count]
 
 
-def test_steps_before_memory_ran_out_stay_as_they_were() -> None:
-    """The first step fits, then memory is taken by something else."""
+def test_steps_before_out_of_memory_are_unchanged() -> None:
+    """The first step fits; after it, less memory is available."""
     settings = config(epochs=1, batch_size=8)
-
-    class Watch(Watcher):
-        def step(self, done: int, total: int, loss: float) -> None:
-            self.steps.append((done, total, loss))
-
-    late, ample = Watch(), Watch()
-    found = run(
-        Small("a", holds=4, after=1), guesses("a"), Points(labels=("a",)), settings, progress=late
-    )
-    run(Network("a"), guesses("a"), Points(labels=("a",)), settings, progress=ample)
-    assert late.steps[0] == ample.steps[0]
-    assert late.steps[1] != ample.steps[1]
-    assert (found.steps, found.parts) == (3, 2)
+    limited, unlimited = RecordingHooks(), RecordingHooks()
+    data = Points(labels=("a",))
+    network = LimitedNetwork("a", max_images=4, free_calls=1)
+    result = run(network, guesses("a"), data, settings, hooks=limited)
+    run(Network("a"), guesses("a"), data, settings, hooks=unlimited)
+    assert limited.steps[0] == unlimited.steps[0]
+    assert limited.steps[1] != unlimited.steps[1]
+    assert (result.steps, result.num_micro_batches) == (3, 2)
 
 
-def test_evaluation_takes_no_more_images_at_once_than_a_part() -> None:
-    class Data(Points):
+def test_evaluation_uses_the_size_of_a_micro_batch() -> None:
+    class RecordingPoints(Points):
         def eval_batches(self, split: str, batch_size: int) -> Iterator[Batch]:
-            asked.append(batch_size)
+            batch_sizes.append(batch_size)
             return super().eval_batches(split, batch_size)
 
-    asked: list[int] = []
-    run(Small("a", holds=3), guesses("a"), Data(labels=("a",)), config(epochs=1))
-    assert asked == [2]
+    batch_sizes: list[int] = []
+    network = LimitedNetwork("a", max_images=3)
+    run(network, guesses("a"), RecordingPoints(labels=("a",)), config(epochs=1))
+    assert batch_sizes == [2]
 
 
-def test_memory_that_does_not_hold_one_image_ends_the_trial() -> None:
-    network = Small("a", holds=0)
+def test_memory_below_one_image_raises() -> None:
+    network = LimitedNetwork("a", max_images=0)
     network.trunk[2] = nn.Identity()
-    with pytest.raises(TrainingError, match="not even image by image"):
+    with pytest.raises(TrainingError, match="even with one image at a time"):
         run(network, guesses("a"), Points(labels=("a",)))
 
 
-def test_memory_that_the_update_lacks_is_not_tried_for_twice(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Some weights may have moved already; a smaller batch would not help."""
+def test_out_of_memory_in_the_update_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some weights may have changed already, and a smaller batch would not help."""
 
-    def full(step: TrainingStep, losses: object) -> StepOutcome:
+    def failing_update(step: TrainingStep, losses: object) -> StepOutcome:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(TrainingStep, "update", full)
-    watcher = Watcher()
+    monkeypatch.setattr(TrainingStep, "update", failing_update)
+    hooks = RecordingHooks()
     with pytest.raises(TrainingError, match="memory"):
-        run(Network("a"), guesses("a"), Points(labels=("a",)), progress=watcher)
-    assert watcher.notes == []
+        run(Network("a"), guesses("a"), Points(labels=("a",)), hooks=hooks)
+    assert hooks.notes == []

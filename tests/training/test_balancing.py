@@ -265,7 +265,7 @@ class Loud(Balancer):
     name = "loud"
     summary = "remembers"
     per_task_gradients = True
-    measures_again = True
+    remeasures_losses = True
     asked: list[tuple[str, tuple[str, ...], tuple[str, ...]]]
 
     def note(self, what: str, tasks: Sequence[str]) -> None:
@@ -315,7 +315,7 @@ def test_measuring_again_leaves_running_statistics_alone() -> None:
     class Again(Balancer):
         name = "again"
         summary = "measures and does nothing"
-        measures_again = True
+        remeasures_losses = True
 
     class Once(Balancer):
         name = "once"

@@ -1,4 +1,4 @@
-"""A training that pauses is the training that did not, bit for bit on the CPU."""
+"""A resumed training equals one without a pause, bit for bit on the CPU."""
 
 from __future__ import annotations
 
@@ -13,34 +13,42 @@ from torch import Tensor, nn
 from mtlsearch.errors import RunError
 from mtlsearch.plugin import Balancer, Settings
 from mtlsearch.training import BalancerConfig, Checkpointing, SharedGroup, TrainingResult
-from tests.training.fakes import Network, Points, Watcher, config, guesses, run
+from tests.training.fakes import Network, Points, RecordingHooks, config, guesses, run
 
 TASKS = ("a", "b")
-DATA = Points(labelled={"b": range(9)})
+DATA = Points(labeled={"b": range(9)})
 
 
 def numbers(result: TrainingResult) -> list[object]:
-    return [(at.epoch, at.train_losses, at.metrics) for at in result.epochs]
+    return [(record.epoch, record.train_losses, record.metrics) for record in result.epochs]
 
 
-def same(one: nn.Module, other: nn.Module) -> bool:
-    """Weights and running statistics, to the last bit."""
-    left, right = one.state_dict(), other.state_dict()
-    return left.keys() == right.keys() and all(torch.equal(left[at], right[at]) for at in left)
+def is_equal(first: nn.Module, second: nn.Module) -> bool:
+    """Return whether weights and running statistics are equal, bit for bit."""
+    left, right = first.state_dict(), second.state_dict()
+    return left.keys() == right.keys() and all(
+        torch.equal(value, right[name]) for name, value in left.items()
+    )
 
 
-def in_legs(path: Path, settings: Any, legs: list[int]) -> tuple[Network, TrainingResult]:
-    """Each leg with a network of its own, as another process would have it."""
-    for after in legs:
-        torch.manual_seed(after)  # what torch's generator was before does not matter
+def train_in_parts(path: Path, settings: Any, epochs: list[int]) -> tuple[Network, TrainingResult]:
+    """Train up to each of some epochs, with a new network as in a new process."""
+    for stop_after in epochs:
+        torch.manual_seed(stop_after)  # the previous state of torch's generator has no effect
         network = Network(*TASKS)
-        result = run(network, guesses(*TASKS), DATA, settings, pause=Checkpointing(after, path))
-        assert len(result.epochs) == after
-        assert result.steps == after * 3
+        result = run(
+            network,
+            guesses(*TASKS),
+            DATA,
+            settings,
+            checkpointing=Checkpointing(stop_after, path),
+        )
+        assert len(result.epochs) == stop_after
+        assert result.steps == stop_after * 3
     return network, result
 
 
-@pytest.mark.parametrize("legs", [[5], [1, 5], [2, 3, 5]], ids=str)
+@pytest.mark.parametrize("epochs", [[5], [1, 5], [2, 3, 5]], ids=str)
 @pytest.mark.parametrize(
     "changes",
     [
@@ -52,102 +60,111 @@ def in_legs(path: Path, settings: Any, legs: list[int]) -> tuple[Network, Traini
     ],
     ids=str,
 )
-def test_it_goes_on_as_if_it_had_not_paused(
-    tmp_path: Path, changes: dict[str, Any], legs: list[int]
+def test_resumed_training_equals_one_without_a_pause(
+    tmp_path: Path, changes: dict[str, Any], epochs: list[int]
 ) -> None:
     settings = config(epochs=5, **changes)
-    straight = Network(*TASKS)
-    whole = run(straight, guesses(*TASKS), DATA, settings)
-    network, result = in_legs(tmp_path / "checkpoint.pt", settings, legs)
-    assert numbers(result) == numbers(whole)
-    assert result.metrics == whole.metrics
-    assert same(network, straight)
+    uninterrupted = Network(*TASKS)
+    expected = run(uninterrupted, guesses(*TASKS), DATA, settings)
+    network, result = train_in_parts(tmp_path / "checkpoint.pt", settings, epochs)
+    assert numbers(result) == numbers(expected)
+    assert result.metrics == expected.metrics
+    assert is_equal(network, uninterrupted)
 
 
-def test_time_adds_up_and_steps_count_on(tmp_path: Path) -> None:
+def test_resumed_training_adds_up_seconds_and_steps(tmp_path: Path) -> None:
     path, settings = tmp_path / "checkpoint.pt", config(epochs=4)
-    _, first = in_legs(path, settings, [2])
-    watcher = Watcher()
+    _, first = train_in_parts(path, settings, [2])
+    hooks = RecordingHooks()
     second = run(
         Network(*TASKS),
         guesses(*TASKS),
         DATA,
         settings,
-        pause=Checkpointing(4, path),
-        progress=watcher,
+        checkpointing=Checkpointing(4, path),
+        hooks=hooks,
     )
     assert second.epochs[:2] == first.epochs
     assert second.seconds >= sum(record.seconds for record in second.epochs)
-    assert [(done, total) for done, total, _ in watcher.steps] == [(at, 12) for at in range(7, 13)]
+    assert [(done, total) for done, total, _ in hooks.steps] == [(i, 12) for i in range(7, 13)]
 
 
-def test_without_its_file_it_begins_anew_to_the_same_end(tmp_path: Path) -> None:
+def test_missing_checkpoint_restarts_to_the_same_result(tmp_path: Path) -> None:
     path, settings = tmp_path / "checkpoint.pt", config(epochs=3)
-    in_legs(path, settings, [1])
+    train_in_parts(path, settings, [1])
     path.unlink()
-    network, result = in_legs(path, settings, [3])
-    straight = Network(*TASKS)
-    assert numbers(result) == numbers(run(straight, guesses(*TASKS), DATA, settings))
-    assert same(network, straight)
+    network, result = train_in_parts(path, settings, [3])
+    uninterrupted = Network(*TASKS)
+    assert numbers(result) == numbers(run(uninterrupted, guesses(*TASKS), DATA, settings))
+    assert is_equal(network, uninterrupted)
 
 
-class Still(Balancer[Settings]):
+class StatelessBalancer(Balancer[Settings]):
     """Changes nothing, as static weights do."""
 
-    name, summary = "still", "nothing"
+    name, summary = "stateless", "changes nothing"
 
 
-class Memory(Still):
-    """Weighs losses by how often it was asked, which no checkpoint knows."""
+class StatefulBalancer(StatelessBalancer):
+    """Weighs losses by the number of its calls, which a checkpoint does not contain."""
 
-    asked = 0
+    num_calls = 0
 
     def weigh(self, losses: Tensor, tasks: Sequence[str]) -> Tensor:
-        self.asked += 1
-        return torch.full_like(losses, 1.0 + 0.1 * self.asked)
+        self.num_calls += 1
+        return torch.full_like(losses, 1.0 + 0.1 * self.num_calls)
 
 
-@pytest.mark.parametrize(("kind", "kept"), [(Still, True), (Memory, False)])
-def test_what_a_balancer_remembers_is_not_kept_but_trained_anew(
-    tmp_path: Path, kind: type[Still], kept: bool
+@pytest.mark.parametrize(
+    ("kind", "is_saved"), [(StatelessBalancer, True), (StatefulBalancer, False)]
+)
+def test_stateful_balancer_restarts_instead_of_resuming(
+    tmp_path: Path, kind: type[StatelessBalancer], is_saved: bool
 ) -> None:
     path, settings = tmp_path / "checkpoint.pt", config(epochs=3)
 
-    def train(network: Network, pause: Checkpointing | None = None) -> TrainingResult:
-        shared = [SharedGroup(TASKS, tuple(network.trunk.parameters()))]
-        balancer = BalancerConfig(lambda tasks: kind(Settings(), tasks), shared)
-        return run(network, guesses(*TASKS), DATA, settings, pause=pause, balancer=balancer)
+    def train(network: Network, checkpointing: Checkpointing | None = None) -> TrainingResult:
+        groups = [SharedGroup(TASKS, tuple(network.trunk.parameters()))]
+        balancer = BalancerConfig(lambda tasks: kind(Settings(), tasks), groups)
+        return run(
+            network,
+            guesses(*TASKS),
+            DATA,
+            settings,
+            checkpointing=checkpointing,
+            balancer=balancer,
+        )
 
-    straight, paused = Network(*TASKS), Network(*TASKS)
-    whole = train(straight)
+    uninterrupted, paused = Network(*TASKS), Network(*TASKS)
+    expected = train(uninterrupted)
     train(Network(*TASKS), Checkpointing(1, path))
-    assert path.is_file() == kept
-    assert numbers(train(paused, Checkpointing(3, path))) == numbers(whole)
-    assert same(paused, straight)
+    assert path.is_file() == is_saved
+    assert numbers(train(paused, Checkpointing(3, path))) == numbers(expected)
+    assert is_equal(paused, uninterrupted)
 
 
-def test_the_end_is_no_pause(tmp_path: Path) -> None:
-    in_legs(tmp_path / "checkpoint.pt", config(epochs=3), [3])
+def test_complete_training_writes_no_checkpoint(tmp_path: Path) -> None:
+    train_in_parts(tmp_path / "checkpoint.pt", config(epochs=3), [3])
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint"])
-def test_a_broken_file_says_what_to_do(tmp_path: Path, content: bytes) -> None:
+def test_broken_checkpoint_raises_with_a_fix(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(content)
-    with pytest.raises(RunError, match="cannot go on") as error:
-        in_legs(path, config(epochs=3), [3])
+    with pytest.raises(RunError, match="cannot resume") as error:
+        train_in_parts(path, config(epochs=3), [3])
     assert "delete the file" in str(error.value)
 
 
-def test_another_networks_file_is_refused(tmp_path: Path) -> None:
+def test_checkpoint_of_another_network_raises(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
-    in_legs(path, config(epochs=3), [1])
-    with pytest.raises(RunError, match="cannot go on"):
+    train_in_parts(path, config(epochs=3), [1])
+    with pytest.raises(RunError, match="cannot resume"):
         run(
             Network("a"),
             guesses("a"),
             Points(labels=("a",)),
             config(epochs=3),
-            pause=Checkpointing(3, path),
+            checkpointing=Checkpointing(3, path),
         )

@@ -1,4 +1,4 @@
-"""Compiled training: the same numbers, or a clear word."""
+"""Compiled training gives the same numbers, or an error with a fix."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from tests.training.fakes import Network, Points, config, guesses, run
 TASKS = ("a", "b")
 
 
-def trained(network: nn.Module, *, through_compiler: bool) -> list[object]:
-    settings = config(batch_size=12, compile=through_compiler)
-    data = Points(labelled={"b": range(12)})
+def train_numbers(network: nn.Module, *, is_compiled: bool) -> list[object]:
+    settings = config(batch_size=12, compile=is_compiled)
+    data = Points(labeled={"b": range(12)})
     result = run(network, guesses(*TASKS), data, settings)
-    return [(at.train_losses, at.metrics) for at in result.epochs]
+    return [(record.train_losses, record.metrics) for record in result.epochs]
 
 
-def test_a_compiled_network_trains_to_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiled_network_trains_to_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     graphs: list[torch.fx.GraphModule] = []
 
-    def counting(graph: torch.fx.GraphModule, inputs: object) -> object:
+    def recording_backend(graph: torch.fx.GraphModule, inputs: object) -> object:
         graphs.append(graph)
         return graph.forward
 
-    monkeypatch.setattr(_compile, "BACKEND", counting)
+    monkeypatch.setattr(_compile, "BACKEND", recording_backend)
     plain, compiled = Network(*TASKS), Network(*TASKS)
-    assert trained(plain, through_compiler=False) == trained(compiled, through_compiler=True)
+    assert train_numbers(plain, is_compiled=False) == train_numbers(compiled, is_compiled=True)
     assert graphs
-    for name, at in plain.state_dict().items():
-        torch.testing.assert_close(compiled.state_dict()[name], at, rtol=1e-5, atol=1e-6)
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(compiled.state_dict()[name], value, rtol=1e-5, atol=1e-6)
 
 
-def test_a_compiler_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(graph: torch.fx.GraphModule, inputs: object) -> object:
+def test_compiler_error_names_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing_backend(graph: torch.fx.GraphModule, inputs: object) -> object:
         raise OSError("there is no C++ compiler")
 
-    monkeypatch.setattr(_compile, "BACKEND", broken)
+    monkeypatch.setattr(_compile, "BACKEND", failing_backend)
     with pytest.raises(TrainingError, match=r"OSError: there is no C\+\+") as error:
         run(Network("a"), guesses("a"), Points(labels=("a",)), config(compile=True))
     assert error.value.where == "train.compile"
     assert "train.compile to false" in str(error.value)
 
 
-def test_compiling_is_not_asked_for_by_default() -> None:
+def test_compile_is_false_by_default() -> None:
     assert config().compile is False

@@ -1,4 +1,4 @@
-"""Heads from a seed, weights on disk, names of devices."""
+"""Heads from a seed, weights on disk, names of devices and number formats."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from tests.training.fakes import CPU, Network, guesses
 FEATURES = FeatureSpec((FeatureLevel(8, 4),), (16, 16))
 
 
-def equal(one: nn.Module, other: nn.Module) -> bool:
-    mine, theirs = one.state_dict(), other.state_dict()
-    return all(torch.equal(mine[name], theirs[name]) for name in mine | theirs)
+def is_equal(first: nn.Module, second: nn.Module) -> bool:
+    left, right = first.state_dict(), second.state_dict()
+    return all(torch.equal(left[name], right[name]) for name in left | right)
 
 
-def test_a_head_depends_on_seed_and_name_alone() -> None:
-    alone = seeded_heads(guesses("b"), FEATURES, 4)
-    is_distributed = seeded_heads(guesses("a", "b", "c"), FEATURES, 4)
-    assert equal(alone["b"], is_distributed["b"])
-    assert not equal(is_distributed["a"], is_distributed["b"])
-    assert not equal(alone["b"], seeded_heads(guesses("b"), FEATURES, 5)["b"])
+def test_head_depends_only_on_seed_and_name() -> None:
+    single = seeded_heads(guesses("b"), FEATURES, 4)
+    several = seeded_heads(guesses("a", "b", "c"), FEATURES, 4)
+    assert is_equal(single["b"], several["b"])
+    assert not is_equal(several["a"], several["b"])
+    assert not is_equal(single["b"], seeded_heads(guesses("b"), FEATURES, 5)["b"])
 
 
-def test_heads_behind_gates_are_the_same_heads() -> None:
+def test_attention_does_not_change_the_head() -> None:
     plain = seeded_heads(guesses("a", "b"), FEATURES, 4)
-    gated, again = (seeded_heads(guesses("a", "b"), FEATURES, 4, ["b"]) for _ in range(2))
-    assert equal(gated["a"], plain["a"])
-    assert isinstance(gated["b"], HeadWithAttention)
-    assert equal(gated["b"].head, plain["b"])
-    assert equal(gated["b"], again["b"])
+    first, second = (seeded_heads(guesses("a", "b"), FEATURES, 4, ["b"]) for _ in range(2))
+    assert is_equal(first["a"], plain["a"])
+    assert isinstance(first["b"], HeadWithAttention)
+    assert is_equal(first["b"].head, plain["b"])
+    assert is_equal(first["b"], second["b"])
 
 
-def test_building_heads_leaves_torchs_generator_alone() -> None:
+def test_building_heads_restores_torchs_generator() -> None:
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)
@@ -54,69 +54,69 @@ def test_building_heads_leaves_torchs_generator_alone() -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-class Sharing(nn.Module):
-    """Two names for one layer, as in a hard plan."""
+class SharingModule(nn.Module):
+    """A module with two names for one layer, as in a hard plan."""
 
     def __init__(self, width: int = 4) -> None:
         super().__init__()
-        self.one = nn.Linear(width, width)
-        self.two = self.one
+        self.first = nn.Linear(width, width)
+        self.second = self.first
         self.norm = nn.BatchNorm2d(width)
         self.conv = nn.Conv2d(width, width, 3).to(memory_format=torch.channels_last)
 
 
-def test_weights_come_back_shared_ones_once(tmp_path: Path) -> None:
-    network, other = Sharing(), Sharing()
-    assert not equal(network, other)
+def test_saved_weights_load_and_stay_shared(tmp_path: Path) -> None:
+    network, loaded = SharingModule(), SharingModule()
+    assert not is_equal(network, loaded)
     path = tmp_path / "deep" / "weights.safetensors"
     save_weights(network, path)
-    load_weights(other, path)
-    assert equal(network, other)
-    assert other.one.weight is other.two.weight
-    assert [found.name for found in path.parent.iterdir()] == ["weights.safetensors"]
+    load_weights(loaded, path)
+    assert is_equal(network, loaded)
+    assert loaded.first.weight is loaded.second.weight
+    assert [file.name for file in path.parent.iterdir()] == ["weights.safetensors"]
 
 
-def test_an_interrupted_save_leaves_the_old_weights(
+def test_interrupted_save_keeps_the_old_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "w.safetensors"
     save_weights(Network("a", seed=1), path)
     before = path.read_bytes()
 
-    def stopped(network: nn.Module, name: str) -> None:
+    def interrupted_save(network: nn.Module, name: str) -> None:
         Path(name).write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mtlsearch.training._weights.save_model", stopped)
+    monkeypatch.setattr("mtlsearch.training._checkpoint.save_model", interrupted_save)
     with pytest.raises(KeyboardInterrupt):
         save_weights(Network("a", seed=2), path)
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+def test_invalid_weights_raise(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
-    with pytest.raises(RunError, match="no weights"):
+    with pytest.raises(RunError, match="does not exist"):
         load_weights(Network("a"), path)
     path.write_bytes(b"\x08\0\0\0\0\0\0\0nonsense")
-    with pytest.raises(RunError, match="cannot be read"):
+    with pytest.raises(RunError, match="cannot read the weights"):
         load_weights(Network("a"), path)
     save_weights(Network("a"), path)
-    with pytest.raises(RunError, match="another network's"):
+    with pytest.raises(RunError, match="belong to another network"):
         load_weights(Network("a", "b"), path)
-    save_weights(Sharing(), path)
-    with pytest.raises(RunError, match="another network's"):
-        load_weights(Sharing(5), path)
+    save_weights(SharingModule(), path)
+    with pytest.raises(RunError, match="belong to another network"):
+        load_weights(SharingModule(5), path)
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "meta", ""])
-def test_devices_that_are_not_there_are_refused(name: str) -> None:
+def test_unavailable_devices_raise(name: str) -> None:
     with pytest.raises(TrainingError) as error:
         resolve_device(name)
     assert {"auto", "cpu"} <= set(error.value.allowed)
 
 
-def test_auto_takes_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_device_is_cuda_if_available(monkeypatch: pytest.MonkeyPatch) -> None:
     for available, expected in ((True, "cuda"), (False, "cpu")):
         monkeypatch.setattr(torch.cuda, "is_available", lambda available=available: available)
         assert resolve_device("auto") == torch.device(expected)
@@ -124,16 +124,18 @@ def test_auto_takes_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> 
         resolve_device("cuda")
 
 
-def test_precision_on_the_cpu_is_float32_unless_bf16_is_asked_for() -> None:
+def test_cpu_precision_is_float32_except_for_bf16() -> None:
     for name in ("auto", "fp32", "fp16"):
         assert resolve_precision(name, CPU) == Precision()  # type: ignore[arg-type]
     assert resolve_precision("bf16", CPU) == Precision(torch.bfloat16)
     assert not resolve_precision("bf16", CPU).scales_loss
 
 
-@pytest.mark.parametrize("supported", [True, False])
-def test_auto_is_bf16_where_a_gpu_has_it(monkeypatch: pytest.MonkeyPatch, supported: bool) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
-    expected = torch.bfloat16 if supported else None
+@pytest.mark.parametrize("is_supported", [True, False])
+def test_auto_precision_is_bf16_if_supported(
+    monkeypatch: pytest.MonkeyPatch, is_supported: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: is_supported)
+    expected = torch.bfloat16 if is_supported else None
     assert resolve_precision("auto", torch.device("cuda")).dtype == expected
     assert resolve_precision("fp16", torch.device("cuda")).scales_loss

@@ -1,4 +1,4 @@
-"""Which parameters are decayed, and the rate over time."""
+"""Weight decay by parameter, and the learning rate by step."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.training.fakes import Network
 
 
 def decayed(network: nn.Module, name: str = "adamw") -> set[str]:
+    """Return the names of the parameters with weight decay."""
     optimizer = build_optimizer(network, name, learning_rate=0.1, weight_decay=0.05)  # type: ignore[arg-type]
     ids = {
         id(parameter)
@@ -25,29 +26,30 @@ def decayed(network: nn.Module, name: str = "adamw") -> set[str]:
 
 
 @pytest.mark.parametrize("name", ["adamw", "sgd"])
-def test_norms_and_biases_are_not_decayed(name: str) -> None:
-    assert decayed(Network("a"), name) == {"trunk.1.weight", "own.a.weight", "heads.a.weight"}
+def test_norms_and_biases_have_no_weight_decay(name: str) -> None:
+    expected = {"trunk.1.weight", "layers.a.weight", "heads.a.weight"}
+    assert decayed(Network("a"), name) == expected
 
 
-def test_what_timm_spares_is_spared_wherever_the_model_stands() -> None:
-    holder = nn.ModuleDict({"one": nn.ModuleDict({"vit": timm.create_model("test_vit")})})
-    found = decayed(holder)
-    assert "one.vit.pos_embed" in dict(holder.named_parameters())
-    assert "one.vit.pos_embed" not in found
-    assert "one.vit.cls_token" not in found
-    assert "one.vit.blocks.0.attn.qkv.weight" in found
+def test_timm_exclusions_apply_at_any_module_path() -> None:
+    holder = nn.ModuleDict({"outer": nn.ModuleDict({"vit": timm.create_model("test_vit")})})
+    names = decayed(holder)
+    assert "outer.vit.pos_embed" in dict(holder.named_parameters())
+    assert "outer.vit.pos_embed" not in names
+    assert "outer.vit.cls_token" not in names
+    assert "outer.vit.blocks.0.attn.qkv.weight" in names
 
 
-def test_every_parameter_once_however_often_it_is_shared() -> None:
+def test_shared_parameters_occur_once() -> None:
     shared = nn.Linear(3, 3)
     network = nn.ModuleDict({"x": shared, "y": nn.Sequential(shared), "z": nn.Linear(3, 3)})
     optimizer = build_optimizer(network, "adamw", learning_rate=0.1, weight_decay=0.1)
-    held = [id(at) for group in optimizer.param_groups for at in group["params"]]
-    assert sorted(held) == sorted({id(at) for at in network.parameters()})
-    assert len(held) == 4
+    ids = [id(parameter) for group in optimizer.param_groups for parameter in group["params"]]
+    assert sorted(ids) == sorted({id(parameter) for parameter in network.parameters()})
+    assert len(ids) == 4
 
 
-def test_frozen_parameters_are_left_out() -> None:
+def test_frozen_parameters_are_excluded() -> None:
     network = Network("a")
     network.trunk.requires_grad_(requires_grad=False)
     optimizer = build_optimizer(network, "adamw", learning_rate=0.1, weight_decay=0.1)
@@ -55,15 +57,15 @@ def test_frozen_parameters_are_left_out() -> None:
 
 
 @given(steps=st.integers(1, 400), warmup=st.floats(0, 0.9))
-def test_the_rate_rises_and_then_falls(steps: int, warmup: float) -> None:
+def test_schedule_rises_and_then_falls(steps: int, warmup: float) -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
     schedule = Schedule(optimizer, peak=0.3, steps=steps, warmup=warmup)
     rates = [schedule.rate(step) for step in range(steps)]
-    top = min(round(warmup * steps), steps - 1)
+    peak_step = min(round(warmup * steps), steps - 1)
     assert all(0 < rate <= 0.3 for rate in rates)
-    assert rates[: top + 1] == sorted(rates[: top + 1])
-    assert rates[top:] == sorted(rates[top:], reverse=True)
-    assert rates[top] == pytest.approx(0.3)
+    assert rates[: peak_step + 1] == sorted(rates[: peak_step + 1])
+    assert rates[peak_step:] == sorted(rates[peak_step:], reverse=True)
+    assert rates[peak_step] == pytest.approx(0.3)
     assert schedule.rate(steps) == pytest.approx(0.0)
-    schedule.before(top)
-    assert optimizer.param_groups[0]["lr"] == rates[top]
+    schedule.before(peak_step)
+    assert optimizer.param_groups[0]["lr"] == rates[peak_step]

@@ -1,4 +1,4 @@
-"""Several processes train as one does with their batches put together."""
+"""Two processes train as one does with their batches combined."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import torch
 
 from mtlsearch.training import ProcessGroup, TrainingResult, joined_process_group
 from tests.training.fakes import Network, Points, guesses
-from tests.training.parallel import TASKS, trained
+from tests.training.parallel import TASKS, train_scenario
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes made of every training in :mod:`tests.training.parallel`."""
-    folder = tmp_path_factory.mktemp("ranks")
+def results_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the results of two processes for every scenario of :mod:`tests.training.parallel`."""
+    folder = tmp_path_factory.mktemp("process_group")
     command = [sys.executable, "-m", "tests.training.parallel", str(folder)]
     children = [
         subprocess.Popen([*command, str(rank)], cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -35,48 +35,51 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def found(folder: Path, what: str, rank: int) -> tuple[dict[str, torch.Tensor], TrainingResult]:
-    state, result = torch.load(folder / f"{what}{rank}.pt", weights_only=False)
+def load(folder: Path, scenario: str, rank: int) -> tuple[dict[str, torch.Tensor], TrainingResult]:
+    state, result = torch.load(folder / f"{scenario}{rank}.pt", weights_only=False)
     return state, result
 
 
-@pytest.mark.parametrize("what", ["few labels", "little memory", "short batch", "distillation"])
+@pytest.mark.parametrize("scenario", ["few labels", "little memory", "short batch", "distillation"])
 @pytest.mark.parametrize("rank", [0, 1])
-def test_two_processes_train_as_one(two: Path, what: str, rank: int) -> None:
-    """Batches whose labels of a task all lie with one process, or with none, do not hang."""
-    network, expected = trained(what, ProcessGroup())
-    state, result = found(two, what, rank)
-    for name, at in network.state_dict().items():
-        torch.testing.assert_close(state[name], at, rtol=1e-5, atol=1e-6)
-    for one, other in zip(expected.epochs, result.epochs, strict=True):
-        assert other.train_losses == pytest.approx(one.train_losses, rel=1e-5)
-        assert other.metrics == one.metrics
+def test_two_processes_train_as_one(results_folder: Path, scenario: str, rank: int) -> None:
+    """Batches in which one process, or none, has labels of a task do not block."""
+    network, expected = train_scenario(scenario, ProcessGroup())
+    state, result = load(results_folder, scenario, rank)
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(state[name], value, rtol=1e-5, atol=1e-6)
+    for expected_record, record in zip(expected.epochs, result.epochs, strict=True):
+        assert record.train_losses == pytest.approx(expected_record.train_losses, rel=1e-5)
+        assert record.metrics == expected_record.metrics
     assert result.steps == expected.steps
 
 
-def test_processes_give_way_to_the_one_whose_memory_is_short(two: Path) -> None:
-    assert [found(two, "little memory", rank)[1].parts for rank in (0, 1)] == [2, 2]
-    assert [found(two, "few labels", rank)[1].parts for rank in (0, 1)] == [1, 1]
+def test_all_processes_split_batches_if_one_lacks_memory(results_folder: Path) -> None:
+    def counts(scenario: str) -> list[int]:
+        results = [load(results_folder, scenario, rank)[1] for rank in (0, 1)]
+        return [result.num_micro_batches for result in results]
+
+    assert counts("little memory") == [2, 2]
+    assert counts("few labels") == [1, 1]
 
 
-def test_statistics_are_the_same_in_every_process_at_the_end(two: Path) -> None:
-    (one, _), (other, _) = (found(two, "statistics", rank) for rank in (0, 1))
-    assert any("running_mean" in name for name in one)
-    assert all(torch.equal(at, other[name]) for name, at in one.items())
+def test_final_statistics_are_equal_in_all_processes(results_folder: Path) -> None:
+    (first, _), (second, _) = (load(results_folder, "statistics", rank) for rank in (0, 1))
+    assert any("running_mean" in name for name in first)
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
 
 
-def test_alone_nothing_is_sent() -> None:
+def test_single_process_does_not_communicate() -> None:
     assert joined_process_group() == ProcessGroup()
     network, batch = Network("a"), Points().batch([0, 1, 2])
-    whole = ProcessGroup().part(batch)
-    assert whole is batch
+    assert ProcessGroup().local_batch(batch) is batch
     ProcessGroup().sum_gradients(list(network.parameters()))
-    assert all(at.grad is None for at in network.parameters())
+    assert all(parameter.grad is None for parameter in network.parameters())
     assert ProcessGroup().any(True, torch.device("cpu"))
     assert set(guesses(*TASKS)) == set(TASKS)
 
 
-def test_a_batch_smaller_than_the_processes_leaves_some_without() -> None:
+def test_batch_smaller_than_the_group_leaves_ranks_without_images() -> None:
     batch = Points().batch([0, 1])
-    parts = [ProcessGroup(rank, 3).part(batch) for rank in range(3)]
+    parts = [ProcessGroup(rank, 3).local_batch(batch) for rank in range(3)]
     assert [0 if part is None else len(part.images) for part in parts] == [1, 1, 0]

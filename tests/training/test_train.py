@@ -1,4 +1,4 @@
-"""What every training keeps to."""
+"""Properties of every training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 from mtlsearch.errors import NonFiniteLossError, TrainingError
 from mtlsearch.training import TrainingResult
-from tests.training.fakes import Network, Points, Watcher, config, guesses, run
+from tests.training.fakes import Network, Points, RecordingHooks, config, guesses, run
 
 
 def weights(network: nn.Module) -> dict[str, torch.Tensor]:
@@ -21,7 +21,7 @@ def numbers(result: TrainingResult) -> list[object]:
     return [(record.train_losses, record.metrics) for record in result.epochs]
 
 
-def test_it_learns() -> None:
+def test_training_learns() -> None:
     network = Network("a", "b")
     result = run(network, guesses("a", "b"), Points(), config(epochs=25))
     assert result.metrics["a"]["accuracy"] == 1.0
@@ -32,7 +32,7 @@ def test_it_learns() -> None:
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_the_same_seed_gives_the_same_numbers_bit_for_bit(optimizer: str, precision: str) -> None:
+def test_same_seed_gives_identical_numbers(optimizer: str, precision: str) -> None:
     settings = config(optimizer=optimizer, precision=precision)
     first, second, other = Network("a", "b"), Network("a", "b"), Network("a", "b")
     results = [
@@ -42,11 +42,11 @@ def test_the_same_seed_gives_the_same_numbers_bit_for_bit(optimizer: str, precis
     assert numbers(results[0]) == numbers(results[1])
     before, after, differing = weights(first), weights(second), weights(other)
     assert all(torch.equal(before[name], after[name]) for name in before)
-    # Dropout is seeded, not left out.
+    # Dropout is seeded, not disabled.
     assert any(not torch.equal(before[name], differing[name]) for name in before)
 
 
-def test_torch_is_left_as_it_was() -> None:
+def test_training_restores_torchs_generator() -> None:
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
@@ -61,65 +61,65 @@ def test_training_does_not_depend_on_torchs_generator() -> None:
     assert numbers(run(Network("a"), guesses("a"), Points(labels=("a",)))) == numbers(first)
 
 
-def test_the_last_epochs_metrics_are_the_networks_in_eval_mode() -> None:
+def test_last_metrics_belong_to_the_network_in_eval_mode() -> None:
     network = Network("a")
     data = Points(labels=("a",))
     result = run(network, guesses("a"), data)
     network.eval()
     batch = data.batch(list(range(data.images)))
-    right = network(batch.images)["a"]["scores"].argmax(1) == batch.targets["a"].values
-    assert result.metrics["a"]["accuracy"] == right.sum().item() / data.images
+    is_correct = network(batch.images)["a"]["scores"].argmax(1) == batch.targets["a"].values
+    assert result.metrics["a"]["accuracy"] == is_correct.sum().item() / data.images
 
 
-def test_progress_is_told_of_every_step_and_epoch() -> None:
-    watcher = Watcher()
-    result = run(Network("a"), guesses("a"), Points(labels=("a",)), progress=watcher)
-    assert [(done, total) for done, total, _ in watcher.steps] == [(at, 6) for at in range(1, 7)]
-    assert all(math.isfinite(loss) for _, _, loss in watcher.steps)
-    assert [record for record, _ in watcher.epochs] == list(result.epochs)
-    assert {total for _, total in watcher.epochs} == {2}
+def test_hooks_get_every_step_and_epoch() -> None:
+    hooks = RecordingHooks()
+    result = run(Network("a"), guesses("a"), Points(labels=("a",)), hooks=hooks)
+    assert [(done, total) for done, total, _ in hooks.steps] == [(i, 6) for i in range(1, 7)]
+    assert all(math.isfinite(loss) for _, _, loss in hooks.steps)
+    assert [record for record, _ in hooks.epochs] == list(result.epochs)
+    assert {total for _, total in hooks.epochs} == {2}
 
 
-@pytest.mark.parametrize("spoil", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_names_task_step_and_epoch(spoil: float) -> None:
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_non_finite_loss_names_task_step_and_epoch(value: float) -> None:
     with pytest.raises(NonFiniteLossError, match=r"task 'a' became nan in step 1 \(epoch 0\)"):
-        run(Network("a", "b"), guesses("a", "b"), Points(spoil=spoil))
+        run(Network("a", "b"), guesses("a", "b"), Points(corrupt_value=value))
 
 
-def test_an_exploding_training_is_ended() -> None:
+def test_diverging_training_raises() -> None:
     settings = config(epochs=20, clip_norm=None, optimizer="sgd", warmup=0, weight_decay=0)
     with pytest.raises(NonFiniteLossError, match="step"):
-        run(Network("a"), guesses("a"), Points(labels=("a",)), settings, rate=1e30)
+        run(Network("a"), guesses("a"), Points(labels=("a",)), settings, learning_rate=1e30)
 
 
-def test_a_gradient_that_is_no_number_ends_the_trial() -> None:
-    class Cliff(Network):
+def test_non_finite_gradient_raises() -> None:
+    class InfiniteGradient(Network):
         """A finite output with an infinite gradient: the square root at 0."""
 
         def forward(self, images, tasks=None):
             outputs = super().forward(images, tasks)
-            flat = (self.heads["a"].bias * 0).sum().sqrt()
-            return {name: {"scores": at["scores"] + flat} for name, at in outputs.items()}
+            zero = (self.heads["a"].bias * 0).sum().sqrt()
+            return {name: {"scores": value["scores"] + zero} for name, value in outputs.items()}
 
     with pytest.raises(NonFiniteLossError, match=r"gradient of 'a' became \w+ in step 1"):
-        run(Cliff("a"), guesses("a"), Points(labels=("a",)))
+        run(InfiniteGradient("a"), guesses("a"), Points(labels=("a",)))
 
 
-def test_an_interrupt_passes_through() -> None:
-    class Impatient(Watcher):
-        def step(self, done: int, total: int, loss: float) -> None:
+def test_keyboard_interrupt_passes_through() -> None:
+    class InterruptingHooks(RecordingHooks):
+        def on_step(self, num_steps: int, total: int, loss: float) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(Network("a"), guesses("a"), Points(labels=("a",)), progress=Impatient())
+        run(Network("a"), guesses("a"), Points(labels=("a",)), hooks=InterruptingHooks())
 
 
-def test_too_little_data_is_said() -> None:
-    with pytest.raises(TrainingError, match="train split has 1 images, training takes 2"):
+def test_too_few_images_raise() -> None:
+    with pytest.raises(TrainingError, match="train split has 1 images, training needs 2"):
         run(Network("a"), guesses("a"), Points(images=1, labels=("a",)))
 
 
-def test_batchnorm_on_one_image_is_explained() -> None:
+def test_batchnorm_on_one_image_names_the_batch_size() -> None:
     with pytest.raises(TrainingError, match="single image") as error:
         run(Network("a"), guesses("a"), Points(labels=("a",)), config(batch_size=1))
     assert "batch size of 2" in str(error.value)
@@ -132,25 +132,25 @@ def test_batchnorm_on_one_image_is_explained() -> None:
         RuntimeError("you can't allocate memory"),
     ],
 )
-def test_out_of_memory_says_what_to_do(failure: Exception) -> None:
-    class Large(Network):
+def test_out_of_memory_names_the_batch_size(failure: Exception) -> None:
+    class LargeNetwork(Network):
         def forward(self, images, tasks=None):
             raise failure
 
     with pytest.raises(TrainingError, match="memory") as error:
-        run(Large("a"), guesses("a"), Points(labels=("a",)))
+        run(LargeNetwork("a"), guesses("a"), Points(labels=("a",)))
     assert "batch_size" in str(error.value)
 
 
-def test_other_failures_are_not_hidden() -> None:
-    class Broken(Network):
+def test_other_errors_pass_unchanged() -> None:
+    class BrokenNetwork(Network):
         def forward(self, images, tasks=None):
             raise RuntimeError("size mismatch")
 
     with pytest.raises(RuntimeError, match="size mismatch"):
-        run(Broken("a"), guesses("a"), Points(labels=("a",)))
+        run(BrokenNetwork("a"), guesses("a"), Points(labels=("a",)))
 
 
-def test_weights_for_other_tasks_are_refused() -> None:
-    with pytest.raises(TrainingError, match="loss_weights names"):
-        run(Network("a"), guesses("a"), Points(labels=("a",)), weights={"b": 1.0})
+def test_loss_weights_for_other_tasks_raise() -> None:
+    with pytest.raises(TrainingError, match="`loss_weights` must have one entry per task"):
+        run(Network("a"), guesses("a"), Points(labels=("a",)), loss_weights={"b": 1.0})

@@ -79,9 +79,9 @@ def test_a_run_can_start_from_a_trial_that_shared_everything(
     save_weights(hard, tmp_path / "w.safetensors")
     warm = cut_backbone("test_resnet", (32, 32), checkpoint_path=tmp_path / "w.safetensors")
     network = build(warm, SharingPlan.independent(TASKS, len(cut.units)))
-    trained = hard.backbones.shell("a").state_dict()
+    trained = hard.backbones.task_model("a").state_dict()
     for task in TASKS:
-        for name, value in network.backbones.shell(task).state_dict().items():
+        for name, value in network.backbones.task_model(task).state_dict().items():
             assert torch.equal(value, trained[name]), name
 
 
