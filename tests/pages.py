@@ -1,17 +1,15 @@
-"""What the pages of the documentation hold: blocks, links, command lines, tables of settings."""
+"""Contents of the documentation pages: blocks, links, command lines."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
-
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[1]
 FENCE = re.compile(
@@ -31,105 +29,90 @@ class Block:
     """One fenced block.
 
     Attributes:
-        place: page and line.
-        language: what stands behind the fence.
-        name: what a comment in the line above says, such as a file's name.
-        text: what is in it.
+        location: page and line.
+        language: language of the fence.
+        name: text of a comment in the line above, such as a file name.
+        text: contents.
     """
 
-    place: str
+    location: str
     language: str
     name: str
     text: str
 
 
 def pages() -> list[Path]:
-    """Every page that is written by hand."""
-    below = [
-        at for name in ("docs", "examples", "benchmarks") for at in (ROOT / name).rglob("*.md")
-    ]
+    """Return every page."""
+    folders = ("docs", "examples", "benchmarks", "results/reference")
+    below = [page for folder in folders for page in (ROOT / folder).rglob("*.md")]
     return sorted([*ROOT.glob("*.md"), *below, ROOT / "results" / "README.md"])
 
 
 def blocks(page: Path) -> list[Block]:
-    """The fenced blocks of a page."""
+    """Return the fenced blocks of a page."""
     text = page.read_text(encoding="utf-8")
     return [
         Block(
-            f"{page.relative_to(ROOT)}:{text.count(chr(10), 0, found.start('text'))}",
-            found["language"],
-            found["name"] or "",
-            textwrap.dedent(found["text"]),
+            f"{page.relative_to(ROOT)}:{text.count(chr(10), 0, match.start('text'))}",
+            match["language"],
+            match["name"] or "",
+            textwrap.dedent(match["text"]),
         )
-        for found in FENCE.finditer(text)
+        for match in FENCE.finditer(text)
     ]
 
 
 def prose(page: Path) -> str:
-    """A page without its blocks."""
+    """Return a page without its blocks."""
     return FENCE.sub("", page.read_text(encoding="utf-8"))
 
 
 def links(page: Path) -> list[str]:
-    """Targets of links and pictures within the repository."""
-    found = [first or second for first, second in LINK.findall(prose(page))]
-    return [target for target in found if not re.match(r"[a-z]+:", target)]
+    """Return the targets of links and pictures inside the repository."""
+    targets = [first or second for first, second in LINK.findall(prose(page))]
+    return [target for target in targets if not re.match(r"[a-z]+:", target)]
 
 
 def anchors(page: Path) -> set[str]:
-    """What a link may have behind ``#``: the headings as their addresses."""
+    """Return the headings of a page as anchors."""
     headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     kept = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
     return {text.strip().replace(" ", "-") for text in kept}
 
 
 def command_lines(text: str) -> Iterator[list[str]]:
-    """The arguments of every line that calls the program; comments and what it is piped to cut."""
+    """Yield the arguments of every line that calls the program, up to comments and pipes."""
     for line in re.sub(r"\s*\\\n\s*", " ", text).splitlines():
-        found = PROGRAM.fullmatch(line)
-        if found is not None:
-            # In a column of commands the words behind a gap explain.
-            command = re.split(r"\s{3,}", found["rest"])[0]
+        match = PROGRAM.fullmatch(line)
+        if match is not None:
+            # In a column of commands, an explanation follows a gap.
+            command = re.split(r"\s{3,}", match["rest"])[0]
             lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
             lexer.whitespace_split = True
             yield _up_to_punctuation(list(lexer))
 
 
 def _up_to_punctuation(tokens: list[str]) -> list[str]:
-    ends = (at for at, token in enumerate(tokens) if token and set(token) <= set("();<>|&"))
+    ends = (index for index, token in enumerate(tokens) if token and set(token) <= set("();<>|&"))
     return tokens[: next(ends, len(tokens))]
 
 
 def mentions(page: Path) -> Iterator[list[str]]:
-    """The arguments of every command that stands in a sentence: ``[--out DIR]`` without brackets.
+    """Yield the arguments of every command in a sentence, without brackets and dots.
 
-    Of ``best|N`` the first is taken; three dots stand for whatever there may be.
+    Of alternatives such as ``best|N``, the first is used.
     """
     for command in INLINE.findall(prose(page)):
         words = re.sub(r"[\[\]]", " ", command).split()
         yield [word.split("|")[0] for word in words if word.strip(".")]
 
 
-def settings_rows(model: type[BaseModel]) -> list[str]:
-    """The rows of the table that documents some settings."""
-    return [
-        f"| `{name}` | {_default(field)} | {field.description} |"
-        for name, field in model.model_fields.items()
-    ]
-
-
-def nested(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    """Models that are part of another one's fields."""
-    for field in model.model_fields.values():
-        for part in (field.annotation, *get_args(field.annotation)):
-            if isinstance(part, type) and issubclass(part, BaseModel):
-                yield part
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "required"
-    value: Any = field.get_default(call_default_factory=True)
-    if value is None or isinstance(value, bool):
-        return f"`{str(value).lower()}`".replace("none", "null")
-    return f"`{value}`"
+def load_generator() -> ModuleType:
+    """Return the module ``docs/generate.py``."""
+    file = ROOT / "docs" / "generate.py"
+    spec = importlib.util.spec_from_file_location("generate_docs", file)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

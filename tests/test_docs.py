@@ -1,4 +1,4 @@
-"""The documentation tells the truth: hooks, names, settings, commands, run files, code, links."""
+"""Documentation: hooks, public names, keys, commands, run files, code and links."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ruamel.yaml import YAML
 
 import mtlsearch
 from mtlsearch.cli._app import app
-from mtlsearch.config import RunConfig, load_run
+from mtlsearch.config import RunConfig, difference, load_run
 from mtlsearch.data import open_data
 from mtlsearch.plugin import hooks
 from mtlsearch.registry import HOOKS, PluginRegistry, build_registry
@@ -31,21 +31,21 @@ from tests.imports import Tree
 from tests.pages import ROOT, Block, blocks
 
 PAGES = pages.pages()
-PLUGINS = ROOT / "docs" / "plugins.md"
-FORMATS = ROOT / "docs" / "data-formats.md"
+DOCS = ROOT / "docs"
+PLUGINS = DOCS / "plugins.md"
 DEPTH = ROOT / "examples" / "mtlsearch-depth" / "mtlsearch_depth.py"
 RUN_FILES = sorted((ROOT / "examples").glob("*.yaml"))
 
 
-def of_language(*languages: str) -> list[Any]:
-    """The blocks of some languages of all pages, as parameters of a test."""
-    found = [block for page in PAGES for block in blocks(page) if block.language in languages]
-    return [pytest.param(block, id=block.place) for block in found]
+def blocks_in(*languages: str) -> list[Any]:
+    """Return the blocks of some languages of all pages, as parameters of a test."""
+    chosen = [block for page in PAGES for block in blocks(page) if block.language in languages]
+    return [pytest.param(block, id=block.location) for block in chosen]
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> PluginRegistry:
-    """The built-in plugins and the example of an outside one, whether or not it is installed."""
+    """Return the built-in plugins and the example package, installed or not."""
     installed = build_registry()
     if "depth" in installed.tasks:
         return installed
@@ -58,48 +58,47 @@ class TestPlugins:
     """``docs/plugins.md``."""
 
     @pytest.mark.parametrize("hook", HOOKS)
-    def test_every_hook_is_documented_and_tested(self, hook: str) -> None:
+    def test_hook_is_documented_and_tested(self, hook: str) -> None:
         signature = str(inspect.signature(getattr(hooks, hook))).replace("'", "")
         assert f"### `{hook}{signature}`\n" in PLUGINS.read_text(encoding="utf-8")
-        tests = (ROOT / "tests" / "catalog").glob("*.py")
+        tests = (ROOT / "tests" / "registry").glob("*.py")
         assert any(f"def {hook}(" in file.read_text(encoding="utf-8") for file in tests)
 
-    @pytest.mark.parametrize("door", ["plugin", "plugin.layers", "testing"])
-    def test_every_public_name_is_documented(self, door: str) -> None:
-        said = set(re.findall(r"`(\w+)`", pages.prose(PLUGINS)))
-        assert set(import_module(f"mtlsearch.{door}").__all__) - said == set()
+    @pytest.mark.parametrize("package", ["plugin", "plugin.layers", "testing"])
+    def test_public_names_are_documented(self, package: str) -> None:
+        documented = set(re.findall(r"`(\w+)`", pages.prose(PLUGINS)))
+        assert set(import_module(f"mtlsearch.{package}").__all__) - documented == set()
 
-    def test_its_plugins_load_and_feed_its_run_file(self, mine: Path) -> None:
+    def test_shown_plugins_load_and_open_the_run_file(self, mine: Path) -> None:
         loaded = load_run(mine / "run.yaml", ["data.sources.0.train=4", "data.sources.0.val=2"])
         loaded.require_paths()
         registry = build_registry(loaded.config.plugins)
         assert registry.failures == ()
-        added = [at for at in registry.plugins if at.where.startswith(str(mine))]
+        added = [plugin for plugin in registry.plugins if plugin.where.startswith(str(mine))]
         assert len({noun for plugin in added for noun in plugin.contributions}) == len(HOOKS)
         resolved = registry.resolve(loaded)
-        sources = resolved.open_sources()
-        plain = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-        data = open_data(sources, loaded.config.data, mean=plain[0], std=plain[1], seed=0)
+        mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+        data = open_data(resolved.open_sources(), loaded.config.data, mean=mean, std=std, seed=0)
         data.check().raise_if_bad()
         assert list(resolved.build_tasks(data.labels)) == list(loaded.config.tasks)
         assert resolved.build_space().name == "fork"
 
     @pytest.mark.slow
-    def test_its_plugins_keep_the_contract(self, mine: Path) -> None:
-        """As the page says, but for what takes longest; `tests/examples` does that too."""
-        ran = subprocess.run(
+    def test_shown_plugins_pass_their_contract(self, mine: Path) -> None:
+        """Run the shown tests, except for the export, which `tests/examples` covers."""
+        process = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "test_mine.py", "-k", "not export"],
             cwd=mine, capture_output=True, text=True, timeout=300, check=False,
             env={**os.environ, "PYTHONPATH": str(mine / "mine")},
         )  # fmt: skip
-        assert ran.returncode == 0, ran.stdout
-        assert "skipped" not in ran.stdout
+        assert process.returncode == 0, process.stdout
+        assert "skipped" not in process.stdout
 
     @pytest.fixture
     def mine(self, tmp_path: Path) -> Path:
-        """The files that the page shows, as they lie on its reader's disk, and a few pictures."""
+        """Return a folder with the files that the page shows and a few images."""
         for block in blocks(PLUGINS):
-            if block.name:
+            if block.name and not block.name.startswith("mtlsearch-depth/"):
                 file = tmp_path / block.name
                 file.parent.mkdir(exist_ok=True)
                 file.write_text(block.text)
@@ -110,29 +109,43 @@ class TestPlugins:
         return tmp_path
 
 
-def test_every_setting_of_every_source_is_documented(registry: PluginRegistry) -> None:
-    text = FORMATS.read_text(encoding="utf-8")
-    for name, source in registry.datasets.items():
-        if not source.__module__.startswith("mtlsearch_plugins."):
-            continue
-        (section,) = re.findall(rf"^## `{name}`\n.*?(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
-        models = (source.Settings, *pages.nested(source.Settings))
-        rows = [row for model in models for row in pages.settings_rows(model)]
-        assert rows == re.findall(r"^\| `\w+` \| (?:`.*?`|required) \| .* \|$", section, re.M)
+class TestGeneratedPages:
+    def test_run_file_page_is_up_to_date(self, registry: PluginRegistry) -> None:
+        generated = pages.load_generator().run_file_page(registry)
+        page = (DOCS / "run-file.md").read_text(encoding="utf-8")
+        assert page == generated, "run `make docs`"
+
+    def test_run_file_page_has_every_built_in_plugin(self, registry: PluginRegistry) -> None:
+        page = (DOCS / "run-file.md").read_text(encoding="utf-8")
+        tables = (registry.tasks, registry.datasets, registry.spaces, registry.balancers)
+        for name, cls in (item for table in tables for item in table.items()):
+            if cls.__module__.startswith(("mtlsearch_plugins.", "mtlsearch_search_spaces.")):
+                assert f"| `{name}` | {cls.summary} |" in page
+                assert (f"### `{name}`\n" in page) == bool(cls.Settings.model_fields)
+
+    def test_sharing_picture_is_drawn(self, tmp_path: Path) -> None:
+        pages.load_generator().draw_plans(tmp_path / "sharing.png")
+        with (
+            Image.open(tmp_path / "sharing.png") as new,
+            Image.open(DOCS / "images" / "sharing.png") as committed,
+        ):
+            assert new.size == committed.size
+
+    def test_readme_links_every_page(self) -> None:
+        linked = set(pages.links(ROOT / "README.md"))
+        assert {f"docs/{page.name}" for page in DOCS.glob("*.md")} <= linked
 
 
 class TestRunFiles:
     @pytest.mark.parametrize("file", RUN_FILES, ids=lambda file: file.name)
-    def test_an_example_is_right(self, file: Path, registry: PluginRegistry) -> None:
+    def test_example_is_valid(self, file: Path, registry: PluginRegistry) -> None:
         registry.resolve(load_run(file))
 
-    @pytest.mark.parametrize("block", of_language("yaml", "yml"))
-    def test_what_a_page_shows_is_right(
-        self, block: Block, registry: PluginRegistry, tmp_path: Path
-    ) -> None:
-        """A whole run file, or parts of one that take the place of an example's."""
+    @pytest.mark.parametrize("block", blocks_in("yaml", "yml"))
+    def test_block_is_valid(self, block: Block, registry: PluginRegistry, tmp_path: Path) -> None:
+        """Check a whole run file, or sections that replace those of an example."""
         shown = YAML(typ="safe").load(block.text)
-        assert set(shown) <= set(RunConfig.model_fields), block.place
+        assert set(shown) <= set(RunConfig.model_fields), block.location
         file = tmp_path / "run.yaml"
         if {"data", "tasks"} <= set(shown):
             file.write_text(block.text)
@@ -140,21 +153,30 @@ class TestRunFiles:
             base = YAML(typ="safe").load(ROOT / "examples" / "scenes.yaml")
             YAML(typ="safe").dump({**base, **shown}, file)
         loaded = load_run(file)
-        if "plugins" in shown:  # they lie on the reader's disk: `TestPlugins` has them
+        if "plugins" in shown:  # `TestPlugins` loads these plugins
             assert loaded.config.plugins
         else:
             registry.resolve(loaded)
 
+    def test_readme_shows_the_example_of_the_demo(self, tmp_path: Path) -> None:
+        readme = blocks(ROOT / "README.md")
+        (block,) = [block for block in readme if block.language == "yaml"]
+        assert len(block.text.splitlines()) <= 12
+        file = tmp_path / "run.yaml"
+        file.write_text(block.text)
+        example = load_run(ROOT / "examples" / "scenes.yaml").config
+        assert difference(load_run(file).config, example) == ["data.root"]
+
 
 USAGE = typer.BadParameter.__bases__[0]
-"""What every complaint about a command line derives from."""
+"""Base class of all errors of a command line."""
 
-WRONG = re.compile(r"no such|got unexpected", re.IGNORECASE)
-"""What is said of commands, options and arguments that do not exist."""
+UNKNOWN = re.compile(r"no such|got unexpected|is now", re.IGNORECASE)
+"""Messages about commands, options and arguments that do not exist."""
 
 
-def complaint(arguments: list[str]) -> str:
-    """What the program says of a command line; empty where it would run it."""
+def usage_error(arguments: list[str]) -> str:
+    """Return the error of a command line; empty if the program would run it."""
     try:
         app(args=arguments, standalone_mode=False)
     except USAGE as error:
@@ -163,43 +185,43 @@ def complaint(arguments: list[str]) -> str:
 
 
 class TestCommands:
-    """Commands are parsed as the program parses them, and not run."""
+    """Commands are parsed by the program, and not run."""
 
     @pytest.fixture
     def parsed(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-        """The commands that would have run."""
+        """Return the names of the commands that would have run."""
         names: list[str] = []
 
-        def instead(command: Callable[..., None]) -> Callable[..., None]:
+        def record_name(command: Callable[..., None]) -> Callable[..., None]:
             @functools.wraps(command)
-            def note(ctx: typer.Context, **options: Any) -> None:
+            def replacement(ctx: typer.Context, **options: Any) -> None:
                 names.append(command.__name__)
 
-            return note
+            return replacement
 
-        monkeypatch.setattr("mtlsearch.cli._app.guarded", instead)
+        monkeypatch.setattr("mtlsearch.cli._app.handle_errors", record_name)
         return names
 
-    @pytest.mark.parametrize("block", of_language("console", "bash", "sh", "text"))
-    def test_those_in_blocks(self, block: Block, parsed: list[str]) -> None:
+    @pytest.mark.parametrize("block", blocks_in("console", "bash", "sh", "text"))
+    def test_commands_in_blocks(self, block: Block, parsed: list[str]) -> None:
         lines = list(pages.command_lines(block.text))
-        assert [said for said in map(complaint, lines) if said] == []
+        assert [error for error in map(usage_error, lines) if error] == []
         assert len(parsed) == len(lines)
 
     @pytest.mark.parametrize(
         "file", [*RUN_FILES, *sorted((ROOT / "examples").glob("*.sh"))], ids=lambda file: file.name
     )
-    def test_those_in_examples(self, file: Path, parsed: list[str]) -> None:
+    def test_commands_in_examples(self, file: Path, parsed: list[str]) -> None:
         lines = list(pages.command_lines(file.read_text(encoding="utf-8")))
-        assert [said for said in map(complaint, lines) if said] == []
+        assert [error for error in map(usage_error, lines) if error] == []
         assert len(parsed) == len(lines) > 0
 
     @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-    def test_those_in_sentences(self, page: Path, parsed: list[str]) -> None:
-        """They may be cut short or hold placeholders; command and options must exist."""
+    def test_commands_in_sentences(self, page: Path, parsed: list[str]) -> None:
+        """Check that command and options exist; arguments may be missing or placeholders."""
         for arguments in pages.mentions(page):
-            said = complaint(arguments)
-            assert not WRONG.match(said), f"{arguments}: {said}"
+            error = usage_error(arguments)
+            assert not UNKNOWN.search(error), f"{arguments}: {error}"
 
     @pytest.mark.parametrize(
         "line",
@@ -211,13 +233,13 @@ class TestCommands:
             "$ .venv/bin/mtlsearch search one.yaml two.yaml > log",
         ],
     )
-    def test_a_wrong_one_is_found(self, line: str, parsed: list[str]) -> None:
+    def test_invalid_command_is_detected(self, line: str, parsed: list[str]) -> None:
         (arguments,) = pages.command_lines(line)
-        assert complaint(arguments)
+        assert usage_error(arguments)
         assert not parsed
 
     @pytest.mark.parametrize(
-        ("sentence", "is_right"),
+        ("sentence", "is_valid"),
         [
             ("`mtlsearch check` and `mtlsearch --plugins DIR ...`", True),
             ("`mtlsearch export RUN [--trial best|N] --out BUNDLE`", True),
@@ -227,18 +249,18 @@ class TestCommands:
             ("`mtlsearch search RUN.yaml ANOTHER.yaml`", False),
         ],
     )
-    def test_sentences_are_told_apart(
-        self, sentence: str, is_right: bool, parsed: list[str], tmp_path: Path
+    def test_sentences_are_checked(
+        self, sentence: str, is_valid: bool, parsed: list[str], tmp_path: Path
     ) -> None:
         page = tmp_path / "page.md"
-        page.write_text(f"Say {sentence}.\n")
-        found = [complaint(arguments) for arguments in pages.mentions(page)]
-        assert found
-        assert all(not WRONG.match(said) for said in found) == is_right
+        page.write_text(f"Type {sentence}.\n")
+        errors = [usage_error(arguments) for arguments in pages.mentions(page)]
+        assert errors
+        assert all(not UNKNOWN.search(error) for error in errors) == is_valid
 
-    def test_how_lines_are_read(self) -> None:
+    def test_command_lines_are_split(self) -> None:
         text = (
-            "$ mtlsearch search a.yaml \\\n    --out 'b c'  # why\nmtlsearch\nsay mtlsearch x\n"
+            "$ mtlsearch search a.yaml \\\n    --out 'b c'  # why\nmtlsearch\ntype mtlsearch x\n"
             "#   mtlsearch check a.yaml\n  bin/mtlsearch init d    a word | two\n"
             "mtlsearch predict b *.png > out.json\n"
         )
@@ -251,39 +273,41 @@ class TestCommands:
 
 
 class TestCode:
-    @pytest.mark.parametrize("block", of_language("python", "pycon", "py"))
-    def test_of_pages(self, block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Doctests and blocks marked ``run`` are run, others compiled; names are looked up."""
+    @pytest.mark.parametrize("block", blocks_in("python", "pycon", "py"))
+    def test_code_of_pages(
+        self, block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Run doctests and blocks marked ``run``, compile others, look up imported names."""
         if ">>> " in block.text:
-            _run_doctest(block.text, block.place)
+            _run_doctest(block.text, block.location)
             return
         _look_up_imports(block.text)
         if block.name == "run":
             monkeypatch.chdir(tmp_path)
-            exec(compile(block.text, block.place, "exec"), {"__name__": block.place})
+            exec(compile(block.text, block.location, "exec"), {"__name__": block.location})
 
-    def test_of_docstrings(self) -> None:
-        """Examples in the docstrings of packages run as they stand."""
+    def test_examples_in_docstrings_run(self) -> None:
         tree = Tree("mtlsearch", Path(mtlsearch.__file__).parent)
-        names = [at for at, file in tree.modules.items() if ">>> " in file.read_text("utf-8")]
+        names = [name for name, file in tree.modules.items() if ">>> " in file.read_text("utf-8")]
         assert names
         for name in names:
             result = doctest.testmod(import_module(name))
             assert result.attempted > 0, name
             assert result.failed == 0, name
 
-    @pytest.mark.parametrize("door", ["plugin", "testing", "config", "registry", "data", "export"])
-    def test_of_docstrings_that_is_only_shown(self, door: str) -> None:
-        """Its imports are of names that there are."""
-        shown = inspect.getdoc(import_module(f"mtlsearch.{door}")) or ""
+    @pytest.mark.parametrize(
+        "package", ["plugin", "testing", "config", "registry", "data", "export"]
+    )
+    def test_imports_in_docstrings_exist(self, package: str) -> None:
+        shown = inspect.getdoc(import_module(f"mtlsearch.{package}")) or ""
         imports = re.findall(r"^ *(from mtlsearch\S* import [^(\n]+)$", shown, re.MULTILINE)
         assert imports
         for line in imports:
             _look_up_imports(line.strip())
 
 
-def _run_doctest(text: str, place: str) -> None:
-    test = doctest.DocTestParser().get_doctest(text, {}, place, None, 0)
+def _run_doctest(text: str, location: str) -> None:
+    test = doctest.DocTestParser().get_doctest(text, {}, location, None, 0)
     result = doctest.DocTestRunner().run(test)
     assert result.attempted > 0
     assert result.failed == 0
@@ -293,31 +317,31 @@ def _look_up_imports(text: str) -> None:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "mtlsearch":
             module = import_module(str(node.module))
-            assert [at.name for at in node.names if not hasattr(module, at.name)] == []
+            assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
 
 
 class TestLinks:
     @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-    def test_they_lead_somewhere(self, page: Path) -> None:
-        assert list(_broken(page)) == []
+    def test_targets_exist(self, page: Path) -> None:
+        assert list(_broken_links(page)) == []
 
     @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-    def test_files_that_are_named_exist(self, page: Path) -> None:
+    def test_named_files_exist(self, page: Path) -> None:
         named = pages.NAMED.findall(pages.prose(page))
         assert [path for path in named if not (ROOT / path).exists()] == []
 
-    def test_a_broken_one_is_found(self, tmp_path: Path) -> None:
+    def test_broken_links_are_detected(self, tmp_path: Path) -> None:
         page = tmp_path / "page.md"
         page.write_text(
             "# One page\n\n[a](page.md#one-page) [b](gone.md) [c](#two) [d](https://example.com)\n"
             "![e](gone.png)\n\n```text\n[f](no-link.md)\n```\n"
         )
-        assert list(_broken(page)) == ["gone.md", "#two", "gone.png"]
+        assert list(_broken_links(page)) == ["gone.md", "#two", "gone.png"]
 
 
-def _broken(page: Path) -> Iterator[str]:
+def _broken_links(page: Path) -> Iterator[str]:
     for target in pages.links(page):
         path, _, anchor = target.partition("#")
-        there = page.parent / path if path else page
-        if not there.exists() or (anchor and anchor not in pages.anchors(there)):
+        file = page.parent / path if path else page
+        if not file.exists() or (anchor and anchor not in pages.anchors(file)):
             yield target

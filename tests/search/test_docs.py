@@ -1,4 +1,4 @@
-"""`docs/searching-from-python.md` runs as it stands and prints what it says."""
+"""The blocks of `docs/python-api.md` run in order and print what the page shows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "searching-from-python.md"
+PAGE = Path(__file__).parents[2] / "docs" / "python-api.md"
 BLOCK = re.compile(r"```python\n(.*?)```\n\nIt prints `(.*?)`", re.DOTALL)
 
 
-def test_every_block_prints_what_the_page_says(
+def test_blocks_print_what_the_page_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
