@@ -1,4 +1,31 @@
-"""The study package."""
+"""Study: the trials of one search, stored in its run directory. No torch.
+
+* :class:`RunDirectory`: the paths of all files of a search, and its lock.
+* :class:`TrialStore`: an Optuna study whose trials contain our records.
+* :class:`StudyView`: a snapshot of the study, with reference, Δm and rung ranks.
+* :func:`open_storage`: the journal file, or the database of ``search.storage``.
+* :func:`require_same_search`: whether a search may resume in a run directory.
+* :func:`prune_weights`: which weights and checkpoints stay on disk.
+
+How a search uses it, in ten lines:
+
+1. :func:`check_run_directory` refuses a folder with other files.
+2. :meth:`RunDirectory.locked` excludes other processes until the search ends.
+3. :func:`require_same_search` compares ``run.yaml`` with the run file.
+4. :func:`truncate_partial_line` repairs the journal after a ``kill -9``.
+5. :func:`open_run_storage` opens the storage, :func:`open_store` the study in it.
+6. :meth:`TrialStore.mark_interrupted` ends trials that a killed process left running.
+7. :meth:`TrialStore.start` stores a running trial in one write and gives it a number.
+8. :meth:`TrialStore.write` stores a trial that pauses at a rung.
+9. :meth:`TrialStore.finish` stores a trial that ended, with its objective values.
+10. :func:`prune_weights` deletes the weights that the retention policy does not keep.
+
+:func:`read_records` returns all trials without writing anything, also during a search.
+
+>>> from mtlsearch.study import TrialStore
+>>> TrialStore.in_memory().view().num_finished
+0
+"""
 
 from mtlsearch.study._resume import check_run_directory, require_same_search
 from mtlsearch.study._retention import prune_weights

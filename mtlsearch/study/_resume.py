@@ -35,10 +35,10 @@ def check_run_directory(run: RunDirectory) -> None:
     A wrong ``--out`` then fails before anything is written into, for example, a data set.
 
     Args:
-        run: Folder of the search.
+        run: folder of the search.
 
     Raises:
-        RunError: The folder contains other files or folders.
+        RunError: the folder contains other files or folders.
     """
     if not run.path.is_dir() or any((run.path / name).exists() for name in RUN_FILES):
         return
@@ -65,11 +65,11 @@ def require_same_search(run: RunDirectory, config: RunConfig) -> None:
     Trials of two searches cannot be compared. The caller holds the lock of the run directory.
 
     Args:
-        run: Run directory.
-        config: Run file of the search that starts or resumes.
+        run: run directory.
+        config: run file of the search that starts or resumes.
 
     Raises:
-        RunError: The run directory has other settings, its ``run.yaml`` is missing, or it
+        RunError: the run directory has other settings, its ``run.yaml`` is missing, or it
             contains folders of trials that are missing in the study.
     """
     if run.config.is_file():

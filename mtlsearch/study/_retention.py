@@ -23,13 +23,13 @@ def prune_weights(
     was deleted can still be promoted: it is then trained again from the first epoch.
 
     Args:
-        run: Run directory with the files.
-        records: All trials of the study.
-        keep: Number of trials whose weights stay: the best complete trials by Δm, and the best
+        run: run directory with the files.
+        records: all trials of the study.
+        keep: number of trials whose weights stay: the best complete trials by Δm, and the best
             paused trials per rung. ``"all"`` deletes only checkpoints of trials that are not
             paused.
-        objectives: Objectives by which paused trials are ranked.
-        confirmed: Numbers of the trials that were trained on other seeds.
+        objectives: objectives by which paused trials are ranked.
+        confirmed: numbers of the trials that were trained on other seeds.
     """
     without_checkpoint = {record.number for record in records if record.state != "paused"}
     if keep != "all":

@@ -28,7 +28,7 @@ class RunDirectory:
         RUN/long_training/NAME/trials/0003/   the trial trained for more epochs
 
     Attributes:
-        path: The folder, which may not exist yet.
+        path: the folder, which may not exist yet.
     """
 
     path: Path
@@ -67,7 +67,7 @@ class RunDirectory:
         """Return the folder of a trial.
 
         Args:
-            number: Trial number, from 0.
+            number: trial number, from 0.
 
         Returns:
             ``RUN/trials/NUMBER`` with at least four digits.
@@ -87,7 +87,7 @@ class RunDirectory:
         """Return the path of a trial's trained weights.
 
         Args:
-            number: Trial number, from 0.
+            number: trial number, from 0.
 
         Returns:
             Path of a safetensors file.
@@ -98,8 +98,8 @@ class RunDirectory:
         """Return the path of the checkpoint from which a paused trial resumes.
 
         Args:
-            number: Trial number, from 0.
-            rank: Rank of the process, each of which writes one checkpoint.
+            number: trial number, from 0.
+            rank: rank of the process, each of which writes one checkpoint.
 
         Returns:
             Path of a PyTorch file.
@@ -110,7 +110,7 @@ class RunDirectory:
         """Return the path of a trial's losses and metrics per epoch.
 
         Args:
-            number: Trial number, from 0.
+            number: trial number, from 0.
 
         Returns:
             Path of a CSV file.
@@ -121,7 +121,7 @@ class RunDirectory:
         """Return the directory of the trials that were trained on another seed.
 
         Args:
-            seed: Seed of weights, order and augmentation.
+            seed: seed of weights, order and augmentation.
 
         Returns:
             ``RUN/seeds/SEED``.
@@ -132,7 +132,7 @@ class RunDirectory:
         """Return the directory of a long training.
 
         Args:
-            name: Name of the long training.
+            name: name of the long training.
 
         Returns:
             ``RUN/long_training/NAME``.
@@ -143,7 +143,7 @@ class RunDirectory:
         """Check that the folder is a run directory.
 
         Raises:
-            RunError: It is not; run directories directly below it are listed.
+            RunError: it is not; run directories directly below it are listed.
         """
         if not self.config.is_file():
             raise self._missing()
@@ -191,7 +191,7 @@ class RunDirectory:
             None, while the lock is held.
 
         Raises:
-            RunError: Another process holds the lock, or the folder is not writable.
+            RunError: another process holds the lock, or the folder is not writable.
         """
         is_new = not self.path.exists()
         lock = self._acquired()

@@ -21,15 +21,15 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
     """Open the storage at a URL, or the journal file without one.
 
     Args:
-        url: Storage URL of Optuna, such as ``sqlite:///study.db``. A relative SQLite file is
+        url: storage URL of Optuna, such as ``sqlite:///study.db``. A relative SQLite file is
             in the folder of the journal, independent of the working directory.
-        journal: Journal file for a study without a URL.
+        journal: journal file for a study without a URL.
 
     Returns:
         An Optuna storage.
 
     Raises:
-        RunError: The storage cannot be opened, or its password is missing.
+        RunError: the storage cannot be opened, or its password is missing.
     """
     if url is None:
         lock = _JournalLock(journal.with_suffix(".lock"))
@@ -43,10 +43,10 @@ def require_storage(url: str | None) -> None:
     """Check a storage URL and its database driver, without a connection.
 
     Args:
-        url: Value of ``search.storage``; None for the journal file.
+        url: value of ``search.storage``; None for the journal file.
 
     Raises:
-        RunError: The URL is invalid, its password is missing, or the driver is not installed.
+        RunError: the URL is invalid, its password is missing, or the driver is not installed.
     """
     if url is not None:
         if is_hidden(url):
@@ -85,14 +85,14 @@ def would_create_file(url: str | None, journal: Path) -> bool:
     behind. It opens every other storage first, to check the connection.
 
     Args:
-        url: Storage URL; None for the journal file.
-        journal: Journal file of the run.
+        url: storage URL; None for the journal file.
+        journal: journal file of the run.
 
     Returns:
         True without a URL, or for a new SQLite file in a writable folder.
 
     Raises:
-        RunError: The URL is invalid.
+        RunError: the URL is invalid.
     """
     require_storage(url)
     if url is None:
@@ -127,7 +127,7 @@ def truncate_partial_line(journal: Path) -> None:
     this only with the lock of the run directory: another process may be writing a line.
 
     Args:
-        journal: Journal file; it may be missing.
+        journal: journal file; it may be missing.
     """
     if not journal.exists():
         return

@@ -31,10 +31,10 @@ def open_store(
     name of the study is therefore the folder name with a random suffix, kept in ``study.name``.
 
     Args:
-        run: Run directory.
-        config: Its run file.
-        storage: Result of :func:`open_run_storage` for both.
-        objectives: Objectives of a study that is created.
+        run: run directory.
+        config: its run file.
+        storage: result of :func:`open_run_storage` for both.
+        objectives: objectives of a study that is created.
 
     Returns:
         The trial store, which may be empty.
@@ -51,14 +51,14 @@ def open_run_storage(run: RunDirectory, config: RunConfig) -> BaseStorage:
     """Open the storage of a run's study.
 
     Args:
-        run: Run directory, which contains the journal unless ``search.storage`` is set.
-        config: Its run file.
+        run: run directory, which contains the journal unless ``search.storage`` is set.
+        config: its run file.
 
     Returns:
         An Optuna storage.
 
     Raises:
-        RunError: The storage cannot be opened.
+        RunError: the storage cannot be opened.
     """
     return open_storage(config.search.storage, run.journal)
 
@@ -70,14 +70,14 @@ def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:
     ``running`` are returned as ``interrupted`` or, after a rung, as ``paused``.
 
     Args:
-        out: Run directory.
-        config: Its run file.
+        out: run directory.
+        config: its run file.
 
     Returns:
         One record per trial, in the order of their numbers; empty before the first trial.
 
     Raises:
-        RunError: The folder is not a run directory, or the storage cannot be opened.
+        RunError: the folder is not a run directory, or the storage cannot be opened.
     """
     run = RunDirectory(out)
     run.require()
@@ -90,8 +90,8 @@ def stored_trial_numbers(run: RunDirectory, config: RunConfig) -> frozenset[int]
     """Return the numbers of all trials in the run's study; write nothing.
 
     Args:
-        run: Run directory.
-        config: Its run file.
+        run: run directory.
+        config: its run file.
 
     Returns:
         Trial numbers; empty if the study does not exist yet.

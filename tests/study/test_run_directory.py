@@ -114,7 +114,7 @@ def test_require_of_parent_folder_lists_runs(tmp_path: Path) -> None:
 def test_require_without_run_file_but_study_raises(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
     run.journal.touch()
-    with pytest.raises(RunError, match="run.yaml is missing") as error:
+    with pytest.raises(RunError, match=r"run\.yaml is missing") as error:
         run.require()
     assert error.value.where == str(run.config)
 

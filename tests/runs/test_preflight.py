@@ -1,0 +1,102 @@
+"""``check``, ``search`` and ``train-longer`` run one list of preflight checks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mtlsearch.config import load_run, save_resolved
+from mtlsearch.errors import ConfigError
+from mtlsearch.plan import SharingPlan
+from mtlsearch.plugin import Candidate
+from mtlsearch.results import TrialRecord
+from mtlsearch.runs import PREFLIGHT_CHECKS, PreflightCheck, PreflightContext, Stage, _preflight
+from mtlsearch.study import RunDirectory, open_run_storage, open_store
+from tests.cli.conftest import RUN_FILE
+from tests.cli.program import call
+
+COMMANDS = ("check", "search", "train-longer")
+
+
+def failing(message: str, stage: Stage) -> PreflightCheck:
+    def fail(context: PreflightContext) -> None:
+        raise ConfigError(message)
+
+    return PreflightCheck(message, stage, require=fail)
+
+
+def append_checks(monkeypatch: pytest.MonkeyPatch, *checks: PreflightCheck) -> None:
+    monkeypatch.setattr(_preflight, "PREFLIGHT_CHECKS", (*PREFLIGHT_CHECKS, *checks))
+
+
+def arguments_of(command: str, folder: Path, run_file: str = RUN_FILE) -> list[str | Path]:
+    """Return the arguments of a command; a long training gets a run directory with one trial."""
+    file, run = folder / "run.yaml", folder / "run"
+    file.write_text(run_file)
+    if command == "check":
+        return ["check", file]
+    if command == "search":
+        return ["search", file, "--out", run]
+    add_complete_trial(file, RunDirectory(run))
+    return ["train-longer", run, "--trial", "0", "--epochs", "1"]
+
+
+def add_complete_trial(file: Path, run: RunDirectory) -> None:
+    config = load_run(file).config
+    run.path.mkdir()
+    save_resolved(config, run.config)
+    store = open_store(run, config, open_run_storage(run, config))
+    candidate = Candidate(SharingPlan.hard(["scene", "shapes"], 2))
+    record = store.start(TrialRecord(0, "running", "hard", candidate, 1, 1))
+    store.finish(replace(record, state="complete"), None)
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_appended_check_runs_in_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, stage: Stage
+) -> None:
+    append_checks(monkeypatch, failing("appended check failed", stage))
+    result = call(*arguments_of(command, tmp_path))
+    assert result.returncode == 2
+    assert "appended check failed" in result.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_appended_warning_is_shown_in_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    warning = PreflightCheck("warning", Stage.IMAGES, warn=lambda context: ["appended warning"])
+    append_checks(monkeypatch, warning, failing("stops before training", Stage.IMAGES))
+    assert "appended warning" in call(*arguments_of(command, tmp_path)).stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_check_reports_all_errors_and_others_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    append_checks(
+        monkeypatch, failing("first failure", Stage.LABELS), failing("second failure", Stage.IMAGES)
+    )
+    result = call(*arguments_of(command, tmp_path))
+    assert "first failure" in result.stderr
+    assert ("second failure" in result.stderr) == (command == "check")
+
+
+def test_failed_check_leaves_no_run_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_checks(monkeypatch, failing("appended check failed", Stage.IMAGES))
+    call(*arguments_of("search", tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["run.yaml"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_data_warning_is_shown_in_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    append_checks(monkeypatch, failing("stops before training", Stage.IMAGES))
+    run_file = RUN_FILE.replace("batch_size: 8", "batch_size: 99")
+    assert "batch_size" in call(*arguments_of(command, tmp_path, run_file)).stderr
