@@ -76,8 +76,8 @@ class UnknownNameError(PluginError):
         known: Sequence[str],
         *,
         where: str | None = None,
-        next_step: str = "`mtlsearch plugins` lists what is loaded; install the package that has "
-        "it, or name its folder by --plugins",
+        next_step: str = "`mtlsearch list plugins` shows the loaded plugins; install the missing "
+        "package, or set --plugins to its folder",
     ) -> None:
         super().__init__(
             f"there is no {what_kind} named {name!r}{did_you_mean(name, known)}",
