@@ -60,7 +60,7 @@ def test_search_trains_and_shows_optional_components(
     assert not frame["attention"][:2].any()
     shares = frame["plan"] != "independent"
     assert list(frame["attention"][2:]) == list(shares[2:])
-    assert any(text.startswith(("distil 0.", "mutual 1.0")) for text in frame["distillation"])
+    assert any(text.startswith(("baseline 0.", "mutual 1.0")) for text in frame["distillation"])
 
 
 def test_recorded_cost_is_that_of_the_network(run: tuple[Path, CompletedProcess[str]]) -> None:

@@ -65,7 +65,7 @@ def test_killed_search_gives_the_same_results(tmp_path: Path) -> None:
 
     table = call("leaderboard", complete, "--plot", tmp_path / "front.png").stdout
     assert "at epoch 1" in table
-    assert "was stopped: " in table
+    assert "was paused: " in table
     rows = json.loads(call("leaderboard", complete, "--format", "json").stdout)
     assert [row["state"] for row in rows] == sorted(states)
     assert (tmp_path / "front.png").stat().st_size > 10_000
@@ -74,11 +74,11 @@ def test_killed_search_gives_the_same_results(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("search.early_stopping={rungs: [1, 3]}", "none is left after rung 3"),
-        ("search.early_stopping={rungs: [2, 1]}", "each later than the one before"),
+        ("search.early_stopping={rungs: [1, 3]}", "must be between 1 and 2"),
+        ("search.early_stopping={rungs: [2, 1]}", "must be a rising list of epochs"),
         ("search.early_stopping={reduction_factor: 1}", "greater than or equal to 2"),
         ("search.objectives=[flops, flops]", "twice"),
-        ("search.objectives=[]", "names nothing"),
+        ("search.objectives=[]", "is an empty list"),
     ],
 )
 def test_invalid_early_stopping_ends_before_reading(

@@ -21,7 +21,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "run.yaml").write_text(RUN_FILE + LIMITS)
     result = call("search", folder / "run.yaml", "--out", folder / "out", "--trials", "3")
     assert result.returncode == 0, result.stderr
-    assert "budget: params at most" in result.stderr
+    assert "limits: params at most" in result.stderr
     return folder / "out"
 
 
@@ -60,7 +60,7 @@ def test_infeasible_limits_end_before_training(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text(RUN_FILE + "limits: {flops: 1M}\n")
     result = call("search", tmp_path / "run.yaml", "--out", tmp_path / "out")
     assert result.returncode != 0
-    assert "no candidate of the search space is within the budget" in result.stderr
+    assert "no candidate of the search space is within the limits" in result.stderr
     assert "run.yaml:12 (limits.flops)" in result.stderr
     assert "hard has" in result.stderr
     assert not (tmp_path / "out").exists()  # the same command works with other limits

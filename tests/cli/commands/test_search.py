@@ -194,7 +194,7 @@ def test_failed_baseline_ends_the_search(small_search: SmallSearch, tmp_path: Pa
         assert result.returncode == 1
         assert "error: the independent baseline cannot be measured" in result.stderr
         assert "became" in result.stderr
-        assert "next:    take a lower learning rate" in result.stderr
+        assert "next:    set train.learning_rate to a smaller value" in result.stderr
     shown = call("leaderboard", tmp_path / "run").stdout
     assert "trial 0 failed: the " in shown
     assert "trial 1 failed: the " in shown

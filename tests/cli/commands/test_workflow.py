@@ -174,7 +174,7 @@ class TestExport:
     @pytest.mark.parametrize(
         ("trial", "code", "messages"),
         [
-            ("99", 1, ["there is no trial 99", "where:   {run}", "allowed: best, 0, 1, 2, 3"]),
+            ("99", 1, ["trial 99 does not exist", "where:   {run}", "allowed: best, 0, 1, 2, 3"]),
             (
                 "last",
                 2,
