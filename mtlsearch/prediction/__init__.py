@@ -1,4 +1,4 @@
-"""From exported arrays to predictions, JSON and pictures: numpy and Pillow alone.
+"""Predictions: decoding of exported arrays, JSON form and drawing, with numpy and Pillow only.
 
 >>> import numpy as np
 >>> from mtlsearch.labels import Form
@@ -14,7 +14,7 @@ from mtlsearch.prediction._decode import TENSORS, decode
 from mtlsearch.prediction._draw import draw
 from mtlsearch.prediction._json import to_json
 from mtlsearch.prediction._layout import side_by_side
-from mtlsearch.prediction._palette import class_colour
+from mtlsearch.prediction._palette import class_color
 from mtlsearch.prediction._spec import OutputSpec
 from mtlsearch.prediction._values import (
     BoxesPrediction,
@@ -34,7 +34,7 @@ __all__ = [
     "MaskPrediction",
     "OutputSpec",
     "Prediction",
-    "class_colour",
+    "class_color",
     "decode",
     "draw",
     "side_by_side",

@@ -1,4 +1,4 @@
-"""From the arrays that a task exports to a prediction for the original image."""
+"""Decoding of exported arrays to predictions in pixels of the original image."""
 
 from __future__ import annotations
 
@@ -34,35 +34,42 @@ TENSORS: dict[Form, tuple[str, ...]] = {
     Form.MASK: ("scores",),
     Form.MAP: ("values",),
 }
-"""The tensors that a prediction of each form is decoded from."""
+"""Names of the tensors from which a prediction of each form is decoded."""
 
 
 def decode(output: OutputSpec, arrays: Arrays, *, input_size: Size, image_size: Size) -> Prediction:
-    """One image's prediction from the arrays a task exports.
+    """Return the prediction for one image from the arrays that a task exports.
 
-    Boxes pass a score threshold (``score_threshold``, 0.05), the best ``candidates``
-    (1000) of them class-wise NMS (``iou_threshold``, 0.5), and the best
-    ``max_detections`` (100) are scaled to the image and clipped to it; those that
-    then have no area are dropped. A box may be found under several classes. Masks are the
-    largest of the bilinearly resized scores; maps are resized bilinearly. Categories are
-    those of at least ``score_threshold`` (0.5).
+    ==========  ==================================================================
+    category    class with the largest score
+    categories  classes with a score of at least ``score_threshold`` (0.5)
+    boxes       scores of at least ``score_threshold`` (0.05); of these the best
+                ``candidates`` (1000); NMS per class (``iou_threshold``, 0.5); the best
+                ``max_detections`` (100), scaled and clipped to the image. One box
+                can have several classes. Boxes without area are dropped.
+    mask        class with the largest bilinearly resized score, per pixel
+    map         bilinearly resized values
+    ==========  ==================================================================
 
     Args:
-        output: how the arrays are to be read; ``options`` override the numbers above.
-        arrays: the tensors that :class:`OutputSpec` lists, without the batch dimension.
-        input_size: ``(height, width)`` of the network's input.
-        image_size: ``(height, width)`` of the image it was resized from.
+        output: form, classes and options; ``options`` override the numbers above.
+        arrays: tensors that :class:`OutputSpec` lists, without the batch dimension.
+        input_size: ``(height, width)`` of the network's input in pixels.
+        image_size: ``(height, width)`` of the image before resizing.
+
+    Returns:
+        The prediction, of the class that belongs to the form.
 
     Raises:
-        PluginError: an array that the form needs is not there.
+        PluginError: an array that the form needs is missing.
     """
     needed = TENSORS[output.form]
     if missing := [name for name in needed if name not in arrays]:
         raise PluginError(
-            f"a prediction of form {output.form.value!r} is decoded from "
-            f"{', '.join(needed)}, but {', '.join(missing)} is missing",
-            where=f"the arrays are {', '.join(arrays) or 'none'}",
-            next_step="the task's `predict` must return the tensors that OutputSpec lists",
+            f"a prediction of form {output.form.value!r} needs {', '.join(needed)}: "
+            f"{', '.join(missing)} is missing",
+            where=f"arrays: {', '.join(arrays) or 'none'}",
+            next_step="return the tensors that OutputSpec lists from the task's `predict`",
         )
     return _DECODERS[output.form](output, arrays, input_size, image_size)
 
@@ -76,7 +83,9 @@ def _categories(output: OutputSpec, arrays: Arrays, _: Size, __: Size) -> Predic
     scores = np.asarray(arrays["scores"], np.float32)
     order = np.argsort(-scores, kind="stable")
     threshold = output.options.get("score_threshold", 0.5)
-    return CategoriesPrediction(tuple(int(at) for at in order if scores[at] >= threshold), scores)
+    return CategoriesPrediction(
+        tuple(int(index) for index in order if scores[index] >= threshold), scores
+    )
 
 
 def _boxes(output: OutputSpec, arrays: Arrays, input_size: Size, image_size: Size) -> Prediction:
@@ -89,12 +98,13 @@ def _boxes(output: OutputSpec, arrays: Arrays, input_size: Size, image_size: Siz
     kept = order[suppress(boxes, classes[order], options.get("iou_threshold", 0.5))]
     kept = kept[: int(options.get("max_detections", 100))]
     xyxy = _to_image(np.asarray(arrays["boxes"], np.float32)[rows[kept]], input_size, image_size)
-    solid = (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
-    return BoxesPrediction(xyxy[solid], classes[kept][solid].astype(np.int64), scores[kept][solid])
+    has_area = (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
+    kept = kept[has_area]
+    return BoxesPrediction(xyxy[has_area], classes[kept].astype(np.int64), scores[kept])
 
 
 def _to_image(xyxy: NDArray[np.float32], input_size: Size, image_size: Size) -> NDArray[np.float32]:
-    """Boxes in pixels of the original image, clipped to it."""
+    """Return boxes in pixels of the original image, clipped to it."""
     scale = np.array([image_size[1] / input_size[1], image_size[0] / input_size[0]] * 2, np.float32)
     edge = np.array([image_size[1], image_size[0]] * 2, np.float32)
     scaled: NDArray[np.float32] = np.clip(xyxy * scale, 0, edge)

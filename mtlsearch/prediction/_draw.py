@@ -1,4 +1,4 @@
-"""Predictions, and true labels, drawn on images."""
+"""Drawing of predictions and true labels on images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 from mtlsearch.prediction._boxes import Frame, draw_frames
 from mtlsearch.prediction._json import class_name
 from mtlsearch.prediction._layout import Entry, enlarged, text_size, with_caption
-from mtlsearch.prediction._palette import VOID, Colour, class_colour, perceptual
+from mtlsearch.prediction._palette import VOID, Color, class_color, viridis
 from mtlsearch.prediction._values import (
     BoxesPrediction,
     CategoriesPrediction,
@@ -26,28 +26,37 @@ if TYPE_CHECKING:
 
     from mtlsearch.prediction._spec import OutputSpec
 
-DRAWN = 0.3
-"""Boxes of a lower score are counted, not drawn; ``draw_threshold`` overrides it."""
+DRAW_THRESHOLD = 0.3
+"""Boxes with a lower score are counted, not drawn; the option ``draw_threshold`` overrides it."""
 
 OPACITY = 0.5
-"""How strongly a mask covers the image."""
+"""Opacity of a mask over the image, 0 to 1."""
 
 
 def draw(output: OutputSpec, image: Image.Image, prediction: Prediction) -> Image.Image:
-    """A picture of ``image`` with the prediction on it; ``image`` stays as it is.
+    """Return a copy of an image with a prediction drawn on it and a caption below.
 
-    Small images are enlarged first (shorter side at least 256 pixels) and a strip of text
-    is put below, so the picture is not of the image's size. Boxes carry their class and
-    score; masks cover the image half, with a legend of the classes in them; maps take the
-    image's place, in viridis (three channels as red, green and blue), with their scale
-    below. A class named ``background`` is not tinted. Boxes of a score below 0.3
-    (``draw_threshold``) are only counted. Scores that are absent, or all exactly 1 as in a
-    true label, are not written.
+    Images are enlarged by a whole factor until the shorter side has 256 pixels.
+
+    ==========  ==================================================================
+    category    class and score in the caption
+    categories  classes and scores in the caption
+    boxes       outlines with class and score; boxes with a score below
+                ``draw_threshold`` (0.3) are only counted in the caption
+    mask        half-transparent colors and a legend; ``background`` is not tinted
+    map         viridis colors in place of the image, with a scale; three channels are
+                red, green and blue
+    ==========  ==================================================================
+
+    Scores are omitted if they are absent or all exactly 1, as in a true label.
 
     Args:
-        output: what the prediction's classes and unit are.
-        image: the original image, whose pixels boxes, masks and maps are in.
-        prediction: the prediction, or a true label written as one.
+        output: classes, unit and options.
+        image: the original image; it is not changed.
+        prediction: the prediction, or a true label as a prediction.
+
+    Returns:
+        The picture in mode RGB, larger than the image.
     """
     canvas, factor = enlarged(image)
     if isinstance(prediction, BoxesPrediction):
@@ -66,35 +75,36 @@ def _category_entries(
         indices: tuple[int, ...] = (prediction.index,)
     else:
         indices = prediction.indices
-    told = prediction.scores.size and bool((prediction.scores[list(indices)] != 1).any())
+    has_scores = prediction.scores.size and bool((prediction.scores[list(indices)] != 1).any())
     entries: list[Entry] = []
-    for at in indices:
-        score = f" {prediction.scores[at]:.2f}" if told else ""
-        entries.append((class_colour(at), class_name(output, at) + score))
+    for index in indices:
+        score = f" {prediction.scores[index]:.2f}" if has_scores else ""
+        entries.append((class_color(index), class_name(output, index) + score))
     return entries or [(None, "none of the classes")]
 
 
 def _draw_boxes(
     output: OutputSpec, canvas: Image.Image, prediction: BoxesPrediction, factor: int
 ) -> Image.Image:
-    least = output.options.get("draw_threshold", DRAWN)
-    sure = prediction.scores.size == 0 or bool((prediction.scores == 1).all())
-    shown = [at for at in range(len(prediction.xyxy)) if sure or prediction.scores[at] >= least]
+    threshold = output.options.get("draw_threshold", DRAW_THRESHOLD)
+    scores = prediction.scores
+    is_label = scores.size == 0 or bool((scores == 1).all())
+    shown = [row for row in range(len(prediction.xyxy)) if is_label or scores[row] >= threshold]
     frames = []
-    for at in shown:
-        index = int(prediction.classes[at])
-        text = class_name(output, index) + ("" if sure else f" {prediction.scores[at]:.2f}")
-        left, top, right, bottom = (float(side) * factor for side in prediction.xyxy[at])
-        frames.append(Frame((left, top, right, bottom), text, class_colour(index)))
+    for row in shown:
+        index = int(prediction.classes[row])
+        text = class_name(output, index) + ("" if is_label else f" {scores[row]:.2f}")
+        left, top, right, bottom = (float(side) * factor for side in prediction.xyxy[row])
+        frames.append(Frame((left, top, right, bottom), text, class_color(index)))
     draw_frames(canvas, frames)
-    counts = Counter(int(prediction.classes[at]) for at in shown)
+    counts = Counter(int(prediction.classes[row]) for row in shown)
     entries: list[Entry] = [
-        (class_colour(at), f"{count} x {class_name(output, at)}")
-        for at, count in counts.most_common()
+        (class_color(index), f"{count} x {class_name(output, index)}")
+        for index, count in counts.most_common()
     ]
-    faint = len(prediction.xyxy) - len(shown)
-    if faint or not entries:
-        entries.append((None, f"{faint} below {least:.2g}" if faint else "no boxes"))
+    num_hidden = len(prediction.xyxy) - len(shown)
+    if num_hidden or not entries:
+        entries.append((None, f"{num_hidden} below {threshold:.2g}" if num_hidden else "no boxes"))
     return with_caption(canvas, entries)
 
 
@@ -102,29 +112,31 @@ def _draw_mask(output: OutputSpec, canvas: Image.Image, prediction: MaskPredicti
     indices = np.asarray(prediction.indices)
     present, areas = np.unique(indices, return_counts=True)
     largest_first = present[np.argsort(-areas, kind="stable")].tolist()
-    tinted = [at for at in largest_first if class_name(output, at) != "background"]
-    colours = np.zeros((*indices.shape, 3), np.uint8)
+    tinted = [index for index in largest_first if class_name(output, index) != "background"]
+    colors = np.zeros((*indices.shape, 3), np.uint8)
     cover = np.zeros(indices.shape, np.float32)
-    for at in tinted:
-        colours[indices == at] = _mask_colour(output, at)
-        cover[indices == at] = OPACITY
-    sharp = Image.Resampling.NEAREST
-    paint = np.asarray(Image.fromarray(colours).resize(canvas.size, sharp), np.float32)
-    alpha = np.asarray(Image.fromarray(cover).resize(canvas.size, sharp)).copy()
-    numbers = Image.fromarray(indices.astype(np.int32)).resize(canvas.size, sharp)
-    alpha[_outlines(np.asarray(numbers), max(1, text_size(canvas) // 10)) & (alpha > 0)] = 1.0
+    for index in tinted:
+        colors[indices == index] = _mask_color(output, index)
+        cover[indices == index] = OPACITY
+    nearest = Image.Resampling.NEAREST
+    paint = np.asarray(Image.fromarray(colors).resize(canvas.size, nearest), np.float32)
+    alpha = np.asarray(Image.fromarray(cover).resize(canvas.size, nearest)).copy()
+    classes = np.asarray(Image.fromarray(indices.astype(np.int32)).resize(canvas.size, nearest))
+    alpha[_outlines(classes, max(1, text_size(canvas) // 10)) & (alpha > 0)] = 1.0
     mixed = np.asarray(canvas, np.float32) * (1 - alpha[..., None]) + paint * alpha[..., None]
     picture = Image.fromarray(mixed.round().astype(np.uint8))
-    legend: list[Entry] = [(_mask_colour(output, at), class_name(output, at)) for at in tinted]
+    legend: list[Entry] = [
+        (_mask_color(output, index), class_name(output, index)) for index in tinted
+    ]
     return with_caption(picture, legend or [(None, "background only")])
 
 
-def _mask_colour(output: OutputSpec, index: int) -> Colour:
-    return class_colour(index) if 0 <= index < len(output.classes) else VOID
+def _mask_color(output: OutputSpec, index: int) -> Color:
+    return class_color(index) if 0 <= index < len(output.classes) else VOID
 
 
 def _outlines(indices: NDArray[np.int32], width: int) -> NDArray[np.bool_]:
-    """Pixels within ``width`` of a pixel of another class."""
+    """Return which pixels are within ``width`` of a pixel of another class, ``[H, W]``."""
     edge = np.zeros(indices.shape, np.bool_)
     for step in range(1, width + 1):
         across = indices[:, step:] != indices[:, :-step]
@@ -138,26 +150,27 @@ def _outlines(indices: NDArray[np.int32], width: int) -> NDArray[np.bool_]:
 
 def _draw_map(output: OutputSpec, canvas: Image.Image, prediction: MapPrediction) -> Image.Image:
     values = np.asarray(prediction.values, np.float64)
-    known = np.isfinite(values).all(axis=0)
-    low, high = (values[:, known].min(), values[:, known].max()) if known.any() else (0.0, 0.0)
-    parts = np.where(known, (values - low) / (high - low if high > low else 1.0), 0.0)
-    if len(parts) == 3:
-        pixels = (parts.transpose(1, 2, 0) * 255).round().astype(np.uint8)
+    is_valid = np.isfinite(values).all(axis=0)
+    valid = values[:, is_valid]
+    low, high = (valid.min(), valid.max()) if valid.size else (0.0, 0.0)
+    scaled = np.where(is_valid, (values - low) / (high - low if high > low else 1.0), 0.0)
+    if len(scaled) == 3:
+        pixels = (scaled.transpose(1, 2, 0) * 255).round().astype(np.uint8)
     else:
-        pixels = perceptual(parts.mean(axis=0))
-    pixels[~known] = VOID
+        pixels = viridis(scaled.mean(axis=0))
+    pixels[~is_valid] = VOID
     picture = Image.fromarray(pixels).resize(canvas.size, Image.Resampling.NEAREST)
     unit = f" {output.unit}" if output.unit else ""
-    if len(parts) == 3:
+    if len(scaled) == 3:
         return with_caption(picture, [(None, f"{low:.3g} to {high:.3g}{unit}")])
     return with_caption(_with_scale(picture), [(None, f"{low:.3g} to {high:.3g}{unit}")])
 
 
 def _with_scale(picture: Image.Image) -> Image.Image:
-    """The picture with the scale's colours below it, smallest number left."""
+    """Return the picture with a color scale below it, the smallest number on the left."""
     size = text_size(picture)
     canvas = Image.new("RGB", (picture.width, picture.height + size), (255, 255, 255))
     canvas.paste(picture, (0, 0))
-    ramp = perceptual(np.linspace(0.0, 1.0, picture.width))[None].repeat(round(size * 0.6), axis=0)
+    ramp = viridis(np.linspace(0.0, 1.0, picture.width))[None].repeat(round(size * 0.6), axis=0)
     canvas.paste(Image.fromarray(ramp), (0, picture.height + round(size * 0.4)))
     return canvas

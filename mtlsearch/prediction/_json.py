@@ -1,4 +1,4 @@
-"""Predictions as JSON-ready values."""
+"""JSON form of predictions."""
 
 from __future__ import annotations
 
@@ -19,42 +19,49 @@ if TYPE_CHECKING:
 
     from mtlsearch.prediction._spec import OutputSpec
 
-LISTED = 5
-"""How many of the likeliest classes a category's JSON lists."""
+NUM_TOP = 5
+"""Number of classes in ``top`` of a category."""
 
 
 def class_name(output: OutputSpec, index: int) -> str:
-    """The name of a class; ``void`` for an index that names none, as in true masks."""
+    """Return the name of a class; ``void`` for an index without class, as in true masks."""
     return output.classes[index] if 0 <= index < len(output.classes) else "void"
 
 
 def to_json(output: OutputSpec, prediction: Prediction) -> dict[str, Any]:
-    """A prediction as JSON-ready values; pixels are summed up, files hold them.
+    """Return the JSON form of a prediction; masks and maps are summarized.
 
     ==========  =====================================================================
-    category    ``class``, ``score`` and ``top``, the likeliest five
-    categories  ``classes``: class and score, the likeliest first
-    boxes       ``boxes``: class, score and ``xyxy`` in pixels of the image, best first
-    mask        ``size`` [height, width] and ``fractions``: class to share of the pixels
-    map         ``size``, ``unit`` and ``channels``: min, median and max, None where no
-                pixel is finite
+    category    ``class``, ``score`` and ``top``, the five best classes
+    categories  ``classes``: class and score, the best first
+    boxes       ``boxes``: class, score and ``xyxy`` in pixels of the image, the best first
+    mask        ``size`` [height, width] and ``fractions`` of the pixels by class
+    map         ``size``, ``unit`` and ``channels``: min, median and max; None if all
+                pixels are void
     ==========  =====================================================================
 
-    Scores are rounded to four decimals (None where not finite), coordinates to two.
+    Scores are rounded to four decimals (None if not finite), coordinates to two.
+
+    Args:
+        output: form, classes and unit.
+        prediction: the prediction.
+
+    Returns:
+        A dictionary that :func:`json.dumps` accepts.
     """
     return {"form": output.form.value, **_content(output, prediction)}
 
 
 def _content(output: OutputSpec, prediction: Prediction) -> dict[str, Any]:
     if isinstance(prediction, CategoryPrediction):
-        order = np.argsort(-prediction.scores, kind="stable")[:LISTED]
-        top = [_scored(output, int(at), prediction.scores) for at in order]
+        order = np.argsort(-prediction.scores, kind="stable")[:NUM_TOP]
+        top = [_scored(output, int(index), prediction.scores) for index in order]
         return {**_scored(output, prediction.index, prediction.scores), "top": top}
     if isinstance(prediction, CategoriesPrediction):
-        found = [_scored(output, at, prediction.scores) for at in prediction.indices]
-        return {"classes": found}
+        classes = [_scored(output, index, prediction.scores) for index in prediction.indices]
+        return {"classes": classes}
     if isinstance(prediction, BoxesPrediction):
-        return {"boxes": [_box(output, prediction, at) for at in range(len(prediction.xyxy))]}
+        return {"boxes": [_box(output, prediction, row) for row in range(len(prediction.xyxy))]}
     if isinstance(prediction, MaskPrediction):
         return {
             "size": list(prediction.indices.shape),
@@ -75,21 +82,21 @@ def _scored(output: OutputSpec, index: int, scores: NDArray[np.float32]) -> dict
     return named
 
 
-def _box(output: OutputSpec, prediction: BoxesPrediction, at: int) -> dict[str, Any]:
-    named: dict[str, Any] = {"class": class_name(output, int(prediction.classes[at]))}
+def _box(output: OutputSpec, prediction: BoxesPrediction, row: int) -> dict[str, Any]:
+    named: dict[str, Any] = {"class": class_name(output, int(prediction.classes[row]))}
     if prediction.scores.size:
-        named["score"] = _rounded(prediction.scores[at])
-    named["xyxy"] = [round(float(side), 2) for side in prediction.xyxy[at]]
+        named["score"] = _rounded(prediction.scores[row])
+    named["xyxy"] = [round(float(side), 2) for side in prediction.xyxy[row]]
     return named
 
 
 def _rounded(score: np.float32) -> float | None:
-    """Four decimals; JSON has no NaN."""
+    """Return four decimals, or None because JSON has no NaN."""
     return round(float(score), 4) if np.isfinite(score) else None
 
 
 def _fractions(output: OutputSpec, prediction: MaskPrediction) -> dict[str, float]:
-    """Share of the pixels of every class that has any."""
+    """Return the share of the pixels of each class that occurs."""
     indices, counts = np.unique(prediction.indices, return_counts=True)
     shares: dict[str, float] = {}
     for index, count in zip(indices, counts, strict=True):

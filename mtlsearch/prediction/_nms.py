@@ -1,4 +1,4 @@
-"""Non-maximum suppression, class by class, in numpy."""
+"""Non-maximum suppression per class, in numpy."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ if TYPE_CHECKING:
 
 
 def box_iou(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of every box with every other, ``[N, N]`` from ``[N, 4]``.
+    """Return the intersection over union of all pairs of boxes.
 
-    Two boxes without area have none (NaN), which no threshold is below.
+    Args:
+        boxes: xyxy, float32 ``[N, 4]``.
+
+    Returns:
+        IoU, ``[N, N]``; NaN for two boxes without area, which exceeds no threshold.
     """
     low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
@@ -27,24 +31,26 @@ def box_iou(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
 def suppress(
     boxes: NDArray[np.float32], classes: NDArray[np.int64], iou_threshold: float
 ) -> NDArray[np.bool_]:
-    """Which boxes greedy NMS keeps, ``[N]``, given boxes in order of falling score.
+    """Return which boxes greedy NMS keeps.
 
-    A box goes when a *kept* earlier box of its class overlaps it by more than the
-    threshold. Found as the fixed point of that sentence, which is reached after as many
-    rounds as the longest chain of overlaps (Cluster-NMS, Zheng et al. 2020), so no loop
-    runs over the boxes.
+    A box is suppressed if an earlier box of its class, which is kept, overlaps it by more than
+    the threshold. The result is computed as a fixed point (Cluster-NMS, Zheng et al. 2020). It
+    needs as many iterations as the longest chain of overlaps, without a loop over boxes.
 
     Args:
-        boxes: ``[N, 4]`` xyxy, the best first.
-        classes: ``[N]``.
-        iou_threshold: largest overlap two boxes of one class may have.
+        boxes: xyxy, ``[N, 4]``, the best score first.
+        classes: class indices, ``[N]``.
+        iou_threshold: largest IoU of two kept boxes of one class.
+
+    Returns:
+        Which boxes are kept, bool ``[N]``.
     """
-    # As a float64 the threshold is compared exactly, as torchvision does.
+    # A float64 threshold is compared exactly, as in torchvision.
     overlaps = box_iou(boxes) > np.float64(iou_threshold)
     suppresses = np.triu(overlaps & (classes[:, None] == classes[None, :]), k=1)
     keep = np.ones(len(boxes), np.bool_)
     while True:
-        following = ~suppresses[keep].any(axis=0)
-        if np.array_equal(following, keep):
+        updated = ~suppresses[keep].any(axis=0)
+        if np.array_equal(updated, keep):
             return keep
-        keep = following
+        keep = updated

@@ -1,4 +1,4 @@
-"""Colours: one a class, and a perceptual scale for numbers."""
+"""Colors of classes and a perceptual color scale for numbers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
-# Far apart in hue and light enough to be seen on photographs; neighbours contrast.
-_NAMED: tuple[Colour, ...] = (
+# Different in hue, bright enough on photographs; neighbors contrast.
+_NAMED: tuple[Color, ...] = (
     (255, 89, 94),
     (54, 162, 235),
     (255, 202, 58),
@@ -28,11 +28,11 @@ _NAMED: tuple[Colour, ...] = (
     (120, 132, 255),
 )
 
-VOID: Colour = (128, 128, 128)
-"""The colour of pixels that have no class or no number."""
+VOID: Color = (128, 128, 128)
+"""Color of pixels without a class or a finite number."""
 
-# Sixteen steps of viridis (van der Walt and Smith 2015, CC0): even steps of the number
-# are even steps to the eye, in grey and to the colour-blind too.
+# Sixteen steps of viridis (van der Walt and Smith 2015, CC0), which is perceptually uniform,
+# also in grayscale and for color-blind readers.
 _VIRIDIS = np.array(
     [
         (68, 1, 84), (72, 24, 106), (71, 45, 123), (66, 64, 134), (59, 82, 139),
@@ -44,25 +44,32 @@ _VIRIDIS = np.array(
 )  # fmt: skip
 
 
-def class_colour(index: int) -> Colour:
-    """A colour for a class, the same in every picture."""
+def class_color(index: int) -> Color:
+    """Return the color of a class, the same in every picture.
+
+    Args:
+        index: class index, from 0.
+
+    Returns:
+        Red, green and blue, 0 to 255.
+    """
     if index < len(_NAMED):
         return _NAMED[index]
-    # Steps of the golden ratio around the hues never come close to an earlier one soon.
+    # Golden ratio steps around the hue circle keep consecutive hues far apart.
     hue = (index * 0.6180339887) % 1.0
     red, green, blue = colorsys.hsv_to_rgb(hue, 0.45 + 0.2 * (index % 3), 0.95)
     return (round(red * 255), round(green * 255), round(blue * 255))
 
 
-def perceptual(values: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Colours ``[..., 3]`` of numbers in 0..1, dark blue for 0 to yellow for 1."""
+def viridis(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return the colors ``[..., 3]`` of numbers in 0..1, from dark blue to yellow."""
     steps = np.linspace(0.0, 1.0, len(_VIRIDIS))
-    channels = [np.interp(values, steps, _VIRIDIS[:, at]) for at in range(3)]
+    channels = [np.interp(values, steps, _VIRIDIS[:, channel]) for channel in range(3)]
     return np.stack(channels, axis=-1).round().astype(np.uint8)
 
 
-def ink_on(colour: Colour) -> Colour:
-    """Black or white, whichever is easier to read on ``colour``."""
-    red, green, blue = colour
+def ink_on(color: Color) -> Color:
+    """Return black or white, whichever has more contrast to ``color``."""
+    red, green, blue = color
     luminance = 0.299 * red + 0.587 * green + 0.114 * blue
     return (0, 0, 0) if luminance > 140 else (255, 255, 255)

@@ -1,4 +1,4 @@
-"""Planes of numbers, resized."""
+"""Bilinear resizing of planes of numbers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,14 @@ if TYPE_CHECKING:
 
 
 def resize_plane(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """One plane ``[h, w]``, resized bilinearly to ``size`` (height, width).
+    """Return a plane, resized bilinearly; shrinking averages all pixels.
 
-    Pixel centres keep their place; making it smaller averages, so nothing is skipped.
+    Args:
+        plane: float32 ``[h, w]``.
+        size: ``(height, width)`` of the result.
+
+    Returns:
+        float32 ``[height, width]``; pixel centers are aligned.
     """
     if plane.shape == size:
         return plane
@@ -24,21 +29,23 @@ def resize_plane(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[n
 
 
 def largest(scores: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.integer]:
-    """The class with the largest score at every pixel of a resized image.
+    """Return the class with the largest resized score at every pixel.
 
-    The scores are resized and then compared, which gives smooth outlines where resized
-    indices give stairs. One class at a time: 150 classes of a 12-megapixel photograph
-    would fill 7 GB at once.
+    Resizing scores before comparing them gives smooth outlines. Classes are resized one at a
+    time, because 150 classes of a 12-megapixel photograph need 7 GB together.
 
     Args:
         scores: ``[C, h, w]``.
-        size: ``(height, width)`` of the result; uint8 up to 255 classes, else int32.
+        size: ``(height, width)`` of the result.
+
+    Returns:
+        Class indices ``[height, width]``, uint8 up to 255 classes, else int32.
     """
     best = resize_plane(scores[0], size).copy()
     indices = np.zeros(size, np.uint8 if len(scores) < 256 else np.int32)
     for index, plane in enumerate(scores[1:], start=1):
         resized = resize_plane(plane, size)
-        wins = resized > best
-        indices[wins] = index
-        best[wins] = resized[wins]
+        is_larger = resized > best
+        indices[is_larger] = index
+        best[is_larger] = resized[is_larger]
     return indices

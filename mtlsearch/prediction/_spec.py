@@ -1,4 +1,4 @@
-"""What the tensors that a task exports mean."""
+"""Specification of the tensors that a task exports."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from mtlsearch.labels import Form
 
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
-    """How to read a task's exported tensors; written into the bundle's JSON.
+    """Form, classes and decoding options of a task's exported tensors.
 
-    The tensors, by form (``B`` images, ``C`` classes, ``H x W`` the network's input):
+    A bundle's manifest contains it. The tensors by form (``B`` images, ``C`` classes, network
+    input of ``H x W`` pixels):
 
     ============  =======================================================================
     CATEGORY      ``scores`` [B, C], probabilities that sum to 1
     CATEGORIES    ``scores`` [B, C], independent probabilities
     BOXES         ``boxes`` [B, N, 4] xyxy in input pixels, ``scores`` [B, N, C], before NMS
-    MASK          ``scores`` [B, C, H, W], probabilities or logits (the largest wins)
+    MASK          ``scores`` [B, C, H, W], probabilities or logits
     MAP           ``values`` [B, K, H, W]
     ============  =======================================================================
 
     Attributes:
-        form: the form of the prediction.
-        classes: class names by index.
+        form: form of the prediction.
+        classes: class names by index; empty for maps.
         unit: unit of a map's numbers.
-        options: numbers that decoding needs, such as ``score_threshold``,
-            ``iou_threshold`` and ``max_detections`` for boxes, ``score_threshold``
-            for categories.
+        options: numbers for decoding: ``score_threshold``, ``iou_threshold``, ``candidates``
+            and ``max_detections`` for boxes, ``score_threshold`` for categories; and
+            ``draw_threshold`` for drawing boxes.
     """
 
     form: Form

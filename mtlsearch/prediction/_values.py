@@ -1,4 +1,4 @@
-"""Predictions, and true labels, as values that can be written and drawn."""
+"""Predictions of each form, as values; true labels can have the same form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CategoryPrediction:
-    """One class; ``scores`` float32 ``[C]`` holds every class's probability."""
+    """One class per image.
+
+    Attributes:
+        index: class index.
+        scores: probability of each class, float32 ``[C]``; empty if unknown.
+    """
 
     index: int
     scores: NDArray[np.float32]
@@ -20,7 +25,12 @@ class CategoryPrediction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CategoriesPrediction:
-    """Any number of classes, the likeliest first; ``scores`` float32 ``[C]``."""
+    """Any number of classes per image.
+
+    Attributes:
+        indices: class indices, the best score first.
+        scores: probability of each class, float32 ``[C]``; empty if unknown.
+    """
 
     indices: tuple[int, ...]
     scores: NDArray[np.float32]
@@ -28,9 +38,12 @@ class CategoriesPrediction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoxesPrediction:
-    """Boxes, best first, in pixels of the original image.
+    """Boxes of one image, the best score first.
 
-    ``xyxy`` float32 ``[N, 4]``, ``classes`` int64 ``[N]``, ``scores`` float32 ``[N]``.
+    Attributes:
+        xyxy: left, top, right, bottom in pixels of the original image, float32 ``[N, 4]``.
+        classes: class indices, int64 ``[N]``.
+        scores: scores, float32 ``[N]``; empty if unknown.
     """
 
     xyxy: NDArray[np.float32]
@@ -40,14 +53,22 @@ class BoxesPrediction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskPrediction:
-    """One class a pixel of the original image: ``indices`` uint8 or int32 ``[H, W]``."""
+    """One class per pixel of the original image.
+
+    Attributes:
+        indices: class indices, uint8 or int32 ``[H, W]``.
+    """
 
     indices: NDArray[np.integer]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapPrediction:
-    """Numbers for each pixel of the original image: ``values`` float32 ``[K, H, W]``."""
+    """Numbers per pixel of the original image.
+
+    Attributes:
+        values: float32 ``[K, H, W]``.
+    """
 
     values: NDArray[np.float32]
 

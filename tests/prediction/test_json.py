@@ -1,4 +1,4 @@
-"""Predictions as JSON: names in place of numbers, nothing that JSON lacks."""
+"""The JSON form of predictions has class names and only values that JSON can represent."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ CASES = [
 
 
 @pytest.mark.parametrize(("form", "prediction", "expected"), CASES)
-def test_a_prediction_is_written_with_the_names_of_its_classes(form, prediction, expected):
+def test_json_form_has_class_names(form, prediction, expected):
     value = to_json(OutputSpec(form, CLASSES, unit="m"), prediction)
     assert value == {"form": form.value, **expected}
     assert json.loads(json.dumps(value, allow_nan=False)) == value
 
 
-def test_a_score_that_is_no_number_is_null():
+def test_nan_score_is_null():
     broken = CategoryPrediction(0, np.full(3, np.nan, np.float32))
     assert to_json(OutputSpec(Form.CATEGORY, CLASSES), broken)["score"] is None

@@ -1,4 +1,4 @@
-"""Suppression keeps what torchvision keeps."""
+"""NMS gives the same boxes as torchvision."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torchvision.ops import batched_nms, box_iou
 from mtlsearch.prediction._nms import box_iou as our_iou
 from mtlsearch.prediction._nms import suppress
 
-# Whole numbers: torchvision shifts classes apart by adding to coordinates, which rounds others.
+# Integers only, because torchvision adds offsets per class to coordinates, which rounds.
 corners = arrays.arrays(np.float32, (24, 2), elements=st.integers(0, 60).map(float))
 sizes = arrays.arrays(np.float32, (24, 2), elements=st.integers(1, 40).map(float))
 classes = arrays.arrays(np.int64, 24, elements=st.integers(0, 3))
@@ -21,7 +21,7 @@ thresholds = st.sampled_from([0.0, 0.125, 0.3, 0.5, 0.65, 0.9, 1.0])
 
 
 @given(corners, sizes, classes, scores, thresholds)
-def test_it_keeps_what_torchvision_keeps(corner, size, label, score, threshold):
+def test_suppress_matches_torchvision(corner, size, label, score, threshold):
     order = np.argsort(-score, kind="stable")
     boxes = np.concatenate([corner, corner + size], axis=1)
     kept = order[suppress(boxes[order], label[order], threshold)]
@@ -30,14 +30,14 @@ def test_it_keeps_what_torchvision_keeps(corner, size, label, score, threshold):
 
 
 @given(corners, sizes)
-def test_overlap_is_torchvisions(corner, size):
+def test_box_iou_matches_torchvision(corner, size):
     boxes = np.concatenate([corner, corner + size], axis=1)
     expected = box_iou(torch.from_numpy(boxes), torch.from_numpy(boxes)).numpy()
     assert np.allclose(our_iou(boxes), expected, atol=1e-6)
 
 
 @given(corners, sizes, classes, thresholds)
-def test_what_is_kept_overlaps_no_more_than_the_threshold(corner, size, label, threshold):
+def test_kept_boxes_overlap_at_most_by_the_threshold(corner, size, label, threshold):
     boxes = np.concatenate([corner, corner + size], axis=1)
     keep = suppress(boxes, label, threshold)
     overlaps = our_iou(boxes[keep]) > np.float64(threshold)
@@ -45,10 +45,10 @@ def test_what_is_kept_overlaps_no_more_than_the_threshold(corner, size, label, t
     assert not np.triu(overlaps & same, k=1).any()
 
 
-def test_no_box_at_all_is_ordinary():
+def test_suppress_accepts_zero_boxes():
     assert suppress(np.zeros((0, 4), np.float32), np.zeros(0, np.int64), 0.5).shape == (0,)
 
 
-def test_boxes_without_area_suppress_nothing():
+def test_boxes_without_area_are_kept():
     boxes = np.array([[5, 5, 5, 5]] * 3, np.float32)
     assert suppress(boxes, np.zeros(3, np.int64), 0.5).all()
