@@ -1,9 +1,9 @@
-"""Leaderboards for people and programs: tables, files and pictures.
+"""Reports: leaderboards as tables and files, plots, contact sheets.
 
 >>> from mtlsearch.results import leaderboard
 >>> from mtlsearch.report import render
 >>> print(render(leaderboard([]), "csv"), end="")
-trial,state,role,delta_m,params,flops,seconds,plan,loss_weights,learning_rate,backbone,pareto,why
+trial,state,baseline,delta_m,params,flops,seconds,plan,loss_weights,learning_rate,backbone,pareto,reason
 """
 
 from mtlsearch.report._affinity_picture import draw_affinity

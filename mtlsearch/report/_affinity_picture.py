@@ -1,4 +1,4 @@
-"""Task affinity as a picture: a row a unit, a column a measure."""
+"""Plot of task affinity: one row per unit, one column per measure."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from mtlsearch.affinity import Affinity
 from mtlsearch.files import atomic_write
 
-CELL = 0.62  # inches a task
+CELL = 0.62  # inches per task
 INK = "#22272e"
 TITLES = {
-    "gradients": "gradients agree\n(cosine)",
-    "representations": "representations alike\n(linear CKA)",
-    "unit_lookahead": "loss falls by, %\n(row: step for, column: loss of)",
+    "gradients": "gradient similarity\n(cosine)",
+    "representations": "representation similarity\n(linear CKA)",
+    "unit_lookahead": "loss reduction, %\n(row: step for, column: loss of)",
 }
 
 
 def draw_affinity(affinity: Affinity, path: Path) -> None:
-    """Draw all matrices, unit by unit, as PNG.
+    """Draw all affinity matrices as a PNG file.
 
-    Cosine and CKA go from -1 (red) to 1 (blue); what a step does is coloured up to the largest
-    effect on another task in any unit, as a task's own is far larger.
+    The colors of cosine and CKA range from -1 (red) to 1 (blue). The color range of the lookahead
+    is the largest effect on another task in any unit, because the effect on the same task is far
+    larger.
 
     Args:
-        affinity: what was measured.
-        path: the file, which appears whole or not at all.
+        affinity: the measured affinity.
+        path: the file; the write is atomic.
     """
     side = 1.5 + CELL * len(affinity.tasks)
     figure = Figure(
@@ -41,12 +42,12 @@ def draw_affinity(affinity: Affinity, path: Path) -> None:
     )
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(affinity.units), len(TITLES), squeeze=False)
-    strongest = _strongest(affinity)
+    limit_of_lookahead = _largest_effect(affinity)
     for unit, (name, row) in enumerate(zip(affinity.units, grid, strict=True)):
         for axes, (measure, title) in zip(row, TITLES.items(), strict=True):
             values = getattr(affinity, measure)[unit]
             if measure == "unit_lookahead":
-                _matrix(axes, 100 * values, affinity.tasks, 100 * strongest, form=".2g")
+                _matrix(axes, 100 * values, affinity.tasks, 100 * limit_of_lookahead, form=".2g")
             else:
                 _matrix(axes, values, affinity.tasks, 1.0, form=".2f")
             if unit == 0:
@@ -56,29 +57,29 @@ def draw_affinity(affinity: Affinity, path: Path) -> None:
         figure.savefig(temporary, format="png")
 
 
-def _strongest(affinity: Affinity) -> float:
-    """The largest effect of a step on another task."""
+def _largest_effect(affinity: Affinity) -> float:
+    """Return the largest effect of a step on another task."""
     others = ~np.eye(len(affinity.tasks), dtype=bool)
-    found = np.abs(affinity.unit_lookahead[:, others])
-    known = found[np.isfinite(found)]
-    return float(known.max()) if known.size and known.max() > 0 else 1.0
+    effects = np.abs(affinity.unit_lookahead[:, others])
+    finite = effects[np.isfinite(effects)]
+    return float(finite.max()) if finite.size and finite.max() > 0 else 1.0
 
 
 def _matrix(
     axes: Axes, values: np.ndarray, tasks: tuple[str, ...], limit: float, *, form: str
 ) -> None:
     axes.imshow(values, cmap="RdBu", vmin=-limit, vmax=limit)
-    places = range(len(tasks))
-    axes.set_xticks(places, tasks, fontsize=8, rotation=30, ha="right", rotation_mode="anchor")
-    axes.set_yticks(places, tasks, fontsize=8)
+    indices = range(len(tasks))
+    axes.set_xticks(indices, tasks, fontsize=8, rotation=30, ha="right", rotation_mode="anchor")
+    axes.set_yticks(indices, tasks, fontsize=8)
     axes.tick_params(length=0, colors=INK)
     for side in axes.spines.values():
         side.set_visible(False)
-    for i in places:
-        for j in places:
+    for i in indices:
+        for j in indices:
             value = values[i, j]
-            pale = not np.isfinite(value) or abs(value) < 0.6 * limit
+            is_pale = not np.isfinite(value) or abs(value) < 0.6 * limit
             text = "?" if not np.isfinite(value) else f"{value:{form}}"
             axes.text(
-                j, i, text, ha="center", va="center", fontsize=8, color=INK if pale else "white"
+                j, i, text, ha="center", va="center", fontsize=8, color=INK if is_pale else "white"
             )

@@ -1,4 +1,4 @@
-"""Samples with their labels, on one picture."""
+"""Contact sheet: samples with their labels in one picture."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CELL = 320
 """Width of a column in pixels."""
 
 SHORTER_SIDE = 256
-"""Larger images are made as small as this first, so that text on them can be read later."""
+"""Images are first reduced to this size, so that text in them stays legible."""
 
 GAP = 10
 PAPER = (255, 255, 255)
@@ -32,28 +32,31 @@ SMALL, LARGE = 12, 15
 def contact_sheet(
     data: DataModule, split: str, count: int, seed: int, *, without: Collection[int] = ()
 ) -> Image.Image:
-    """A row a sample, drawn by the seed: the image, and each label in a column of its own.
+    """Draw random samples: one row per sample, one column for the image and for each label.
 
-    Class names stand below a label, the file below its row; a label that the image lacks
-    is an empty cell that says so.
+    Class names are below a label and the file name is below its row. A cell without a label
+    contains the text "no label".
 
     Args:
         data: the data of a run.
-        split: which split.
-        count: how many samples, at most.
-        seed: which ones.
-        without: samples that are not to be drawn, such as those a check found bad.
+        split: name of the split.
+        count: maximum number of samples.
+        seed: seed of the selection.
+        without: indices of samples to exclude, such as invalid ones.
+
+    Returns:
+        The picture, RGB.
 
     Raises:
-        DataError: one of the samples cannot be read, or there is none to draw.
+        DataError: a sample cannot be read, or there is none to draw.
     """
     drawn = np.random.default_rng(seed).permutation(data.size(split)).tolist()
     indices = sorted([index for index in drawn if index not in without][:count])
     if not indices:
-        raise DataError(f"there is no sound image in the split {split!r} to draw")
+        raise DataError(f"the split {split!r} has no valid image to draw")
     rows = [_titles(["image", *data.labels])]
     for index, sample in zip(indices, data.samples(split, indices), strict=True):
-        rows.append(_row(data, _shrunk(sample), data.locate(split, index)))
+        rows.append(_row(data, _shrink(sample), data.locate(split, index)))
     sheet = Image.new("RGB", (rows[0].width, sum(row.height for row in rows)), PAPER)
     top = 0
     for row in rows:
@@ -71,23 +74,23 @@ def _titles(names: Sequence[str]) -> Image.Image:
 
 
 def _row(data: DataModule, sample: Sample, caption: str) -> Image.Image:
-    # The data floor imports torch, seconds that the tables of this floor do without.
+    # mtlsearch.data imports torch, which takes seconds that the tables do not need.
     from mtlsearch.data import label_prediction
 
-    cells = [_fitted(sample.image)]
+    cells = [_fit_column(sample.image)]
     for name, spec in data.labels.items():
         if name in sample.labels:
             output, truth = label_prediction(spec, sample.labels[name])
-            cells.append(_fitted(draw(output, sample.image, truth)))
+            cells.append(_fit_column(draw(output, sample.image, truth)))
         else:
-            cells.append(_nothing(cells[0].height))
+            cells.append(_empty_cell(cells[0].height))
     tallest = max(cell.height for cell in cells)
     row = Image.new("RGB", (_left(len(cells)), tallest + SMALL + 3 * GAP), PAPER)
     for column, cell in enumerate(cells):
         row.paste(cell, (_left(column), 0))
-    text = _shortened(caption, row.width - 2 * GAP)
-    place = (GAP, tallest + GAP // 2)
-    ImageDraw.Draw(row).text(place, text, INK, ImageFont.load_default(SMALL))
+    text = _shorten(caption, row.width - 2 * GAP)
+    position = (GAP, tallest + GAP // 2)
+    ImageDraw.Draw(row).text(position, text, INK, ImageFont.load_default(SMALL))
     return row
 
 
@@ -95,47 +98,47 @@ def _left(column: int) -> int:
     return GAP + column * (CELL + GAP)
 
 
-def _nothing(height: int) -> Image.Image:
+def _empty_cell(height: int) -> Image.Image:
     empty = Image.new("RGB", (CELL, height), FAINT)
-    place, font = (CELL // 2, height // 2), ImageFont.load_default(LARGE)
-    ImageDraw.Draw(empty).text(place, "no label", INK, font, anchor="mm")
+    position, font = (CELL // 2, height // 2), ImageFont.load_default(LARGE)
+    ImageDraw.Draw(empty).text(position, "no label", INK, font, anchor="mm")
     return empty
 
 
-def _fitted(picture: Image.Image) -> Image.Image:
-    """The picture, as wide as a column."""
+def _fit_column(picture: Image.Image) -> Image.Image:
+    """Resize a picture to the width of a column."""
     height = max(1, round(picture.height * CELL / picture.width))
     return picture.resize((CELL, height), Image.Resampling.LANCZOS)
 
 
-def _shrunk(sample: Sample) -> Sample:
-    """The sample with its image and labels no larger than they can be shown."""
+def _shrink(sample: Sample) -> Sample:
+    """Reduce a large image and its labels to the size of a cell."""
     factor = SHORTER_SIDE / min(sample.image.size)
     if factor >= 1:
         return sample
     size = (round(sample.image.width * factor), round(sample.image.height * factor))
     image = sample.image.resize(size, Image.Resampling.BICUBIC)
     return Sample(
-        image, {name: _resized(value, factor, size) for name, value in sample.labels.items()}
+        image, {name: _resize_label(value, factor, size) for name, value in sample.labels.items()}
     )
 
 
-def _resized(value: RawLabel, factor: float, size: tuple[int, int]) -> RawLabel:
+def _resize_label(value: RawLabel, factor: float, size: tuple[int, int]) -> RawLabel:
     if isinstance(value, Boxes):
         return Boxes(value.xyxy * np.float32(factor), value.classes, value.crowd)
     if not isinstance(value, np.ndarray):
         return value
     if value.ndim == 2:
-        return _nearest(value.astype(np.int32), size)
-    return np.stack([_nearest(plane, size) for plane in value])
+        return _resize_nearest(value.astype(np.int32), size)
+    return np.stack([_resize_nearest(plane, size) for plane in value])
 
 
-def _nearest(plane: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.generic]:
+def _resize_nearest(plane: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.generic]:
     return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.NEAREST))
 
 
-def _shortened(text: str, width: int) -> str:
-    """The text, its beginning left out where it would be wider than ``width`` pixels."""
+def _shorten(text: str, width: int) -> str:
+    """Remove the beginning of a text that is wider than ``width`` pixels."""
     font = ImageFont.load_default(SMALL)
     if font.getlength(text) <= width:
         return text

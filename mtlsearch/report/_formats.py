@@ -1,4 +1,4 @@
-"""The leaderboard in every format it is asked for."""
+"""Leaderboard in each output format."""
 
 from __future__ import annotations
 
@@ -10,33 +10,37 @@ import pandas as pd
 
 from mtlsearch.errors import ConfigError, did_you_mean
 from mtlsearch.files import atomic_write
-from mtlsearch.report._columns import cells, notes
-from mtlsearch.report._table import table as as_table
+from mtlsearch.report._display_columns import display_columns
+from mtlsearch.report._notes import notes
+from mtlsearch.report._table import render_table
 
 Format = Literal["table", "csv", "json", "markdown"]
 FORMATS: tuple[str, ...] = get_args(Format)
 
 
 def render(
-    frame: pd.DataFrame, form: str = "table", *, width: int | None = None, colour: bool = False
+    frame: pd.DataFrame, form: str = "table", *, width: int | None = None, color: bool = False
 ) -> str:
-    """A leaderboard as text that ends with a newline.
+    """Return a leaderboard as text that ends with a newline.
 
-    ``table`` and ``markdown`` are for people: few digits, marks, what says nothing left
-    out. ``csv`` and ``json`` (a list of objects, null where a value is missing) are for
-    programs: every column, every digit.
+    ``table`` and ``markdown`` are for reading: few digits, marks and notes, without columns in
+    which all trials are equal. ``csv`` and ``json`` (a list of objects, null for missing values)
+    are for programs: all columns, all digits.
 
     Args:
-        frame: what :func:`mtlsearch.results.leaderboard` gives.
+        frame: a leaderboard of :func:`mtlsearch.results.leaderboard`.
         form: one of :data:`FORMATS`.
-        width: columns of the terminal, for ``table``; None is a pipe.
-        colour: whether ``table`` may write colours.
+        width: width of the terminal in characters, for ``table``; None for a pipe.
+        color: whether ``table`` contains ANSI colors.
+
+    Returns:
+        The text.
 
     Raises:
-        ConfigError: there is no such format.
+        ConfigError: the format does not exist.
     """
     if form == "table":
-        return as_table(frame, width=width, colour=colour)
+        return render_table(frame, width=width, color=color)
     if form == "csv":
         return frame.to_csv(index=False, lineterminator="\n")
     if form == "json":
@@ -44,17 +48,22 @@ def render(
     if form == "markdown":
         return _markdown(frame)
     raise ConfigError(
-        f"there is no format {form!r}{did_you_mean(form, FORMATS)}",
+        f"the format {form!r} does not exist{did_you_mean(form, FORMATS)}",
         where="--format",
         allowed=FORMATS,
     )
 
 
 def write(frame: pd.DataFrame, path: Path, form: str) -> None:
-    """Write a leaderboard to a file, which appears whole or not at all.
+    """Write a leaderboard to a file, atomically.
+
+    Args:
+        frame: a leaderboard of :func:`mtlsearch.results.leaderboard`.
+        path: the file to write.
+        form: one of :data:`FORMATS`.
 
     Raises:
-        ConfigError: there is no such format.
+        ConfigError: the format does not exist.
     """
     text = render(frame, form)
     with atomic_write(path) as temporary:
@@ -67,16 +76,18 @@ def _json(frame: pd.DataFrame) -> str:
 
 
 def _markdown(frame: pd.DataFrame) -> str:
-    columns = cells(frame)
-    body = pd.DataFrame({at.title: [_escaped(cell) for cell in at.cells] for at in columns})
+    columns = display_columns(frame)
+    body = pd.DataFrame(
+        {column.title: [_escape(cell) for cell in column.cells] for column in columns}
+    )
     table = body.to_markdown(
         index=False,
         disable_numparse=True,
-        colalign=["right" if column.number else "left" for column in columns],
+        colalign=["right" if column.is_number else "left" for column in columns],
     )
-    return "\n\n".join([table, *map(_escaped, notes(frame))]) + "\n"
+    return "\n\n".join([table, *map(_escape, notes(frame))]) + "\n"
 
 
-def _escaped(text: str) -> str:
-    """The text with what Markdown would read as the end of a cell taken literally."""
+def _escape(text: str) -> str:
+    """Escape the characters that end a cell in Markdown."""
     return text.replace("|", "\\|")

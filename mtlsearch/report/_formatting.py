@@ -1,4 +1,4 @@
-"""Numbers as people read them; one unit and as many decimals down a whole column."""
+"""Formatting of columns; one unit and one number of decimals per column."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ MISSING = ""
 
 
 def scale_of(values: Sequence[float]) -> tuple[float, str]:
-    """The factor and prefix in which the largest of some counts is best read."""
+    """Return the factor and SI prefix for the largest of some counts."""
     largest = max(values, default=0.0)
-    # From a tenth on: 0.61 G reads as well as 610 M, and compares with 1.83 G beside it.
-    return next(((at, prefix) for at, prefix in PREFIXES if largest >= 0.1 * at), (1.0, ""))
+    # From a tenth on: 0.61 G is as legible as 610 M and comparable with 1.83 G.
+    scales = ((factor, prefix) for factor, prefix in PREFIXES if largest >= 0.1 * factor)
+    return next(scales, (1.0, ""))
 
 
-def counts(column: pd.Series) -> list[str]:
-    """Parameters or FLOPs: ``4.9 M``, ``0.61 G``."""
+def format_counts(column: pd.Series) -> list[str]:
+    """Format parameters or FLOPs: ``4.9 M``, ``0.61 G``."""
     values = column.tolist()
     factor, prefix = scale_of(values)
     smallest = min((value / factor for value in values if value > 0), default=1.0)
@@ -27,54 +28,54 @@ def counts(column: pd.Series) -> list[str]:
     return [f"{value / factor:.{decimals}f} {prefix}".rstrip() for value in values]
 
 
-def percents(column: pd.Series) -> list[str]:
-    """Signed: ``+1.23``."""
+def format_percents(column: pd.Series) -> list[str]:
+    """Format percentages with a sign: ``+1.23``."""
     return [MISSING if pd.isna(value) else f"{value:+.2f}" for value in column]
 
 
-def measures(column: pd.Series) -> list[str]:
-    """Metrics: three decimals, one where they are large."""
+def format_metrics(column: pd.Series) -> list[str]:
+    """Format metrics: three decimals, or one for values from 100."""
     decimals = 1 if column.abs().max() >= 100 else 3
     return [MISSING if pd.isna(value) else f"{value:.{decimals}f}" for value in column]
 
 
-def durations(column: pd.Series) -> list[str]:
-    """Seconds: ``9.3 s``, ``142 s``, ``17 min``."""
-    return [_duration(value) for value in column]
+def format_durations(column: pd.Series) -> list[str]:
+    """Format seconds: ``9.3 s``, ``142 s``, ``17 min``."""
+    return [_format_duration(value) for value in column]
 
 
-def milliseconds(column: pd.Series) -> list[str]:
-    """Latencies: ``12.3 ms``."""
+def format_milliseconds(column: pd.Series) -> list[str]:
+    """Format latencies: ``12.3 ms``."""
     return [MISSING if pd.isna(value) else f"{value:.1f} ms" for value in column]
 
 
 def format_rate(column: pd.Series) -> list[str]:
-    """Learning rates: three significant digits."""
+    """Format learning rates: three significant digits."""
     return [MISSING if pd.isna(value) else f"{value:.3g}" for value in column]
 
 
 def format_text(column: pd.Series) -> list[str]:
-    """Text as it is, nothing where there is none."""
+    """Convert a column to texts; missing values become empty."""
     return [str(value) for value in column.astype(object).where(column.notna(), MISSING)]
 
 
 def format_named(column: pd.Series) -> list[str]:
-    """A name and perhaps a number beside it, three significant digits of it: ``distil 0.157``."""
+    """Format a name with an optional number of three significant digits: ``mutual 0.157``."""
     split = [value.partition(" ") for value in format_text(column)]
     return [f"{name} {float(number):.3g}" if number else name for name, _, number in split]
 
 
 def format_bool(column: pd.Series) -> list[str]:
-    """What is so."""
+    """Format booleans: ``yes`` or empty."""
     return ["yes" if value else MISSING for value in column]
 
 
-def weights(column: pd.Series) -> list[str]:
-    """Loss weights in the order of the tasks: ``0.50 / 2.00 / 0.50``, or ``equal``."""
-    return [_weights(value) for value in format_text(column)]
+def format_weights(column: pd.Series) -> list[str]:
+    """Format loss weights in the order of tasks: ``0.50 / 2.00 / 0.50``, or ``equal``."""
+    return [_format_weights(value) for value in format_text(column)]
 
 
-def _duration(value: float) -> str:
+def _format_duration(value: float) -> str:
     if math.isnan(value):
         return MISSING
     if value < 100:
@@ -82,7 +83,7 @@ def _duration(value: float) -> str:
     return f"{value:.0f} s" if value < 1000 else f"{value / 60:.0f} min"
 
 
-def _weights(text: str) -> str:
+def _format_weights(text: str) -> str:
     numbers = [float(pair.partition("=")[2]) for pair in text.split(", ")] if text else []
     if numbers and len(set(numbers)) == 1:
         return "equal"

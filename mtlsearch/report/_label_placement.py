@@ -1,4 +1,4 @@
-"""Labels beside points, none on top of another."""
+"""Placement of labels beside points, without overlap."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 
-PLACES = (
+POSITIONS = (
     (0, 11, "center", "bottom"),
     (10, 0, "left", "center"),
     (-10, 0, "right", "center"),
@@ -19,33 +19,37 @@ PLACES = (
     (8, -8, "left", "top"),
     (-8, -8, "right", "top"),
 )
-"""Offsets in points with their alignments, the best place first."""
+"""Offsets in points with their alignments, the preferred position first."""
 
 HALO = [withStroke(linewidth=3, foreground="white")]
-"""So that a label is read on a line."""
+"""White outline, so that a label is legible on a line."""
 
-REACH = 7.0
-"""Pixels around a point's centre that its marker takes."""
+MARKER_RADIUS = 7.0
+"""Pixels around a point that its marker covers."""
 
 
 def label_points(
     axes: Axes, x: np.ndarray, y: np.ndarray, names: Sequence[str], *, first: Sequence[int]
 ) -> None:
-    """Write each point's name beside it; one for which there is no room is left out.
+    """Write the name of each point beside it; omit names that would overlap.
 
     Args:
-        axes: drawn once, so that data and pixels agree.
-        x: the points, in data coordinates.
-        y: the points, in data coordinates.
-        names: what to write.
-        first: points that choose their place before the others, and are always named.
+        axes: the axes, drawn once, so that data and pixel coordinates agree.
+        x: x of the points in data coordinates.
+        y: y of the points in data coordinates.
+        names: the names.
+        first: indices of points that are placed before the others and always named.
     """
-    centres = axes.transData.transform(np.column_stack([x, y]))
-    taken = [Bbox.from_extents(*(at - REACH), *(at + REACH)) for at in centres]
-    order = [*first, *(at for at in range(len(names)) if at not in first)]
-    for at in order:
-        others = taken[:at] + taken[at + 1 :]
-        box = _write(axes, float(x[at]), float(y[at]), names[at], others, force=at in first)
+    centers = axes.transData.transform(np.column_stack([x, y]))
+    taken = [
+        Bbox.from_extents(*(center - MARKER_RADIUS), *(center + MARKER_RADIUS))
+        for center in centers
+    ]
+    order = [*first, *(index for index in range(len(names)) if index not in first)]
+    for index in order:
+        others = taken[:index] + taken[index + 1 :]
+        position = float(x[index]), float(y[index])
+        box = _write(axes, *position, names[index], others, force=index in first)
         if box is not None:
             taken.append(box)
 
@@ -53,9 +57,9 @@ def label_points(
 def _write(
     axes: Axes, x: float, y: float, name: str, taken: Sequence[Bbox], *, force: bool
 ) -> Bbox | None:
-    """Write a name in the first free place; its box, or None where there is none."""
+    """Write a name at the first free position; return its box, or None if none is free."""
     frame = axes.get_window_extent()
-    for right, up, across, along in PLACES:
+    for right, up, across, along in POSITIONS:
         text = axes.annotate(
             name,
             (x, y),
@@ -70,8 +74,8 @@ def _write(
             zorder=5,
         )
         box = text.get_window_extent()
-        inside = frame.x0 <= box.x0 and box.x1 <= frame.x1
-        if inside and not any(box.overlaps(other) for other in taken):
+        is_inside = frame.x0 <= box.x0 and box.x1 <= frame.x1
+        if is_inside and not any(box.overlaps(other) for other in taken):
             return box
         text.remove()
     if not force:

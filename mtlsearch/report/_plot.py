@@ -1,4 +1,4 @@
-"""Δm against FLOPs, as a picture."""
+"""Plot of Δm against FLOPs."""
 
 from __future__ import annotations
 
@@ -14,36 +14,35 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mtlsearch.errors import ConfigError, RunError
 from mtlsearch.files import atomic_write
-from mtlsearch.report._columns import best_row
+from mtlsearch.report._display_columns import best_row
 from mtlsearch.report._formatting import scale_of
 from mtlsearch.report._label_placement import label_points
 
-SIZE = (12.0, 7.5)  # inches, of 100 pixels each
-INK, GREY, GRID = "#22272e", "#8b949e", "#e6e9ed"
+SIZE = (12.0, 7.5)  # inches of 100 pixels
+INK, GRAY, GRID = "#22272e", "#8b949e", "#e6e9ed"
 TRIAL, FRONT, INDEPENDENT, HARD = "#9db4d0", "#1f6feb", "#d1495b", "#edae49"
 BASELINES = {"independent": (INDEPENDENT, "s"), "hard": (HARD, "D")}
-LONGEST_NOTE = 130  # characters, so that it ends within the picture
+MAX_NOTE = 130  # characters, so that the note fits the width
 SUFFIXES = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 
 
 def plot(frame: pd.DataFrame, path: Path) -> None:
-    """Draw every trial that has a Δm, the baselines and the Pareto front.
+    """Draw all trials with a Δm, the baselines and the Pareto front.
 
     Args:
-        frame: what :func:`mtlsearch.results.leaderboard` gives.
-        path: a ``.png`` (1200 x 750 pixels), ``.svg`` or ``.pdf`` file; it appears whole or
-            not at all.
+        frame: a leaderboard of :func:`mtlsearch.results.leaderboard`.
+        path: a ``.png`` (1200 x 750 pixels), ``.svg`` or ``.pdf`` file; the write is atomic.
 
     Raises:
-        ConfigError: the file's name ends otherwise.
+        ConfigError: the suffix is not one of these.
         RunError: no trial has a Δm yet.
     """
     require_picture(path)
     measured = frame[frame["delta_m"].notna()]
     if measured.empty:
         raise RunError(
-            "no trial has a Δm yet, so there is nothing to draw",
-            next_step="`mtlsearch search` goes on with the run; both baselines come first",
+            "no trial has a Δm yet, so the plot would be empty",
+            next_step="resume the run by `mtlsearch search`; it trains both baselines first",
         )
     figure = _figure(measured, missing=len(frame) - len(measured))
     with atomic_write(path) as temporary:
@@ -51,14 +50,17 @@ def plot(frame: pd.DataFrame, path: Path) -> None:
 
 
 def require_picture(path: Path) -> None:
-    """Be sure that a file's name is that of a picture that can be drawn; looks at nothing else.
+    """Check that the suffix of a file is a supported picture format.
+
+    Args:
+        path: the file; it need not exist.
 
     Raises:
-        ConfigError: it ends otherwise.
+        ConfigError: the suffix is not ``.png``, ``.svg`` or ``.pdf``.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(
-            f"cannot draw a {path.suffix or 'file without a suffix'}",
+            f"the picture format {path.suffix or 'without a suffix'} is not supported",
             where=f"--plot {path}",
             allowed=list(SUFFIXES),
         )
@@ -76,31 +78,33 @@ def _figure(frame: pd.DataFrame, *, missing: int) -> Figure:
     factor, prefix = scale_of(frame["flops"].tolist())
     x = frame["flops"].to_numpy(np.float64) / factor
     y = frame["delta_m"].to_numpy(np.float64)
-    _dress(axes, f"{prefix}FLOPs for one image", _note(frame, missing))
-    _room(axes, x, y)
+    _style_axes(axes, f"{prefix}FLOPs for one image", _note(frame, missing))
+    _set_limits(axes, x, y)
     _front(axes, x, y, frame["pareto"].to_numpy(bool))
     _trials(axes, frame, x, y)
     _legend(axes)
     first = [*np.flatnonzero(frame["baseline"].notna() | frame["pareto"])]
-    figure.draw_without_rendering()  # label places depend on where the axes come to stand
-    label_points(axes, x, y, _names(frame), first=[int(at) for at in first])
+    figure.draw_without_rendering()  # label positions depend on the layout of the axes
+    label_points(axes, x, y, _names(frame), first=[int(index) for index in first])
     return figure
 
 
 def _note(frame: pd.DataFrame, missing: int) -> str:
-    """The line under the title: what is best, and what is not in the picture."""
-    at, number = best_row(frame), frame.attrs.get("best")
-    note = "no trial is within the budget" if number is None else f"best: trial {number}, not drawn"
-    if at is not None:
-        best = frame.iloc[at]
+    """Return the line below the title: the best trial, and the number of trials not drawn."""
+    index, number = best_row(frame), frame.attrs.get("best")
+    note = "no trial is within the limits" if number is None else f"best: trial {number}, not drawn"
+    if index is not None:
+        best = frame.iloc[index]
         note = f"best: trial {best['trial']} with {best['delta_m']:+.2f} %, plan {best['plan']}"
-    note = shorten(note, LONGEST_NOTE, placeholder=" ...")
+    note = shorten(note, MAX_NOTE, placeholder=" ...")
     return f"{note}; {missing} without a Δm not drawn" if missing else note
 
 
-def _dress(axes: Axes, cost: str, note: str) -> None:
-    axes.set_title("Δm against cost, one point a trial", loc="left", fontsize=17, color=INK, pad=26)
-    axes.text(0, 1.015, note, transform=axes.transAxes, fontsize=11, color=GREY, va="bottom")
+def _style_axes(axes: Axes, cost: str, note: str) -> None:
+    axes.set_title(
+        "Δm against cost, one point per trial", loc="left", fontsize=17, color=INK, pad=26
+    )
+    axes.text(0, 1.015, note, transform=axes.transAxes, fontsize=11, color=GRAY, va="bottom")
     axes.set_xlabel(cost, fontsize=12, color=INK, labelpad=8)
     axes.set_ylabel("Δm against the independent baseline, %", fontsize=12, color=INK, labelpad=8)
     axes.tick_params(colors=INK, labelsize=11, length=0)
@@ -108,18 +112,18 @@ def _dress(axes: Axes, cost: str, note: str) -> None:
     axes.set_axisbelow(True)
     for side in ("top", "right", "left", "bottom"):
         axes.spines[side].set_visible(False)
-    axes.axhline(0, color=GREY, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+    axes.axhline(0, color=GRAY, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
 
 
-def _room(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    """Limits with room for labels around the outermost points."""
+def _set_limits(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
+    """Set axis limits that leave space for labels around the outermost points."""
     for values, limit in ((x, axes.set_xlim), (np.append(y, 0.0), axes.set_ylim)):
         span = float(values.max() - values.min()) or max(1.0, abs(float(values.max())))
         limit(float(values.min()) - 0.09 * span, float(values.max()) + 0.09 * span)
 
 
 def _front(axes: Axes, x: np.ndarray, y: np.ndarray, on_front: np.ndarray) -> None:
-    """The best Δm that can be had for at most so many FLOPs; of rows without it, nothing."""
+    """Draw the highest Δm for at most so many FLOPs; draw nothing without a front."""
     if not on_front.any():
         return
     order = np.argsort(x[on_front], kind="stable")
@@ -140,15 +144,15 @@ def _front(axes: Axes, x: np.ndarray, y: np.ndarray, on_front: np.ndarray) -> No
 def _trials(axes: Axes, frame: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> None:
     baseline, front = frame["baseline"], frame["pareto"].to_numpy(bool)
     proposed = baseline.isna().to_numpy()
-    for chosen, colour, name in (
+    for chosen, color, name in (
         (proposed & ~front, TRIAL, "trial"),
         (proposed & front, FRONT, "trial on the front"),
     ):
         if chosen.any():
             axes.scatter(
-                x[chosen], y[chosen], s=90, color=colour, edgecolors="white", label=name, zorder=3
+                x[chosen], y[chosen], s=90, color=color, edgecolors="white", label=name, zorder=3
             )
-    for name, (colour, marker) in BASELINES.items():
+    for name, (color, marker) in BASELINES.items():
         chosen = (baseline == name).fillna(value=False).to_numpy(bool)
         if not chosen.any():
             continue
@@ -156,7 +160,7 @@ def _trials(axes: Axes, frame: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> No
             x[chosen],
             y[chosen],
             s=150,
-            color=colour,
+            color=color,
             marker=marker,
             edgecolors="white",
             label=f"{name} (baseline)",

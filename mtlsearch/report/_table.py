@@ -1,4 +1,4 @@
-"""The leaderboard as a table on a terminal, or as aligned text in a pipe."""
+"""Leaderboard as a table for a terminal, or as aligned text for a pipe."""
 
 from __future__ import annotations
 
@@ -11,65 +11,66 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mtlsearch.report._columns import Column, best_row, cells, notes
+from mtlsearch.report._display_columns import DisplayColumn, best_row, display_columns
+from mtlsearch.report._notes import notes
 
 UNLIMITED = 1000
-"""Columns of text: in a pipe nothing is folded."""
+"""Characters per line without a terminal; nothing is folded."""
 
 GAP = 2
-DISPENSABLE = ("time", "state", "params")
-"""Left out in this order where the terminal is too narrow, and said to be."""
+OPTIONAL_TITLES = ("time", "state", "params")
+"""Columns to hide, in this order, if the terminal is too narrow."""
 
-FOLDED = 22
-"""Columns of text that a plan gets at least."""
+MIN_FOLDED = 22
+"""Minimum width of a column that folds, in characters."""
 
 
-def table(frame: pd.DataFrame, *, width: int | None = None, colour: bool = False) -> str:
-    """The leaderboard with its notes.
+def render_table(frame: pd.DataFrame, *, width: int | None = None, color: bool = False) -> str:
+    """Return the leaderboard and its notes as text.
 
     Args:
-        frame: what :func:`mtlsearch.results.leaderboard` gives.
-        width: columns of the terminal, into which it is made to fit; None is a pipe.
-        colour: whether to write colours.
+        frame: a leaderboard of :func:`mtlsearch.results.leaderboard`.
+        width: width of the terminal in characters; None for a pipe.
+        color: whether to write ANSI colors.
     """
     stream = StringIO()
     console = Console(
         file=stream,
         width=width or UNLIMITED,
-        force_terminal=colour,
-        color_system="standard" if colour else None,
+        force_terminal=color,
+        color_system="standard" if color else None,
         highlight=False,
         legacy_windows=False,
     )
-    every = cells(frame)
-    shown = every if width is None else _fitting(every, width)
+    columns = display_columns(frame)
+    shown = columns if width is None else _fit_width(columns, width)
     console.print(_rich(frame, shown, narrow=width is not None))
     for note in notes(frame):
         console.print(Text(note, style="dim"))
-    if len(shown) < len(every):
-        left_out = ", ".join(column.title for column in every if column not in shown)
-        console.print(Text(f"left out for want of width: {left_out}", style="dim"))
+    if len(shown) < len(columns):
+        hidden = ", ".join(column.title for column in columns if column not in shown)
+        console.print(Text(f"hidden, the terminal is too narrow: {hidden}", style="dim"))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
-def _fitting(columns: list[Column], width: int) -> list[Column]:
-    """The columns without those that can be spared, as far as the width demands."""
+def _fit_width(columns: list[DisplayColumn], width: int) -> list[DisplayColumn]:
+    """Remove optional columns until the rest fits the width."""
     shown = columns
-    for title in DISPENSABLE:
-        if sum(_least(column) + GAP for column in shown) - GAP <= width:
+    for title in OPTIONAL_TITLES:
+        if sum(_min_width(column) + GAP for column in shown) - GAP <= width:
             break
         shown = [column for column in shown if column.title != title]
     return shown
 
 
-def _least(column: Column) -> int:
-    texts = [*_folded(column.title).split("\n"), *column.cells]
+def _min_width(column: DisplayColumn) -> int:
+    texts = [*_fold_title(column.title).split("\n"), *column.cells]
     natural = max(cell_len(text) for text in texts)
-    return min(natural, FOLDED) if column.folds else natural
+    return min(natural, MIN_FOLDED) if column.is_folding else natural
 
 
-def _rich(frame: pd.DataFrame, columns: list[Column], *, narrow: bool) -> Table:
-    found = Table(
+def _rich(frame: pd.DataFrame, columns: list[DisplayColumn], *, narrow: bool) -> Table:
+    table = Table(
         box=box.SIMPLE_HEAD,
         padding=(0, GAP - 1, 0, 0),
         pad_edge=False,
@@ -77,25 +78,25 @@ def _rich(frame: pd.DataFrame, columns: list[Column], *, narrow: bool) -> Table:
         header_style="bold",
     )
     for column in columns:
-        found.add_column(
-            Text(_folded(column.title) if narrow else column.title),
-            justify="right" if column.number else "left",
-            no_wrap=not column.folds,
-            min_width=_least(column) if narrow else None,
+        table.add_column(
+            Text(_fold_title(column.title) if narrow else column.title),
+            justify="right" if column.is_number else "left",
+            no_wrap=not column.is_folding,
+            min_width=_min_width(column) if narrow else None,
         )
     best = best_row(frame)
-    for at in range(len(frame)):
-        row = frame.iloc[at]
+    for index in range(len(frame)):
+        row = frame.iloc[index]
         is_baseline = not pd.isna(row["baseline"])
-        found.add_row(
-            *(Text(column.cells[at]) for column in columns),
-            style=_style(str(row["state"]), best=at == best, baseline=is_baseline),
+        table.add_row(
+            *(Text(column.cells[index]) for column in columns),
+            style=_style(str(row["state"]), best=index == best, baseline=is_baseline),
         )
-    return found
+    return table
 
 
-def _folded(title: str) -> str:
-    """A task's metric in two lines: half as wide."""
+def _fold_title(title: str) -> str:
+    """Return the title of a metric on two lines, task and metric."""
     return title.replace(".", "\n")
 
 

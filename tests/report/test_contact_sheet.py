@@ -1,4 +1,4 @@
-"""Samples with their labels on one picture."""
+"""Tests of contact sheets."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from mtlsearch.errors import DataError
 from mtlsearch.report import contact_sheet
 
 TITLES = 35
-"""Height of the line of titles, in pixels."""
+"""Height of the row of titles in pixels."""
 
 
 def scenes(**settings: object) -> DataModule:
     source = Scenes(Scenes.Settings.model_validate(settings), root=Path(), seed=0)
-    config = DataConfig.model_validate({"sources": {"kind": "scenes"}, "size": 32})
+    config = DataConfig.model_validate({"sources": {"kind": "scenes"}, "image_size": 32})
     return open_data([source], config, mean=(0.5,) * 3, std=(0.5,) * 3, seed=0)
 
 
-def test_a_row_a_sample_and_a_column_a_label() -> None:
+def test_contact_sheet_has_rows_and_columns() -> None:
     data = scenes(train=6, val=2)
     two, four = (contact_sheet(data, "train", count, 0) for count in (2, 4))
     assert two.width == four.width
@@ -32,38 +32,38 @@ def test_a_row_a_sample_and_a_column_a_label() -> None:
     assert two.width > 4 * 256
 
 
-def test_no_more_rows_than_samples() -> None:
+def test_contact_sheet_has_at_most_all_samples() -> None:
     data = scenes(train=6, val=2)
     assert contact_sheet(data, "val", 9, 0).size == contact_sheet(data, "val", 2, 0).size
 
 
-def test_bad_samples_are_left_out() -> None:
+def test_contact_sheet_without_excludes_samples() -> None:
     data = scenes(train=3, val=2)
     sheets = [contact_sheet(data, "train", 9, 0, without=bad) for bad in ((), (1,))]
-    alone = [contact_sheet(data, "train", 9, 0, without={0, 1, 2} - {at}) for at in range(3)]
+    alone = [contact_sheet(data, "train", 9, 0, without={0, 1, 2} - {index}) for index in range(3)]
     heights = [sheet.height - TITLES for sheet in alone]
     assert sheets[0].height - TITLES == sum(heights)
     assert sheets[1].height - TITLES == heights[0] + heights[2]
-    with pytest.raises(DataError, match="no sound image"):
+    with pytest.raises(DataError, match="no valid image"):
         contact_sheet(data, "train", 9, 0, without=range(3))
 
 
-def test_the_seed_decides() -> None:
+def test_contact_sheet_depends_only_on_the_seed() -> None:
     data = scenes(train=30, val=2)
     sheets = [np.asarray(contact_sheet(data, "train", 2, seed)) for seed in (0, 0, 1)]
     assert np.array_equal(sheets[0], sheets[1])
     assert sheets[0].shape != sheets[2].shape or not np.array_equal(sheets[0], sheets[2])
 
 
-def test_missing_labels_leave_an_empty_cell() -> None:
+def test_contact_sheet_missing_label_is_an_empty_cell() -> None:
     data = scenes(train=4, val=2, missing=1.0)
     sheet = np.asarray(contact_sheet(data, "train", 1, 0))
     blank = sheet[40:300, 400:]
     assert (blank == (236, 238, 241)).all(axis=-1).mean() > 0.8
 
 
-def test_large_images_are_shown_small() -> None:
-    data = scenes(train=1, val=1, size=400)
+def test_contact_sheet_reduces_large_images() -> None:
+    data = scenes(train=1, val=1, image_size=400)
     (sample,) = data.samples("train", [0])
     assert sample.image.size == (400, 400)
     assert contact_sheet(data, "train", 1, 0).height < 500

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Tests of number formatting."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtlsearch.report import _formatting as quantity
+from mtlsearch.report import _formatting as formatting
 
 FACTORS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 
 @given(st.lists(st.integers(1, 10**13), min_size=1, max_size=6))
-def test_counts_are_read_back_to_two_digits(values: list[int]) -> None:
-    texts = quantity.counts(pd.Series(values))
+def test_format_counts_keeps_two_digits(values: list[int]) -> None:
+    texts = formatting.format_counts(pd.Series(values))
     prefixes = {text.partition(" ")[2] for text in texts}
     assert len(prefixes) == 1
     for text, value in zip(texts, values, strict=True):
@@ -31,15 +31,24 @@ def test_counts_are_read_back_to_two_digits(values: list[int]) -> None:
         ([], []),
     ],
 )
-def test_counts(values: list[int], texts: list[str]) -> None:
-    assert quantity.counts(pd.Series(values, dtype="int64")) == texts
+def test_format_counts_examples(values: list[int], texts: list[str]) -> None:
+    assert formatting.format_counts(pd.Series(values, dtype="int64")) == texts
 
 
-def test_missing_numbers_are_blank() -> None:
+def test_missing_numbers_are_empty() -> None:
     column = pd.Series([1.0, float("nan")])
-    for form in (quantity.percents, quantity.measures, quantity.durations, quantity.rates):
-        assert form(column)[1] == ""
+    for format_column in (
+        formatting.format_percents,
+        formatting.format_metrics,
+        formatting.format_durations,
+        formatting.format_rate,
+    ):
+        assert format_column(column)[1] == ""
 
 
-def test_durations() -> None:
-    assert quantity.durations(pd.Series([9.26, 142.4, 3600.0])) == ["9.3 s", "142 s", "60 min"]
+def test_format_durations_examples() -> None:
+    assert formatting.format_durations(pd.Series([9.26, 142.4, 3600.0])) == [
+        "9.3 s",
+        "142 s",
+        "60 min",
+    ]

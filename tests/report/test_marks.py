@@ -1,4 +1,4 @@
-"""What a table marks: the best, what ties with it, what is over the budget."""
+"""Tests of the marks in a table: best, tied, over the limits."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ def records() -> list[TrialRecord]:
 
 
 def marks(text: str) -> dict[str, str]:
-    """Each trial's marks, by number."""
+    """Return the marks of each trial, by number."""
     rows = [line.strip("| ").split() for line in text.splitlines() if "complete" in line]
     firsts = [row[: row.index("complete")] for row in rows]
-    return {
-        number: "".join(mark) for *mark, number in ([at for at in f if at != "|"] for f in firsts)
-    }
+    cells = ([cell for cell in first if cell != "|"] for first in firsts)
+    return {number: "".join(mark) for *mark, number in cells}
 
 
 def first_cells(text: str) -> list[str]:
-    """The trials' marks and numbers, the best first."""
+    """Return the marks and numbers of the trials, the best first."""
     return [line.split("complete")[0].strip() for line in text.splitlines() if "complete" in line]
 
 
-def test_the_best_over_the_budget_is_shown_first_and_not_starred() -> None:
-    dear = [replace(at, over_limits="params") if at.number == 3 else at for at in records()]
-    frame = leaderboard(dear)
+def test_best_trial_over_the_limits_is_not_marked_best() -> None:
+    limited = [
+        replace(record, over_limits="params") if record.number == 3 else record
+        for record in records()
+    ]
+    frame = leaderboard(limited)
     assert frame["over_limits"].tolist() == [True, False, False, False]
     shown = first_cells(render(frame, "table"))
     assert "✗" in shown[0]
@@ -44,7 +46,7 @@ def test_the_best_over_the_budget_is_shown_first_and_not_starred() -> None:
 
 @pytest.mark.parametrize("form", ["table", "markdown"])
 @pytest.mark.parametrize("sort", ["delta_m", "flops", "trial", "scene.accuracy"])
-def test_marks_are_of_the_whole_run_however_few_rows_are_shown(form: str, sort: str) -> None:
+def test_marks_do_not_depend_on_the_number_of_rows(form: str, sort: str) -> None:
     whole = marks(render(leaderboard(run()), form))
     assert [number for number, mark in whole.items() if "★" in mark] == ["6"]
     for top in range(1, 11):
@@ -53,24 +55,24 @@ def test_marks_are_of_the_whole_run_however_few_rows_are_shown(form: str, sort: 
         assert shown.items() <= whole.items()
         for mark in "★◆":
             assert (f"{mark} highest" in text or f"{mark} no trial" in text) == any(
-                mark in at for at in shown.values()
+                mark in marked for marked in shown.values()
             )
-    found = {
+    statistics = {
         0: SeedStatistics(2, 0.0, 0.0),
         1: SeedStatistics(2, 1.0, 0.1),
         2: SeedStatistics(2, 4.0, 0.1),
     }
-    cut = leaderboard(run(), sort="flops", top=1, confirmed=found)
+    cut = leaderboard(run(), sort="flops", top=1, confirmed=statistics)
     assert marks(render(cut, form)) == {"1": "◆"}
 
 
-def test_confirmed_trials_come_first_by_mean_and_ties_are_marked() -> None:
-    found = {
+def test_confirmed_trials_come_first_and_ties_are_marked() -> None:
+    statistics = {
         0: SeedStatistics(3, 0.0, 0.0),
         2: SeedStatistics(3, 4.0, 0.5),
-        1: SeedStatistics(3, 3.8, 0.7, ties=True),
+        1: SeedStatistics(3, 3.8, 0.7, tied_with_best=True),
     }
-    frame = leaderboard(records(), confirmed=found)
+    frame = leaderboard(records(), confirmed=statistics)
     assert frame["trial"].tolist() == [2, 1, 0, 3]
     assert frame["num_seeds"].tolist()[:3] == [3, 3, 3]
     text = render(frame, "table")
@@ -81,8 +83,8 @@ def test_confirmed_trials_come_first_by_mean_and_ties_are_marked() -> None:
     assert "delta_m_mean" not in leaderboard(records())
 
 
-def test_latencies_are_shown_where_they_were_measured() -> None:
-    timed = [replace(at, latency=Latency(1.25, 8, 5.0)) for at in records()]
+def test_latencies_are_shown_if_measured() -> None:
+    timed = [replace(record, latency=Latency(1.25, 8, 5.0)) for record in records()]
     frame = leaderboard(timed)
     assert set(frame["latency_ms"]) == {1.25}
     assert set(frame["latency_batch_ms"]) == {5.0}
@@ -91,7 +93,7 @@ def test_latencies_are_shown_where_they_were_measured() -> None:
     assert TrialRecord.from_json(timed[0].to_json()) == timed[0]
 
 
-def test_old_records_are_read() -> None:
+def test_records_without_latency_and_limits_are_read() -> None:
     old = records()[0].to_json()
     del old["latency"], old["over_limits"]
     assert TrialRecord.from_json(old) == records()[0]

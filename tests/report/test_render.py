@@ -1,4 +1,4 @@
-"""The leaderboard as text."""
+"""Tests of the leaderboard as text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.results.trials import baselines, results, run, trial
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("records", [[], [trial(0)], baselines(), run()])
-def test_every_format_shows_every_trial(form: str, records: list) -> None:
+def test_render_shows_every_trial_in_every_format(form: str, records: list) -> None:
     frame = leaderboard(records)
     text = render(frame, form)
     assert text.endswith("\n")
@@ -30,7 +30,7 @@ def test_every_format_shows_every_trial(form: str, records: list) -> None:
         assert str(record.candidate.plan).replace("|", "\\|" if form == "markdown" else "|") in text
 
 
-def test_csv_and_json_keep_every_digit_and_column() -> None:
+def test_csv_and_json_keep_all_digits_and_columns() -> None:
     frame = leaderboard(run(), all_metrics=True)
     lines = list(csv.DictReader(StringIO(render(frame, "csv"))))
     assert list(lines[0]) == list(frame.columns)
@@ -48,7 +48,7 @@ def test_csv_and_json_keep_every_digit_and_column() -> None:
     assert rows[0]["baseline"] is None
 
 
-def test_the_table_is_for_people() -> None:
+def test_table_has_marks_units_and_notes() -> None:
     text = render(leaderboard(run()), "table")
     best = next(line for line in text.splitlines() if "★" in line and "complete" in line)
     assert " 6 " in best
@@ -61,40 +61,40 @@ def test_the_table_is_for_people() -> None:
     assert "\x1b" not in text
 
 
-@pytest.mark.parametrize(("images", "told"), [(None, ""), (23, "4.3"), (99, "1.0"), (100, "")])
-def test_people_are_told_of_few_validation_images(images: int | None, told: str) -> None:
-    records = [replace(at, val_images=images) for at in baselines()]
+@pytest.mark.parametrize(("images", "points"), [(None, ""), (23, "4.3"), (99, "1.0"), (100, "")])
+def test_note_warns_about_few_validation_images(images: int | None, points: str) -> None:
+    records = [replace(record, val_images=images) for record in baselines()]
     records.append(trial(2, state="failed"))
     for form in FORMATS:
-        for_people = form in ("table", "markdown")
+        has_notes = form in ("table", "markdown")
         text = render(leaderboard(records, top=1), form)
-        assert ("points of accuracy" in text) == (for_people and told != "")
-        if for_people and told:
-            line = f"validation has {images} images: one more or less right is {told} points"
+        assert ("points of accuracy" in text) == (has_notes and points != "")
+        if has_notes and points:
+            line = f"val has {images} images: one image = {points} points of accuracy."
             assert line in text
             assert "search.confirm" in text
-    found = {0: SeedStatistics(2, 0.0, 0.0), 1: SeedStatistics(2, 1.0, 0.5)}
-    text = render(leaderboard(records, confirmed=found), "table")
-    assert ("points of accuracy" in text) == (told != "")
+    statistics = {0: SeedStatistics(2, 0.0, 0.0), 1: SeedStatistics(2, 1.0, 0.5)}
+    text = render(leaderboard(records, confirmed=statistics), "table")
+    assert ("points of accuracy" in text) == (points != "")
     assert "search.confirm" not in text
 
 
-@pytest.mark.parametrize(("last", "told"), [(0.3, True), (0.3001, False)])
-def test_a_metric_that_no_plan_has_changed_is_told(last: float, told: bool) -> None:
+@pytest.mark.parametrize(("last", "is_equal"), [(0.3, True), (0.3001, False)])
+def test_note_warns_about_metric_equal_in_all_trials(last: float, is_equal: bool) -> None:
     boxes = [0.3, 0.3, 0.3, last]
     records = [
-        trial(at, measured=results(value, 0.2 + at / 100, 0.6 - at / 100))
-        for at, value in enumerate(boxes)
+        trial(number, measured=results(value, 0.2 + number / 100, 0.6 - number / 100))
+        for number, value in enumerate(boxes)
     ]
     line = "boxes.mAP is 0.3 in all 4 complete trials"
     for form in FORMATS:
         text = render(leaderboard(records), form)
-        assert (line in text) == (told and form in ("table", "markdown"))
+        assert (line in text) == (is_equal and form in ("table", "markdown"))
         assert "depth.abs_rel is" not in text
         assert line not in render(leaderboard(records[:3]), form)
 
 
-def test_what_says_nothing_is_left_out_of_the_table() -> None:
+def test_table_hides_columns_with_equal_values() -> None:
     same = render(leaderboard(baselines()), "table")
     assert "loss weights" not in same
     assert "backbone" not in same
@@ -108,13 +108,15 @@ def test_what_says_nothing_is_left_out_of_the_table() -> None:
         ("balancer", "cagrad", {"balancer": "cagrad"}),
         (
             "distillation",
-            "distil 0.157",
+            "baseline 0.157",
             {"distillation": Distillation("baseline", 0.15681666939123498)},
         ),
         ("attention", "yes", {"attention": True}),
     ],
 )
-def test_what_trials_differ_in_is_shown(title: str, text: str, other: dict[str, Any]) -> None:
+def test_table_shows_columns_with_different_values(
+    title: str, text: str, other: dict[str, Any]
+) -> None:
     shown = render(leaderboard([*baselines(), trial(2, **other)]), "table")
     plain = render(leaderboard([*baselines(), trial(2)]), "table")
     assert title in shown
@@ -123,42 +125,42 @@ def test_what_trials_differ_in_is_shown(title: str, text: str, other: dict[str, 
 
 
 @pytest.mark.parametrize("width", [72, 80, 100, 120, 200])
-def test_the_table_fits_the_terminal_and_says_what_is_missing(width: int) -> None:
+def test_table_fits_the_terminal_and_names_hidden_columns(width: int) -> None:
     text = render(leaderboard(run()), "table", width=width)
     assert max(map(len, text.splitlines())) <= width
     for title in ("params", "state", "time"):
         assert title in text
-    assert ("left out" in text) == (width < 110)
+    assert ("hidden" in text) == (width < 110)
 
 
-def test_colours_only_where_asked_for() -> None:
-    assert "\x1b[" in render(leaderboard(run()), "table", width=120, colour=True)
+def test_table_with_color_has_ansi_codes() -> None:
+    assert "\x1b[" in render(leaderboard(run()), "table", width=120, color=True)
 
 
-def test_task_names_are_no_markup() -> None:
+def test_table_does_not_interpret_markup() -> None:
     text = render(
         leaderboard([trial(0, reason="[red]odd[/red]", state="failed")]), "table", width=90
     )
     assert "[red]odd[/red]" in text
 
 
-def test_markdown_keeps_its_cells() -> None:
+def test_markdown_rows_have_equal_numbers_of_cells() -> None:
     lines = render(leaderboard(run()), "markdown").splitlines()
     table = [line.replace("\\|", "") for line in lines if line.startswith("|")]
     assert len(table) == 2 + 10
     assert len({line.count("|") for line in table}) == 1
 
 
-def test_an_unknown_format_is_met_with_the_nearest() -> None:
+def test_unknown_format_suggests_the_closest() -> None:
     with pytest.raises(ConfigError, match="did you mean 'markdown'"):
         render(leaderboard([]), "markdwn")
 
 
-def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_write_is_atomic(tmp_path: Path) -> None:
     path = tmp_path / "new" / "board.csv"
     write(leaderboard(run()), path, "csv")
     with path.open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 10
     with pytest.raises(ConfigError):
         write(leaderboard(run()), path, "xlsx")
-    assert [found.name for found in path.parent.iterdir()] == ["board.csv"]
+    assert [file.name for file in path.parent.iterdir()] == ["board.csv"]

@@ -22,7 +22,7 @@ def leaderboard(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="table, markdown, csv or json; the last two with all metrics.",
+            help="table, markdown, csv or json (csv and json with all metrics).",
         ),
     ] = "table",
     sort: Annotated[
@@ -65,7 +65,7 @@ def leaderboard(
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None
     shown = frame if top is None else frame.head(top)  # the plot shows all trials
-    options.console.print(render(shown, form, width=width, colour=is_terminal).rstrip("\n"))
+    options.console.print(render(shown, form, width=width, color=is_terminal).rstrip("\n"))
     if plot is not None:
         draw(frame, plot)
         options.console.info(f"written: {plot}")

@@ -65,7 +65,7 @@ def test_killed_search_gives_the_same_results(tmp_path: Path) -> None:
 
     table = call("leaderboard", complete, "--plot", tmp_path / "front.png").stdout
     assert "at epoch 1" in table
-    assert "was paused: " in table
+    assert "is paused: " in table
     rows = json.loads(call("leaderboard", complete, "--format", "json").stdout)
     assert [row["state"] for row in rows] == sorted(states)
     assert (tmp_path / "front.png").stat().st_size > 10_000

@@ -43,7 +43,7 @@ def test_leaderboard_marks_trials_over_limits(run: Path) -> None:
     assert over == {0}
     assert all(row["latency_ms"] > 0 and row["latency_batch"] == 2 for row in rows)
     table = call("leaderboard", run).stdout
-    assert "✗ over budget" in table
+    assert "✗ over the limits" in table
     assert "✗ 0" in table
 
 
