@@ -1,17 +1,26 @@
-"""Sources to batches: checks, splits, missing labels, augmentation.
+"""Data: from sources to batches, with checks, splits, a cache and augmentation.
 
-Several sources feed one run; an image has whatever labels its source knows of it::
+Several sources can feed one run. An image has only the labels of its source, and every batch
+records which of its images have which label::
 
     from mtlsearch.data import open_data
 
     data = open_data(sources, config.data, mean=cut.mean, std=cut.std, seed=0)
-    data.check().raise_if_bad()          # decodes everything once, names every bad file
+    data.check().raise_if_bad()          # reads all images once and lists all bad files
     for batch in data.train_batches(epoch=0, batch_size=32):
-        batch.images                     # [B, 3, H, W], normalised
-        batch.targets["boxes"].rows      # which of the images carry that label
+        batch.images                     # float32 [B, 3, H, W], normalized
+        batch.targets["boxes"].rows      # int64 [n], the images with this label
 
-What an image looks like in an epoch depends on the seed, the epoch and the image alone, so
-every trial of a search sees the same data.
+An image passes through these steps:
+
+1. A source reads it, and ``checks/`` validates its labels (``_images.py``).
+2. It is resized to a *prepared sample* (``_samples.py``), which ``cache/`` stores on disk or in
+   memory.
+3. Samples are stacked into a batch (``_collate.py``, ``_loader.py``).
+4. ``augmentation/`` crops, flips, resizes, jitters and normalizes the whole batch on the device.
+
+The augmentation of an image depends only on seed, epoch and image. All trials of a search
+therefore train on the same data.
 """
 
 from mtlsearch.data._drawable import label_prediction

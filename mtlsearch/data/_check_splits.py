@@ -1,4 +1,4 @@
-"""Every image read once before training begins."""
+"""Data check: read every image of some splits and fill the cache."""
 
 from __future__ import annotations
 
@@ -7,50 +7,54 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mtlsearch.data._images import Images
-from mtlsearch.data._loader import ImageDataset, image_dataset
+from mtlsearch.data._loader import ImageDataset, read_images
 from mtlsearch.data._samples import PreparedSample
-from mtlsearch.data.cache import CacheEntry, SampleCache, SplitWriter, explained
-from mtlsearch.data.checks import CheckReport, LabelCounts, Problem, Tally, add_up
+from mtlsearch.data.cache import CacheEntry, SampleCache, SplitWriter, translate_disk_errors
+from mtlsearch.data.checks import CheckReport, LabelCounts, Problem, Tally, sum_tallies
 
-Found = tuple[list[Problem], Mapping[str, LabelCounts]]
+SplitResult = tuple[list[Problem], Mapping[str, LabelCounts]]
+"""Problems and counts of one split."""
 
 
 def check_splits(
     images: Images,
     cache: SampleCache,
     splits: Sequence[str],
-    workers: int,
+    num_workers: int,
     progress: Callable[[int, int], None] | None,
     *,
     reread: bool,
 ) -> CheckReport:
-    """Read all images of some splits; sound ones are kept in the cache.
+    """Read all images of some splits and store the valid ones in the cache.
 
     Args:
         images: the images.
-        cache: keeps them; a split that it has in files was read before.
-        splits: which splits.
-        workers: processes that read.
-        progress: is told how many images of how many are done.
-        reread: read those in files too, and look for pictures that stand in several places.
+        cache: the cache; a split that it has on disk is not read again.
+        splits: the splits.
+        num_workers: number of processes that read.
+        progress: called with the number of images done and of all images.
+        reread: whether to read splits on disk as well, and to search for duplicate pictures.
+
+    Returns:
+        Problems, counts and duplicates.
 
     Raises:
-        DataError: the files cannot be written.
+        DataError: the cache folder is not writable.
     """
     total = sum(images.size(split) for split in splits)
-    check = _Check(images, cache, workers, _Counter(total, progress), reread, _Pictures())
-    found = {split: check.split(split) for split in splits}
+    check = _Check(images, cache, num_workers, _Counter(total, progress), reread, _Pictures())
+    results = {split: check.split(split) for split in splits}
     return CheckReport(
-        tuple(problem for problems, _ in found.values() for problem in problems),
-        {split: counts for split, (_, counts) in found.items()},
+        tuple(problem for problems, _ in results.values() for problem in problems),
+        {split: counts for split, (_, counts) in results.items()},
         {split: images.size(split) for split in splits},
-        check.pictures.repeats(images),
+        check.pictures.duplicates(images),
     )
 
 
 @dataclass(slots=True)
 class _Counter:
-    """Counts images and says so."""
+    """Number of images done, reported to a callback."""
 
     total: int
     progress: Callable[[int, int], None] | None
@@ -64,20 +68,20 @@ class _Counter:
 
 @dataclass(slots=True)
 class _Pictures:
-    """Remembers which pictures were seen where."""
+    """Split and index of every occurrence of every picture, by digest of its pixels."""
 
-    places: dict[bytes, list[tuple[str, int]]] = field(default_factory=dict)
+    occurrences: dict[bytes, list[tuple[str, int]]] = field(default_factory=dict)
 
     def add(self, digest: bytes | None, split: str, index: int) -> None:
         if digest is not None:
-            self.places.setdefault(digest, []).append((split, index))
+            self.occurrences.setdefault(digest, []).append((split, index))
 
-    def repeats(self, images: Images) -> tuple[tuple[tuple[str, str], ...], ...]:
-        """Split and place of each that was seen several times."""
+    def duplicates(self, images: Images) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """Return split and file of every occurrence of the pictures that occur several times."""
         return tuple(
-            tuple((split, images.locate(split, index)) for split, index in places)
-            for places in self.places.values()
-            if len(places) > 1
+            tuple((split, images.locate(split, index)) for split, index in occurrences)
+            for occurrences in self.occurrences.values()
+            if len(occurrences) > 1
         )
 
 
@@ -85,66 +89,69 @@ class _Pictures:
 class _Check:
     images: Images
     cache: SampleCache
-    workers: int
+    num_workers: int
     counter: _Counter
     reread: bool
     pictures: _Pictures
 
-    def split(self, split: str) -> Found:
-        place = self.cache.place(split)
-        if place is None:
-            return self._read(split, lambda at, sample: self.cache.put(split, at, sample))
-        if self.reread or self.cache.split(split) is None:
-            with place.locked():
-                # Whoever held the lock before has probably written it.
-                kept = place.open()
-                if kept is None:
-                    return self._fill(split, place)
-            self.cache.adopt(split, kept)
-        kept = self.cache.split(split)
-        if kept is None or self.reread:
-            return self._read(split, lambda at, sample: None)
+    def split(self, split: str) -> SplitResult:
+        """Check one split, and write its cache entry if it does not exist."""
+        entry = self.cache.entry(split)
+        if entry is None:
+            return self._read(split, lambda index, sample: self.cache.put(split, index, sample))
+        if self.reread or self.cache.cached_split(split) is None:
+            with entry.lock():
+                # The process that held the lock before has probably written the entry.
+                cached = entry.open()
+                if cached is None:
+                    return self._fill(split, entry)
+            self.cache.set_cached_split(split, cached)
+        cached = self.cache.cached_split(split)
+        if cached is None or self.reread:
+            return self._read(split, lambda index, sample: None)
         self.counter.add(self.images.size(split))
-        return [], kept.counts
+        return [], cached.counts
 
-    def _fill(self, split: str, place: CacheEntry) -> Found:
-        """Read a split to files; a bad image leaves none."""
-        partial = place.begin()
+    def _fill(self, split: str, entry: CacheEntry) -> SplitResult:
+        """Read a split and write its cache entry, unless an image is bad."""
+        temporary = entry.create_temp()
         try:
-            with explained(place.folder.parent):
-                writer = SplitWriter(
-                    partial, self.images.labels, place.count, self.images.kept_size[split]
-                )
+            with translate_disk_errors(entry.folder.parent):
+                size = self.images.prepared_size[split]
+                writer = SplitWriter(temporary, self.images.labels, entry.num_samples, size)
             try:
-                problems, counts = self._read(split, lambda at, sample: _add(writer, at, sample))
+                problems, counts = self._read(
+                    split, lambda index, sample: _add(writer, index, sample)
+                )
             finally:
                 writer.close()
             if not problems:
-                with explained(place.folder.parent):
+                with translate_disk_errors(entry.folder.parent):
                     writer.finish(counts)
-                place.publish(partial)
-                self.cache.adopt(split, place.open())
+                entry.commit(temporary)
+                self.cache.set_cached_split(split, entry.open())
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
         return problems, counts
 
-    def _read(self, split: str, keep: Callable[[int, PreparedSample], None]) -> Found:
+    def _read(self, split: str, store: Callable[[int, PreparedSample], None]) -> SplitResult:
+        """Read all images of a split and pass the valid ones to ``store``."""
         problems: list[Problem] = []
         tallies: list[dict[str, Tally]] = []
         indices = range(self.images.size(split))
-        found = image_dataset(ImageDataset(self.images, split, self.reread), indices, self.workers)
-        for index, reading in enumerate(found):
-            problems.extend(reading.problems)
-            self.pictures.add(reading.digest, split, index)
-            if reading.prepared is not None:
-                keep(index, reading.prepared)
-                tallies.append(dict(reading.counts))
+        dataset = ImageDataset(self.images, split, self.reread)
+        for index, result in enumerate(read_images(dataset, indices, self.num_workers)):
+            problems.extend(result.problems)
+            self.pictures.add(result.digest, split, index)
+            if result.sample is not None:
+                store(index, result.sample)
+                tallies.append(dict(result.counts))
             self.counter.add(1)
-        return problems, add_up(tallies, self.images.labels)
+        return problems, sum_tallies(tallies, self.images.labels)
 
 
 def _add(writer: SplitWriter, index: int, sample: PreparedSample) -> None:
-    # Behind a bad image nothing is written: the split will not be kept.
-    if index == writer.rows:
-        with explained(writer.folder):
+    # After a bad image nothing is written, because the entry will not be committed.
+    if index == writer.num_written:
+        with translate_disk_errors(writer.folder):
             writer.add(sample)

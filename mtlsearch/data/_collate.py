@@ -1,4 +1,4 @@
-"""Kept samples to a batch."""
+"""Collation of prepared samples into a batch."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from mtlsearch.plugin import Batch, BoxTargets, Targets, TargetValues
 
 
 def collate(samples: Sequence[PreparedSample], labels: Mapping[str, LabelSpec]) -> Batch:
-    """Stacks samples of one size; a label goes in with those samples that carry it.
+    """Stack samples of one size into a batch.
 
-    Images are uint8 and masks as they are kept: what a network sees, :class:`BatchTransform` makes of
-    them, where it is done fastest.
+    Images stay uint8 and masks keep their dtype. :class:`BatchTransform` converts them on the
+    device.
 
     Args:
-        samples: one or more.
+        samples: one or more samples.
         labels: all labels of the run.
+
+    Returns:
+        The batch. Each label contains only the samples that have it.
     """
     targets: dict[str, Targets] = {}
     for name, spec in labels.items():
@@ -35,11 +38,11 @@ def _stack(spec: LabelSpec, values: Sequence[PreparedLabel]) -> TargetValues:
     if spec.form is Form.BOXES:
         return tuple(value for value in values if isinstance(value, BoxTargets))
     if spec.form is Form.CATEGORIES:
-        hot = torch.zeros(len(values), len(spec.classes))
+        multi_hot = torch.zeros(len(values), len(spec.classes))
         for row, value in enumerate(values):
             if isinstance(value, tuple) and value:
-                hot[row, list(value)] = 1.0
-        return hot
+                multi_hot[row, list(value)] = 1.0
+        return multi_hot
     if spec.form is Form.CATEGORY:
         return torch.tensor(values)
     return torch.stack([value for value in values if isinstance(value, Tensor)])

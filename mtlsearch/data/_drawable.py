@@ -1,4 +1,4 @@
-"""True labels in the shape of predictions, so that one function draws both."""
+"""Labels as predictions, so that the same functions draw and export both."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ from mtlsearch.prediction import (
 
 
 def label_prediction(spec: LabelSpec, value: RawLabel) -> tuple[OutputSpec, Prediction]:
-    """A true label as a prediction that is sure of itself: every score is 1.
+    """Convert a label to a prediction whose scores are all 1.
 
-    Crowd boxes get classes of their own, named ``"person (crowd)"`` after the class.
+    Crowd boxes get additional classes, such as ``"person (crowd)"``.
 
     Args:
-        spec: the label's specification.
-        value: a valid value of it, in pixels of the original image.
+        spec: specification of the label.
+        value: a valid value, in pixels of the original image.
+
+    Returns:
+        Specification and value of the prediction.
     """
     output = OutputSpec(spec.form, spec.classes, spec.unit)
     if isinstance(value, Boxes):
@@ -45,5 +48,5 @@ def _boxes(spec: LabelSpec, boxes: Boxes) -> tuple[OutputSpec, Prediction]:
     if boxes.crowd.any():
         classes = classes + len(names) * boxes.crowd
         names = (*names, *(f"{name} (crowd)" for name in names))
-    sure = np.ones(len(classes), np.float32)
-    return OutputSpec(spec.form, names, spec.unit), BoxesPrediction(boxes.xyxy, classes, sure)
+    scores = np.ones(len(classes), np.float32)
+    return OutputSpec(spec.form, names, spec.unit), BoxesPrediction(boxes.xyxy, classes, scores)

@@ -1,4 +1,4 @@
-"""The images of a run: read, checked and resized, one at a time."""
+"""Images of a run: read, validated and resized one at a time."""
 
 from __future__ import annotations
 
@@ -10,101 +10,127 @@ from PIL import Image
 
 from mtlsearch.data._samples import PreparedSample, prepare_sample
 from mtlsearch.data._splits import Splits
-from mtlsearch.data.checks import Problem, Tally, problems_of, tally
+from mtlsearch.data.checks import Problem, Tally, count_labels, problems_of
 from mtlsearch.errors import DataError
 from mtlsearch.labels import LabelSpec, Sample
 from mtlsearch.plugin import DatasetSource
 
-SHOWN = 12
-"""How many allowed values a problem names."""
+MAX_LISTED = 12
+"""Maximum number of allowed values in a problem."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadResult:
-    """What reading one image gave.
+    """Result of reading one image.
 
     Attributes:
-        problems: what is wrong with it.
-        prepared: the resized sample, where nothing is.
-        counts: its labels and classes, where nothing is.
-        digest: the same for the same pixels; None where it was not asked for or not read.
+        problems: what is wrong with the image or its labels.
+        sample: the resized sample; None if there are problems.
+        counts: counts by label; empty if there are problems.
+        digest: digest of the pixels; None if it was not requested or there are problems.
     """
 
     problems: tuple[Problem, ...]
-    prepared: PreparedSample | None
+    sample: PreparedSample | None
     counts: Mapping[str, Tally]
     digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Images:
-    """Every image of a run, by split and index.
+    """All images of a run by split and index.
 
     Attributes:
-        sources: where they come from.
-        splits: which of them stand in which split.
-        labels: the union of what the sources know.
-        kept_size: split to the ``(height, width)`` that its samples are kept in.
+        sources: the sources.
+        splits: the images of each split.
+        labels: the union of the sources' labels.
+        prepared_size: ``(height, width)`` after resizing, by split.
     """
 
     sources: Sequence[DatasetSource]
     splits: Splits
     labels: Mapping[str, LabelSpec]
-    kept_size: Mapping[str, tuple[int, int]]
+    prepared_size: Mapping[str, tuple[int, int]]
 
     def size(self, split: str) -> int:
-        """How many images a split has."""
+        """Return the number of images in a split.
+
+        Args:
+            split: the split.
+
+        Returns:
+            Number of images.
+        """
         return len(self.splits[split])
 
     def locate(self, split: str, index: int) -> str:
-        """Where an image comes from."""
-        address = self.splits[split][index]
-        return self.sources[address.source].locate(address.split, address.index)
-
-    def original(self, split: str, index: int) -> Sample:
-        """An image and its labels as the source yields them.
-
-        Raises:
-            DataError: it cannot be read.
-        """
-        address = self.splits[split][index]
-        return self.sources[address.source].read(address.split, address.index)
-
-    def read(self, split: str, index: int, *, digest: bool = False) -> ReadResult:
-        """Read, check, count and resize one image; what is wrong is told, not raised.
+        """Return where an image comes from.
 
         Args:
-            split: where it stands.
-            index: and at which place.
-            digest: tell its pixels from others', a third of the time of decoding them.
+            split: the split.
+            index: index of the image in the split.
+
+        Returns:
+            The file, and the row in it.
+        """
+        ref = self.splits[split][index]
+        return self.sources[ref.source].locate(ref.split, ref.index)
+
+    def original(self, split: str, index: int) -> Sample:
+        """Read an image and its labels in their original size.
+
+        Args:
+            split: the split.
+            index: index of the image in the split.
+
+        Returns:
+            The sample as its source returns it.
+
+        Raises:
+            DataError: the image or a label cannot be read.
+        """
+        ref = self.splits[split][index]
+        return self.sources[ref.source].read(ref.split, ref.index)
+
+    def read(self, split: str, index: int, *, with_digest: bool = False) -> ReadResult:
+        """Read, validate, count and resize one image; problems are returned, not raised.
+
+        Args:
+            split: the split.
+            index: index of the image in the split.
+            with_digest: whether to compute a digest of the pixels, which takes a third of the
+                time of decoding.
+
+        Returns:
+            The sample or its problems.
         """
         try:
             sample = self.original(split, index)
         except DataError as error:
             where = error.where or self.locate(split, index)
-            return ReadResult((Problem(split, index, where, _said(error)),), None, {})
-        address = self.splits[split][index]
-        known = self.sources[address.source].labels
-        wrong = problems_of(sample, known)
-        if wrong:
+            return ReadResult((Problem(split, index, where, _one_line(error)),), None, {})
+        labels = self.sources[self.splits[split][index].source].labels
+        problems = problems_of(sample, labels)
+        if problems:
             where = self.locate(split, index)
-            return ReadResult(tuple(Problem(split, index, where, text) for text in wrong), None, {})
-        prepared = prepare_sample(sample, known, self.kept_size[split])
-        return ReadResult(
-            (), prepared, tally(sample, known), _digest(sample.image) if digest else None
-        )
+            return ReadResult(
+                tuple(Problem(split, index, where, what) for what in problems), None, {}
+            )
+        prepared = prepare_sample(sample, labels, self.prepared_size[split])
+        digest = _digest(sample.image) if with_digest else None
+        return ReadResult((), prepared, count_labels(sample, labels), digest)
 
 
 def _digest(image: Image.Image) -> bytes:
-    hashed = blake2b(repr(image.size).encode(), digest_size=16)
-    hashed.update(image.tobytes())
-    return hashed.digest()
+    digest = blake2b(repr(image.size).encode(), digest_size=16)
+    digest.update(image.tobytes())
+    return digest.digest()
 
 
-def _said(error: DataError) -> str:
-    """What is wrong and what would be right, on one line."""
+def _one_line(error: DataError) -> str:
+    """Return what is wrong and what is allowed."""
     if not error.allowed:
         return error.what
-    named = ", ".join(error.allowed[:SHOWN])
-    rest = len(error.allowed) - SHOWN
-    return f"{error.what} (allowed: {named}{f' and {rest} more' if rest > 0 else ''})"
+    allowed = ", ".join(error.allowed[:MAX_LISTED])
+    rest = len(error.allowed) - MAX_LISTED
+    return f"{error.what} (allowed: {allowed}{f' and {rest} more' if rest > 0 else ''})"

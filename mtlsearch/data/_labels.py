@@ -1,4 +1,4 @@
-"""The labels of a run: the union over its sources."""
+"""Labels of a run: the union over its sources."""
 
 from __future__ import annotations
 
@@ -11,40 +11,49 @@ from mtlsearch.plugin import DatasetSource
 
 
 def union_labels(sources: Sequence[DatasetSource]) -> dict[str, LabelSpec]:
-    """Every source's labels by name, in the sources' order, without counts.
+    """Return the union of the labels of all sources.
+
+    Args:
+        sources: the sources.
+
+    Returns:
+        Specifications by label, in the order of the sources, without counts.
 
     Raises:
-        DataError: two sources mean different things by one name.
+        DataError: two sources specify the same label differently.
     """
     union: dict[str, LabelSpec] = {}
-    owner: dict[str, str] = {}
+    first_source: dict[str, str] = {}
     for number, source in enumerate(sources, start=1):
-        said = f"source {number} ({source.name})"
+        source_name = f"source {number} ({source.name})"
         for name, spec in source.labels.items():
-            bare = replace(spec, counts=None)
-            if union.setdefault(name, bare) != bare:
+            spec_without_counts = replace(spec, counts=None)
+            if union.setdefault(name, spec_without_counts) != spec_without_counts:
                 raise DataError(
                     f"label {name!r} differs between sources:\n"
-                    f"  - {owner[name]}: {_differing(union[name])}\n"
-                    f"  - {said}: {_differing(bare)}",
-                    next_step="give both sources the same classes, or one label another name",
+                    f"  - {first_source[name]}: {_describe(union[name])}\n"
+                    f"  - {source_name}: {_describe(spec_without_counts)}",
+                    next_step="give both sources the same classes, or rename one of the labels",
                 )
-            owner.setdefault(name, said)
+            first_source.setdefault(name, source_name)
     return union
 
 
-def _differing(spec: LabelSpec) -> str:
-    return f"{spec.describe()}; ignore_index {spec.ignore_index}"
+def _describe(spec: LabelSpec) -> str:
+    return f"{spec.describe()}, ignore_index {spec.ignore_index}"
 
 
 def with_counts(
     labels: Mapping[str, LabelSpec], classes: Mapping[str, Mapping[str, int]]
 ) -> dict[str, LabelSpec]:
-    """The labels with how often each of their classes occurs.
+    """Add the number of occurrences of each class to the labels.
 
     Args:
         labels: the labels by name.
-        classes: class name to count, by label; nothing is said of a label with no classes.
+        classes: occurrences by label and class name; a label without classes does not change.
+
+    Returns:
+        Labels with counts.
     """
     return {
         name: replace(spec, counts=tuple(classes[name].values())) if classes.get(name) else spec

@@ -1,4 +1,4 @@
-"""Images read by other processes, and batches put together by other threads."""
+"""Loading: processes that read images, and threads that prepare batches."""
 
 from __future__ import annotations
 
@@ -22,113 +22,147 @@ from mtlsearch.plugin import Batch
 
 ItemT = TypeVar("ItemT")
 
-# Forked workers share the sources' indices, where spawned ones are sent a copy each.
+# Forked processes share the indices of the sources; spawned ones would get a copy each.
 _CONTEXT = "fork" if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True, slots=True)
 class BatchLoader:
-    """Batches of one split by the indices of their images.
+    """Loader of the batches of one split.
 
-    Args:
-        images: where a sample that is not kept comes from.
-        cache: the kept ones.
-        split: which split.
-        finish: makes of kept samples what a network sees.
-        epoch: which epoch; None for evaluation.
+    Attributes:
+        images: the images; read for samples that are not in the cache.
+        cache: the cache.
+        split: the split.
+        transform: augments and normalizes a batch.
+        epoch: the epoch, from 0; None for evaluation.
     """
 
     images: Images
     cache: SampleCache
     split: str
-    finish: BatchTransform
+    transform: BatchTransform
     epoch: int | None = None
 
-    def make(self, indices: list[int]) -> Batch:
-        """The batch of these images."""
-        samples = [self._kept(index) for index in indices]
-        return self.finish(collate(samples, self.finish.labels), indices, self.epoch)
+    def load(self, indices: list[int]) -> Batch:
+        """Load one batch.
 
-    def each(self, order: Sequence[list[int]], workers: int) -> Iterator[Batch]:
-        """The batches with these indices, one after the other.
+        Args:
+            indices: indices of its images in the split.
 
-        Kept samples are put together by threads, some batches ahead: there is little to do
-        in Python, and a thread, unlike a process, need not send what it made and can use
-        the GPU. Chance belongs to each image, so it does not matter who makes a batch.
+        Returns:
+            The batch on the device of the transform.
         """
-        if workers == 0:
-            yield from map(self.make, order)
+        samples = [self._sample(index) for index in indices]
+        return self.transform(collate(samples, self.transform.labels), indices, self.epoch)
+
+    def load_all(self, batches: Sequence[list[int]], num_workers: int) -> Iterator[Batch]:
+        """Load several batches in order.
+
+        Threads load some batches ahead. Python does little of the work, and a thread, unlike a
+        process, can use the GPU and need not copy its result. Augmentation is determined per
+        image, so the result does not depend on the threads.
+
+        Args:
+            batches: indices of the images of each batch.
+            num_workers: number of threads; 0 loads in the calling thread.
+
+        Yields:
+            The batches.
+        """
+        if num_workers == 0:
+            yield from map(self.load, batches)
             return
-        pool = ThreadPoolExecutor(workers, "data", _one_core)
-        coming: deque[Future[Batch]] = deque()
+        pool = ThreadPoolExecutor(num_workers, "data", _use_one_core)
+        pending: deque[Future[Batch]] = deque()
         try:
-            for indices in order:
-                coming.append(pool.submit(self.make, indices))
-                if len(coming) > workers:
-                    yield coming.popleft().result()
-            while coming:
-                yield coming.popleft().result()
+            for indices in batches:
+                pending.append(pool.submit(self.load, indices))
+                if len(pending) > num_workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _kept(self, index: int) -> PreparedSample:
-        prepared = self.cache.get(self.split, index)
-        if prepared is None:
-            prepared = require_valid(self.images.read(self.split, index))
-            self.cache.put(self.split, index, prepared)
-        return prepared
+    def _sample(self, index: int) -> PreparedSample:
+        sample = self.cache.get(self.split, index)
+        if sample is None:
+            sample = require_valid(self.images.read(self.split, index))
+            self.cache.put(self.split, index, sample)
+        return sample
 
 
-def _one_core() -> None:
-    """Keep a thread from taking the cores that train; threads that run already keep theirs."""
+def _use_one_core() -> None:
+    """Limit the calling thread to one core, so that training keeps the others."""
     torch.set_num_threads(1)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageDataset(Dataset[ReadResult]):
-    """Images of one split, read from their files; bad ones are told, not raised."""
+    """Images of one split, read from their files; problems are returned, not raised.
+
+    Attributes:
+        images: the images.
+        split: the split.
+        with_digest: whether to compute digests of the pixels.
+    """
 
     images: Images
     split: str
-    digest: bool = False
+    with_digest: bool = False
 
     def __getitem__(self, index: int) -> ReadResult:
-        return self.images.read(self.split, index, digest=self.digest)
+        return self.images.read(self.split, index, with_digest=self.with_digest)
 
 
-def require_valid(reading: ReadResult) -> PreparedSample:
-    """The sample of a reading.
+def require_valid(result: ReadResult) -> PreparedSample:
+    """Return the sample of a result without problems.
+
+    Args:
+        result: result of reading an image.
+
+    Returns:
+        The sample.
 
     Raises:
-        DataError: something is wrong with it.
+        DataError: the result has problems; the message is the first of them.
     """
-    if reading.prepared is None:
-        first = reading.problems[0]
+    if result.sample is None:
+        first = result.problems[0]
         raise DataError(first.what, where=first.where)
-    return reading.prepared
+    return result.sample
 
 
-def image_dataset(
-    source: ImageDataset, indices: Sequence[int], workers: int
+def read_images(
+    dataset: ImageDataset, indices: Sequence[int], num_workers: int
 ) -> Iterator[ReadResult]:
-    """Images read one after the other, in this order."""
-    if workers == 0:
-        return (source[index] for index in indices)
+    """Read images in order.
+
+    Args:
+        dataset: the images.
+        indices: indices of the images to read.
+        num_workers: number of processes; 0 reads in the calling process.
+
+    Returns:
+        Iterator over the results.
+    """
+    if num_workers == 0:
+        return (dataset[index] for index in indices)
     loader = DataLoader(
-        source,
+        dataset,
         sampler=indices,
         batch_size=None,
-        num_workers=workers,
-        collate_fn=_as_it_is,
+        num_workers=num_workers,
+        collate_fn=_identity,
         multiprocessing_context=_CONTEXT,
     )
-    return (_own(reading) for reading in loader)
+    return (_copy_to_process(result) for result in loader)
 
 
-def _own(reading: ReadResult) -> ReadResult:
-    prepared = reading.prepared
-    return reading if prepared is None else replace(reading, prepared=prepared.clone())
+def _copy_to_process(result: ReadResult) -> ReadResult:
+    return result if result.sample is None else replace(result, sample=result.sample.clone())
 
 
-def _as_it_is(item: ItemT) -> ItemT:
+def _identity(item: ItemT) -> ItemT:
     return item

@@ -1,4 +1,4 @@
-"""The data of one run."""
+"""Data module: the data of one run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mtlsearch.config import DataConfig
 from mtlsearch.data._check_splits import check_splits
 from mtlsearch.data._images import Images
 from mtlsearch.data._labels import with_counts
-from mtlsearch.data._loader import BatchLoader, ImageDataset, image_dataset, require_valid
+from mtlsearch.data._loader import BatchLoader, ImageDataset, read_images, require_valid
 from mtlsearch.data.augmentation import BatchTransform
 from mtlsearch.data.cache import SampleCache, cache_folder
 from mtlsearch.data.checks import CheckReport
@@ -26,16 +26,16 @@ from mtlsearch.plugin import Batch
 
 
 class DataModule:
-    """Batches, checks and single samples of all sources together; made by :func:`open_data`.
+    """Batches, checks and single samples of all sources; created by :func:`open_data`.
 
-    Every image is decoded once and kept, resized: in files that further runs find again, or in
-    memory.
+    Every image is decoded once. Its resized sample stays in a cache on disk, which later runs
+    use, or in memory.
 
     Args:
-        images: the images, by split.
-        config: the ``data`` part of the run file.
-        finish: makes of kept samples what a network sees.
-        preprocessing: what evaluation, and later a bundle, does to an image.
+        images: the images by split.
+        config: the ``data`` section of the run file.
+        transform: augments and normalizes a batch.
+        preprocessing: what evaluation and exported bundles do to an image.
         seed: seed of order and augmentation.
     """
 
@@ -43,14 +43,14 @@ class DataModule:
         self,
         images: Images,
         config: DataConfig,
-        finish: BatchTransform,
+        transform: BatchTransform,
         preprocessing: Preprocessing,
         *,
         seed: int,
     ) -> None:
         self._images = images
         self._config = config
-        self._finish = finish
+        self._transform = transform
         self._preprocessing = preprocessing
         self._seed = seed
         self._cache = SampleCache(images, cache_folder(config), config.sources)
@@ -58,21 +58,43 @@ class DataModule:
 
     @property
     def labels(self) -> Mapping[str, LabelSpec]:
-        """The union of what the sources know; with counts once training images are checked."""
+        """The union of the sources' labels, with counts after ``train`` was checked."""
         return MappingProxyType(self._labels)
 
-    def reseeded(self, seed: int) -> DataModule:
-        """The same images in the same splits, in another order and augmented otherwise."""
+    def with_seed(self, seed: int) -> DataModule:
+        """Return the same images and splits with another order and augmentation.
+
+        Args:
+            seed: seed of order and augmentation.
+
+        Returns:
+            A data module that uses the same cache.
+        """
         other = copy.copy(self)
-        other._seed, other._finish = seed, replace(self._finish, seed=seed)
+        other._seed, other._transform = seed, replace(self._transform, seed=seed)
         return other
 
     def size(self, split: str) -> int:
-        """How many images ``train``, ``val`` or ``test`` has."""
+        """Return the number of images in a split.
+
+        Args:
+            split: ``train``, ``val`` or ``test``.
+
+        Returns:
+            Number of images.
+        """
         return self._images.size(split)
 
     def locate(self, split: str, index: int) -> str:
-        """Where an image comes from, for messages and captions."""
+        """Return where an image comes from, for messages and captions.
+
+        Args:
+            split: the split.
+            index: index of the image in the split.
+
+        Returns:
+            The file, and the row in it.
+        """
         return self._images.locate(split, index)
 
     def check(
@@ -82,47 +104,74 @@ class DataModule:
         *,
         reread: bool = False,
     ) -> CheckReport:
-        """Be sure of every image, gather all that is wrong, count labels and classes.
+        """Read every image, collect all problems, and count labels and classes.
 
-        What is sound is kept, so nothing is decoded again for training. A split that an
-        earlier run kept in files is not read again as long as nothing about it changed.
+        Valid samples are stored, so that training decodes no image again. A split that an
+        earlier run stored on disk is not read again while nothing about it changes.
 
         Args:
-            progress: is told how many images of how many are done.
-            splits: which splits to check; ``test`` is not read unless asked for.
-            reread: decode every image, whatever was kept, and compare them with each other.
+            progress: called with the number of images done and of all images.
+            splits: the splits; ``test`` is not read by default.
+            reread: whether to decode every image, even if it is stored, and to search for
+                duplicate pictures.
+
+        Returns:
+            Problems, counts and duplicates.
 
         Raises:
-            DataError: resized images cannot be kept in ``data.cache``.
+            DataError: the folder in ``data.cache`` is not writable.
         """
         report = check_splits(
             self._images, self._cache, splits, self._config.num_workers, progress, reread=reread
         )
         if "train" in report.counts:
-            classes = {name: one.classes for name, one in report.counts["train"].items()}
+            classes = {name: counts.classes for name, counts in report.counts["train"].items()}
             self._labels = with_counts(self._labels, classes)
         return report
 
     def train_steps(self, batch_size: int) -> int:
-        """Batches of an epoch.
+        """Return the number of batches per epoch.
 
-        The last, smaller batch is left out unless it is the only one: one image alone has
-        no batch statistics. Which images that concerns changes with the epoch.
+        A smaller last batch is dropped unless it is the only one, because batch statistics need
+        several images. The order changes with the epoch, and with it the dropped images.
+
+        Args:
+            batch_size: number of images per batch.
+
+        Returns:
+            Number of batches, at least 1.
         """
         return max(1, self.size("train") // batch_size)
 
     def train_batches(self, epoch: int, batch_size: int) -> Iterator[Batch]:
-        """Training images, shuffled and augmented by seed, epoch and image alone.
+        """Iterate over shuffled and augmented training images.
+
+        Order and augmentation depend only on seed, epoch and image.
+
+        Args:
+            epoch: the epoch, from 0.
+            batch_size: number of images per batch.
+
+        Returns:
+            Iterator over batches.
 
         Raises:
             DataError: an image that was not checked is bad.
         """
-        chance = np.random.default_rng([self._seed, epoch])
-        order = chance.permutation(self.size("train"))[: self.train_steps(batch_size) * batch_size]
+        generator = np.random.default_rng([self._seed, epoch])
+        num_used = self.train_steps(batch_size) * batch_size
+        order = generator.permutation(self.size("train"))[:num_used]
         return self._batches("train", order.tolist(), batch_size, epoch)
 
     def eval_batches(self, split: str, batch_size: int) -> Iterator[Batch]:
-        """All images of a split in order, as they are.
+        """Iterate over all images of a split in order, without augmentation.
+
+        Args:
+            split: the split.
+            batch_size: number of images per batch.
+
+        Returns:
+            Iterator over batches.
 
         Raises:
             DataError: an image that was not checked is bad.
@@ -130,29 +179,44 @@ class DataModule:
         return self._batches(split, list(range(self.size(split))), batch_size, None)
 
     def samples(self, split: str, indices: Sequence[int]) -> list[Sample]:
-        """Original images and labels, read again from their files.
+        """Read images and labels in their original size from their files.
+
+        Args:
+            split: the split.
+            indices: indices of the images in the split.
+
+        Returns:
+            The samples, in the order of ``indices``.
 
         Raises:
-            DataError: one of them cannot be read.
+            DataError: an image or a label cannot be read.
         """
         return [self._images.original(split, index) for index in indices]
 
     def prepare(self, image: Image.Image) -> Tensor:
-        """What evaluation, and a bundle, does to an image: float32 ``[3, H, W]``."""
+        """Apply the preprocessing of evaluation and exported bundles to an image.
+
+        Args:
+            image: an image of any size.
+
+        Returns:
+            float32 ``[3, H, W]``, normalized.
+        """
         return torch.from_numpy(self._preprocessing(image))
 
     def _batches(
         self, split: str, order: list[int], batch_size: int, epoch: int | None
     ) -> Iterator[Batch]:
-        rows = [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
+        batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
         if self._config.num_workers:
-            self._fill(split)
-        batches = BatchLoader(self._images, self._cache, split, self._finish, epoch)
-        return batches.each(rows, self._config.num_workers)
+            self._fill_cache(split)
+        loader = BatchLoader(self._images, self._cache, split, self._transform, epoch)
+        return loader.load_all(batches, self._config.num_workers)
 
-    def _fill(self, split: str) -> None:
-        """Keep a whole split before its batches are made: reading takes processes."""
-        missing = self._cache.missing(split, self.size(split))
-        read = image_dataset(ImageDataset(self._images, split), missing, self._config.num_workers)
-        for index, reading in zip(missing, read, strict=True):
-            self._cache.put(split, index, require_valid(reading))
+    def _fill_cache(self, split: str) -> None:
+        """Read a whole split before its batches are loaded, because reading uses processes."""
+        missing = self._cache.missing_indices(split, self.size(split))
+        dataset = ImageDataset(self._images, split)
+        results = read_images(dataset, missing, self._config.num_workers)
+        for index, result in zip(missing, results, strict=True):
+            self._cache.put(split, index, require_valid(result))

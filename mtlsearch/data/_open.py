@@ -1,4 +1,4 @@
-"""From a run file's ``data`` part to its images."""
+"""Creation of a data module from the ``data`` section of a run file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mtlsearch.data.augmentation import BatchTransform
 from mtlsearch.plugin import DatasetSource
 
 MARGIN = 1.15
-"""Training images are kept this much larger than the input where they will be cropped."""
+"""Ratio of the prepared size to the input size for training images that are cropped."""
 
 
 def open_data(
@@ -28,41 +28,44 @@ def open_data(
     seed: int,
     device: torch.device | None = None,
 ) -> DataModule:
-    """The data of a run: all sources together.
+    """Create the data module of a run from all its sources.
 
     Args:
         sources: opened sources, at least one.
-        config: the ``data`` part of the run file.
-        mean: what the backbone expects subtracted from images in 0..1, a number a channel.
-        std: what it expects to be divided by, after that.
+        config: the ``data`` section of the run file.
+        mean: mean of each channel (pixels in 0..1) that the backbone expects.
+        std: standard deviation of each channel, likewise.
         seed: seed of splits, order and augmentation.
-        device: where images are augmented and batches end up; the CPU by default.
+        device: device of augmentation and batches; the CPU by default.
+
+    Returns:
+        The data module.
 
     Raises:
-        DataError: two sources mean different things by one label, or there is nothing to
-            train on or to validate on.
+        DataError: two sources specify the same label differently, or ``train`` or ``val`` is
+            empty.
     """
     labels = union_labels(sources)
     splits = make_splits(
-        sources, val_fraction=config.val_fraction, limit=config.max_images, seed=seed
+        sources, val_fraction=config.val_fraction, max_images=config.max_images, seed=seed
     )
     height, width = config.image_size
     margin = MARGIN if config.augment.crop is not None else 1.0
-    kept = dict.fromkeys(splits, config.image_size)
-    kept["train"] = (round(height * margin), round(width * margin))
-    means, stds = _three(mean), _three(std)
-    finish = BatchTransform(
+    prepared_size = dict.fromkeys(splits, config.image_size)
+    prepared_size["train"] = (round(height * margin), round(width * margin))
+    means, stds = _rgb(mean), _rgb(std)
+    transform = BatchTransform(
         labels, config.augment, config.image_size, means, stds, seed, device or torch.device("cpu")
     )
     return DataModule(
-        Images(sources, splits, labels, kept),
+        Images(sources, splits, labels, prepared_size),
         config,
-        finish,
+        transform,
         Preprocessing(config.image_size, means, stds),
         seed=seed,
     )
 
 
-def _three(numbers: Sequence[float]) -> tuple[float, float, float]:
+def _rgb(numbers: Sequence[float]) -> tuple[float, float, float]:
     red, green, blue = numbers
     return red, green, blue

@@ -1,4 +1,4 @@
-"""One sample at the size it is kept in."""
+"""Prepared samples: an image and its labels, resized."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from torch import Tensor
 from mtlsearch.labels import Boxes, Form, LabelSpec, RawLabel, Sample
 from mtlsearch.plugin import BoxTargets
 
+DENSE_FORMS = (Form.MASK, Form.MAP)
+"""Forms of labels with numbers per pixel, which change with the geometry of the image."""
+
 PreparedLabel = int | tuple[int, ...] | BoxTargets | Tensor
-"""A label at the kept size: masks uint8 or int32 ``[h, w]``, maps float32 ``[K, h, w]``,
-boxes in pixels of the kept image, classes as they were."""
+"""A label after resizing: masks uint8 or int32 ``[h, w]``, maps float32 ``[K, h, w]``, boxes in
+pixels of the resized image, category indices unchanged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,23 +28,26 @@ class PreparedSample:
 
     Attributes:
         image: uint8 ``[3, h, w]``.
-        labels: by name; a missing label is not in it.
+        labels: label values by name, without missing labels.
     """
 
     image: Tensor
     labels: Mapping[str, PreparedLabel]
 
     def clone(self) -> PreparedSample:
-        """A copy in this process's own memory.
+        """Copy the sample to memory of this process.
 
-        Tensors that come from another process hold a file descriptor each for as long as
-        they live, of which there are not enough for a data set.
+        A tensor from another process holds a file descriptor while it exists, and a data set
+        has more samples than a process may have file descriptors.
+
+        Returns:
+            The copy.
         """
-        copies = {
+        labels = {
             name: value.clone() if isinstance(value, Tensor) else _clone_boxes(value)
             for name, value in self.labels.items()
         }
-        return PreparedSample(self.image.clone(), copies)
+        return PreparedSample(self.image.clone(), labels)
 
 
 def _clone_boxes(value: int | tuple[int, ...] | BoxTargets) -> int | tuple[int, ...] | BoxTargets:
@@ -53,10 +59,18 @@ def _clone_boxes(value: int | tuple[int, ...] | BoxTargets) -> int | tuple[int, 
 def prepare_sample(
     sample: Sample, labels: Mapping[str, LabelSpec], size: tuple[int, int]
 ) -> PreparedSample:
-    """Resize a valid sample to ``size`` (height, width), whatever its aspect.
+    """Resize a valid sample without keeping its aspect ratio.
 
-    Images bilinearly, averaging where they shrink; masks and maps by the nearest pixel;
-    boxes are clipped to the image first.
+    Images are resized bilinearly with antialiasing, masks and maps by the nearest pixel. Boxes
+    are clipped to the image first.
+
+    Args:
+        sample: the sample.
+        labels: specification of every label.
+        size: ``(height, width)`` after resizing.
+
+    Returns:
+        The resized sample.
     """
     resized = {
         name: _resize_label(labels[name], value, sample.image.size, size)
@@ -66,7 +80,15 @@ def prepare_sample(
 
 
 def resize_image(image: Image.Image, size: tuple[int, int]) -> Tensor:
-    """A picture as uint8 ``[3, h, w]``, resized as a bundle resizes it: by Pillow."""
+    """Resize an image with Pillow, as an exported bundle does.
+
+    Args:
+        image: the image.
+        size: ``(height, width)`` after resizing.
+
+    Returns:
+        uint8 ``[3, h, w]``.
+    """
     rgb = image.convert("RGB")
     if rgb.size != (size[1], size[0]):
         rgb = rgb.resize((size[1], size[0]), Image.Resampling.BILINEAR)
@@ -81,18 +103,25 @@ def _resize_label(
     if not isinstance(value, np.ndarray):
         return tuple(int(item) for item in value) if isinstance(value, tuple) else int(value)
     if spec.form is Form.MASK:
-        return torch.from_numpy(_nearest(value.astype(mask_type(spec)), size))
-    planes = [_nearest(plane, size) for plane in value.astype(np.float32)]
-    return torch.from_numpy(np.stack(planes))
+        return torch.from_numpy(_resize_nearest(value.astype(mask_dtype(spec)), size))
+    channels = [_resize_nearest(channel, size) for channel in value.astype(np.float32)]
+    return torch.from_numpy(np.stack(channels))
 
 
-def mask_type(spec: LabelSpec) -> np.dtype[np.integer]:
-    """The type that masks of a label are kept in: uint8 where its numbers fit."""
-    small = len(spec.classes) <= 256 and 0 <= spec.ignore_index <= 255
-    return np.dtype(np.uint8 if small else np.int32)
+def mask_dtype(spec: LabelSpec) -> np.dtype[np.integer]:
+    """Return the dtype of a label's resized masks.
+
+    Args:
+        spec: specification of the label.
+
+    Returns:
+        uint8 if all class indices and the ignore index fit, else int32.
+    """
+    fits_uint8 = len(spec.classes) <= 256 and 0 <= spec.ignore_index <= 255
+    return np.dtype(np.uint8 if fits_uint8 else np.int32)
 
 
-def _nearest(plane: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.generic]:
+def _resize_nearest(plane: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.generic]:
     picture = Image.fromarray(np.ascontiguousarray(plane))
     return np.array(picture.resize((size[1], size[0]), Image.Resampling.NEAREST))
 

@@ -1,4 +1,4 @@
-"""Which image of which source stands where in a split."""
+"""Splits: which image of which source belongs to ``train``, ``val`` and ``test``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True, slots=True)
 class ImageRef:
-    """One image: the source it comes from, and the split and index it has there."""
+    """Reference to one image of one source.
+
+    Attributes:
+        source: index of the source.
+        split: split of the image in the source.
+        index: index of the image in that split.
+    """
 
     source: int
     split: str
@@ -26,69 +32,78 @@ Splits = Mapping[str, tuple[ImageRef, ...]]
 
 
 def make_splits(
-    sources: Sequence[DatasetSource], *, val_fraction: float, limit: int | None, seed: int
+    sources: Sequence[DatasetSource], *, val_fraction: float, max_images: int | None, seed: int
 ) -> Splits:
-    """Every split's images: source after source, each in its own order.
+    """Assign the images of all sources to splits.
 
-    Where a source has no ``val`` split, a part of its ``train`` drawn by the seed is held
-    out; at least one image goes to either side. A ``limit`` then keeps that many of each
-    split, drawn by the seed too: the first ones of a sorted list would be all of one kind.
+    If a source has no ``val`` split, a random fraction of its ``train`` split is held out; both
+    get at least one image. ``max_images`` then takes a random subset of each split, because the
+    first images of a sorted list may all be of one class.
+
+    Args:
+        sources: the sources.
+        val_fraction: fraction of ``train`` to hold out, 0 to 1.
+        max_images: maximum number of images per split; None for no limit.
+        seed: seed of both random choices.
+
+    Returns:
+        The images of each split: source after source, in the order of the source.
 
     Raises:
-        DataError: nothing is left to train on or to validate on.
+        DataError: ``train`` or ``val`` is empty.
     """
     splits: dict[str, list[ImageRef]] = {name: [] for name in SPLITS}
     for number, source in enumerate(sources):
-        own = {name: _whole(number, source, name) for name in SPLITS}
-        if not own["val"] and val_fraction > 0:
-            chance = np.random.default_rng([seed, number])
-            own["train"], own["val"] = _hold_out(own["train"], val_fraction, chance)
+        refs = {name: _all_refs(number, source, name) for name in SPLITS}
+        if not refs["val"] and val_fraction > 0:
+            generator = np.random.default_rng([seed, number])
+            refs["train"], refs["val"] = _hold_out(refs["train"], val_fraction, generator)
         for name in SPLITS:
-            splits[name] += own[name]
+            splits[name] += refs[name]
     for name in ("train", "val"):
         if not splits[name]:
             raise DataError(
                 f"no source has images in its {name!r} split",
-                where=_found(sources),
-                next_step=_way_out(name, val_fraction),
+                where=f"data.sources: {_split_sizes(sources)}",
+                next_step=_next_step(name, val_fraction),
             )
-    return {name: _limited(rows, limit, seed) for name, rows in splits.items()}
+    return {name: _limit(refs, max_images, seed) for name, refs in splits.items()}
 
 
-def _found(sources: Sequence[DatasetSource]) -> str:
-    """How many images each source has in each of its splits."""
-    said = []
+def _split_sizes(sources: Sequence[DatasetSource]) -> str:
+    """Return the number of images per source and split."""
+    parts = []
     for number, source in enumerate(sources, start=1):
         sizes = ", ".join(f"{source.size(name)} {name}" for name in SPLITS)
-        said.append(f"source {number} ({source.name}) has {sizes}")
-    return f"data.sources: {'; '.join(said)}"
+        parts.append(f"source {number} ({source.name}) has {sizes}")
+    return ", ".join(parts)
 
 
-def _way_out(missing: str, val_fraction: float) -> str:
-    if missing == "train":
-        return "give it some, by the source's settings, lists or split column"
-    if val_fraction > 0:  # a source with a single image keeps it
-        return "give 'train' at least two images: one of them will be held out"
-    return "give it some, or set data.val_fraction above 0 to hold some out of 'train'"
+def _next_step(empty_split: str, val_fraction: float) -> str:
+    if empty_split == "train":
+        return "assign images to it in the source's settings, lists or split column"
+    if val_fraction > 0:  # a source with a single image keeps it in 'train'
+        return "add images to 'train': it needs at least two, one of which is held out"
+    return "assign images to it, or set `data.val_fraction` above 0 to hold out a part of 'train'"
 
 
-def _whole(number: int, source: DatasetSource, split: str) -> list[ImageRef]:
-    return [ImageRef(number, split, index) for index in range(source.size(split))]
+def _all_refs(source_index: int, source: DatasetSource, split: str) -> list[ImageRef]:
+    return [ImageRef(source_index, split, index) for index in range(source.size(split))]
 
 
 def _hold_out(
-    rows: list[ImageRef], fraction: float, chance: np.random.Generator
+    refs: list[ImageRef], fraction: float, generator: np.random.Generator
 ) -> tuple[list[ImageRef], list[ImageRef]]:
-    if len(rows) < 2:
-        return rows, []
-    count = min(max(round(fraction * len(rows)), 1), len(rows) - 1)
-    held = set(chance.permutation(len(rows))[:count].tolist())
-    kept = [row for at, row in enumerate(rows) if at not in held]
-    return kept, [row for at, row in enumerate(rows) if at in held]
+    if len(refs) < 2:
+        return refs, []
+    num_held_out = min(max(round(fraction * len(refs)), 1), len(refs) - 1)
+    held_out = set(generator.permutation(len(refs))[:num_held_out].tolist())
+    remaining = [ref for row, ref in enumerate(refs) if row not in held_out]
+    return remaining, [ref for row, ref in enumerate(refs) if row in held_out]
 
 
-def _limited(rows: list[ImageRef], limit: int | None, seed: int) -> tuple[ImageRef, ...]:
-    if limit is None or len(rows) <= limit:
-        return tuple(rows)
-    chosen = np.random.default_rng([seed, len(rows)]).permutation(len(rows))[:limit]
-    return tuple(rows[at] for at in sorted(chosen.tolist()))
+def _limit(refs: list[ImageRef], max_images: int | None, seed: int) -> tuple[ImageRef, ...]:
+    if max_images is None or len(refs) <= max_images:
+        return tuple(refs)
+    chosen = np.random.default_rng([seed, len(refs)]).permutation(len(refs))[:max_images]
+    return tuple(refs[row] for row in sorted(chosen.tolist()))

@@ -1,4 +1,4 @@
-"""A source in memory."""
+"""Data set source in memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Fake(DatasetSource[Settings]):
-    """Samples handed in, by split."""
+    """Source of given samples, by split."""
 
     name = "fake"
     summary = "Samples in memory"
@@ -37,7 +37,7 @@ class Fake(DatasetSource[Settings]):
     ) -> None:
         self._splits = splits
         self._labels = labels
-        self._called = name
+        self._source_name = name
         self.reads = 0
 
     @property
@@ -49,17 +49,17 @@ class Fake(DatasetSource[Settings]):
 
     def read(self, split: str, index: int) -> Sample:
         self.reads += 1
-        found = self._splits[split][index]
-        if isinstance(found, DataError):
-            raise found
-        return found
+        sample = self._splits[split][index]
+        if isinstance(sample, DataError):
+            raise sample
+        return sample
 
     def locate(self, split: str, index: int) -> str:
-        return f"{self._called} {split} row {index}"
+        return f"{self._source_name} {split} row {index}"
 
 
 def square(index: int = 0, *, size: tuple[int, int] = (60, 80), **changes: RawLabel) -> Sample:
-    """An image of (height, width) with a bright block, and labels that all tell of it."""
+    """Return an image of (height, width) with a bright block, which all labels describe."""
     height, width = size
     top, left, bottom, right = 12, 20, 42, 60
     pixels = np.full((height, width, 3), 20 + index % 60, np.uint8)
@@ -89,11 +89,11 @@ def opened(*sources: DatasetSource, seed: int = 0, **keys: object) -> DataModule
 
 
 def many(count: int, val: int = 4, test: int = 0) -> Fake:
-    """Splits of squares."""
+    """Return a source whose splits contain squares."""
     return Fake(
         {
-            "train": [square(at) for at in range(count)],
-            "val": [square(100 + at) for at in range(val)],
-            "test": [square(200 + at) for at in range(test)],
+            "train": [square(index) for index in range(count)],
+            "val": [square(100 + index) for index in range(val)],
+            "test": [square(200 + index) for index in range(test)],
         }
     )

@@ -1,4 +1,4 @@
-"""Batches, preprocessing, checks."""
+"""Data module: batches, preprocessing, missing labels, checks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from mtlsearch.plugin import Batch
 from tests.data.fake import LABELS, MEAN, STD, Fake, many, opened, square
 
 
-def same(one: Batch, other: Batch) -> bool:
-    if not torch.equal(one.images, other.images) or list(one.targets) != list(other.targets):
+def same(first: Batch, second: Batch) -> bool:
+    if not torch.equal(first.images, second.images) or list(first.targets) != list(second.targets):
         return False
-    for name, targets in one.targets.items():
-        values, others = targets.values, other.targets[name].values
-        if not torch.equal(targets.rows, other.targets[name].rows):
+    for name, targets in first.targets.items():
+        values, others = targets.values, second.targets[name].values
+        if not torch.equal(targets.rows, second.targets[name].rows):
             return False
         if isinstance(values, tuple) and isinstance(others, tuple):
             for left, right in zip(values, others, strict=True):
@@ -33,11 +33,11 @@ def same(one: Batch, other: Batch) -> bool:
     return True
 
 
-def all_same(one: list[Batch], other: list[Batch]) -> bool:
-    return len(one) == len(other) and all(map(same, one, other))
+def all_same(first: list[Batch], second: list[Batch]) -> bool:
+    return len(first) == len(second) and all(map(same, first, second))
 
 
-def test_shapes_and_types_of_a_batch() -> None:
+def test_batch_has_documented_shapes_and_dtypes() -> None:
     (batch,) = opened(many(4)).eval_batches("val", 8)
     assert batch.images.shape == (4, 3, 48, 64)
     assert batch.images.dtype == torch.float32
@@ -55,8 +55,8 @@ def test_shapes_and_types_of_a_batch() -> None:
     assert first.classes.tolist() == [1]
 
 
-def test_evaluation_sees_what_a_bundle_sees() -> None:
-    """Batches, ``prepare`` and the bundle's own preprocessing agree to rounding."""
+def test_evaluation_equals_bundle_preprocessing() -> None:
+    """Batches, ``prepare`` and the bundle's preprocessing agree up to rounding."""
     noise = np.random.default_rng(0).integers(0, 255, (77, 91, 3), np.uint8)
     image = Image.fromarray(noise)
     data = opened(Fake({"train": [square()], "val": [Sample(image)]}))
@@ -66,28 +66,28 @@ def test_evaluation_sees_what_a_bundle_sees() -> None:
     assert torch.allclose(batch.images[0], bundle, atol=1e-6)
 
 
-def test_the_same_seed_and_epoch_give_the_same_batches() -> None:
+def test_same_seed_and_epoch_give_same_batches() -> None:
     once, again = opened(many(20)), opened(many(20))
     assert all_same(list(once.train_batches(3, 8)), list(again.train_batches(3, 8)))
-    # A second pass comes from the cache, and other batches were asked for in between.
+    # The second pass uses the cache, after other batches were loaded.
     assert all_same(list(once.train_batches(3, 8)), list(again.train_batches(3, 8)))
 
 
-def test_epochs_and_seeds_differ() -> None:
+def test_epochs_and_seeds_give_different_batches() -> None:
     data = opened(many(20))
     first = list(data.train_batches(0, 20))
     assert not all_same(first, list(data.train_batches(1, 20)))
     assert not all_same(first, list(opened(many(20), seed=1).train_batches(0, 20)))
 
 
-def test_an_image_looks_the_same_whatever_the_batch_size() -> None:
+def test_augmentation_does_not_depend_on_batch_size() -> None:
     data = opened(many(12))
     small = torch.cat([batch.images for batch in data.train_batches(0, 3)])
     large = torch.cat([batch.images for batch in data.train_batches(0, 6)])
     assert torch.equal(small, large)
 
 
-def test_training_leaves_the_global_generator_alone() -> None:
+def test_batches_do_not_change_global_generator() -> None:
     data = opened(many(8))
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
@@ -95,25 +95,23 @@ def test_training_leaves_the_global_generator_alone() -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-@pytest.mark.parametrize(
-    ("count", "image_size", "steps"), [(10, 4, 2), (8, 4, 2), (3, 4, 1), (9, 8, 1)]
-)
-def test_a_small_last_batch_is_left_out(count: int, size: int, steps: int) -> None:
+@pytest.mark.parametrize(("count", "size", "steps"), [(10, 4, 2), (8, 4, 2), (3, 4, 1), (9, 8, 1)])
+def test_smaller_last_batch_is_dropped(count: int, size: int, steps: int) -> None:
     data = opened(many(count))
     batches = list(data.train_batches(0, size))
     assert len(batches) == steps == data.train_steps(size)
     assert all(len(batch.images) == min(size, count) for batch in batches)
 
 
-def test_evaluation_sees_every_image_in_order() -> None:
+def test_evaluation_contains_all_images_in_order() -> None:
     batches = list(opened(many(4, val=7)).eval_batches("val", 3))
     assert [len(batch.images) for batch in batches] == [3, 3, 1]
     kinds = torch.cat([torch.as_tensor(batch.targets["kind"].values) for batch in batches])
-    assert kinds.tolist() == [(100 + at) % 3 for at in range(7)]
+    assert kinds.tolist() == [(100 + index) % 3 for index in range(7)]
 
 
-def test_missing_labels_are_ordinary() -> None:
-    samples = [square(at) for at in range(4)]
+def test_missing_labels_are_left_out_of_targets() -> None:
+    samples = [square(index) for index in range(4)]
     partly = [
         replace(samples[0], labels={}),
         samples[1],
@@ -131,7 +129,7 @@ def test_missing_labels_are_ordinary() -> None:
     assert dict(lone.targets) == {}
 
 
-def test_sources_with_labels_of_their_own_share_batches() -> None:
+def test_sources_with_different_labels_share_batches() -> None:
     kinds = Fake({"train": [square(0)], "val": [square(1)]}, {"kind": LABELS["kind"]})
     for split in ("train", "val"):
         (sample,) = kinds._splits[split]
@@ -144,7 +142,7 @@ def test_sources_with_labels_of_their_own_share_batches() -> None:
     assert batch.targets["mask"].rows.tolist() == [1]
 
 
-def test_one_name_must_mean_one_thing() -> None:
+def test_label_that_differs_between_sources_is_rejected() -> None:
     other = {**LABELS, "kind": LabelSpec(Form.CATEGORY, ("a", "b"))}
     with pytest.raises(DataError) as caught:
         opened(many(2), Fake({"train": [square()], "val": [square()]}, other))
@@ -152,18 +150,18 @@ def test_one_name_must_mean_one_thing() -> None:
     assert "source 2" in str(caught.value)
 
 
-def test_counts_do_not_make_labels_differ() -> None:
+def test_labels_that_differ_in_counts_are_equal() -> None:
     counted = {name: replace(spec, counts=(1, 2)) for name, spec in LABELS.items()}
     data = opened(many(2), Fake({"train": [square()], "val": [square()]}, counted))
     assert data.labels["kind"].counts is None
 
 
-def test_check_counts_and_fills_labels() -> None:
+def test_check_counts_labels_and_classes() -> None:
     data = opened(many(6, val=3))
     seen: list[tuple[int, int]] = []
     report = data.check(lambda done, total: seen.append((done, total)))
     report.raise_if_bad()
-    assert seen == [(at, 9) for at in range(1, 10)]
+    assert seen == [(done, 9) for done in range(1, 10)]
     train = report.counts["train"]
     assert train["kind"].classes == {"a": 2, "b": 2, "c": 2}
     assert train["boxes"].classes == {"dog": 0, "cat": 6}
@@ -174,7 +172,7 @@ def test_check_counts_and_fills_labels() -> None:
     assert data.labels["depth"].counts is None
 
 
-def test_every_image_is_decoded_once() -> None:
+def test_images_are_decoded_once() -> None:
     source = many(6, val=3, test=5)
     data = opened(source)
     data.check().raise_if_bad()
@@ -187,13 +185,13 @@ def test_every_image_is_decoded_once() -> None:
 
 def bad_data(workers: int = 0) -> DataModule:
     train = [square(0), DataError("it is torn", where="list.csv row 7"), square(2, kind=9)]
-    return opened(Fake({"train": train, "val": [square(3)]}), workers=workers)
+    return opened(Fake({"train": train, "val": [square(3)]}), num_workers=workers)
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
-def test_check_gathers_all_problems(workers: int) -> None:
+@pytest.mark.parametrize("workers", [0, 2])
+def test_check_collects_all_problems(workers: int) -> None:
     report = bad_data(workers).check()
-    assert [(one.split, one.where) for one in report.problems] == [
+    assert [(problem.split, problem.where) for problem in report.problems] == [
         ("train", "list.csv row 7"),
         ("train", "fake train row 2"),
     ]
@@ -205,32 +203,32 @@ def test_check_gathers_all_problems(workers: int) -> None:
     assert "list.csv row 7: it is torn" in str(caught.value)
 
 
-def test_a_long_list_of_problems_is_cut() -> None:
-    train = [square(at, kind=9) for at in range(25)]
+def test_long_list_of_problems_is_truncated() -> None:
+    train = [square(index, kind=9) for index in range(25)]
     report = opened(Fake({"train": train, "val": [square(0)]})).check()
     assert len(report.problems) == 25
     with pytest.raises(DataError, match="and 15 more"):
         report.raise_if_bad()
 
 
-def test_training_on_unchecked_bad_data_names_the_image() -> None:
+def test_unchecked_bad_image_is_named_in_training() -> None:
     with pytest.raises(DataError) as caught:
         list(bad_data().train_batches(0, 3))
     assert caught.value.where in ("list.csv row 7", "fake train row 2")
 
 
-def test_workers_give_the_same_batches() -> None:
-    here, there = opened(many(9, val=5)), opened(many(9, val=5), workers=2)
-    assert all_same(list(here.train_batches(1, 4)), list(there.train_batches(1, 4)))
-    assert all_same(list(here.eval_batches("val", 2)), list(there.eval_batches("val", 2)))
+def test_workers_give_same_batches() -> None:
+    serial, parallel = opened(many(9, val=5)), opened(many(9, val=5), num_workers=2)
+    assert all_same(list(serial.train_batches(1, 4)), list(parallel.train_batches(1, 4)))
+    assert all_same(list(serial.eval_batches("val", 2)), list(parallel.eval_batches("val", 2)))
 
 
-def test_workers_check_alike() -> None:
-    here, there = opened(many(9, val=5)), opened(many(9, val=5), workers=2)
-    assert here.check() == there.check()
+def test_workers_give_same_report() -> None:
+    serial, parallel = opened(many(9, val=5)), opened(many(9, val=5), num_workers=2)
+    assert serial.check() == parallel.check()
 
 
-def test_samples_are_the_originals() -> None:
+def test_samples_have_original_size() -> None:
     data = opened(many(4))
     (sample,) = data.samples("val", [2])
     assert sample.image.size == (80, 60)

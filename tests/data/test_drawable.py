@@ -1,4 +1,4 @@
-"""True labels as predictions."""
+"""Labels as predictions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.data.fake import LABELS, square
 
 
 @pytest.mark.parametrize("name", LABELS)
-def test_every_form_can_be_drawn_and_written(name: str) -> None:
+def test_every_form_can_be_drawn_and_exported(name: str) -> None:
     sample = square()
     output, prediction = label_prediction(LABELS[name], sample.labels[name])
     picture = draw(output, sample.image, prediction)
@@ -26,16 +26,16 @@ def test_every_form_can_be_drawn_and_written(name: str) -> None:
     assert to_json(output, prediction)
 
 
-def test_classes_are_sure() -> None:
-    _, one = label_prediction(LABELS["kind"], 2)
-    assert isinstance(one, CategoryPrediction)
-    assert (one.index, one.scores.tolist()) == (2, [0, 0, 1])
-    _, none = label_prediction(LABELS["tags"], ())
-    assert isinstance(none, CategoriesPrediction)
-    assert (none.indices, none.scores.tolist()) == ((), [0, 0])
+def test_scores_of_labels_are_1() -> None:
+    _, kind = label_prediction(LABELS["kind"], 2)
+    assert isinstance(kind, CategoryPrediction)
+    assert (kind.index, kind.scores.tolist()) == (2, [0, 0, 1])
+    _, tags = label_prediction(LABELS["tags"], ())
+    assert isinstance(tags, CategoriesPrediction)
+    assert (tags.indices, tags.scores.tolist()) == ((), [0, 0])
 
 
-def test_crowds_are_told_apart_by_name() -> None:
+def test_crowd_boxes_have_other_class_names() -> None:
     boxes = Boxes(
         np.array([[0, 0, 4, 4], [1, 1, 9, 9]], np.float32),
         np.array([0, 1]),
@@ -43,5 +43,5 @@ def test_crowds_are_told_apart_by_name() -> None:
     )
     output, prediction = label_prediction(LABELS["boxes"], boxes)
     assert isinstance(prediction, BoxesPrediction)
-    names = [output.classes[at] for at in prediction.classes]
+    names = [output.classes[index] for index in prediction.classes]
     assert names == ["dog (crowd)", "cat"]

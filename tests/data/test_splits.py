@@ -1,4 +1,4 @@
-"""Splits: held out, limited and joined."""
+"""Splits: held-out validation images, limits, several sources."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.data.fake import Fake, many, opened, square
 
 
 class Sized(Fake):
-    """A source of nothing but sizes."""
+    """Source that has only sizes."""
 
     def __init__(self, train: int, val: int = 0, test: int = 0) -> None:
         super().__init__({"train": [square()] * 0})
@@ -27,58 +27,58 @@ class Sized(Fake):
         st.tuples(st.integers(2, 60), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=3
     ),
     fraction=st.floats(0.01, 0.99),
-    limit=st.none() | st.integers(1, 30),
+    max_images=st.none() | st.integers(1, 30),
     seed=st.integers(0, 5),
 )
 @settings(max_examples=100, deadline=None)
 def test_splits_are_disjoint_and_repeatable(
-    sizes: list[tuple[int, int, int]], fraction: float, limit: int | None, seed: int
+    sizes: list[tuple[int, int, int]], fraction: float, max_images: int | None, seed: int
 ) -> None:
     sources = [Sized(*size) for size in sizes]
-    splits = make_splits(sources, val_fraction=fraction, limit=limit, seed=seed)
+    splits = make_splits(sources, val_fraction=fraction, max_images=max_images, seed=seed)
     rows = [row for name in SPLITS for row in splits[name]]
     assert len(set(rows)) == len(rows)
-    assert splits == make_splits(sources, val_fraction=fraction, limit=limit, seed=seed)
+    assert splits == make_splits(sources, val_fraction=fraction, max_images=max_images, seed=seed)
     assert all(row.split == "test" for row in splits["test"])
     assert all(0 <= row.index < sources[row.source].size(row.split) for row in rows)
-    if limit is None:
+    if max_images is None:
         assert len(rows) == sum(sum(size) for size in sizes)
     else:
-        assert max(len(splits[name]) for name in SPLITS) <= limit
+        assert max(len(splits[name]) for name in SPLITS) <= max_images
 
 
-def test_a_fifth_is_held_out_where_there_is_no_val() -> None:
-    splits = make_splits([Sized(50, 0, 7)], val_fraction=0.2, limit=None, seed=0)
+def test_val_fraction_is_held_out_without_val() -> None:
+    splits = make_splits([Sized(50, 0, 7)], val_fraction=0.2, max_images=None, seed=0)
     assert [len(splits[name]) for name in SPLITS] == [40, 10, 7]
-    other = make_splits([Sized(50, 0, 7)], val_fraction=0.2, limit=None, seed=1)
+    other = make_splits([Sized(50, 0, 7)], val_fraction=0.2, max_images=None, seed=1)
     assert splits["val"] != other["val"]
 
 
-def test_an_existing_val_is_left_alone() -> None:
-    splits = make_splits([Sized(50, 5)], val_fraction=0.2, limit=None, seed=0)
+def test_existing_val_is_unchanged() -> None:
+    splits = make_splits([Sized(50, 5)], val_fraction=0.2, max_images=None, seed=0)
     assert [len(splits[name]) for name in SPLITS] == [50, 5, 0]
 
 
-def test_nothing_to_train_or_validate_on_is_an_error() -> None:
+def test_empty_train_or_val_is_rejected() -> None:
     with pytest.raises(DataError, match="'train'"):
-        make_splits([Sized(0, 5)], val_fraction=0.2, limit=None, seed=0)
+        make_splits([Sized(0, 5)], val_fraction=0.2, max_images=None, seed=0)
     with pytest.raises(DataError, match="'val'"):
-        make_splits([Sized(5)], val_fraction=0, limit=None, seed=0)
+        make_splits([Sized(5)], val_fraction=0, max_images=None, seed=0)
 
 
 @pytest.mark.parametrize(
     ("sizes", "fraction", "advice"),
     [
-        ((0, 5), 0.2, "give it some, by the source's settings, lists or split column"),
-        ((5, 0), 0.0, "set data.val_fraction above 0"),
-        ((1, 0), 0.2, "give 'train' at least two images"),
+        ((0, 5), 0.2, "assign images to it in the source's settings, lists or split column"),
+        ((5, 0), 0.0, "set `data.val_fraction` above 0"),
+        ((1, 0), 0.2, "it needs at least two"),
     ],
 )
-def test_what_an_empty_split_needs_depends_on_the_others(
+def test_next_step_depends_on_empty_split(
     sizes: tuple[int, int], fraction: float, advice: str
 ) -> None:
     with pytest.raises(DataError) as caught:
-        make_splits([Sized(*sizes)], val_fraction=fraction, limit=None, seed=0)
+        make_splits([Sized(*sizes)], val_fraction=fraction, max_images=None, seed=0)
     assert caught.value.next_step is not None
     assert advice in caught.value.next_step
     assert caught.value.where == (
@@ -86,15 +86,15 @@ def test_what_an_empty_split_needs_depends_on_the_others(
     )
 
 
-def test_limit_reaches_all_parts_of_a_sorted_list() -> None:
-    splits = make_splits([Sized(1000, 5)], val_fraction=0, limit=50, seed=0)
+def test_max_images_samples_the_whole_list() -> None:
+    splits = make_splits([Sized(1000, 5)], val_fraction=0, max_images=50, seed=0)
     rows = [row.index for row in splits["train"]]
     assert rows == sorted(rows)
     assert rows[0] < 200
     assert rows[-1] > 800
 
 
-def test_sources_follow_one_another() -> None:
+def test_sources_are_concatenated_in_order() -> None:
     first, second = many(3, val=2), many(4, val=1)
     data = opened(first, second)
     assert (data.size("train"), data.size("val")) == (7, 3)

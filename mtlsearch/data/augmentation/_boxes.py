@@ -1,4 +1,4 @@
-"""Boxes of a batch, moved along with their images."""
+"""Boxes of a batch, transformed together with their images."""
 
 from __future__ import annotations
 
@@ -11,48 +11,53 @@ from mtlsearch.data.augmentation._params import AugmentationParams
 from mtlsearch.plugin import BoxTargets
 
 MIN_SIDE = 1.0
-"""A box of which fewer pixels than this remain across or down is no target any more."""
+"""Minimum width and height of a box after clipping, in pixels; smaller boxes are removed."""
 
 MIN_VISIBLE = 0.25
-"""Nor is one of which a crop leaves less than this part of the area."""
+"""Minimum fraction of a box's area inside the crop; boxes below it are removed."""
 
 
 def transform_boxes(
-    boxes: Sequence[BoxTargets], rows: Tensor, changes: AugmentationParams, size: tuple[int, int]
+    boxes: Sequence[BoxTargets], rows: Tensor, params: AugmentationParams, size: tuple[int, int]
 ) -> tuple[BoxTargets, ...]:
-    """The boxes of some images as crop, resize and flip leave them, clipped to the image.
+    """Crop, resize and flip the boxes of some images and clip them to the image.
 
-    Those of which too little is left to be found go; a crowd region stays as long as a pixel
-    of it does: it excuses what is found in it.
+    Boxes of which too little is visible are removed. A crowd box stays while one pixel of it is
+    visible, because predictions inside it must not count as false positives.
 
     Args:
-        boxes: one for each of ``n`` images, in pixels of the kept image, on the CPU.
-        rows: int64 ``[n]``, which rows of the changes they belong to.
-        changes: the changes of the batch, on the CPU.
+        boxes: boxes of ``n`` images, in pixels of the prepared image, on the CPU.
+        rows: int64 ``[n]``, row of each of these images in the batch.
+        params: augmentation params of the batch, on the CPU.
         size: ``(height, width)`` of the result.
+
+    Returns:
+        Boxes of the ``n`` images, in pixels of the result.
     """
-    owner = rows.repeat_interleave(torch.tensor([len(one.classes) for one in boxes]))
-    xyxy, classes, crowd = (
-        torch.cat([getattr(one, part) for one in boxes]) for part in ("xyxy", "classes", "crowd")
-    )
+    counts = torch.tensor([len(targets.classes) for targets in boxes])
+    row_of_box = rows.repeat_interleave(counts)
+    xyxy = torch.cat([targets.xyxy for targets in boxes])
+    classes = torch.cat([targets.classes for targets in boxes])
+    crowd = torch.cat([targets.crowd for targets in boxes])
     limit = torch.tensor([size[1], size[0]], dtype=xyxy.dtype)
-    scale = limit / changes.extent[owner]
-    corners = (xyxy.view(-1, 2, 2) - changes.start[owner, None]) * scale[:, None]
+    scale = limit / params.extent[row_of_box]
+    corners = (xyxy.view(-1, 2, 2) - params.start[row_of_box, None]) * scale[:, None]
     left, right = corners[:, 0, 0], corners[:, 1, 0]
-    flip = changes.flip[owner]
-    across = torch.where(flip, size[1] - right, left), torch.where(flip, size[1] - left, right)
-    whole = torch.stack([across[0], corners[:, 0, 1], across[1], corners[:, 1, 1]], 1)
-    clipped = torch.minimum(whole.clamp(min=0), limit.repeat(2))
-    sides, before = clipped[:, 2:] - clipped[:, :2], whole[:, 2:] - whole[:, :2]
-    part = sides.prod(dim=1) / before.prod(dim=1).clamp(min=1e-6)
-    keep = (sides >= MIN_SIDE).all(dim=1) & ((part >= MIN_VISIBLE) | crowd)
-    left_over = torch.bincount(owner[keep], minlength=len(changes.flip))[rows].tolist()
+    flip = params.flip[row_of_box]
+    x_min = torch.where(flip, size[1] - right, left)
+    x_max = torch.where(flip, size[1] - left, right)
+    moved = torch.stack([x_min, corners[:, 0, 1], x_max, corners[:, 1, 1]], 1)
+    clipped = torch.minimum(moved.clamp(min=0), limit.repeat(2))
+    sides, full_sides = clipped[:, 2:] - clipped[:, :2], moved[:, 2:] - moved[:, :2]
+    visible = sides.prod(dim=1) / full_sides.prod(dim=1).clamp(min=1e-6)
+    keep = (sides >= MIN_SIDE).all(dim=1) & ((visible >= MIN_VISIBLE) | crowd)
+    num_kept = torch.bincount(row_of_box[keep], minlength=len(params.flip))[rows].tolist()
     return tuple(
         BoxTargets(*parts)
         for parts in zip(
-            torch.split(clipped[keep], left_over),
-            torch.split(classes[keep], left_over),
-            torch.split(crowd[keep], left_over),
+            torch.split(clipped[keep], num_kept),
+            torch.split(classes[keep], num_kept),
+            torch.split(crowd[keep], num_kept),
             strict=True,
         )
     )

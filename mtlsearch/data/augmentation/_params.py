@@ -1,4 +1,4 @@
-"""What chance does to each image of a batch, as numbers."""
+"""Augmentation params: the random numbers of one batch, per image."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mtlsearch.config import AugmentConfig
-from mtlsearch.labels import send
+from mtlsearch.plugin import to_device
 
-TRIES = 10
-"""How often a crop is drawn anew because it does not fit, before it is the middle."""
+NUM_ATTEMPTS = 10
+"""Number of random crops that are tried; if none fits the image, the crop is centered."""
 
-ASPECT = 4 / 3
-"""How much wider or taller than the input a crop may be before it is resized."""
+MAX_ASPECT = 4 / 3
+"""Maximum ratio between the aspect ratio of a crop and that of the input, in both directions."""
 
-# Places of one image's numbers among those drawn for it.
-_AREAS, _ASPECTS = slice(0, TRIES), slice(TRIES, 2 * TRIES)
-_LEFT, _TOP, _FLIP = 2 * TRIES, 2 * TRIES + 1, 2 * TRIES + 2
-_FACTORS, _ORDER = slice(2 * TRIES + 3, 2 * TRIES + 6), slice(2 * TRIES + 6, 2 * TRIES + 9)
-_DRAWN = 2 * TRIES + 9
+# Columns of the uniform numbers of one image.
+_AREAS, _ASPECTS = slice(0, NUM_ATTEMPTS), slice(NUM_ATTEMPTS, 2 * NUM_ATTEMPTS)
+_LEFT, _TOP, _FLIP = 2 * NUM_ATTEMPTS, 2 * NUM_ATTEMPTS + 1, 2 * NUM_ATTEMPTS + 2
+_FACTORS = slice(2 * NUM_ATTEMPTS + 3, 2 * NUM_ATTEMPTS + 6)
+_ORDER = slice(2 * NUM_ATTEMPTS + 6, 2 * NUM_ATTEMPTS + 9)
+_NUM_COLUMNS = 2 * NUM_ATTEMPTS + 9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AugmentationParams:
-    """The changes of ``B`` images.
+    """Augmentation of ``B`` images.
 
     Attributes:
-        start: int64 ``[B, 2]``, left and top of the crop in pixels of the kept image.
-        extent: int64 ``[B, 2]``, its width and height.
-        flip: bool ``[B]``, whether left becomes right.
-        factors: float32 ``[B, 3]`` for brightness, contrast and saturation; 1 changes nothing.
-        order: int64 ``[B, 3]``, which of the three comes first, second and last.
+        start: int64 ``[B, 2]``, left and top of the crop in pixels of the prepared image.
+        extent: int64 ``[B, 2]``, width and height of the crop.
+        flip: bool ``[B]``, whether to flip horizontally.
+        factors: float32 ``[B, 3]`` for brightness, contrast and saturation; 1 keeps the image.
+        order: int64 ``[B, 3]``, column of ``factors`` that is applied first, second and last.
     """
 
     start: Tensor
@@ -45,21 +46,36 @@ class AugmentationParams:
     order: Tensor
 
     def to(self, device: torch.device) -> AugmentationParams:
-        """The same changes on another device."""
+        """Copy the params to a device.
+
+        Args:
+            device: the device.
+
+        Returns:
+            The copy.
+        """
         return AugmentationParams(
-            send(self.start, device),
-            send(self.extent, device),
-            send(self.flip, device),
-            send(self.factors, device),
-            send(self.order, device),
+            to_device(self.start, device),
+            to_device(self.extent, device),
+            to_device(self.flip, device),
+            to_device(self.factors, device),
+            to_device(self.order, device),
         )
 
 
-def no_changes(count: int, kept: tuple[int, int]) -> AugmentationParams:
-    """Whole images of the ``(height, width)`` they are kept in."""
+def identity_params(count: int, prepared_size: tuple[int, int]) -> AugmentationParams:
+    """Return the params that change nothing.
+
+    Args:
+        count: number of images.
+        prepared_size: ``(height, width)`` of the prepared images.
+
+    Returns:
+        Params of whole images.
+    """
     return AugmentationParams(
         torch.zeros(count, 2, dtype=torch.int64),
-        torch.tensor([kept[1], kept[0]]).repeat(count, 1),
+        torch.tensor([prepared_size[1], prepared_size[0]]).repeat(count, 1),
         torch.zeros(count, dtype=torch.bool),
         torch.ones(count, 3),
         torch.arange(3).repeat(count, 1),
@@ -68,47 +84,52 @@ def no_changes(count: int, kept: tuple[int, int]) -> AugmentationParams:
 
 def sample_params(
     config: AugmentConfig,
-    kept: tuple[int, int],
+    prepared_size: tuple[int, int],
     size: tuple[int, int],
     *,
     seed: int,
     epoch: int,
     indices: Sequence[int],
 ) -> AugmentationParams:
-    """Changes that depend on seed, epoch and each image's index alone.
+    """Sample the params of some images from seed, epoch and the index of each image.
 
-    They are distributed as torchvision's ``RandomResizedCrop``, ``RandomHorizontalFlip`` and
-    ``ColorJitter`` draw them.
+    The distributions are those of torchvision's ``RandomResizedCrop``, ``RandomHorizontalFlip``
+    and ``ColorJitter``.
 
     Args:
-        config: how strong they are.
-        kept: ``(height, width)`` of the kept images.
+        config: ranges and probabilities.
+        prepared_size: ``(height, width)`` of the prepared images.
         size: ``(height, width)`` of the network's input.
         seed: seed of the run.
-        epoch: which epoch.
-        indices: the images' indices in their split.
+        epoch: the epoch, from 0.
+        indices: indices of the images in their split.
+
+    Returns:
+        Params of these images.
     """
-    chance = _uniform(seed, epoch, indices)
-    start, extent = _crops(config, kept, size, chance)
-    factors = 1 + config.jitter * (2 * chance[:, _FACTORS] - 1)
+    uniform = _uniform(seed, epoch, indices)
+    start, extent = _crops(config, prepared_size, size, uniform)
+    factors = 1 + config.jitter * (2 * uniform[:, _FACTORS] - 1)
     return AugmentationParams(
         torch.from_numpy(start),
         torch.from_numpy(extent),
-        torch.from_numpy(chance[:, _FLIP] < config.flip),
+        torch.from_numpy(uniform[:, _FLIP] < config.flip),
         torch.from_numpy(factors.astype(np.float32)),
-        torch.from_numpy(chance[:, _ORDER].argsort(axis=1)),
+        torch.from_numpy(uniform[:, _ORDER].argsort(axis=1)),
     )
 
 
 def _uniform(seed: int, epoch: int, indices: Sequence[int]) -> NDArray[np.float64]:
-    """Uniform numbers ``[B, 29]``; a row is a function of the three numbers alone.
+    """Return uniform numbers ``[B, 29]`` in which a row depends on seed, epoch and index only.
 
-    The index is put into the counter of one generator an epoch, which is what a
-    counter-based generator is for: no seeding an image.
+    The index is the counter of a counter-based generator (Philox) with one key per epoch, so
+    that no generator must be seeded per image.
     """
     key = np.random.SeedSequence([seed, epoch]).generate_state(2, np.uint64)
     rows = [
-        np.random.Generator(np.random.Philox(key=key, counter=[0, index, 0, 0])).random(_DRAWN)
+        np.random.Generator(np.random.Philox(key=key, counter=[0, index, 0, 0])).random(
+            _NUM_COLUMNS
+        )
         for index in indices
     ]
     return np.stack(rows)
@@ -116,25 +137,26 @@ def _uniform(seed: int, epoch: int, indices: Sequence[int]) -> NDArray[np.float6
 
 def _crops(
     config: AugmentConfig,
-    kept: tuple[int, int],
+    prepared_size: tuple[int, int],
     size: tuple[int, int],
-    chance: NDArray[np.float64],
+    uniform: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Start and extent ``[B, 2]`` of every crop: the first try that fits, else the middle."""
-    whole = np.array([kept[1], kept[0]], np.int64)
+    """Return start and extent ``[B, 2]`` of every crop: the first that fits, else centered."""
+    height, width = prepared_size
+    image = np.array([width, height], np.int64)
     if config.crop is None:
-        return np.zeros((len(chance), 2), np.int64), np.tile(whole, (len(chance), 1))
+        return np.zeros((len(uniform), 2), np.int64), np.tile(image, (len(uniform), 1))
     low, high = config.crop
-    area = (low + (high - low) * chance[:, _AREAS]) * whole.prod()
-    # Aspects are meant for the picture as the network sees it, so they are counted from the
-    # input's own.
-    own = size[1] / size[0]
-    aspect = own * ASPECT ** (2 * chance[:, _ASPECTS] - 1)
-    tries = np.stack([np.sqrt(area * aspect), np.sqrt(area / aspect)], axis=2).round()
-    fits: NDArray[np.bool_] = np.all((tries > 0) & (tries <= whole), axis=2)
-    first = tries[np.arange(len(tries)), fits.argmax(axis=1)]
-    widest = np.minimum(whole, np.round([kept[0] * own * ASPECT, kept[1] / own * ASPECT]))
-    fitting: NDArray[np.bool_] = np.any(fits, axis=1, keepdims=True)
-    extent = np.where(fitting, first, widest).astype(np.int64)
-    places = np.floor(chance[:, [_LEFT, _TOP]] * (whole - extent + 1)).astype(np.int64)
-    return np.where(fitting, places, (whole - extent) // 2), extent
+    area = (low + (high - low) * uniform[:, _AREAS]) * image.prod()
+    # The aspect ratio is relative to the input, because the crop is resized to it.
+    input_aspect = size[1] / size[0]
+    aspect = input_aspect * MAX_ASPECT ** (2 * uniform[:, _ASPECTS] - 1)
+    candidates = np.stack([np.sqrt(area * aspect), np.sqrt(area / aspect)], axis=2).round()
+    fits: NDArray[np.bool_] = np.all((candidates > 0) & (candidates <= image), axis=2)
+    first = candidates[np.arange(len(candidates)), fits.argmax(axis=1)]
+    limits = [height * input_aspect * MAX_ASPECT, width / input_aspect * MAX_ASPECT]
+    largest = np.minimum(image, np.round(limits))
+    any_fits: NDArray[np.bool_] = np.any(fits, axis=1, keepdims=True)
+    extent = np.where(any_fits, first, largest).astype(np.int64)
+    start = np.floor(uniform[:, [_LEFT, _TOP]] * (image - extent + 1)).astype(np.int64)
+    return np.where(any_fits, start, (image - extent) // 2), extent

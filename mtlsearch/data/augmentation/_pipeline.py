@@ -1,4 +1,4 @@
-"""From kept samples to what a network sees: crop, flip, resize, jitter, normalise."""
+"""Batch transform: crop, flip, resize, jitter and normalize."""
 
 from __future__ import annotations
 
@@ -9,27 +9,31 @@ import torch
 from torch import Tensor
 
 from mtlsearch.config import AugmentConfig
+from mtlsearch.data._samples import DENSE_FORMS
 from mtlsearch.data.augmentation._boxes import transform_boxes
 from mtlsearch.data.augmentation._color import color_jitter
-from mtlsearch.data.augmentation._params import AugmentationParams, no_changes, sample_params
+from mtlsearch.data.augmentation._params import (
+    AugmentationParams,
+    identity_params,
+    sample_params,
+)
 from mtlsearch.data.augmentation._resample import Resample
-from mtlsearch.data.cache import PLANES
-from mtlsearch.labels import Form, LabelSpec, send
-from mtlsearch.plugin import Batch, Targets
+from mtlsearch.labels import Form, LabelSpec
+from mtlsearch.plugin import Batch, Targets, to_device
 
 
 @dataclass(frozen=True, slots=True)
 class BatchTransform:
-    """Finishes whole batches, on the device where the network is.
+    """Augmentation and normalization of whole batches on the network's device.
 
-    Args:
+    Attributes:
         labels: all labels of the run.
-        augment: how training images change.
+        augment: augmentation of training images.
         size: ``(height, width)`` of the network's input.
-        mean: what the backbone expects subtracted from images in 0..1, a number a channel.
-        std: what it expects to be divided by, after that.
+        mean: mean of each channel (pixels in 0..1) that the backbone expects.
+        std: standard deviation of each channel, likewise.
         seed: seed of the run.
-        device: where pixels are worked on and the batch ends up.
+        device: device of the computation and of the result.
     """
 
     labels: Mapping[str, LabelSpec]
@@ -41,53 +45,64 @@ class BatchTransform:
     device: torch.device
 
     def __call__(self, batch: Batch, indices: Sequence[int], epoch: int | None) -> Batch:
-        """The batch as an epoch sees it.
+        """Augment and normalize a batch.
 
         Args:
-            batch: kept samples, put together on the CPU.
-            indices: the images' indices in their split.
-            epoch: which epoch; None for evaluation, where nothing is random.
+            batch: collated prepared samples on the CPU.
+            indices: indices of the images in their split.
+            epoch: the epoch, from 0; None for evaluation, without augmentation.
+
+        Returns:
+            The batch on the device: images float32, normalized; masks int64.
         """
         height, width = batch.images.shape[2:]
-        kept = (height, width)
+        prepared_size = (height, width)
         if epoch is None:
-            changes = no_changes(len(indices), kept)
+            params = identity_params(len(indices), prepared_size)
         else:
-            changes = sample_params(
-                self.augment, kept, self.size, seed=self.seed, epoch=epoch, indices=indices
+            params = sample_params(
+                self.augment,
+                prepared_size,
+                self.size,
+                seed=self.seed,
+                epoch=epoch,
+                indices=indices,
             )
-        # Which boxes remain decides on shapes, which a GPU would have to be waited for.
-        batch = self._with_boxes(batch, changes).to(self.device)
-        changes = changes.to(self.device)
-        resample = Resample(changes, kept, self.size)
+        # The number of boxes that remain is a shape, for which a GPU would have to synchronize.
+        batch = self._transform_boxes(batch, params).to(self.device)
+        params = params.to(self.device)
+        resample = Resample(params, prepared_size, self.size)
         images = resample.images(batch.images.float().div_(255))
         if epoch is not None and self.augment.jitter > 0:
-            images = color_jitter(images, changes.factors, changes.order)
+            images = color_jitter(images, params.factors, params.order)
         targets = {
-            name: self._plane(self.labels[name].form, one, resample)
-            for name, one in batch.targets.items()
+            name: self._resample_dense(self.labels[name].form, label_targets, resample)
+            for name, label_targets in batch.targets.items()
         }
-        return Batch(self._normalised(images), targets)
+        return Batch(self._normalize(images), targets)
 
-    def _with_boxes(self, batch: Batch, changes: AugmentationParams) -> Batch:
+    def _transform_boxes(self, batch: Batch, params: AugmentationParams) -> Batch:
         targets = {
-            name: Targets(one.rows, transform_boxes(one.values, one.rows, changes, self.size))
-            if isinstance(one.values, tuple)
-            else one
-            for name, one in batch.targets.items()
+            name: Targets(
+                label_targets.rows,
+                transform_boxes(label_targets.values, label_targets.rows, params, self.size),
+            )
+            if isinstance(label_targets.values, tuple)
+            else label_targets
+            for name, label_targets in batch.targets.items()
         }
         return Batch(batch.images, targets)
 
     @staticmethod
-    def _plane(form: Form, one: Targets, resample: Resample) -> Targets:
-        if not isinstance(one.values, Tensor) or form not in PLANES:
-            return one
-        moved = resample.planes(one.values, one.rows)
-        return Targets(one.rows, moved.long() if form is Form.MASK else moved)
+    def _resample_dense(form: Form, targets: Targets, resample: Resample) -> Targets:
+        if not isinstance(targets.values, Tensor) or form not in DENSE_FORMS:
+            return targets
+        values = resample.nearest(targets.values, targets.rows)
+        return Targets(targets.rows, values.long() if form is Form.MASK else values)
 
-    def _normalised(self, images: Tensor) -> Tensor:
+    def _normalize(self, images: Tensor) -> Tensor:
         mean, std = (
-            send(torch.tensor(part).view(1, -1, 1, 1), images.device)
-            for part in (self.mean, self.std)
+            to_device(torch.tensor(statistic).view(1, -1, 1, 1), images.device)
+            for statistic in (self.mean, self.std)
         )
         return images.sub_(mean).div_(std)

@@ -1,4 +1,4 @@
-"""Crop, flip and resize a whole batch, every image by a window of its own."""
+"""Resampling: crop, flip and resize of a whole batch, with one window per image."""
 
 from __future__ import annotations
 
@@ -13,67 +13,83 @@ from mtlsearch.data.augmentation._params import AugmentationParams
 
 @dataclass(frozen=True, slots=True)
 class Resample:
-    """Moves images, masks and maps of ``B`` kept samples to the input's size.
+    """Resampling of images, masks and maps of ``B`` prepared samples to the input size.
 
-    torchvision crops a batch by one window only; ``grid_sample`` takes one an image, on any
-    device. The result is that of torchvision's ``resized_crop`` without antialiasing, which
-    does not matter as kept images are hardly larger than the input.
+    torchvision crops a batch by a single window; ``grid_sample`` takes one window per image on
+    any device. The result equals torchvision's ``resized_crop`` without antialiasing.
+    Antialiasing is not needed, because prepared images are only slightly larger than the input.
 
-    Args:
-        changes: the windows, on the device of what is moved.
-        kept: ``(height, width)`` of what is moved.
+    Attributes:
+        params: augmentation params, on the device of the data.
+        prepared_size: ``(height, width)`` of the data.
         size: ``(height, width)`` of the result.
     """
 
-    changes: AugmentationParams
-    kept: tuple[int, int]
+    params: AugmentationParams
+    prepared_size: tuple[int, int]
     size: tuple[int, int]
 
     @property
-    def _resizes(self) -> bool:
-        # Where nothing is cropped, images are kept in the input's own size.
-        return self.kept != self.size
+    def _needs_resize(self) -> bool:
+        # Images that are not cropped are prepared at the size of the input.
+        return self.prepared_size != self.size
 
     def images(self, images: Tensor) -> Tensor:
-        """Float ``[B, C, h, w]`` to ``[B, C, H, W]``, bilinearly."""
-        if not self._resizes:
-            return self._flipped(images, self.changes.flip)
-        # The middle of a pixel lies at half its width.
-        across, down = (
+        """Resample images bilinearly.
+
+        Args:
+            images: float ``[B, C, h, w]``.
+
+        Returns:
+            float ``[B, C, H, W]``.
+        """
+        if not self._needs_resize:
+            return self._flip(images, self.params.flip)
+        # The center of a pixel is half a pixel from its border.
+        x, y = (
             (2 * (start + (offset - 0.5).clamp(min=0).minimum(last)) + 1) / side - 1
             for start, offset, last, side in self._axes(slice(None))
         )
         shape = (len(images), *self.size)
-        grid = torch.stack([across[:, None].expand(shape), down[:, :, None].expand(shape)], -1)
+        grid = torch.stack([x[:, None].expand(shape), y[:, :, None].expand(shape)], -1)
         return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
-    def planes(self, planes: Tensor, rows: Tensor) -> Tensor:
-        """Masks ``[n, h, w]`` or maps ``[n, K, h, w]`` of these rows, by the nearest pixel."""
-        if not self._resizes:
-            return self._flipped(planes, self.changes.flip[rows])
-        across, down = (
+    def nearest(self, values: Tensor, rows: Tensor) -> Tensor:
+        """Resample masks or maps by the nearest pixel.
+
+        Args:
+            values: masks ``[n, h, w]`` or maps ``[n, K, h, w]``.
+            rows: int64 ``[n]``, row of each of them in the batch.
+
+        Returns:
+            ``[n, H, W]`` or ``[n, K, H, W]`` with the same dtype.
+        """
+        if not self._needs_resize:
+            return self._flip(values, self.params.flip[rows])
+        x, y = (
             (start + offset.floor().minimum(last)).long()
             for start, offset, last, _ in self._axes(rows)
         )
-        each = torch.arange(len(rows), device=planes.device)[:, None, None]
-        at = (each, down[:, :, None], across[:, None])
-        if planes.ndim == 3:
-            return planes[at]
-        return torch.stack([channel[at] for channel in planes.unbind(1)], 1)
+        batch_index = torch.arange(len(rows), device=values.device)[:, None, None]
+        index = (batch_index, y[:, :, None], x[:, None])
+        if values.ndim == 3:
+            return values[index]
+        return torch.stack([channel[index] for channel in values.unbind(1)], 1)
 
     def _axes(self, rows: Tensor | slice) -> list[tuple[Tensor, Tensor, Tensor, int]]:
-        """Across and down: window's start, offsets from it, its last pixel, the kept side."""
-        start, extent = self.changes.start[rows].float(), self.changes.extent[rows].float()
-        found = []
-        for axis, (side, count) in enumerate(zip(self.kept[::-1], self.size[::-1], strict=True)):
-            middle = torch.arange(count, device=start.device) + 0.5
-            offset = middle * (extent[:, axis, None] / count)
+        """Return, for x and y: window start, offsets from it, last offset, prepared side."""
+        start, extent = self.params.start[rows].float(), self.params.extent[rows].float()
+        axes = []
+        sides = zip(self.prepared_size[::-1], self.size[::-1], strict=True)
+        for axis, (side, count) in enumerate(sides):
+            center = torch.arange(count, device=start.device) + 0.5
+            offset = center * (extent[:, axis, None] / count)
             if axis == 0:
-                offset = torch.where(self.changes.flip[rows, None], offset.flip(1), offset)
-            found.append((start[:, axis, None], offset, extent[:, axis, None] - 1, side))
-        return found
+                offset = torch.where(self.params.flip[rows, None], offset.flip(1), offset)
+            axes.append((start[:, axis, None], offset, extent[:, axis, None] - 1, side))
+        return axes
 
     @staticmethod
-    def _flipped(planes: Tensor, flip: Tensor) -> Tensor:
-        """Those of ``[n, ..., w]`` mirrored that are to be."""
-        return torch.where(flip.view(-1, *[1] * (planes.ndim - 1)), planes.flip(-1), planes)
+    def _flip(values: Tensor, flip: Tensor) -> Tensor:
+        """Flip the rows of ``[n, ..., w]`` for which ``flip`` is true."""
+        return torch.where(flip.view(-1, *[1] * (values.ndim - 1)), values.flip(-1), values)

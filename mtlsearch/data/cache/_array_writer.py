@@ -1,4 +1,4 @@
-"""Arrays as ``.npy`` files, written row by row."""
+"""Arrays as ``.npy`` files: written row by row, read through memory maps."""
 
 from __future__ import annotations
 
@@ -12,54 +12,66 @@ from torch import Tensor
 
 
 class ArrayWriter:
-    """Writes an array of which one row a time is known.
+    """Writer of a ``.npy`` file that gets one row at a time.
 
-    It is written, not mapped: on a disk that is full, writing raises an error where mapped
-    memory kills the process.
+    The file is written and not memory-mapped: on a full disk a write raises an error, while a
+    memory map kills the process.
 
     Args:
         path: the file.
-        kind: the array's type.
-        shape: its shape; the first side counts the rows.
+        dtype: dtype of the array.
+        shape: shape of the array; the first dimension counts the rows.
     """
 
-    def __init__(self, path: Path, kind: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    def __init__(self, path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
         self._file = path.open("wb")
-        self._kind = kind
-        self._row = int(np.prod(shape[1:])) * kind.itemsize
+        self._dtype = dtype
+        self._bytes_per_row = int(np.prod(shape[1:])) * dtype.itemsize
         header = {
-            "descr": np.lib.format.dtype_to_descr(kind),
+            "descr": np.lib.format.dtype_to_descr(dtype),
             "fortran_order": False,
             "shape": shape,
         }
         np.lib.format.write_array_header_1_0(self._file, header)
 
     def add(self, row: Tensor | None) -> None:
-        """Write the next row; None leaves a hole in the file, which takes no room."""
+        """Write the next row.
+
+        Args:
+            row: the row; None leaves a hole in the file, which takes no disk space.
+        """
         if row is None:
-            self._file.seek(self._row, os.SEEK_CUR)
+            self._file.seek(self._bytes_per_row, os.SEEK_CUR)
         else:
-            self._file.write(np.ascontiguousarray(row.numpy(), self._kind).data)
+            self._file.write(np.ascontiguousarray(row.numpy(), self._dtype).data)
 
     def close(self) -> None:
-        """Bring all of it to the disk."""
+        """Flush the file to disk and close it."""
         with self._file as file:
             file.truncate(file.tell())
             fsync(file.fileno())
 
 
 def open_memmap(path: Path) -> Tensor:
-    """An array's file as a tensor that takes memory for the rows that are looked at.
+    """Open an array's file as a tensor that uses memory only for the rows that are read.
 
-    What is written to the tensor does not reach the file.
+    Args:
+        path: the ``.npy`` file.
+
+    Returns:
+        The tensor. Changes of the tensor do not reach the file.
 
     Raises:
-        OSError: the file is missing.
-        ValueError: it is cut short, or no array.
+        OSError: the file does not exist.
+        ValueError: the file is truncated or not an array.
     """
     return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
 
 
 def fsync(descriptor: int) -> None:
-    """Wait until a file is on the disk, so that a name given to it later is that of all of it."""
+    """Flush a file to disk, so that a later rename cannot precede its content.
+
+    Args:
+        descriptor: file descriptor.
+    """
     os.fsync(descriptor)

@@ -1,8 +1,7 @@
-"""The folder in which resized images are kept from run to run."""
+"""Cache entries: folders with the prepared samples of one split."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -14,93 +13,127 @@ from zipfile import BadZipFile
 from mtlsearch.config import DataConfig
 from mtlsearch.data.cache._split_file import CachedSplit
 from mtlsearch.errors import DataError
+from mtlsearch.files import FileLock
 from mtlsearch.labels import LabelSpec
 
 CACHE = "MTLSEARCH_CACHE"
-"""The environment variable that says where ``data.cache: auto`` is."""
+"""Environment variable with the folder for ``data.cache: auto``."""
 
 
 def cache_folder(config: DataConfig) -> Path | None:
-    """Where resized images are kept; None where they are kept in memory only."""
+    """Return the folder of all cache entries.
+
+    Args:
+        config: the ``data`` section of the run file.
+
+    Returns:
+        ``data.cache``; for ``auto`` the folder in ``MTLSEARCH_CACHE`` or the user's cache
+        folder; None if samples stay in memory.
+    """
     if config.cache != "auto":
         return config.cache
-    own, user = os.environ.get(CACHE), os.environ.get("XDG_CACHE_HOME")
-    if own:
-        return Path(own)
-    return (Path(user) if user else Path.home() / ".cache") / "mtlsearch"
+    chosen, user_cache = os.environ.get(CACHE), os.environ.get("XDG_CACHE_HOME")
+    if chosen:
+        return Path(chosen)
+    return (Path(user_cache) if user_cache else Path.home() / ".cache") / "mtlsearch"
 
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """Where one split of one kind is kept, or will be.
+    """Folder for the prepared samples of one split, which may not exist yet.
 
-    It is there whole or not at all: it is written beside itself and renamed. One process at
-    a time writes; the kernel lets the next one in however the first one ends.
+    The folder exists completely or not at all: a temporary folder is written and then renamed.
+    One process at a time writes. The operating system frees its lock even if it is killed.
 
     Attributes:
-        folder: the folder that its files are in.
+        folder: the folder.
         labels: all labels of the run.
-        count: how many rows it has.
+        num_samples: number of images in the split.
     """
 
     folder: Path
     labels: Mapping[str, LabelSpec]
-    count: int
+    num_samples: int
 
     def open(self) -> CachedSplit | None:
-        """What is kept, or None where nothing is or it is damaged."""
+        """Open the files of the entry.
+
+        Returns:
+            The samples; None if the files do not exist or are damaged.
+        """
         try:
-            found = CachedSplit(self.folder, self.labels)
+            cached = CachedSplit(self.folder, self.labels)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
-        return found if len(found) == self.count else None
+        return cached if len(cached) == self.num_samples else None
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Wait until no one else writes it, and keep others from it.
+    def lock(self) -> Iterator[None]:
+        """Hold the lock for writing; wait until other processes release it.
+
+        Yields:
+            Nothing.
 
         Raises:
-            DataError: nothing can be written there.
+            DataError: the folder is not writable.
         """
-        with explained(self.folder.parent):
+        lock = FileLock(self.folder.with_suffix(".lock"))
+        with translate_disk_errors(self.folder.parent):
             self.folder.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.folder.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o644)
+            lock.acquire()
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
-            # Loading processes hold the descriptor too; closing it here would not let go.
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-            os.close(descriptor)
+            lock.release()
 
-    def begin(self) -> Path:
-        """An empty folder to write to; only with the lock held."""
-        partial = self.folder.with_suffix(".partial")
-        with explained(self.folder.parent):
-            shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
-            partial.mkdir()
-        return partial
+    def create_temp(self) -> Path:
+        """Create an empty temporary folder; requires the lock.
 
-    def publish(self, partial: Path) -> None:
-        """Give what was written its name; only with the lock held."""
-        with explained(self.folder.parent):
+        Returns:
+            The folder.
+
+        Raises:
+            DataError: the folder is not writable.
+        """
+        temporary = self.folder.with_suffix(".partial")
+        with translate_disk_errors(self.folder.parent):
+            shutil.rmtree(temporary, ignore_errors=True)  # left by a process that was killed
+            temporary.mkdir()
+        return temporary
+
+    def commit(self, temporary: Path) -> None:
+        """Rename a finished temporary folder to the entry's folder; requires the lock.
+
+        Args:
+            temporary: the folder from :meth:`create_temp`.
+
+        Raises:
+            DataError: the folder is not writable.
+        """
+        with translate_disk_errors(self.folder.parent):
             shutil.rmtree(self.folder, ignore_errors=True)
-            partial.rename(self.folder)
+            temporary.rename(self.folder)
 
 
 @contextmanager
-def explained(folder: Path) -> Iterator[None]:
-    """A disk that refuses, as an error that says what to do.
+def translate_disk_errors(folder: Path) -> Iterator[None]:
+    """Raise a DataError with a next step in place of an OSError.
+
+    Args:
+        folder: the folder that is written, for the message.
+
+    Yields:
+        Nothing.
 
     Raises:
-        DataError: in place of an OSError.
+        DataError: the block raised an OSError.
     """
     try:
         yield
     except OSError as error:
         raise DataError(
-            f"resized images cannot be kept: {error.strerror or error}",
+            f"resized images cannot be stored: {error.strerror or error}",
             where=str(folder),
-            next_step="name a folder with room by `--set data.cache=DIR`, or keep them in memory "
-            "by `--set data.cache=null`",
+            next_step="set `data.cache` to a folder with free space, or keep the images in memory "
+            "with `--set data.cache=null`",
         ) from error

@@ -1,4 +1,4 @@
-"""What the kept samples of a split are made from, as one short text."""
+"""Fingerprint of a split: a digest of everything that determines its prepared samples."""
 
 from __future__ import annotations
 
@@ -15,72 +15,77 @@ from mtlsearch.config import SourceEntry
 from mtlsearch.data._images import Images
 from mtlsearch.plugin import DatasetSource
 
+_DATA_PACKAGE = Path(__file__).resolve().parents[1]
 
-def fingerprint(images: Images, split: str, entries: Sequence[SourceEntry]) -> str | None:
-    """A digest that changes with whatever changes a kept sample of a split.
 
-    That is: which images in which order, path, size and time of every file they are read
-    from, the sources' settings and labels, the kept size, and the code that reads and resizes.
+def fingerprint(images: Images, split: str, sources: Sequence[SourceEntry]) -> str | None:
+    """Compute a digest that changes if a prepared sample of a split can change.
+
+    It covers the images and their order; path, size and modification time of each file that
+    they are read from; settings and labels of the sources; the size after resizing; and the
+    code that reads and resizes.
 
     Args:
         images: the images of a run.
         split: one of its splits.
-        entries: the sources' settings in the run file.
+        sources: the sources' settings in the run file.
 
     Returns:
-        None where an image does not come from files, and so nobody knows when it changes.
+        32 hexadecimal digits; None if an image does not come from files, because its changes
+        cannot be detected.
     """
-    code = [_code(type(source)) for source in images.sources]
+    code = [_code_digest(type(source)) for source in images.sources]
     if None in code:
         return None
     digest = hashlib.sha256()
     facts = {
         "code": code,
         "pillow": PIL.__version__,
-        "settings": [entry.model_dump(mode="json") for entry in entries],
-        "labels": [[repr(at) for at in source.labels.items()] for source in images.sources],
-        "size": images.kept_size[split],
+        "settings": [source.model_dump(mode="json") for source in sources],
+        "labels": [[repr(item) for item in source.labels.items()] for source in images.sources],
+        "size": images.prepared_size[split],
     }
     digest.update(json.dumps(facts, sort_keys=True).encode())
-    known: dict[Path, tuple[str, int, int]] = {}
-    for address in images.splits[split]:
-        files = images.sources[address.source].files(address.split, address.index)
+    state_by_file: dict[Path, tuple[str, int, int]] = {}
+    for ref in images.splits[split]:
+        files = images.sources[ref.source].files(ref.split, ref.index)
         if files is None:
             return None
         for file in files:
-            if file not in known:
-                known[file] = _identity(file)
-        row = [address.source, address.split, address.index, *(known[file] for file in files)]
+            if file not in state_by_file:
+                state_by_file[file] = _file_state(file)
+        row = [ref.source, ref.split, ref.index, *(state_by_file[file] for file in files)]
         digest.update(json.dumps(row).encode())
     return digest.hexdigest()[:32]
 
 
-def _identity(file: Path) -> tuple[str, int, int]:
-    """Path, size and time; a file that is missing may turn up later."""
+def _file_state(file: Path) -> tuple[str, int, int]:
+    """Return path, size and modification time; -1 for a file that does not exist."""
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError:
         return str(file), -1, -1
-    return str(file), found.st_size, found.st_mtime_ns
+    return str(file), status.st_size, status.st_mtime_ns
 
 
-def _code(source: type[DatasetSource]) -> str | None:
-    """A digest of the code that reads a source and keeps its samples.
+def _code_digest(source: type[DatasetSource]) -> str | None:
+    """Return a digest of the code that reads a source and prepares its samples.
 
-    Whoever mends a plugin does not think of a version number, so its text is what counts:
-    that of the whole package of each class the source is made of, and of this one.
+    A version number is easily forgotten when a plugin changes, so the digest covers the text
+    of all files in the packages of the source's classes, and of this package. It is None for a
+    class without a file, such as one defined at a prompt.
     """
     digest = hashlib.sha256()
-    files = set(Path(__file__).parent.glob("*.py"))
-    for part in source.__mro__:
-        if part.__module__ in ("builtins", "abc", "typing"):
+    files = set(_DATA_PACKAGE.rglob("*.py"))
+    for base in source.__mro__:
+        if base.__module__ in ("builtins", "abc", "typing"):
             continue
         try:
-            file = Path(inspect.getfile(part))
-        except (OSError, TypeError):  # made at a prompt: nobody can say what it does
+            file = Path(inspect.getfile(base))
+        except (OSError, TypeError):
             return None
-        inside = bool(getattr(sys.modules.get(part.__module__), "__package__", ""))
-        files |= set(file.parent.glob("*.py")) if inside else {file}
+        is_in_package = bool(getattr(sys.modules.get(base.__module__), "__package__", ""))
+        files |= set(file.parent.glob("*.py")) if is_in_package else {file}
     for file in sorted(files):
         digest.update(file.read_bytes())
     return digest.hexdigest()

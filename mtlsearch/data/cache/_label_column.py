@@ -1,4 +1,4 @@
-"""One label of all samples of a split, as arrays."""
+"""Label columns: one label of all samples of a split as arrays."""
 
 from __future__ import annotations
 
@@ -10,38 +10,36 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlsearch.data._samples import PreparedLabel
+from mtlsearch.data._samples import DENSE_FORMS, PreparedLabel
 from mtlsearch.labels import Form
 from mtlsearch.plugin import BoxTargets
 
-PLANES = (Form.MASK, Form.MAP)
-"""Labels with a number a pixel; they lie in files of their own."""
-
 
 def pack(form: Form, values: Sequence[PreparedLabel | None]) -> dict[str, NDArray[Any]]:
-    """Which rows have the label, and, but for planes, their entries one after the other.
+    """Pack one label of all samples into arrays.
 
     Args:
-        form: the label's form.
-        values: the label of every row; None where it is missing.
+        form: form of the label.
+        values: the label of every sample; None where it is missing.
 
     Returns:
-        ``present`` bool ``[N]``, ``counts`` int64 ``[N]`` of entries a row, their class
-        indices ``values`` int64 ``[M]``; of boxes ``xyxy`` float32 ``[M, 4]`` and ``crowd``.
+        ``present`` bool ``[N]``. Except for dense labels also ``counts`` int64 ``[N]``, the
+        entries per sample, and ``values`` int64 ``[M]``, the class indices of all entries. For
+        boxes also ``xyxy`` float32 ``[M, 4]`` and ``crowd`` bool ``[M]``.
     """
-    packed: dict[str, NDArray[Any]] = {"present": np.array([at is not None for at in values])}
-    if form in PLANES:
+    packed: dict[str, NDArray[Any]] = {"present": np.array([value is not None for value in values])}
+    if form in DENSE_FORMS:
         return packed
     if form is Form.BOXES:
-        boxes = [_NO_BOXES if not isinstance(at, BoxTargets) else at for at in values]
-        packed["xyxy"] = torch.cat([one.xyxy for one in boxes]).numpy()
-        packed["crowd"] = torch.cat([one.crowd for one in boxes]).numpy()
-        packed["values"] = torch.cat([one.classes for one in boxes]).numpy()
-        counts = [len(one.classes) for one in boxes]
+        rows = [value if isinstance(value, BoxTargets) else _NO_BOXES for value in values]
+        packed["xyxy"] = torch.cat([boxes.xyxy for boxes in rows]).numpy()
+        packed["crowd"] = torch.cat([boxes.crowd for boxes in rows]).numpy()
+        packed["values"] = torch.cat([boxes.classes for boxes in rows]).numpy()
+        counts = [len(boxes.classes) for boxes in rows]
     else:
-        rows = [_entries(at) for at in values]
-        packed["values"] = np.array([entry for row in rows for entry in row], np.int64)
-        counts = [len(row) for row in rows]
+        entries = [_entries(value) for value in values]
+        packed["values"] = np.array([index for row in entries for index in row], np.int64)
+        counts = [len(row) for row in entries]
     packed["counts"] = np.array(counts, np.int64)
     return packed
 
@@ -52,30 +50,31 @@ _NO_BOXES = BoxTargets(
 
 
 def _entries(value: PreparedLabel | None) -> tuple[int, ...]:
+    """Return the class indices of a category or of categories."""
     if isinstance(value, int):
         return (value,)
     return value if isinstance(value, tuple) else ()
 
 
-class Column:
-    """One label of every row, from what :func:`pack` made.
+class LabelColumn:
+    """One label of all samples, read from the arrays of :func:`pack`.
 
     Args:
-        form: the label's form.
+        form: form of the label.
         packed: the arrays.
-        plane: the masks or maps ``[N, ...]``, of labels that are such.
+        dense: masks or maps ``[N, ...]`` of a dense label, else None.
 
     Raises:
         KeyError: an array is missing.
     """
 
     def __init__(
-        self, form: Form, packed: Mapping[str, NDArray[Any]], plane: Tensor | None
+        self, form: Form, packed: Mapping[str, NDArray[Any]], dense: Tensor | None
     ) -> None:
         self._form = form
         self._present = packed["present"].tolist()
-        self._plane = plane
-        if plane is not None:
+        self._dense = dense
+        if dense is not None:
             return
         self._ends = [0, *packed["counts"].cumsum().tolist()]
         self._values = torch.from_numpy(packed["values"])
@@ -84,13 +83,20 @@ class Column:
             self._crowd = torch.from_numpy(packed["crowd"])
 
     def get(self, index: int) -> PreparedLabel | None:
-        """The label of one row, or None where it is missing."""
+        """Return the label of one sample.
+
+        Args:
+            index: index of the sample.
+
+        Returns:
+            The label; None if it is missing.
+        """
         if not self._present[index]:
             return None
-        if self._plane is not None:
-            return self._plane[index]
-        own = slice(self._ends[index], self._ends[index + 1])
+        if self._dense is not None:
+            return self._dense[index]
+        rows = slice(self._ends[index], self._ends[index + 1])
         if self._form is Form.BOXES:
-            return BoxTargets(self._xyxy[own], self._values[own], self._crowd[own])
-        entries = self._values[own].tolist()
+            return BoxTargets(self._xyxy[rows], self._values[rows], self._crowd[rows])
+        entries = self._values[rows].tolist()
         return int(entries[0]) if self._form is Form.CATEGORY else tuple(entries)

@@ -1,6 +1,22 @@
-"""The checks package."""
+"""Data checks: validation, label coverage, warnings and counts.
 
-from mtlsearch.data.checks._counts import LabelCounts, Tally, add_up, tally
+* ``_validate.py`` checks the labels of one image against their specifications.
+* ``_counts.py`` counts labels and classes.
+* ``_report.py`` collects problems and counts of all images.
+* ``_label_coverage.py`` raises an error if a task has no labels in ``train`` or ``val``.
+* ``_warnings.py`` lists what is valid but suspicious.
+
+>>> from PIL import Image
+>>> from mtlsearch.data.checks import problems_of
+>>> from mtlsearch.labels import Form, LabelSpec, Sample
+>>> labels = {"breed": LabelSpec(Form.CATEGORY, classes=("corgi", "pug"))}
+>>> problems_of(Sample(Image.new("RGB", (8, 8)), {"breed": 1}), labels)
+()
+>>> problems_of(Sample(Image.new("RGB", (8, 8)), {"breed": 2}), labels)
+("label 'breed': class 2 does not exist, the classes are 0 to 1",)
+"""
+
+from mtlsearch.data.checks._counts import LabelCounts, Tally, count_labels, sum_tallies
 from mtlsearch.data.checks._label_coverage import check_label_coverage
 from mtlsearch.data.checks._report import CheckReport, Problem
 from mtlsearch.data.checks._validate import problems_of
@@ -11,9 +27,9 @@ __all__ = [
     "LabelCounts",
     "Problem",
     "Tally",
-    "add_up",
     "check_label_coverage",
+    "count_labels",
     "data_warnings",
     "problems_of",
-    "tally",
+    "sum_tallies",
 ]

@@ -1,4 +1,4 @@
-"""How often labels and classes occur."""
+"""Counts of labels and classes in a split."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from mtlsearch.labels import Boxes, Form, LabelSpec, RawLabel, Sample
 
 Tally = NDArray[np.int64] | tuple[float, float]
-"""Of one label of one image: a count a class, or a map's smallest and largest number."""
+"""Counts of one label of one image: one number per class, or minimum and maximum of a map."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelCounts:
-    """How often one label occurs in a split.
+    """Occurrences of one label in a split.
 
     Attributes:
-        present: images that carry the label.
-        missing: images that do not.
-        classes: class name to images (categories), objects that are no crowd (boxes) or
-            pixels (masks); empty for maps.
-        extent: smallest and largest number of a map, where there is any.
+        present: number of images with the label.
+        missing: number of images without it.
+        classes: class name to number of images (categories), of boxes that are not crowds
+            (boxes), or of pixels (masks); empty for maps.
+        extent: minimum and maximum of a map; None if no image has one.
     """
 
     present: int
@@ -32,12 +32,20 @@ class LabelCounts:
     extent: tuple[float, float] | None = None
 
 
-def tally(sample: Sample, labels: Mapping[str, LabelSpec]) -> dict[str, Tally]:
-    """Counts of one valid sample, by label."""
-    return {name: _tally_one(labels[name], value) for name, value in sample.labels.items()}
+def count_labels(sample: Sample, labels: Mapping[str, LabelSpec]) -> dict[str, Tally]:
+    """Count the classes of one valid sample.
+
+    Args:
+        sample: the sample.
+        labels: specification of every label.
+
+    Returns:
+        Counts by label.
+    """
+    return {name: _count_label(labels[name], value) for name, value in sample.labels.items()}
 
 
-def _tally_one(spec: LabelSpec, value: RawLabel) -> Tally:
+def _count_label(spec: LabelSpec, value: RawLabel) -> Tally:
     if spec.form is Form.MAP:
         numbers = np.asarray(value)
         return float(numbers.min()), float(numbers.max())
@@ -50,26 +58,34 @@ def _tally_one(spec: LabelSpec, value: RawLabel) -> Tally:
     return np.bincount(indices, minlength=len(spec.classes))
 
 
-def add_up(
+def sum_tallies(
     tallies: Iterable[Mapping[str, Tally]], labels: Mapping[str, LabelSpec]
 ) -> dict[str, LabelCounts]:
-    """The counts of a split from those of its images."""
-    gathered: dict[str, list[Tally]] = {name: [] for name in labels}
-    total = 0
-    for one in tallies:
-        total += 1
-        for name, counts in one.items():
-            gathered[name].append(counts)
-    return {name: _sum(spec, gathered[name], total) for name, spec in labels.items()}
+    """Sum the counts of all images of a split.
+
+    Args:
+        tallies: counts by label, for every image.
+        labels: specification of every label.
+
+    Returns:
+        Counts of the split by label.
+    """
+    tallies_by_label: dict[str, list[Tally]] = {name: [] for name in labels}
+    num_images = 0
+    for tally_by_label in tallies:
+        num_images += 1
+        for name, tally in tally_by_label.items():
+            tallies_by_label[name].append(tally)
+    return {name: _sum(spec, tallies_by_label[name], num_images) for name, spec in labels.items()}
 
 
-def _sum(spec: LabelSpec, tallies: list[Tally], total: int) -> LabelCounts:
-    present, missing = len(tallies), total - len(tallies)
+def _sum(spec: LabelSpec, tallies: list[Tally], num_images: int) -> LabelCounts:
+    present, missing = len(tallies), num_images - len(tallies)
     if spec.form is Form.MAP:
         pairs = np.array(tallies, np.float64).reshape(-1, 2)
         extent = (float(pairs[:, 0].min()), float(pairs[:, 1].max())) if present else None
         return LabelCounts(present, missing, {}, extent)
     sums = np.zeros(len(spec.classes), np.int64)
-    for counts in tallies:
-        sums += np.asarray(counts, np.int64)
+    for tally in tallies:
+        sums += np.asarray(tally, np.int64)
     return LabelCounts(present, missing, dict(zip(spec.classes, sums.tolist(), strict=True)))

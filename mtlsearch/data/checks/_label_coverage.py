@@ -1,4 +1,4 @@
-"""Whether there is anything to learn from and to measure by."""
+"""Label coverage: every task needs labels in ``train`` and in ``val``."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from collections.abc import Mapping
 from mtlsearch.data.checks._report import CheckReport
 from mtlsearch.errors import DataError
 
-NEEDED = ("train", "val")
-"""The splits that need labels: one to learn from, one to measure by."""
+REQUIRED_SPLITS = ("train", "val")
+"""Splits in which every task needs labels."""
 
 
 def check_label_coverage(report: CheckReport, label_of: Mapping[str, str]) -> None:
-    """Be sure that every task has a label in some training and in some validation image.
+    """Check that at least one ``train`` and one ``val`` image has the label of each task.
 
     Args:
-        report: what was found; a split that it does not tell of is passed over.
-        label_of: task to the label that it learns.
+        report: result of reading the images; splits that it does not contain are not checked.
+        label_of: label of each task.
 
     Raises:
-        DataError: a task has none; every one is named with its label and split.
+        DataError: tasks have no labels; the message lists all of them.
     """
-    lacking = [
+    uncovered = [
         (task, label, split)
         for task, label in label_of.items()
-        for split in NEEDED
+        for split in REQUIRED_SPLITS
         if split in report.counts and not report.counts[split][label].present
     ]
-    if not lacking:
+    if not uncovered:
         return
-    said = [
-        f"none of the {report.images[split]} {split!r} images has the label {label!r}, "
-        f"which task {task!r} learns"
-        for task, label, split in lacking
+    lines = [
+        f"none of the {report.num_images[split]} {split!r} images has the label {label!r} of "
+        f"task {task!r}"
+        for task, label, split in uncovered
     ]
-    what = said[0] if len(said) == 1 else "\n  - ".join(["tasks without labels", *said])
+    what = lines[0] if len(lines) == 1 else "\n  - ".join(["tasks have no labels:", *lines])
     raise DataError(
         what,
-        where=", ".join(dict.fromkeys(f"tasks.{task}" for task, _, _ in lacking)),
-        next_step="label some of them, split the images otherwise (by the source's lists or split "
-        "column; data.val_fraction holds some out where it has no 'val'), or leave the task out",
+        where=", ".join(dict.fromkeys(f"tasks.{task}" for task, _, _ in uncovered)),
+        next_step="label some of these images, change the split (lists or split column of the "
+        "source, `data.val_fraction` for a source without 'val'), or remove the task",
     )

@@ -1,4 +1,4 @@
-"""What checking the data found."""
+"""Report of a data check: problems, counts and duplicates."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from mtlsearch.data.checks._counts import LabelCounts
 from mtlsearch.errors import DataError
 
-SHOWN = 10
-"""How many problems an error names; the report holds all of them."""
+MAX_LISTED = 10
+"""Maximum number of problems in an error message; the report contains all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong.
+    """One problem of one image.
 
     Attributes:
-        split: the split it was found in.
-        index: the image's place in that split.
-        where: the file and its row.
-        what: what is wrong with it.
+        split: split of the image.
+        index: index of the image in the split.
+        where: the file, and the row in it.
+        what: what is wrong.
     """
 
     split: str
@@ -34,42 +34,49 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """All problems, and how often each label and class occurs.
+    """Result of reading all images of some splits.
 
     Attributes:
-        problems: in the order of the images.
-        counts: split to label to counts, over the images that can be read.
-        images: split to number of images.
-        repeats: of every picture that stands in several places, split and place of each; files
-            do not matter, pixels do. Empty where images were not all read anew.
+        problems: all problems, in the order of the images.
+        counts: counts of valid images, by split and label.
+        num_images: number of images by split.
+        duplicates: for every picture that occurs several times, split and file of each
+            occurrence. Pictures are compared by pixels. Empty unless all images were read.
     """
 
     problems: tuple[Problem, ...]
     counts: Mapping[str, Mapping[str, LabelCounts]]
-    images: Mapping[str, int]
-    repeats: tuple[tuple[tuple[str, str], ...], ...] = ()
+    num_images: Mapping[str, int]
+    duplicates: tuple[tuple[tuple[str, str], ...], ...] = ()
 
-    def bad(self, split: str) -> frozenset[int]:
-        """The images of a split that something is wrong with."""
+    def invalid_indices(self, split: str) -> frozenset[int]:
+        """Return the images of a split that have problems.
+
+        Args:
+            split: the split.
+
+        Returns:
+            Indices in the split.
+        """
         return frozenset(problem.index for problem in self.problems if problem.split == split)
 
-    def raise_if_bad(self, max_problems: int | None = SHOWN) -> None:
+    def raise_if_bad(self, max_listed: int | None = MAX_LISTED) -> None:
         """Raise an error if there are problems.
 
         Args:
-            max_problems: number of problems that the message lists; None for all.
+            max_listed: number of problems that the message lists; None for all.
 
         Raises:
-            DataError: there are problems; the message lists them with path and row.
+            DataError: there are problems.
         """
         if not self.problems:
             return
-        shown = [f"  - {problem}" for problem in self.problems[:max_problems]]
-        rest = len(self.problems) - len(shown)
+        listed = [f"  - {problem}" for problem in self.problems[:max_listed]]
+        rest = len(self.problems) - len(listed)
         if rest:
-            shown.append(f"  - and {rest} more")
-        count, total = len(self.problems), sum(self.images.values())
+            listed.append(f"  - and {rest} more")
+        num_problems, num_images = len(self.problems), sum(self.num_images.values())
         raise DataError(
-            "\n".join([f"{count} problem(s) in {total} images", *shown]),
-            next_step="mend or remove these files and rows; `mtlsearch check RUN.yaml` lists all",
+            "\n".join([f"{num_problems} problem(s) in {num_images} images", *listed]),
+            next_step="fix or remove these files and rows; `mtlsearch check RUN.yaml` lists all",
         )

@@ -1,4 +1,4 @@
-"""What is odd about data in which nothing is wrong."""
+"""Data warnings: data that is valid but suspicious."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mtlsearch.data.checks._report import CheckReport
 from mtlsearch.labels import Form, LabelSpec
+
+Occurrence = tuple[str, str]
+"""Split and file of a picture."""
 
 
 def data_warnings(
@@ -15,18 +18,24 @@ def data_warnings(
     *,
     batch_size: int,
 ) -> tuple[str, ...]:
-    """Sentences for a person, who may have meant it so.
+    """List what is suspicious about the data and may still be intended.
+
+    These are labels without a class or with a single class, duplicate pictures, and a batch
+    that is larger than the training set.
 
     Args:
-        report: what reading ``train`` and ``val`` anew found.
-        labels: the labels of the data.
-        label_of: task to the label that it learns.
-        batch_size: images of a training batch.
+        report: result of reading all images of ``train`` and ``val``.
+        labels: specification of every label.
+        label_of: label of each task.
+        batch_size: number of images per training batch.
+
+    Returns:
+        One message per warning.
     """
     return (
         *_single_class(report, labels, label_of),
-        *_repeated(report),
-        *_batch_too_large(report.images["train"], batch_size),
+        *_duplicates(report),
+        *_batch_too_large(report.num_images["train"], batch_size),
     )
 
 
@@ -37,50 +46,54 @@ def _single_class(
         spec = labels[label]
         for split in ("train", "val"):
             counts = report.counts[split][label]
-            seen = [name for name, count in counts.classes.items() if count]
+            classes = [name for name, count in counts.classes.items() if count]
             if spec.form is Form.MAP or not counts.present:
                 continue
-            if not seen:
-                yield f"no class of label {label!r}, of task {task!r}, occurs in {split!r}"
-            elif split == "train" and len(seen) == 1 and spec.form in (Form.CATEGORY, Form.MASK):
+            if not classes:
+                yield f"no class of label {label!r} (task {task!r}) occurs in {split!r}"
+            elif split == "train" and len(classes) == 1 and spec.form in (Form.CATEGORY, Form.MASK):
                 yield (
-                    f"of label {label!r} only class {seen[0]!r} occurs in 'train': "
-                    f"task {task!r} has nothing to tell apart"
+                    f"label {label!r} (task {task!r}) has only class {classes[0]!r} in 'train', "
+                    "there is nothing to distinguish"
                 )
 
 
-def _repeated(report: CheckReport) -> Iterator[str]:
-    leaks = [one for one in report.repeats if len({split for split, _ in one}) > 1]
-    if leaks:
+def _duplicates(report: CheckReport) -> Iterator[str]:
+    in_both_splits = [
+        occurrences
+        for occurrences in report.duplicates
+        if len({split for split, _ in occurrences}) > 1
+    ]
+    if in_both_splits:
         yield (
-            f"{_pictures(len(leaks))} in 'train' and in 'val' as well, so that 'val' measures what "
-            f"was learned by heart: {_first_of(leaks)}"
+            f"{_count(in_both_splits)} in 'train' and in 'val', so that 'val' cannot measure "
+            f"generalization: {_example(in_both_splits)}"
         )
     for split in ("train", "val"):
-        twice = [
+        repeated = [
             inside
-            for one in report.repeats
-            if len(inside := [place for place in one if place[0] == split]) > 1
+            for occurrences in report.duplicates
+            if len(inside := [place for place in occurrences if place[0] == split]) > 1
         ]
-        if twice:
-            yield f"{_pictures(len(twice))} several times in {split!r}: {_first_of(twice)}"
+        if repeated:
+            yield f"{_count(repeated)} several times in {split!r}: {_example(repeated)}"
 
 
-def _pictures(count: int) -> str:
-    return "1 picture stands" if count == 1 else f"{count} pictures stand"
+def _count(pictures: Sequence[Sequence[Occurrence]]) -> str:
+    return "1 picture occurs" if len(pictures) == 1 else f"{len(pictures)} pictures occur"
 
 
-def _first_of(pictures: Sequence[Sequence[tuple[str, str]]]) -> str:
-    """Where the first one is: two places, in two splits where there are two."""
+def _example(pictures: Sequence[Sequence[Occurrence]]) -> str:
+    """Return two files of the first picture, in two splits if it occurs in two."""
     first, *others = pictures[0]
-    other = next((place for place in others if place[0] != first[0]), others[0])
-    such = "" if len(pictures) == 1 else "such as "
-    return f"{such}{first[1]} and {other[1]}"
+    second = next((place for place in others if place[0] != first[0]), others[0])
+    prefix = "" if len(pictures) == 1 else "such as "
+    return f"{prefix}{first[1]} and {second[1]}"
 
 
-def _batch_too_large(images: int, batch_size: int) -> Iterator[str]:
-    if batch_size > images:
+def _batch_too_large(num_images: int, batch_size: int) -> Iterator[str]:
+    if batch_size > num_images:
         yield (
-            f"train.batch_size is {batch_size}, more than the {images} training images: "
-            "every epoch is a single step"
+            f"`train.batch_size` is {batch_size}, more than the {num_images} training images: "
+            "every epoch has a single step"
         )

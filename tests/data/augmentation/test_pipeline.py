@@ -1,4 +1,4 @@
-"""Random changes keep image, boxes, masks and maps together."""
+"""Batch transform: image, boxes, masks and maps stay consistent."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ SIZE = (48, 64)
 STILL = AugmentConfig(crop=None, flip=0, jitter=0)
 
 
-def finish(augment: AugmentConfig) -> BatchTransform:
-    """Nothing is normalised, so that images stay in 0..1."""
+def make_transform(augment: AugmentConfig) -> BatchTransform:
+    """Return a transform without normalization, so that images stay in 0..1."""
     return BatchTransform(LABELS, augment, SIZE, (0.0,) * 3, (1.0,) * 3, 0, torch.device("cpu"))
 
 
-def prepared(kept: tuple[int, int] = (56, 74), **changes: object) -> PreparedSample:
-    return prepare_sample(square(**changes), LABELS, kept)
+def prepared(size: tuple[int, int] = (56, 74), **labels: object) -> PreparedSample:
+    return prepare_sample(square(**labels), LABELS, size)
 
 
 def view(
     augment: AugmentConfig, sample: PreparedSample, count: int = 1, epoch: int | None = 0
 ) -> Batch:
-    """One batch of ``count`` views of a sample."""
-    return finish(augment)(collate([sample] * count, LABELS), range(count), epoch)
+    """Return a batch of ``count`` views of a sample."""
+    return make_transform(augment)(collate([sample] * count, LABELS), range(count), epoch)
 
 
 def values(batch: Batch, name: str) -> Tensor:
-    found = batch.targets[name].values
-    assert isinstance(found, Tensor)
-    return found
+    tensor = batch.targets[name].values
+    assert isinstance(tensor, Tensor)
+    return tensor
 
 
 def boxes(batch: Batch) -> tuple[BoxTargets, ...]:
-    found = batch.targets["boxes"].values
-    assert isinstance(found, tuple)
-    return found
+    targets = batch.targets["boxes"].values
+    assert isinstance(targets, tuple)
+    return targets
 
 
-def test_mask_map_boxes_and_pixels_stay_together() -> None:
-    """The bright block, its mask, its depth and its box move as one."""
+def test_mask_map_boxes_and_pixels_stay_consistent() -> None:
+    """The bright block, its mask, its depth and its box have the same position."""
     batch = view(AugmentConfig(crop=(0.3, 1.0), jitter=0), prepared(), 60)
     mask, depth = values(batch, "mask"), values(batch, "depth")
     for row, targets in enumerate(boxes(batch)):
@@ -63,7 +63,7 @@ def test_mask_map_boxes_and_pixels_stay_together() -> None:
             assert (inside != thing).float().mean() < 0.05
 
 
-def test_results_have_the_networks_size_and_stay_what_they_were() -> None:
+def test_batch_has_input_size_and_original_values() -> None:
     batch = view(AugmentConfig(), prepared(), 10)
     assert batch.images.shape == (10, 3, *SIZE)
     assert batch.images.dtype == torch.float32
@@ -75,79 +75,79 @@ def test_results_have_the_networks_size_and_stay_what_they_were() -> None:
     assert values(batch, "kind").tolist() == [0] * 10
 
 
-def test_boxes_lie_in_the_image_and_are_large_enough() -> None:
+def test_boxes_are_inside_image_with_minimum_size() -> None:
     limit = torch.tensor([SIZE[1], SIZE[0]] * 2)
-    found = boxes(view(AugmentConfig(crop=(0.05, 0.3)), prepared(), 100))
-    for one in found:
-        assert (one.xyxy >= 0).all()
-        assert (one.xyxy <= limit).all()
-        assert (one.xyxy[:, 2:] - one.xyxy[:, :2] >= MIN_SIDE).all()
-        assert len(one.classes) == len(one.crowd) == len(one.xyxy)
-    assert 0 < sum(len(one.xyxy) for one in found) < 100
+    all_targets = boxes(view(AugmentConfig(crop=(0.05, 0.3)), prepared(), 100))
+    for targets in all_targets:
+        assert (targets.xyxy >= 0).all()
+        assert (targets.xyxy <= limit).all()
+        assert (targets.xyxy[:, 2:] - targets.xyxy[:, :2] >= MIN_SIDE).all()
+        assert len(targets.classes) == len(targets.crowd) == len(targets.xyxy)
+    assert 0 < sum(len(targets.xyxy) for targets in all_targets) < 100
 
 
-def test_a_box_mostly_cropped_away_is_no_target_but_a_crowd_is() -> None:
-    """Of two equal boxes, one a crowd, the crowd stays wherever any of it does."""
+def test_box_mostly_outside_crop_is_removed_unless_crowd() -> None:
+    """Of two equal boxes, the crowd stays in every crop that contains a part of it."""
     xyxy = np.array([[20, 12, 60, 42]] * 2, np.float32)
     pair = Boxes(xyxy, np.array([0, 1]), np.array([False, True]))
-    found = boxes(view(AugmentConfig(crop=(0.05, 0.2)), prepared(boxes=pair), 100))
-    kept = [one.crowd.tolist() for one in found]
+    all_targets = boxes(view(AugmentConfig(crop=(0.05, 0.2)), prepared(boxes=pair), 100))
+    kept = [targets.crowd.tolist() for targets in all_targets]
     assert all(crowd in ([], [True], [False, True]) for crowd in kept)
     assert [True] in kept
     assert 0 < MIN_VISIBLE < 1
 
 
-def test_a_certain_flip_mirrors_everything() -> None:
+def test_flip_mirrors_image_and_labels() -> None:
     sample = prepared(SIZE)
     mirror = AugmentConfig(crop=None, flip=1.0, jitter=0)
-    own, mirrored = view(STILL, sample), view(mirror, sample)
-    assert torch.equal(mirrored.images, own.images.flip(-1))
+    plain, mirrored = view(STILL, sample), view(mirror, sample)
+    assert torch.equal(mirrored.images, plain.images.flip(-1))
     for name in ("mask", "depth"):
-        assert torch.equal(values(mirrored, name), values(own, name).flip(-1))
-    left, top, right, bottom = boxes(own)[0].xyxy[0].tolist()
+        assert torch.equal(values(mirrored, name), values(plain, name).flip(-1))
+    left, top, right, bottom = boxes(plain)[0].xyxy[0].tolist()
     assert boxes(mirrored)[0].xyxy[0].tolist() == pytest.approx(
         [64 - right, top, 64 - left, bottom]
     )
 
 
-def test_nothing_random_is_the_sample_itself() -> None:
+def test_transform_without_augmentation_keeps_sample() -> None:
     sample = prepared(SIZE)
     still, plain = view(STILL, sample, epoch=3), view(AugmentConfig(), sample, epoch=None)
     assert torch.equal(still.images, sample.image[None] / 255)
     assert torch.equal(plain.images, still.images)
 
 
-def test_jitter_changes_colours_alone() -> None:
+def test_jitter_changes_only_colors() -> None:
     sample = prepared(SIZE)
-    own, loud = (
+    plain, jittered = (
         view(STILL, sample),
         view(AugmentConfig(crop=None, flip=0, jitter=0.5), sample),
     )
-    assert not torch.equal(loud.images, own.images)
-    assert torch.equal(values(loud, "mask"), values(own, "mask"))
+    assert not torch.equal(jittered.images, plain.images)
+    assert torch.equal(values(jittered, "mask"), values(plain, "mask"))
 
 
-def test_an_image_looks_the_same_in_any_batch() -> None:
-    """Whichever images stand beside it, and in whichever row."""
-    samples = [prepared(kind=at) for at in range(3)]
-    several = finish(AugmentConfig())(collate(samples, LABELS), [4, 9, 2], 1)
-    alone = finish(AugmentConfig())(collate(samples[1:2], LABELS), [9], 1)
+def test_augmentation_does_not_depend_on_batch() -> None:
+    """An image is the same beside other images and in another row."""
+    samples = [prepared(kind=index) for index in range(3)]
+    several = make_transform(AugmentConfig())(collate(samples, LABELS), [4, 9, 2], 1)
+    alone = make_transform(AugmentConfig())(collate(samples[1:2], LABELS), [9], 1)
     assert torch.equal(several.images[1], alone.images[0])
     assert torch.equal(values(several, "mask")[1], values(alone, "mask")[0])
     assert torch.equal(boxes(several)[1].xyxy, boxes(alone)[0].xyxy)
 
 
-def test_a_row_without_a_label_does_not_shift_the_others() -> None:
-    """Masks, maps and boxes go by the row of their image, not by their own place."""
-    whole, bare = prepared(), PreparedSample(prepared().image, {})
-    full = finish(AugmentConfig())(collate([whole, whole], LABELS), [0, 1], 0)
-    partly = finish(AugmentConfig())(collate([bare, whole], LABELS), [0, 1], 0)
+def test_missing_label_does_not_shift_other_rows() -> None:
+    """Masks, maps and boxes use the params of their image's row."""
+    labeled, unlabeled = prepared(), PreparedSample(prepared().image, {})
+    full = make_transform(AugmentConfig())(collate([labeled, labeled], LABELS), [0, 1], 0)
+    partly = make_transform(AugmentConfig())(collate([unlabeled, labeled], LABELS), [0, 1], 0)
     for name in ("mask", "depth"):
         assert torch.equal(values(partly, name)[0], values(full, name)[1])
     assert torch.equal(boxes(partly)[0].xyxy, boxes(full)[1].xyxy)
 
 
-def test_the_kept_sample_is_never_changed() -> None:
+def test_transform_does_not_change_prepared_sample() -> None:
     sample = prepared(SIZE)
     before = collate([sample.clone()], LABELS)
     view(AugmentConfig(crop=None, jitter=0.5), sample, 10)

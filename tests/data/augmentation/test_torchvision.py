@@ -1,4 +1,4 @@
-"""Batched changes are torchvision's own, applied to one image after the other."""
+"""Batched augmentation equals torchvision's, applied to one image after the other."""
 
 from __future__ import annotations
 
@@ -17,81 +17,87 @@ from mtlsearch.data.augmentation._params import AugmentationParams, sample_param
 from mtlsearch.data.augmentation._resample import Resample
 from mtlsearch.plugin import BoxTargets
 
-KEPT, COUNT = (31, 37), 4
+PREPARED, COUNT = (31, 37), 4
 ADJUST = (F.adjust_brightness, F.adjust_contrast, F.adjust_saturation)
 seeds = st.integers(0, 2**31)
 sizes = st.tuples(st.integers(5, 45), st.integers(5, 45))
 crops = st.sampled_from([(0.05, 0.3), (0.3, 1.0), (1.0, 1.0)])
 
 
-def draw(
+def make_params(
     seed: int, size: tuple[int, int], crop: tuple[float, float] = (0.3, 1.0)
 ) -> AugmentationParams:
-    config = AugmentConfig(crop=crop, flip=0.5, color_jitter=0.6)
-    return sample_params(config, KEPT, size, seed=seed, epoch=1, indices=range(COUNT))
+    config = AugmentConfig(crop=crop, flip=0.5, jitter=0.6)
+    return sample_params(config, PREPARED, size, seed=seed, epoch=1, indices=range(COUNT))
 
 
 def one_by_one(
     images: Tensor,
-    changes: AugmentationParams,
+    params: AugmentationParams,
     size: tuple[int, int],
     interpolation: InterpolationMode,
 ) -> Tensor:
-    """Every image cropped and flipped by torchvision."""
-    found = []
+    """Crop and flip every image by torchvision."""
+    results = []
     for image, start, extent, flip in zip(
-        images, changes.start.tolist(), changes.extent.tolist(), changes.flip, strict=True
+        images, params.start.tolist(), params.extent.tolist(), params.flip, strict=True
     ):
         window = (start[1], start[0], extent[1], extent[0])
         moved = F.resized_crop_image(
             image, *window, list(size), interpolation=interpolation, antialias=False
         )
-        found.append(F.horizontal_flip(moved) if flip else moved)
-    return torch.stack(found)
+        results.append(F.horizontal_flip(moved) if flip else moved)
+    return torch.stack(results)
 
 
 @settings(max_examples=25, deadline=None)
 @given(seeds, sizes, crops)
-def test_crop_flip_and_resize(seed: int, size: tuple[int, int], crop: tuple[float, float]) -> None:
-    changes = draw(seed, size, crop)
+def test_crop_flip_resize_equal_torchvision(
+    seed: int, size: tuple[int, int], crop: tuple[float, float]
+) -> None:
+    params = make_params(seed, size, crop)
     generator = torch.Generator().manual_seed(seed)
-    images = torch.rand(COUNT, 3, *KEPT, generator=generator)
-    masks = torch.randint(9, (COUNT, *KEPT), generator=generator, dtype=torch.uint8)
-    resample, rows = Resample(changes, KEPT, size), torch.arange(COUNT)
-    expected = one_by_one(images, changes, size, InterpolationMode.BILINEAR)
+    images = torch.rand(COUNT, 3, *PREPARED, generator=generator)
+    masks = torch.randint(9, (COUNT, *PREPARED), generator=generator, dtype=torch.uint8)
+    resample, rows = Resample(params, PREPARED, size), torch.arange(COUNT)
+    expected = one_by_one(images, params, size, InterpolationMode.BILINEAR)
     torch.testing.assert_close(resample.images(images), expected, atol=1e-4, rtol=0)
     nearest = InterpolationMode.NEAREST_EXACT
-    expected = one_by_one(masks[:, None], changes, size, nearest)[:, 0]
-    assert torch.equal(resample.planes(masks, rows), expected)
-    assert torch.equal(resample.planes(images, rows), one_by_one(images, changes, size, nearest))
+    expected = one_by_one(masks[:, None], params, size, nearest)[:, 0]
+    assert torch.equal(resample.nearest(masks, rows), expected)
+    assert torch.equal(resample.nearest(images, rows), one_by_one(images, params, size, nearest))
 
 
 @settings(max_examples=25, deadline=None)
 @given(seeds)
-def test_colours(seed: int) -> None:
-    changes = draw(seed, KEPT)
+def test_color_jitter_equals_torchvision(seed: int) -> None:
+    params = make_params(seed, PREPARED)
     images = torch.rand(COUNT, 3, 6, 7, generator=torch.Generator().manual_seed(seed))
-    found = color_jitter(images, changes.factors, changes.order)
+    jittered = color_jitter(images, params.factors, params.order)
     for row, expected in enumerate(images):
-        for which in changes.order[row].tolist():
-            expected = ADJUST[which](expected, changes.factors[row, which].item())
-        torch.testing.assert_close(found[row], expected, atol=1e-5, rtol=0)
+        for column in params.order[row].tolist():
+            expected = ADJUST[column](expected, params.factors[row, column].item())
+        torch.testing.assert_close(jittered[row], expected, atol=1e-5, rtol=0)
 
 
 @settings(max_examples=25, deadline=None)
 @given(seeds, sizes, crops)
-def test_boxes(seed: int, size: tuple[int, int], crop: tuple[float, float]) -> None:
-    """Crowds, of which any pixel counts, are clipped by torchvision to the same corners."""
-    changes = draw(seed, size, crop)
+def test_boxes_equal_torchvision(
+    seed: int, size: tuple[int, int], crop: tuple[float, float]
+) -> None:
+    """Crowd boxes, which stay while one pixel is visible, are clipped to the same corners."""
+    params = make_params(seed, size, crop)
     generator = torch.Generator().manual_seed(seed)
-    corners = torch.rand(COUNT, 3, 2, 2, generator=generator) * torch.tensor([KEPT[1], KEPT[0]])
+    corners = torch.rand(COUNT, 3, 2, 2, generator=generator) * torch.tensor(
+        [PREPARED[1], PREPARED[0]]
+    )
     xyxy = torch.cat([corners.amin(2), corners.amax(2)], dim=2)
     crowd, classes = torch.ones(3, dtype=torch.bool), torch.arange(3)
-    targets = [BoxTargets(one, classes, crowd) for one in xyxy]
-    moved = transform_boxes(targets, torch.arange(COUNT), changes, size)
-    for row, found in enumerate(moved):
-        (left, top), (width, height) = changes.start[row].tolist(), changes.extent[row].tolist()
-        expected = tv_tensors.BoundingBoxes(xyxy[row], format="XYXY", canvas_size=KEPT)
+    targets = [BoxTargets(corners_of_image, classes, crowd) for corners_of_image in xyxy]
+    moved = transform_boxes(targets, torch.arange(COUNT), params, size)
+    for row, targets_of_image in enumerate(moved):
+        (left, top), (width, height) = params.start[row].tolist(), params.extent[row].tolist()
+        expected = tv_tensors.BoundingBoxes(xyxy[row], format="XYXY", canvas_size=PREPARED)
         expected = F.resized_crop(
             F.clamp_bounding_boxes(expected, clamping_mode=None),
             top,
@@ -100,39 +106,39 @@ def test_boxes(seed: int, size: tuple[int, int], crop: tuple[float, float]) -> N
             width,
             list(size),
         )
-        if changes.flip[row]:
+        if params.flip[row]:
             expected = F.horizontal_flip(expected)
         expected = F.clamp_bounding_boxes(expected, clamping_mode="hard").as_subclass(Tensor)
         keep = (expected[:, 2:] - expected[:, :2] >= 1).all(dim=1)
-        assert found.classes.tolist() == classes[keep].tolist()
-        torch.testing.assert_close(found.xyxy, expected[keep], atol=1e-3, rtol=0)
+        assert targets_of_image.classes.tolist() == classes[keep].tolist()
+        torch.testing.assert_close(targets_of_image.xyxy, expected[keep], atol=1e-3, rtol=0)
 
 
 @settings(max_examples=25, deadline=None)
 @given(seeds, sizes, st.sampled_from([(0.01, 0.05), (0.5, 1.0), (0.98, 1.0), (1.0, 1.0)]))
-def test_windows_lie_in_the_image(
+def test_crops_are_inside_image(
     seed: int, size: tuple[int, int], crop: tuple[float, float]
 ) -> None:
-    """Those of a wanted area that no window of their aspect has, too."""
-    changes = draw(seed, size, crop)
-    side = torch.tensor([KEPT[1], KEPT[0]])
-    assert (changes.start >= 0).all()
-    assert (changes.extent >= 1).all()
-    assert (changes.start + changes.extent <= side).all()
-    assert ((changes.factors >= 0.4) & (changes.factors <= 1.6)).all()
-    assert (changes.order.sort(dim=1).values == torch.arange(3)).all()
+    """Also crops of an area that no window of their aspect ratio can have."""
+    params = make_params(seed, size, crop)
+    side = torch.tensor([PREPARED[1], PREPARED[0]])
+    assert (params.start >= 0).all()
+    assert (params.extent >= 1).all()
+    assert (params.start + params.extent <= side).all()
+    assert ((params.factors >= 0.4) & (params.factors <= 1.6)).all()
+    assert (params.order.sort(dim=1).values == torch.arange(3)).all()
 
 
-def test_chance_is_fair() -> None:
-    """Every index has chance of its own: halves are flipped, areas and factors are spread."""
-    config = AugmentConfig(crop=(0.6, 1.0), flip=0.5, color_jitter=0.2)
-    drawn = sample_params(config, (147, 147), (128, 128), seed=0, epoch=0, indices=range(2000))
-    areas = drawn.extent.prod(dim=1) / 147**2
+def test_params_have_expected_distributions() -> None:
+    """Half of the images are flipped, and areas and factors cover their ranges."""
+    config = AugmentConfig(crop=(0.6, 1.0), flip=0.5, jitter=0.2)
+    params = sample_params(config, (147, 147), (128, 128), seed=0, epoch=0, indices=range(2000))
+    areas = params.extent.prod(dim=1) / 147**2
     assert 0.59 < areas.min() < 0.62
     assert 0.97 < areas.max() <= 1
     assert 0.71 < areas.mean() < 0.79
-    assert 0.46 < drawn.flip.float().mean() < 0.54
-    assert (drawn.factors.mean(dim=0) - 1).abs().max() < 0.02
-    assert drawn.start.float().std(dim=0).min() > 5
-    firsts = torch.bincount(drawn.order[:, 0]) / 2000
+    assert 0.46 < params.flip.float().mean() < 0.54
+    assert (params.factors.mean(dim=0) - 1).abs().max() < 0.02
+    assert params.start.float().std(dim=0).min() > 5
+    firsts = torch.bincount(params.order[:, 0]) / 2000
     assert (firsts - 1 / 3).abs().max() < 0.05

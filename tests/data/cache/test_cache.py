@@ -1,4 +1,4 @@
-"""Resized images, kept in files from run to run."""
+"""Cache of prepared samples: reuse, invalidation, damage, locks and kills."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ TRAIN = [
 VAL = [square(5), replace(square(6), labels={"depth": square(6).labels["depth"]})]
 
 
-class Filed(Fake):
-    """A fake that says it reads a file an image."""
+class FileSource(Fake):
+    """Fake source that reads one file per image."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ def run(source: Fake, cache: Path | None, **keys: object) -> DataModule:
     return opened(source, cache=cache, **keys)
 
 
-def everything(data: DataModule) -> list[object]:
+def all_batches(data: DataModule) -> list[object]:
     return [*data.train_batches(0, 2), *data.train_batches(1, 5), *data.eval_batches("val", 2)]
 
 
@@ -75,108 +75,108 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def test_a_second_run_reads_nothing_and_sees_the_same(tmp_path: Path, cache: Path) -> None:
-    first, second, memory = Filed(tmp_path), Filed(tmp_path), Filed(tmp_path)
+def test_second_run_reads_nothing_and_gets_same_batches(tmp_path: Path, cache: Path) -> None:
+    first, second, memory = FileSource(tmp_path), FileSource(tmp_path), FileSource(tmp_path)
     report = run(first, cache).check()
     data, plain = run(second, cache), run(memory, None)
     seen: list[tuple[int, int]] = []
     assert data.check(lambda done, total: seen.append((done, total))) == report == plain.check()
     assert seen[-1] == (7, 7)
     assert data.labels == plain.labels
-    assert all_same(everything(data), everything(plain))
+    assert all_same(all_batches(data), all_batches(plain))
     assert (first.reads, second.reads, memory.reads) == (7, 0, 7)
 
 
-def test_nothing_is_checked_twice_even_without_a_check(tmp_path: Path, cache: Path) -> None:
-    """Export opens a run without checking it."""
-    run(Filed(tmp_path), cache).check()
-    source = Filed(tmp_path)
+def test_run_without_check_uses_entry(tmp_path: Path, cache: Path) -> None:
+    """Export opens the data of a run without checking them."""
+    run(FileSource(tmp_path), cache).check()
+    source = FileSource(tmp_path)
     list(run(source, cache).eval_batches("val", 2))
     assert source.reads == 0
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
-def test_loading_processes_fill_and_read_files_alike(
-    tmp_path: Path, cache: Path, workers: int
-) -> None:
-    data = run(Filed(tmp_path), cache, workers=workers)
+@pytest.mark.parametrize("workers", [0, 2])
+def test_workers_give_same_batches(tmp_path: Path, cache: Path, workers: int) -> None:
+    data = run(FileSource(tmp_path), cache, num_workers=workers)
     data.check().raise_if_bad()
-    plain = run(Filed(tmp_path), None)
-    assert all_same(everything(data), everything(plain))
+    plain = run(FileSource(tmp_path), None)
+    assert all_same(all_batches(data), all_batches(plain))
 
 
-def test_whatever_changes_a_sample_makes_it_read_again(tmp_path: Path, cache: Path) -> None:
+def test_changes_of_inputs_invalidate_entry(tmp_path: Path, cache: Path) -> None:
     def reads(source: Fake, **keys: object) -> int:
         run(source, cache, **keys).check()
         return source.reads
 
-    assert reads(Filed(tmp_path)) == 7
-    assert reads(Filed(tmp_path), size=32) == 7
-    assert reads(Filed(tmp_path), sources={"kind": "fake", "scale": 2}) == 7
-    assert reads(Filed(tmp_path), limit=3) == 3
+    assert reads(FileSource(tmp_path)) == 7
+    assert reads(FileSource(tmp_path), image_size=32) == 7
+    assert reads(FileSource(tmp_path), sources={"kind": "fake", "scale": 2}) == 7
+    assert reads(FileSource(tmp_path), max_images=3) == 3
     renamed = {**LABELS, "kind": replace(LABELS["kind"], classes=("a", "b", "z"))}
-    assert reads(Filed(tmp_path, labels=renamed)) == 7
+    assert reads(FileSource(tmp_path, labels=renamed)) == 7
     (tmp_path / "train-2.jpg").write_text("another image")
-    assert reads(Filed(tmp_path)) == 5
+    assert reads(FileSource(tmp_path)) == 5
     os.utime(tmp_path / "val-0.jpg", ns=(1, 1))
-    assert reads(Filed(tmp_path)) == 2
+    assert reads(FileSource(tmp_path)) == 2
     (tmp_path / "val-0.jpg").unlink()
-    missing = Filed(tmp_path)
+    missing = FileSource(tmp_path)
     (tmp_path / "val-0.jpg").unlink()
     assert reads(missing) == 2
-    assert reads(Filed(tmp_path), augment={"jitter": 0.9, "flip": 0}, workers=0, seed=7) == 2
+    assert (
+        reads(FileSource(tmp_path), augment={"jitter": 0.9, "flip": 0}, num_workers=0, seed=7) == 2
+    )
 
 
-def test_sources_without_files_are_kept_in_memory(tmp_path: Path, cache: Path) -> None:
+def test_source_without_files_stays_in_memory(tmp_path: Path, cache: Path) -> None:
     source = Fake({"train": TRAIN, "val": VAL})
     run(source, cache).check()
     assert not cache.exists()
-    run(Filed(tmp_path), None).check()
+    run(FileSource(tmp_path), None).check()
     assert not cache.exists()
 
 
-def test_a_bad_image_leaves_no_files(tmp_path: Path, cache: Path) -> None:
+def test_bad_image_leaves_no_entry(tmp_path: Path, cache: Path) -> None:
     torn = DataError("it is torn", where="row 7")
     bad = [TRAIN[0], torn, TRAIN[2], torn]
-    report = run(Filed(tmp_path, bad), cache).check()
-    assert [one.where for one in report.problems] == ["row 7", "row 7"]
+    report = run(FileSource(tmp_path, bad), cache).check()
+    assert [problem.where for problem in report.problems] == ["row 7", "row 7"]
     assert report.counts["train"]["kind"].present == 2
-    kept = [path for path in cache.iterdir() if path.is_dir()]
-    assert len(kept) == 1  # the validation split
-    mended = Filed(tmp_path, TRAIN[:4])
-    run(mended, cache).check().raise_if_bad()
-    assert mended.reads == 4
+    entries = [path for path in cache.iterdir() if path.is_dir()]
+    assert len(entries) == 1  # the validation split
+    fixed = FileSource(tmp_path, TRAIN[:4])
+    run(fixed, cache).check().raise_if_bad()
+    assert fixed.reads == 4
 
 
-def test_rereading_finds_what_went_bad_unnoticed(tmp_path: Path, cache: Path) -> None:
-    run(Filed(tmp_path), cache).check()
-    gone_bad = Filed(tmp_path, [*TRAIN[:4], DataError("it is torn", where="row 7")])
-    data = run(gone_bad, cache)
+def test_reread_reports_image_that_became_bad(tmp_path: Path, cache: Path) -> None:
+    run(FileSource(tmp_path), cache).check()
+    damaged = FileSource(tmp_path, [*TRAIN[:4], DataError("it is torn", where="row 7")])
+    data = run(damaged, cache)
     assert data.check().problems == ()
-    assert [one.where for one in data.check(reread=True).problems] == ["row 7"]
-    assert gone_bad.reads == 7
+    assert [problem.where for problem in data.check(reread=True).problems] == ["row 7"]
+    assert damaged.reads == 7
 
 
-def test_damaged_files_are_made_again(tmp_path: Path, cache: Path) -> None:
-    run(Filed(tmp_path), cache).check()
+def test_damaged_entry_is_written_again(tmp_path: Path, cache: Path) -> None:
+    run(FileSource(tmp_path), cache).check()
     names = {path.name for path in cache.rglob("*") if path.is_file()}
-    assert names > {"images.npy", "plane-3.npy", "plane-4.npy", "labels.npz", "index.json"}
+    assert names > {"images.npy", "dense-3.npy", "dense-4.npy", "labels.npz", "index.json"}
     for path in cache.rglob("*.np[yz]"):
         with path.open("r+b") as file:
             file.truncate(path.stat().st_size // 2)
-    source = Filed(tmp_path)
+    source = FileSource(tmp_path)
     data = run(source, cache)
     data.check()
     assert source.reads == 7
-    assert all_same(everything(data), everything(run(Filed(tmp_path), None)))
+    assert all_same(all_batches(data), all_batches(run(FileSource(tmp_path), None)))
 
 
-def test_a_full_or_forbidden_disk_says_what_to_do(
+def test_disk_error_has_next_step(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(DataError, match="resized images cannot be kept") as caught:
-        run(Filed(tmp_path), tmp_path / "file").check()
+    with pytest.raises(DataError, match="resized images cannot be stored") as caught:
+        run(FileSource(tmp_path), tmp_path / "file").check()
     assert "data.cache" in str(caught.value.next_step)
 
     def full(self: ArrayWriter, row: torch.Tensor | None) -> None:
@@ -184,31 +184,33 @@ def test_a_full_or_forbidden_disk_says_what_to_do(
 
     monkeypatch.setattr(ArrayWriter, "add", full)
     with pytest.raises(DataError, match="No space left"):
-        run(Filed(tmp_path), cache).check()
+        run(FileSource(tmp_path), cache).check()
     assert not [path for path in cache.iterdir() if path.is_dir()]
 
 
-def test_files_are_mapped_not_loaded(tmp_path: Path, cache: Path) -> None:
-    """Another process is sent the folder's name, not what is in it."""
-    run(Filed(tmp_path), cache).check()
+def test_cached_split_pickles_without_content(tmp_path: Path, cache: Path) -> None:
+    """A worker gets the name of the folder, not its content."""
+    run(FileSource(tmp_path), cache).check()
     folders = [path for path in cache.iterdir() if path.is_dir()]
-    kept = [CachedSplit(folder, LABELS) for folder in folders]
-    assert sorted(map(len, kept)) == [2, 5]
-    for one in kept:
-        sent = pickle.dumps(one)
-        assert len(sent) < one.get(0).image.numel() / 2
-        assert torch.equal(pickle.loads(sent).get(1).image, one.get(1).image)
+    splits = [CachedSplit(folder, LABELS) for folder in folders]
+    assert sorted(map(len, splits)) == [2, 5]
+    for split in splits:
+        pickled = pickle.dumps(split)
+        assert len(pickled) < split.get(0).image.numel() / 2
+        assert torch.equal(pickle.loads(pickled).get(1).image, split.get(1).image)
 
 
-def test_what_is_done_to_a_sample_does_not_reach_the_files(tmp_path: Path, cache: Path) -> None:
-    run(Filed(tmp_path), cache).check()
+def test_change_of_sample_does_not_reach_files(tmp_path: Path, cache: Path) -> None:
+    run(FileSource(tmp_path), cache).check()
     (folder, *_) = [path for path in cache.iterdir() if path.is_dir()]
     before = CachedSplit(folder, LABELS).get(0).image.clone()
     CachedSplit(folder, LABELS).get(0).image.zero_()
     assert torch.equal(CachedSplit(folder, LABELS).get(0).image, before)
 
 
-def test_where_the_folder_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_cache_folder_comes_from_config_then_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert cache_folder(config(cache=None)) is None
     assert cache_folder(config(cache=tmp_path)) == tmp_path
     monkeypatch.setenv("MTLSEARCH_CACHE", str(tmp_path / "own"))
@@ -224,43 +226,43 @@ def test_where_the_folder_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 fork = multiprocessing.get_context("fork")
 
 
-def die_at_the_fourth(root: Path, cache: Path) -> None:
-    def watch(done: int, total: int) -> None:
+def kill_at_fourth_image(root: Path, cache: Path) -> None:
+    def kill(done: int, total: int) -> None:
         if done == 4:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    run(Filed(root), cache).check(watch)
+    run(FileSource(root), cache).check(kill)
 
 
-def test_a_kill_in_the_middle_leaves_nothing_in_the_way(tmp_path: Path, cache: Path) -> None:
-    process = fork.Process(target=die_at_the_fourth, args=(tmp_path, cache))
+def test_killed_process_does_not_block_next_run(tmp_path: Path, cache: Path) -> None:
+    process = fork.Process(target=kill_at_fourth_image, args=(tmp_path, cache))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
     assert [path for path in cache.iterdir() if path.suffix == ".partial"]
-    source = Filed(tmp_path)
+    source = FileSource(tmp_path)
     data = run(source, cache)
     data.check().raise_if_bad()
     assert source.reads == 7
     assert not [path for path in cache.iterdir() if path.suffix == ".partial"]
-    assert all_same(everything(data), everything(run(Filed(tmp_path), None)))
+    assert all_same(all_batches(data), all_batches(run(FileSource(tmp_path), None)))
 
 
-def fill(root: Path, cache: Path, together: object, reads: object) -> None:
-    source = Filed(root)
-    together.wait()  # type: ignore[attr-defined]
+def fill(root: Path, cache: Path, barrier: object, reads: object) -> None:
+    source = FileSource(root)
+    barrier.wait()  # type: ignore[attr-defined]
     data = run(source, cache)
     data.check().raise_if_bad()
-    assert len(everything(data)) == 4
+    assert len(all_batches(data)) == 4
     with reads.get_lock():  # type: ignore[attr-defined]
         reads.value += source.reads  # type: ignore[attr-defined]
 
 
-def test_of_processes_that_fill_at_once_one_reads(tmp_path: Path, cache: Path) -> None:
-    Filed(tmp_path)
-    together, reads = fork.Barrier(3), fork.Value("i", 0)
+def test_concurrent_processes_read_images_once(tmp_path: Path, cache: Path) -> None:
+    FileSource(tmp_path)
+    barrier, reads = fork.Barrier(3), fork.Value("i", 0)
     processes = [
-        fork.Process(target=fill, args=(tmp_path, cache, together, reads)) for _ in range(3)
+        fork.Process(target=fill, args=(tmp_path, cache, barrier, reads)) for _ in range(3)
     ]
     for process in processes:
         process.start()
