@@ -42,7 +42,7 @@ def retraining_evaluator(
     return replace(
         evaluator,
         config=config,
-        data=session.data.reseeded(seed),
+        data=session.data.with_seed(seed),
         cuts=cuts,
         run=folder,
         teacher_run=evaluator.teacher_run or evaluator.run,

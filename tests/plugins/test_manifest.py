@@ -62,7 +62,7 @@ def make(root: Path, seed: int = 0, **options: object) -> Manifest:
 
 
 def data_of(source: Manifest) -> DataModule:
-    config = DataConfig.model_validate({"sources": {"kind": "manifest"}, "size": 16})
+    config = DataConfig.model_validate({"sources": {"kind": "manifest"}, "image_size": 16})
     return open_data([source], config, mean=(0.5,) * 3, std=(0.5,) * 3, seed=0)
 
 
@@ -190,8 +190,8 @@ def test_without_a_split_column_test_is_drawn_by_the_seed(tmp_path: Path) -> Non
         (2, "heads", '"[[1, 2, 99, 4, ""dog""]]"', "outside the image of 40 x 30"),
         (2, "heads", '"[[1, 2, 1, 4, ""dog""]]"', "no area"),
         (2, "heads", '"[[1, 2,"', "no JSON"),
-        (2, "mask", "a_depth.png", "class 2500 is unknown"),
-        (2, "mask", "d.png", "has 3 channels (RGB), one is wanted"),
+        (2, "mask", "a_depth.png", "class 2500 does not exist"),
+        (2, "mask", "d.png", "must have one channel, got 3 (RGB)"),
     ],
 )
 def test_bad_cells_are_named_with_their_row(
@@ -365,7 +365,7 @@ def test_pennfudan_is_clean(real_data: Path) -> None:
     }
     report = data_of(make(real_data / "pennfudan", labels=labels)).check()
     report.raise_if_bad()
-    assert report.images == {"train": 107, "val": 23}
+    assert report.num_images == {"train": 107, "val": 23}
     assert report.counts["train"]["boxes"].classes == {"person": 280}
 
 

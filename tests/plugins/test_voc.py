@@ -70,7 +70,7 @@ def make(root: Path, **settings: object) -> Voc:
 
 
 def data_of(source: Voc) -> DataModule:
-    config = DataConfig.model_validate({"sources": {"kind": "voc"}, "size": 16})
+    config = DataConfig.model_validate({"sources": {"kind": "voc"}, "image_size": 16})
     return open_data([source], config, mean=(0.5,) * 3, std=(0.5,) * 3, seed=0)
 
 
@@ -107,7 +107,7 @@ def test_difficult_objects_are_crowd_unless_kept(devkit: Path) -> None:
     assert isinstance(boxes, Boxes)
     assert boxes.crowd.tolist() == [False, True]
     assert labels["classes"] == (1,)
-    kept = make(devkit, difficult="keep_weights").read("train", 0).labels["boxes"]
+    kept = make(devkit, difficult="keep").read("train", 0).labels["boxes"]
     assert isinstance(kept, Boxes)
     assert not kept.crowd.any()
 
@@ -129,14 +129,14 @@ def test_mask_keeps_indices_and_void(devkit: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (xml(size=""), "no <size/width>"),
+        (xml(size=""), "lacks <size/width>"),
         (xml(size="<size><width>30</width><height>40</height></size>"), "30 x 40 pixels"),
         (xml(("dgo", (1, 1, 9, 9), 0)), "unknown class 'dgo'; did you mean 'dog'?"),
         (xml(("dog", (1, 1, 60, 9), 0)), "outside the image of 40 x 30"),
         (xml(("dog", (9, 9, 8, 20), 0)), "no area"),
-        (xml(("dog", ("left", 9, 8, 20), 0)), "'left', no number"),
-        ("<annotation><size>", "no XML"),
-        (xml(("", (1, 1, 9, 9), 0)), "object 1 has no <name>"),
+        (xml(("dog", ("left", 9, 8, 20), 0)), "must be a number, got 'left'"),
+        ("<annotation><size>", "not valid XML"),
+        (xml(("", (1, 1, 9, 9), 0)), "object 1 lacks <name>"),
     ],
 )
 def test_bad_xml_is_named_with_line_and_path(devkit: Path, content: str, said: str) -> None:
@@ -181,7 +181,7 @@ def test_mask_of_another_size_is_named(devkit: Path) -> None:
 
 def test_mask_with_an_unknown_class_is_named(devkit: Path) -> None:
     save_mask(devkit / "SegmentationClass" / "a.png", np.full((30, 40), 9))
-    assert "class 9 is unknown, there are 0 to 2" in complaint(make(devkit))
+    assert "class 9 does not exist, the classes are 0 to 2" in complaint(make(devkit))
 
 
 def test_a_folder_that_is_no_devkit_says_what_is_wanted(tmp_path: Path) -> None:

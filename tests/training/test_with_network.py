@@ -1,4 +1,4 @@
-"""Training of the real network: what a plan means for the weights."""
+"""Training of a multi-task network: which weights a sharing plan shares."""
 
 from __future__ import annotations
 
@@ -21,59 +21,60 @@ def cut() -> CutBackbone:
     return cut_backbone("test_resnet", (32, 32))
 
 
-def own(network: MultiTaskNetwork, task: str) -> dict[str, Tensor]:
-    """What one task's outputs depend on."""
-    keep = (f"backbones.{task}.", f"heads.{task}.")
-    return {name: at for name, at in network.named_parameters() if name.startswith(keep)}
+def parameters_of(network: MultiTaskNetwork, task: str) -> dict[str, Tensor]:
+    """Return the parameters that the outputs of one task depend on."""
+    prefixes = (f"backbones.{task}.", f"heads.{task}.")
+    return {
+        name: parameter
+        for name, parameter in network.named_parameters()
+        if name.startswith(prefixes)
+    }
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_independent_is_the_single_task_networks_bit_for_bit(
-    cut: CutBackbone, optimizer: str
-) -> None:
+def test_independent_plan_equals_single_task_networks(cut: CutBackbone, optimizer: str) -> None:
     settings = config(clip_norm=None, optimizer=optimizer)
-    is_distributed = build(cut, SharingPlan.independent(TASKS, len(cut.units)))
-    data = Pictures(labels=TASKS, labelled={"b": range(9)})
-    measured = run(is_distributed, tasks(*TASKS), data, settings).metrics
+    independent = build(cut, SharingPlan.independent(TASKS, len(cut.units)))
+    data = Pictures(labels=TASKS, labeled={"b": range(9)})
+    metrics = run(independent, tasks(*TASKS), data, settings).metrics
     for task in TASKS:
-        alone = build(cut, SharingPlan.hard([task], len(cut.units)))
-        lonely = run(alone, tasks(task), data, settings)
-        assert lonely.metrics[task] == measured[task]
-        expected = own(alone, task)
+        single = build(cut, SharingPlan.hard([task], len(cut.units)))
+        single_metrics = run(single, tasks(task), data, settings).metrics
+        assert single_metrics[task] == metrics[task]
+        expected = parameters_of(single, task)
         assert len(expected) > 20
-        for name, found in own(is_distributed, task).items():
-            assert torch.equal(found, expected[name]), name
+        for name, value in parameters_of(independent, task).items():
+            assert torch.equal(value, expected[name]), name
 
 
-def test_a_shared_prefix_stays_shared_and_learns_from_both(cut: CutBackbone) -> None:
+def test_shared_units_stay_shared_and_split_units_differ(cut: CutBackbone) -> None:
     plan = SharingPlan.from_splits(TASKS, [2], len(cut.units))
     network = build(cut, plan)
     run(network, tasks(*TASKS), Pictures(labels=TASKS))
     first = network.unit_parameters(0, TASKS)
-    deep = len(cut.units) - 1
-    mine, yours = (network.unit_parameters(deep, (task,)) for task in TASKS)
-    assert all(at is network.backbones.unit_parameters(0, "b")[name] for name, at in first.items())
-    assert any(not torch.equal(mine[name], yours[name]) for name in mine)
+    last = len(cut.units) - 1
+    last_a, last_b = (network.unit_parameters(last, (task,)) for task in TASKS)
+    first_b = network.backbones.unit_parameters(0, "b")
+    assert all(parameter is first_b[name] for name, parameter in first.items())
+    assert any(not torch.equal(last_a[name], last_b[name]) for name in last_a)
 
 
-def test_trained_weights_come_back_into_a_fresh_network(cut: CutBackbone, tmp_path: Path) -> None:
+def test_saved_weights_give_the_same_outputs(cut: CutBackbone, tmp_path: Path) -> None:
     plan = SharingPlan.from_splits(TASKS, [1], len(cut.units))
-    network, fresh = build(cut, plan), build(cut, plan)
+    network, loaded = build(cut, plan), build(cut, plan)
     run(network, tasks(*TASKS), Pictures(labels=TASKS))
     save_weights(network, tmp_path / "w.safetensors")
-    load_weights(fresh, tmp_path / "w.safetensors")
-    network.to(memory_format=torch.contiguous_format)  # which sums add up in another order in
+    load_weights(loaded, tmp_path / "w.safetensors")
+    network.to(memory_format=torch.contiguous_format)  # sums have the same order
     images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        found, expected = fresh.eval()(images), network.eval()(images)
+        outputs, expected = loaded.eval()(images), network.eval()(images)
     for task in TASKS:
-        assert torch.equal(found[task]["scores"], expected[task]["scores"])
+        assert torch.equal(outputs[task]["scores"], expected[task]["scores"])
 
 
-def test_a_run_can_start_from_a_trial_that_shared_everything(
-    cut: CutBackbone, tmp_path: Path
-) -> None:
-    """Every plan starts from it alike: both tasks' copies of every unit are the trained ones."""
+def test_hard_trial_can_be_the_checkpoint_of_a_run(cut: CutBackbone, tmp_path: Path) -> None:
+    """With every plan, all copies of a unit start from the trained weights."""
     hard = build(cut, SharingPlan.hard(TASKS, len(cut.units)))
     run(hard, tasks(*TASKS), Pictures(labels=TASKS), config(epochs=1))
     save_weights(hard, tmp_path / "w.safetensors")
@@ -86,18 +87,18 @@ def test_a_run_can_start_from_a_trial_that_shared_everything(
 
 
 @pytest.mark.parametrize("depth", [0, 1])
-def test_a_trial_whose_tasks_parted_is_no_start_for_others(
+def test_trial_with_split_tasks_is_refused_as_checkpoint(
     cut: CutBackbone, tmp_path: Path, depth: int
 ) -> None:
-    parted = build(cut, SharingPlan.from_splits(TASKS, [depth], len(cut.units)))
-    run(parted, tasks(*TASKS), Pictures(labels=TASKS), config(epochs=1))
-    save_weights(parted, tmp_path / "w.safetensors")
+    split = build(cut, SharingPlan.from_splits(TASKS, [depth], len(cut.units)))
+    run(split, tasks(*TASKS), Pictures(labels=TASKS), config(epochs=1))
+    save_weights(split, tmp_path / "w.safetensors")
     with pytest.raises(BackboneError, match="a, b have units of their own") as error:
         cut_backbone("test_resnet", (32, 32), checkpoint_path=tmp_path / "w.safetensors")
     assert "hard plan" in str(error.value)
 
 
-def test_the_same_seed_gives_the_same_numbers_with_every_plan(cut: CutBackbone) -> None:
+def test_same_seed_gives_identical_numbers_with_every_plan(cut: CutBackbone) -> None:
     for depth in range(len(cut.units) + 1):
         plan = SharingPlan.from_splits(TASKS, [depth], len(cut.units))
         first, second = (
@@ -113,18 +114,25 @@ def test_the_same_seed_gives_the_same_numbers_with_every_plan(cut: CutBackbone) 
     "backbone",
     ["test_resnet", "test_efficientnet", "test_convnext", "test_nfnet", "test_byobnet", "test_vit"],
 )
-def test_every_gradient_lies_as_its_weight(backbone: str, accumulation_steps: int) -> None:
-    """Torch's fused AdamW goes along memory, on a CPU without a look at strides."""
+def test_gradients_have_the_memory_order_of_their_weights(
+    backbone: str, accumulation_steps: int
+) -> None:
+    """On a CPU, torch's fused AdamW ignores strides."""
     cut = cut_backbone(backbone, (160, 160) if backbone == "test_vit" else (64, 64))
     network = build(cut, SharingPlan.from_splits(TASKS, [1], len(cut.units)))
     settings = config(
         channels_last=True, epochs=1, batch_size=12, accumulation_steps=accumulation_steps
     )
     run(network, tasks(*TASKS), Pictures(labels=TASKS), settings)
-    trained = {name: at for name, at in network.named_parameters() if at.grad is not None}
-    kernels = [at for at in trained.values() if at.ndim == 4 and not at.is_contiguous()]
-    assert kernels
-    for name, at in trained.items():
-        extended = [dim for dim in range(at.ndim) if at.shape[dim] > 1]
-        own, gradient = at.stride(), at.grad.stride()
-        assert [own[dim] for dim in extended] == [gradient[dim] for dim in extended], name
+    trained = {
+        name: parameter
+        for name, parameter in network.named_parameters()
+        if parameter.grad is not None
+    }
+    assert any(
+        parameter.ndim == 4 and not parameter.is_contiguous() for parameter in trained.values()
+    )
+    for name, parameter in trained.items():
+        dims = [dim for dim in range(parameter.ndim) if parameter.shape[dim] > 1]
+        strides, gradient_strides = parameter.stride(), parameter.grad.stride()
+        assert [strides[dim] for dim in dims] == [gradient_strides[dim] for dim in dims], name

@@ -85,11 +85,11 @@ def check(
 def _draw(data: DataModule, report: CheckReport, out: Path, console: Console) -> None:
     from mtlsearch.report import contact_sheet
 
-    bad = report.bad("train")
-    if len(bad) == data.size("train"):
+    invalid = report.invalid_indices("train")
+    if len(invalid) == data.size("train"):
         console.warning(f"{out} is not drawn: all training images have problems")
         return
-    save_picture(contact_sheet(data, "train", SAMPLES, SEED, without=bad), out)
+    save_picture(contact_sheet(data, "train", SAMPLES, SEED, without=invalid), out)
     console.info(f"written: {out}")
 
 
@@ -104,7 +104,7 @@ def show_counts(report: CheckReport, console: Console) -> None:
         (split, label, name, number)
         for split, labels in report.counts.items()
         for label, counts in labels.items()
-        for name, number in _lines(counts, report.images[split])
+        for name, number in _lines(counts, report.num_images[split])
     ]
     console.table(("split", "label", "class", "count"), rows)
 
