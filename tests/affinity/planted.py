@@ -1,4 +1,4 @@
-"""Tasks whose relations are known, on pictures."""
+"""Tasks with a given relation, on pictures."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.training.fakes import CLASSES
 from tests.training.pictures import PooledGuess
 
 
-class AlikeGuess(PooledGuess):
-    """Has the same head for every task, so that tasks with the same labels are the same task."""
+class EqualHeadGuess(PooledGuess):
+    """A task whose initial head is equal for all tasks, so that equal labels give equal tasks."""
 
     def build_head(self, features: FeatureSpec) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
@@ -26,8 +26,8 @@ class AlikeGuess(PooledGuess):
             return super().build_head(features)
 
 
-class Opposed(AlikeGuess):
-    """Wants the opposite of what the others want."""
+class OpposedGuess(EqualHeadGuess):
+    """A task with the negated loss of the others."""
 
     def loss(self, outputs: Outputs, targets: TargetValues) -> Tensor:
         return 3.0 - super().loss(outputs, targets)
@@ -35,23 +35,25 @@ class Opposed(AlikeGuess):
 
 def make_tasks(names: str, opposed: str = "") -> dict[str, Task]:
     return {
-        name: (Opposed if name in opposed else AlikeGuess)(name, Settings(), None)  # type: ignore[arg-type]
+        name: (OpposedGuess if name in opposed else EqualHeadGuess)(name, Settings(), None)  # type: ignore[arg-type]
         for name in names
     }
 
 
 @dataclass
 class Pictures(pictures.Pictures):
-    """Pictures; labels named in ``noisy`` are drawn by chance."""
+    """Pictures with random classes for the labels in ``noisy``."""
 
     noisy: str = ""
 
-    def batch(self, numbers: list[int]) -> Batch:
-        plain = super().batch(numbers)
-        chance = torch.randint(CLASSES, (self.images,), generator=torch.Generator().manual_seed(3))
+    def batch(self, indices: list[int]) -> Batch:
+        plain = super().batch(indices)
+        noise = torch.randint(CLASSES, (self.images,), generator=torch.Generator().manual_seed(3))
         targets = {
-            name: Targets(at.rows, chance[numbers][at.rows] if name in self.noisy else at.values)
-            for name, at in plain.targets.items()
+            name: Targets(
+                target.rows, noise[indices][target.rows] if name in self.noisy else target.values
+            )
+            for name, target in plain.targets.items()
         }
         return Batch(plain.images, targets)
 

@@ -154,9 +154,7 @@ def full_state(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(("max_images", "count"), [(4, 2), (3, 4), (1, 8)])
-def test_split_after_out_of_memory_equals_a_split_from_the_start(
-    max_images: int, count: int
-) -> None:
+def test_split_after_out_of_memory_equals_a_planned_split(max_images: int, count: int) -> None:
     """Dropout, running statistics and weights are equal, bit for bit."""
     limited, unlimited = LimitedNetwork(*TASKS, max_images=max_images), Network(*TASKS)
     if max_images == 1:  # BatchNorm needs more than one image

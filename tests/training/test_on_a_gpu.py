@@ -176,7 +176,7 @@ def test_cuda_gives_identical_numbers_twice(precision: str) -> None:
 
 
 @needs_cuda
-def test_split_after_cuda_out_of_memory_equals_a_split_from_the_start() -> None:
+def test_split_after_cuda_out_of_memory_equals_a_planned_split() -> None:
     """The limit leaves 600 MiB, and eight images need 1.5 GiB."""
 
     class WideNetwork(Network):

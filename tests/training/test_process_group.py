@@ -79,7 +79,7 @@ def test_single_process_does_not_communicate() -> None:
     assert set(guesses(*TASKS)) == set(TASKS)
 
 
-def test_batch_smaller_than_the_group_leaves_ranks_without_images() -> None:
+def test_small_batch_leaves_some_ranks_without_images() -> None:
     batch = Points().batch([0, 1])
     parts = [ProcessGroup(rank, 3).local_batch(batch) for rank in range(3)]
     assert [0 if part is None else len(part.images) for part in parts] == [1, 1, 0]
