@@ -1,4 +1,4 @@
-"""An evaluator whose candidates have curves, some of which cross."""
+"""Evaluator whose candidates have learning curves, some of which cross."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EPOCHS = 9
 
 
 def curve(candidate: Candidate, epoch: int) -> dict[str, float]:
-    """Rises with the epochs, to a height and at a pace that the plan's digest decides."""
+    """Return scores that rise with the epochs; the digest defines final score and speed."""
     code = int(candidate.digest[:8], 16)
     height, pace = 1.0 + (code % 97) / 97, 0.5 + (code // 97 % 89) / 89
     return dict.fromkeys(candidate.plan.tasks, height * (1.0 - 0.7 * 2.0 ** (-pace * epoch)))
@@ -24,12 +24,12 @@ def curve(candidate: Candidate, epoch: int) -> dict[str, float]:
 
 @dataclass
 class Curves:
-    """Measures by :func:`curve`, notes what it was asked for and can be interrupted."""
+    """Evaluator by :func:`curve` that records its calls and can be interrupted."""
 
     interrupts_at: int | None = None
-    asked: list[tuple[str, int | None]] = field(default_factory=list)
-    made: FunctionEvaluator = field(
-        default_factory=lambda: FunctionEvaluator.of_curves(
+    calls: list[tuple[str, int | None]] = field(default_factory=list)
+    evaluator: FunctionEvaluator = field(
+        default_factory=lambda: FunctionEvaluator.from_curve(
             curve, TASKS, units=4, epochs=EPOCHS, seconds=1.0
         )
     )
@@ -38,7 +38,7 @@ class Curves:
     epochs = EPOCHS
 
     def __post_init__(self) -> None:
-        self.units, self.cost = self.made.units, self.made.cost
+        self.units, self.cost = self.evaluator.units, self.evaluator.cost
 
     def measure(
         self,
@@ -47,16 +47,16 @@ class Curves:
         progress: SearchProgress,
         epochs: int | None = None,
     ) -> Measurement:
-        if len(self.asked) == self.interrupts_at:
+        if len(self.calls) == self.interrupts_at:
             raise KeyboardInterrupt
-        self.asked.append((candidate.digest, epochs))
-        return self.made.measure(number, candidate, progress, epochs)
+        self.calls.append((candidate.digest, epochs))
+        return self.evaluator.measure(number, candidate, progress, epochs)
 
 
 def space(evaluator: Curves, **config: object) -> CandidateSpace:
-    """Three tasks over four units, compared after 1 and 3 of 9 epochs."""
-    halving = {"rungs": [1, 3], "reduction_factor": 3}
-    return space_for(evaluator, halving=halving, **config)  # type: ignore[arg-type]
+    """Return a space of three tasks and four units, compared after 1 and 3 of 9 epochs."""
+    early_stopping = {"rungs": [1, 3], "reduction_factor": 3}
+    return space_for(evaluator, early_stopping=early_stopping, **config)  # type: ignore[arg-type]
 
 
 def run(
@@ -67,6 +67,6 @@ def run(
 
 
 def halving(**changes: object) -> SuccessiveHalving:
-    """As :func:`space` has it."""
+    """Return the rule of :func:`space`."""
     config = SearchConfig.model_validate({"early_stopping": {"rungs": [1, 3], **changes}})
-    return SuccessiveHalving.of(config, Curves(), TrialStore.in_memory().objectives)
+    return SuccessiveHalving.from_config(config, Curves())

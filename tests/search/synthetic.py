@@ -1,4 +1,4 @@
-"""An evaluator by formula, so that a search takes milliseconds."""
+"""Evaluator by formula, so that a search takes milliseconds."""
 
 from __future__ import annotations
 
@@ -13,24 +13,34 @@ from mtlsearch.errors import TrainingError
 from mtlsearch.plan import Cost, UnitSpec, plan_cost
 from mtlsearch.plugin import Candidate, Metric, SearchSpace
 from mtlsearch.results import TaskResult
-from mtlsearch.search import CandidateSpace, Measurement, SearchProgress
+from mtlsearch.search import CandidateSpace, Measurement, NullProgress, SearchProgress
 
 SCORE = (Metric("score", higher_is_better=True, primary=True, high=float("inf")),)
 
 
+class Notes(NullProgress):
+    """Progress callbacks that keep the notes of a search."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
 def units(count: int) -> list[UnitSpec]:
-    return [UnitSpec(at, f"unit{at}", 8, 2, 100, 1000) for at in range(count)]
+    return [UnitSpec(index, f"unit{index}", 8, 2, 100, 1000) for index in range(count)]
 
 
 def sharing_score(candidate: Candidate) -> float:
-    """Best when exactly half of the units are shared by all."""
+    """Return a score that is highest if all tasks share exactly half of the units."""
     shared = sum(copies == 1 for copies in candidate.plan.copies)
     return 2.0 - abs(shared - len(candidate.plan.rows) / 2) / len(candidate.plan.rows)
 
 
 @dataclass
 class Formula:
-    """Measures with a function of the candidate."""
+    """Evaluator by a function of the candidate."""
 
     tasks: tuple[str, ...] = ("a", "b", "c")
     count: int = 4
@@ -80,7 +90,7 @@ def space_for(evaluator: Formula, **config: object) -> CandidateSpace:
 
 
 def with_space(space: SearchSpace[Any], **config: object) -> CandidateSpace:
-    """The space of a formula with another plugin in it."""
+    """Return the candidate space of a formula with another search space."""
     plain = space_for(Formula(), **config)
     return CandidateSpace(
         space, plain.config, plain.tasks, plain.backbones, plain.learning_rate, plain.units_of

@@ -1,22 +1,22 @@
-"""Searching for several things at once."""
+"""Searches with several objectives."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 from optuna.study import StudyDirection
 
-from mtlsearch.config import LimitsConfig
+from mtlsearch.config import SearchConfig
 from mtlsearch.errors import ConfigError
-from mtlsearch.results import Latency, Objective, front_of, leaderboard, objectives_of
+from mtlsearch.results import Latency, front_of, leaderboard, objectives_of
 from mtlsearch.runs import pick_trial
-from mtlsearch.search import search
-from mtlsearch.search.space._limits import add_limits
+from mtlsearch.search import build_candidate_space, search
 from mtlsearch.study import TrialStore
 from tests.search.curves import Curves, run
-from tests.search.synthetic import SCORE, space_for
-from tests.search.test_successive_halving import ended
+from tests.search.synthetic import SCORE
+from tests.search.test_successive_halving import outcome_of
 
 METRICS = dict.fromkeys(("a", "b", "c"), SCORE)
 BOTH = objectives_of(["delta_m", "flops"], METRICS)
@@ -26,7 +26,7 @@ def store(*names: str) -> TrialStore:
     return TrialStore.in_memory(objectives_of(names, METRICS))
 
 
-def test_optuna_is_told_what_is_wanted() -> None:
+def test_study_has_directions_and_values_of_objectives() -> None:
     study = run(store("delta_m", "params", "b.score"), Curves(), 4)._study
     assert study.directions == [
         StudyDirection.MAXIMIZE,
@@ -39,7 +39,7 @@ def test_optuna_is_told_what_is_wanted() -> None:
         assert trial.values[2] == record["results"]["b"]["metrics"]["score"]
 
 
-def test_an_unknown_objective_is_named() -> None:
+def test_unknown_objective_is_named() -> None:
     with pytest.raises(ConfigError, match="did you mean 'flops'") as error:
         objectives_of(["flop"], METRICS)
     assert error.value.allowed == (
@@ -47,43 +47,44 @@ def test_an_unknown_objective_is_named() -> None:
     )  # fmt: skip
 
 
-def test_latency_is_taken_of_whatever_is_proposed() -> None:
-    """Where something takes it: neither a function nor a table does."""
-    wanted = ["delta_m", "latency_ms"]
-    evaluator = Curves()
-    with pytest.raises(ConfigError, match="cannot be measured"):
-        add_limits(space_for(evaluator, objectives=wanted), LimitsConfig(), evaluator.cost)
-    space = add_limits(
-        space_for(evaluator, objectives=wanted),
-        LimitsConfig(),
-        evaluator.cost,
-        clock=lambda candidate: Latency(1.0 * sum(candidate.plan.copies), 8, 8.0),
+def test_latency_objective_measures_every_candidate() -> None:
+    """It requires an evaluator that can measure it: neither a function nor a table can."""
+    names = ["delta_m", "latency_ms"]
+    evaluator, tree = Curves(), TreeSpace(TreeSettings())
+    config = SearchConfig.model_validate({"objectives": names})
+    with pytest.raises(ConfigError, match="latency_ms"):
+        build_candidate_space(tree, evaluator, config)
+    space = build_candidate_space(
+        tree,
+        evaluator,
+        config,
+        measure_latency=lambda candidate: Latency(1.0 * sum(candidate.plan.copies), 8, 8.0),
     )
-    objectives = objectives_of(wanted, METRICS)
-    found = TrialStore.in_memory(objectives)
-    search(space, evaluator, found, trials=8, seed=0)
-    times = [record.latency.ms for record in found.records() if record.latency]
-    assert times == [sum(record.candidate.plan.copies) for record in found.records()]
-    assert [trial.values[1] for trial in found.trials] == times
+    study = TrialStore.in_memory(objectives_of(names, METRICS))
+    search(space, evaluator, study, trials=8, seed=0)
+    latencies = [record.latency.ms for record in study.records() if record.latency]
+    assert latencies == [sum(record.candidate.plan.copies) for record in study.records()]
+    assert [trial.values[1] for trial in study.trials] == latencies
 
 
-def test_less_of_a_cost_is_better() -> None:
-    assert Objective("flops", maximize=False) in BOTH
+def test_lower_cost_has_higher_gain() -> None:
+    assert BOTH[1].name == "flops"
+    assert BOTH[1].direction == "minimize"
     records = run(TrialStore.in_memory(BOTH), Curves(), 3).records()
-    cheap, dear = sorted(records, key=lambda record: record.flops)[:: len(records) - 1]
-    gains = [BOTH[1].gain(record, record.results, {}) for record in (cheap, dear)]
+    cheap, expensive = sorted(records, key=lambda record: record.flops)[:: len(records) - 1]
+    gains = [BOTH[1].gain(record, record.results, {}) for record in (cheap, expensive)]
     assert gains[0] > gains[1]
 
 
 @pytest.mark.parametrize("sampler", ["auto", "tpe", "nsga2", "random"])
-def test_nothing_is_measured_twice(sampler: str) -> None:
+def test_no_candidate_is_measured_twice(sampler: str) -> None:
     evaluator = Curves()
     records = run(TrialStore.in_memory(BOTH), evaluator, 24, sampler=sampler).records()
     assert len({record.candidate.digest for record in records}) == 24
     front = front_of(records, BOTH)
     assert len(front) >= 2
-    # The cheapest is the first, the best Δm is on it, and it is what is exported.
-    assert front[0].flops == min(at.flops for at in records if at.state == "complete")
+    # The cheapest trial is the first, and the trial with the best Δm is on the front.
+    assert front[0].flops == min(record.flops for record in records if record.state == "complete")
     best = pick_trial(records, "best", front)
     assert best == pick_trial(records, "best")
     frame = leaderboard(records, objectives=BOTH)
@@ -92,14 +93,14 @@ def test_nothing_is_measured_twice(sampler: str) -> None:
 
 @settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 3), stop=st.integers(3, 20))
-def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(seed: int, stop: int) -> None:
+def test_interrupted_search_resumes_identically(seed: int, stop: int) -> None:
     straight, after = Curves(), Curves()
     whole = run(TrialStore.in_memory(BOTH), straight, 14, seed)
-    if stop >= len(straight.asked):
+    if stop >= len(straight.calls):
         return
-    kept, broken = TrialStore.in_memory(BOTH), Curves(interrupts_at=stop)
+    study, broken = TrialStore.in_memory(BOTH), Curves(interrupts_at=stop)
     with pytest.raises(KeyboardInterrupt):
-        run(kept, broken, 14, seed)
-    run(kept, after, 14, seed)
-    assert broken.asked + after.asked == straight.asked
-    assert ended(kept) == ended(whole)
+        run(study, broken, 14, seed)
+    run(study, after, 14, seed)
+    assert broken.calls + after.calls == straight.calls
+    assert outcome_of(study) == outcome_of(whole)

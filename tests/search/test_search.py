@@ -1,4 +1,4 @@
-"""What every search keeps to, whatever measures its candidates."""
+"""Properties of every search, with any evaluator."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from mtlsearch.errors import RunError, TrainingError
 from mtlsearch.plugin import Candidate
 from mtlsearch.runs import pick_trial
-from mtlsearch.search import Measurement, NullProgress, search
-from mtlsearch.study import TrialStore, open_storage
+from mtlsearch.search import Measurement, search
+from mtlsearch.study import StudyView, TrialStore, open_storage
 from mtlsearch.study._storage import truncate_partial_line
-from tests.search.synthetic import Formula, space_for
+from tests.search.curves import Curves
+from tests.search.curves import run as run_curves
+from tests.search.synthetic import Formula, Notes, space_for
 
 
 def store_at(folder: Path, url: str | None = None) -> TrialStore:
@@ -33,54 +35,45 @@ def run(
     **config: object,
 ) -> TrialStore:
     store = store_at(folder, storage)
-    search(
-        space_for(evaluator, **config),
-        evaluator,
-        store,
-        trials=trials,
-        seed=seed,
-        progress=NullProgress(),
-    )
+    search(space_for(evaluator, **config), evaluator, store, trials=trials, seed=seed)
     return store
 
 
-def test_baselines_come_first(tmp_path: Path) -> None:
+def test_baselines_run_first(tmp_path: Path) -> None:
     records = run(tmp_path, Formula(), 4).records()
     assert [record.baseline for record in records] == ["independent", "hard", None, None]
     assert str(records[0].candidate.plan) == "independent"
     assert str(records[1].candidate.plan) == "hard"
 
 
-def test_what_there_is_to_know_of_a_measurement_stands_in_the_record(tmp_path: Path) -> None:
+def test_note_of_a_measurement_is_stored(tmp_path: Path) -> None:
     records = run(tmp_path, Formula(note="in 2 parts"), 3).records()
     assert [(record.state, record.note) for record in records] == [("complete", "in 2 parts")] * 3
 
 
 @pytest.mark.parametrize("loss_weights", ["equal", "search"])
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_nothing_is_measured_twice(tmp_path: Path, loss_weights: str, seed: int) -> None:
+def test_no_candidate_is_measured_twice(tmp_path: Path, loss_weights: str, seed: int) -> None:
     evaluator = Formula()
     run(tmp_path, evaluator, 30, seed, loss_weights=loss_weights)
     digests = [candidate.digest for candidate in evaluator.measured]
     assert len(digests) == len(set(digests)) == 30
 
 
-def test_a_small_space_is_exhausted_and_says_so(tmp_path: Path) -> None:
+def test_small_space_is_exhausted(tmp_path: Path) -> None:
     evaluator = Formula(tasks=("a", "b"), count=3)
     store = store_at(tmp_path)
-    outcome = search(
-        space_for(evaluator), evaluator, store, trials=50, seed=0, progress=NullProgress()
-    )
+    outcome = search(space_for(evaluator), evaluator, store, trials=50, seed=0)
     assert outcome.exhausted
     assert outcome.num_finished == len(store.records()) == 4
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 5), stop=st.integers(0, 7))
-def test_a_stopped_search_goes_on_as_if_it_had_not_been(
+def test_interrupted_search_resumes_identically(
     tmp_path_factory: pytest.TempPathFactory, seed: int, stop: int
 ) -> None:
-    whole, stopped = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("paused")
+    whole, stopped = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("stopped")
     straight = Formula()
     run(whole, straight, 8, seed)
 
@@ -96,7 +89,7 @@ def test_a_stopped_search_goes_on_as_if_it_had_not_been(
     assert states.count("interrupted") == 1
 
 
-def test_trials_means_the_total(tmp_path: Path) -> None:
+def test_trials_is_the_total_over_sessions(tmp_path: Path) -> None:
     run(tmp_path, Formula(), 5)
     again = Formula()
     run(tmp_path, again, 5)
@@ -106,77 +99,67 @@ def test_trials_means_the_total(tmp_path: Path) -> None:
     assert len(more.measured) == 2
 
 
-def test_a_failed_trial_counts_and_says_why(tmp_path: Path) -> None:
+def test_failed_trial_counts_and_has_a_reason(tmp_path: Path) -> None:
     records = run(tmp_path, Formula(fails=lambda number: number == 2), 5).records()
     assert [record.state for record in records] == ["complete"] * 2 + ["failed"] + ["complete"] * 2
     assert "would not train" in records[2].reason
 
 
 @pytest.mark.parametrize(
-    ("score", "told", "not_told"),
+    ("score", "included", "excluded"),
     [
         (float("nan"), "`mtlsearch check RUN.yaml` counts them", "learning rate"),
         (0.0, "train until a.score is above 0: more epochs", "check"),
     ],
 )
-def test_the_advice_fits_what_is_wrong_with_the_baseline(
-    tmp_path: Path, score: float, told: str, not_told: str
+def test_baseline_advice_fits_the_metric(
+    tmp_path: Path, score: float, included: str, excluded: str
 ) -> None:
     with pytest.raises(RunError, match="independent baseline cannot be measured") as error:
         run(tmp_path, Formula(score=lambda candidate: score), 3)
-    assert told in str(error.value.next_step)
-    assert not_told not in str(error.value.next_step)
+    assert included in str(error.value.next_step)
+    assert excluded not in str(error.value.next_step)
     assert "new folder" in str(error.value.next_step)
 
 
-def test_a_baseline_that_does_not_train_has_the_advice_of_its_error(tmp_path: Path) -> None:
+def test_baseline_advice_is_that_of_its_error(tmp_path: Path) -> None:
     class Small(Formula):
-        def measure(self, *given: object, **named: object) -> Measurement:
+        def measure(self, *args: object, **kwargs: object) -> Measurement:
             raise TrainingError("a batch is too large", next_step="take a smaller batch_size")
 
     with pytest.raises(RunError, match="a batch is too large") as error:
         run(tmp_path, Small(), 3)
-    assert str(error.value.next_step).startswith("take a smaller batch_size; ")
+    assert str(error.value.next_step).startswith("take a smaller batch_size, ")
 
 
-def test_without_the_independent_baseline_nothing_goes_on(tmp_path: Path) -> None:
+def test_failed_independent_baseline_ends_the_search(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="independent"):
         run(tmp_path, Formula(fails=lambda number: number == 0), 5)
 
 
-def test_however_many_trials_are_asked_for(tmp_path: Path) -> None:
-    """A search that has no reference is not done, even if its trials are spent."""
-    for sitting in range(2):
+def test_search_without_reference_is_not_finished(tmp_path: Path) -> None:
+    """It continues even if the number of trials is reached."""
+    for session in range(2):
         with pytest.raises(RunError, match="independent"):
             run(tmp_path, Formula(fails=lambda number: True), 1)
-        assert len(store_at(tmp_path).records()) == sitting + 1
+        assert len(store_at(tmp_path).records()) == session + 1
     records = run(tmp_path, Formula(), 3).records()
     assert [record.state for record in records] == ["failed", "failed", "complete"]
 
 
-class Notes(NullProgress):
-    """Keeps the notes of a search."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-
-def test_a_baseline_that_failed_before_is_told_to_be_trained_again(tmp_path: Path) -> None:
-    said = []
+def test_failed_baseline_is_noted_when_it_runs_again(tmp_path: Path) -> None:
+    notes_by_session = []
     for fails in (True, True, False, False):
-        evaluator, notes = Formula(fails=lambda number, fails=fails: fails), Notes()
+        evaluator, progress = Formula(fails=lambda number, fails=fails: fails), Notes()
         with pytest.raises(RunError) if fails else nullcontext():
             search(space_for(evaluator), evaluator, store_at(tmp_path), trials=1, seed=0,
-                   progress=notes)  # fmt: skip
-        said.append(notes.notes)
-    again = "the independent baseline failed as trial {}: trained again"
-    assert said == [[], [again.format(0)], [again.format(1)], []]
+                   progress=progress)  # fmt: skip
+        notes_by_session.append(progress.notes)
+    note = "the independent baseline failed as trial {} and is trained again"
+    assert notes_by_session == [[], [note.format(0)], [note.format(1)], []]
 
 
-def test_a_mistake_of_a_plugin_is_raised_and_its_trial_failed(tmp_path: Path) -> None:
+def test_plugin_error_is_raised_and_the_trial_fails(tmp_path: Path) -> None:
     def score(candidate: Candidate) -> float:
         if str(candidate.plan) == "hard":
             raise ZeroDivisionError("a mistake")
@@ -190,50 +173,81 @@ def test_a_mistake_of_a_plugin_is_raised_and_its_trial_failed(tmp_path: Path) ->
     assert len(run(tmp_path, Formula(), 4).records()) == 4
 
 
-def test_one_task_has_one_baseline(tmp_path: Path) -> None:
-    """Sharing nothing and sharing all are the same then, and nothing is trained twice."""
+def test_single_task_has_one_baseline(tmp_path: Path) -> None:
+    """``independent`` and ``hard`` are equal then, and it is trained once."""
     evaluator = Formula(tasks=("a",))
     store = store_at(tmp_path)
-    outcome = search(
-        space_for(evaluator), evaluator, store, trials=9, seed=0, progress=NullProgress()
-    )
+    outcome = search(space_for(evaluator), evaluator, store, trials=9, seed=0)
     assert outcome.exhausted
     assert [record.baseline for record in store.records()] == ["independent"]
     run(tmp_path / "rates", evaluator, 4, learning_rate=[0.01, 1.0])
     assert len(store_at(tmp_path / "rates").records()) == 4
 
 
-def test_somebody_may_look_after_each_trial(tmp_path: Path) -> None:
-    """At the beginning too: a sitting may have been killed before its last look."""
-    seen: list[int] = []
+def test_after_each_gets_a_view_at_start_and_per_trial(tmp_path: Path) -> None:
+    """At the start too: an earlier session may have been killed before its last call."""
+    counts: list[int] = []
     run(tmp_path, Formula(), 3)
     evaluator = Formula()
-    search(
-        space_for(evaluator),
-        evaluator,
-        store_at(tmp_path),
-        trials=5,
-        seed=0,
-        progress=NullProgress(),
-        after_each=lambda records: seen.append(len(records)),
-    )
-    assert seen == [3, 4, 5]
+
+    def count(view: StudyView) -> None:
+        counts.append(len(view.records))
+
+    search(space_for(evaluator), evaluator, store_at(tmp_path), trials=5, seed=0, after_each=count)
+    assert counts == [3, 4, 5]
 
 
-def test_a_baseline_of_zero_stops_the_search_and_says_why(tmp_path: Path) -> None:
+class Counts:
+    """Counts calls of a function."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> None:
+        self.count = 0
+        original = getattr(owner, name)
+
+        def count_call(*args: object, **kwargs: object) -> object:
+            self.count += 1
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, count_call)
+
+
+def test_search_builds_one_view_per_trial_transition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Start and end of a trial share a view; a record is parsed once per write."""
+    store = store_at(tmp_path)
+    views = Counts(monkeypatch, TrialStore, "_build_view")
+    reads = Counts(monkeypatch, TrialStore, "records")
+    writes = Counts(monkeypatch, TrialStore, "write")
+    parses = Counts(monkeypatch, TrialStore, "_parse_stored")
+    evaluator = Formula()
+    search(space_for(evaluator), evaluator, store, trials=4, seed=0, after_each=lambda view: None)
+    assert views.count == 1 + 4
+    assert reads.count == 1  # of mark_interrupted
+    assert writes.count == parses.count == 4
+
+
+def test_halving_builds_one_view_per_pause_or_promotion(monkeypatch: pytest.MonkeyPatch) -> None:
+    views = Counts(monkeypatch, TrialStore, "_build_view")
+    evaluator = Curves()
+    run_curves(TrialStore.in_memory(), evaluator, 20)
+    assert views.count == 1 + len(evaluator.calls)
+
+
+def test_baseline_of_zero_ends_the_search(tmp_path: Path) -> None:
     evaluator = Formula(score=lambda candidate: 0.0)
     with pytest.raises(RunError, match="independent"):
         run(tmp_path, evaluator, 5)
 
 
-def test_the_same_seed_proposes_the_same(tmp_path: Path) -> None:
+def test_equal_seeds_give_equal_proposals(tmp_path: Path) -> None:
     first, second = Formula(), Formula()
     run(tmp_path / "a", first, 12, seed=3, loss_weights="search", learning_rate=[0.01, 1.0])
     run(tmp_path / "b", second, 12, seed=3, loss_weights="search", learning_rate=[0.01, 1.0])
     assert first.measured == second.measured
 
 
-def test_a_torn_journal_line_loses_nothing_else(tmp_path: Path) -> None:
+def test_partial_journal_line_loses_nothing_else(tmp_path: Path) -> None:
     run(tmp_path, Formula(), 4)
     with (tmp_path / "study.journal").open("ab") as file:
         file.write(b'{"op_code": 5, "work')
@@ -245,29 +259,31 @@ def test_a_torn_journal_line_loses_nothing_else(tmp_path: Path) -> None:
     assert after.measured == whole.measured[4:]
 
 
-def test_best_is_the_highest_delta_m(tmp_path: Path) -> None:
+def test_best_has_the_highest_delta_m(tmp_path: Path) -> None:
     def score(candidate: Candidate) -> float:
         return 3.0 if str(candidate.plan) == "hard" else 1.0
 
     records = run(tmp_path, Formula(score=score), 6).records()
     assert pick_trial(records, "best").baseline == "hard"
     assert pick_trial(records, 3) == records[3]
-    with pytest.raises(RunError, match="no trial 99"):
+    with pytest.raises(RunError, match="99"):
         pick_trial(records, 99)
 
 
-def test_what_is_not_complete_is_not_picked(tmp_path: Path) -> None:
+def test_incomplete_trial_is_not_picked(tmp_path: Path) -> None:
     records = run(tmp_path, Formula(fails=lambda number: number == 2), 4).records()
-    with pytest.raises(RunError, match=r"2 is not complete but failed \(it would") as error:
+    with pytest.raises(RunError, match=r"2 is failed, not complete \(it would") as error:
         pick_trial(records, 2)
     assert error.value.allowed == ("best", "0", "1", "3")
     with pytest.raises(RunError, match="no trial is complete"):
         pick_trial(records[2:3], "best")
 
 
-def test_the_sampler_finds_what_is_good(tmp_path: Path) -> None:
-    """Of 315 plans, a third of the measured ones should be at the planted optimum's depth."""
+def test_sampler_proposes_good_plans(tmp_path: Path) -> None:
+    """Of 315 plans, a third of the measured ones should have the optimum's depth."""
     evaluator = Formula(tasks=("a", "b", "c", "d"), count=4)
     run(tmp_path, evaluator, 40)
-    at_best = [sum(c == 1 for c in candidate.plan.copies) == 2 for candidate in evaluator.measured]
-    assert sum(at_best[20:]) > sum(at_best[:20]) / 2
+    is_optimal = [
+        sum(count == 1 for count in candidate.plan.copies) == 2 for candidate in evaluator.measured
+    ]
+    assert sum(is_optimal[20:]) > sum(is_optimal[:20]) / 2

@@ -1,4 +1,4 @@
-"""Records come back from Optuna as they went in, whatever stopped the process."""
+"""Trial store: records are unchanged after storage, however the process ends."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from mtlsearch.results import TaskResult, TrialRecord
-from mtlsearch.search import NullProgress, search
-from mtlsearch.search.space._proposal import propose_baseline
-from mtlsearch.study import TrialStore
+from mtlsearch.results import TaskResult, TrialRecord, deltas, reference_trial, rung_ranks
+from mtlsearch.search import search
+from mtlsearch.search.space import propose_baseline
+from mtlsearch.study import StudyView, TrialStore
+from tests.search.curves import Curves
+from tests.search.curves import run as run_curves
 from tests.search.synthetic import SCORE, Formula, space_for
 from tests.search.test_search import run, store_at
 
 SPACE = space_for(Formula(), loss_weights="search")
 
 
-def begin(store: TrialStore, baseline: Any = "independent") -> TrialRecord:
+def start(store: TrialStore, baseline: Any = "independent") -> TrialRecord:
     proposal = propose_baseline(SPACE, baseline)
     return store.start(
         TrialRecord(0, "running", baseline, proposal.candidate, 12, 34),
@@ -35,13 +37,13 @@ def complete(record: TrialRecord, score: float) -> TrialRecord:
     return replace(record, state="complete", results=results, epochs=2, seconds=1.5)
 
 
-def test_a_trial_comes_back(tmp_path: Path) -> None:
+def test_trial_is_unchanged_after_storage(tmp_path: Path) -> None:
     store = store_at(tmp_path)
-    started = begin(store)
+    started = start(store)
     assert store_at(tmp_path).records() == [started]
     first = complete(started, 2.0)
     store.finish(first, 0.0)
-    second = begin(store, "hard")
+    second = start(store, "hard")
     assert (first.number, second.number) == (0, 1)
     failed = replace(second, state="failed", reason="it would not train")
     store.finish(failed, None)
@@ -52,38 +54,38 @@ def test_a_trial_comes_back(tmp_path: Path) -> None:
     assert set(again.trials[0].params) == set(propose_baseline(SPACE, "independent").params)
 
 
-def test_numbers_that_json_does_not_have(tmp_path: Path) -> None:
+def test_infinite_result_is_unchanged_after_storage(tmp_path: Path) -> None:
     store = store_at(tmp_path)
-    odd = complete(begin(store), math.inf)
-    store.finish(odd, None)
-    assert store_at(tmp_path).records() == [odd]
+    infinite = complete(start(store), math.inf)
+    store.finish(infinite, None)
+    assert store_at(tmp_path).records() == [infinite]
 
 
-def test_what_a_kill_left_running_is_interrupted(tmp_path: Path) -> None:
+def test_killed_trial_is_marked_interrupted(tmp_path: Path) -> None:
     store = store_at(tmp_path)
-    left = begin(store)
+    killed = start(store)
     again = store_at(tmp_path)
     assert again.mark_interrupted() == 1
     assert again.mark_interrupted() == 0
     (record,) = again.records()
     assert record.state == "interrupted"
-    assert "paused" in record.reason
-    assert record.candidate == left.candidate
+    assert "stopped" in record.reason
+    assert record.candidate == killed.candidate
     assert again.trials[0].state is TrialState.FAIL
 
 
 @pytest.mark.parametrize("state", ["complete", "failed"])
-def test_a_kill_between_the_two_writes_of_an_end_loses_nothing(
+def test_kill_between_the_two_writes_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: Any
 ) -> None:
     store = store_at(tmp_path)
-    store.finish(complete(begin(store), 2.0), 0.0)
-    ended = replace(complete(begin(store, "hard"), 3.0), state=state)
+    store.finish(complete(start(store), 2.0), 0.0)
+    ended = replace(complete(start(store, "hard"), 3.0), state=state)
 
-    def killed(*_: object, **__: object) -> None:
+    def kill(*_: object, **__: object) -> None:
         raise SystemError("killed")
 
-    monkeypatch.setattr(optuna.Study, "tell", killed)
+    monkeypatch.setattr(optuna.Study, "tell", kill)
     with pytest.raises(SystemError):
         store.finish(ended, 50.0)
     monkeypatch.undo()
@@ -94,27 +96,80 @@ def test_a_kill_between_the_two_writes_of_an_end_loses_nothing(
     assert again.trials[1].value == (50.0 if state == "complete" else None)
 
 
-def test_a_stranger_s_trial_is_left_alone(tmp_path: Path) -> None:
-    """Somebody who opens the study in another tool may add to it."""
+def test_trial_of_another_tool_is_ignored(tmp_path: Path) -> None:
+    """Any Optuna tool can add trials to the study."""
     store = run(tmp_path, Formula(), 3)
     store._study.enqueue_trial({"split_1": 0})
     store._study.ask()
     evaluator = Formula()
     again = store_at(tmp_path)
-    search(space_for(evaluator), evaluator, again, trials=5, seed=0, progress=NullProgress())
+    search(space_for(evaluator), evaluator, again, trials=5, seed=0)
     assert len(evaluator.measured) == 2
     assert len(again.records()) == 5
     assert len(again.trials) == 6
 
 
-def test_two_studies_in_one_storage(tmp_path: Path) -> None:
+def test_studies_of_one_storage_are_separate(tmp_path: Path) -> None:
     from mtlsearch.study import open_storage
 
     storage = open_storage(None, tmp_path / "study.journal")
-    assert not TrialStore.is_in(storage, "one")
-    one, other = TrialStore(storage, "one"), TrialStore(storage, "other")
-    begin(one)
-    assert TrialStore.is_in(storage, "one")
-    assert len(one.records()) == 1
-    assert not other.records()
-    assert other.mark_interrupted() == 0
+    assert not TrialStore.is_in(storage, "first")
+    first, second = TrialStore(storage, "first"), TrialStore(storage, "second")
+    start(first)
+    assert TrialStore.is_in(storage, "first")
+    assert len(first.records()) == 1
+    assert not second.records()
+    assert second.mark_interrupted() == 0
+
+
+@pytest.mark.parametrize("url", [None, "sqlite:///{}/study.db"])
+def test_private_trial_id_updates_a_running_trial(tmp_path: Path, url: str | None) -> None:
+    """``FrozenTrial._trial_id`` is private to Optuna, which may rename it."""
+    store = store_at(tmp_path, url and url.format(tmp_path))
+    start(store)
+    second = start(store, "hard")
+    store.write(replace(second, note="updated"))
+    again = store_at(tmp_path, url and url.format(tmp_path))
+    assert [record.note for record in again.records()] == ["", "updated"]
+
+
+def test_view_is_built_once_per_write(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    empty = store.view()
+    assert store.view() is empty
+    record = start(store)
+    running = store.view()
+    assert running.records == (record,)
+    store.finish(complete(record, 2.0), 0.0)
+    assert store.view() is store.view()
+    assert (empty.num_finished, running.num_finished, store.view().num_finished) == (0, 0, 1)
+
+
+def test_view_keeps_records_that_did_not_change(tmp_path: Path) -> None:
+    store = run(tmp_path, Formula(), 3)
+    before = store.view().records
+    start(store)
+    after = store.view().records
+    assert all(old is new for old, new in zip(before, after, strict=False))
+
+
+def test_view_derives_its_values_from_the_records() -> None:
+    store = run_curves(TrialStore.in_memory(), Curves(), 12)
+    view = store.view()
+    assert view.records == tuple(store.records())
+    assert view.reference == reference_trial(view.records)
+    assert view.delta_m_by_number == deltas(view.records)
+    assert view.rung_ranks == rung_ranks(view.records)
+    assert view.num_finished == 12
+    best = max(view.delta_m_by_number.items(), key=lambda item: item[1])
+    assert view.best == best
+    params = {number: trial.params for number, trial in view.params_by_number.items()}
+    assert params == {trial.number: trial.params for trial in store.trials}
+
+
+def test_empty_view_has_no_reference_and_no_best() -> None:
+    view = StudyView()
+    assert view.reference is None
+    assert view.best is None
+    assert view.num_finished == 0
+    assert view.reference_results() == view.reference_results(1) == {}

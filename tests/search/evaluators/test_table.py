@@ -1,4 +1,4 @@
-"""Searching on a table of trained plans."""
+"""Searches on a table of trained plans."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
 from mtlsearch.errors import DataError, PlanError
 from mtlsearch.plan import SharingPlan, tree_plans
-from mtlsearch.search import CandidateSpace, TableEvaluator, plan_code, search
-from mtlsearch.search.evaluators._plan_table import plan_of
+from mtlsearch.search import TableEvaluator, build_candidate_space, plan_code, search
+from mtlsearch.search.evaluators._plan_table import parse_plan_code
 from mtlsearch.study import TrialStore
 
 HEAD = "setting,plan,seed,epoch,b.f1:max,d.error:min,parameters,flops,seconds\n"
@@ -43,20 +43,20 @@ PLANS.append(SharingPlan.hard("abc", 3).with_skips({1: ["b"]}))
 
 
 @given(plan=st.sampled_from(PLANS))
-def test_a_plan_survives_its_code(plan: SharingPlan) -> None:
-    assert plan_of(plan_code(plan), plan.tasks) == plan
+def test_parse_inverts_plan_code(plan: SharingPlan) -> None:
+    assert parse_plan_code(plan_code(plan), plan.tasks) == plan
 
 
 @pytest.mark.parametrize("code", ["00 0?", "0 00", "00 10", ""])
-def test_what_is_no_code_is_no_plan(code: str) -> None:
+def test_invalid_plan_code_is_refused(code: str) -> None:
     with pytest.raises(PlanError):
-        plan_of(code, ("a", "b"))
+        parse_plan_code(code, ("a", "b"))
 
 
-def test_the_last_epoch_of_the_lowest_seed_is_the_result(tmp_path: Path) -> None:
+def test_result_is_last_epoch_of_the_lowest_seed(tmp_path: Path) -> None:
     table = TableEvaluator.read(write(tmp_path, HEAD + ROWS), setting="x")
     store = TrialStore.in_memory()
-    space = CandidateSpace.of(TreeSpace(TreeSettings()), table, only=table.plans)
+    space = build_candidate_space(TreeSpace(TreeSettings()), table, allowed_plans=table.plans)
     outcome = search(space, table, store, trials=9, seed=0)
     independent, hard, third = store.records()
     assert outcome.exhausted
@@ -65,11 +65,11 @@ def test_the_last_epoch_of_the_lowest_seed_is_the_result(tmp_path: Path) -> None
     assert independent.results["b"].metrics["f1"] == 0.8
     assert (third.parameters, third.flops, third.epochs, third.seconds) == (15, 150, 2, 1.9)
     values = [trial.value for trial in store.trials if trial.value is not None]
-    # f1 falls by half, the error by half, which is better: no change in the mean.
+    # The f1 is halved, which is worse, and the error is halved, which is better.
     assert values == [0.0, pytest.approx(0.0)]
 
 
-def test_another_seed_is_another_table(tmp_path: Path) -> None:
+def test_read_uses_the_rows_of_a_seed(tmp_path: Path) -> None:
     path = write(tmp_path, HEAD + ROWS + "x,01 01,1,2,0.6,0.2,20,200,2.0\n")
     first, second = (TableEvaluator.read(path, setting="x", seed=seed) for seed in (0, 1))
     assert (
@@ -86,20 +86,20 @@ def test_another_seed_is_another_table(tmp_path: Path) -> None:
     ("text", "setting", "match"),
     [
         (HEAD + ROWS, None, "several settings"),
-        (HEAD + ROWS, "z", "no setting 'z'"),
+        (HEAD + ROWS, "z", "not have the setting 'z'"),
         (HEAD.replace("seed", "sed") + ROWS, "x", "lacks columns: seed"),
         ("setting,plan,seed,epoch,parameters,flops,seconds\n", None, "lacks columns: metrics"),
         (HEAD + "x,00 01,0,2,0.4,0.1,15,150,1.9\n", None, "independent"),
         (HEAD + ROWS + "x,01 01 01,0,2,0.8,0.2,20,200,2.0\n", "x", "number of units"),
     ],
 )
-def test_what_is_no_such_table_is_refused(
+def test_invalid_table_is_refused(
     tmp_path: Path, text: str, setting: str | None, match: str
 ) -> None:
     with pytest.raises(DataError, match=match):
         TableEvaluator.read(write(tmp_path, text), setting=setting)
 
 
-def test_a_missing_table_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such table"):
+def test_missing_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the table does not exist"):
         TableEvaluator.read(tmp_path / "none.csv")

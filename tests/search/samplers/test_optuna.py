@@ -1,4 +1,4 @@
-"""Optuna samplers that answer: new candidates, decided by the seed, none where none is left."""
+"""Adapter for Optuna's samplers: new candidates, defined by the seed, until none is left."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from optuna.distributions import IntDistribution
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.plugin import Candidate, SearchSpace, Settings, Suggest
 from mtlsearch.search import CandidateSpace
-from mtlsearch.search.samplers._factory import make_sampler
-from mtlsearch.search.samplers._observations import Observation
-from mtlsearch.search.space._proposal import Proposal
+from mtlsearch.search.samplers import Observation, make_sampler
+from mtlsearch.search.samplers._optuna import OptunaSampler
+from mtlsearch.search.space import Proposal
 from tests.search.synthetic import Formula, space_for, with_space
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-def tried(digest: str, value: float | None) -> Observation:
-    """Something that was tried and whose parameters are not known."""
-    nothing = Proposal(Candidate(SharingPlan.hard("abc", 4)))
-    return Observation(nothing, digest, None if value is None else {"a": value})
+def observation(digest: str, value: float | None) -> Observation:
+    """Return an observation without params."""
+    proposal = Proposal(Candidate(SharingPlan.hard("abc", 4)))
+    return Observation(proposal, digest, None if value is None else {"a": value})
 
 
 def propose(
     space: CandidateSpace, measured: Mapping[str, float | None], *, seed: int
 ) -> Proposal | None:
-    known = [tried(digest, value) for digest, value in measured.items()]
-    return make_sampler(space).propose(known, seed=seed)
+    observations = [observation(digest, value) for digest, value in measured.items()]
+    return make_sampler(space).propose(observations, seed=seed)
 
 
 class Stubborn(SearchSpace[Settings]):
-    """Proposes one and the same plan whatever is answered, unless a rare answer comes."""
+    """Search space that proposes the hard plan for all but one value of its param."""
 
     name = "stubborn"
     summary = "nearly always the same plan"
@@ -46,17 +46,17 @@ class Stubborn(SearchSpace[Settings]):
         return Candidate(make(tasks, len(units)))
 
 
-def test_a_small_space_is_proposed_whole_and_then_nothing() -> None:
+def test_small_space_is_proposed_completely() -> None:
     formula = Formula(tasks=("a", "b", "c"), count=2)
     space = space_for(formula, sampler="tpe")
     everything = {space.baseline_candidate("hard").digest: 1.0}
     while (proposal := propose(space, everything, seed=3)) is not None:
         assert proposal.candidate.digest not in everything
         everything[proposal.candidate.digest] = 0.0
-    assert len(everything) == space.count == len(list(tree_plans(formula.tasks, 2)))
+    assert len(everything) == space.size == len(list(tree_plans(formula.tasks, 2)))
 
 
-def test_measured_ones_are_passed_over_however_often_they_come() -> None:
+def test_duplicates_are_skipped() -> None:
     space = with_space(Stubborn(Settings()), sampler="tpe")
     hard = space.baseline_candidate("hard").digest
     for seed in range(3):
@@ -67,7 +67,7 @@ def test_measured_ones_are_passed_over_however_often_they_come() -> None:
 
 
 @pytest.mark.parametrize("value", [5.0, None], ids=["measured", "failed"])
-def test_one_plan_and_it_was_measured(value: float | None) -> None:
+def test_single_measured_plan_exhausts_the_space(value: float | None) -> None:
     space = with_space(HardSpace(Settings()), sampler="tpe")
     measured = {space.baseline_candidate("hard").digest: value}
     assert propose(space, measured, seed=0) is None
@@ -76,7 +76,7 @@ def test_one_plan_and_it_was_measured(value: float | None) -> None:
     assert first.candidate.digest in measured
 
 
-def test_of_one_plan_there_are_many_loss_weights() -> None:
+def test_single_plan_has_many_loss_weights() -> None:
     space = with_space(HardSpace(Settings()), sampler="tpe", loss_weights="search")
     measured = {space.baseline_candidate("hard").digest: 0.0}
     proposal = propose(space, measured, seed=0)
@@ -84,7 +84,7 @@ def test_of_one_plan_there_are_many_loss_weights() -> None:
     assert str(proposal.candidate.plan) == "hard"
 
 
-def test_the_seed_decides() -> None:
+def test_seed_defines_the_proposal() -> None:
     space = space_for(Formula(), sampler="tpe", loss_weights="search", learning_rate=[0.01, 1.0])
     first, again = propose(space, {}, seed=1), propose(space, {}, seed=1)
     other = propose(space, {}, seed=2)
@@ -95,8 +95,8 @@ def test_the_seed_decides() -> None:
     assert first.candidate != other.candidate
 
 
-def test_how_much_was_measured_decides_too() -> None:
-    """So a continued search does not draw its first number again."""
+def test_number_of_observations_changes_the_proposal() -> None:
+    """A resumed search does not draw its first random number again."""
     space = space_for(Formula(), sampler="tpe", learning_rate=[0.01, 1.0])
     first, second = propose(space, {}, seed=1), propose(space, {"other": 0.0}, seed=1)
     assert first is not None
@@ -104,8 +104,8 @@ def test_how_much_was_measured_decides_too() -> None:
     assert first.candidate != second.candidate
 
 
-def test_the_sampler_learns_from_trials_and_not_from_failed_ones() -> None:
-    """Of many places one is far better; once it is known, draws gather around it."""
+def test_sampler_uses_values_of_trials_that_did_not_fail() -> None:
+    """One of many places is best. Observations concentrate the proposals around it."""
 
     class Line(SearchSpace[Settings]):
         name = "line"
@@ -122,12 +122,30 @@ def test_the_sampler_learns_from_trials_and_not_from_failed_ones() -> None:
 
     sampler = make_sampler(with_space(Line(Settings()), sampler="tpe"))
 
-    def drawn(failed: bool) -> list[int]:
+    def proposed(failed: bool) -> list[int]:
         trials = [trial(place, failed) for place in range(0, 401, 20)]
         proposals = [sampler.propose(trials, seed=seed) for seed in range(12)]
-        return [at.params["place"] for at in proposals if at is not None]
+        return [proposal.params["place"] for proposal in proposals if proposal is not None]
 
-    near = [abs(place - 300) <= 60 for place in drawn(failed=False)]
-    unguided = [abs(place - 300) <= 60 for place in drawn(failed=True)]
+    near = [abs(place - 300) <= 60 for place in proposed(failed=False)]
+    unguided = [abs(place - 300) <= 60 for place in proposed(failed=True)]
     assert sum(near) >= 9
     assert sum(unguided) <= 7
+
+
+def test_generation_attribute_is_the_one_that_optuna_reads() -> None:
+    """``_get_generation_key`` is private to Optuna, which may rename it."""
+    space = space_for(Formula(), sampler="nsga2")
+    sampler = optuna.samplers.NSGAIISampler(seed=0, population_size=2)
+    adapter = OptunaSampler(space, lambda seed: sampler, population_size=2)
+    study = optuna.create_study(sampler=sampler)
+    for index in range(4):
+        study.add_trial(
+            optuna.trial.create_trial(
+                value=float(index), system_attrs=adapter._generation_attrs(sampler, index)
+            )
+        )
+    assert [sampler.get_trial_generation(study, trial) for trial in study.trials] == [0, 0, 1, 1]
+    assert [trial.number for trial in sampler.get_population(study, 1)] == [2, 3]
+    plain = optuna.samplers.TPESampler(seed=0)
+    assert adapter._generation_attrs(plain, 0) == {}

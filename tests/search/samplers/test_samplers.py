@@ -1,4 +1,4 @@
-"""Every sampler keeps the same laws, and the default is worth having."""
+"""Properties of all samplers, and the efficiency of the default."""
 
 from __future__ import annotations
 
@@ -16,29 +16,35 @@ from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan, UnitSpec, tree_plans
 from mtlsearch.plugin import Candidate, SearchSpace
-from mtlsearch.search import CandidateSpace, FunctionEvaluator, search
-from mtlsearch.search.samplers._factory import make_sampler
+from mtlsearch.search import (
+    CandidateSpace,
+    FunctionEvaluator,
+    Proposal,
+    build_candidate_space,
+    search,
+)
+from mtlsearch.search.samplers import Observation, make_sampler
 from mtlsearch.search.samplers._gp_sampler import GPSampler
-from mtlsearch.search.samplers._observations import Observation
-from mtlsearch.search.space._proposal import propose_baseline
+from mtlsearch.search.space import proposal_of, propose_baseline
 from mtlsearch.study import TrialStore
 
 NAMES = get_args(SearchConfig.model_fields["sampler"].annotation)
-QUICK = [name for name in NAMES if name != "gp"]  # which takes a second a proposal
+QUICK = [name for name in NAMES if name != "gp"]  # it takes a second per proposal
 TASKS = ("a", "b", "c")
 
 
 def score(candidate: Candidate) -> dict[str, float]:
-    """``a`` and ``b`` want to share four units, ``c`` only the first."""
+    """Return scores that are best if a and b share four units, and c the first one only."""
     plan = candidate.plan
     shared = {
         pair: sum(row[pair[0]] == row[pair[1]] for row in plan.rows)
         for pair in ((0, 1), (0, 2), (1, 2))
     }
-    off = {(0, 1): 4, (0, 2): 1, (1, 2): 1}
-    lost = {pair: abs(shared[pair] - off[pair]) for pair in shared}
+    best = {(0, 1): 4, (0, 2): 1, (1, 2): 1}
+    loss = {pair: abs(shared[pair] - best[pair]) for pair in shared}
     values = {
-        plan.tasks[at]: 20.0 - sum(lost[pair] for pair in lost if at in pair) for at in range(3)
+        plan.tasks[index]: 20.0 - sum(loss[pair] for pair in loss if index in pair)
+        for index in range(3)
     }
     return values | dict.fromkeys(plan.tasks[3:], 20.0)
 
@@ -47,14 +53,14 @@ def make_space(
     sampler: str,
     tasks: Sequence[str] = TASKS,
     units: int = 6,
-    only: object = None,
+    allowed_plans: object = None,
     **config: object,
 ) -> CandidateSpace:
-    return CandidateSpace.of(
+    return build_candidate_space(
         TreeSpace(TreeSettings(first_shared=1)),
         FunctionEvaluator(score, tasks, units),
         SearchConfig.model_validate({"sampler": sampler, **config}),
-        only=only,  # type: ignore[arg-type]
+        allowed_plans=allowed_plans,  # type: ignore[arg-type]
     )
 
 
@@ -66,11 +72,11 @@ def searched(space: CandidateSpace, trials: int, seed: int = 0) -> list[Candidat
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_a_sampler_exhausts_a_space_without_repeating(name: str) -> None:
+def test_sampler_exhausts_a_space_without_duplicates(name: str) -> None:
     """Three tasks over three units, the first shared: twelve trees and ``independent``."""
-    tried = searched(make_space(name, units=3), trials=50)
-    plans = {candidate.plan for candidate in tried}
-    assert len(tried) == len(plans)
+    candidates = searched(make_space(name, units=3), trials=50)
+    plans = {candidate.plan for candidate in candidates}
+    assert len(candidates) == len(plans)
     assert plans == {
         SharingPlan.independent(TASKS, 3),
         *tree_plans(TASKS, 3, first_shared=1),
@@ -84,49 +90,52 @@ OTHERS: dict[str, SearchSpace[Any]] = {
 
 
 def other_space(sampler: str, name: str) -> CandidateSpace:
-    """Plans that are no trees, over three units."""
-    units = [UnitSpec(at, f"unit{at}", 1, 1, 1, 1, skippable=at == 1) for at in range(3)]
+    """Return a space of other plans than trees, over three units."""
+    units = [
+        UnitSpec(index, f"unit{index}", 1, 1, 1, 1, skippable=index == 1) for index in range(3)
+    ]
     evaluator = FunctionEvaluator(score, TASKS, units)
     config = SearchConfig.model_validate({"sampler": sampler})
-    return CandidateSpace.of(OTHERS[name], evaluator, config)
+    return build_candidate_space(OTHERS[name], evaluator, config)
 
 
 @pytest.mark.parametrize("space", OTHERS)
 @pytest.mark.parametrize("name", QUICK)
-def test_plans_that_are_no_trees_are_searched_too(name: str, space: str) -> None:
-    """Five partitions in each of two units; three tasks that pass by one unit or do not."""
-    tried = searched(other_space(name, space), trials=99)
-    assert len({candidate.plan for candidate in tried}) == len(tried)
-    assert len(tried) == {"layerwise": 25, "skip": 8}[space] + 1  # and ``independent``
+def test_other_plans_than_trees_are_searched(name: str, space: str) -> None:
+    """Five partitions in each of two units; three tasks that skip one unit or use it."""
+    candidates = searched(other_space(name, space), trials=99)
+    assert len({candidate.plan for candidate in candidates}) == len(candidates)
+    assert len(candidates) == {"layerwise": 25, "skip": 8}[space] + 1  # and ``independent``
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_the_balance_is_searched_with_the_plan(name: str) -> None:
+def test_balancer_is_searched_with_the_plan(name: str) -> None:
     space = make_space(name, units=2, balancer=["static", "uw"])
-    listed = space.listed()
-    assert listed is not None
-    assert len(listed) == space.count == 10
-    tried = searched(space, trials=50)
-    assert len(tried) == 11
-    assert {at.digest for at in listed} == {at.digest for at in tried[1:]}
+    enumerated = space.enumerate()
+    assert enumerated is not None
+    assert len(enumerated) == space.size == 10
+    candidates = searched(space, trials=50)
+    assert len(candidates) == 11
+    digests = {candidate.digest for candidate in candidates[1:]}
+    assert {candidate.digest for candidate in enumerated} == digests
 
 
-def test_one_balance_for_all_is_ranked() -> None:
+def test_gp_sampler_supports_a_single_balancer() -> None:
     space = make_space("auto", units=2, balancer="uw")
     assert isinstance(make_sampler(space), GPSampler)
-    tried = searched(space, trials=50)
-    assert [at.balancer for at in tried] == ["static"] * 2 + ["uw"] * 5
+    candidates = searched(space, trials=50)
+    assert [candidate.balancer for candidate in candidates] == ["static"] * 2 + ["uw"] * 5
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_only_listed_plans_are_proposed(name: str) -> None:
+def test_only_allowed_plans_are_proposed(name: str) -> None:
     allowed = frozenset(list(tree_plans(TASKS, 4, first_shared=1))[::2])
-    tried = searched(make_space(name, units=4, only=allowed), trials=50)
-    assert {candidate.plan for candidate in tried[2:]} == allowed - {tried[1].plan}
+    candidates = searched(make_space(name, units=4, allowed_plans=allowed), trials=50)
+    assert {candidate.plan for candidate in candidates[2:]} == allowed - {candidates[1].plan}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_seed_decides(name: str) -> None:
+def test_seed_defines_the_search(name: str) -> None:
     first, again, other = (searched(make_space(name), 10, seed) for seed in (1, 1, 2))
     assert first == again
     assert first != other
@@ -134,16 +143,17 @@ def test_the_seed_decides(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "auto"])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_what_is_continuous_is_searched_too(name: str, seed: int) -> None:
+def test_continuous_dimensions_are_searched(name: str, seed: int) -> None:
     space = make_space(name, loss_weights="search", learning_rate=[0.01, 1.0])
-    tried = searched(space, 8, seed)
-    assert len({candidate.learning_rate for candidate in tried}) == 7  # the baselines' is one
+    candidates = searched(space, 8, seed)
+    # Both baselines have the same learning rate.
+    assert len({candidate.learning_rate for candidate in candidates}) == 7
 
 
-def tried_by_score(space: CandidateSpace, candidates: Sequence[Candidate]) -> list[Observation]:
+def observe(space: CandidateSpace, candidates: Sequence[Candidate]) -> list[Observation]:
     proposals = [propose_baseline(space, baseline) for baseline in ("independent", "hard")]
     reference = score(proposals[0].candidate)
-    space_proposals = [*proposals, *(make_proposal(candidate) for candidate in candidates)]
+    proposals += [Proposal(candidate) for candidate in candidates]
     return [
         Observation(
             proposal,
@@ -153,17 +163,11 @@ def tried_by_score(space: CandidateSpace, candidates: Sequence[Candidate]) -> li
                 for task, value in score(proposal.candidate).items()
             },
         )
-        for proposal in space_proposals
+        for proposal in proposals
     ]
 
 
-def make_proposal(candidate: Candidate):  # type: ignore[no-untyped-def]
-    from mtlsearch.search.space._proposal import Proposal
-
-    return Proposal(candidate)
-
-
-def test_the_default_ranks_where_plans_can_be_listed() -> None:
+def test_default_is_the_gp_sampler_for_enumerable_trees() -> None:
     assert isinstance(make_sampler(make_space("auto")), GPSampler)
     for space in (
         make_space("auto", learning_rate=[0.01, 1.0]),
@@ -175,8 +179,8 @@ def test_the_default_ranks_where_plans_can_be_listed() -> None:
         assert not isinstance(make_sampler(space), GPSampler)
 
 
-def test_the_default_finds_the_best_of_51_plans_soon() -> None:
-    """Drawing at random takes 26 trials in the median."""
+def test_default_finds_the_best_of_51_plans_early() -> None:
+    """The random sampler needs 26 trials in the median."""
     best = max(
         tree_plans(TASKS, 6, first_shared=1), key=lambda p: sum(score(Candidate(p)).values())
     )
@@ -187,48 +191,59 @@ def test_the_default_finds_the_best_of_51_plans_soon() -> None:
     assert statistics.median(needed) <= 10
 
 
-def test_failed_candidates_are_not_learnt_from_and_not_repeated() -> None:
+def test_failed_candidates_are_not_repeated() -> None:
     space = make_space("auto")
     sampler = make_sampler(space)
-    tried = tried_by_score(space, [])
+    observations = observe(space, [])
     for _ in range(8):
-        proposal = sampler.propose(tried, seed=0)
+        proposal = sampler.propose(observations, seed=0)
         assert proposal is not None
-        assert proposal.candidate.digest not in {trial.digest for trial in tried}
-        tried.append(Observation(proposal, proposal.candidate.digest, None))
+        digests = {observation.digest for observation in observations}
+        assert proposal.candidate.digest not in digests
+        observations.append(Observation(proposal, proposal.candidate.digest, None))
 
 
-def test_a_sampler_that_was_made_anew_proposes_the_same() -> None:
-    """So a search that was stopped goes on as if it had not been."""
+def test_new_sampler_proposes_the_same_candidate() -> None:
+    """An interrupted search resumes identically."""
     space = make_space("auto")
     rng = np.random.default_rng(0)
-    listed = space.listed()
-    assert listed is not None
-    chosen = [listed[at] for at in rng.permutation(len(listed))[:30]]
-    tried = tried_by_score(space, [at for at in chosen if str(at.plan) != "hard"])
+    enumerated = space.enumerate()
+    assert enumerated is not None
+    chosen = [enumerated[index] for index in rng.permutation(len(enumerated))[:30]]
+    observations = observe(
+        space, [candidate for candidate in chosen if str(candidate.plan) != "hard"]
+    )
     kept = make_sampler(space)
-    for count in range(2, len(tried), 3):
-        fresh = make_sampler(space).propose(tried[:count], seed=5)
+    for count in range(2, len(observations), 3):
+        fresh = make_sampler(space).propose(observations[:count], seed=5)
         assert fresh is not None
-        assert kept.propose(tried[:count], seed=5) == fresh
+        assert kept.propose(observations[:count], seed=5) == fresh
 
 
-def test_generations_follow_trials() -> None:
-    """Optuna's NSGA-II must see the trials of a stopped search as bred, or it never breeds."""
+def test_nsga2_uses_observations_as_generations() -> None:
+    """Without their generations, Optuna's NSGA-II samples at random."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     space = make_space("nsga2", tasks=tuple("abcd"))
-    listed = space.listed()
-    assert listed is not None
-    good = [at for at in listed if score(at)["a"] + score(at)["b"] >= 36][:32]
+    enumerated = space.enumerate()
+    assert enumerated is not None
+    scores = {candidate.digest: score(candidate) for candidate in enumerated}
+    good = [
+        candidate
+        for candidate in enumerated
+        if scores[candidate.digest]["a"] + scores[candidate.digest]["b"] >= 36
+    ][:32]
     sampler = make_sampler(space)
-    from mtlsearch.search.space._proposal import proposal_of
-
-    tried = [
-        Observation(proposal_of(space, at), at.digest, dict.fromkeys(space.tasks, 1.0))
-        for at in good
+    observations = [
+        Observation(
+            proposal_of(space, candidate), candidate.digest, dict.fromkeys(space.tasks, 1.0)
+        )
+        for candidate in good
     ]
-    deep = [at.plan.rows[2][0] == at.plan.rows[2][1] for at in good]
-    proposals = [sampler.propose(tried, seed=seed) for seed in range(12)]
-    kept = [p.candidate.plan.rows[2][0] == p.candidate.plan.rows[2][1] for p in proposals if p]
-    assert all(deep)
-    assert sum(kept) >= 8
+    proposals = [sampler.propose(observations, seed=seed) for seed in range(12)]
+    assert all(shares_third_unit(candidate.plan) for candidate in good)
+    assert sum(shares_third_unit(item.candidate.plan) for item in proposals if item) >= 8
+
+
+def shares_third_unit(plan: SharingPlan) -> bool:
+    """Return whether the first two tasks share the third unit."""
+    return plan.rows[2][0] == plan.rows[2][1]

@@ -1,7 +1,8 @@
-"""Complete candidates from answers, and the answers of a candidate."""
+"""Candidate spaces: candidates from params, and the params of a candidate."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, SearchSpace, Settings, Suggest
 from mtlsearch.search import CandidateSpace
-from mtlsearch.testing import FixedChoices, RandomChoices
+from mtlsearch.search.samplers import make_sampler
+from mtlsearch.search.space._candidate_space import MAX_ENUMERATED
+from mtlsearch.testing import FixedSuggest, RandomSuggest
 from tests.search.synthetic import units
 
 SIZES = {"small": 3, "large": 5}
@@ -46,8 +49,8 @@ def make(
     weights: str = "equal",
     rate: tuple[float, float] | None = None,
 ) -> CandidateSpace:
-    given_ = {task: 0.5 + at for at, task in enumerate(tasks)}
-    config = {"loss_weights": given_ if weights == "given" else weights, "learning_rate": rate}
+    fixed = {task: 0.5 + index for index, task in enumerate(tasks)}
+    config = {"loss_weights": fixed if weights == "given" else weights, "learning_rate": rate}
     return CandidateSpace(
         space=SPACES[space],
         config=SearchConfig.model_validate(config),
@@ -60,9 +63,9 @@ def make(
 
 @settings(max_examples=60, deadline=None)
 @given(kinds, st.integers(0, 10_000))
-def test_nothing_is_left_open(kind: dict[str, Any], seed: int) -> None:
+def test_propose_sets_all_fields(kind: dict[str, Any], seed: int) -> None:
     space = make(**kind)
-    candidate = space.propose(RandomChoices(seed))
+    candidate = space.propose(RandomSuggest(seed))
     assert candidate.backbone in space.backbones
     assert len(candidate.plan.rows) == SIZES[candidate.backbone]
     assert candidate.loss_weights is not None
@@ -74,14 +77,14 @@ def test_nothing_is_left_open(kind: dict[str, Any], seed: int) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(kinds, st.integers(0, 10_000))
-def test_encoding_comes_back(kind: dict[str, Any], seed: int) -> None:
+def test_encode_inverts_propose(kind: dict[str, Any], seed: int) -> None:
     space = make(**kind)
-    candidate = space.propose(RandomChoices(seed))
+    candidate = space.propose(RandomSuggest(seed))
     params = space.encode(candidate)
     assert params is not None
-    suggest = FixedChoices(params)
+    suggest = FixedSuggest(params)
     again = space.propose(suggest)
-    assert set(suggest.asked) == set(params)
+    assert set(suggest.params) == set(params)
     assert (again.plan, again.backbone) == (candidate.plan, candidate.backbone)
     assert dict(again.loss_weights or {}) == pytest.approx(dict(candidate.loss_weights or {}))
     assert again.learning_rate == candidate.learning_rate
@@ -89,16 +92,16 @@ def test_encoding_comes_back(kind: dict[str, Any], seed: int) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(kinds, st.sampled_from(["independent", "hard"]))
-def test_a_baseline_is_encoded_as_itself_or_not_at_all(kind: dict[str, Any], baseline: Any) -> None:
+def test_encoded_baseline_gives_the_same_plan(kind: dict[str, Any], name: Any) -> None:
     space = make(**kind)
-    baseline = space.baseline_candidate(baseline)
-    assert str(baseline.plan) == ("hard" if len(space.tasks) == 1 else baseline)
+    baseline = space.baseline_candidate(name)
+    assert str(baseline.plan) == ("hard" if len(space.tasks) == 1 else name)
     assert set((baseline.loss_weights or {}).values()) == {1.0}
     assert baseline.learning_rate == 0.01
     assert baseline.backbone == space.backbones[0]
     params = space.encode(baseline)
     if params is not None:
-        again = space.propose(FixedChoices(params))
+        again = space.propose(FixedSuggest(params))
         assert again.plan == baseline.plan
         assert dict(again.loss_weights or {}) == pytest.approx(dict(baseline.loss_weights or {}))
 
@@ -118,26 +121,26 @@ def test_a_baseline_is_encoded_as_itself_or_not_at_all(kind: dict[str, Any], bas
         ),
     ],
 )
-def test_what_it_cannot_propose_it_does_not_encode(
+def test_candidate_outside_of_the_space_has_no_params(
     kind: dict[str, Any], candidate: Candidate
 ) -> None:
     assert make(**kind).encode(candidate) is None
 
 
-def test_units_of_one_backbone_are_not_asked_for_under_the_name_of_another() -> None:
+def test_param_names_of_backbones_are_disjoint() -> None:
     space = make(backbones=("small", "large"))
-    asked = {}
+    names_by_backbone = {}
     for seed in range(20):
-        suggest = RandomChoices(seed)
+        suggest = RandomSuggest(seed)
         backbone = space.propose(suggest).backbone
-        asked[backbone] = {name for name in suggest.asked if name != "backbone"}
-    assert set(asked) == {"small", "large"}
-    assert not asked["small"] & asked["large"]
-    assert asked["small"]
+        names_by_backbone[backbone] = {name for name in suggest.params if name != "backbone"}
+    assert set(names_by_backbone) == {"small", "large"}
+    assert not names_by_backbone["small"] & names_by_backbone["large"]
+    assert names_by_backbone["small"]
 
 
 @pytest.mark.parametrize(
-    ("kind", "count"),
+    ("kind", "size"),
     [
         ({"space": "hard"}, 1),
         ({"space": "hard", "backbones": ("small", "large")}, 2),
@@ -147,15 +150,15 @@ def test_units_of_one_backbone_are_not_asked_for_under_the_name_of_another() -> 
         ({"rate": (0.1, 0.2)}, None),
     ],
 )
-def test_count(kind: dict[str, Any], count: int | None) -> None:
-    assert make(**kind).count == count
+def test_size(kind: dict[str, Any], size: int | None) -> None:
+    assert make(**kind).size == size
 
 
 class Opinionated(SearchSpace[Settings]):
-    """Decides weights and rate itself."""
+    """Search space that sets weights and learning rate."""
 
     name = "opinionated"
-    summary = "decides all"
+    summary = "sets all fields"
 
     def propose(self, suggest: Suggest, units: Any, tasks: Any) -> Candidate:
         return Candidate(
@@ -164,13 +167,45 @@ class Opinionated(SearchSpace[Settings]):
 
 
 @pytest.mark.parametrize(("weights", "rate"), [("equal", None), ("search", (0.1, 0.2))])
-def test_what_the_space_decides_stays(weights: str, rate: tuple[float, float] | None) -> None:
+def test_fields_of_the_search_space_remain(weights: str, rate: tuple[float, float] | None) -> None:
     plain = make(weights=weights, rate=rate)
     space = CandidateSpace(
         Opinionated(Settings()), plain.config, plain.tasks, plain.backbones, 0.01, plain.units_of
     )
-    suggest = RandomChoices(0)
+    suggest = RandomSuggest(0)
     candidate = space.propose(suggest)
     assert set((candidate.loss_weights or {}).values()) == {3.0}
     assert candidate.learning_rate == 0.7
-    assert not suggest.asked
+    assert not suggest.params
+
+
+class Counting(TreeSpace):
+    """Tree space that counts its enumerations."""
+
+    def __init__(self) -> None:
+        super().__init__(TreeSettings())
+        self.num_enumerations = 0
+
+    def candidates(self, units: Any, tasks: Any) -> Any:
+        self.num_enumerations += 1
+        return super().candidates(units, tasks)
+
+
+def test_enumeration_is_computed_once() -> None:
+    counting = Counting()
+    space = replace(make(), space=counting)
+    first, plans = space.enumerate(), space.enumerate_plans()
+    assert counting.num_enumerations == 2
+    for _ in range(3):
+        make_sampler(space)
+        assert space.enumerate() is first
+        assert space.enumerate_plans() is plans
+    assert counting.num_enumerations == 2
+
+
+def test_too_large_space_is_not_enumerated() -> None:
+    space = make(tasks=tuple("abcdefg"), backbones=("large",))
+    assert space.size is not None
+    assert space.size > MAX_ENUMERATED
+    assert space.enumerate() is None
+    assert space.enumerate_plans() is None

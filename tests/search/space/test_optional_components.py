@@ -1,7 +1,8 @@
-"""Knowledge and attention are two more things that are proposed."""
+"""Distillation and attention as searched dimensions."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -20,14 +21,14 @@ from mtlsearch.plugin import Candidate, Distillation
 from mtlsearch.registry import build_registry
 from mtlsearch.runs import open_session
 from mtlsearch.search import CandidateSpace, NullProgress, search
-from mtlsearch.search.samplers._factory import make_sampler
+from mtlsearch.search.samplers import make_sampler
 from mtlsearch.search.samplers._gp_sampler import GPSampler
 from mtlsearch.search.samplers._optuna import OptunaSampler
 from mtlsearch.study import RunDirectory, TrialStore
 from mtlsearch.testing import RandomSuggest
 from tests.search.synthetic import Formula, space_for, units
 
-KNOWLEDGE: list[Any] = [
+DISTILLATION: list[Any] = [
     "none",
     "baseline",
     {"kind": "mutual", "alpha": 0.5},
@@ -38,8 +39,12 @@ ATTENTION: list[Any] = [False, True, [False, True]]
 
 
 def proposals(space: CandidateSpace, seeds: int = 300) -> list[Candidate]:
-    found = {at.digest: at for at in (space.propose(RandomSuggest(s)) for s in range(seeds))}
-    return list(found.values())
+    candidates = (space.propose(RandomSuggest(seed)) for seed in range(seeds))
+    return list({candidate.digest: candidate for candidate in candidates}.values())
+
+
+def digests(candidates: Iterable[Candidate]) -> set[str]:
+    return {candidate.digest for candidate in candidates}
 
 
 def shares(candidate: Candidate) -> bool:
@@ -50,34 +55,35 @@ def small(**config: object) -> CandidateSpace:
     return space_for(Formula(tasks=("a", "b"), count=2), **config)
 
 
-def test_by_default_there_is_neither() -> None:
+def test_default_has_no_component() -> None:
     for candidate in proposals(small(), 30):
         assert candidate.distillation is None
         assert not candidate.attention
 
 
-@pytest.mark.parametrize(("distillation", "attention"), list(product(KNOWLEDGE, ATTENTION)))
+@pytest.mark.parametrize(("distillation", "attention"), list(product(DISTILLATION, ATTENTION)))
 @pytest.mark.parametrize("balancer", ["static", ["static", "uw"]])
-def test_what_is_proposed_is_what_is_listed_and_counted(
+def test_proposed_candidates_are_the_enumerated_ones(
     distillation: object, attention: object, balancer: object
 ) -> None:
     space = small(distillation=distillation, attention=attention, balancer=balancer)
-    listed = space.listed()
-    assert listed is not None
-    assert space.count == len(listed)
-    assert {at.digest for at in listed} == {at.digest for at in proposals(space)}
-    for candidate in listed:
+    enumerated = space.enumerate()
+    assert enumerated is not None
+    assert space.size == len(enumerated)
+    assert digests(enumerated) == digests(proposals(space))
+    for candidate in enumerated:
         params = space.encode(candidate)
         assert params is not None
         assert space.propose(FixedTrial(params)) == candidate
 
 
-def test_a_list_always_has_none() -> None:
-    found = proposals(small(distillation=["baseline"]))
-    assert {at.distillation for at in found} == {None, Distillation("baseline", 1.0)}
+def test_list_of_distillations_includes_none() -> None:
+    candidates = proposals(small(distillation=["baseline"]))
+    distillations = {candidate.distillation for candidate in candidates}
+    assert distillations == {None, Distillation("baseline", 1.0)}
 
 
-def test_gates_are_for_plans_that_share_and_mutual_for_those_that_part() -> None:
+def test_components_require_plans_that_they_change() -> None:
     space = small(distillation="mutual", attention=True)
     hard = SharingPlan.hard(("a", "b"), 2)
     for candidate in proposals(space):
@@ -85,22 +91,24 @@ def test_gates_are_for_plans_that_share_and_mutual_for_those_that_part() -> None
         assert (candidate.distillation is None) == (candidate.plan == hard)
 
 
-def test_an_alpha_in_a_range_is_searched_and_cannot_be_counted() -> None:
+def test_range_of_alpha_is_searched_and_not_enumerable() -> None:
     space = small(distillation=["mutual", {"kind": "baseline", "alpha": [0.01, 1.0]}])
-    assert space.count is None
-    assert space.listed() is None
-    found = [at.distillation for at in proposals(space) if at.distillation is not None]
-    alphas = {at.alpha for at in found if at.kind == "baseline"}
+    assert space.size is None
+    assert space.enumerate() is None
+    distillations = [
+        candidate.distillation for candidate in proposals(space) if candidate.distillation
+    ]
+    alphas = {entry.alpha for entry in distillations if entry.kind == "baseline"}
     assert len(alphas) > 20
     assert all(0.01 <= alpha <= 1.0 for alpha in alphas)
-    assert {at.alpha for at in found if at.kind == "mutual"} == {1.0}
+    assert {entry.alpha for entry in distillations if entry.kind == "mutual"} == {1.0}
     for candidate in proposals(space, 40):
         params = space.encode(candidate)
         assert params is not None
         assert space.propose(FixedTrial(params)) == candidate
 
 
-def test_what_the_run_does_not_offer_has_no_answers() -> None:
+def test_component_outside_of_the_space_has_no_params() -> None:
     space = small(distillation={"kind": "baseline", "alpha": [0.1, 1.0]})
     candidate = space.propose(RandomSuggest(0))
     for distillation in (None, Distillation("mutual", 0.5), Distillation("baseline", 5.0)):
@@ -108,39 +116,39 @@ def test_what_the_run_does_not_offer_has_no_answers() -> None:
     assert space.encode(replace(candidate, attention=True)) is None
 
 
-def test_baselines_have_neither() -> None:
+def test_baselines_have_no_component() -> None:
     space = small(distillation="baseline", attention=True)
     for baseline in ("independent", "hard"):
         assert space.baseline_candidate(baseline).distillation is None
         assert not space.baseline_candidate(baseline).attention
 
 
-def test_what_a_space_chooses_stays() -> None:
+def test_components_of_the_search_space_remain() -> None:
     class Choosy(TreeSpace):
         def propose(self, suggest: Any, units: Any, tasks: Any) -> Candidate:
             plan = SharingPlan.hard(tasks, len(units))
             return Candidate(plan, distillation=Distillation("baseline", 3.0), attention=True)
 
     plain = small(distillation=["mutual"])
-    found = replace(plain, space=Choosy(plain.space.settings)).propose(RandomSuggest(0))
-    assert (found.distillation, found.attention) == (Distillation("baseline", 3.0), True)
+    candidate = replace(plain, space=Choosy(plain.space.settings)).propose(RandomSuggest(0))
+    assert (candidate.distillation, candidate.attention) == (Distillation("baseline", 3.0), True)
 
 
-def test_plans_that_are_no_trees_are_counted_as_well() -> None:
+def test_size_of_a_space_with_other_plans_than_trees() -> None:
     space = replace(
         small(distillation=["baseline", "mutual"], attention=[False, True]),
         space=LayerwiseSpace(LayerwiseSettings()),
         units_of=lambda _: units(2),
     )
-    assert space.count == len(proposals(space, 600))
+    assert space.size == len(proposals(space, 600))
 
 
-def test_one_task_has_nobody_to_learn_from() -> None:
+def test_single_task_has_no_component() -> None:
     space = space_for(
         Formula(tasks=("a",), count=2), distillation=["mutual"], attention=[False, True]
     )
     (only,) = proposals(space, 30)
-    assert space.count == 1
+    assert space.size == 1
     assert (only.distillation, only.attention) == (None, False)
 
 
@@ -153,17 +161,17 @@ def test_one_task_has_nobody_to_learn_from() -> None:
         ({"distillation": {"kind": "baseline", "alpha": [0.1, 1.0]}}, OptunaSampler),
     ],
 )
-def test_plans_are_ranked_where_they_alone_differ(config: dict[str, Any], kind: type) -> None:
+def test_gp_sampler_requires_that_only_plans_differ(config: dict[str, Any], kind: type) -> None:
     assert isinstance(make_sampler(small(**config)), kind)
 
 
-def test_a_search_over_both_measures_no_candidate_twice() -> None:
+def test_search_measures_no_candidate_twice() -> None:
     formula = Formula(tasks=("a", "b"), count=2)
     space = space_for(formula, distillation=["baseline", "mutual"], attention=[False, True])
-    assert space.count is not None
+    assert space.size is not None
     outcome = search(space, formula, TrialStore.in_memory(), trials=100, seed=0)
     assert outcome.exhausted
-    assert len({at.digest for at in formula.measured}) == len(formula.measured) == space.count
+    assert len(digests(formula.measured)) == len(formula.measured) == space.size
 
 
 RUN = {
@@ -183,14 +191,14 @@ def opened(config: RunConfig, folder: Path) -> Any:
     )
 
 
-def test_one_backbones_features_cannot_teach_another(tmp_path: Path) -> None:
+def test_baseline_distillation_requires_one_backbone(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="of the backbone test_resnet alone") as error:
         opened(RunConfig.model_validate(RUN), tmp_path)
     assert error.value.where == "search.distillation"
     assert "distillation: mutual" in str(error.value)
 
 
-def test_a_space_that_asks_for_it_with_another_backbone_gets_a_failed_trial(tmp_path: Path) -> None:
+def test_teacher_of_another_backbone_fails_the_trial(tmp_path: Path) -> None:
     run = {
         **RUN,
         "data": {"sources": {"kind": "scenes", "train": 4, "val": 2}, "image_size": 32},
@@ -203,7 +211,7 @@ def test_a_space_that_asks_for_it_with_another_backbone_gets_a_failed_trial(tmp_
         session.evaluator.measure(1, candidate, NullProgress())
 
 
-def test_what_is_not_trained_yet_cannot_teach(tmp_path: Path) -> None:
+def test_teacher_without_weights_fails_the_trial(tmp_path: Path) -> None:
     run = {
         **RUN,
         "data": {"sources": {"kind": "scenes", "train": 4, "val": 2}, "image_size": 32},
@@ -213,6 +221,6 @@ def test_what_is_not_trained_yet_cannot_teach(tmp_path: Path) -> None:
     candidate = Candidate(
         session.space.baseline_candidate("hard").plan, distillation=Distillation("baseline", 1.0)
     )
-    taught = replace(session.evaluator, teacher_number=0)
-    with pytest.raises(TrainingError, match="the independent baseline cannot teach: there are no"):
-        taught.measure(1, candidate, NullProgress())
+    evaluator = replace(session.evaluator, teacher_number=0)
+    with pytest.raises(TrainingError, match="cannot teach: the file with the weights"):
+        evaluator.measure(1, candidate, NullProgress())

@@ -1,4 +1,4 @@
-"""A baseline on its way to being measured."""
+"""Proposals of baselines."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 from mtlsearch_search_spaces.hard import HardSpace
 
 from mtlsearch.plugin import Settings
-from mtlsearch.search.space._proposal import propose_baseline
+from mtlsearch.search.space import propose_baseline
 from tests.search.synthetic import Formula, space_for, units, with_space
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 @pytest.mark.parametrize("baseline", ["independent", "hard"])
-def test_a_baseline_has_the_parameters_that_give_it(baseline: Any) -> None:
+def test_baseline_has_the_params_that_give_it(baseline: Any) -> None:
     space = space_for(Formula(), loss_weights="search")
     proposal = propose_baseline(space, baseline)
     assert proposal.baseline == baseline
@@ -26,7 +26,7 @@ def test_a_baseline_has_the_parameters_that_give_it(baseline: Any) -> None:
     assert again.plan == proposal.candidate.plan
 
 
-def test_a_baseline_that_the_space_cannot_propose_has_none() -> None:
+def test_baseline_outside_of_the_space_has_no_params() -> None:
     proposal = propose_baseline(with_space(HardSpace(Settings())), "independent")
     assert str(proposal.candidate.plan) == "independent"
     assert not proposal.params
