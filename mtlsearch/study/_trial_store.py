@@ -189,9 +189,12 @@ class TrialStore:
         stored = trial.user_attrs["record"]
         parsed = self._parsed_by_number.get(trial.number)
         if parsed is None or parsed[0] != stored:
-            record = replace(TrialRecord.from_json(stored), number=trial.number)
-            parsed = self._parsed_by_number[trial.number] = (stored, record)
+            parsed = self._parsed_by_number[trial.number] = (stored, self._parse_stored(trial))
         return parsed[1]
+
+    def _parse_stored(self, trial: FrozenTrial) -> TrialRecord:
+        # The record was written before Optuna assigned the number.
+        return replace(TrialRecord.from_json(trial.user_attrs["record"]), number=trial.number)
 
     def _optuna_trial(self, number: int) -> Trial:
         """Return the Optuna trial whose user attributes can be set.
