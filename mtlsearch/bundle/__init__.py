@@ -1,6 +1,6 @@
-"""The bundle: a folder that runs anywhere with numpy, Pillow and onnxruntime; no torch.
+"""Bundles: exported networks as folders, which run with numpy, Pillow and onnxruntime.
 
-:mod:`mtlsearch.export` writes it, this floor reads it::
+:mod:`mtlsearch.export` writes bundles, this package reads them without torch::
 
     from PIL import Image
     from mtlsearch.bundle import open_bundle
@@ -10,7 +10,7 @@
     (predictions,) = bundle.predict([Image.open("street.jpg")])
     predictions["boxes"].xyxy
 
-Opening a bundle reads JSON and an ONNX graph. Nothing in it is unpickled or run as code.
+Opening a bundle reads JSON and an ONNX graph. It neither unpickles nor executes any contents.
 """
 
 from mtlsearch.bundle._folder import CARD, GRAPH, PROGRAM, WEIGHTS, digest_of, is_bundle

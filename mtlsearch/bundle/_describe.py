@@ -1,4 +1,4 @@
-"""A bundle in a few lines for a person."""
+"""Description of a bundle as text."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Mapping
 
 from mtlsearch.bundle._manifest import Manifest
 from mtlsearch.labels import LabelSpec
-from mtlsearch.plan import describe_unit
 from mtlsearch.prediction import OutputSpec
 
 
 def describe(name: str, manifest: Manifest) -> str:
-    """Architecture, sharing, input and tasks with their metrics, a line each."""
+    """Return architecture, sharing, input and tasks with their metrics, one per line."""
     height, width = manifest.preprocessing.size
     lines = [
         f"{name} (written by mtlsearch {manifest.mtlsearch})",
@@ -23,19 +22,19 @@ def describe(name: str, manifest: Manifest) -> str:
     lines.append("  tasks")
     for task, output in manifest.tasks.items():
         lines.append(f"    {task}: {_output(output)}")
-        if measured := _metrics(manifest.metrics.get(task, {})):
-            lines.append(f"      {measured}")
+        if metrics := _metrics(manifest.metrics.get(task, {})):
+            lines.append(f"      {metrics}")
     return "\n".join(lines)
 
 
 def _sharing(manifest: Manifest) -> list[str]:
-    """One line a unit: its name and the groups of tasks that share it."""
+    """Return one line per unit: its name and the groups of tasks that share it."""
     names = [f"{unit.index:>2} {unit.name}" for unit in manifest.units]
-    wide = max((len(name) for name in names), default=0)
+    width = max((len(name) for name in names), default=0)
     return [
-        f"{name:<{wide}}  {' | '.join(describe_unit(manifest.plan, at))}"
-        for at, name in enumerate(names)
-        if at < len(manifest.plan.rows)
+        f"{name:<{width}}  {' | '.join(manifest.plan.describe_unit(unit))}"
+        for unit, name in enumerate(names)
+        if unit < len(manifest.plan.rows)
     ]
 
 

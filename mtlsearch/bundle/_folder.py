@@ -1,4 +1,4 @@
-"""A bundle's folder: its files, and whether they are as they were written."""
+"""Files of a bundle and their checksums."""
 
 from __future__ import annotations
 
@@ -16,13 +16,27 @@ CARD = "README.md"
 
 
 def digest_of(path: Path) -> FileEntry:
-    """SHA-256 and size of a file."""
+    """Return the checksum and the size of a file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        SHA-256 and size in bytes.
+    """
     with path.open("rb") as file:
         return FileEntry(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
 
 
 def is_bundle(folder: Path) -> bool:
-    """Whether a folder holds the ``bundle.json`` of an mtlsearch bundle."""
+    """Return whether a folder contains the ``bundle.json`` of an mtlsearch bundle.
+
+    Args:
+        folder: any path.
+
+    Returns:
+        False also if the folder does not exist.
+    """
     try:
         value = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -31,15 +45,21 @@ def is_bundle(folder: Path) -> bool:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """What the bundle in a folder says of itself.
+    """Return the manifest of a bundle.
+
+    Args:
+        folder: folder of the bundle.
+
+    Returns:
+        The validated manifest.
 
     Raises:
-        ExportError: there is no bundle, or its ``bundle.json`` is damaged.
+        ExportError: the folder is not a bundle, or its manifest is invalid.
     """
     path = folder / MANIFEST
     if not path.is_file():
         raise ExportError(
-            "there is no bundle here",
+            "this folder is not a bundle",
             where=str(folder),
             allowed=[f"a folder with a {MANIFEST}"],
             next_step="`mtlsearch export RUN --out BUNDLE` writes one",
@@ -48,7 +68,7 @@ def read_manifest(folder: Path) -> Manifest:
         value = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ExportError(
-            f"{MANIFEST} is no JSON: {error}",
+            f"{MANIFEST} is not valid JSON: {error}",
             where=str(path),
             next_step="the bundle is damaged: export it again with `mtlsearch export`",
         ) from error
@@ -56,18 +76,22 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
-    """See that every file of a bundle is there and as it was written.
+    """Check that every file of a bundle exists and matches its checksum.
 
-    The sums stand in the bundle itself: they find damage, not a forger.
+    The checksums are part of the bundle. They detect damage, not manipulation.
+
+    Args:
+        folder: folder of the bundle.
+        manifest: its manifest.
 
     Raises:
-        ExportError: a file is missing or differs.
+        ExportError: a file is missing, a link or changed.
     """
     if GRAPH not in manifest.files:
         raise ExportError(
-            f"the bundle lists no {GRAPH}",
+            f"`files` lacks {GRAPH}",
             where=str(folder / MANIFEST),
-            next_step="export it again with `mtlsearch export`",
+            next_step="export the bundle again with `mtlsearch export`",
         )
     for name, entry in manifest.files.items():
         path = folder / name
@@ -75,11 +99,11 @@ def check_files(folder: Path, manifest: Manifest) -> None:
             raise ExportError(
                 f"{name} is missing from the bundle",
                 where=str(path),
-                next_step="copy the whole folder again, or export it again",
+                next_step="copy the whole folder again, or export the bundle again",
             )
         if digest_of(path) != entry:
             raise ExportError(
-                f"{name} is not the file that was exported: its SHA-256 differs",
+                f"{name} was changed after the export: its SHA-256 differs",
                 where=str(path),
-                next_step="copy the whole folder again, or export it again",
+                next_step="copy the whole folder again, or export the bundle again",
             )

@@ -1,4 +1,4 @@
-"""Photographs read from disk."""
+"""Reader for images to predict."""
 
 from __future__ import annotations
 
@@ -10,28 +10,34 @@ from mtlsearch.errors import DataError
 
 
 def read_image(path: Path) -> Image.Image:
-    """A picture as RGB, turned as its camera says.
+    """Read a picture as RGB, rotated by its EXIF orientation.
+
+    Args:
+        path: the file, in any format and mode of Pillow.
+
+    Returns:
+        The picture in mode RGB.
 
     Raises:
-        DataError: there is no such file, it is a folder, or it is no whole picture.
+        DataError: the file does not exist, is a folder or cannot be decoded.
     """
     try:
         with Image.open(path) as image:
             return ImageOps.exif_transpose(image).convert("RGB")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(
-            "there is no such file", where=str(path), next_step="see that the path is right"
+            "the file does not exist", where=str(path), next_step="check the path"
         ) from error
     except IsADirectoryError as error:
         raise DataError(
-            "this is a folder, not a picture",
+            "this is a folder, expected a picture",
             where=str(path),
-            next_step="name the pictures in it, such as FOLDER/*.jpg",
+            next_step="give the pictures in it, such as FOLDER/*.jpg",
         ) from error
-    # Pillow says SyntaxError of a broken PNG, ValueError of odd headers.
+    # Pillow raises SyntaxError for a broken PNG and ValueError for invalid headers.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(
-            f"not a picture that can be read: {error}",
+            f"the picture cannot be decoded: {error}",
             where=str(path),
-            next_step="see that the file opens in an image viewer",
+            next_step="check that an image viewer opens the file",
         ) from error

@@ -1,4 +1,4 @@
-"""``bundle.json``: what a bundle says of itself."""
+"""Manifest of a bundle: ``bundle.json`` as a value."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mtlsearch.bundle._preprocessing import Preprocessing
-from mtlsearch.bundle._validation import damaged, is_number, numbers, take, texts
+from mtlsearch.bundle._validation import damaged, is_number, take, take_numbers, take_texts
 from mtlsearch.errors import ExportError, PlanError
 from mtlsearch.labels import Form
 from mtlsearch.plan import SharingPlan, UnitSpec
@@ -20,7 +20,12 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One file of a bundle: its SHA-256 in hexadecimal, and its size."""
+    """Checksum and size of one file of a bundle.
+
+    Attributes:
+        sha256: SHA-256 in hexadecimal digits.
+        bytes: size in bytes.
+    """
 
     sha256: str
     bytes: int
@@ -28,21 +33,21 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a bundle says of itself; ``bundle.json`` as a value.
+    """Description of a bundle.
 
     Attributes:
-        mtlsearch: version of the program that wrote it.
-        backbone: timm's name of the backbone.
-        units: its units, in depth order.
+        mtlsearch: version of mtlsearch that wrote the bundle.
+        backbone: timm name of the backbone.
+        units: units of the backbone in depth order.
         plan: which tasks share which units.
-        parameters: scalars in the network's weights.
-        candidate: what the trial trained, as the search proposed it.
-        preprocessing: how an image becomes the network's input.
-        tasks: how each task's tensors are read; the graph names them ``task.tensor``.
-        metrics: what was measured on the validation split, by task; None where undefined.
-        check: tolerance and measured differences of every format.
-        files: every other file of the bundle.
-        extra: whatever else the exporter was told, such as the run and the trial.
+        parameters: number of scalars in the weights.
+        candidate: JSON form of the candidate.
+        preprocessing: resizing and normalization of an image.
+        tasks: output specification by task; the graph names the tensors ``task.tensor``.
+        metrics: metrics on the validation split by task; None if undefined.
+        check: tolerance and measured differences of each format.
+        files: checksum of every other file of the bundle.
+        extra: further values, such as the run and the trial.
     """
 
     mtlsearch: str
@@ -59,7 +64,11 @@ class Manifest:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready form; :meth:`from_json` reads it back."""
+        """Return the JSON form.
+
+        Returns:
+            A dictionary that :meth:`from_json` reads.
+        """
         return {
             "format": FORMAT,
             "version": FORMAT_VERSION,
@@ -70,13 +79,13 @@ class Manifest:
                 "units": [_unit_json(unit) for unit in self.units],
                 "plan": {
                     **self.plan.to_json(),
-                    "drawing": str(self.plan),
+                    "text": str(self.plan),
                     "digest": self.plan.digest,
                 },
             },
             "candidate": dict(self.candidate),
             "preprocessing": {
-                "colour": "RGB",
+                "color": "RGB",
                 "resize": self.preprocessing.resize,
                 "size": list(self.preprocessing.size),
                 "scale": "1/255",
@@ -95,20 +104,27 @@ class Manifest:
 
     @classmethod
     def from_json(cls, value: object, where: str) -> Manifest:
-        """The manifest that :meth:`to_json` wrote.
+        """Return the manifest that :meth:`to_json` wrote.
+
+        Args:
+            value: contents of ``bundle.json``.
+            where: path of the file, for messages.
+
+        Returns:
+            The validated manifest.
 
         Raises:
-            ExportError: the value is not of that form, or of a version unknown here.
+            ExportError: a value is missing or invalid, or the format version is unknown.
         """
         if not isinstance(value, dict) or value.get("format") != FORMAT:
-            raise damaged(f"this is not the {MANIFEST} of an mtlsearch bundle", where)
+            raise damaged(f"the file is not the {MANIFEST} of an mtlsearch bundle", where)
         if (version := take(value, "version", int, where)) != FORMAT_VERSION:
             raise ExportError(
-                f"the bundle is of format version {version}",
+                f"the bundle has the unknown format version {version}",
                 where=where,
                 allowed=[str(FORMAT_VERSION)],
-                next_step="read it with the mtlsearch version that wrote it "
-                f"({value.get('mtlsearch', 'not named')}), or export it again",
+                next_step="open it with the mtlsearch version that wrote it "
+                f"({value.get('mtlsearch', 'unknown')}), or export the bundle again",
             )
         architecture = take(value, "architecture", dict, where)
         tasks = take(value, "tasks", dict, where)
@@ -135,7 +151,7 @@ def _unit_json(unit: UnitSpec) -> dict[str, Any]:
 
 def _unit(value: object, where: str) -> UnitSpec:
     if not isinstance(value, dict):
-        raise damaged(f"a unit is not an object: {value!r:.80}", where)
+        raise damaged(f"a unit must be an object, got {value!r:.80}", where)
     return UnitSpec(
         index=take(value, "index", int, where),
         name=take(value, "name", str, where),
@@ -143,7 +159,7 @@ def _unit(value: object, where: str) -> UnitSpec:
         stride=take(value, "stride", int, where),
         parameters=take(value, "parameters", int, where),
         flops=take(value, "flops", int, where),
-        # Bundles of before there were plans that pass by units do not say.
+        # Absent in bundles of earlier versions.
         skippable=take({"skippable": False, **value}, "skippable", bool, where),
     )
 
@@ -152,16 +168,17 @@ def _plan(value: dict[str, Any], where: str) -> SharingPlan:
     try:
         return SharingPlan.from_json(value)
     except PlanError as error:
-        raise damaged(f"the sharing plan is illegal: {error.what}", where) from error
+        raise damaged(f"the sharing plan is invalid: {error.what}", where) from error
 
 
 def _preprocessing(value: dict[str, Any], where: str) -> Preprocessing:
-    height, width = numbers(value, "size", 2, where)
+    height, width = take_numbers(value, "size", 2, where)
     if not (height >= 1 and width >= 1 and height.is_integer() and width.is_integer()):
-        raise damaged(f"'size' is not a height and a width: {value['size']!r}", where)
-    mean, std = numbers(value, "mean", 3, where), numbers(value, "std", 3, where)
+        raise damaged(f"`size` must be a height and a width, got {value['size']!r}", where)
+    mean = take_numbers(value, "mean", 3, where)
+    std = take_numbers(value, "std", 3, where)
     if (resize := take(value, "resize", str, where)) != "bilinear":
-        raise damaged(f"the resize filter {resize!r} is unknown", where)
+        raise damaged(f"`resize` must be the filter 'bilinear', got {resize!r}", where)
     return Preprocessing(
         (int(height), int(width)), (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]), resize
     )
@@ -179,17 +196,17 @@ def _output_json(output: OutputSpec) -> dict[str, Any]:
 def _output(value: dict[str, Any], where: str) -> OutputSpec:
     form = take(value, "form", str, where)
     if form not in list(Form):
-        raise damaged(f"no prediction is of form {form!r}", where)
+        raise damaged(f"`form` must be one of {', '.join(Form)}, got {form!r}", where)
     options = take(value, "options", dict, where)
     if not all(is_number(option) for option in options.values()):
-        raise damaged(f"options are numbers, not {options!r:.80}", where)
+        raise damaged(f"`options` must be numbers, got {options!r:.80}", where)
     return OutputSpec(
-        Form(form), texts(value, "classes", where), take(value, "unit", str, where), options
+        Form(form), take_texts(value, "classes", where), take(value, "unit", str, where), options
     )
 
 
 def _file(name: str, value: dict[str, Any], where: str) -> FileEntry:
-    # A bare name cannot lead out of the folder.
+    # Without separators, a name cannot refer to another folder.
     if name in {"", ".", ".."} or any(mark in name for mark in "/\\:\0"):
-        raise damaged(f"{name!r} is not the name of a file in the bundle", where)
+        raise damaged(f"{name!r} in `files` is not the name of a file", where)
     return FileEntry(take(value, "sha256", str, where), take(value, "bytes", int, where))

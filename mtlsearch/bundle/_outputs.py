@@ -1,4 +1,4 @@
-"""Predictions written to files: a picture of all tasks, masks and maps as they are."""
+"""Writing of predictions: a picture of all tasks, masks and maps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mtlsearch.prediction import (
     MaskPrediction,
     OutputSpec,
     Prediction,
-    class_colour,
+    class_color,
     draw,
     side_by_side,
 )
@@ -24,7 +24,16 @@ from mtlsearch.prediction import (
 def draw_all(
     tasks: Mapping[str, OutputSpec], image: Image.Image, predictions: Mapping[str, Prediction]
 ) -> Image.Image:
-    """The image and beside it, a panel a task, each prediction drawn on it."""
+    """Return the image next to one panel per task with its prediction.
+
+    Args:
+        tasks: specification of each task's output.
+        image: the original image.
+        predictions: prediction of each task.
+
+    Returns:
+        The picture in mode RGB.
+    """
     panels = [("input", image.convert("RGB"))]
     panels += [(task, draw(tasks[task], image, predictions[task])) for task in predictions]
     return side_by_side(panels)
@@ -39,11 +48,19 @@ def save_outputs(
 ) -> dict[str, Path]:
     """Write ``stem.png`` with all tasks, masks as ``stem.task.png``, maps as ``stem.task.npy``.
 
-    A mask's PNG holds class indices (8 bits with a palette of the classes' colours, 16 bits
-    from 256 classes on); a map's file is float32 ``[K, H, W]``. Both are of the image's size.
+    The PNG of a mask contains class indices: 8 bits with a palette of the classes' colors, or
+    16 bits for 256 or more classes. The file of a map is float32 ``[K, H, W]``. Both have the
+    size of the image.
+
+    Args:
+        folder: target folder, created if it does not exist.
+        stem: start of the file names.
+        tasks: specification of each task's output.
+        image: the original image.
+        predictions: prediction of each task.
 
     Returns:
-        The files by task; the picture of all under ``""``.
+        Paths by task; the picture of all tasks has the key ``""``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = {"": folder / f"{stem}.png"}
@@ -58,11 +75,11 @@ def save_outputs(
     return files
 
 
-def _index_image(prediction: MaskPrediction, classes: int) -> Image.Image:
+def _index_image(prediction: MaskPrediction, num_classes: int) -> Image.Image:
     if prediction.indices.dtype != np.uint8:
         return Image.fromarray(prediction.indices.astype(np.uint16))
     image = Image.fromarray(prediction.indices)
-    image.putpalette([part for at in range(classes) for part in class_colour(at)])
+    image.putpalette([part for index in range(num_classes) for part in class_color(index)])
     return image
 
 

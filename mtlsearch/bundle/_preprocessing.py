@@ -1,4 +1,4 @@
-"""From a picture of any size to what the network takes."""
+"""Preprocessing of an image to the network's input."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How an image becomes the network's input.
+    """Resizing and normalization of an image.
 
-    The picture, upright (see :func:`~mtlsearch.bundle.read_image`), is turned into RGB, resized
-    to ``size`` (its aspect ratio is not kept, so predictions scale back by one factor a side),
-    divided by 255 and normalised.
+    An upright picture (see :func:`~mtlsearch.bundle.read_image`) is converted to RGB, resized to
+    ``size``, divided by 255 and normalized. Resizing does not keep the aspect ratio, so
+    predictions are scaled back by one factor per side.
 
     Attributes:
         size: ``(height, width)`` of the input in pixels.
-        mean: subtracted, a number a channel, in parts of 255.
-        std: divided by, after that.
-        resize: the filter; ``bilinear`` (averaging where it shrinks) is the one there is.
+        mean: mean of each channel, in 0..1.
+        std: standard deviation of each channel, in 0..1.
+        resize: filter; always ``bilinear``, which averages when shrinking.
     """
 
     size: tuple[int, int]
@@ -33,7 +33,7 @@ class Preprocessing:
     resize: str = "bilinear"
 
     def __call__(self, image: Image.Image) -> NDArray[np.float32]:
-        """The image as float32 ``[3, H, W]``."""
+        """Return the image as float32 ``[3, H, W]``."""
         rgb = image.convert("RGB")
         if rgb.size != (self.size[1], self.size[0]):
             rgb = rgb.resize((self.size[1], self.size[0]), Image.Resampling.BILINEAR)

@@ -1,4 +1,4 @@
-"""A bundle, run by ONNX Runtime."""
+"""Bundle that ONNX Runtime executes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-# onnxruntime's exceptions have no root of their own below Exception.
+# The exceptions of onnxruntime have no common base class below Exception.
 _LOAD_ERRORS = (
     runtime_errors.Fail,
     runtime_errors.InvalidArgument,
@@ -33,12 +33,16 @@ _LOAD_ERRORS = (
 
 
 class Bundle:
-    """An exported network and how to use it.
+    """Exported network with its preprocessing and decoding.
+
+    Attributes:
+        path: folder of the bundle.
+        manifest: the manifest.
 
     Args:
-        path: the bundle's folder.
-        manifest: what it says of itself.
-        session: its graph, loaded.
+        path: folder of the bundle.
+        manifest: its manifest.
+        session: its loaded graph.
     """
 
     def __init__(
@@ -50,36 +54,48 @@ class Bundle:
 
     @property
     def tasks(self) -> Mapping[str, OutputSpec]:
-        """How each task's tensors are read, by task name."""
+        """Specification of each task's output, by task name."""
         return MappingProxyType(dict(self.manifest.tasks))
 
     def describe(self) -> str:
-        """What the bundle is, in a dozen lines for a person."""
+        """Return a description of the bundle.
+
+        Returns:
+            About a dozen lines of text.
+        """
         return describe(self.path.name, self.manifest)
 
     def run(self, inputs: NDArray[np.float32]) -> dict[str, dict[str, NDArray[np.float32]]]:
-        """The graph's tensors, by task and name.
+        """Return the tensors of the graph.
 
         Args:
             inputs: preprocessed images, float32 ``[B, 3, H, W]``.
+
+        Returns:
+            Tensors ``[B, ...]`` by task and name.
         """
         names = [output.name for output in self._session.get_outputs()]
         arrays = self._session.run(names, {self._session.get_inputs()[0].name: inputs})
-        of_task: dict[str, dict[str, NDArray[np.float32]]] = {name: {} for name in self.tasks}
+        arrays_by_task: dict[str, dict[str, NDArray[np.float32]]] = {
+            name: {} for name in self.tasks
+        }
         for name, array in zip(names, arrays, strict=True):
             task, _, tensor = name.rpartition(".")
-            if task in of_task:
-                of_task[task][tensor] = array
-        return of_task
+            if task in arrays_by_task:
+                arrays_by_task[task][tensor] = array
+        return arrays_by_task
 
     def predict(
         self, images: Sequence[Image.Image], *, batch_size: int = 8
     ) -> list[dict[str, Prediction]]:
-        """Every task's prediction for every image, in the order of the images.
+        """Return the predictions for some images.
 
         Args:
             images: pictures of any size and mode.
-            batch_size: how many go through the network at once.
+            batch_size: number of images per forward pass.
+
+        Returns:
+            Prediction by task for each image, in the order of the images.
         """
         predictions: list[dict[str, Prediction]] = []
         for start in range(0, len(images), batch_size):
@@ -106,15 +122,18 @@ class Bundle:
 def open_bundle(
     path: Path | str, *, providers: Sequence[str] = ("CPUExecutionProvider",)
 ) -> Bundle:
-    """Open a bundle, after checking that every file is as it was exported.
+    """Open a bundle after checking its files.
 
     Args:
-        path: the bundle's folder.
-        providers: ONNX Runtime's execution providers, the preferred first.
+        path: folder of the bundle.
+        providers: execution providers of ONNX Runtime, the preferred one first.
+
+    Returns:
+        The bundle.
 
     Raises:
-        ExportError: there is no bundle, it is of an unknown format version, or a file is
-            missing, damaged or does not fit the others.
+        ExportError: the folder is not a bundle, its format version is unknown, or a file is
+            missing, damaged or inconsistent with the manifest.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
@@ -127,15 +146,22 @@ def open_bundle(
 def open_graph(
     path: Path, providers: Sequence[str] = ("CPUExecutionProvider",)
 ) -> onnxruntime.InferenceSession:
-    """A graph on disk as a session.
+    """Load a graph.
 
-    It is handed over as bytes, so that no weights from other files are ever read.
+    ONNX Runtime gets the graph as bytes, so that it cannot read weights from other files.
+
+    Args:
+        path: the ONNX file.
+        providers: execution providers of ONNX Runtime, the preferred one first.
+
+    Returns:
+        The session.
 
     Raises:
-        ExportError: ONNX Runtime cannot load it.
+        ExportError: ONNX Runtime cannot load the graph.
     """
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what fails is raised; the log repeats it
+    options.log_severity_level = 4  # errors are raised, so the log would only repeat them
     try:
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=list(providers))
     except _LOAD_ERRORS as error:
@@ -147,7 +173,7 @@ def open_graph(
 
 
 def _check_tensors(bundle: Bundle) -> None:
-    """See that the graph has the tensors that the tasks are decoded from."""
+    """Check that the graph has the tensors from which predictions are decoded."""
     names = {output.name for output in bundle._session.get_outputs()}
     needed = {
         f"{task}.{tensor}"
@@ -156,8 +182,8 @@ def _check_tensors(bundle: Bundle) -> None:
     }
     if missing := sorted(needed - names):
         raise ExportError(
-            f"the graph has no output {', '.join(missing)}",
+            f"the graph lacks the outputs {', '.join(missing)}",
             where=str(bundle.path / GRAPH),
             allowed=sorted(names),
-            next_step="the bundle's files do not belong together: export it again",
+            next_step="export the bundle again, because its files do not match",
         )

@@ -1,4 +1,4 @@
-"""Values read out of JSON that someone may have damaged."""
+"""Type checks of values in a bundle's JSON."""
 
 from __future__ import annotations
 
@@ -10,17 +10,25 @@ from mtlsearch.errors import ExportError
 
 T = TypeVar("T")
 
-NAMES = {
+TYPE_NAMES = {
     dict: "an object",
     list: "a list",
-    str: "a text",
-    int: "a whole number",
+    str: "a string",
+    int: "an integer",
     bool: "true or false",
 }
 
 
 def damaged(what: str, where: str) -> ExportError:
-    """The error for a bundle whose JSON is not as the program wrote it."""
+    """Return the error for a manifest with invalid contents.
+
+    Args:
+        what: the problem.
+        where: path of the manifest.
+
+    Returns:
+        The error, with the next step.
+    """
     return ExportError(
         what,
         where=where,
@@ -29,43 +37,69 @@ def damaged(what: str, where: str) -> ExportError:
 
 
 def take(value: Mapping[str, Any], key: str, kind: type[T], where: str) -> T:
-    """``value[key]``, which has to be of a kind.
+    """Return the value of a key, which must have a type.
+
+    Args:
+        value: JSON object.
+        key: key in the object.
+        kind: expected type.
+        where: path of the manifest, for messages.
+
+    Returns:
+        ``value[key]``.
 
     Raises:
-        ExportError: there is no such key, or its value is of another kind.
+        ExportError: the key is missing or its value has another type.
     """
     if key not in value:
-        raise damaged(f"there is no {key!r}", where)
-    found = value[key]
-    if not isinstance(found, kind) or (kind is int and isinstance(found, bool)):
-        raise damaged(f"{key!r} is not {NAMES[kind]}: {found!r:.80}", where)
-    return found
+        raise damaged(f"`{key}` is missing", where)
+    item = value[key]
+    if not isinstance(item, kind) or (kind is int and isinstance(item, bool)):
+        raise damaged(f"`{key}` must be {TYPE_NAMES[kind]}, got {item!r:.80}", where)
+    return item
 
 
-def numbers(value: Mapping[str, Any], key: str, count: int, where: str) -> tuple[float, ...]:
-    """``count`` finite numbers.
+def take_numbers(value: Mapping[str, Any], key: str, count: int, where: str) -> tuple[float, ...]:
+    """Return a list of finite numbers.
 
-    Raises:
-        ExportError: there are others.
-    """
-    found = take(value, key, list, where)
-    if len(found) != count or not all(is_number(part) for part in found):
-        raise damaged(f"{key!r} is not a list of {count} numbers: {found!r:.80}", where)
-    return tuple(float(part) for part in found)
+    Args:
+        value: JSON object.
+        key: key in the object.
+        count: expected length.
+        where: path of the manifest, for messages.
 
-
-def texts(value: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
-    """A list of texts.
+    Returns:
+        The numbers.
 
     Raises:
-        ExportError: it is something else.
+        ExportError: the value is not a list of ``count`` finite numbers.
     """
-    found = take(value, key, list, where)
-    if not all(isinstance(part, str) for part in found):
-        raise damaged(f"{key!r} is not a list of texts: {found!r:.80}", where)
-    return tuple(found)
+    items = take(value, key, list, where)
+    if len(items) != count or not all(is_number(item) for item in items):
+        raise damaged(f"`{key}` must be a list of {count} numbers, got {items!r:.80}", where)
+    return tuple(float(item) for item in items)
+
+
+def take_texts(value: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
+    """Return a list of strings.
+
+    Args:
+        value: JSON object.
+        key: key in the object.
+        where: path of the manifest, for messages.
+
+    Returns:
+        The strings.
+
+    Raises:
+        ExportError: the value is not a list of strings.
+    """
+    items = take(value, key, list, where)
+    if not all(isinstance(item, str) for item in items):
+        raise damaged(f"`{key}` must be a list of strings, got {items!r:.80}", where)
+    return tuple(items)
 
 
 def is_number(value: object) -> bool:
-    """Whether it is a finite number."""
+    """Return whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

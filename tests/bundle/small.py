@@ -1,4 +1,4 @@
-"""A bundle made by hand, with a graph of three nodes: no network, no torch."""
+"""Bundle with a graph of four nodes, built without a network or torch."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ CLASSES = ("red", "green", "blue")
 
 
 def manifest() -> Manifest:
+    """Return the manifest, without checksums."""
     return Manifest(
         mtlsearch="0.1.0",
         backbone="none",
         units=(UnitSpec(0, "stem", 3, 1, 0, 0),),
-        plan=SharingPlan.hard(["colour", "tint"], 1),
+        plan=SharingPlan.hard(["color", "tint"], 1),
         parameters=0,
         candidate={},
         preprocessing=Preprocessing(SIZE, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
         tasks={
-            "colour": OutputSpec(Form.CATEGORY, CLASSES),
+            "color": OutputSpec(Form.CATEGORY, CLASSES),
             "tint": OutputSpec(Form.MASK, CLASSES),
         },
-        metrics={"colour": {"accuracy": 0.5, "f1": None}},
+        metrics={"color": {"accuracy": 0.5, "f1": None}},
         check={},
         files={},
     )
 
 
 def graph(prefix: str = "") -> bytes:
-    """``colour`` is the softmax of the mean colour, ``tint`` the image itself."""
+    """Return the ONNX graph: ``color`` is the softmax of the mean color, ``tint`` the image."""
     nodes = [
         helper.make_node("GlobalAveragePool", ["images"], ["mean"]),
         helper.make_node("Flatten", ["mean"], ["flat"]),
-        helper.make_node("Softmax", ["flat"], [prefix + "colour.scores"], axis=1),
+        helper.make_node("Softmax", ["flat"], [prefix + "color.scores"], axis=1),
         helper.make_node("Identity", ["images"], [prefix + "tint.scores"]),
     ]
     pixels = ["batch", 3, *SIZE]
@@ -51,7 +52,7 @@ def graph(prefix: str = "") -> bytes:
         "small",
         [value("images", TensorProto.FLOAT, pixels)],
         [
-            value(prefix + "colour.scores", TensorProto.FLOAT, ["batch", 3]),
+            value(prefix + "color.scores", TensorProto.FLOAT, ["batch", 3]),
             value(prefix + "tint.scores", TensorProto.FLOAT, pixels),
         ],
     )
@@ -61,6 +62,7 @@ def graph(prefix: str = "") -> bytes:
 
 
 def write(folder: Path, content: bytes | None = None) -> Path:
+    """Write a bundle with a graph and return its folder."""
     folder.mkdir()
     (folder / GRAPH).write_bytes(graph() if content is None else content)
     value = manifest().to_json()

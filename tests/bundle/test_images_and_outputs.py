@@ -1,4 +1,4 @@
-"""What goes into a bundle and what is written of what comes out."""
+"""Preprocessing of images for a bundle and writing of its predictions."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mtlsearch.labels import Form
 from mtlsearch.prediction import CategoryPrediction, MapPrediction, MaskPrediction, OutputSpec
 
 
-def test_preprocessing_is_torchvisions():
-    chance = np.random.default_rng(0)
-    image = Image.fromarray(chance.integers(0, 256, (61, 90, 3), np.uint8))
+def test_preprocessing_matches_torchvision():
+    generator = np.random.default_rng(0)
+    image = Image.fromarray(generator.integers(0, 256, (61, 90, 3), np.uint8))
     mean, std = (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)
     expected = v2.Compose(
         [
@@ -26,44 +26,44 @@ def test_preprocessing_is_torchvisions():
             v2.Normalize(mean, std),
         ]
     )(image)
-    found = Preprocessing((32, 40), mean, std)(image)
-    assert found.dtype == np.float32
-    assert np.allclose(found, expected.numpy(), atol=1e-6)
+    actual = Preprocessing((32, 40), mean, std)(image)
+    assert actual.dtype == np.float32
+    assert np.allclose(actual, expected.numpy(), atol=1e-6)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1", "CMYK"])
-def test_any_mode_of_picture_is_taken(mode):
-    found = Preprocessing((8, 8), (0, 0, 0), (1, 1, 1))(Image.new(mode, (5, 9)))
-    assert found.shape == (3, 8, 8)
+def test_preprocessing_accepts_any_picture_mode(mode):
+    pixels = Preprocessing((8, 8), (0, 0, 0), (1, 1, 1))(Image.new(mode, (5, 9)))
+    assert pixels.shape == (3, 8, 8)
 
 
-def test_a_picture_is_turned_as_its_camera_says(tmp_path):
+def test_read_image_applies_the_exif_orientation(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
-    Image.new("RGB", (40, 20)).save(tmp_path / "turned.jpg", exif=exif)
-    assert read_image(tmp_path / "turned.jpg").size == (20, 40)
+    Image.new("RGB", (40, 20)).save(tmp_path / "rotated.jpg", exif=exif)
+    assert read_image(tmp_path / "rotated.jpg").size == (20, 40)
 
 
-def test_bad_pictures_are_named(tmp_path):
+def test_read_image_reports_broken_pictures(tmp_path):
     whole = tmp_path / "whole.png"
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     Image.fromarray(noise).save(whole)
     (tmp_path / "cut.png").write_bytes(whole.read_bytes()[:2000])
     (tmp_path / "text.jpg").write_text("no picture")
-    for name, what in (
-        ("cut.png", "not a picture that can be read"),
-        ("text.jpg", "not a picture that can be read"),
-        ("missing.jpg", "there is no such file"),
-        ("text.jpg/below.jpg", "there is no such file"),
-        (".", "this is a folder, not a picture"),
+    for name, reason in (
+        ("cut.png", "the picture cannot be decoded"),
+        ("text.jpg", "the picture cannot be decoded"),
+        ("missing.jpg", "the file does not exist"),
+        ("text.jpg/below.jpg", "the file does not exist"),
+        (".", "this is a folder, expected a picture"),
     ):
-        with pytest.raises(DataError, match=what) as caught:
+        with pytest.raises(DataError, match=reason) as caught:
             read_image(tmp_path / name)
         assert caught.value.where == str(tmp_path / name)
         assert "Errno" not in caught.value.what
 
 
-def test_masks_and_maps_are_written_as_they_are(tmp_path):
+def test_save_outputs_writes_masks_and_maps_unchanged(tmp_path):
     indices = np.arange(20, dtype=np.uint8).reshape(4, 5) % 3
     values = np.linspace(0, 1, 20, dtype=np.float32).reshape(1, 4, 5)
     classes = ("a", "b", "c")
@@ -92,7 +92,7 @@ def test_masks_and_maps_are_written_as_they_are(tmp_path):
     )
 
 
-def test_indices_beyond_255_survive(tmp_path):
+def test_save_outputs_keeps_indices_above_255(tmp_path):
     indices = np.array([[0, 299]], np.int32)
     tasks = {"outline": OutputSpec(Form.MASK, tuple(map(str, range(300))))}
     files = save_outputs(

@@ -1,4 +1,4 @@
-"""Opening: a whole bundle runs, a damaged or hostile one is refused with a reason."""
+"""Opening a bundle: a valid one runs, a damaged or malicious one is refused with a reason."""
 
 from __future__ import annotations
 
@@ -17,46 +17,56 @@ from mtlsearch.errors import ExportError
 from tests.bundle import small
 
 
-def _edit(bundle, change):
+def edit(bundle, change):
+    """Change the JSON of a bundle's manifest."""
     path = bundle / MANIFEST
     value = json.loads(path.read_text())
     change(value)
     path.write_text(json.dumps(value))
 
 
-def test_it_predicts_every_image_in_its_own_size(bundle):
+def edited(change):
+    """Return a function that makes a change to the manifest of a bundle."""
+    return lambda bundle: edit(bundle, change)
+
+
+def test_predictions_have_the_size_of_each_image(bundle):
     images = [Image.new("RGB", (30, 20), "red"), Image.new("RGB", (5, 7), "blue")]
     opened = open_bundle(bundle)
     first, second = opened.predict(images, batch_size=1)
-    assert (first["colour"].index, second["colour"].index) == (0, 2)
+    assert (first["color"].index, second["color"].index) == (0, 2)
     assert first["tint"].indices.shape == (20, 30)
     assert second["tint"].indices.shape == (7, 5)
     assert (second["tint"].indices == 2).all()
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 8])
-def test_batches_change_nothing(bundle, batch_size):
-    chance = np.random.default_rng(0)
-    images = [Image.fromarray(chance.integers(0, 256, (9, 9 + at, 3), np.uint8)) for at in range(5)]
+def test_predictions_do_not_depend_on_the_batch_size(bundle, batch_size):
+    generator = np.random.default_rng(0)
+    images = [
+        Image.fromarray(generator.integers(0, 256, (9, width, 3), np.uint8))
+        for width in range(9, 14)
+    ]
     opened = open_bundle(bundle)
-    alone = [opened.predict([image])[0] for image in images]
-    for one, other in zip(alone, opened.predict(images, batch_size=batch_size), strict=True):
-        assert np.allclose(one["colour"].scores, other["colour"].scores)
-        assert (one["tint"].indices == other["tint"].indices).all()
+    single = [opened.predict([image])[0] for image in images]
+    batched = opened.predict(images, batch_size=batch_size)
+    for first, second in zip(single, batched, strict=True):
+        assert np.allclose(first["color"].scores, second["color"].scores)
+        assert (first["tint"].indices == second["tint"].indices).all()
 
 
-def test_no_image_is_no_prediction(bundle):
+def test_predict_without_images_returns_an_empty_list(bundle):
     assert open_bundle(bundle).predict([]) == []
 
 
-def test_it_describes_itself(bundle):
+def test_describe_contains_plan_tasks_and_metrics(bundle):
     text = open_bundle(bundle).describe()
-    for part in ("none", "stem", "colour+tint", "red, green, blue", "accuracy 0.5", "8 x 12"):
+    for part in ("none", "stem", "color+tint", "red, green, blue", "accuracy 0.5", "8 x 12"):
         assert part in text
     assert "f1 undefined" in text
 
 
-def test_the_manifest_reads_back_what_it_writes():
+def test_manifest_json_round_trip():
     value = json.loads(json.dumps(small.manifest().to_json()))
     assert Manifest.from_json(value, "here") == small.manifest()
 
@@ -64,26 +74,32 @@ def test_the_manifest_reads_back_what_it_writes():
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (lambda at: (at / MANIFEST).unlink(), "no bundle here"),
-        (lambda at: (at / MANIFEST).write_text("{"), "no JSON"),
-        (lambda at: (at / MANIFEST).write_text("[1]"), "not the bundle.json"),
-        (lambda at: (at / GRAPH).unlink(), "missing"),
-        (lambda at: (at / GRAPH).write_bytes(b"\0"), "SHA-256"),
-        (lambda at: _edit(at, lambda v: v.update(format="zip")), "not the bundle.json"),
-        (lambda at: _edit(at, lambda v: v.update(version=99)), "format version 99"),
-        (lambda at: _edit(at, lambda v: v.pop("tasks")), "no 'tasks'"),
-        (lambda at: _edit(at, lambda v: v["files"].clear()), "lists no model.onnx"),
-        (lambda at: _edit(at, lambda v: v["preprocessing"].update(mean=[1])), "3 numbers"),
-        (lambda at: _edit(at, lambda v: v["preprocessing"].update(size=[0, 8])), "size"),
-        (lambda at: _edit(at, lambda v: v["preprocessing"].update(resize="x")), "filter"),
-        (lambda at: _edit(at, lambda v: v["tasks"]["tint"].update(form="sound")), "sound"),
-        (lambda at: _edit(at, lambda v: v["tasks"]["tint"].update(options={"a": "b"})), "options"),
-        (lambda at: _edit(at, lambda v: v["architecture"]["plan"].update(rows=[])), "plan"),
-        (lambda at: _edit(at, lambda v: v["architecture"].update(units=[7])), "unit"),
-        (lambda at: _edit(at, lambda v: v["architecture"].update(parameters=True)), "whole"),
+        (lambda folder: (folder / MANIFEST).unlink(), "not a bundle"),
+        (lambda folder: (folder / MANIFEST).write_text("{"), "not valid JSON"),
+        (lambda folder: (folder / MANIFEST).write_text("[1]"), "not the bundle.json"),
+        (lambda folder: (folder / GRAPH).unlink(), "missing"),
+        (lambda folder: (folder / GRAPH).write_bytes(b"\0"), "SHA-256"),
+        (edited(lambda v: v.update(format="zip")), "not the bundle.json"),
+        (edited(lambda v: v.update(version=99)), "format version 99"),
+        (edited(lambda v: v.pop("tasks")), "`tasks` is missing"),
+        (edited(lambda v: v["files"].clear()), "lacks model.onnx"),
+        (edited(lambda v: v["preprocessing"].update(mean=[1])), "3 numbers"),
+        (edited(lambda v: v["preprocessing"].update(size=[0, 8])), "size"),
+        (edited(lambda v: v["preprocessing"].update(resize="x")), "filter"),
+        (edited(lambda v: v["tasks"]["tint"].update(form="sound")), "sound"),
+        (
+            edited(lambda v: v["tasks"]["tint"].update(options={"a": "b"})),
+            "options",
+        ),
+        (edited(lambda v: v["architecture"]["plan"].update(rows=[])), "plan"),
+        (edited(lambda v: v["architecture"].update(units=[7])), "unit"),
+        (
+            edited(lambda v: v["architecture"].update(parameters=True)),
+            "integer",
+        ),
     ],
 )
-def test_damage_is_named_with_a_next_step(bundle, damage, reason):
+def test_damaged_bundle_is_refused_with_a_next_step(bundle, damage, reason):
     damage(bundle)
     with pytest.raises(ExportError, match=reason) as caught:
         open_bundle(bundle)
@@ -92,56 +108,56 @@ def test_damage_is_named_with_a_next_step(bundle, damage, reason):
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/b", "..", "", "c:d", "a\\b"])
-def test_a_file_outside_the_folder_is_never_opened(bundle, name):
-    _edit(bundle, lambda v: v["files"].update({name: {"sha256": "0", "bytes": 0}}))
+def test_file_name_with_a_path_is_refused(bundle, name):
+    edit(bundle, lambda v: v["files"].update({name: {"sha256": "0", "bytes": 0}}))
     with pytest.raises(ExportError, match="not the name of a file"):
         open_bundle(bundle)
 
 
-def test_a_link_out_of_the_folder_is_not_followed(bundle, tmp_path):
+def test_link_instead_of_a_file_is_refused(bundle, tmp_path):
     shutil.move(bundle / GRAPH, tmp_path / "elsewhere")
     (bundle / GRAPH).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ExportError, match="missing"):
         open_bundle(bundle)
 
 
-def test_a_graph_with_other_outputs_is_refused(tmp_path):
-    with pytest.raises(ExportError, match=r"no output colour\.scores, tint\.scores"):
+def test_graph_with_other_outputs_is_refused(tmp_path):
+    with pytest.raises(ExportError, match=r"lacks the outputs color\.scores, tint\.scores"):
         open_bundle(small.write(tmp_path / "other", small.graph("my.")))
 
 
-def test_what_is_no_graph_is_refused(tmp_path):
+def test_invalid_graph_is_refused(tmp_path):
     with pytest.raises(ExportError, match="cannot load the graph"):
         open_bundle(small.write(tmp_path / "noise", b"no protobuf"))
 
 
-@pytest.mark.parametrize("place", ["weights.bin", "../weights.bin"])
-def test_weights_in_another_file_are_never_read(tmp_path, place):
+@pytest.mark.parametrize("location", ["weights.bin", "../weights.bin"])
+def test_weights_in_another_file_are_not_read(tmp_path, location):
     weights = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[3])
     weights.data_location = TensorProto.EXTERNAL
-    for key, value in (("location", place), ("offset", "0"), ("length", "12")):
+    for key, value in (("location", location), ("offset", "0"), ("length", "12")):
         weights.external_data.add(key=key, value=value)
     made = helper.make_graph(
-        [helper.make_node("Add", ["images", "w"], ["colour.scores"])],
+        [helper.make_node("Add", ["images", "w"], ["color.scores"])],
         "external",
         [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", 3])],
-        [helper.make_tensor_value_info("colour.scores", TensorProto.FLOAT, ["batch", 3])],
+        [helper.make_tensor_value_info("color.scores", TensorProto.FLOAT, ["batch", 3])],
         [weights],
     )
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     folder = small.write(tmp_path / "bundle", model.SerializeToString())
-    (folder / place).write_bytes(bytes(12))
+    (folder / location).write_bytes(bytes(12))
     with pytest.raises(ExportError, match="cannot load the graph"):
         open_bundle(folder)
 
 
-def test_only_a_bundle_is_one(bundle, tmp_path):
+def test_is_bundle_accepts_only_bundles(bundle, tmp_path):
     assert is_bundle(bundle)
     assert not is_bundle(tmp_path)
     assert not is_bundle(tmp_path / "nothing")
 
 
-def test_predicting_imports_no_training_code(bundle):
+def test_predicting_imports_no_training_library(bundle):
     code = """
 import sys
 from PIL import Image
@@ -152,7 +168,7 @@ draw_all(bundle.tasks, image, bundle.predict([image])[0])
 heavy = {"torch", "torchvision", "timm", "onnx", "optuna", "pandas", "pydantic", "matplotlib"}
 print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
 """
-    ran = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code, str(bundle)], capture_output=True, text=True, check=True
     )
-    assert ran.stdout.strip() == "[]"
+    assert process.stdout.strip() == "[]"
