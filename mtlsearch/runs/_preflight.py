@@ -49,7 +49,7 @@ class PreflightContext:
         run: run directory; None before it exists.
         num_processes: number of processes that train together.
         is_search: whether candidates are proposed, which needs the warm start.
-        max_problems: number of data problems in a message; None for all.
+        max_listed: number of data problems in a message; None for all.
         data: the data, from :attr:`Stage.LABELS` on.
         tasks: the tasks by name, from :attr:`Stage.LABELS` on.
         report: result of reading all images, from :attr:`Stage.IMAGES` on.
@@ -60,7 +60,7 @@ class PreflightContext:
     run: RunDirectory | None = None
     num_processes: int = 1
     is_search: bool = True
-    max_problems: int | None = 10
+    max_listed: int | None = 10
     data: DataModule | None = None
     tasks: Mapping[str, Task[Any]] = field(default_factory=dict)
     report: CheckReport | None = None
@@ -190,7 +190,7 @@ def _require_objectives(context: PreflightContext) -> None:
 
 def _require_valid_images(context: PreflightContext) -> None:
     if context.report is not None:
-        context.report.raise_if_bad(context.max_problems)
+        context.report.raise_if_bad(context.max_listed)
 
 
 def _require_label_coverage(context: PreflightContext) -> None:
