@@ -1,21 +1,21 @@
-"""Every failure that a user can cause or mend is one of these exceptions.
+"""Exceptions for every failure that a user can cause or fix.
 
 ::
 
     MtlsearchError
-    ├── ConfigError            a run file, a ``--set`` or an option is wrong
-    ├── PluginError            a plugin does not load, fails, or says a thing twice
-    │   └── UnknownNameError   a task kind, source, space or backbone nobody provides
-    ├── DataError              a file or a row of a data set is bad
+    ├── ConfigError            a run file, a ``--set`` or an option is invalid
+    ├── PluginError            a plugin does not load, fails or repeats a name
+    │   └── UnknownNameError   a task kind, source, space or backbone does not exist
+    ├── DataError              a file or a row of a data set is invalid
     ├── PlanError              a sharing plan is illegal for its tasks or units
-    ├── BackboneError          a backbone cannot be made, loaded or cut
+    ├── BackboneError          a backbone cannot be created, loaded or cut
     ├── TrainingError          a candidate cannot be trained
-    │   └── NonFiniteLossError a loss became infinite or not a number
-    ├── RunError               a run directory is missing, busy or of another search
+    │   └── NonFiniteLossError a loss became infinite or NaN
+    ├── RunError               a run directory is missing, in use or of another search
     └── ExportError            a bundle cannot be written or read
 
-Each one says *what* is wrong, *where* it stands, what is *allowed* there and the
-*next step*; ``str(error)`` puts those on lines of their own::
+Each error has four parts: *what* is wrong, *where*, which values are *allowed*, and the *next
+step*. ``str(error)`` has one line for each part that is set::
 
     >>> from mtlsearch.errors import ConfigError
     >>> print(ConfigError("unknown key 'epoch'", where="run.yaml:12", allowed=["epochs"]))
@@ -23,7 +23,7 @@ Each one says *what* is wrong, *where* it stands, what is *allowed* there and th
       where:   run.yaml:12
       allowed: epochs
 
-Only :mod:`mtlsearch.cli` turns them into exit codes.
+Only :mod:`mtlsearch.cli` converts errors to exit codes.
 """
 
 from mtlsearch.errors._invalid import describe_invalid

@@ -1,4 +1,4 @@
-"""The nearest valid name to a misspelt one."""
+"""Closest valid name for a misspelled one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,29 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like ``name``, or None when none is close."""
-    matches = get_close_matches(name, list(known), n=1, cutoff=0.6)
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the most similar valid name.
+
+    Args:
+        name: the misspelled name.
+        names: the valid names.
+
+    Returns:
+        One of ``names``, or None if none is similar.
+    """
+    matches = get_close_matches(name, list(names), n=1, cutoff=0.6)
     return matches[0] if matches else None
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A clause to put behind a message: ``"; did you mean 'epochs'?"``, or nothing."""
-    match = nearest(name, known)
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return a suggestion to append to a message.
+
+    Args:
+        name: the misspelled name.
+        names: the valid names.
+
+    Returns:
+        Such as ``"; did you mean 'epochs'?"``; empty if no name is similar.
+    """
+    match = nearest(name, names)
     return f"; did you mean {match!r}?" if match else ""

@@ -1,4 +1,4 @@
-"""The exception classes; the tree is drawn in :mod:`mtlsearch.errors`."""
+"""Exception classes; :mod:`mtlsearch.errors` has a diagram of the tree."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from mtlsearch.errors._nearest import did_you_mean
 
 
 class MtlsearchError(Exception):
-    """Root of all failures that mtlsearch reports to a person.
+    """Base class of all failures that mtlsearch reports to users.
 
     Args:
-        what: what is wrong, one sentence without a full stop.
-        where: the file (with line or row), key, task or trial it concerns.
-        allowed: the values that would have been right.
-        next_step: what the person can do now.
+        what: the problem, one sentence without a period.
+        where: file (with line or row), key, task or trial.
+        allowed: valid values.
+        next_step: how to fix the problem, in the imperative.
     """
 
     def __init__(
@@ -34,10 +34,17 @@ class MtlsearchError(Exception):
         self.next_step = next_step
 
     def named_in(self, place: str) -> Self:
-        """The same failure, which also says where what it concerns was asked for."""
-        found = copy(self)
-        found.where = f"{self.where}, named in {place}" if self.where else place
-        return found
+        """Return a copy that also contains the place that refers to the invalid value.
+
+        Args:
+            place: such as a line of a run file.
+
+        Returns:
+            The error with a longer ``where``.
+        """
+        error = copy(self)
+        error.where = f"{self.where}, named in {place}" if self.where else place
+        return error
 
     def __str__(self) -> str:
         lines = [self.what]
@@ -51,44 +58,44 @@ class MtlsearchError(Exception):
 
 
 class ConfigError(MtlsearchError):
-    """A run file, a ``--set`` or a command's option is wrong."""
+    """A run file, a ``--set`` or an option of a command is invalid."""
 
 
 class PluginError(MtlsearchError):
-    """A plugin does not load, misspells a hook, gives a name twice or fails at work."""
+    """A plugin does not load, misspells a hook, repeats a name or fails."""
 
 
 class UnknownNameError(PluginError):
-    """Nothing in the catalogue has that name.
+    """The registry does not contain a name.
 
     Args:
-        what_kind: what was looked for, such as ``"task kind"``.
-        name: the name nobody provides.
-        known: the names there are; the nearest is suggested.
-        where: where the name stands.
-        next_step: where else to look; by default at the plugins.
+        noun: kind of the name, such as ``"task kind"``.
+        name: the unknown name.
+        names: the registered names; the message suggests the most similar one.
+        where: place of the name.
+        next_step: how to fix the problem.
     """
 
     def __init__(
         self,
-        what_kind: str,
+        noun: str,
         name: str,
-        known: Sequence[str],
+        names: Sequence[str],
         *,
         where: str | None = None,
-        next_step: str = "`mtlsearch list plugins` shows the loaded plugins; install the missing "
-        "package, or set --plugins to its folder",
+        next_step: str = "run `mtlsearch list plugins` to see what is loaded, install the missing "
+        "package, or give its folder with --plugins",
     ) -> None:
         super().__init__(
-            f"there is no {what_kind} named {name!r}{did_you_mean(name, known)}",
+            f"unknown {noun} {name!r}{did_you_mean(name, names)}",
             where=where,
-            allowed=sorted(known),
+            allowed=sorted(names),
             next_step=next_step,
         )
 
 
 class DataError(MtlsearchError):
-    """A file or a row of a data set is bad."""
+    """A file or a row of a data set is invalid."""
 
 
 class PlanError(MtlsearchError):
@@ -96,7 +103,7 @@ class PlanError(MtlsearchError):
 
 
 class BackboneError(MtlsearchError):
-    """A backbone cannot be made, loaded or cut."""
+    """A backbone cannot be created, loaded or cut."""
 
 
 class TrainingError(MtlsearchError):
@@ -104,7 +111,7 @@ class TrainingError(MtlsearchError):
 
 
 class NonFiniteLossError(TrainingError):
-    """A task's loss became infinite or not a number."""
+    """The loss of a task became infinite or NaN."""
 
 
 class RunError(MtlsearchError):
@@ -112,4 +119,4 @@ class RunError(MtlsearchError):
 
 
 class ExportError(MtlsearchError):
-    """A bundle cannot be written, or what lies there is no bundle."""
+    """A bundle cannot be written, or a folder is not a valid bundle."""
