@@ -1,7 +1,7 @@
 """What stopping trials early saves: whole searches replayed on curves that are known.
 
 ``python benchmarks/halving.py --table FILE.csv`` replays on a table of trained plans with
-their epochs (``docs/searching-from-python.md`` describes the columns; it may be partial: only
+their epochs (``docs/python-api.md`` describes the columns; it may be partial: only
 its plans are proposed). Without a table it replays on synthetic landscapes (``landscape.py``,
 51 plans of 3 tasks, 561 of 4), every seed another one, whose curves are made up: after epoch e
 of E a task's change is its last one plus noise of ``--early`` percent times sqrt(E / e - 1).
@@ -16,7 +16,7 @@ table has several seeds, plans are judged by their mean.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +29,14 @@ from replay import FIRST_SHARED, UNITS, WITHIN, read_worth
 from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.plugin import Candidate
-from mtlsearch.results import TrialRecord
-from mtlsearch.search import CandidateSpace, Evaluator, FunctionEvaluator, TableEvaluator, search
-from mtlsearch.study import TrialStore
+from mtlsearch.search import (
+    Evaluator,
+    FunctionEvaluator,
+    TableEvaluator,
+    build_candidate_space,
+    search,
+)
+from mtlsearch.study import StudyView, TrialStore
 
 EPOCHS = 8
 BASELINES = ("independent", "hard")
@@ -87,7 +92,7 @@ def from_landscape(count: int, early: float) -> Callable[[int], Problem]:
             changes = known.measured[at] + wobble
             return dict(zip(tasks, (100.0 + changes).tolist(), strict=True))
 
-        evaluator = FunctionEvaluator.of_curves(curve, tasks, UNITS, epochs=EPOCHS, seconds=1.0)
+        evaluator = FunctionEvaluator.from_curve(curve, tasks, UNITS, epochs=EPOCHS, seconds=1.0)
         good = good_of(dict(zip(known.plans, known.true.tolist(), strict=True)))
         return Problem(evaluator, None, good)
 
@@ -102,18 +107,18 @@ def seconds_until_found(problem: Problem, config: SearchConfig, seed: int) -> fl
     """Seconds of training until then; infinite where the plans were spent before."""
     spent = float("inf")
 
-    def look(records: Sequence[TrialRecord]) -> None:
+    def look(view: StudyView) -> None:
         nonlocal spent
-        complete = [at for at in records if at.state == "complete" and at.baseline is None]
+        complete = [at for at in view.records if at.state == "complete" and at.baseline is None]
         if any(at.candidate.plan in problem.good for at in complete):
-            spent = sum(record.seconds for record in records)
+            spent = sum(record.seconds for record in view.records)
             raise FoundError
 
-    space = CandidateSpace.of(
+    space = build_candidate_space(
         TreeSpace(TreeSettings(first_shared=FIRST_SHARED)),
         problem.evaluator,
         config,
-        only=problem.only,
+        allowed_plans=problem.only,
     )
     with suppress(FoundError):
         store = TrialStore.in_memory()

@@ -4,7 +4,7 @@
 5 tasks over 6 units, the first shared: 51, 561 and 7,556 plans. Every seed is another
 landscape; one where a baseline is already among the best is passed over, since there is
 nothing to find. ``--table FILE.csv`` replays on a table of trained plans instead (its columns
-are described in ``docs/searching-from-python.md``; it may be partial), where a seed decides
+are described in ``docs/python-api.md``; it may be partial), where a seed decides
 only what the sampler draws.
 
 Every search starts with the baselines ``independent`` and ``hard``, which count as trials. A
@@ -51,13 +51,13 @@ from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.plugin import Candidate, SearchSpace, Settings, Suggest, UnitSpec
 from mtlsearch.results import delta_m
 from mtlsearch.search import CandidateSpace
-from mtlsearch.search.evaluators._function import alike_units
+from mtlsearch.search.evaluators._function import equal_units
 from mtlsearch.search.evaluators._plan_table import read_table, trained_plans
-from mtlsearch.search.samplers._factory import Sampler, make_sampler
-from mtlsearch.search.samplers._observations import Observation, task_changes
+from mtlsearch.search.samplers import Observation, Sampler, make_sampler
+from mtlsearch.search.samplers._observations import task_changes
 from mtlsearch.search.samplers._optuna import OptunaSampler
 from mtlsearch.search.samplers._warm_start import WarmStartSampler
-from mtlsearch.search.space._proposal import Proposal, propose_baseline
+from mtlsearch.search.space import Proposal, propose_baseline
 
 UNITS, FIRST_SHARED = 6, 1
 WITHIN = 0.01
@@ -144,7 +144,7 @@ class GroupSpace(SearchSpace[Settings]):
 def make(name: str, worth: Worth, *, partial: bool) -> tuple[CandidateSpace, Sampler]:
     """A sampler with its space; a partial table's other plans are never proposed."""
     tasks, count = worth.plans[0].tasks, len(worth.plans[0].rows)
-    units = alike_units(count)
+    units = equal_units(count)
     plain = name == "plain-tpe"
     space = CandidateSpace(
         space=GroupSpace(Settings())
@@ -155,7 +155,7 @@ def make(name: str, worth: Worth, *, partial: bool) -> tuple[CandidateSpace, Sam
         backbones=("any",),
         learning_rate=1.0,
         units_of=lambda backbone: units,
-        only=frozenset(worth.plans) if partial else None,
+        allowed_plans=frozenset(worth.plans) if partial else None,
     )
     if plain:
         return space, OptunaSampler(space, lambda seed: TPESampler(seed=seed))
@@ -240,7 +240,7 @@ def replay(space: CandidateSpace, sampler: Sampler, worth: Worth, seed: int, bud
         reached.append(value[plan])
         if plan in good:
             break
-    lacks = (worth.true.max() - np.maximum.accumulation_steps(reached)) / np.ptp(worth.true)
+    lacks = (worth.true.max() - np.maximum.accumulate(reached)) / np.ptp(worth.true)
     there = lacks[-1] <= WITHIN
     # Once there a search stays there; what it would still gain is less than what is asked for.
     regret = np.full(budget, lacks[-1])
@@ -335,9 +335,7 @@ def blind(worth: Worth, seed: int, budget: int) -> Run:
     base = [named[baseline] for baseline in ("independent", "hard") if baseline in named]
     rest = np.setdiff1d(np.arange(len(worth.plans)), base)
     order = np.concatenate([base, np.random.default_rng(seed).permutation(rest)])
-    lacks = (worth.true.max() - np.maximum.accumulation_steps(worth.true[order])) / np.ptp(
-        worth.true
-    )
+    lacks = (worth.true.max() - np.maximum.accumulate(worth.true[order])) / np.ptp(worth.true)
     found = float(np.argmax(lacks <= WITHIN) + 1)
     regret = np.full(budget, lacks[min(budget, len(lacks)) - 1])
     regret[: len(lacks)] = lacks[:budget]
@@ -399,8 +397,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--table", type=Path, help="a table of trained plans")
     parser.add_argument("--affinity", type=Path, help="task affinity measured for the table")
     parser.add_argument("--setting", help="which of the table's settings")
-    parser.add_argument("--tasks", type=int, nargs="+", suggest=list(BUDGETS), default=[3, 4, 5])
-    parser.add_argument("--samplers", nargs="+", suggest=SAMPLERS, default=list(SAMPLERS))
+    parser.add_argument("--tasks", type=int, nargs="+", choices=list(BUDGETS), default=[3, 4, 5])
+    parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS))
     parser.add_argument(
         "--seeds", nargs="+", default=[], help="a number for all, or SAMPLER=NUMBER each"
     )

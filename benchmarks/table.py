@@ -3,7 +3,7 @@
 ``python benchmarks/table.py --out results/reference/scenes-plans.csv`` trains the 51 plans
 that share the first unit, and ``independent``, on generated scenes at two settings of how
 related the tasks are, and then the best 20 of each setting with a second seed. One row a
-setting, plan, seed and epoch; ``docs/searching-from-python.md`` describes the columns, and
+setting, plan, seed and epoch; ``docs/python-api.md`` describes the columns, and
 ``benchmarks/replay.py --table`` replays searches on it.
 
 With ``--run RUN.yaml`` (and ``--set``, as behind ``mtlsearch search``) the plans of that run
@@ -41,7 +41,7 @@ from mtlsearch.registry import build_registry
 from mtlsearch.results import TaskResult, delta_m
 from mtlsearch.runs import Session, open_session
 from mtlsearch.search import NullProgress, plan_code
-from mtlsearch.search.evaluators._plan_table import metrics_of
+from mtlsearch.search.evaluators._plan_table import metrics_by_task
 from mtlsearch.study import RunDirectory
 from mtlsearch.training import resolve_device
 
@@ -152,7 +152,7 @@ def train_plan(session: Session, plan: SharingPlan) -> list[Row]:
 
 def with_delta_m(rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """The rows with Δm against ``independent`` of the same setting, seed and epoch."""
-    specs = metrics_of(rows)
+    specs = metrics_by_task(rows)
     units = str(rows["plan"].iloc[0]).split()
     alone = " ".join("".join(map(str, range(len(units[0])))) for _ in units)
     both = pd.concat([table, rows]) if len(table) else rows
