@@ -17,7 +17,9 @@ Array = NDArray[np.float64]
 
 def _to_nested_lists(values: Array) -> Any:
     """Return an array as nested lists, with NaN as None."""
-    return np.where(np.isnan(values), None, values).tolist()
+    items = values.astype(object)
+    items[np.isnan(values)] = None
+    return items.tolist()
 
 
 def _to_float_array(values: Any) -> Array:

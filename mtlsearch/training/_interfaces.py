@@ -115,7 +115,10 @@ class TrainingResult:
 
 
 class TrainingHooks(Protocol):
-    """Callbacks of a training; in subclasses, the methods do nothing unless overridden."""
+    """Callbacks of a training. Each one does nothing unless a subclass overrides it.
+
+    It is a protocol, so that a class can implement it without importing torch.
+    """
 
     def on_step(self, num_steps: int, total: int, loss: float) -> None:
         """Report progress after one or more steps.
@@ -128,6 +131,7 @@ class TrainingHooks(Protocol):
             total: number of steps of the whole training.
             loss: weighted sum of the task losses in the latest step.
         """
+        return
 
     def on_epoch(self, record: EpochRecord, total: int) -> None:
         """Report a finished epoch.
@@ -136,6 +140,7 @@ class TrainingHooks(Protocol):
             record: losses and metrics of the epoch.
             total: number of epochs of the whole training.
         """
+        return
 
     def notify(self, text: str) -> None:
         """Report a message for the user, such as a change to smaller micro batches.
@@ -143,6 +148,7 @@ class TrainingHooks(Protocol):
         Args:
             text: one sentence.
         """
+        return
 
 
 class NoHooks(TrainingHooks):
