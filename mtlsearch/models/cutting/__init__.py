@@ -22,7 +22,7 @@ steps, one file each:
 >>> prune(model, trace)
 >>> units = find_unit_modules(model, trace, "stage")
 >>> [unit.modules[0] for unit in units]
-['conv1.0', 'layer1', 'layer2', 'layer3', 'layer4']
+['conv1', 'layer1', 'layer2', 'layer3', 'layer4']
 >>> units[1].parameters[0]
 'layer1.0.conv1.weight'
 """

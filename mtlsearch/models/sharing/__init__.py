@@ -24,7 +24,7 @@ features that its task model computes alone.
 (True, False)
 >>> features = backbones(torch.zeros(1, 3, 64, 64))
 >>> [tuple(level.shape) for level in features["breed"]]
-[(1, 32, 16, 16), (1, 48, 8, 8), (1, 64, 4, 4), (1, 96, 2, 2)]
+[(1, 32, 16, 16), (1, 48, 8, 8), (1, 192, 4, 4), (1, 96, 2, 2)]
 """
 
 from mtlsearch.models.sharing._shared_backbones import SharedBackbones, module_keys

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 import torch
 
+import mtlsearch.data
 from mtlsearch.data import DataModule
+from mtlsearch.data.cache import _fingerprint
 from mtlsearch.data.cache._array_writer import ArrayWriter
 from mtlsearch.data.cache._entry import cache_folder
 from mtlsearch.data.cache._split_file import CachedSplit
@@ -125,6 +128,25 @@ def test_changes_of_inputs_invalidate_entry(tmp_path: Path, cache: Path) -> None
     assert (
         reads(FileSource(tmp_path), augment={"jitter": 0.9, "flip": 0}, num_workers=0, seed=7) == 2
     )
+
+
+def test_change_of_resizing_code_invalidates_entry(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = Path(mtlsearch.data.__file__).parent
+    assert package == _fingerprint._DATA_PACKAGE
+    copy = tmp_path / "data"
+    shutil.copytree(package, copy)
+    monkeypatch.setattr(_fingerprint, "_DATA_PACKAGE", copy)
+    for expected_reads in (7, 0):
+        source = FileSource(tmp_path)
+        run(source, cache).check()
+        assert source.reads == expected_reads
+    with (copy / "_samples.py").open("a") as file:
+        file.write("# resizes in another way")
+    source = FileSource(tmp_path)
+    run(source, cache).check()
+    assert source.reads == 7
 
 
 def test_source_without_files_stays_in_memory(tmp_path: Path, cache: Path) -> None:
