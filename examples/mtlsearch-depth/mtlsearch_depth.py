@@ -36,13 +36,7 @@ class DepthSettings(Settings):
 
 
 class DepthHead(nn.Module):
-    """Decoder of all feature levels to log-depths in the size of the image.
-
-    Args:
-        features: channels and strides of the levels, and the image size.
-        maps: number of depth maps K.
-        channels: channels of the decoder.
-    """
+    """Decoder of all feature levels to log-depths ``[B, K, H, W]`` in the size of the image."""
 
     def __init__(self, features: FeatureSpec, maps: int, channels: int) -> None:
         super().__init__()

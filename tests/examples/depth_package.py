@@ -1,4 +1,4 @@
-"""The module of the example package, from its folder, whether or not it is installed."""
+"""Loads the module of the example package from its folder, installed or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The example package: it keeps the contract, and arrives by entry point once installed."""
+"""The example package passes its contract and is found by its entry point."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def outputs_of(depth: Tensor) -> dict[str, Tensor]:
     return {"log_depth": depth.log()}
 
 
-def measure(found: Tensor, truth: Tensor) -> dict[str, float]:
+def measure(predicted: Tensor, truth: Tensor) -> dict[str, float]:
     meter = make().meter()
-    meter.update(outputs_of(found), truth)
+    meter.update(outputs_of(predicted), truth)
     return dict(meter.compute())
 
 
@@ -51,26 +51,26 @@ def row(*values: float) -> Tensor:
     return torch.tensor(values).view(1, 1, 1, -1)
 
 
-def test_metrics_and_loss_by_hand() -> None:
-    truth, found = row(1.0, 2.0, 4.0), row(1.2, 1.0, 4.0)
-    assert measure(found, truth) == pytest.approx(
+def test_metrics_and_loss_equal_hand_computed_values() -> None:
+    truth, predicted = row(1.0, 2.0, 4.0), row(1.2, 1.0, 4.0)
+    assert measure(predicted, truth) == pytest.approx(
         {"abs_rel": (0.2 + 0.5 + 0) / 3, "delta1": 2 / 3}, abs=1e-6
     )
-    loss = make().loss(outputs_of(found), truth).item()
+    loss = make().loss(outputs_of(predicted), truth).item()
     assert loss == pytest.approx((math.log(1.2) + math.log(2)) / 3)
 
 
-def test_perfect_predictions() -> None:
+def test_perfect_predictions_have_best_metrics() -> None:
     truth = row(0.7, 3.0, 80.0)
     assert measure(truth, truth) == pytest.approx({"abs_rel": 0, "delta1": 1}, abs=1e-6)
     assert make().loss(outputs_of(truth), truth).item() == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("void", [0.0, -1.0, math.nan, math.inf])
-def test_void_is_left_out(void: float) -> None:
-    truth, found = row(1.0, void), row(2.0, 5.0)
-    assert measure(found, truth)["abs_rel"] == pytest.approx(1)
-    log_depth = found.log().requires_grad_()
+def test_void_pixels_are_ignored(void: float) -> None:
+    truth, predicted = row(1.0, void), row(2.0, 5.0)
+    assert measure(predicted, truth)["abs_rel"] == pytest.approx(1)
+    log_depth = predicted.log().requires_grad_()
     loss = make().loss({"log_depth": log_depth}, truth)
     loss.backward()
     assert loss.item() == pytest.approx(math.log(2))
@@ -78,7 +78,7 @@ def test_void_is_left_out(void: float) -> None:
     assert log_depth.grad.flatten().tolist() == pytest.approx([1, 0])
 
 
-def test_void_alone_teaches_and_measures_nothing() -> None:
+def test_only_void_pixels_give_zero_loss_and_nan_metrics() -> None:
     log_depth = torch.zeros(2, 1, 3, 3, requires_grad=True)
     loss = make().loss({"log_depth": log_depth}, torch.zeros(2, 1, 3, 3))
     loss.backward()
@@ -88,13 +88,13 @@ def test_void_alone_teaches_and_measures_nothing() -> None:
     assert all(math.isnan(value) for value in measure(row(1.0), row(0.0)).values())
 
 
-def test_it_stays_an_example() -> None:
+def test_example_is_short() -> None:
     assert len(SOURCE.read_text().splitlines()) <= 130
 
 
 @pytest.mark.slow
-def test_it_arrives_by_entry_point(tmp_path: Path) -> None:
-    """Installed by pip, without a network, into a folder of its own."""
+def test_installed_package_is_found_by_entry_point(tmp_path: Path) -> None:
+    """Install the package by pip into a separate folder, without a network."""
     # From a copy, since building leaves files beside the source.
     unwanted = shutil.ignore_patterns("*.egg-info", "build", "__pycache__")
     source = shutil.copytree(FOLDER, tmp_path / "source", ignore=unwanted)
@@ -102,23 +102,31 @@ def test_it_arrives_by_entry_point(tmp_path: Path) -> None:
     flags = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
     install = [sys.executable, "-m", "pip", "install", *flags, "--target", str(where), str(source)]
     subprocess.run(install, check=True, capture_output=True, text=True)
-    asked = (
+    command = (
         "import json, mtlsearch_depth; from mtlsearch.registry import build_registry;"
         "kind = build_registry().tasks['depth'];"
         "print(json.dumps([kind.__module__, mtlsearch_depth.__file__, kind.summary]))"
     )
-    answer = subprocess.run(
-        [sys.executable, "-c", asked],
+    process = subprocess.run(
+        [sys.executable, "-c", command],
         check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(where)},
     )  # fmt: skip
-    module, file, summary = json.loads(answer.stdout)
+    module, file, summary = json.loads(process.stdout)
     assert module == "mtlsearch_depth"
     assert Path(file).is_relative_to(where)
     assert summary == Depth.summary
-    # The package's own tests, as a stranger runs them.
-    own = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_depth.py"]
+    # The tests of the package, as its author runs them.
+    pytest_command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "test_depth.py",
+    ]
     tested = subprocess.run(
-        [*own, "-k", "introduces or metrics or predictions"],
+        [*pytest_command, "-k", "descriptions or metrics or predictions"],
         cwd=source, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(where)},
     )  # fmt: skip
     assert tested.returncode == 0, tested.stdout

@@ -1,7 +1,7 @@
-"""Each head learns eight real photographs by heart.
+"""Each head overfits eight real photographs.
 
-What this shows is that labels, resizing, targets, decoding and metrics agree: with any of
-them out of step the scores stay low.
+This shows that labels, resizing, targets, decoding and metrics agree. If any of them is wrong,
+the metrics stay low.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.examples.depth_package import load
 pytestmark = [pytest.mark.real_data, pytest.mark.slow]
 
 BACKBONE = "test_resnet"
-"""Small, so that a step takes a tenth of a second."""
+"""A small backbone: a step takes a tenth of a second."""
 
 LABELS: dict[str, dict[str, Any]] = {
     "pennfudan": {
@@ -48,7 +48,7 @@ OPTIONS = {kind: {"channels": 32} for kind in ("detection", "segmentation", "dep
 
 
 def photographs(root: Path, name: str, size: tuple[int, int]) -> DataModule:
-    """Eight training images as they are."""
+    """Return eight training images without augmentation."""
     settings = Manifest.Settings.model_validate({"file": "manifest.csv", "labels": LABELS[name]})
     config = DataConfig.model_validate(
         {
@@ -63,8 +63,8 @@ def photographs(root: Path, name: str, size: tuple[int, int]) -> DataModule:
     return open_data([source], config, mean=cut.mean, std=cut.std, seed=0)
 
 
-class AuxiliaryLoss:
-    """One task on a small backbone without pretrained weights, and its eight photographs."""
+class Overfitting:
+    """One task on a small backbone with random weights, and its eight photographs."""
 
     def __init__(self, task: Task[Any], label: str, data: DataModule) -> None:
         self.task, self.label, self.data = task, label, data
@@ -82,7 +82,7 @@ class AuxiliaryLoss:
         device = torch.device("cpu")
         return evaluate(self.network, {name: self.task}, batches, label_by_task, device)[name]
 
-    def learn(self, steps: int, learning_rate: float) -> None:
+    def train(self, steps: int, learning_rate: float) -> None:
         optimizer = torch.optim.AdamW(self.network.parameters(), lr=learning_rate)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: 0.5 + 0.5 * math.cos(math.pi * step / steps)
@@ -98,51 +98,51 @@ class AuxiliaryLoss:
             schedule.step()
 
 
-def teach(
+def overfit(
     kind: type[Task[Any]], label: str, data: DataModule, steps: int, learning_rate: float
 ) -> dict[str, float]:
-    """The metrics after so many steps; printed beside those before."""
+    """Train and return the metrics; print them beside those before the training."""
     assert data.check(splits=("train",)).problems == ()
     settings = kind.Settings.model_validate(OPTIONS.get(kind.kind, {}))
-    lesson = AuxiliaryLoss(kind("it", settings, data.labels[label]), label, data)
-    before = lesson.measure()
-    lesson.learn(steps, learning_rate)
-    after = lesson.measure()
+    overfitting = Overfitting(kind("it", settings, data.labels[label]), label, data)
+    before = overfitting.measure()
+    overfitting.train(steps, learning_rate)
+    after = overfitting.measure()
     for name, value in after.items():
         print(f"{kind.kind} {name}: {before[name]:.3f} -> {value:.3f}")
     return after
 
 
-def test_classification(real_data: Path) -> None:
+def test_classification_overfits(real_data: Path) -> None:
     data = photographs(real_data, "pennfudan", (64, 64))
-    metrics = teach(Classification, "pedestrians", data, steps=40, learning_rate=2e-3)
+    metrics = overfit(Classification, "pedestrians", data, steps=40, learning_rate=2e-3)
     assert metrics["accuracy"] == 1
     assert metrics["f1"] == 1
 
 
-def test_detection(real_data: Path) -> None:
+def test_detection_overfits(real_data: Path) -> None:
     data = photographs(real_data, "pennfudan", (128, 128))
-    metrics = teach(Detection, "boxes", data, steps=150, learning_rate=1e-3)
-    assert metrics["mAP50"] > 0.9  # with one box missed it is 0.92
+    metrics = overfit(Detection, "boxes", data, steps=150, learning_rate=1e-3)
+    assert metrics["mAP50"] > 0.9  # one missed box gives 0.92
     assert metrics["mAP"] > 0.85
 
 
-def test_segmentation(real_data: Path) -> None:
+def test_segmentation_overfits(real_data: Path) -> None:
     data = photographs(real_data, "pennfudan", (96, 96))
-    metrics = teach(Segmentation, "segmentation", data, steps=100, learning_rate=2e-3)
+    metrics = overfit(Segmentation, "segmentation", data, steps=100, learning_rate=2e-3)
     assert metrics["mIoU"] > 0.9
     assert metrics["pixel_accuracy"] > 0.97
 
 
-def test_segmentation_of_rooms(real_data: Path) -> None:
+def test_segmentation_of_rooms_overfits(real_data: Path) -> None:
     data = photographs(real_data, "nyuv2", (64, 96))
-    metrics = teach(Segmentation, "segmentation", data, steps=100, learning_rate=4e-3)
+    metrics = overfit(Segmentation, "segmentation", data, steps=100, learning_rate=4e-3)
     assert metrics["mIoU"] > 0.75
     assert metrics["pixel_accuracy"] > 0.9
 
 
-def test_depth(real_data: Path) -> None:
+def test_depth_overfits(real_data: Path) -> None:
     data = photographs(real_data, "nyuv2", (64, 96))
-    metrics = teach(load().Depth, "depth", data, steps=180, learning_rate=2e-3)
+    metrics = overfit(load().Depth, "depth", data, steps=180, learning_rate=2e-3)
     assert metrics["abs_rel"] < 0.05
     assert metrics["delta1"] > 0.95
