@@ -1,4 +1,4 @@
-"""Where plugins are looked for: entry points and folders."""
+"""Discovery of plugins in entry points and folders."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from mtlsearch.errors import PluginError
 from mtlsearch.plugin import PROJECT
 
 _FOLDER = f"_{PROJECT}_folder_"
-"""What names of modules from plugin folders begin with."""
+"""Prefix of the names of modules from plugin folders."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPlugin:
-    """A plugin that was found and not loaded yet.
+    """A discovered plugin, not loaded yet.
 
     Attributes:
-        name: the entry point's name, or the file's without its suffix.
+        name: name of the entry point, or of the file without its suffix.
         where: distribution and module, or the file.
         version: version of the distribution; empty for files.
-        load: imports it; raises whatever it raises.
+        load: function that imports the plugin; it may raise any exception.
     """
 
     name: str
@@ -37,13 +37,13 @@ class FoundPlugin:
 
 
 def from_entry_points() -> Iterator[FoundPlugin]:
-    """The plugins of installed packages, by name; a point that two paths give comes once."""
+    """Yield the plugins of installed packages by name; each entry point once."""
     points = {(point.name, point.value): point for point in entry_points(group=PROJECT)}
     for point in sorted(points.values()):
-        yield FoundPlugin(point.name, _place(point), _version(point), point.load)
+        yield FoundPlugin(point.name, _location(point), _version(point), point.load)
 
 
-def _place(point: EntryPoint) -> str:
+def _location(point: EntryPoint) -> str:
     dist = point.dist.name if point.dist else "an unknown package"
     return f"{dist}: {point.value}"
 
@@ -53,24 +53,31 @@ def _version(point: EntryPoint) -> str:
 
 
 def is_of_plugin(module: str) -> bool:
-    """Whether a module belongs to a plugin: to its package, or to a file in a plugin folder."""
+    """Return whether a module is part of a plugin package or of a file in a plugin folder.
+
+    Args:
+        module: full name of the module.
+
+    Returns:
+        True for modules of plugins.
+    """
     top = module.partition(".")[0]
     points = entry_points(group=PROJECT)
-    return top.startswith(_FOLDER) or any(top == at.module.partition(".")[0] for at in points)
+    return top.startswith(_FOLDER) or any(top == point.module.partition(".")[0] for point in points)
 
 
 def from_folders(folders: Sequence[Path]) -> Iterator[FoundPlugin]:
-    """Every module and package of some folders, but for those whose name begins with ``_``.
+    """Yield the modules and packages of some folders, except names that start with ``_``.
 
     Raises:
-        PluginError: a folder is not there.
+        PluginError: a folder does not exist.
     """
     for folder in dict.fromkeys(Path(os.path.realpath(folder)) for folder in folders):
         if not folder.is_dir():
             raise PluginError(
-                "there is no such plugin folder",
+                "the plugin folder does not exist",
                 where=str(folder),
-                next_step="mend `plugins` in the run file, or `--plugins`",
+                next_step="correct `plugins` in the run file, or `--plugins`",
             )
         for file in sorted(_modules(folder)):
             name = file.parent.name if file.name == "__init__.py" else file.stem
@@ -89,7 +96,7 @@ def _modules(folder: Path) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class _Loader:
-    """Imports a file under a name that no other module has; ``sys.path`` stays as it is."""
+    """Importer of a file under a unique module name, without a change of ``sys.path``."""
 
     file: Path
     name: str
@@ -102,10 +109,10 @@ class _Loader:
             unique, self.file, submodule_search_locations=package
         )
         if spec is None or spec.loader is None:
-            raise ImportError(f"{self.file} is no Python module")
+            raise ImportError(f"{self.file} is not a Python module")
         _forget(unique)
         module = importlib.util.module_from_spec(spec)
-        sys.modules[unique] = module  # before running it: relative imports look here
+        sys.modules[unique] = module  # before execution: relative imports look here
         try:
             spec.loader.exec_module(module)
         except BaseException:
@@ -115,6 +122,6 @@ class _Loader:
 
 
 def _forget(name: str) -> None:
-    """Drop a module and its submodules, so that a changed file is read again."""
-    for known in [at for at in sys.modules if at == name or at.startswith(f"{name}.")]:
-        del sys.modules[known]
+    """Remove a module and its submodules, so that a changed file is imported again."""
+    for module in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
+        del sys.modules[module]

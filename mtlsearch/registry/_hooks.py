@@ -1,4 +1,4 @@
-"""Whether a plugin's hooks are those there are."""
+"""Checks of the hooks that a plugin implements."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from mtlsearch.errors import did_you_mean
 from mtlsearch.plugin import PROJECT, hooks
 
 PREFIX = f"{PROJECT}_"
-_IMPL, _SPEC = f"{PROJECT}_impl", f"{PROJECT}_spec"  # what pluggy's markers leave behind
+_IMPL, _SPEC = f"{PROJECT}_impl", f"{PROJECT}_spec"  # attributes that pluggy's decorators set
 
 HOOKS: tuple[str, ...] = tuple(
     sorted(name for name in vars(hooks) if hasattr(getattr(hooks, name), _SPEC))
 )
-"""Every hook, by name."""
+"""Names of all hooks, sorted."""
 
 
 def find_errors(plugin: object) -> Iterator[str]:
-    """What is wrong with a plugin's hooks; a misspelt one would be silently ignored."""
-    implemented = False
+    """Yield the errors in a plugin's hooks; pluggy ignores misspelled hooks silently."""
+    is_implemented = False
     for name, value in inspect.getmembers(plugin, inspect.isroutine):
-        marked = hasattr(value, _IMPL)
+        is_marked = hasattr(value, _IMPL)
         if name in HOOKS:
-            implemented = implemented or marked
-            if not marked:
-                yield f"{name} lacks the decorator @hookimpl and would never be called"
-        elif marked or name.startswith(PREFIX):
-            implemented = True  # it meant to
-            yield f"there is no hook {name!r}{did_you_mean(name, HOOKS)}"
-    if not implemented:
-        yield f"it implements no hook; there are {', '.join(HOOKS)}"
+            is_implemented = is_implemented or is_marked
+            if not is_marked:
+                yield f"{name} lacks the decorator @hookimpl and is never called"
+        elif is_marked or name.startswith(PREFIX):
+            is_implemented = True  # a misspelled hook, which is reported here
+            yield f"the hook {name!r} does not exist{did_you_mean(name, HOOKS)}"
+    if not is_implemented:
+        yield f"the plugin implements no hook; available: {', '.join(HOOKS)}"

@@ -1,4 +1,4 @@
-"""Plugins loaded one by one, so that a broken one leaves the others alone."""
+"""Loading of plugins one by one, so that a broken plugin does not affect the others."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mtlsearch.registry._discovery import FoundPlugin
 
 @dataclass(frozen=True, slots=True)
 class LoadedPlugin:
-    """A plugin that works.
+    """A plugin that loaded without errors.
 
     Attributes:
         name: name of the entry point or the file.
         where: distribution and module, or the file.
         version: version of the distribution; empty for files.
-        contributions: names of what it adds, by noun: ``{"task kind": ("depth",)}``.
+        contributions: names of the added classes by kind, such as ``{"task kind": ("depth",)}``.
     """
 
     name: str
@@ -33,13 +33,13 @@ class LoadedPlugin:
 
 @dataclass(frozen=True, slots=True)
 class PluginFailure:
-    """A plugin that does not work, or a name that cannot be used.
+    """A plugin that failed to load, or a name that cannot be used.
 
     Attributes:
         name: name of the plugin.
         where: distribution and module, or the file.
-        cause: why, in one sentence.
-        error: what was raised, for ``--debug``; None where nothing was.
+        cause: the reason, one sentence.
+        error: the exception, for ``--debug``; None if nothing was raised.
     """
 
     name: str
@@ -50,12 +50,12 @@ class PluginFailure:
 
 @dataclass(frozen=True, slots=True)
 class LoadedPlugins:
-    """What came of all plugins.
+    """Result of loading all plugins.
 
     Attributes:
-        plugins: those that work.
-        failures: those that do not.
-        classes: by kind of contribution, the classes with the plugin that gave each.
+        plugins: the plugins that loaded.
+        failures: the plugins that failed.
+        classes: the classes and their plugins, by kind.
     """
 
     plugins: tuple[LoadedPlugin, ...]
@@ -63,76 +63,79 @@ class LoadedPlugins:
     classes: Mapping[str, tuple[tuple[type[Any], LoadedPlugin], ...]]
 
 
-def load_plugins(found: Iterable[FoundPlugin]) -> LoadedPlugins:
-    """Load plugins and ask each for what it contributes.
+def load_plugins(discovered: Iterable[FoundPlugin]) -> LoadedPlugins:
+    """Load plugins and collect the classes that each adds.
 
-    A plugin with any fault contributes nothing: half a plugin would be a riddle.
+    A plugin with an error adds nothing, because a partial plugin would be confusing.
     """
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hooks)
     plugins: list[LoadedPlugin] = []
     failures: list[PluginFailure] = []
     classes: dict[str, list[tuple[type[Any], LoadedPlugin]]] = {kind.noun: [] for kind in KINDS}
-    for candidate in found:
+    for plugin in discovered:
         try:
-            params = _answers_of(candidate, manager)
+            classes_by_noun = _load(plugin, manager)
         except (Exception, SystemExit) as error:
-            # A stranger's code may raise anything; it is told, with its cause.
-            failures.append(_failure(candidate, error))
+            # Third-party code may raise any exception; the failure is reported with its cause.
+            failures.append(_failure(plugin, error))
             continue
-        loaded = _loaded(candidate, params)
+        loaded = _loaded(plugin, classes_by_noun)
         plugins.append(loaded)
         for kind in KINDS:
-            classes[kind.noun] += [(item, loaded) for item in params[kind.noun]]
+            classes[kind.noun] += [(item, loaded) for item in classes_by_noun[kind.noun]]
     return LoadedPlugins(
         tuple(plugins), tuple(failures), {noun: tuple(items) for noun, items in classes.items()}
     )
 
 
-class _FaultyPluginError(Exception):
-    """It loads, and is wrong."""
+class _InvalidPluginError(Exception):
+    """A plugin that imports but adds invalid classes or hooks."""
 
 
-def _answers_of(found: FoundPlugin, manager: pluggy.PluginManager) -> dict[str, list[type[Any]]]:
-    plugin = found.load()
-    _refuse(_hooks.find_errors(plugin))
-    name = manager.register(plugin, name=f"{found.name} ({found.where})")
+def _load(discovered: FoundPlugin, manager: pluggy.PluginManager) -> dict[str, list[type[Any]]]:
+    """Import a plugin and return the classes that it adds, by kind."""
+    plugin = discovered.load()
+    _raise_if_any(_hooks.find_errors(plugin))
+    name = manager.register(plugin, name=f"{discovered.name} ({discovered.where})")
     try:
         manager.check_pending()
-        return {kind.noun: _ask(kind, plugin, manager) for kind in KINDS}
+        return {kind.noun: _call_hook(kind, plugin, manager) for kind in KINDS}
     except BaseException:
         manager.unregister(name=name)
         raise
 
 
-def _ask(kind: Kind, plugin: object, manager: pluggy.PluginManager) -> list[type[Any]]:
+def _call_hook(kind: Kind, plugin: object, manager: pluggy.PluginManager) -> list[type[Any]]:
     others = [other for other in manager.get_plugins() if other is not plugin]
-    params = manager.subset_hook_caller(kind.hook, remove_plugins=others)()
-    for answer in params:
-        _refuse(_contributions.find_errors(kind, answer))
+    results = manager.subset_hook_caller(kind.hook, remove_plugins=others)()
+    for result in results:
+        _raise_if_any(_contributions.find_errors(kind, result))
     return sorted(
-        (item for answer in params for item in answer), key=lambda item: name_of(kind, item)
+        (item for result in results for item in result), key=lambda item: name_of(kind, item)
     )
 
 
-def _refuse(faults: Iterable[str]) -> None:
-    text = "; ".join(faults)
+def _raise_if_any(errors: Iterable[str]) -> None:
+    text = "; ".join(errors)
     if text:
-        raise _FaultyPluginError(text)
+        raise _InvalidPluginError(text)
 
 
-def _loaded(found: FoundPlugin, params: Mapping[str, list[type[Any]]]) -> LoadedPlugin:
+def _loaded(
+    discovered: FoundPlugin, classes_by_noun: Mapping[str, list[type[Any]]]
+) -> LoadedPlugin:
     names = {
-        kind.noun: tuple(name_of(kind, item) for item in params[kind.noun])
+        kind.noun: tuple(name_of(kind, item) for item in classes_by_noun[kind.noun])
         for kind in KINDS
-        if params[kind.noun]
+        if classes_by_noun[kind.noun]
     }
-    return LoadedPlugin(found.name, found.where, found.version, names)
+    return LoadedPlugin(discovered.name, discovered.where, discovered.version, names)
 
 
-def _failure(found: FoundPlugin, error: BaseException) -> PluginFailure:
-    if isinstance(error, _FaultyPluginError):
-        return PluginFailure(found.name, found.where, str(error))
+def _failure(discovered: FoundPlugin, error: BaseException) -> PluginFailure:
+    if isinstance(error, _InvalidPluginError):
+        return PluginFailure(discovered.name, discovered.where, str(error))
     text = " ".join(str(error).split())
     cause = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return PluginFailure(found.name, found.where, cause, error)
+    return PluginFailure(discovered.name, discovered.where, cause, error)

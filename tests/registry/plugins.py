@@ -1,4 +1,4 @@
-"""Sources of plugins that are written to folders by the tests."""
+"""Source code of plugins that tests write to folders."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Options(Settings):
 
 class Source(DatasetSource[Options]):
     name = "{name}"
-    summary = "grey squares"
+    summary = "gray squares"
     generated = {generated}
     Settings = Options
 
@@ -62,11 +62,11 @@ from mtlsearch.plugin import Form, Metric, Settings, Task, hookimpl
 from pydantic import Field
 
 class Options(Settings):
-    smoothing: float = Field(0.0, ge=0, lt=1, description="how unsure targets are")
+    smoothing: float = Field(0.0, ge=0, lt=1, description="label smoothing")
 
 class Kind(Task[Options]):
     kind = "{name}"
-    summary = "learns one class an image"
+    summary = "learns one class per image"
     accepts = (Form.CATEGORY,)
     Settings = Options
 
@@ -86,15 +86,15 @@ BROKEN = {
     "no_import": ("import a_module_nobody_has\n", "No module named 'a_module_nobody_has'"),
     "no_syntax": ("def broken(:\n", "SyntaxError"),
     "leaves": ("raise SystemExit('good bye')\n", "SystemExit: good bye"),
-    "misspelt": (
-        SPACE.format(name="misspelt").replace(
+    "misspelled": (
+        SPACE.format(name="misspelled").replace(
             "def mtlsearch_search_spaces", "def mtlsearch_search_space"
         ),
         "did you mean 'mtlsearch_search_spaces'?",
     ),
     "without_prefix": (
         SPACE.format(name="p").replace("def mtlsearch_search_spaces", "def search_spaces"),
-        "there is no hook 'search_spaces'; did you mean 'mtlsearch_search_spaces'?",
+        "the hook 'search_spaces' does not exist; did you mean 'mtlsearch_search_spaces'?",
     ),
     "unmarked": (
         SPACE.format(name="unmarked").replace("@hookimpl", ""),
@@ -109,18 +109,18 @@ BROKEN = {
         SPACE.format(name="fails").replace("return [Space]", "return [Space][1]"),
         "IndexError: list index out of range",
     ),
-    "no_list": (SPACE.format(name="no").replace("[Space]", "Space"), "should return a list"),
+    "no_list": (SPACE.format(name="no").replace("[Space]", "Space"), "must return a list"),
     "instance": (
         SPACE.format(name="no").replace("[Space]", "['me']"),
-        "'me', which is no subclass of SearchSpace",
+        "'me', which is not a subclass of SearchSpace",
     ),
     "wrong_type": (
         SPACE.format(name="no").replace("[Space]", "[dict]"),
-        "which is no subclass of SearchSpace",
+        "which is not a subclass of SearchSpace",
     ),
     "other_hook": (
         SPACE.format(name="no").replace("_search_spaces()", "_tasks()"),
-        "which is no subclass of Task",
+        "which is not a subclass of Task",
     ),
     "abstract": (
         SPACE.format(name="no").replace("def propose", "def suppose"),
@@ -134,18 +134,18 @@ BROKEN = {
     ),
     "settingless": (
         SPACE.format(name="no").replace("summary", "Settings = dict\n    summary"),
-        "no subclass of mtlsearch.plugin.Settings",
+        "Settings is not a subclass of mtlsearch.plugin.Settings",
     ),
     "twice": (
         SPACE.format(name="twin").replace("[Space]", "[Space, Space]"),
-        "gives the search space 'twin' twice",
+        "returns the search space 'twin' twice",
     ),
 }
-"""Plugins with one fault each, and what is to be said of it."""
+"""Plugins with one error each, and its message."""
 
 
 def write(folder: Path, sources: dict[str, str]) -> Path:
-    """A folder with plugins, ``name -> source``."""
+    """Write plugins to a folder, given their source by name."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, source in sources.items():
         (folder / f"{name}.py").write_text(source)
@@ -153,7 +153,7 @@ def write(folder: Path, sources: dict[str, str]) -> Path:
 
 
 def good(folder: Path) -> Path:
-    """A folder with a task kind, a source and a space that work."""
+    """Write a working task kind, source and space to a folder."""
     return write(
         folder,
         {

@@ -1,4 +1,4 @@
-"""Plugins in folders: found, told apart, read again; nothing else changes."""
+"""Tests of plugin folders: discovery, unique modules, reloading."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from mtlsearch.registry import build_registry
 from tests.registry.plugins import SPACE, good, write
 
 
-def test_modules_and_packages_are_plugins_and_what_hides_is_not(tmp_path: Path) -> None:
+def test_modules_and_packages_are_plugins_unless_private(tmp_path: Path) -> None:
     write(tmp_path, {"one": SPACE.format(name="one"), "_hidden": "raise RuntimeError\n"})
     package = write(tmp_path / "two", {"__init__": "from two_is_not_on_the_path import x\n"})
     write(package, {"__init__": "from ._part import *\n", "_part": SPACE.format(name="two")})
-    (tmp_path / "notes.txt").write_text("no plugin")
+    (tmp_path / "notes.txt").write_text("not a plugin")
     (tmp_path / "empty").mkdir()
     registry = build_registry([tmp_path], entry_points=False)
     assert not registry.failures
     assert list(registry.spaces) == ["one", "two"]
 
 
-def test_files_of_one_name_in_two_folders(tmp_path: Path) -> None:
+def test_equal_file_names_in_two_folders_both_load(tmp_path: Path) -> None:
     write(tmp_path / "a", {"mine": SPACE.format(name="one")})
     write(tmp_path / "b", {"mine": SPACE.format(name="two")})
     registry = build_registry([tmp_path / "a", tmp_path / "b"], entry_points=False)
@@ -30,7 +30,7 @@ def test_files_of_one_name_in_two_folders(tmp_path: Path) -> None:
     assert not registry.failures
 
 
-def test_a_folder_named_twice_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_given_twice_loads_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good(tmp_path)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
@@ -39,7 +39,7 @@ def test_a_folder_named_twice_counts_once(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(registry.plugins) == 3
 
 
-def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
+def test_changed_file_is_loaded_again(tmp_path: Path) -> None:
     write(tmp_path, {"mine": SPACE.format(name="before")})
     first = build_registry([tmp_path], entry_points=False)
     write(tmp_path, {"mine": SPACE.format(name="afterwards")})
@@ -47,7 +47,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     assert list(first.spaces) == ["before"]
 
 
-def test_the_import_path_and_the_working_directory_stay_out_of_it(
+def test_folder_plugins_do_not_change_the_import_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good(tmp_path)
@@ -58,14 +58,14 @@ def test_the_import_path_and_the_working_directory_stay_out_of_it(
     assert sys.path == before
 
 
-def test_a_module_that_fails_is_not_left_half_imported(tmp_path: Path) -> None:
+def test_failed_module_is_removed_from_sys_modules(tmp_path: Path) -> None:
     write(tmp_path, {"half": "x = 1\nraise ValueError('no')\n"})
     before = set(sys.modules)
     build_registry([tmp_path], entry_points=False)
     assert not {name for name in set(sys.modules) - before if "half" in name}
 
 
-def test_what_a_plugin_adds_and_where_it_is_from(tmp_path: Path) -> None:
+def test_loaded_plugin_lists_contributions_and_location(tmp_path: Path) -> None:
     registry = build_registry([good(tmp_path)], entry_points=False)
     added = {plugin.name: dict(plugin.contributions) for plugin in registry.plugins}
     assert added == {

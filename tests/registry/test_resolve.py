@@ -10,7 +10,7 @@ from mtlsearch.config import load_run
 from mtlsearch.errors import ConfigError, UnknownNameError
 from mtlsearch.plugin import Form, LabelSpec, Settings
 from mtlsearch.registry import PluginRegistry, ResolvedRun, build_registry
-from tests.cli.inside import call
+from tests.cli.program import call
 from tests.registry.plugins import DATASET, good, write
 
 RUN = """\
@@ -251,7 +251,7 @@ def test_search_validates_each_setting_once(
 
     monkeypatch.setattr(Settings, "model_validate", classmethod(count))
     done = call("search", file, "--out", tmp_path / "run", "--device", "cpu")
-    assert done.code == 0, done.err
+    assert done.returncode == 0, done.stderr
     # One source, two tasks, one search space and one or two balancers.
     settings = ("scenes", "classification", "segmentation", "tree")
     for name in settings:
