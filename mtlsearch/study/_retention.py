@@ -61,5 +61,5 @@ def _outranked(
     """Return the numbers of paused trials below the best ``keep`` ones of their rung."""
     by_epoch: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for number, rank in rung_ranks(records, objectives).items():
-        by_epoch[rank.epoch].append((rank.place, number))
+        by_epoch[rank.epoch].append((rank.rank, number))
     return {number for ranked in by_epoch.values() for _, number in sorted(ranked)[keep:]}
