@@ -60,6 +60,6 @@ def _outranked(
 ) -> set[int]:
     """Return the numbers of paused trials below the best ``keep`` ones of their rung."""
     by_epoch: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for number, rank in rung_ranks(records, objectives).items():
-        by_epoch[rank.epoch].append((rank.rank, number))
+    for number, rung_rank in rung_ranks(records, objectives).items():
+        by_epoch[rung_rank.epoch].append((rung_rank.rank, number))
     return {number for ranked in by_epoch.values() for _, number in sorted(ranked)[keep:]}
