@@ -59,7 +59,11 @@ def key_references(model: type[BaseModel], prefix: str = "") -> Iterator[KeyRefe
 
 
 def run_file_reference() -> str:
-    """Return all run-file keys as Markdown, one section with a table per model."""
+    """Return all run-file keys as Markdown.
+
+    Returns:
+        One section with a table per model; the headings start at level 2.
+    """
     return "\n".join(_section("", RunConfig)).strip() + "\n"
 
 
