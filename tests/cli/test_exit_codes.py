@@ -235,7 +235,7 @@ def test_unknown_backbone_ends_with_2(tmp_path: Path, command: str) -> None:
         options += ["--out", str(tmp_path / "run")]
     result = call(command, tmp_path / "run.yaml", *options)
     assert result.returncode == 2
-    assert "no timm model named 'resnet_18'; did you mean 'resnet18'?" in result.stderr
+    assert "unknown timm model 'resnet_18'; did you mean 'resnet18'?" in result.stderr
     assert "where:   --set backbone.name=resnet_18" in result.stderr
 
 

@@ -100,9 +100,9 @@ def test_resolve_lists_all_wrong_settings_with_lines(
 @pytest.mark.parametrize(
     ("right", "wrong", "line", "message"),
     [
-        ("kind: squares", "kind: square", 5, "data set source named 'square'; did you mean"),
-        ("{kind: shades}", "{kind: shade}", 8, "task kind named 'shade'; did you mean 'shades'?"),
-        ("space: flat", "space: flut", 14, "search space named 'flut'; did you mean 'flat'?"),
+        ("kind: squares", "kind: square", 5, "data set source 'square'; did you mean"),
+        ("{kind: shades}", "{kind: shade}", 8, "task kind 'shade'; did you mean 'shades'?"),
+        ("space: flat", "space: flut", 14, "search space 'flut'; did you mean 'flat'?"),
     ],
 )
 def test_resolve_unknown_name_has_a_line(

@@ -102,7 +102,8 @@ def test_task_kind_shows_its_labels(tmp_path: Path) -> None:
 def test_unknown_name_is_an_error(kind: str) -> None:
     result = call("list", kind, "no_such_name")
     assert result.returncode == 2
-    assert "named 'no_such_name'" in result.stderr
+    assert "unknown" in result.stderr
+    assert "'no_such_name'" in result.stderr
     assert result.stdout == ""
 
 

@@ -70,4 +70,4 @@ def test_predict_without_bundle_is_an_error(images: list[Path], tmp_path: Path) 
     result = call("predict", tmp_path, images[0])
     assert result.returncode == 1
     assert result.stdout == ""
-    assert "no bundle here" in result.stderr
+    assert "not a bundle" in result.stderr
