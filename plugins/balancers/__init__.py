@@ -1,15 +1,17 @@
-"""Ways of balancing the tasks that share weights, all but ``static`` and ``gradnorm`` TorchJD's.
+"""Balancers of tasks that share parameters; most of them use TorchJD.
 
-Those that weigh losses cost next to nothing; those that combine gradients cost a backward pass
-a task and a gradient a task in memory::
+``static`` and ``gradnorm`` do not use TorchJD. Balancers of losses cost almost nothing.
+Balancers of gradients cost one backward pass and the memory of one gradient per task::
 
     search:
       balancer: [static, uw, {kind: cagrad, c: 0.2}]
 
-Left out of what TorchJD has: ``Mean``, ``Sum`` and ``Constant``, which are static weights;
-``Krum`` and ``TrimmedMean``, which guard against forged gradients and take more rows than there
-are tasks; ``PCD``, which needs one task to be the main one; ``MoDo`` and ``SDMGrad``, whose
-guarantees need two independent batches a step.
+These methods of TorchJD are not included:
+
+- ``Mean``, ``Sum`` and ``Constant`` are static weights.
+- ``Krum`` and ``TrimmedMean`` protect against forged gradients and need more rows than tasks.
+- ``PCD`` needs one main task.
+- ``MoDo`` and ``SDMGrad`` need two independent batches per step.
 """
 
 from ._conflicts import ConFIG, DualProj, GradDrop, GradVac, PCGrad, UPGrad

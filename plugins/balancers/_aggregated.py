@@ -1,4 +1,4 @@
-"""What a TorchJD aggregator makes of several gradients."""
+"""Base of balancers that combine gradients by a TorchJD aggregator."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 
 
 class Aggregated(Balancer[SettingsT]):
-    """Combines the rows of a Jacobian.
+    """Balancer that combines the rows of a Jacobian by a TorchJD aggregator.
 
-    An aggregator's state goes with its rows, so there is one for every set of tasks that
-    batches bring together: a batch without some task's labels leaves the others' alone.
+    The state of an aggregator belongs to its rows. So each set of tasks that occurs in a batch
+    has its own aggregator, and a batch without a task's labels does not affect the others.
 
-    Gradients are scaled to length 1 together before they are combined, and the answer back:
-    solvers take small numbers for none, and one unit's gradient often is small.
+    The Jacobian is scaled to norm 1 before, and the result is scaled back, because solvers
+    treat small numbers as zero, and the gradient of a unit is often small.
 
     Attributes:
-        scaled: whether that is so; not where the method looks at lengths over time.
+        scaled: whether the Jacobian is scaled; false if the method depends on gradient norms
+            over time.
 
     Raises:
         TrainingError: a solver that the method needs is not installed.
@@ -38,45 +39,63 @@ class Aggregated(Balancer[SettingsT]):
     def __init__(self, settings: SettingsT, tasks: Sequence[str]) -> None:
         super().__init__(settings, tasks)
         self._aggregators: dict[tuple[str, ...], Aggregator] = {}
-        self._for(self.tasks)  # says now what is not installed
+        self._aggregator_for(self.tasks)  # raises before training if a solver is missing
 
     def combine(self, jacobian: Tensor, tasks: Sequence[str]) -> Tensor:
-        """The method's answer for these rows."""
+        """See :meth:`mtlsearch.plugin.Balancer.combine`."""
         scale = jacobian.norm() if self.scaled else jacobian.new_ones(())
         try:
             with warnings.catch_warnings():
-                # cvxpy calls NashMTL's problem slow to compile, at every training.
+                # cvxpy warns in every training that the problem of NashMTL compiles slowly.
                 warnings.filterwarnings("ignore", message=".*not DPP", category=UserWarning)
-                found = self._for(tuple(tasks))(jacobian / scale)
+                gradient = self._aggregator_for(tuple(tasks))(jacobian / scale)
         except self.failures() as error:
             raise TrainingError(
-                f"{self.name} finds no common gradient of {', '.join(tasks)} "
+                f"balancer {self.name!r} cannot combine the gradients of {', '.join(tasks)} "
                 f"({type(error).__name__}: {error})",
                 where="search.balancer",
-                next_step="take a lower learning rate, or another balancer",
+                next_step="set train.learning_rate to a smaller value, or choose another balancer",
             ) from error
-        return found * self.back(scale)
+        return gradient * self.rescaling(scale)
 
     @abstractmethod
     def aggregator(self, count: int) -> Aggregator:
-        """A new aggregator of so many rows."""
+        """Return a new TorchJD aggregator.
 
-    def back(self, scale: Tensor) -> Tensor:
-        """By what the answer grows when all rows grow by ``scale``: by as much."""
+        Args:
+            count: number of rows of the Jacobian, one per task.
+
+        Returns:
+            The aggregator, without state.
+        """
+
+    def rescaling(self, scale: Tensor) -> Tensor:
+        """Return the factor of the result if all gradients grow by a factor.
+
+        Args:
+            scale: factor of the gradients, scalar.
+
+        Returns:
+            Factor of the result; ``scale`` unless a method depends on it differently.
+        """
         return scale
 
     def failures(self) -> tuple[type[Exception], ...]:
-        """What is raised where the method finds no answer."""
+        """Return the exceptions that the aggregator raises if it finds no solution.
+
+        Returns:
+            Exception classes.
+        """
         return (ValueError, RuntimeError)
 
-    def _for(self, tasks: tuple[str, ...]) -> Aggregator:
+    def _aggregator_for(self, tasks: tuple[str, ...]) -> Aggregator:
         if tasks not in self._aggregators:
             try:
                 self._aggregators[tasks] = self.aggregator(len(tasks))
             except ImportError as error:
                 raise TrainingError(
-                    f"balance {self.name!r} needs a solver that is not installed: {error}",
+                    f"balancer {self.name!r} needs a solver that is not installed: {error}",
                     where="search.balancer",
-                    next_step="pip install 'mtlsearch[balancing]'",
+                    next_step="run `pip install 'mtlsearch[balancing]'`",
                 ) from error
         return self._aggregators[tasks]

@@ -1,4 +1,8 @@
-"""One direction that serves all tasks, found from the gradients' products."""
+"""Balancers that compute one common direction from the inner products of the gradients.
+
+In the formulas, ``J`` is the Jacobian, with one gradient ``g_i`` per task as a row, and ``w``
+are weights with ``w >= 0`` and ``sum(w) = 1``.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +19,16 @@ if TYPE_CHECKING:
 
 
 class MGDA(Aggregated):
-    """Multiple-gradient descent (Désidéri 2012; Sener and Koltun 2018): the shortest mixture."""
+    """Multiple-gradient descent (MGDA): the convex combination of gradients with smallest norm.
+
+    Désidéri 2012; Sener and Koltun 2018, "Multi-Task Learning as Multi-Objective
+    Optimization", Algorithm 2 (Frank-Wolfe): ``J^T w`` with ``w = argmin |J^T w|^2``.
+    """
 
     name = "mgda"
-    summary = "the shortest mixture of the gradients: it helps every task, small ones most"
+    summary = "the convex combination of gradients with smallest norm; favors small gradients"
 
     def aggregator(self, count: int) -> Aggregator:
-        """TorchJD's Frank-Wolfe solver."""
         from torchjd import aggregation
 
         return aggregation.MGDA()
@@ -30,18 +37,23 @@ class MGDA(Aggregated):
 class CRMOGMSettings(Settings):
     """Options of ``cr_mogm``."""
 
-    alpha: float = Field(0.9, ge=0, le=1, description="what part of the weights stays each step")
+    alpha: float = Field(
+        0.9, ge=0, le=1, description="weight of the previous steps in the average weights"
+    )
 
 
 class CRMOGM(Aggregated[CRMOGMSettings]):
-    """CR-MOGM (Zhou et al. 2022): MGDA whose mixture is averaged over the steps."""
+    """CR-MOGM: MGDA with weights that are averaged over steps.
+
+    Zhou et al. 2022, "On the Convergence of Stochastic Multi-Objective Gradient Manipulation
+    and Beyond": ``w_k = alpha w_(k-1) + (1 - alpha) w``, with ``w`` of MGDA in step ``k``.
+    """
 
     name = "cr_mogm"
-    summary = "mgda with weights averaged over the steps"
+    summary = "mgda with weights that are averaged over steps"
     Settings = CRMOGMSettings
 
     def aggregator(self, count: int) -> Aggregator:
-        """TorchJD's smoothing of its MGDA."""
         from torchjd.aggregation import CRMOGMWeighting, GramianWeightedAggregator, MGDAWeighting
 
         return GramianWeightedAggregator(CRMOGMWeighting(MGDAWeighting(), self.settings.alpha))
@@ -50,37 +62,48 @@ class CRMOGM(Aggregated[CRMOGMSettings]):
 class CAGradSettings(Settings):
     """Options of ``cagrad``."""
 
-    c: float = Field(0.4, ge=0, description="how far from the mean it may go; 0 is the mean")
+    c: float = Field(
+        0.4,
+        ge=0,
+        description="largest distance from the mean gradient, relative to its norm; 0: the mean",
+    )
 
 
 class CAGrad(Aggregated[CAGradSettings]):
-    """Conflict-averse gradient descent (Liu et al. 2021): near the mean, best for the worst off."""
+    """Conflict-averse gradient descent (CAGrad): near the mean, best for the worst task.
+
+    Liu et al. 2021, "Conflict-Averse Gradient Descent for Multi-task Learning", Algorithm 1:
+    ``max_d min_i g_i . d`` with ``|d - g| <= c |g|``, where ``g`` is the mean gradient.
+    """
 
     name = "cagrad"
-    summary = "near the mean gradient, what is best for the task that gains least"
+    summary = "near the mean gradient, the direction that improves the worst task most"
     Settings = CAGradSettings
 
     def aggregator(self, count: int) -> Aggregator:
-        """TorchJD's, solved by cvxpy."""
         from torchjd import aggregation
 
         return aggregation.CAGrad(self.settings.c)
 
     def failures(self) -> tuple[type[Exception], ...]:
-        """The solver's own, and TypeError, where it returns nothing."""
+        """See :meth:`Aggregated.failures`."""
         from cvxpy.error import SolverError
 
+        # TorchJD raises a TypeError if the solver returns nothing.
         return (*super().failures(), SolverError, TypeError)
 
 
 class IMTLG(Aggregated):
-    """Impartial learning's gradient balance (Liu et al. 2021): equal share in every gradient."""
+    """IMTL-G: the combination with equal projections on all gradients.
+
+    Liu et al. 2021, "Towards Impartial Multi-task Learning": ``d . g_i / |g_i|`` is the same
+    for all ``i``, with ``d = J^T w`` and ``sum(w) = 1``; ``w`` may be negative.
+    """
 
     name = "imtl_g"
-    summary = "the mixture with equal projections on all gradients"
+    summary = "the combination with equal projections on all gradients"
 
     def aggregator(self, count: int) -> Aggregator:
-        """TorchJD's."""
         from torchjd import aggregation
 
         return aggregation.IMTLG()
@@ -90,35 +113,39 @@ class AlignedMTLSettings(Settings):
     """Options of ``aligned_mtl``."""
 
     scale: Literal["min", "median", "rmse"] = Field(
-        "min", description="which singular value all others are set to"
+        "min", description="the singular value to which all others are set"
     )
 
 
 class AlignedMTL(Aggregated[AlignedMTLSettings]):
-    """Aligned-MTL (Senushkin et al. 2023): gradients made orthogonal and equally long."""
+    """Aligned-MTL: gradients are made orthogonal and equal in norm, and averaged.
+
+    Senushkin et al. 2023, "Independent Component Alignment for Multi-Task Learning",
+    Algorithm 1: all singular values of ``J`` are set to one value.
+    """
 
     name = "aligned_mtl"
-    summary = "makes the gradients orthogonal and equally long, then averages"
+    summary = "makes the gradients orthogonal and equal in norm, and averages"
     Settings = AlignedMTLSettings
 
     def aggregator(self, count: int) -> Aggregator:
-        """TorchJD's, with equal preferences."""
         from torchjd import aggregation
 
         return aggregation.AlignedMTL(scale_mode=self.settings.scale)
 
 
 class RandomGradients(Aggregated):
-    """Random gradient weighting (Lin et al. 2022): a random mixture every step, in each unit.
+    """Random gradient weighting (RGW): random weights in every step and unit.
 
-    A litmus test, as ``rlw``, at the cost of the methods it tests.
+    Lin et al. 2022, "Reasonable Effectiveness of Random Weighting: A Litmus Test for
+    Multi-Task Learning", Algorithm 2: ``w = softmax(z)`` with normal ``z``. It costs as much as
+    other balancers of gradients, which should perform better.
     """
 
     name = "rgw"
-    summary = "a random mixture of the gradients, anew in every step and unit: a litmus test"
+    summary = "random weights of the gradients in every step and unit, for comparison"
 
     def aggregator(self, count: int) -> Aggregator:
-        """Softmax of normal numbers, by torch's generator, which the host has seeded."""
         from torchjd import aggregation
 
         return aggregation.Random()

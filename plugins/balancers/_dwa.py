@@ -16,25 +16,31 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-SMALLEST = 1e-8
-"""Losses are not taken for smaller: they are compared by their ratio."""
+MIN_LOSS = 1e-8
+"""Smallest loss in ratios; smaller losses count as this."""
 
 
 class DWASettings(Settings):
     """Options of ``dwa``."""
 
-    temperature: float = Field(2.0, gt=0, description="higher: weights more alike")
+    temperature: float = Field(2.0, gt=0, description="larger values give more equal weights")
 
 
 class DWA(Balancer[DWASettings]):
-    """Dynamic weight average (Liu et al. 2019): slow losses weigh more.
+    """Dynamic weight average (DWA): larger weights for losses that decrease slowly.
 
-    Weights change once an epoch, by how each task's mean loss fell over the two before; in
-    the first two they are equal. A task's mean is over the batches that it is in.
+    Liu et al. 2019, "End-to-End Multi-Task Learning with Attention": in epoch ``t``, ``K`` tasks
+    have the weights ``K softmax(r / temperature)``, where ``r = L(t-1) / L(t-2)`` is the ratio
+    of a task's mean losses in the previous two epochs. In the first two epochs, all weights
+    are 1. The mean is over the batches that have labels of the task.
+
+    Args:
+        settings: options of the balancer.
+        tasks: names of the tasks to balance, sorted.
     """
 
     name = "dwa"
-    summary = "tasks whose loss fell less over the last epochs weigh more"
+    summary = "larger weights for tasks whose loss decreased less over the last epochs"
     Settings = DWASettings
 
     def __init__(self, settings: DWASettings, tasks: Sequence[str]) -> None:
@@ -48,17 +54,17 @@ class DWA(Balancer[DWASettings]):
         self._means: dict[str, Tensor] = {}
 
     def weigh(self, losses: Tensor, tasks: Sequence[str]) -> Tensor:
-        """This epoch's weights."""
+        """See :meth:`mtlsearch.plugin.Balancer.weigh`."""
         import torch
 
         for task, loss in zip(tasks, losses.detach().unbind(), strict=True):
             self._sums[task] = self._sums[task] + loss if self._counts[task] else loss
             self._counts[task] += 1
-        one = torch.ones_like(losses[0])
-        return torch.stack([self._weights.get(task, one) for task in tasks])
+        default = torch.ones_like(losses[0])
+        return torch.stack([self._weights.get(task, default) for task in tasks])
 
     def epoch_ended(self) -> None:
-        """Take in the epoch's means and find the next one's weights."""
+        """See :meth:`mtlsearch.plugin.Balancer.epoch_ended`."""
         import torch
 
         for task, count in self._counts.items():
@@ -66,10 +72,10 @@ class DWA(Balancer[DWASettings]):
                 self._means[task] = self._sums[task] / count
         self._counts = dict.fromkeys(self.tasks, 0)
         if len(self._means) < len(self.tasks):
-            return  # a task was in no batch yet: nothing to compare
-        means = torch.stack([self._means[task] for task in self.tasks]).clamp(min=SMALLEST)
+            return  # without a mean loss per task, there is no ratio
+        means = torch.stack([self._means[task] for task in self.tasks]).clamp(min=MIN_LOSS)
         self._average(means)
         self._average.step()
-        # A copy, since what is asked of it counts as a loss of the epoch.
-        found = weights_of(copy.deepcopy(self._average), means)
-        self._weights = dict(zip(self.tasks, found.unbind(), strict=True))
+        # A copy, because the scalarizer counts each call as a loss of the epoch.
+        weights = weights_of(copy.deepcopy(self._average), means)
+        self._weights = dict(zip(self.tasks, weights.unbind(), strict=True))

@@ -1,4 +1,7 @@
-"""How much each task gains, shared out fairly."""
+"""Balancers that distribute the improvement between tasks.
+
+In the formulas, ``G = J J^T`` is the Gramian of the gradients, and ``w`` are their weights.
+"""
 
 from __future__ import annotations
 
@@ -18,20 +21,25 @@ if TYPE_CHECKING:
 class NashMTLSettings(Settings):
     """Options of ``nash_mtl``."""
 
-    every: int = Field(1, ge=1, description="the bargain is made anew every so many steps")
-    max_norm: float = Field(1.0, ge=0, description="largest norm of a unit's gradient; 0: any")
+    every: int = Field(1, ge=1, description="number of steps between two solutions")
+    max_norm: float = Field(
+        1.0, ge=0, description="largest norm of the gradient of a unit; 0: no limit"
+    )
 
 
 class NashMTL(Aggregated[NashMTLSettings]):
-    """Nash-MTL (Navon et al. 2022): the gradient that tasks would agree on by bargaining."""
+    """Nash-MTL: the Nash bargaining solution of the tasks.
+
+    Navon et al. 2022, "Multi-Task Learning as a Bargaining Game", Algorithm 1: ``G w = 1 / w``,
+    solved in at most 20 iterations.
+    """
 
     name = "nash_mtl"
-    summary = "the gradient that the tasks would agree on by bargaining; slow"
+    summary = "the Nash bargaining solution of the tasks; slow"
     Settings = NashMTLSettings
-    scaled = False  # it scales by itself, and bounds the norm of what comes out
+    scaled = False  # the method scales the gradients itself and limits the norm of the result
 
     def aggregator(self, count: int) -> Aggregator:
-        """TorchJD's, solved by cvxpy in at most 20 rounds."""
         from torchjd import aggregation
 
         return aggregation.NashMTL(count, self.settings.max_norm, self.settings.every, 20)
@@ -40,24 +48,30 @@ class NashMTL(Aggregated[NashMTLSettings]):
 class FairGradSettings(Settings):
     """Options of ``fairgrad``."""
 
-    alpha: float = Field(1.0, gt=0, description="fairness: 1 proportional, towards max-min above")
+    alpha: float = Field(
+        1.0, gt=0, description="fairness: 1 is proportional, larger values approach max-min"
+    )
 
 
 class FairGrad(Aggregated[FairGradSettings]):
-    """FairGrad (Ban and Ji 2024): shares progress out as networks share bandwidth."""
+    """FairGrad: alpha-fair distribution of the improvement.
+
+    Ban and Ji 2024, "Fair Resource Allocation in Multi-Task Learning", Equation 4:
+    ``G w = w ** (-1 / alpha)``.
+    """
 
     name = "fairgrad"
-    summary = "shares progress out by alpha-fairness"
+    summary = "distributes the improvement by alpha-fairness"
     Settings = FairGradSettings
 
     def aggregator(self, count: int) -> Aggregator:
-        """TorchJD's, solved by scipy."""
         from torchjd import aggregation
 
         return aggregation.FairGrad(self.settings.alpha)
 
-    def back(self, scale: Tensor) -> Tensor:
-        """From ``G x = x ** (-1 / alpha)``: the longer the gradients, the smaller their weights."""
+    def rescaling(self, scale: Tensor) -> Tensor:
+        """See :meth:`Aggregated.rescaling`."""
+        # By Equation 4, gradients that grow by `scale` have weights that shrink.
         alpha = self.settings.alpha
         return scale ** ((1 - alpha) / (1 + alpha))
 
@@ -65,22 +79,24 @@ class FairGrad(Aggregated[FairGradSettings]):
 class ExcessMTLSettings(Settings):
     """Options of ``excess_mtl``."""
 
-    step_size: float = Field(0.01, gt=0, description="how fast weights follow the excess risks")
+    step_size: float = Field(
+        0.01, gt=0, description="step size with which weights follow the excess risks"
+    )
 
 
 class ExcessMTL(Aggregated[ExcessMTLSettings]):
-    """ExcessMTL (He et al. 2024): tasks that are far from their best weigh more.
+    """ExcessMTL: tasks far from their optimum have larger weights.
 
-    It remembers squared gradients, a number a task and weight.
+    He et al. 2024, "Robust Multi-Task Learning with Excess Risks": excess risks by Equations 6
+    and 7, weights by Equation 9. It stores one number per task and parameter.
     """
 
     name = "excess_mtl"
-    summary = "tasks that are far from the best they can reach weigh more"
+    summary = "larger weights for tasks that are far from their optimum"
     Settings = ExcessMTLSettings
     scaled = False
 
     def aggregator(self, count: int) -> Aggregator:
-        """TorchJD's, compared with the first step."""
         from torchjd import aggregation
 
         return aggregation.ExcessMTL(self.settings.step_size)

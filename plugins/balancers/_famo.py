@@ -15,70 +15,80 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torchjd import scalarization
 
-SMALLEST = 1e-6
-"""Losses are not taken for smaller: they are compared by their logarithms."""
+MIN_LOSS = 1e-6
+"""Smallest loss in logarithms; smaller losses count as this."""
 
 
 class FAMOSettings(Settings):
     """Options of ``famo``."""
 
-    learning_rate: float = Field(0.025, gt=0, description="of the weights' logits")
-    weight_decay: float = Field(0.001, ge=0, description="draws the weights towards equal ones")
+    learning_rate: float = Field(
+        0.025, gt=0, description="learning rate of the logits of the weights"
+    )
+    weight_decay: float = Field(0.001, ge=0, description="larger values give more equal weights")
 
 
 class FAMO(Balancer[FAMOSettings]):
-    """FAMO (Liu et al. 2023): lets all losses fall at the same relative rate.
+    """FAMO: all losses decrease at the same relative rate.
 
-    It compares each loss before and after a step, which takes a second forward pass over
-    the batch. Weights sum to 1 over the tasks that a batch has labels of; the logit of a
-    task that is not there is not pushed.
+    Liu et al. 2023, "FAMO: Fast Adaptive Multitask Optimization": with learned logits ``v`` and
+    ``z = softmax(v)``, the objective is ``c sum_i z_i log(L_i)`` with
+    ``c = 1 / sum_i (z_i / L_i)``. The logits follow the change of ``log(L_i)`` in a step, which
+    takes a second forward pass.
+
+    The weights of the tasks that have labels in a batch sum to 1. The logit of another task
+    does not change.
+
+    Args:
+        settings: options of the balancer.
+        tasks: names of the tasks to balance, sorted.
     """
 
     name = "famo"
-    summary = "lets all losses fall at the same relative rate, by measuring them again"
-    measures_again = True
+    summary = "all losses decrease at the same relative rate; one more forward pass per step"
+    remeasures_losses = True
     Settings = FAMOSettings
 
     def __init__(self, settings: FAMOSettings, tasks: Sequence[str]) -> None:
         super().__init__(settings, tasks)
-        self._adaptive: scalarization.FAMO | None = None
+        self._scalarizer: scalarization.FAMO | None = None
         self._before: Tensor | None = None
 
     def weigh(self, losses: Tensor, tasks: Sequence[str]) -> Tensor:
-        """What each loss counts for, summing to 1."""
+        """See :meth:`mtlsearch.plugin.Balancer.weigh`."""
         rows = self._rows(tasks)
-        full = losses.new_ones(len(self.tasks))
-        full[rows] = losses.clamp(min=SMALLEST)
-        self._before = full
-        weights = weights_of(self._ready(losses), full)[rows]
+        all_losses = losses.new_ones(len(self.tasks))
+        all_losses[rows] = losses.clamp(min=MIN_LOSS)
+        self._before = all_losses
+        weights = weights_of(self._scalarizer_on(losses), all_losses)[rows]
         return weights / weights.sum()
 
     def after_step(self, losses: Tensor, tasks: Sequence[str]) -> None:
-        """Move the logits by how each loss changed."""
+        """See :meth:`mtlsearch.plugin.Balancer.after_step`."""
         import torch
 
-        assert self._before is not None, "weigh comes first"
-        adaptive, rows = self._ready(losses), self._rows(tasks)
-        (logits,) = adaptive.parameters()
+        assert self._before is not None, "`weigh` is called before"
+        scalarizer, rows = self._scalarizer_on(losses), self._rows(tasks)
+        (logits,) = scalarizer.parameters()
         shares = torch.softmax(logits.detach(), 0)[rows]
-        after = losses.clamp(min=SMALLEST)
+        after = losses.clamp(min=MIN_LOSS)
         change = torch.log(after / self._before[rows])
-        # A task that is not there changes as the others do on average: that moves no logit.
-        full = self._before * torch.exp((shares * change).sum() / shares.sum())
-        full[rows] = after
-        adaptive.update(full)
+        # A task without labels gets the mean change, which has no effect on its logit.
+        all_losses = self._before * torch.exp((shares * change).sum() / shares.sum())
+        all_losses[rows] = after
+        scalarizer.update(all_losses)
 
     def _rows(self, tasks: Sequence[str]) -> list[int]:
         return [self.tasks.index(task) for task in tasks]
 
-    def _ready(self, losses: Tensor) -> scalarization.FAMO:
-        """TorchJD's part; made when the device is known."""
-        if self._adaptive is None:
+    def _scalarizer_on(self, losses: Tensor) -> scalarization.FAMO:
+        """Return TorchJD's scalarizer; the first call creates it on the device of the losses."""
+        if self._scalarizer is None:
             from torchjd import scalarization
 
-            self._adaptive = scalarization.FAMO(
+            self._scalarizer = scalarization.FAMO(
                 len(self.tasks),
                 lr=self.settings.learning_rate,
                 weight_decay=self.settings.weight_decay,
             ).to(losses.device)
-        return self._adaptive
+        return self._scalarizer

@@ -1,4 +1,7 @@
-"""Formulas of the losses alone."""
+"""Balancers that weigh losses by a formula of the current losses.
+
+In the formulas, ``L_i`` is the loss of one of ``T`` tasks.
+"""
 
 from __future__ import annotations
 
@@ -15,41 +18,42 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torchjd.scalarization import Scalarizer
 
-SMALLEST = 1e-8
-"""Losses are not taken for smaller: the logarithm of 0 has no gradient."""
+MIN_LOSS = 1e-8
+"""Smallest loss in logarithms; smaller losses count as this."""
 
 
 class RLW(Scalarized):
-    """Random loss weighting (Lin et al. 2022): new weights at every step, summing to 1.
+    """Random loss weighting (RLW): random weights in every step, with sum 1.
 
-    A litmus test: a method that does not beat it does not balance.
+    Lin et al. 2022, "Reasonable Effectiveness of Random Weighting: A Litmus Test for
+    Multi-Task Learning", Algorithm 2: ``softmax(z)`` with normal ``z``. Other balancers should
+    perform better.
     """
 
     name = "rlw"
-    summary = "weighs losses at random, anew every step: a litmus test"
+    summary = "random weights of the losses in every step, for comparison"
 
     def scalarizer(self, losses: Tensor) -> Scalarizer:
-        """Softmax of normal numbers, by torch's generator, which the host has seeded."""
         from torchjd import scalarization
 
         return scalarization.Random()
 
 
 class GLS(Scalarized):
-    """Geometric loss strategy (Chennupati et al. 2019): the losses' geometric mean.
+    """Geometric loss strategy (GLS): the geometric mean of the losses.
 
-    Each task's loss counts by its relative decrease, whatever its scale.
+    Chennupati et al. 2019, "MultiNet++": ``(L_1 ... L_T) ** (1 / T)``. A loss counts by its
+    relative decrease, whatever its scale.
     """
 
     name = "gls"
-    summary = "the geometric mean of the losses: each counts by its relative decrease"
+    summary = "geometric mean of the losses: each counts by its relative decrease"
 
     def weigh(self, losses: Tensor, tasks: Sequence[str]) -> Tensor:
-        """The mean over each loss; a loss of 0 or below counts as one next to 0."""
-        return super().weigh(losses.clamp(min=SMALLEST), tasks)
+        """See :meth:`mtlsearch.plugin.Balancer.weigh`."""
+        return super().weigh(losses.clamp(min=MIN_LOSS), tasks)
 
     def scalarizer(self, losses: Tensor) -> Scalarizer:
-        """The geometric mean."""
         from torchjd import scalarization
 
         return scalarization.GeometricMean()
@@ -58,18 +62,21 @@ class GLS(Scalarized):
 class STCHSettings(Settings):
     """Options of ``stch``."""
 
-    mu: float = Field(0.5, gt=0, description="smoothing: near 0 the largest loss alone counts")
+    mu: float = Field(0.5, gt=0, description="smoothing; near 0, only the largest loss counts")
 
 
 class STCH(Scalarized[STCHSettings]):
-    """Smooth Tchebycheff scalarization (Lin et al. 2024): a soft maximum of the losses."""
+    """Smooth Tchebycheff scalarization (STCH): a smooth maximum of the losses.
+
+    Lin et al. 2024, "Smooth Tchebycheff Scalarization for Multi-Objective Optimization":
+    ``mu log(sum_i exp(p L_i / mu))``, with equal preferences ``p = 1 / T``.
+    """
 
     name = "stch"
-    summary = "a soft maximum: the largest loss counts most"
+    summary = "smooth maximum of the losses: the largest counts most"
     Settings = STCHSettings
 
     def scalarizer(self, losses: Tensor) -> Scalarizer:
-        """The soft maximum with equal preferences."""
         from torchjd import scalarization
 
         return scalarization.STCH(self.settings.mu)
@@ -78,22 +85,22 @@ class STCH(Scalarized[STCHSettings]):
 class COSMOSSettings(Settings):
     """Options of ``cosmos``."""
 
-    penalty: float = Field(0.1, ge=0, description="how much losses are drawn towards one size")
+    penalty: float = Field(0.1, ge=0, description="weight of the penalty for unequal losses")
 
 
 class COSMOS(Scalarized[COSMOSSettings]):
-    """COSMOS's objective (Ruchte and Grabocka 2021) with equal preferences.
+    """COSMOS: the sum of the losses, minus their cosine with equal losses.
 
-    The sum of the losses, less their cosine with equal losses. The paper conditions the
-    network on changing preferences; here they stay.
+    Ruchte and Grabocka 2021, "Scalable Pareto Front Approximation for Deep Multi-Objective
+    Learning": ``sum_i L_i - penalty cos(L, 1)``. In the paper, the network also gets preferences,
+    which change; here they are equal and constant.
     """
 
     name = "cosmos"
-    summary = "the sum, drawn towards losses of one size"
+    summary = "sum of the losses with a penalty for unequal losses"
     Settings = COSMOSSettings
 
     def scalarizer(self, losses: Tensor) -> Scalarizer:
-        """The penalised sum."""
         import torch
         from torchjd import scalarization
 
@@ -106,20 +113,23 @@ class PBISettings(Settings):
     theta: float = Field(
         0.5,
         ge=0,
-        description="how much losses are drawn towards one size; above 1 / sqrt(T - 1) "
-        "a small loss may be raised for it",
+        description="weight of the distance from equal losses; above 1 / sqrt(T - 1), a small "
+        "loss can have a negative weight",
     )
 
 
 class PBI(Scalarized[PBISettings]):
-    """Penalty-based boundary intersection (Zhang and Li 2007) with equal preferences."""
+    """Penalty-based boundary intersection (PBI), with equal preferences.
+
+    Zhang and Li 2007, "MOEA/D": ``d_1 + theta d_2``, where ``d_1`` is the length of the losses
+    along ``(1, ..., 1)`` and ``d_2`` their distance from that direction.
+    """
 
     name = "pbi"
-    summary = "the mean, and the distance of the losses from equal ones"
+    summary = "mean of the losses plus their distance from equal losses"
     Settings = PBISettings
 
     def scalarizer(self, losses: Tensor) -> Scalarizer:
-        """The penalised mean."""
         import torch
         from torchjd import scalarization
 

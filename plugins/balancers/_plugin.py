@@ -1,4 +1,4 @@
-"""What the plugin contributes."""
+"""Registration of the balancers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ._static import Static
 
 @hookimpl
 def mtlsearch_balancers() -> list[type[Balancer[Any]]]:
-    """Contribute static weights, those that weigh losses and those that combine gradients."""
+    """Register fixed weights, balancers of losses and balancers of gradients."""
     losses: list[type[Balancer[Any]]] = [COSMOS, DWA, FAMO, GLS, IMTLL, PBI, RLW, STCH, UW]
     conflicts: list[type[Balancer[Any]]] = [ConFIG, DualProj, GradDrop, GradVac, PCGrad, UPGrad]
     directions: list[type[Balancer[Any]]] = [AlignedMTL, CAGrad, CRMOGM, IMTLG, MGDA]

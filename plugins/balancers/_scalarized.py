@@ -1,4 +1,4 @@
-"""What a TorchJD scalarizer makes of losses, as weights."""
+"""Base of balancers that weigh losses by a TorchJD scalarizer."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from mtlsearch.plugin import Balancer
 
 from ._settings import SettingsT
 
-# Torch takes seconds to import, and plugins are also listed: methods import what they need.
+# Importing torch takes seconds, and listing plugins does not need it: methods import it.
 if TYPE_CHECKING:
     from torch import Tensor
     from torchjd.scalarization import Scalarizer
 
 
 def weights_of(scalarizer: Scalarizer, losses: Tensor) -> Tensor:
-    """The scalarizer's gradient at these losses: by so much does each loss's gradient count."""
+    """Return the weights of the losses: the gradient of the scalarizer at the losses, ``[n]``."""
     import torch
 
     with torch.enable_grad():
@@ -27,12 +27,19 @@ def weights_of(scalarizer: Scalarizer, losses: Tensor) -> Tensor:
 
 
 class Scalarized(Balancer[SettingsT]):
-    """Weighs losses by a formula that remembers nothing."""
+    """Balancer that weighs losses by the gradient of a scalarizer without state."""
 
     def weigh(self, losses: Tensor, tasks: Sequence[str]) -> Tensor:
-        """The formula's gradient."""
+        """See :meth:`mtlsearch.plugin.Balancer.weigh`."""
         return weights_of(self.scalarizer(losses), losses)
 
     @abstractmethod
     def scalarizer(self, losses: Tensor) -> Scalarizer:
-        """The formula for so many losses, on their device."""
+        """Return a scalarizer for some losses.
+
+        Args:
+            losses: the losses, ``[n]``, which determine number and device.
+
+        Returns:
+            The scalarizer.
+        """

@@ -1,4 +1,4 @@
-"""The type of a balancer's settings, for bases that several balancers have."""
+"""Type variable for the settings of a balancer, for shared base classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights that stay."""
+"""Fixed loss weights."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from mtlsearch.plugin import STATIC, Balancer
 
 
 class Static(Balancer):
-    """Each loss has a weight that stays: the run file's, or searched on the simplex.
+    """Fixed weight per loss: from the run file, or searched on the simplex.
 
-    Equal weights are hard to beat (Kurin et al. 2022, "In Defense of the Unitary
-    Scalarization for Deep Multi-Task Learning"); both baselines use them.
+    Equal weights are a strong baseline (Kurin et al. 2022, "In Defense of the Unitary
+    Scalarization for Deep Multi-Task Learning"). The baselines ``independent`` and ``hard`` use
+    fixed weights.
     """
 
     name = STATIC
-    summary = "each loss has a weight that stays; costs nothing"
+    summary = "fixed weight per loss; no additional cost"

@@ -1,6 +1,6 @@
-"""One class an image, or several.
+"""Task kind ``classification``: one class per image, or several.
 
-Learns labels of the forms ``category`` (cross-entropy; accuracy and macro F1) and
+Learns labels of the form ``category`` (cross-entropy; accuracy and macro F1) and
 ``categories`` (binary cross-entropy; mean average precision over classes)::
 
     tasks:

@@ -1,4 +1,4 @@
-"""Global average pooling and one linear layer."""
+"""Classification head: global average pooling and one linear layer."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from mtlsearch.plugin import FeatureSpec
 
 
 class ClassificationHead(nn.Module):
-    """Levels ``[B, C_i, H_i, W_i]`` to ``{"logits": [B, classes]}``.
+    """Module from feature levels ``[B, C_i, H_i, W_i]`` to ``{"logits": [B, classes]}``.
 
     Args:
-        features: the levels it is given.
-        classes: how many classes there are.
-        levels: the last so many levels are read.
-        dropout: part of the pooled features dropped in training.
+        features: the feature levels of the backbone.
+        classes: number of classes.
+        levels: number of feature levels to use, from the last one.
+        dropout: fraction of the pooled features that training sets to zero.
     """
 
     def __init__(self, features: FeatureSpec, classes: int, *, levels: int, dropout: float) -> None:
         super().__init__()
         channels = [level.channels for level in features.levels[-levels:]]
-        self._count = len(channels)
-        # Backbones give their levels without the final norm that their own classifier has.
-        self.norms = nn.ModuleList(nn.LayerNorm(each) for each in channels)
+        self._num_levels = len(channels)
+        # Feature levels lack the final norm that the backbone's own classifier has.
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for width in channels)
         self.dropout = nn.Dropout(dropout)
         self.classify = nn.Linear(sum(channels), classes)
 
     def forward(self, levels: Sequence[Tensor]) -> dict[str, Tensor]:
-        """See the class."""
+        """Return ``{"logits": [B, classes]}``."""
         pooled = [
             norm(level.mean((2, 3)))
-            for norm, level in zip(self.norms, levels[-self._count :], strict=True)
+            for norm, level in zip(self.norms, levels[-self._num_levels :], strict=True)
         ]
         return {"logits": self.classify(self.dropout(torch.cat(pooled, dim=1)))}

@@ -1,4 +1,4 @@
-"""Cross-entropy, over classes or class by class."""
+"""Cross-entropy of one class per image, or of several."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch.nn import functional as F
 def category_loss(
     logits: Tensor, truth: Tensor, *, weight: Tensor | None, smoothing: float
 ) -> Tensor:
-    """Cross-entropy of one class an image.
+    """Return the cross-entropy of one class per image.
 
     Args:
         logits: ``[n, C]``.
-        truth: classes ``[n]``.
-        weight: a number a class ``[C]``, or None.
-        smoothing: part of the target that is spread over all classes.
+        truth: class indices, ``[n]``.
+        weight: class weights, ``[C]``; None for equal weights.
+        smoothing: fraction of the target that is distributed over all classes.
 
     Returns:
-        ``[n]``.
+        One loss per image, ``[n]``.
     """
     return F.cross_entropy(logits, truth, weight, reduction="none", label_smoothing=smoothing)
 
@@ -26,16 +26,16 @@ def category_loss(
 def categories_loss(
     logits: Tensor, truth: Tensor, *, weight: Tensor | None, smoothing: float
 ) -> Tensor:
-    """Binary cross-entropy, averaged over the classes of an image.
+    """Return the binary cross-entropy, averaged over classes.
 
     Args:
         logits: ``[n, C]``.
-        truth: zeros and ones ``[n, C]``.
-        weight: a number a class ``[C]``, or None.
-        smoothing: part of the target that is moved to one half.
+        truth: 1 for classes of the image, else 0, ``[n, C]``.
+        weight: class weights, ``[C]``; None for equal weights.
+        smoothing: fraction of the target that is moved to one half.
 
     Returns:
-        ``[n]``.
+        One loss per image, ``[n]``.
     """
-    soft = truth.float() * (1 - smoothing) + smoothing / 2
-    return F.binary_cross_entropy_with_logits(logits, soft, weight, reduction="none").mean(1)
+    target = truth.float() * (1 - smoothing) + smoothing / 2
+    return F.binary_cross_entropy_with_logits(logits, target, weight, reduction="none").mean(1)

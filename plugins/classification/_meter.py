@@ -1,4 +1,4 @@
-"""Accuracy and F1 for one class an image, mean average precision for several."""
+"""Meters: accuracy and F1 for one class per image, mean average precision for several."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from mtlsearch.plugin import Outputs, TargetValues
 
 
 class CategoryMeter:
-    """``accuracy`` over images, and ``f1`` averaged over the classes that occur.
+    """Meter of ``accuracy`` over images, and of ``f1``, averaged over classes.
 
-    A class that is neither true nor predicted anywhere has no F1 and is left out.
+    A class that neither occurs nor is predicted has no F1 and is excluded.
+
+    Args:
+        classes: number of classes.
     """
 
     def __init__(self, classes: int) -> None:
@@ -27,41 +30,41 @@ class CategoryMeter:
                 "f1": MulticlassF1Score(classes, average="macro"),
             }
         )
-        self._seen = 0
+        self._num_images = 0
 
     def update(self, outputs: Outputs, targets: TargetValues) -> None:
-        """Logits ``[n, C]`` and classes ``[n]``."""
+        """Add logits ``[n, C]`` and class indices ``[n]``."""
         logits = outputs["logits"].detach()
         self._metrics.to(logits.device).update(logits, targets)
-        self._seen += len(logits)
+        self._num_images += len(logits)
 
     def compute(self) -> dict[str, float]:
-        """Both metrics; NaN where no image was seen."""
-        if not self._seen:
+        """Return both metrics; NaN without images."""
+        if not self._num_images:
             return {"accuracy": math.nan, "f1": math.nan}
         return {name: float(value) for name, value in self._metrics.compute().items()}
 
 
 class CategoriesMeter:
-    """``mAP``: average precision a class, averaged over the classes that are true somewhere."""
+    """Meter of ``mAP``: average precision per class, averaged over the classes that occur."""
 
     def __init__(self) -> None:
         self._logits: list[Tensor] = []
         self._truth: list[Tensor] = []
 
     def update(self, outputs: Outputs, targets: TargetValues) -> None:
-        """Logits ``[n, C]`` and zeros and ones ``[n, C]``."""
+        """Add logits ``[n, C]`` and targets ``[n, C]`` of zeros and ones."""
         self._logits.append(outputs["logits"].detach().float().cpu())
         self._truth.append(cast("Tensor", targets).long().cpu())
 
     def compute(self) -> dict[str, float]:
-        """The metric; NaN where no class was true of any image."""
+        """Return the metric; NaN if no class occurs."""
         if not self._logits:
             return {"mAP": math.nan}
         scores, truth = torch.cat(self._logits).sigmoid(), torch.cat(self._truth)
-        found = [
-            float(binary_average_precision(scores[:, at], truth[:, at]))
-            for at in range(truth.shape[1])
-            if truth[:, at].any()
+        precisions = [
+            float(binary_average_precision(scores[:, index], truth[:, index]))
+            for index in range(truth.shape[1])
+            if truth[:, index].any()
         ]
-        return {"mAP": sum(found) / len(found) if found else math.nan}
+        return {"mAP": sum(precisions) / len(precisions) if precisions else math.nan}

@@ -8,22 +8,25 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from mtlsearch.plugin import Settings
 
-Share = Annotated[float, Field(ge=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 class ClassificationSettings(Settings):
     """Options of the task kind ``classification``."""
 
     levels: PositiveInt = Field(
-        1, description="the last so many feature levels are averaged and read"
+        1, description="number of feature levels that the head uses, from the last one"
     )
-    dropout: Share = Field(0.0, description="part of the averaged features dropped in training")
-    label_smoothing: Share = Field(
-        0.0, description="part of the target that is spread over all classes"
+    dropout: Fraction = Field(
+        0.0, description="fraction of the pooled features that training sets to zero"
+    )
+    label_smoothing: Fraction = Field(
+        0.0, description="fraction of the target that is distributed over all classes"
     )
     class_weights: tuple[NonNegativeFloat, ...] | Literal["balanced"] | None = Field(
-        None, description="a weight a class; balanced: the rarer the heavier; null: all alike"
+        None,
+        description="one loss weight per class; balanced: larger for rare classes; null: equal",
     )
-    score_threshold: Share = Field(
-        0.5, description="several classes: those at least this likely are predicted"
+    score_threshold: Fraction = Field(
+        0.5, description="smallest probability of a predicted class, for labels with several"
     )

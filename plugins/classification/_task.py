@@ -1,4 +1,4 @@
-"""The task kind ``classification``."""
+"""Task kind ``classification``."""
 
 from __future__ import annotations
 
@@ -21,37 +21,43 @@ from mtlsearch.plugin import (
 
 from ._settings import ClassificationSettings
 
-# Torch takes seconds to import, and plugins are also listed: methods import what they need.
+# Importing torch takes seconds, and listing plugins does not need it: methods import it.
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
 class Classification(Task[ClassificationSettings]):
-    """One class an image, or any number of them.
+    """Task with one class per image, or with several.
+
+    Args:
+        name: name of the task in the run file.
+        settings: options of the task.
+        label: label of the form ``category`` or ``categories``.
 
     Raises:
-        TrainingError: one class an image of fewer than two.
+        TrainingError: the label has too few classes.
     """
 
     kind = "classification"
-    summary = "one class an image (accuracy), or several (mean average precision)"
+    summary = "one class per image (accuracy), or several (mean average precision)"
     accepts = (Form.CATEGORY, Form.CATEGORIES)
     Settings = ClassificationSettings
 
     def __init__(self, name: str, settings: ClassificationSettings, label: LabelSpec) -> None:
         super().__init__(name, settings, label)
-        self._several = label.form is Form.CATEGORIES
-        if len(label.classes) < (1 if self._several else 2):
+        self._is_multilabel = label.form is Form.CATEGORIES
+        minimum = 1 if self._is_multilabel else 2
+        if len(label.classes) < minimum:
             raise TrainingError(
-                f"there is nothing to tell apart in {label.describe()}",
+                f"classification needs {minimum} or more classes, got {label.describe()}",
                 where=f"task {name}",
-                next_step="give the task a label of at least two classes",
+                next_step="set the `label` of the task to one with two or more classes",
             )
 
     @property
     def metrics(self) -> Sequence[Metric]:
-        """Accuracy and macro F1 for one class an image, mAP for several."""
-        if self._several:
+        """Accuracy and macro F1 for one class per image, mAP for several."""
+        if self._is_multilabel:
             return (Metric("mAP", higher_is_better=True, primary=True),)
         return (
             Metric("accuracy", higher_is_better=True, primary=True),
@@ -60,12 +66,13 @@ class Classification(Task[ClassificationSettings]):
 
     @property
     def output(self) -> OutputSpec:
-        """Probabilities."""
-        options = {"score_threshold": self.settings.score_threshold} if self._several else {}
+        """Probabilities of the classes."""
+        threshold = {"score_threshold": self.settings.score_threshold}
+        options = threshold if self._is_multilabel else {}
         return OutputSpec(self.label.form, self.label.classes, options=options)
 
     def build_head(self, features: FeatureSpec) -> nn.Module:
-        """Average pooling, a norm and a linear layer."""
+        """See :meth:`mtlsearch.plugin.Task.build_head`."""
         from ._head import ClassificationHead
 
         return ClassificationHead(
@@ -76,10 +83,17 @@ class Classification(Task[ClassificationSettings]):
         )
 
     def loss(self, outputs: Outputs, targets: TargetValues) -> Tensor:
-        """Cross-entropy, or the mean binary cross-entropy over classes.
+        """Return the cross-entropy, for several classes the binary one averaged over classes.
 
-        Weighted losses are averaged over samples, not over their weights, so that a sample
-        counts the same whatever batch it is in.
+        The mean is over samples and not over class weights, so that the loss of a sample does
+        not depend on its batch.
+
+        Args:
+            outputs: ``{"logits": [n, C]}``.
+            targets: class indices ``[n]``, or zeros and ones ``[n, C]``.
+
+        Returns:
+            A scalar.
         """
         from mtlsearch.plugin.layers import class_weights
 
@@ -88,7 +102,7 @@ class Classification(Task[ClassificationSettings]):
         logits, truth = outputs["logits"].float(), cast("Tensor", targets)
         where = f"task {self.name}, class_weights"
         weight = class_weights(self.settings.class_weights, self.label, where=where)
-        losses = (categories_loss if self._several else category_loss)(
+        losses = (categories_loss if self._is_multilabel else category_loss)(
             logits,
             truth,
             weight=None if weight is None else weight.to(logits.device),
@@ -97,18 +111,25 @@ class Classification(Task[ClassificationSettings]):
         return losses.mean()
 
     def meter(self) -> Meter:
-        """See :attr:`metrics`."""
+        """See :meth:`mtlsearch.plugin.Task.meter`."""
         from ._meter import CategoriesMeter, CategoryMeter
 
-        return CategoriesMeter() if self._several else CategoryMeter(len(self.label.classes))
+        return CategoriesMeter() if self._is_multilabel else CategoryMeter(len(self.label.classes))
 
     def predict(self, outputs: Outputs) -> Outputs:
-        """``scores`` ``[B, C]``."""
+        """Return the probabilities.
+
+        Args:
+            outputs: ``{"logits": [B, C]}``.
+
+        Returns:
+            ``{"scores": [B, C]}``, float32.
+        """
         logits = outputs["logits"].float()
-        return {"scores": logits.sigmoid() if self._several else logits.softmax(1)}
+        return {"scores": logits.sigmoid() if self._is_multilabel else logits.softmax(1)}
 
 
 @hookimpl
 def mtlsearch_tasks() -> list[type[Classification]]:
-    """Contribute the task kind ``classification``."""
+    """Register the task kind ``classification``."""
     return [Classification]

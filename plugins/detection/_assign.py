@@ -1,4 +1,4 @@
-"""Which points answer for which box (Feng et al. 2021, TOOD: task-aligned assignment)."""
+"""Task-aligned assignment of points to boxes (Feng et al. 2021, "TOOD", Section 3.2)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from torchvision.ops import box_iou
 from ._targets import PaddedBoxes
 
 ALPHA = 0.5
-"""Power of the score in how well a point does."""
+"""Exponent of the score in the alignment of a point."""
 
 BETA = 4.0
-"""Power of the overlap in how well a point does."""
+"""Exponent of the IoU in the alignment of a point."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment:
-    """What every point of ``n`` images has to say.
+    """Targets of all N points of ``n`` images.
 
     Attributes:
-        positive: bool ``[n, N]``, whether it answers for a box.
-        box: int64 ``[n, N]``, for which (0 where for none).
-        share: float32 ``[n, N]`` in 0..1, how well it does among the points of its box; the
-            best has 1.
-        quality: float32 ``[n, N]`` in 0..1, the score it should give that box's class.
+        positive: bool ``[n, N]``, whether the point is assigned to a box.
+        box: int64 ``[n, N]``, index of that box; 0 without one.
+        share: float32 ``[n, N]`` from 0 to 1, alignment relative to the best point of the box.
+        quality: float32 ``[n, N]`` from 0 to 1, target score for the class of the box.
     """
 
     positive: Tensor
@@ -37,50 +36,53 @@ class Assignment:
 
 @torch.no_grad()
 def assign(
-    scores: Tensor, boxes: Tensor, grid: Tensor, truth: PaddedBoxes, *, most: int
+    scores: Tensor, boxes: Tensor, grid: Tensor, truth: PaddedBoxes, *, max_points: int
 ) -> Assignment:
-    """Give each true box the points in it that find it best.
+    """Assign to each true box the points inside it with the best alignment.
 
-    How well a point does is ``score ** ALPHA * IoU ** BETA``. A point that would answer for
-    two boxes does so for the one that it overlaps more. The best point of a box is asked for
-    a score as high as the box's best overlap, the others for less in proportion.
+    The alignment is ``score ** ALPHA * IoU ** BETA``. A point that is selected for several
+    boxes keeps the one with the largest IoU. The target score of the best point of a box is the
+    largest IoU of its points; that of the others is proportional to their alignment.
 
     Args:
-        scores: ``[n, N, C]`` in 0..1.
-        boxes: ``[n, N, 4]``, xyxy in pixels.
-        grid: ``[n, N, 3]``, the points and their strides.
-        truth: the true boxes.
-        most: points a box, at most.
+        scores: class probabilities, ``[n, N, C]``.
+        boxes: predicted boxes, ``[n, N, 4]``, xyxy in pixels.
+        grid: points and their strides, ``[n, N, 3]``.
+        truth: true boxes of the images.
+        max_points: largest number of points per box.
+
+    Returns:
+        The targets of all points.
     """
-    overlap = _overlaps(boxes, truth)
-    own = scores.gather(2, truth.classes[:, None].expand(-1, scores.shape[1], -1))
-    candidate = _inside(grid, truth.xyxy) & truth.real[:, None]
-    fit = (own**ALPHA * overlap**BETA).where(candidate, -1.0)
-    chosen = _best(fit, most) & candidate
-    # Of several boxes a point keeps the one it overlaps most.
-    box = overlap.where(chosen, -1.0).argmax(2)
-    chosen &= torch.zeros_like(chosen).scatter_(2, box[..., None], True)
-    fit, overlap = fit.where(chosen, 0.0), overlap.where(chosen, 0.0)
-    share = fit / fit.amax(1, keepdim=True).clamp(min=1e-12)
-    quality = share * overlap.amax(1, keepdim=True)
-    return Assignment(chosen.any(2), box, share.amax(2), quality.amax(2))
+    iou = _iou(boxes, truth)
+    class_scores = scores.gather(2, truth.classes[:, None].expand(-1, scores.shape[1], -1))
+    is_candidate = _is_inside(grid, truth.xyxy) & truth.real[:, None]
+    alignment = (class_scores**ALPHA * iou**BETA).where(is_candidate, -1.0)
+    is_chosen = _is_best(alignment, max_points) & is_candidate
+    # A point that is chosen for several boxes keeps the one with the largest IoU.
+    box = iou.where(is_chosen, -1.0).argmax(2)
+    is_chosen &= torch.zeros_like(is_chosen).scatter_(2, box[..., None], True)
+    alignment, iou = alignment.where(is_chosen, 0.0), iou.where(is_chosen, 0.0)
+    share = alignment / alignment.amax(1, keepdim=True).clamp(min=1e-12)
+    quality = share * iou.amax(1, keepdim=True)
+    return Assignment(is_chosen.any(2), box, share.amax(2), quality.amax(2))
 
 
-def _best(fit: Tensor, most: int) -> Tensor:
-    """Bool ``[n, N, M]``: the ``most`` points that fit a box best."""
-    best = fit.topk(min(most, fit.shape[1]), dim=1).indices
-    return torch.zeros_like(fit, dtype=torch.bool).scatter_(1, best, True)
+def _is_best(alignment: Tensor, max_points: int) -> Tensor:
+    """Return bool ``[n, N, M]``: the ``max_points`` best points of each of M boxes."""
+    best = alignment.topk(min(max_points, alignment.shape[1]), dim=1).indices
+    return torch.zeros_like(alignment, dtype=torch.bool).scatter_(1, best, True)
 
 
-def _overlaps(boxes: Tensor, truth: PaddedBoxes) -> Tensor:
-    """IoU ``[n, N, M]``; 0 against padding."""
+def _iou(boxes: Tensor, truth: PaddedBoxes) -> Tensor:
+    """Return IoU ``[n, N, M]``; 0 with padding."""
     iou: Tensor = box_iou(boxes, truth.xyxy)
     return iou.where(truth.real[:, None], 0.0)
 
 
-def _inside(grid: Tensor, xyxy: Tensor) -> Tensor:
-    """Bool ``[n, N, M]``: points in a box, or within half a cell of the middle of a small one."""
-    points, reach = grid[:, :, None, :2], grid[..., 2].amin(1) * 0.5
+def _is_inside(grid: Tensor, xyxy: Tensor) -> Tensor:
+    """Return bool ``[n, N, M]``: points in a box, or within half a stride of a small one."""
+    points, min_half = grid[:, :, None, :2], grid[..., 2].amin(1) * 0.5
     middle, half = (xyxy[..., :2] + xyxy[..., 2:]) / 2, (xyxy[..., 2:] - xyxy[..., :2]) / 2
-    half = half.maximum(reach[:, None, None])
+    half = half.maximum(min_half[:, None, None])
     return ((points - middle[:, None]).abs() <= half[:, None]).all(-1)

@@ -1,4 +1,4 @@
-"""The points that boxes are read from."""
+"""Grid of points from which boxes are predicted."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-BASE = 4.0
-"""Sides of the box that a point stands for before it has learned anything, in strides."""
+BASE_SIZE = 4.0
+"""Side of the box of an untrained point, in strides."""
 
-MOST = 6.0
-"""Offsets and log-sizes are kept within this; ``4 * exp(6)`` strides exceed any image."""
+MAX_RAW = 6.0
+"""Limit of offsets and log-sizes; ``4 * exp(6)`` strides exceed any image."""
 
 
 def make_grid(sizes: Sequence[tuple[int, int]], strides: Sequence[int]) -> Tensor:
-    """Middle of every cell of every map and its stride, in pixels: float32 ``[N, 3]``."""
+    """Return center and stride of every cell of every map, in pixels: float32 ``[N, 3]``."""
     parts = []
     for (height, width), stride in zip(sizes, strides, strict=True):
         y, x = torch.meshgrid(
@@ -28,19 +28,20 @@ def make_grid(sizes: Sequence[tuple[int, int]], strides: Sequence[int]) -> Tenso
 
 
 def to_boxes(raw: Tensor, grid: Tensor) -> Tensor:
-    """Boxes from middles (in strides, from the point) and log-sizes (Ge et al. 2021, YOLOX).
+    """Return boxes from center offsets and log-sizes (Ge et al. 2021, "YOLOX").
 
-    A box's middle may lie beside its point, so boxes smaller than a cell can be met.
+    The center of a box can lie outside the cell of its point, so that boxes smaller than a cell
+    can be predicted.
 
     Args:
-        raw: ``[..., N, 4]``: x, y, log width, log height.
-        grid: ``[..., N, 3]``.
+        raw: ``[..., N, 4]``: x and y offset in strides, log width, log height.
+        grid: points and their strides, ``[..., N, 3]``.
 
     Returns:
-        float32 ``[..., N, 4]``, xyxy in pixels.
+        Boxes, float32 ``[..., N, 4]``, xyxy in pixels.
     """
-    raw, grid = raw.float().clamp(-MOST, MOST), grid.float()
+    raw, grid = raw.float().clamp(-MAX_RAW, MAX_RAW), grid.float()
     stride = grid[..., 2:]
     middle = grid[..., :2] + raw[..., :2] * stride
-    half = raw[..., 2:].exp() * stride * (BASE / 2)
+    half = raw[..., 2:].exp() * stride * (BASE_SIZE / 2)
     return torch.cat([middle - half, middle + half], dim=-1)

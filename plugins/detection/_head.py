@@ -1,4 +1,4 @@
-"""An anchor-free head on a feature pyramid."""
+"""Detection head: an anchor-free head on a feature pyramid."""
 
 from __future__ import annotations
 
@@ -13,25 +13,21 @@ from mtlsearch.plugin.layers import FeaturePyramid, conv_block
 
 from ._grid import make_grid
 
-PRIOR = 0.01
-"""Score of every class at every point to begin with, so that background costs little."""
+INITIAL_SCORE = 0.01
+"""Initial score of every class at every point, so that the loss of the background is small."""
 
 
 class DetectionHead(nn.Module):
-    """Levels ``[B, C_i, H_i, W_i]`` to boxes at ``N`` points (Tian et al. 2019, FCOS).
+    """Module from levels ``[B, C_i, H_i, W_i]`` to boxes at N points (Tian et al. 2019, "FCOS").
 
-    Two towers, one for classes and one for boxes, run over all maps of the pyramid.
-
-    Returns ``logits`` ``[B, N, classes]``; ``raw_boxes`` ``[B, N, 4]`` and ``grid``
-    ``[B, N, 3]`` as :func:`to_boxes` reads them; ``size`` ``[B, 2]``, width and height of
-    the image.
+    Two towers, one for classes and one for boxes, run on all maps of the pyramid.
 
     Args:
-        features: the levels it is given.
-        classes: how many classes there are.
-        channels: channels of the pyramid and the towers.
-        strides: strides of the maps; those larger than the image are left out.
-        depth: convolutions in each tower.
+        features: the feature levels of the backbone.
+        classes: number of classes.
+        channels: number of channels of the pyramid and the towers.
+        strides: strides of the maps; those larger than the image are not used.
+        depth: number of convolutions per tower.
     """
 
     grid: Tensor
@@ -48,35 +44,41 @@ class DetectionHead(nn.Module):
     ) -> None:
         super().__init__()
         height, width = features.image_size
-        kept = sorted({each for each in strides if each <= min(height, width)}) or [min(strides)]
+        usable = {stride for stride in strides if stride <= min(height, width)}
+        kept = sorted(usable) or [min(strides)]
         self.pyramid = FeaturePyramid(features, channels, kept)
         self.class_tower = nn.Sequential(*(conv_block(channels, channels) for _ in range(depth)))
         self.box_tower = nn.Sequential(*(conv_block(channels, channels) for _ in range(depth)))
         self.classify = nn.Conv2d(channels, classes, 3, padding=1)
         self.locate = nn.Conv2d(channels, 4, 3, padding=1)
-        for layer, start in ((self.classify, math.log(PRIOR / (1 - PRIOR))), (self.locate, 0.0)):
+        initial_logit = math.log(INITIAL_SCORE / (1 - INITIAL_SCORE))
+        for layer, bias in ((self.classify, initial_logit), (self.locate, 0.0)):
             nn.init.normal_(layer.weight, std=0.01)
             if layer.bias is not None:
-                nn.init.constant_(layer.bias, start)
+                nn.init.constant_(layer.bias, bias)
         grid = make_grid(self.pyramid.sizes, kept)
         self.register_buffer("grid", grid, persistent=False)
         self.register_buffer("size", torch.tensor([float(width), float(height)]), persistent=False)
 
     def forward(self, levels: Sequence[Tensor]) -> dict[str, Tensor]:
-        """See the class."""
-        logits, raw = [], []
+        """Return predictions at N points.
+
+        ``logits`` ``[B, N, classes]``; ``raw_boxes`` ``[B, N, 4]`` and ``grid`` ``[B, N, 3]`` for
+        :func:`to_boxes`; ``size`` ``[B, 2]``, width and height of the image.
+        """
+        logits, raw_boxes = [], []
         for maps in self.pyramid(levels):
             logits.append(_as_points(self.classify(self.class_tower(maps))))
-            raw.append(_as_points(self.locate(self.box_tower(maps))))
+            raw_boxes.append(_as_points(self.locate(self.box_tower(maps))))
         batch = logits[0].shape[0]
         return {
             "logits": torch.cat(logits, dim=1),
-            "raw_boxes": torch.cat(raw, dim=1),
+            "raw_boxes": torch.cat(raw_boxes, dim=1),
             "grid": self.grid.expand(batch, -1, -1),
             "size": self.size.expand(batch, -1),
         }
 
 
 def _as_points(maps: Tensor) -> Tensor:
-    """``[B, C, H, W]`` to ``[B, H * W, C]``."""
+    """Reshape maps ``[B, C, H, W]`` to points ``[B, H * W, C]``."""
     return maps.flatten(2).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""The loss of the assigned points, an image at a time."""
+"""Detection loss of the assigned points."""
 
 from __future__ import annotations
 
@@ -15,60 +15,60 @@ from ._targets import PaddedBoxes
 
 
 def detection_loss(
-    outputs: Outputs, targets: tuple[BoxTargets, ...], *, most: int, box_weight: float
+    outputs: Outputs, targets: tuple[BoxTargets, ...], *, max_points: int, box_weight: float
 ) -> Tensor:
-    """Quality focal loss (Li et al. 2020) of the scores and GIoU of the boxes.
+    """Return the quality focal loss of the scores plus the weighted GIoU loss of the boxes.
 
-    Both are divided by what is asked of an image's points, so every image weighs the same;
-    one without a box has only the scores' part. Points in crowd regions that answer for no
-    box are left out.
+    Li et al. 2020, "Generalized Focal Loss", Equation 2; Rezatofighi et al. 2019, "Generalized
+    Intersection over Union". Both are divided by the sum of the targets of an image, so that
+    every image has the same weight. An image without boxes has only the loss of the scores.
+    Points in crowd regions that are not assigned to a box are ignored.
 
     Args:
-        outputs: the head's.
-        targets: true boxes of ``n`` images.
-        most: points a box, at most.
-        box_weight: weight of the boxes' part.
+        outputs: outputs of the head for n images.
+        targets: true boxes of the images.
+        max_points: largest number of points per box.
+        box_weight: weight of the GIoU loss.
 
     Returns:
-        ``[n]``.
+        One loss per image, ``[n]``.
     """
     logits, grid = outputs["logits"].float(), outputs["grid"].float()
     boxes = to_boxes(outputs["raw_boxes"], grid)
     truth = PaddedBoxes.of(targets, crowd=False)
-    assigned = assign(logits.sigmoid(), boxes, grid, truth, most=most)
-    asked = _asked(logits, truth, assigned)
-    crowd = _covered(grid, PaddedBoxes.of(targets, crowd=True)) & ~assigned.positive
-    scores = _quality_focal(logits, asked).sum(2).where(~crowd, 0.0).sum(1)
-    missed = (_giou(boxes, truth, assigned) * assigned.share).sum(1)
-    return scores / assigned.quality.sum(1).clamp(min=1) + box_weight * missed / assigned.share.sum(
-        1
-    ).clamp(min=1e-6)
+    assigned = assign(logits.sigmoid(), boxes, grid, truth, max_points=max_points)
+    target_scores = _target_scores(logits, truth, assigned)
+    in_crowd = _is_covered(grid, PaddedBoxes.of(targets, crowd=True)) & ~assigned.positive
+    score_losses = _quality_focal(logits, target_scores).sum(2).where(~in_crowd, 0.0).sum(1)
+    box_losses = (_giou_loss(boxes, truth, assigned) * assigned.share).sum(1)
+    score_loss = score_losses / assigned.quality.sum(1).clamp(min=1)
+    return score_loss + box_weight * box_losses / assigned.share.sum(1).clamp(min=1e-6)
 
 
-def _asked(logits: Tensor, truth: PaddedBoxes, assigned: Assignment) -> Tensor:
-    """The score asked of every point and class ``[n, N, C]``."""
+def _target_scores(logits: Tensor, truth: PaddedBoxes, assigned: Assignment) -> Tensor:
+    """Return the target score of every point and class, ``[n, N, C]``."""
     classes = truth.classes.gather(1, assigned.box)
-    asked = torch.zeros_like(logits)
-    return asked.scatter_(2, classes[..., None], assigned.quality[..., None])
+    scores = torch.zeros_like(logits)
+    return scores.scatter_(2, classes[..., None], assigned.quality[..., None])
 
 
-def _quality_focal(logits: Tensor, asked: Tensor) -> Tensor:
-    """Cross-entropy with a soft target, times how far the score is from it, squared."""
-    losses = F.binary_cross_entropy_with_logits(logits, asked, reduction="none")
-    return losses * (asked - logits.sigmoid()).square()
+def _quality_focal(logits: Tensor, target_scores: Tensor) -> Tensor:
+    """Return the cross-entropy with soft targets, times the squared error of the score."""
+    losses = F.binary_cross_entropy_with_logits(logits, target_scores, reduction="none")
+    return losses * (target_scores - logits.sigmoid()).square()
 
 
-def _giou(boxes: Tensor, truth: PaddedBoxes, assigned: Assignment) -> Tensor:
-    """``1 - GIoU`` of every positive point ``[n, N]``; 0 elsewhere."""
-    true = truth.xyxy.gather(1, assigned.box[..., None].expand(-1, -1, 4))
+def _giou_loss(boxes: Tensor, truth: PaddedBoxes, assigned: Assignment) -> Tensor:
+    """Return ``1 - GIoU`` of every assigned point, ``[n, N]``; 0 elsewhere."""
+    true_boxes = truth.xyxy.gather(1, assigned.box[..., None].expand(-1, -1, 4))
     losses = torch.zeros_like(boxes[..., 0])
-    at = assigned.positive
-    losses[at] = generalized_box_iou_loss(boxes[at], true[at])
+    positive = assigned.positive
+    losses[positive] = generalized_box_iou_loss(boxes[positive], true_boxes[positive])
     return losses
 
 
-def _covered(grid: Tensor, regions: PaddedBoxes) -> Tensor:
-    """Bool ``[n, N]``: points in any of the regions."""
+def _is_covered(grid: Tensor, regions: PaddedBoxes) -> Tensor:
+    """Return bool ``[n, N]``: points in any of the regions."""
     points, xyxy = grid[:, :, None, :2], regions.xyxy[:, None]
-    inside = ((points >= xyxy[..., :2]) & (points <= xyxy[..., 2:])).all(-1)
-    return (inside & regions.real[:, None]).any(2)
+    is_inside = ((points >= xyxy[..., :2]) & (points <= xyxy[..., 2:])).all(-1)
+    return (is_inside & regions.real[:, None]).any(2)

@@ -1,4 +1,4 @@
-"""COCO mean average precision."""
+"""Meter: COCO mean average precision."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from mtlsearch.plugin import BoxTargets, Outputs, TargetValues
 
 from ._predict import predict
 
-LEAST = 0.01
-"""Scores from here on are counted: average precision wants the unlikely ones as well."""
+MIN_SCORE = 0.01
+"""Smallest score that counts; average precision also depends on predictions of low score."""
 
-CANDIDATES = 1000
-"""Boxes an image, the best, that are compared with one another."""
+MAX_CANDIDATES = 1000
+"""Number of boxes per image, by score, that enter non-maximum suppression."""
 
 
 class DetectionMeter:
-    """``mAP`` (IoU 0.5 to 0.95) and ``mAP50``, over the classes that have a true box.
+    """Meter of ``mAP`` (IoU 0.5 to 0.95) and ``mAP50``, over the classes with a true box.
 
-    The best hundred boxes an image and class count, as in COCO; crowd regions excuse what
-    is found in them.
+    As in COCO, the best hundred boxes per image and class count, and predictions in crowd
+    regions are ignored.
 
     Args:
-        iou_threshold: of two boxes that overlap more, the less likely is dropped.
-        max_detections: boxes an image, the best.
+        iou_threshold: IoU above which the box of lower score is removed, 0 to 1.
+        max_detections: largest number of boxes per image, by score.
     """
 
     def __init__(self, *, iou_threshold: float, max_detections: int) -> None:
@@ -37,40 +37,38 @@ class DetectionMeter:
         self._max_detections = max_detections
         self._metric = MeanAveragePrecision(backend="faster_coco_eval")
         self._metric.warn_on_many_detections = False
-        self._boxes = 0
+        self._num_boxes = 0
 
     def update(self, outputs: Outputs, targets: TargetValues) -> None:
-        """The head's outputs and a tuple of true boxes."""
+        """Add outputs of the head and a tuple of true boxes."""
         truth = cast("tuple[BoxTargets, ...]", targets)
         tensors = {name: value.detach().cpu() for name, value in predict(outputs).items()}
-        found = [
-            self._found(boxes, scores)
-            for boxes, scores in zip(
-                *(tensors[name].detach().cpu() for name in ("boxes", "scores")), strict=True
-            )
+        detections = [
+            self._suppressed(boxes, scores)
+            for boxes, scores in zip(tensors["boxes"], tensors["scores"], strict=True)
         ]
-        self._metric.update(found, [_true(each) for each in truth])
-        self._boxes += sum(int((~each.crowd).sum()) for each in truth)
+        self._metric.update(detections, [_true_boxes(boxes) for boxes in truth])
+        self._num_boxes += sum(int((~boxes.crowd).sum()) for boxes in truth)
 
     def compute(self) -> dict[str, float]:
-        """Both metrics; NaN where there was no true box."""
-        if not self._boxes:
+        """Return both metrics; NaN without true boxes."""
+        if not self._num_boxes:
             return {"mAP": math.nan, "mAP50": math.nan}
         result = self._metric.compute()
         return {"mAP": float(result["map"]), "mAP50": float(result["map_50"])}
 
-    def _found(self, boxes: Tensor, scores: Tensor) -> dict[str, Tensor]:
-        """One image's boxes after non-maximum suppression, class by class."""
-        rows, classes = torch.nonzero(scores >= LEAST, as_tuple=True)
-        kept = scores[rows, classes]
-        best = kept.argsort(descending=True, stable=True)[:CANDIDATES]
-        rows, classes, kept = rows[best], classes[best], kept[best]
-        chosen = batched_nms(boxes[rows], kept, classes, self._iou_threshold)
-        chosen = chosen[: self._max_detections]
-        return {"boxes": boxes[rows[chosen]], "scores": kept[chosen], "labels": classes[chosen]}
+    def _suppressed(self, boxes: Tensor, scores: Tensor) -> dict[str, Tensor]:
+        """Return the boxes of one image after non-maximum suppression per class."""
+        rows, classes = torch.nonzero(scores >= MIN_SCORE, as_tuple=True)
+        values = scores[rows, classes]
+        best = values.argsort(descending=True, stable=True)[:MAX_CANDIDATES]
+        rows, classes, values = rows[best], classes[best], values[best]
+        kept = batched_nms(boxes[rows], values, classes, self._iou_threshold)
+        kept = kept[: self._max_detections]
+        return {"boxes": boxes[rows[kept]], "scores": values[kept], "labels": classes[kept]}
 
 
-def _true(boxes: BoxTargets) -> dict[str, Tensor]:
+def _true_boxes(boxes: BoxTargets) -> dict[str, Tensor]:
     return {
         "boxes": boxes.xyxy.float().cpu(),
         "labels": boxes.classes.cpu(),

@@ -1,4 +1,4 @@
-"""Boxes and scores from what the head returns, by tensor operations alone."""
+"""Boxes and scores from the outputs of the head, by tensor operations only."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ from ._grid import to_boxes
 
 
 def predict(outputs: Outputs) -> dict[str, Tensor]:
-    """``boxes`` ``[B, N, 4]``, xyxy in pixels within the image, and ``scores`` ``[B, N, C]``."""
+    """Return boxes and scores at all points.
+
+    Args:
+        outputs: outputs of :class:`DetectionHead`.
+
+    Returns:
+        Float32, before non-maximum suppression: ``boxes`` ``[B, N, 4]``, xyxy in pixels, within
+        the image, and ``scores`` ``[B, N, C]``.
+    """
     boxes = to_boxes(outputs["raw_boxes"], outputs["grid"])
     size = outputs["size"].float()
     limit = torch.cat([size, size], dim=1)[:, None]
-    inside = torch.minimum(boxes.clamp(min=0), limit)
-    return {"boxes": inside, "scores": outputs["logits"].float().sigmoid()}
+    clipped = torch.minimum(boxes.clamp(min=0), limit)
+    return {"boxes": clipped, "scores": outputs["logits"].float().sigmoid()}

@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from mtlsearch.plugin import Settings
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class DetectionSettings(Settings):
@@ -17,15 +17,17 @@ class DetectionSettings(Settings):
     strides: tuple[PositiveInt, ...] = Field(
         (8, 16, 32),
         min_length=1,
-        description="strides of the maps that boxes are read from; those larger than the image "
-        "are left out",
+        description="strides of the maps that predict boxes; those larger than the image are "
+        "not used",
     )
-    channels: PositiveInt = Field(64, description="channels of the pyramid and the towers")
-    depth: NonNegativeInt = Field(2, description="convolutions in each of the two towers")
-    positives: PositiveInt = Field(10, description="points that answer for a box, at most")
+    channels: PositiveInt = Field(64, description="number of channels of the pyramid and towers")
+    depth: NonNegativeInt = Field(2, description="number of convolutions in each of two towers")
+    positives: PositiveInt = Field(10, description="largest number of points assigned to a box")
     box_weight: PositiveFloat = Field(
-        2.0, description="weight of the boxes' loss; the classes' has 1"
+        2.0, description="weight of the loss of boxes; that of classes is 1"
     )
-    score_threshold: Share = Field(0.3, description="predictions below it are not shown")
-    iou_threshold: Share = Field(0.6, description="of two boxes that overlap more, one is dropped")
-    max_detections: PositiveInt = Field(100, description="predictions an image, at most")
+    score_threshold: Fraction = Field(0.3, description="smallest score of a shown prediction")
+    iou_threshold: Fraction = Field(
+        0.6, description="IoU above which the box of lower score is removed"
+    )
+    max_detections: PositiveInt = Field(100, description="largest number of boxes per image")

@@ -1,4 +1,4 @@
-"""True boxes of several images as tensors of one size."""
+"""True boxes of several images as tensors of equal size."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mtlsearch.plugin import BoxTargets
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PaddedBoxes:
-    """The boxes of ``n`` images, padded to the most that one has, at least one.
+    """The boxes of ``n`` images, padded to ``M >= 1`` per image.
 
     Attributes:
-        xyxy: float32 ``[n, M, 4]`` in pixels.
+        xyxy: float32 ``[n, M, 4]``, in pixels.
         classes: int64 ``[n, M]``.
-        real: bool ``[n, M]``, false where there is none.
+        real: bool ``[n, M]``, false for padding.
     """
 
     xyxy: Tensor
@@ -27,21 +27,21 @@ class PaddedBoxes:
 
     @classmethod
     def of(cls, targets: tuple[BoxTargets, ...], *, crowd: bool) -> PaddedBoxes:
-        """The boxes of all images that are crowd regions, or those that are not."""
-        chosen = [each.crowd if crowd else ~each.crowd for each in targets]
-        # A row of padding of its own keeps M at 1 or more.
+        """Return the crowd boxes of all images, or the others."""
+        masks = [boxes.crowd if crowd else ~boxes.crowd for boxes in targets]
+        # One row of padding per image keeps M at 1 or more.
         xyxy = [
-            torch.cat([each.xyxy[kept].float(), each.xyxy.new_zeros(1, 4)])
-            for each, kept in zip(targets, chosen, strict=True)
+            torch.cat([boxes.xyxy[mask].float(), boxes.xyxy.new_zeros(1, 4)])
+            for boxes, mask in zip(targets, masks, strict=True)
         ]
         classes = [
-            torch.cat([each.classes[kept], each.classes.new_zeros(1)])
-            for each, kept in zip(targets, chosen, strict=True)
+            torch.cat([boxes.classes[mask], boxes.classes.new_zeros(1)])
+            for boxes, mask in zip(targets, masks, strict=True)
         ]
-        real = [kept.new_ones(int(kept.sum())) for kept in chosen]
-        width = max(len(each) for each in xyxy)
+        real = [mask.new_ones(int(mask.sum())) for mask in masks]
+        width = max(len(rows) for rows in xyxy)
         return cls(
             pad_sequence(xyxy, batch_first=True),
             pad_sequence(classes, batch_first=True),
-            torch.stack([torch.cat([each, each.new_zeros(width - len(each))]) for each in real]),
+            torch.stack([torch.cat([row, row.new_zeros(width - len(row))]) for row in real]),
         )

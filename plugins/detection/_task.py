@@ -1,4 +1,4 @@
-"""The task kind ``detection``."""
+"""Task kind ``detection``."""
 
 from __future__ import annotations
 
@@ -20,13 +20,19 @@ from mtlsearch.plugin import (
 
 from ._settings import DetectionSettings
 
-# Torch takes seconds to import, and plugins are also listed: methods import what they need.
+# Importing torch takes seconds, and listing plugins does not need it: methods import it.
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
 class Detection(Task[DetectionSettings]):
-    """Any number of boxes, each with a class."""
+    """Task with any number of boxes per image, each with a class.
+
+    Args:
+        name: name of the task in the run file.
+        settings: options of the task.
+        label: label of the form ``boxes``.
+    """
 
     kind = "detection"
     summary = "boxes with classes (COCO mean average precision)"
@@ -35,7 +41,7 @@ class Detection(Task[DetectionSettings]):
 
     @property
     def metrics(self) -> Sequence[Metric]:
-        """COCO's mAP, and at an overlap of one half."""
+        """COCO mAP, and mAP at an IoU of 0.5."""
         return (
             Metric("mAP", higher_is_better=True, primary=True),
             Metric("mAP50", higher_is_better=True),
@@ -52,7 +58,7 @@ class Detection(Task[DetectionSettings]):
         return OutputSpec(Form.BOXES, self.label.classes, options=options)
 
     def build_head(self, features: FeatureSpec) -> nn.Module:
-        """Two towers on a feature pyramid."""
+        """See :meth:`mtlsearch.plugin.Task.build_head`."""
         from ._head import DetectionHead
 
         return DetectionHead(
@@ -64,18 +70,26 @@ class Detection(Task[DetectionSettings]):
         )
 
     def loss(self, outputs: Outputs, targets: TargetValues) -> Tensor:
-        """Quality focal loss of the scores and GIoU of the boxes."""
+        """Return the quality focal loss of the scores plus the GIoU loss of the boxes.
+
+        Args:
+            outputs: outputs of the head for n images.
+            targets: true boxes, one entry per image.
+
+        Returns:
+            A scalar: the mean over images.
+        """
         from ._loss import detection_loss
 
         return detection_loss(
             outputs,
             cast("tuple[BoxTargets, ...]", targets),
-            most=self.settings.positives,
+            max_points=self.settings.positives,
             box_weight=self.settings.box_weight,
         ).mean()
 
     def meter(self) -> Meter:
-        """See :attr:`metrics`."""
+        """See :meth:`mtlsearch.plugin.Task.meter`."""
         from ._meter import DetectionMeter
 
         return DetectionMeter(
@@ -84,7 +98,14 @@ class Detection(Task[DetectionSettings]):
         )
 
     def predict(self, outputs: Outputs) -> Outputs:
-        """``boxes`` ``[B, N, 4]`` and ``scores`` ``[B, N, C]``."""
+        """Return boxes and scores at all points.
+
+        Args:
+            outputs: outputs of the head for B images.
+
+        Returns:
+            ``boxes`` ``[B, N, 4]``, xyxy in pixels, and ``scores`` ``[B, N, C]``; float32.
+        """
         from ._predict import predict
 
         return predict(outputs)
@@ -92,5 +113,5 @@ class Detection(Task[DetectionSettings]):
 
 @hookimpl
 def mtlsearch_tasks() -> list[type[Detection]]:
-    """Contribute the task kind ``detection``."""
+    """Register the task kind ``detection``."""
     return [Detection]

@@ -1,7 +1,7 @@
-"""One class a pixel.
+"""Task kind ``segmentation``: one class per pixel.
 
-Learns labels of the form ``mask`` with a light pyramid decoder, cross-entropy and, where
-asked for, a soft Dice loss; pixels of the label's ``ignore_index`` are void::
+Learns labels of the form ``mask`` with a light pyramid decoder, cross-entropy and an optional
+soft Dice loss. Pixels with the label's ``ignore_index`` are void::
 
     tasks:
       outline: {kind: segmentation, dice: 0.5}

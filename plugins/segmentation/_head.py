@@ -1,4 +1,4 @@
-"""A light pyramid decoder."""
+"""Segmentation head: a light pyramid decoder."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from mtlsearch.plugin.layers import FeaturePyramid, conv_block, resize
 
 
 class SegmentationHead(nn.Module):
-    """Levels ``[B, C_i, H_i, W_i]`` to ``{"logits": [B, classes, H, W]}`` of the image's size.
+    """Module from levels ``[B, C_i, H_i, W_i]`` to ``{"logits": [B, classes, H, W]}``.
 
-    All levels are merged at one stride (Kirillov et al. 2019, Panoptic Feature Pyramid
-    Networks, made lighter), classified there, and the logits resized.
+    All levels are merged at one stride and classified there, and the logits are resized to the
+    image size (Kirillov et al. 2019, "Panoptic Feature Pyramid Networks", with fewer layers).
 
     Args:
-        features: the levels it is given.
-        classes: how many classes there are.
-        channels: channels of the decoder.
+        features: the feature levels of the backbone.
+        classes: number of classes.
+        channels: number of channels of the decoder.
         stride: image pixels per pixel of the decoder.
     """
 
@@ -31,6 +31,6 @@ class SegmentationHead(nn.Module):
         self.classify = nn.Conv2d(channels, classes, 1)
 
     def forward(self, levels: Sequence[Tensor]) -> dict[str, Tensor]:
-        """See the class."""
+        """Return ``{"logits": [B, classes, H, W]}``."""
         (merged,) = self.pyramid(levels)
         return {"logits": resize(self.classify(self.refine(merged)), self._image_size)}

@@ -1,4 +1,4 @@
-"""Mean intersection over union and pixel accuracy."""
+"""Meter: mean intersection over union and pixel accuracy."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ from mtlsearch.plugin import Outputs, TargetValues
 
 
 class SegmentationMeter:
-    """``mIoU`` and ``pixel_accuracy`` over all labelled pixels of all images together.
+    """Meter of ``mIoU`` and ``pixel_accuracy`` over the labeled pixels of all images.
 
-    A class that is neither true nor predicted at any labelled pixel has no IoU and is left
-    out of the mean; one that is predicted and never true counts as 0. Void that has the
-    number of a class is left out as well.
+    A class that neither occurs nor is predicted at a labeled pixel has no IoU and is excluded
+    from the mean. A class that is predicted and does not occur counts as 0. If void has the
+    index of a class, that class is excluded too.
+
+    Args:
+        classes: number of classes.
+        ignore_index: value of void pixels.
     """
 
     def __init__(self, classes: int, ignore_index: int) -> None:
         self._ignore_index = ignore_index
-        # What masks hold was validated when they were read; sorting every pixel takes longer
-        # than all the rest.
+        # Masks are validated when they are read. A second validation would sort every pixel,
+        # which takes longer than the metrics.
         self._metrics = MetricCollection(
             {
                 "mIoU": MulticlassJaccardIndex(
@@ -37,28 +41,27 @@ class SegmentationMeter:
                 ),
             }
         )
-        self._seen = False
+        self._has_labels = False
 
     def update(self, outputs: Outputs, targets: TargetValues) -> None:
-        """Logits ``[n, C, H, W]`` and classes ``[n, H, W]``."""
+        """Add logits ``[n, C, H, W]`` and class indices ``[n, H, W]``."""
         truth = cast("Tensor", targets)
-        with _in_any_order():
+        with _nondeterministic_kernels():
             self._metrics.to(truth.device).update(outputs["logits"].argmax(1), truth)
-        self._seen = self._seen or bool(torch.any(truth != self._ignore_index))
+        self._has_labels = self._has_labels or bool(torch.any(truth != self._ignore_index))
 
     def compute(self) -> dict[str, float]:
-        """Both metrics; NaN where no pixel was labelled."""
-        if not self._seen:
+        """Return both metrics; NaN without labeled pixels."""
+        if not self._has_labels:
             return {"mIoU": math.nan, "pixel_accuracy": math.nan}
         return {name: float(value) for name, value in self._metrics.compute().items()}
 
 
 @contextmanager
-def _in_any_order() -> Iterator[None]:
-    """Count with whatever kernels are fast: whole numbers add up to the same in any order.
+def _nondeterministic_kernels() -> Iterator[None]:
+    """Allow nondeterministic kernels; sums of integers do not depend on the order.
 
-    Where deterministic ones are asked for, torchmetrics counts a pixel by comparing it with
-    every pair of classes.
+    With deterministic kernels, torchmetrics compares each pixel with every pair of classes.
     """
     enabled = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()

@@ -12,11 +12,13 @@ from mtlsearch.plugin import Settings
 class SegmentationSettings(Settings):
     """Options of the task kind ``segmentation``."""
 
-    channels: PositiveInt = Field(64, description="channels of the decoder")
+    channels: PositiveInt = Field(64, description="number of channels of the decoder")
     stride: PositiveInt = Field(
-        4, description="image pixels per pixel of the decoder; its result is made larger"
+        4,
+        description="image pixels per pixel of the decoder; its output is resized to the image",
     )
-    dice: NonNegativeFloat = Field(0.0, description="weight of a soft Dice loss; 0: none")
+    dice: NonNegativeFloat = Field(0.0, description="weight of the soft Dice loss; 0: not used")
     class_weights: tuple[NonNegativeFloat, ...] | Literal["balanced"] | None = Field(
-        None, description="a weight a class; balanced: the rarer the heavier; null: all alike"
+        None,
+        description="one loss weight per class; balanced: larger for rare classes; null: equal",
     )

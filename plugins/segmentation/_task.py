@@ -1,4 +1,4 @@
-"""The task kind ``segmentation``."""
+"""Task kind ``segmentation``."""
 
 from __future__ import annotations
 
@@ -21,20 +21,25 @@ from mtlsearch.plugin import (
 
 from ._settings import SegmentationSettings
 
-# Torch takes seconds to import, and plugins are also listed: methods import what they need.
+# Importing torch takes seconds, and listing plugins does not need it: methods import it.
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
 class Segmentation(Task[SegmentationSettings]):
-    """One class a pixel.
+    """Task with one class per pixel.
+
+    Args:
+        name: name of the task in the run file.
+        settings: options of the task.
+        label: label of the form ``mask``.
 
     Raises:
         TrainingError: the label has fewer than two classes.
     """
 
     kind = "segmentation"
-    summary = "one class a pixel (mean intersection over union)"
+    summary = "one class per pixel (mean intersection over union)"
     accepts = (Form.MASK,)
     Settings = SegmentationSettings
 
@@ -42,9 +47,9 @@ class Segmentation(Task[SegmentationSettings]):
         super().__init__(name, settings, label)
         if len(label.classes) < 2:
             raise TrainingError(
-                f"there is nothing to tell apart in {label.describe()}",
+                f"segmentation needs 2 or more classes, got {label.describe()}",
                 where=f"task {name}",
-                next_step="name the background as a class of its own",
+                next_step="add the background to the classes of the label",
             )
 
     @property
@@ -57,11 +62,11 @@ class Segmentation(Task[SegmentationSettings]):
 
     @property
     def output(self) -> OutputSpec:
-        """Logits a class and pixel."""
+        """Logits per class and pixel."""
         return OutputSpec(Form.MASK, self.label.classes)
 
     def build_head(self, features: FeatureSpec) -> nn.Module:
-        """A light pyramid decoder."""
+        """See :meth:`mtlsearch.plugin.Task.build_head`."""
         from ._head import SegmentationHead
 
         return SegmentationHead(
@@ -72,7 +77,15 @@ class Segmentation(Task[SegmentationSettings]):
         )
 
     def loss(self, outputs: Outputs, targets: TargetValues) -> Tensor:
-        """Cross-entropy and ``dice`` times the Dice loss, each a mean over an image's pixels."""
+        """Return the cross-entropy plus ``dice`` times the Dice loss.
+
+        Args:
+            outputs: ``{"logits": [n, C, H, W]}``.
+            targets: class indices, ``[n, H, W]``.
+
+        Returns:
+            A scalar: the mean over images of the mean over labeled pixels.
+        """
         from mtlsearch.plugin.layers import class_weights
 
         from ._loss import cross_entropy, dice
@@ -87,17 +100,24 @@ class Segmentation(Task[SegmentationSettings]):
         return losses.mean()
 
     def meter(self) -> Meter:
-        """See :attr:`metrics`."""
+        """See :meth:`mtlsearch.plugin.Task.meter`."""
         from ._meter import SegmentationMeter
 
         return SegmentationMeter(len(self.label.classes), self.label.ignore_index)
 
     def predict(self, outputs: Outputs) -> Outputs:
-        """``scores`` ``[B, C, H, W]``: the logits."""
+        """Return the logits.
+
+        Args:
+            outputs: ``{"logits": [B, C, H, W]}``.
+
+        Returns:
+            ``{"scores": [B, C, H, W]}``, float32.
+        """
         return {"scores": outputs["logits"].float()}
 
 
 @hookimpl
 def mtlsearch_tasks() -> list[type[Segmentation]]:
-    """Contribute the task kind ``segmentation``."""
+    """Register the task kind ``segmentation``."""
     return [Segmentation]
