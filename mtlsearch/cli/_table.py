@@ -6,38 +6,52 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
+COMMANDS_PACKAGE = "mtlsearch.cli.commands"
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """Entry of the table of commands.
 
     Attributes:
         name: name on the command line, such as ``train-longer``.
-        module: module of its function; imported when the command runs.
-        function: name of the function in that module.
         panel: heading of the command in the help.
+        function: name of its function; the command's name with underscores by default.
     """
 
     name: str
-    module: str
-    function: str
     panel: str
+    function: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.function:
+            object.__setattr__(self, "function", self._stem)
+
+    @property
+    def module(self) -> str:
+        """Module of its function; imported when the command runs."""
+        return f"{COMMANDS_PACKAGE}._{self._stem}"
+
+    @property
+    def _stem(self) -> str:
+        return self.name.replace("-", "_")
 
 
 WORKFLOW = "Workflow"
 INSPECT = "Inspect"
 
 COMMANDS: tuple[Command, ...] = (
-    Command("init", "mtlsearch.cli.commands._init", "init", WORKFLOW),
-    Command("check", "mtlsearch.cli.commands._check", "check", WORKFLOW),
-    Command("affinity", "mtlsearch.cli.commands._affinity", "affinity", WORKFLOW),
-    Command("search", "mtlsearch.cli.commands._search", "search", WORKFLOW),
-    Command("leaderboard", "mtlsearch.cli.commands._leaderboard", "leaderboard", WORKFLOW),
-    Command("train-longer", "mtlsearch.cli.commands._train_longer", "train_longer", WORKFLOW),
-    Command("export", "mtlsearch.cli.commands._export", "export", WORKFLOW),
-    Command("predict", "mtlsearch.cli.commands._predict", "predict", WORKFLOW),
-    Command("sample", "mtlsearch.cli.commands._sample", "sample", WORKFLOW),
-    Command("list", "mtlsearch.cli.commands._list", "list_kind", INSPECT),
-    Command("units", "mtlsearch.cli.commands._units", "units", INSPECT),
+    Command("init", WORKFLOW),
+    Command("check", WORKFLOW),
+    Command("affinity", WORKFLOW),
+    Command("search", WORKFLOW),
+    Command("leaderboard", WORKFLOW),
+    Command("train-longer", WORKFLOW),
+    Command("export", WORKFLOW),
+    Command("predict", WORKFLOW),
+    Command("sample", WORKFLOW),
+    Command("list", INSPECT, function="list_kind"),
+    Command("units", INSPECT),
 )
 
 RENAMED: Mapping[str, str] = {
