@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-
 COMMANDS_PACKAGE = "mtlsearch.cli.commands"
 
 
