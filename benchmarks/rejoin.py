@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import torch
-from by_hand import BY_HAND
+from hand_written import BY_HAND
 from torch import Tensor, nn
 
 from mtlsearch.models import cut_backbone

@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
-from by_hand import BY_HAND, ByHand
+from hand_written import BY_HAND, ByHand
 from torch import Tensor, nn
 from torch.nn import functional as F
 
