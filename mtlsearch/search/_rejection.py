@@ -27,7 +27,7 @@ def reject(record: TrialRecord, store: TrialStore, progress: SearchProgress) -> 
     progress.note(f"trial {record.number} not trained, {record.reason}  {record.plan}")
 
 
-def too_many_rejections(records: Sequence[TrialRecord], limits: ResourceLimits | None) -> str:
+def too_many_rejections(records: Sequence[TrialRecord], limits: ResourceLimits) -> str:
     """Return why a search ends if all of the last candidates are infeasible.
 
     Args:

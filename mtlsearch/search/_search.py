@@ -81,7 +81,7 @@ def search(
             runner.resume(promotion, view)
         elif view.num_finished >= trials and view.reference is not None:
             return SearchOutcome(view.num_finished, exhausted=False)
-        elif reason := too_many_rejections(view.records, space.limits):
+        elif space.limits and (reason := too_many_rejections(view.records, space.limits)):
             return SearchOutcome(view.num_finished, exhausted=True, reason=reason)
         else:
             proposal = _next_proposal(space, sampler, history, view, seed)

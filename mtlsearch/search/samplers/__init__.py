@@ -8,7 +8,7 @@
 >>> sampler = make_sampler(build_candidate_space(TreeSpace(TreeSettings()), evaluator))
 >>> proposal = sampler.propose([], seed=0)
 >>> str(proposal.candidate.plan), dict(proposal.params)
-('depth | scene @3', {})
+('independent', {'split_1': 0})
 """
 
 from mtlsearch.search.samplers._base import Sampler

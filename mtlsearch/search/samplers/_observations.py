@@ -70,9 +70,11 @@ class ObservationHistory:
         trials = [
             self._changes_of(record) for record in view.records if record.state in OBSERVED_STATES
         ]
-        model = LearningCurveModel.fit(
-            [(trial.at_rungs, trial.at_end) for trial in trials if trial.at_end is not None]
-        )
+        model = LearningCurveModel({})
+        if any(trial.record.state == "paused" for trial in trials):
+            model = LearningCurveModel.fit(
+                [(trial.at_rungs, trial.at_end) for trial in trials if trial.at_end is not None]
+            )
         return [self._observe(trial, model, view) for trial in trials]
 
     def _changes_of(self, record: TrialRecord) -> _TrialChanges:

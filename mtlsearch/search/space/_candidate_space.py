@@ -15,10 +15,12 @@ from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan, UnitSpec
 from mtlsearch.plugin import Candidate, SearchSpace, Suggest
 from mtlsearch.results import Baseline
-from mtlsearch.search.space._balancer import BalancerDimension
-from mtlsearch.search.space._learning_rate import LearningRateDimension
+from mtlsearch.search.space._dimensions import (
+    BalancerDimension,
+    LearningRateDimension,
+    LossWeightDimension,
+)
 from mtlsearch.search.space._limits import ResourceLimits
-from mtlsearch.search.space._loss_weights import LossWeightDimension
 from mtlsearch.search.space._optional_components import OptionalComponents, Params
 
 MAX_ENUMERATED = 10_000
