@@ -1,4 +1,4 @@
-"""Bundles: exported networks as folders, which run with numpy, Pillow and onnxruntime.
+"""Bundles: exported networks as folders, which run with numpy, Pillow, pydantic and onnxruntime.
 
 :mod:`mtlsearch.export` writes bundles, this package reads them without torch::
 

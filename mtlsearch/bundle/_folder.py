@@ -64,15 +64,7 @@ def read_manifest(folder: Path) -> Manifest:
             allowed=[f"a folder with a {MANIFEST}"],
             next_step="`mtlsearch export RUN --out BUNDLE` writes one",
         )
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ExportError(
-            f"{MANIFEST} is not valid JSON: {error}",
-            where=str(path),
-            next_step="the bundle is damaged: export it again with `mtlsearch export`",
-        ) from error
-    return Manifest.from_json(value, str(path))
+    return Manifest.from_json(path.read_text(encoding="utf-8"), str(path))
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:

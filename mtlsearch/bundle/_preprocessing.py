@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image
@@ -25,12 +25,19 @@ class Preprocessing:
         mean: mean of each channel, in 0..1.
         std: standard deviation of each channel, in 0..1.
         resize: filter; always ``bilinear``, which averages when shrinking.
+
+    Raises:
+        ValueError: the size is not positive.
     """
 
     size: tuple[int, int]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    resize: str = "bilinear"
+    resize: Literal["bilinear"] = "bilinear"
+
+    def __post_init__(self) -> None:
+        if min(self.size) < 1:
+            raise ValueError(f"`size` must be a positive height and width, got {self.size}")
 
     def __call__(self, image: Image.Image) -> NDArray[np.float32]:
         """Return the image as float32 ``[3, H, W]``."""

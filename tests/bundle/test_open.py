@@ -67,8 +67,8 @@ def test_describe_contains_plan_tasks_and_metrics(bundle):
 
 
 def test_manifest_json_round_trip():
-    value = json.loads(json.dumps(small.manifest().to_json()))
-    assert Manifest.from_json(value, "here") == small.manifest()
+    text = json.dumps(small.manifest().to_json())
+    assert Manifest.from_json(text, "here") == small.manifest()
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,10 @@ def test_manifest_json_round_trip():
         (edited(lambda v: v.update(version=99)), "format version 99"),
         (edited(lambda v: v.pop("tasks")), "`tasks` is missing"),
         (edited(lambda v: v["files"].clear()), "lacks model.onnx"),
-        (edited(lambda v: v["preprocessing"].update(mean=[1])), "3 numbers"),
+        (edited(lambda v: v["preprocessing"].update(mean=[1])), "mean.1` is missing"),
+        (edited(lambda v: v["preprocessing"].update(std=[1, 1, float("nan")])), "finite"),
         (edited(lambda v: v["preprocessing"].update(size=[0, 8])), "size"),
-        (edited(lambda v: v["preprocessing"].update(resize="x")), "filter"),
+        (edited(lambda v: v["preprocessing"].update(resize="x")), "bilinear"),
         (edited(lambda v: v["tasks"]["tint"].update(form="sound")), "sound"),
         (
             edited(lambda v: v["tasks"]["tint"].update(options={"a": "b"})),
@@ -165,7 +166,7 @@ from mtlsearch.bundle import draw_all, open_bundle
 bundle = open_bundle(sys.argv[1])
 image = Image.new("RGB", (9, 9))
 draw_all(bundle.tasks, image, bundle.predict([image])[0])
-heavy = {"torch", "torchvision", "timm", "onnx", "optuna", "pandas", "pydantic", "matplotlib"}
+heavy = {"torch", "torchvision", "timm", "onnx", "optuna", "pandas", "matplotlib"}
 print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
 """
     process = subprocess.run(
