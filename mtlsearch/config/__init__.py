@@ -16,7 +16,6 @@ with its line, the allowed values and the closest valid name.
 from mtlsearch.config._backbone import BackboneConfig
 from mtlsearch.config._data import AugmentConfig, DataConfig, SourceEntry
 from mtlsearch.config._diff import difference
-from mtlsearch.config._distillation import DistillationEntry
 from mtlsearch.config._early_stopping import EarlyStoppingConfig
 from mtlsearch.config._errors import ConfigErrors
 from mtlsearch.config._limits import Limit, LimitsConfig, parse_limit
@@ -31,7 +30,13 @@ from mtlsearch.config._reference import (
 )
 from mtlsearch.config._run import RunConfig, TaskEntry
 from mtlsearch.config._save import save_resolved
-from mtlsearch.config._search import BalancerEntry, ConfirmConfig, SearchConfig, SpaceEntry
+from mtlsearch.config._search import (
+    BalancerEntry,
+    ConfirmConfig,
+    DistillationEntry,
+    SearchConfig,
+    SpaceEntry,
+)
 from mtlsearch.config._storage import STORAGE_PASSWORD, hide_password, is_hidden
 from mtlsearch.config._template import Part, run_template
 from mtlsearch.config._train import TrainConfig

@@ -7,16 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
-from mtlsearch.config._distillation import (
-    DistillationEntry,
-    DistillationInput,
-    distillation_entries,
-    reject_duplicates,
-)
 from mtlsearch.config._early_stopping import EarlyStoppingConfig
 from mtlsearch.config._section import OpenSection, Section
 
 Sampler = Literal["auto", "tpe", "gp", "nsga2", "random"]
+DistillationKind = Literal["none", "baseline", "mutual"]
 
 
 class SpaceEntry(OpenSection):
@@ -29,6 +24,31 @@ class BalancerEntry(OpenSection):
     """A balancer. All other keys are settings of the balancer."""
 
     kind: str = Field(description="name of the balancer; see `mtlsearch list balancers`")
+
+
+class DistillationEntry(Section):
+    """An auxiliary loss that moves the features of a task toward a target."""
+
+    kind: DistillationKind = Field(
+        description="target of the features: baseline (the task's independent baseline), mutual "
+        "(the other tasks), or none"
+    )
+    alpha: PositiveFloat | tuple[PositiveFloat, PositiveFloat] = Field(
+        1.0, description="weight of the auxiliary loss, or a range to search on a log scale"
+    )
+
+    @field_validator("alpha")
+    @classmethod
+    def _check_range(cls, value: float | tuple[float, float]) -> float | tuple[float, float]:
+        if isinstance(value, tuple) and value[0] >= value[1]:
+            raise ValueError(
+                f"`alpha` must be a rising range, such as [0.01, 1.0], got {list(value)}"
+            )
+        return value
+
+
+DistillationName = DistillationKind | DistillationEntry
+DistillationInput = DistillationName | tuple[DistillationName, ...]
 
 
 class ConfirmConfig(Section):
@@ -130,7 +150,7 @@ class SearchConfig(Section):
     @field_validator("distillation")
     @classmethod
     def _check_distillation(cls, value: Any) -> Any:
-        reject_duplicates(value)
+        _check_distillation_kinds(value)
         return value
 
     @field_validator("attention")
@@ -143,7 +163,7 @@ class SearchConfig(Section):
     @property
     def distillation_options(self) -> tuple[DistillationEntry, ...]:
         """The kinds of distillation to search over; of several, the first is ``none``."""
-        return distillation_entries(self.distillation)
+        return _distillation_entries(self.distillation)
 
     @property
     def attention_options(self) -> tuple[bool, ...]:
@@ -166,3 +186,32 @@ def _balancer_entries(
 
 def _first_duplicate(names: tuple[str, ...] | list[str]) -> str | None:
     return next((name for name in names if names.count(name) > 1), None)
+
+
+def _distillation_entries(value: DistillationInput) -> tuple[DistillationEntry, ...]:
+    """Return the options to search over; in a list, ``none`` is always the first."""
+    if not isinstance(value, tuple):
+        return (_distillation_entry(value),)
+    entries = (_distillation_entry(item) for item in value)
+    return (_distillation_entry("none"), *(entry for entry in entries if entry.kind != "none"))
+
+
+def _check_distillation_kinds(value: DistillationInput) -> None:
+    """Check that a list of options is not empty and contains each kind once.
+
+    Raises:
+        ValueError: the list is empty or contains a kind twice.
+    """
+    if not isinstance(value, tuple):
+        return
+    kinds: list[str] = [_distillation_entry(item).kind for item in value]
+    if not kinds:
+        raise ValueError("`distillation` is an empty list; set `distillation: none` to disable it")
+    if duplicate := next((kind for kind in kinds if kinds.count(kind) > 1), None):
+        raise ValueError(
+            f"`distillation` contains {duplicate!r} twice; set a range as its `alpha` instead"
+        )
+
+
+def _distillation_entry(value: DistillationName) -> DistillationEntry:
+    return DistillationEntry(kind=value) if isinstance(value, str) else value
