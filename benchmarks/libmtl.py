@@ -103,15 +103,15 @@ def prepare(options: argparse.Namespace, device: torch.device) -> Work:
     with tempfile.TemporaryDirectory() as folder:
         directory = RunDirectory(Path(folder))
         session: Session = open_session(resolved, directory, device=device, progress=NullProgress())
-    cut = next(iter(session.evaluator.cuts.values()))
-    heads = seeded_heads(session.evaluator.task_of, cut.features, loaded.config.seed)
+    cut = next(iter(session.evaluator.cut_backbones.values()))
+    heads = seeded_heads(session.evaluator.task_by_name, cut.features, loaded.config.seed)
     levels = [
         torch.zeros(2, level.channels, *shape)
         for level, shape in zip(cut.features.levels, cut.features.shapes, strict=True)
     ]
     tasks = {
         name: task
-        for name, task in session.evaluator.task_of.items()
+        for name, task in session.evaluator.task_by_name.items()
         if len(heads[name].eval()(levels)) == 1
     }
     if not tasks:

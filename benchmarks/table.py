@@ -129,7 +129,7 @@ def train_plan(session: Session, plan: SharingPlan) -> list[Row]:
     session.evaluator.measure(0, candidate, epochs)
     arrow = {
         (task, spec.name): "max" if spec.higher_is_better else "min"
-        for task, made in session.evaluator.task_of.items()
+        for task, made in session.evaluator.task_by_name.items()
         for spec in made.metrics
     }
     return [

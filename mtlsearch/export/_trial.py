@@ -41,10 +41,10 @@ def export_trial(
     """
     names = session.config.backbone.names
     # All images are normalized for the first backbone, whichever backbone a trial has.
-    first = session.evaluator.cuts[names[0]]
+    first = session.evaluator.cut_backbones[names[0]]
     return export_bundle(
         load_trial(session, record),
-        session.evaluator.task_of,
+        session.evaluator.task_by_name,
         out,
         input_size=session.config.data.image_size,
         mean=first.mean,

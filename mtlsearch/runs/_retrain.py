@@ -36,14 +36,14 @@ def retraining_evaluator(
     train = evaluator.config.train
     train = train.model_copy(update={"epochs": epochs or train.epochs})
     config = evaluator.config.model_copy(update={"seed": seed, "train": train})
-    cuts = evaluator.cuts
+    cut_backbones = evaluator.cut_backbones
     if seed != evaluator.config.seed:
-        cuts = {name: load_cut_backbone(config, name) for name in cuts}
+        cut_backbones = {name: load_cut_backbone(config, name) for name in cut_backbones}
     return replace(
         evaluator,
         config=config,
         data=session.data.with_seed(seed),
-        cuts=cuts,
+        cut_backbones=cut_backbones,
         run=folder,
         teacher_run=evaluator.teacher_run or evaluator.run,
         _head_costs={},

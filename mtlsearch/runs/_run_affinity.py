@@ -97,7 +97,7 @@ def _measure(
     num_epochs = epochs or -(-config.train.epochs // 4)
     train_config = resolve_train_config(config.train, config.data.image_size, device)
     measurement = AffinityMeasurement(
-        tasks=evaluator.task_of,
+        tasks=evaluator.task_by_name,
         label_by_task=config.labels,
         loss_weights=session.space.fixed_weights,
         data=session.data,

@@ -38,7 +38,7 @@ def run_search(
     *,
     device: torch.device,
     progress: SearchProgress,
-    ranks: ProcessGroup | None = None,
+    process_group: ProcessGroup | None = None,
 ) -> SearchOutcome:
     """Start or resume a search and run it until ``search.trials`` trials are finished.
 
@@ -49,8 +49,8 @@ def run_search(
         out: run directory; created if it does not exist.
         device: device of the training.
         progress: callbacks of the search.
-        ranks: process group of a distributed search, of which this is rank 0; None for a single
-            process. All other ranks call :func:`run_search_worker`.
+        process_group: the processes of a distributed search, of which this is rank 0; None for
+            a single process. All other ranks call :func:`run_search_worker`.
 
     Returns:
         The number of finished trials, and why the search ended early.
@@ -65,8 +65,8 @@ def run_search(
     with run.locked():
         require_same_search(run, resolved.config)
         truncate_partial_line(run.journal)
-        session, store = _open(resolved, run, device, progress, ranks)
-        is_distributed = ranks is not None and ranks.size > 1
+        session, store = _open(resolved, run, device, progress, process_group)
+        is_distributed = process_group is not None and process_group.size > 1
         with on_all_ranks(session.evaluator, is_distributed=is_distributed) as evaluator:
             outcome = search(
                 session.space,
@@ -86,7 +86,7 @@ def run_search_worker(
     out: Path,
     *,
     device: torch.device,
-    ranks: ProcessGroup,
+    process_group: ProcessGroup,
 ) -> None:
     """Train the candidates that rank 0 proposes until its search ends.
 
@@ -94,11 +94,16 @@ def run_search_worker(
         resolved: the run file with its plugins, the same as on rank 0.
         out: run directory, the same as on rank 0; only checkpoints are written to it.
         device: device of this rank.
-        ranks: process group.
+        process_group: the processes of the search.
     """
     run = RunDirectory(out)
     session = open_session(
-        resolved, run, device=device, progress=NullProgress(), check=False, ranks=ranks
+        resolved,
+        run,
+        device=device,
+        progress=NullProgress(),
+        check=False,
+        process_group=process_group,
     )
     run_worker(session.evaluator)
     for seed in other_seeds(session.config):
@@ -110,7 +115,7 @@ def _open(
     run: RunDirectory,
     device: torch.device,
     progress: SearchProgress,
-    ranks: ProcessGroup | None,
+    process_group: ProcessGroup | None,
 ) -> tuple[Session, TrialStore]:
     """Open session and study, and write ``run.yaml``."""
     config = resolved.config
@@ -118,7 +123,7 @@ def _open(
     is_new_file = would_create_file(config.search.storage, run.journal)
     storage = None if is_new_file else open_run_storage(run, config)
     session = open_session(
-        resolved, run, device=device, progress=progress, is_search=True, ranks=ranks
+        resolved, run, device=device, progress=progress, is_search=True, process_group=process_group
     )
     objectives = session.objectives
     storage = storage or open_run_storage(run, config)

@@ -42,7 +42,9 @@ class Session:
     @property
     def objectives(self) -> tuple[Objective, ...]:
         """Objectives of the search."""
-        return objectives_of(self.config.search.objectives, metrics_by_task(self.evaluator.task_of))
+        return objectives_of(
+            self.config.search.objectives, metrics_by_task(self.evaluator.task_by_name)
+        )
 
 
 def open_session(
@@ -53,7 +55,7 @@ def open_session(
     progress: SearchProgress,
     check: bool = True,
     is_search: bool = False,
-    ranks: ProcessGroup | None = None,
+    process_group: ProcessGroup | None = None,
 ) -> Session:
     """Open the data, run the preflight checks and build what a training requires.
 
@@ -64,7 +66,7 @@ def open_session(
         progress: callbacks for reading images and for warnings.
         check: read all training and validation images and check them. Export does not need it.
         is_search: whether candidates are proposed. The session then reads the warm start.
-        ranks: process group of a distributed training; None for a single process.
+        process_group: the processes of a distributed training; None for a single process.
 
     Returns:
         The session.
@@ -78,24 +80,28 @@ def open_session(
         TrainingError: a balancer does not support the training settings.
     """
     context = PreflightContext(
-        resolved, device, run, num_processes=ranks.size if ranks else 1, is_search=is_search
+        resolved,
+        device,
+        run,
+        num_processes=process_group.size if process_group else 1,
+        is_search=is_search,
     )
     run_checks(Stage.RUN_FILE, context, on_warning=progress.note)
-    cuts = _cut_backbones(resolved)
-    data = context.data = _open_data(resolved, cuts, device)
+    cut_backbones = _cut_backbones(resolved)
+    data = context.data = _open_data(resolved, cut_backbones, device)
     context.tasks = resolved.build_tasks(data.labels)
     if check:
         _check_data(context, data, progress)
     evaluator = TrainingEvaluator(
         config=resolved.config,
         # Built again, because reading the images counts their classes.
-        task_of=resolved.build_tasks(data.labels),
+        task_by_name=resolved.build_tasks(data.labels),
         data=data,
-        cuts=cuts,
+        cut_backbones=cut_backbones,
         run=run,
         device=device,
         balancers=context.balancers,
-        ranks=ranks,
+        process_group=process_group,
     )
     return Session(resolved.config, data, evaluator, _build_space(context, evaluator))
 
@@ -107,12 +113,12 @@ def _check_data(context: PreflightContext, data: DataModule, progress: SearchPro
 
 
 def _open_data(
-    resolved: ResolvedRun, cuts: dict[str, CutBackbone], device: torch.device
+    resolved: ResolvedRun, cut_backbones: dict[str, CutBackbone], device: torch.device
 ) -> DataModule:
     from mtlsearch.data import open_data
 
     config = resolved.config
-    first = cuts[config.backbone.names[0]]
+    first = cut_backbones[config.backbone.names[0]]
     return open_data(
         resolved.open_sources(),
         config.data,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mtlsearch.config import RunConfig
+from mtlsearch.config import RunConfig, TrainConfig
 from mtlsearch.errors import TrainingError
 from mtlsearch.plan import Cost, SharingPlan, UnitSpec, plan_cost
 from mtlsearch.plugin import STATIC, Candidate, Task
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
         AuxiliaryLoss,
         BalancerConfig,
         BalancerMaker,
+        Checkpointing,
         EpochRecord,
         ProcessGroup,
+        TrainJob,
     )
 
 
@@ -36,27 +38,27 @@ class TrainingEvaluator:
 
     Attributes:
         config: the run file, of which ``train`` holds for every candidate.
-        task_of: the tasks by name.
+        task_by_name: the tasks by name.
         data: the images.
-        cuts: the cut backbones by timm name.
+        cut_backbones: the cut backbones by timm name.
         run: run directory for weights, checkpoints and histories.
         device: device of the training.
         balancers: factories of the balancers that candidates may name, without ``static``.
-        ranks: process group of a distributed training, in which rank 0 writes weights and
-            histories; None for a single process.
+        process_group: the processes of a distributed training, of which rank 0 writes weights
+            and histories; None for a single process.
         teacher_number: number of the trial that is the teacher; None for the ``independent``
             baseline.
         teacher_run: run directory of the teacher; None for ``run``.
     """
 
     config: RunConfig
-    task_of: Mapping[str, Task]
+    task_by_name: Mapping[str, Task]
     data: DataModule
-    cuts: Mapping[str, CutBackbone]
+    cut_backbones: Mapping[str, CutBackbone]
     run: RunDirectory
     device: torch.device
     balancers: Mapping[str, BalancerMaker] = field(default_factory=dict)
-    ranks: ProcessGroup | None = None
+    process_group: ProcessGroup | None = None
     teacher_number: int | None = None
     teacher_run: RunDirectory | None = None
     _head_costs: dict[tuple[str, bool], dict[str, Cost]] = field(default_factory=dict)
@@ -64,7 +66,7 @@ class TrainingEvaluator:
     @property
     def tasks(self) -> tuple[str, ...]:
         """The task names, sorted."""
-        return tuple(sorted(self.task_of))
+        return tuple(sorted(self.task_by_name))
 
     def units(self, backbone: str) -> Sequence[UnitSpec]:
         """Return the units of a backbone.
@@ -75,7 +77,7 @@ class TrainingEvaluator:
         Returns:
             Units in depth order.
         """
-        return self.cuts[backbone].units
+        return self.cut_backbones[backbone].units
 
     def cost(self, candidate: Candidate) -> Cost:
         """Compute parameters and FLOPs from those of units and heads.
@@ -91,7 +93,7 @@ class TrainingEvaluator:
         """
         name, with_attention = self._backbone(candidate), self._tasks_with_attention(candidate)
         heads = {task: self._head_cost(name, task, task in with_attention) for task in self.tasks}
-        return plan_cost(candidate.plan, self.cuts[name].units, heads.values())
+        return plan_cost(candidate.plan, self.cut_backbones[name].units, heads.values())
 
     def build(self, candidate: Candidate) -> MultiTaskNetwork:
         """Build the untrained network of a candidate.
@@ -106,7 +108,7 @@ class TrainingEvaluator:
         """
         from mtlsearch.models import MultiTaskNetwork
 
-        cut = self.cuts[self._backbone(candidate)]
+        cut = self.cut_backbones[self._backbone(candidate)]
         heads = self._heads(cut, self._tasks_with_attention(candidate))
         return MultiTaskNetwork(cut, candidate.plan, heads)
 
@@ -142,21 +144,47 @@ class TrainingEvaluator:
         from mtlsearch.training import (
             Checkpointing,
             ProcessGroup,
-            TrainJob,
             resolve_train_config,
             save_weights,
             train,
         )
 
-        ranks = self.ranks or ProcessGroup()
+        group = self.process_group or ProcessGroup()
         config = resolve_train_config(self.config.train, self.config.data.image_size, self.device)
         until = config.epochs if epochs is None else epochs
         steps = until * self.data.train_steps(config.batch_size)
         progress.trial_started(number, self._describe(candidate), steps)
         network = self.build(candidate).to(self.device)
-        job = TrainJob(
+        checkpointing = Checkpointing(until, self.run.checkpoint(number, group.rank))
+        job = self._job(candidate, network, config, group, checkpointing)
+        result = train(job, _ProgressHooks(progress))
+        if group.rank == 0:
+            if until == config.epochs:
+                save_weights(network, self.run.weights(number))
+            write_history(self.run.history(number), result.epochs)
+        results_by_epoch = {record.epoch + 1: self._results(record) for record in result.epochs}
+        return Measurement(
+            results_by_epoch[until],
+            until,
+            result.seconds,
+            result.note,
+            results_by_epoch,
+            self.data.size("val"),
+        )
+
+    def _job(
+        self,
+        candidate: Candidate,
+        network: MultiTaskNetwork,
+        config: TrainConfig,
+        process_group: ProcessGroup,
+        checkpointing: Checkpointing,
+    ) -> TrainJob:
+        from mtlsearch.training import TrainJob
+
+        return TrainJob(
             network=network,
-            tasks=self.task_of,
+            tasks=self.task_by_name,
             data=self.data,
             config=config,
             label_by_task=self.config.labels,
@@ -164,26 +192,16 @@ class TrainingEvaluator:
             learning_rate=candidate.learning_rate or config.learning_rate,
             device=self.device,
             seed=self.config.seed,
-            process_group=ranks,
+            process_group=process_group,
             balancer=self._balancer(candidate, network),
             auxiliary_loss=self._auxiliary_loss(candidate, network),
-            checkpointing=Checkpointing(until, self.run.checkpoint(number, ranks.rank)),
-        )
-        result = train(job, _ProgressHooks(progress))
-        if ranks.rank == 0:
-            if until == config.epochs:
-                save_weights(network, self.run.weights(number))
-            write_history(self.run.history(number), result.epochs)
-        results_by_epoch = {record.epoch + 1: self._results(record) for record in result.epochs}
-        images = self.data.size("val")
-        return Measurement(
-            results_by_epoch[until], until, result.seconds, result.note, results_by_epoch, images
+            checkpointing=checkpointing,
         )
 
     def _results(self, record: EpochRecord) -> dict[str, TaskResult]:
         return {
             name: TaskResult(record.metrics[name], tuple(task.metrics))
-            for name, task in self.task_of.items()
+            for name, task in self.task_by_name.items()
         }
 
     def _balancer(self, candidate: Candidate, network: MultiTaskNetwork) -> BalancerConfig | None:
@@ -206,7 +224,7 @@ class TrainingEvaluator:
     def _describe(self, candidate: Candidate) -> str:
         """Return the plan of a candidate, with its backbone if there are several."""
         plan = str(candidate.plan)
-        return f"{plan}, on {self._backbone(candidate)}" if len(self.cuts) > 1 else plan
+        return f"{plan}, on {self._backbone(candidate)}" if len(self.cut_backbones) > 1 else plan
 
     def _backbone(self, candidate: Candidate) -> str:
         return candidate.backbone or self.config.backbone.names[0]
@@ -243,13 +261,13 @@ class TrainingEvaluator:
         from mtlsearch.models import head_cost
         from mtlsearch.training import attribute_errors_to
 
-        cut = self.cuts[name]
+        cut = self.cut_backbones[name]
         if (name, has_attention) not in self._head_costs:
             heads = self._heads(cut, self.tasks if has_attention else ())
             costs = {}
             for head_task, head in heads.items():
                 # The head of a plugin runs here for the first time.
-                with attribute_errors_to(self.task_of[head_task], "head"):
+                with attribute_errors_to(self.task_by_name[head_task], "head"):
                     costs[head_task] = head_cost(head, cut.features)
             self._head_costs[name, has_attention] = costs
         return self._head_costs[name, has_attention][task]
@@ -259,7 +277,7 @@ class TrainingEvaluator:
     ) -> dict[str, torch.nn.Module]:
         from mtlsearch.training import seeded_heads
 
-        return seeded_heads(self.task_of, cut.features, self.config.seed, with_attention)
+        return seeded_heads(self.task_by_name, cut.features, self.config.seed, with_attention)
 
 
 @dataclass(frozen=True, slots=True)

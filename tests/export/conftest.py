@@ -28,7 +28,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     before = {name: value.clone() for name, value in network.state_dict().items()}
     steps: list[str] = []
     out = tmp_path_factory.mktemp("export") / "bundle"
-    path = export_bundle(network, tasks, out, **networks.export_arguments(network), progress=steps.append)
+    path = export_bundle(
+        network, tasks, out, **networks.export_arguments(network), progress=steps.append
+    )
     is_unchanged = network.training and all(
         torch.equal(value, before[name]) for name, value in network.state_dict().items()
     )

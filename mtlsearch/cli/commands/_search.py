@@ -62,11 +62,11 @@ def search(
     try:
         with join_processes(device) as (group, torch_device):
             if group.rank > 0:
-                run_search_worker(resolved, folder, device=torch_device, ranks=group)
+                run_search_worker(resolved, folder, device=torch_device, process_group=group)
                 return
             with ProgressView(options.console) as progress:
                 outcome = run_search(
-                    resolved, folder, device=torch_device, progress=progress, ranks=group
+                    resolved, folder, device=torch_device, progress=progress, process_group=group
                 )
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(str(_interruption(folder))) from stop

@@ -168,7 +168,7 @@ def test_incompatible_balancer_and_processes_are_refused(tmp_path: Path) -> None
             RunDirectory(tmp_path),
             device=torch.device("cpu"),
             progress=NullProgress(),
-            ranks=ProcessGroup(0, 2),
+            process_group=ProcessGroup(0, 2),
         )
 
 
