@@ -1,1 +1,6 @@
-"""Commands of the program, one module per command."""
+"""Commands of the program, one module per command.
+
+The program imports a module only when its command runs, so this package exports nothing.
+"""
+
+__all__: list[str] = []
