@@ -1,1 +1,1 @@
-"""Built-in plugins, written against `mtlsearch.plugin` alone."""
+"""Built-in plugins, which use only the public API `mtlsearch.plugin`."""

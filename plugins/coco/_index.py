@@ -1,4 +1,4 @@
-"""An instances JSON, checked."""
+"""Contents of an instances JSON file, validated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EntryT = TypeVar("EntryT")
 
 
 class Category(BaseModel):
-    """One of ``categories``."""
+    """Entry of ``categories``."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,7 +25,7 @@ class Category(BaseModel):
 
 
 class ImageEntry(BaseModel):
-    """One of ``images``."""
+    """Entry of ``images``."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,7 +36,7 @@ class ImageEntry(BaseModel):
 
 
 class Annotation(BaseModel):
-    """One of ``annotations``; ``bbox`` is left, top, width, height."""
+    """Entry of ``annotations``; ``bbox`` is left, top, width, height in pixels."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,13 +50,13 @@ class Annotation(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What one file says.
+    """Contents of one file.
 
     Attributes:
         path: the file.
-        images: in its order.
-        annotations: image id to annotations.
-        categories: by ascending id.
+        images: entries of the images, in the order of the file.
+        annotations: annotations by image id.
+        categories: categories, sorted by id.
     """
 
     path: Path
@@ -68,42 +68,50 @@ class Index:
     def read(cls, path: Path) -> Index:
         """Read a file.
 
+        Args:
+            path: the JSON file.
+
+        Returns:
+            The contents.
+
         Raises:
-            DataError: it is missing, no JSON, lacks a part, or an entry lacks a key; or an
-                annotation belongs to no image.
+            DataError: the file is missing or not JSON, a list or a key is missing, or an
+                annotation refers to an unknown image.
         """
         content = _load(path)
         images = _entries(content, "images", TypeAdapter(list[ImageEntry]), path)
         annotations = _entries(content, "annotations", TypeAdapter(list[Annotation]), path)
         categories = _entries(content, "categories", TypeAdapter(list[Category]), path)
-        of_image: dict[int, list[Annotation]] = {entry.id: [] for entry in images}
+        by_image: dict[int, list[Annotation]] = {entry.id: [] for entry in images}
         for row, annotation in enumerate(annotations):
-            if annotation.image_id not in of_image:
+            if annotation.image_id not in by_image:
                 raise DataError(
-                    f"annotation {annotation.id} belongs to image {annotation.image_id}, "
-                    "which is not among the images",
+                    f"annotation {annotation.id} refers to image {annotation.image_id}, "
+                    "which is not in `images`",
                     where=f"{path} annotations[{row}]",
                 )
-            of_image[annotation.image_id].append(annotation)
+            by_image[annotation.image_id].append(annotation)
         return cls(
             path,
             tuple(images),
-            {key: tuple(rows) for key, rows in of_image.items()},
+            {key: tuple(rows) for key, rows in by_image.items()},
             tuple(sorted(categories, key=lambda category: category.id)),
         )
 
 
 def _load(path: Path) -> Mapping[str, Any]:
     if path.is_dir():
-        raise DataError("this is a folder, not an annotation file", where=str(path))
+        raise DataError("the annotation file is a folder", where=str(path))
     if not path.is_file():
-        raise DataError("the annotation file is missing", where=str(path))
+        raise DataError("the annotation file does not exist", where=str(path))
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"the file is no JSON: {error}", where=str(path)) from error
+        raise DataError(f"the file is not valid JSON: {error}", where=str(path)) from error
     if not isinstance(content, dict):
-        raise DataError("the JSON is no mapping with images and annotations", where=str(path))
+        raise DataError(
+            "the JSON must be an object with `images` and `annotations`", where=str(path)
+        )
     return content
 
 
@@ -112,7 +120,7 @@ def _entries(
 ) -> list[EntryT]:
     if not isinstance(content.get(key), list):
         raise DataError(
-            f"the JSON has no list {key!r}",
+            f"the JSON must have a list {key!r}",
             where=str(path),
             allowed=("images", "annotations", "categories"),
         )
@@ -121,6 +129,6 @@ def _entries(
     except ValidationError as error:
         first = error.errors()[0]
         row, *rest = first["loc"]
-        at = ".".join(str(part) for part in rest) or "the entry"
+        field = ".".join(str(part) for part in rest) or "the entry"
         where = f"{path} {key}[{row}]"
-        raise DataError(f"{at}: {first['msg'].lower()}", where=where) from error
+        raise DataError(f"{field}: {first['msg'].lower()}", where=where) from error

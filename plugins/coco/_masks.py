@@ -1,4 +1,4 @@
-"""Instances painted into one mask."""
+"""Masks drawn from instances."""
 
 from __future__ import annotations
 
@@ -15,52 +15,64 @@ from ._index import Annotation
 VOID = 255
 
 
-def paint_mask(
+def draw_mask(
     annotations: Sequence[Annotation],
-    class_of: Mapping[int, int],
+    class_by_category: Mapping[int, int],
     size: tuple[int, int],
     where: str,
 ) -> NDArray[np.int32]:
-    """One class a pixel, int32 ``[H, W]``: 0 background, 1 + class, 255 in a crowd.
+    """Draw the instances of an image into one mask.
 
     Args:
-        annotations: of one image, each with a segmentation.
-        class_of: category id to class index.
-        size: ``(height, width)`` of the image.
+        annotations: annotations of one image, each with a segmentation.
+        class_by_category: class index by category id.
+        size: ``(height, width)`` of the image in pixels.
         where: the image, for messages.
+
+    Returns:
+        Int32 ``[H, W]``: 0 is the background, 1 + class index an instance, 255 a crowd region.
 
     Raises:
         DataError: a segmentation cannot be decoded.
     """
-    decoded = [(one, decode(one, size, where)) for one in annotations]
-    # Crowds first, then from large to small, so that whatever is in front shows.
+    decoded = [(annotation, decode(annotation, size, where)) for annotation in annotations]
+    # Crowd regions first, then from large to small, so that small instances stay visible.
     decoded.sort(key=lambda pair: (not pair[0].iscrowd, -int(pair[1].sum())))
-    painted = np.zeros(size, np.int32)
-    for one, covered in decoded:
-        painted[covered] = VOID if one.iscrowd else 1 + class_of[one.category_id]
-    return painted
+    mask = np.zeros(size, np.int32)
+    for annotation, is_covered in decoded:
+        is_crowd = annotation.iscrowd
+        mask[is_covered] = VOID if is_crowd else 1 + class_by_category[annotation.category_id]
+    return mask
 
 
 def decode(annotation: Annotation, size: tuple[int, int], where: str) -> NDArray[np.bool_]:
-    """The pixels of one instance, bool ``[H, W]``.
+    """Decode the pixels of one instance.
+
+    Args:
+        annotation: the annotation, with a segmentation.
+        size: ``(height, width)`` of the image in pixels.
+        where: the image, for messages.
+
+    Returns:
+        Bool ``[H, W]``.
 
     Raises:
-        DataError: its polygons have too few corners, or its run lengths do not fill the
-            image.
+        DataError: a polygon has too few corners, or the run lengths do not fit the image.
     """
-    said = f"the segmentation of annotation {annotation.id}"
+    subject = f"the segmentation of annotation {annotation.id}"
     shape = annotation.segmentation
     if isinstance(shape, Mapping) and tuple(shape.get("size", ())) != size:
         raise DataError(
-            f"{said} is of size {shape.get('size')}, the image is {list(size)} (height, width)",
+            f"{subject} must have the size {list(size)} of the image (height, width), got "
+            f"{shape.get('size')}",
             where=where,
         )
     if isinstance(shape, list) and not (shape and all(_is_polygon(part) for part in shape)):
-        raise DataError(f"{said} has a polygon of fewer than three corners", where=where)
+        raise DataError(f"{subject} has a polygon of fewer than three corners", where=where)
     try:
         pixels = mask_api.decode(mask_api.segmToRle(shape, size[1], size[0]))
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise DataError(f"{said} cannot be decoded: {error}", where=where) from error
+        raise DataError(f"{subject} cannot be decoded: {error}", where=where) from error
     return np.asarray(pixels, np.bool_).reshape(size)
 
 

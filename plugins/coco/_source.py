@@ -1,4 +1,4 @@
-"""The source of COCO files."""
+"""Source of COCO instances files."""
 
 from __future__ import annotations
 
@@ -22,28 +22,43 @@ from mtlsearch.plugin import (
 )
 
 from ._index import Annotation, ImageEntry, Index
-from ._masks import VOID, paint_mask
+from ._masks import VOID, draw_mask
 
 
 class CocoSettings(Settings):
-    """Where the files lie and which labels to make of them."""
+    """Options of the source ``coco``."""
 
-    train: Path | None = Field(None, description="instances JSON to train on")
-    val: Path | None = Field(None, description="instances JSON to validate on")
-    test: Path | None = Field(None, description="instances JSON for the last test")
+    train: Path | None = Field(None, description="instances JSON file of the train split")
+    val: Path | None = Field(None, description="instances JSON file of the val split")
+    test: Path | None = Field(None, description="instances JSON file of the test split")
     images: Path | dict[str, Path] = Field(
-        Path(), description="folder that file names start from, or one a split"
+        Path(), description="folder of the images, or one folder per split"
     )
-    boxes: bool = Field(True, description="a label `boxes`")
-    segmentation: bool = Field(False, description="a label `segmentation`, from the instances")
-    presence: bool = Field(False, description="a label `classes`: which classes an image shows")
+    boxes: bool = Field(True, description="whether to read the label `boxes`")
+    segmentation: bool = Field(
+        False, description="whether to draw the label `segmentation` from the instances"
+    )
+    presence: bool = Field(
+        False, description="whether to add the label `classes`: the classes that occur in an image"
+    )
     drop_empty: bool = Field(
-        False, description="leave out boxes of no area (COCO has some) instead of reporting them"
+        False,
+        description="whether to drop boxes without area (COCO has some) instead of reporting them",
     )
 
 
 class Coco(DatasetSource[CocoSettings]):
-    """Instances JSON; see :mod:`mtlsearch_plugins.coco`."""
+    """COCO instances; see :mod:`mtlsearch_plugins.coco`.
+
+    Args:
+        settings: options of the source.
+        root: folder of the data set.
+        seed: not used.
+
+    Raises:
+        DataError: a file is missing or malformed, splits have different categories, or all
+            images are missing.
+    """
 
     name = "coco"
     summary = "COCO instances JSON: boxes, crowd regions, masks from polygons or run lengths"
@@ -52,23 +67,34 @@ class Coco(DatasetSource[CocoSettings]):
     def __init__(self, settings: CocoSettings, *, root: Path, seed: int) -> None:
         self.settings = settings
         self._root = root
-        named = {"train": settings.train, "val": settings.val, "test": settings.test}
+        paths = {"train": settings.train, "val": settings.val, "test": settings.test}
         self._index = {
-            split: Index.read(root / path) for split, path in named.items() if path is not None
+            split: Index.read(root / path) for split, path in paths.items() if path is not None
         }
         if not self._index:
-            raise DataError("no annotation file is named", where=str(root), allowed=list(named))
+            raise DataError(
+                "the source has no annotation file",
+                where=str(root),
+                allowed=list(paths),
+                next_step="set `train` of the source to an instances JSON file",
+            )
         categories = [index.categories for index in self._index.values()]
         for index in self._index.values():
             if index.categories != categories[0]:
                 raise DataError(
-                    "its categories are not those of the other splits", where=str(index.path)
+                    "the categories differ from those of the other splits", where=str(index.path)
                 )
         self._classes = tuple(category.name for category in categories[0])
-        self._class_of = {category.id: at for at, category in enumerate(categories[0])}
+        self._class_by_category = {
+            category.id: index for index, category in enumerate(categories[0])
+        }
         if len(self._classes) >= VOID and settings.segmentation:
-            raise DataError(f"{len(self._classes)} classes are too many for a mask of 8 bits")
-        # Images of `test` may lie elsewhere: nothing reads them.
+            raise DataError(
+                f"a mask supports at most {VOID - 1} classes, got {len(self._classes)}",
+                where=str(root),
+                next_step="set `segmentation` of the source to false",
+            )
+        # Images of `test` can be missing, because nothing reads them.
         for split in ("train", "val"):
             self._require_images(split)
 
@@ -92,17 +118,17 @@ class Coco(DatasetSource[CocoSettings]):
         image = read_image(self._image_path(split, entry), where)
         if image.size != (entry.width, entry.height):
             raise DataError(
-                f"the JSON says the image is {entry.width} x {entry.height} pixels, "
-                f"it is {image.width} x {image.height}",
+                f"the image must have {entry.width} x {entry.height} pixels, as in the JSON, got "
+                f"{image.width} x {image.height}",
                 where=where,
             )
         annotations = self._index[split].annotations[entry.id]
-        for one in annotations:
-            if one.category_id not in self._class_of:
+        for annotation in annotations:
+            if annotation.category_id not in self._class_by_category:
                 raise DataError(
-                    f"annotation {one.id} is of unknown category {one.category_id}",
+                    f"annotation {annotation.id} has unknown category {annotation.category_id}",
                     where=where,
-                    allowed=[str(key) for key in self._class_of],
+                    allowed=[str(key) for key in self._class_by_category],
                 )
         return Sample(image, self._labels_of(annotations, (entry.height, entry.width), where))
 
@@ -116,34 +142,34 @@ class Coco(DatasetSource[CocoSettings]):
 
     def _entry(self, split: str, index: int) -> ImageEntry:
         if not 0 <= index < self.size(split):
-            raise IndexError(f"split {split!r} has {self.size(split)} images, none is {index}")
+            raise IndexError(f"split {split!r} has {self.size(split)} images, got index {index}")
         return self._index[split].images[index]
 
     def _image_path(self, split: str, entry: ImageEntry) -> Path:
         return self._folder(split) / entry.file_name
 
     def _folder(self, split: str) -> Path:
-        folder = self.settings.images
-        own = folder.get(split, Path()) if isinstance(folder, dict) else folder
-        return self._root / own
+        images = self.settings.images
+        folder = images.get(split, Path()) if isinstance(images, dict) else images
+        return self._root / folder
 
     def _require_images(self, split: str) -> None:
-        """Be sure that the folder of a split's images is the right one.
+        """Check that at least one image of a split exists.
 
         Raises:
-            DataError: it is not there, or it has none of them.
+            DataError: the folder or all images are missing.
         """
         entries = self._index[split].images if split in self._index else ()
         if not entries or any(self._image_path(split, entry).is_file() for entry in entries):
             return
         folder = self._folder(split)
         raise DataError(
-            f"none of the {len(entries)} {split!r} images is there"
+            f"none of the {len(entries)} {split!r} images exists"
             if folder.is_dir()
-            else f"the folder of the {split!r} images is missing",
+            else f"the folder of the {split!r} images does not exist",
             where=str(folder),
-            next_step="set the source's `images` to the folder, below its `root`, that file names "
-            f"such as {entries[0].file_name!r} start from",
+            next_step="set the source's `images` to the folder, relative to its `root`, that "
+            f"contains file names such as {entries[0].file_name!r}",
         )
 
     def _labels_of(
@@ -152,30 +178,35 @@ class Coco(DatasetSource[CocoSettings]):
         labels: dict[str, RawLabel] = {}
         if self.settings.boxes:
             labels["boxes"] = self._boxes(annotations)
-        complete = all(one.segmentation for one in annotations)
-        if self.settings.segmentation and complete:
-            labels["segmentation"] = paint_mask(annotations, self._class_of, size, where)
+        is_complete = all(annotation.segmentation for annotation in annotations)
+        if self.settings.segmentation and is_complete:
+            mask = draw_mask(annotations, self._class_by_category, size, where)
+            labels["segmentation"] = mask
         if self.settings.presence:
-            shown = {self._class_of[one.category_id] for one in annotations if not one.iscrowd}
-            labels["classes"] = tuple(sorted(shown))
+            classes = {
+                self._class_by_category[annotation.category_id]
+                for annotation in annotations
+                if not annotation.iscrowd
+            }
+            labels["classes"] = tuple(sorted(classes))
         return labels
 
     def _boxes(self, annotations: Sequence[Annotation]) -> Boxes:
         kept = [
-            one
-            for one in annotations
-            if not self.settings.drop_empty or (one.bbox[2] > 0 and one.bbox[3] > 0)
+            annotation
+            for annotation in annotations
+            if not self.settings.drop_empty or min(annotation.bbox[2:]) > 0
         ]
-        xyxy = np.array([one.bbox for one in kept], np.float32).reshape(-1, 4)
+        xyxy = np.array([annotation.bbox for annotation in kept], np.float32).reshape(-1, 4)
         xyxy[:, 2:] += xyxy[:, :2]
         return Boxes(
             xyxy,
-            np.array([self._class_of[one.category_id] for one in kept], np.int64),
-            np.array([one.iscrowd for one in kept], np.bool_),
+            np.array([self._class_by_category[item.category_id] for item in kept], np.int64),
+            np.array([item.iscrowd for item in kept], np.bool_),
         )
 
 
 @hookimpl
 def mtlsearch_datasets() -> Sequence[type[Coco]]:
-    """The source ``coco``."""
+    """Register the source ``coco``."""
     return [Coco]

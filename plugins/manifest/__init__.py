@@ -1,4 +1,4 @@
-"""A table of images: CSV or JSON lines, one row an image, an empty cell no label.
+"""Source ``manifest``: a CSV or JSON Lines table with one row per image.
 
 ::
 
@@ -6,17 +6,18 @@
     images/1.jpg,beagle,small;brown,masks/1.png,xml/1.xml,depth/1.png,train
     images/2.jpg,,,,"[[10, 20, 90, 80, ""dog""]]",,val
 
-Which columns are labels, and of what form, the run file says::
+The run file lists the columns that are labels, and their form::
 
     labels:
-      breed:   {form: category}                       # classes: all that occur, sorted
+      breed:   {form: category}                       # classes: those in the column, sorted
       tags:    {form: categories, sep: ";"}
       outline: {form: mask, classes: [background, dog]}
       head:    {form: boxes, column: boxes, classes: [dog]}
       depth:   {form: map, scale: 0.001, unit: m}
 
-Paths in cells start from the source's root. In JSON lines a missing key, ``null`` and an
-empty text are no label; lists and numbers may stand as they are.
+Paths in cells are relative to the source's root. An empty cell is a missing label. In JSON
+Lines, a missing key, ``null`` and an empty string are missing labels, and cells can be lists
+and numbers.
 """
 
 from ._settings import ColumnSettings, ManifestSettings

@@ -1,4 +1,4 @@
-"""Cells to labels."""
+"""Columns of a table and the labels in their cells."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from mtlsearch.plugin import (
 from ._settings import ColumnSettings
 
 _SIDES = {"xyxy": "xmin, ymin, xmax, ymax", "xywh": "xmin, ymin, width, height"}
-"""What the four numbers of a box are, by format."""
+"""Meaning of the four numbers of a box, by format."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One label's column.
+    """The column of one label.
 
     Attributes:
-        name: of the column.
-        settings: how it is read.
-        root: the folder that paths in cells start from.
+        name: name of the column.
+        settings: options of the label.
+        root: folder that paths in cells are relative to.
         classes: class names by index.
     """
 
@@ -46,10 +46,19 @@ class Column:
 
     @classmethod
     def open(cls, label: str, settings: ColumnSettings, root: Path, cells: Iterable[Any]) -> Column:
-        """A label's column; its classes are looked for in the cells where none are given.
+        """Return the column of a label.
+
+        Args:
+            label: name of the label.
+            settings: options of the label.
+            root: folder that paths in cells are relative to.
+            cells: cells of the column, from which classes are read if none are configured.
+
+        Returns:
+            The column.
 
         Raises:
-            DataError: the file of classes is missing or empty, or there is no class at all.
+            DataError: the file with class names is missing or empty, or there are no classes.
         """
         name = settings.column or label
         if settings.form is Form.MAP:
@@ -58,16 +67,20 @@ class Column:
             return cls(name, settings, root, settings.classes)
         if settings.classes_file is not None:
             return cls(name, settings, root, _read_classes(root / settings.classes_file))
-        found = {text for cell in cells for text in _texts(cell, settings)}
-        if not found:
-            raise DataError(f"no cell of column {name!r} holds a class", where=str(root))
-        # Numbers are sorted as numbers: 2 comes before 10.
-        numeric = all(text.lstrip("-").isdecimal() for text in found)
-        return cls(name, settings, root, tuple(sorted(found, key=int if numeric else str)))
+        classes = {text for cell in cells for text in _class_texts(cell, settings)}
+        if not classes:
+            raise DataError(
+                f"column {name!r} contains no classes",
+                where=str(root),
+                next_step="set `classes` of the label, or `column` to the name of another column",
+            )
+        # Numbers are sorted by value: 2 comes before 10.
+        is_numeric = all(text.lstrip("-").isdecimal() for text in classes)
+        return cls(name, settings, root, tuple(sorted(classes, key=int if is_numeric else str)))
 
     @property
     def spec(self) -> LabelSpec:
-        """What the label looks like."""
+        """Form, classes and numbers of the label."""
         settings = self.settings
         return LabelSpec(
             settings.form,
@@ -78,12 +91,15 @@ class Column:
         )
 
     def read(self, cell: Any, image_size: tuple[int, int], where: str) -> RawLabel:
-        """The label in a cell that is not empty.
+        """Read the label in a cell that is not empty.
 
         Args:
-            cell: text, number or list.
-            image_size: ``(width, height)`` of the image.
+            cell: string, number or list.
+            image_size: ``(width, height)`` of the image in pixels.
             where: the row, for messages.
+
+        Returns:
+            The label.
 
         Raises:
             DataError: a class is unknown, or a file is missing or broken.
@@ -93,8 +109,8 @@ class Column:
             case Form.CATEGORY:
                 return self._index(str(cell), where)
             case Form.CATEGORIES:
-                found = {self._index(text, where) for text in _texts(cell, self.settings)}
-                return tuple(sorted(found))
+                texts = _class_texts(cell, self.settings)
+                return tuple(sorted({self._index(text, where) for text in texts}))
             case Form.BOXES:
                 return self._boxes(cell, image_size, where)
             case Form.MASK:
@@ -103,9 +119,17 @@ class Column:
                 return self._map(self._path(cell, where), where)
 
     def files(self, cell: Any) -> list[Path]:
-        """The files that a cell names."""
-        named = self.settings.form in (Form.BOXES, Form.MASK, Form.MAP) and isinstance(cell, str)
-        return [] if not named or cell.startswith("[") else [self.root / cell]
+        """Return the files that a cell refers to.
+
+        Args:
+            cell: string, number, list or None.
+
+        Returns:
+            At most one path, also of a file that does not exist.
+        """
+        can_be_path = self.settings.form in (Form.BOXES, Form.MASK, Form.MAP)
+        is_path = can_be_path and isinstance(cell, str) and not cell.startswith("[")
+        return [self.root / cell] if is_path else []
 
     def _index(self, text: str, where: str) -> int:
         if self.settings.index_offset is not None and text.lstrip("-").isdecimal():
@@ -123,34 +147,34 @@ class Column:
 
     def _path(self, cell: Any, where: str) -> Path:
         if not isinstance(cell, str):
-            raise DataError(f"a path is wanted, not {cell!r}", where=where)
+            raise DataError(f"the cell must be a path, got {cell!r}", where=where)
         return self.root / cell
 
     def _mask(self, path: Path, where: str) -> NDArray[np.integer]:
         plane = read_plane(path, where)
         if plane.dtype.kind not in "iu":
-            raise DataError(f"{path} holds no class indices, but {plane.dtype}", where=where)
+            raise DataError(f"{path} must have integer pixels, got {plane.dtype}", where=where)
         offset = self.settings.index_offset or 0
         if not offset:
             return np.asarray(plane)
-        void = plane == self.settings.ignore_index
-        return np.where(void, plane.astype(np.int64), plane.astype(np.int64) - offset)
+        is_void = plane == self.settings.ignore_index
+        return np.where(is_void, plane.astype(np.int64), plane.astype(np.int64) - offset)
 
     def _map(self, path: Path, where: str) -> NDArray[np.float32]:
         raw = np.asarray(read_plane(path, where), np.float64)
         if raw.ndim == 2:
             raw = raw[None]
         settings = self.settings
-        void = np.isnan(raw) if np.isnan(settings.invalid) else raw == settings.invalid
-        numbers = np.where(void, 0.0, raw * settings.scale + settings.offset)
-        return numbers.astype(np.float32)
+        is_void = np.isnan(raw) if np.isnan(settings.invalid) else raw == settings.invalid
+        values = np.where(is_void, 0.0, raw * settings.scale + settings.offset)
+        return values.astype(np.float32)
 
     def _boxes(self, cell: Any, image_size: tuple[int, int], where: str) -> Boxes:
         if isinstance(cell, str) and not cell.startswith("["):
             path = self.root / cell
             if not path.exists():
                 raise DataError(
-                    f"{path} is missing, and {cell!r} is no list of boxes in JSON either",
+                    f"{path} is missing, and {cell!r} is not a JSON list of boxes",
                     where=where,
                 )
             return BoxXml.read(path, where).boxes(
@@ -159,9 +183,9 @@ class Column:
                 where=where,
                 one_based=self.settings.one_based,
             )
-        entries = _parse(cell, where)
+        entries = _box_entries(cell, where)
         sides = _SIDES[self.settings.box_format]
-        rows = [_entry(entry, number, sides, where) for number, entry in enumerate(entries, 1)]
+        rows = [_parse_box(entry, index, sides, where) for index, entry in enumerate(entries, 1)]
         xyxy = np.array([row[0] for row in rows], np.float32).reshape(-1, 4)
         if self.settings.box_format == "xywh":
             xyxy[:, 2:] += xyxy[:, :2]
@@ -170,19 +194,19 @@ class Column:
         return Boxes(xyxy, np.array(classes, np.int64), crowd)
 
 
-def _parse(cell: Any, where: str) -> list[Any]:
-    """The list of boxes that a cell holds."""
+def _box_entries(cell: Any, where: str) -> list[Any]:
+    """Return the list of boxes in a cell."""
     try:
         entries = json.loads(cell) if isinstance(cell, str) else cell
     except json.JSONDecodeError as error:
-        raise DataError(f"the boxes are no JSON: {error}", where=where) from error
+        raise DataError(f"the boxes are not valid JSON: {error}", where=where) from error
     if not isinstance(entries, list):
-        raise DataError(f"a path or a list of boxes is wanted, not {cell!r}", where=where)
+        raise DataError(f"the cell must be a path or a list of boxes, got {cell!r}", where=where)
     return entries
 
 
-def _entry(entry: Any, number: int, sides: str, where: str) -> tuple[list[float], str, bool]:
-    """Four numbers, class and crowd of ``[a, b, c, d, class]`` or of a mapping."""
+def _parse_box(entry: Any, index: int, sides: str, where: str) -> tuple[list[float], str, bool]:
+    """Return four numbers, class and crowd of ``[a, b, c, d, class]`` or of a mapping."""
     if isinstance(entry, dict):
         numbers, name = entry.get("box"), entry.get("class")
         crowd = bool(entry.get("crowd", False))
@@ -190,10 +214,10 @@ def _entry(entry: Any, number: int, sides: str, where: str) -> tuple[list[float]
         numbers, name, crowd = entry[:4], entry[4], False
     else:
         numbers, name, crowd = None, None, False
-    well = isinstance(numbers, list) and len(numbers) == 4 and isinstance(name, str | int)
-    if not well or not all(isinstance(side, int | float) for side in numbers or ()):
+    is_valid = isinstance(numbers, list) and len(numbers) == 4 and isinstance(name, str | int)
+    if not is_valid or not all(isinstance(side, int | float) for side in numbers or ()):
         raise DataError(
-            f"box {number} of the list is {entry!r}",
+            f"box {index} of the list is {entry!r}",
             where=where,
             allowed=(
                 f"[[{sides}, class], ...]",
@@ -203,8 +227,8 @@ def _entry(entry: Any, number: int, sides: str, where: str) -> tuple[list[float]
     return [float(side) for side in numbers or ()], str(name), crowd
 
 
-def _texts(cell: Any, settings: ColumnSettings) -> list[str]:
-    """The classes that a cell names; a cell with nothing but separators names none."""
+def _class_texts(cell: Any, settings: ColumnSettings) -> list[str]:
+    """Return the classes in a cell; none if it contains only separators."""
     if isinstance(cell, list):
         return [str(item) for item in cell]
     text = str(cell)
@@ -214,18 +238,18 @@ def _texts(cell: Any, settings: ColumnSettings) -> list[str]:
 
 def _read_classes(path: Path) -> tuple[str, ...]:
     if not path.is_file():
-        raise DataError("the file of class names is missing", where=str(path))
+        raise DataError("the file with the class names does not exist", where=str(path))
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise DataError(
-            f"the file of class names is not in UTF-8: {error}",
+            f"the file with the class names is not in UTF-8: {error}",
             where=str(path),
             next_step="save it as UTF-8",
         ) from error
     names = tuple(line.strip() for line in lines if line.strip())
     if not names:
-        raise DataError("the file of class names is empty", where=str(path))
+        raise DataError("the file with the class names is empty", where=str(path))
     if len(set(names)) != len(names):
         raise DataError("a class name occurs twice", where=str(path))
     return names

@@ -1,4 +1,4 @@
-"""What a run file says of a table."""
+"""Options of the source ``manifest``."""
 
 from __future__ import annotations
 
@@ -11,65 +11,73 @@ from mtlsearch.plugin import Form, Settings
 
 
 class ColumnSettings(Settings):
-    """How a column is read as a label."""
+    """Options of one label."""
 
-    form: Form = Field(description="category, categories, boxes, mask or map")
-    column: str | None = Field(None, description="the column; null: the label's own name")
+    form: Form = Field(description="form: category, categories, boxes, mask or map")
+    column: str | None = Field(None, description="name of the column; null: the name of the label")
     classes: tuple[str, ...] | None = Field(
-        None, description="class names by index; null: all that occur in the column, sorted"
+        None, description="class names by index; null: those in the column, sorted"
     )
-    classes_file: Path | None = Field(None, description="class names, one a line")
+    classes_file: Path | None = Field(None, description="file with one class name per line")
     index_offset: int | None = Field(
-        None, description="cells are class indices counted from this number; null: class names"
-        " in cells, masks counted from 0",
-    )  # fmt: skip
-    sep: str = Field(";", min_length=1, description="between several classes in one cell")
-    ignore_index: int = Field(255, description="the mask value, as in the file, that is void")
+        None,
+        description="index of the first class, for cells that contain class indices; null: cells "
+        "contain class names, and masks count from 0",
+    )
+    sep: str = Field(";", min_length=1, description="separator of several classes in one cell")
+    ignore_index: int = Field(255, description="value of void pixels in the mask file")
     box_format: Literal["xyxy", "xywh"] = Field(
-        "xyxy", description="four numbers of a box in a cell: edges, or left, top and size"
+        "xyxy",
+        description="numbers of a box in a cell: xyxy: left, top, right, bottom; xywh: left, top, "
+        "width, height",
     )
     one_based: bool = Field(
-        True, description="box XML counts pixels from 1 with xmax, ymax inside, as VOC does"
+        True, description="box XML counts pixels from 1 and includes xmax and ymax, as in VOC"
     )
-    scale: float = Field(1.0, description="a map's numbers are raw * scale + offset")
-    offset: float = Field(0.0, description="see scale")
+    scale: float = Field(1.0, description="factor of a map: values are raw * scale + offset")
+    offset: float = Field(0.0, description="offset of a map; see scale")
     invalid: float = Field(
-        0.0, description="raw number of a map that means `no value` and becomes 0; may be .nan"
+        0.0, description="raw value of a map without measurement, which becomes 0; can be .nan"
     )
-    channels: int = Field(1, ge=1, description="numbers a pixel of a map")
-    unit: str = Field("", description="unit of a map's numbers, after scaling")
+    channels: int = Field(1, ge=1, description="number of channels of a map")
+    unit: str = Field("", description="unit of a map, after scaling")
 
     @field_validator("classes", mode="before")
     @classmethod
     def _as_text(cls, value: object) -> object:
-        # YAML reads [1, 2, 3] as numbers; class names are texts all the same.
+        # YAML reads [1, 2, 3] as numbers, but class names are strings.
         if isinstance(value, list | tuple):
             return tuple(str(item) if isinstance(item, int) else item for item in value)
         return value
 
     @model_validator(mode="after")
-    def _one_list_of_classes(self) -> ColumnSettings:
+    def _check_classes(self) -> ColumnSettings:
         if self.classes is not None and self.classes_file is not None:
-            raise ValueError("give classes or classes_file, not both")
-        named = self.classes is not None or self.classes_file is not None
-        if self.form in (Form.BOXES, Form.MASK) and not named:
-            raise ValueError(f"a label of form {self.form.value} needs classes or classes_file")
-        if self.index_offset is not None and self.form is not Form.MAP and not named:
-            raise ValueError("index_offset needs classes or classes_file")
-        if self.form is Form.MAP and named:
-            raise ValueError("a map has no classes")
+            raise ValueError("set `classes` or `classes_file`, not both")
+        has_classes = self.classes is not None or self.classes_file is not None
+        if self.form in (Form.BOXES, Form.MASK) and not has_classes:
+            raise ValueError(
+                f"a label of the form {self.form.value} needs `classes` or `classes_file`"
+            )
+        if self.index_offset is not None and self.form is not Form.MAP and not has_classes:
+            raise ValueError("`index_offset` needs `classes` or `classes_file`")
+        if self.form is Form.MAP and has_classes:
+            raise ValueError("a label of the form map has no `classes`")
         return self
 
 
 class ManifestSettings(Settings):
-    """A table and its columns."""
+    """Options of a table and its columns."""
 
-    file: Path = Field(Path("manifest.csv"), description="the table: .csv, .tsv or .jsonl")
-    image_column: str = Field("image", description="column with the images' paths")
+    file: Path = Field(Path("manifest.csv"), description="file of the table: .csv, .tsv or .jsonl")
+    image_column: str = Field("image", description="name of the column with image paths")
     split_column: str = Field(
-        "split", description="column with train, val or test; without it all rows are train"
+        "split",
+        description="name of the column with train, val or test; without it, all rows are train",
     )
     test_fraction: float = Field(
-        0.0, ge=0, lt=1, description="part held out as test where there is no split column"
+        0.0, ge=0, lt=1, description="fraction of rows for test, without a split column"
     )
-    labels: dict[str, ColumnSettings] = Field(min_length=1, description="label name to column")
+    labels: dict[str, ColumnSettings] = Field(
+        min_length=1, description="options of each label, by label name"
+    )

@@ -1,4 +1,4 @@
-"""The source of tables."""
+"""Source of CSV and JSON Lines tables."""
 
 from __future__ import annotations
 
@@ -17,10 +17,19 @@ SPLITS = ("train", "val", "test")
 
 
 class Manifest(DatasetSource[ManifestSettings]):
-    """A CSV or JSON lines table; see :mod:`mtlsearch_plugins.manifest`."""
+    """A CSV or JSON Lines table; see :mod:`mtlsearch_plugins.manifest`.
+
+    Args:
+        settings: options of the source.
+        root: folder of the data set.
+        seed: seed of the run, for drawing the test split.
+
+    Raises:
+        DataError: the table is missing or malformed, or a column or all images are missing.
+    """
 
     name = "manifest"
-    summary = "CSV or JSON lines, one row an image, labels of any form; an empty cell is none"
+    summary = "CSV or JSON Lines table with one row per image and labels of any form"
     Settings = ManifestSettings
 
     def __init__(self, settings: ManifestSettings, *, root: Path, seed: int) -> None:
@@ -28,8 +37,8 @@ class Manifest(DatasetSource[ManifestSettings]):
         self._file = root / settings.file
         self._image_column = settings.image_column
         columns, rows = read_table(self._file)
-        wanted = [one.column or label for label, one in settings.labels.items()]
-        for name in (settings.image_column, *wanted):
+        label_columns = [column.column or label for label, column in settings.labels.items()]
+        for name in (settings.image_column, *label_columns):
             if name not in columns:
                 raise DataError(
                     f"there is no column {name!r}",
@@ -37,13 +46,13 @@ class Manifest(DatasetSource[ManifestSettings]):
                     allowed=[repr(column) for column in sorted(columns)],
                 )
         self._columns = {
-            label: Column.open(label, one, root, _cells(rows, one.column or label))
-            for label, one in settings.labels.items()
+            label: Column.open(label, column, root, _cells(rows, column.column or label))
+            for label, column in settings.labels.items()
         }
         if settings.split_column in columns:
             self._rows = _by_column(rows, settings.split_column, self._file)
         else:
-            self._rows = _by_chance(rows, settings.test_fraction, seed)
+            self._rows = _at_random(rows, settings.test_fraction, seed)
         self._require_images()
 
     @property
@@ -66,10 +75,10 @@ class Manifest(DatasetSource[ManifestSettings]):
     def files(self, split: str, index: int) -> Sequence[Path]:
         row = self._row(split, index)
         cells = [(column, row.cells.get(column.name)) for column in self._columns.values()]
-        named = [path for column, cell in cells for path in column.files(cell)]
+        label_files = [path for column, cell in cells for path in column.files(cell)]
         image = row.cells.get(self._image_column)
         images = [self._root / image] if isinstance(image, str) else []
-        return [self._file, *images, *named]
+        return [self._file, *images, *label_files]
 
     def locate(self, split: str, index: int) -> str:
         row = self._row(split, index)
@@ -78,31 +87,32 @@ class Manifest(DatasetSource[ManifestSettings]):
 
     def _row(self, split: str, index: int) -> Row:
         if not 0 <= index < self.size(split):
-            raise IndexError(f"split {split!r} has {self.size(split)} images, none is {index}")
+            raise IndexError(f"split {split!r} has {self.size(split)} images, got index {index}")
         return self._rows[split][index]
 
     def _require_images(self) -> None:
-        """Be sure that paths start from the right folder.
+        """Check that at least one image of the train or val split exists.
 
         Raises:
-            DataError: none of the images that are trained on or validated on is there.
+            DataError: no image exists.
         """
         rows = [row for split in ("train", "val") for row in self._rows.get(split, ())]
         names = [row.cells.get(self._image_column) for row in rows]
-        named = [name for name in names if isinstance(name, str)]
-        if named and not any((self._root / name).exists() for name in named):
+        paths = [name for name in names if isinstance(name, str)]
+        if paths and not any((self._root / path).exists() for path in paths):
             raise DataError(
-                f"none of the {len(named)} images in column {self._image_column!r} is there",
+                f"none of the {len(paths)} images in column {self._image_column!r} exists",
                 where=str(self._file),
-                next_step=f"set the source's `root` to the folder that paths such as {named[0]!r} "
-                f"start from; it is {self._root}",
+                next_step=f"set the source's `root` to the folder that paths such as {paths[0]!r} "
+                f"are relative to (now {self._root})",
             )
 
     def _image(self, row: Row) -> str:
         name = row.cells.get(self._image_column)
         if not isinstance(name, str):
             raise DataError(
-                f"column {self._image_column!r} holds no path", where=f"{self._file} row {row.line}"
+                f"column {self._image_column!r} must be a path, got {name!r}",
+                where=f"{self._file} row {row.line}",
             )
         return name
 
@@ -117,22 +127,24 @@ def _by_column(rows: Sequence[Row], column: str, file: Path) -> dict[str, list[R
         name = row.cells.get(column)
         if name not in splits:
             raise DataError(
-                f"the split is {name!r}", where=f"{file} row {row.line}", allowed=SPLITS
+                f"unknown split {name!r} in column {column!r}",
+                where=f"{file} row {row.line}",
+                allowed=SPLITS,
             )
         splits[name].append(row)
     return splits
 
 
-def _by_chance(rows: Sequence[Row], test_fraction: float, seed: int) -> dict[str, list[Row]]:
+def _at_random(rows: Sequence[Row], test_fraction: float, seed: int) -> dict[str, list[Row]]:
     order = np.random.default_rng(seed).permutation(len(rows))
-    held = set(order[: round(test_fraction * len(rows))].tolist())
+    test = set(order[: round(test_fraction * len(rows))].tolist())
     return {
-        "train": [row for at, row in enumerate(rows) if at not in held],
-        "test": [row for at, row in enumerate(rows) if at in held],
+        "train": [row for index, row in enumerate(rows) if index not in test],
+        "test": [row for index, row in enumerate(rows) if index in test],
     }
 
 
 @hookimpl
 def mtlsearch_datasets() -> Sequence[type[Manifest]]:
-    """The source ``manifest``."""
+    """Register the source ``manifest``."""
     return [Manifest]

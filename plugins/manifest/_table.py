@@ -1,4 +1,4 @@
-"""The table's rows, whichever kind of file they stand in."""
+"""Rows of a CSV, TSV or JSON Lines table."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from mtlsearch.plugin import DataError
 if TYPE_CHECKING:
     from _csv import Reader
 
-_MARKS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-"""What programs put between cells."""
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+"""Common separators of cells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One image.
+    """One row of the table, for one image.
 
     Attributes:
-        line: the line of the file it ends on, the first one being 1.
-        cells: column to text, number or list; an empty cell is not in it.
+        line: last line of the row in the file, from 1.
+        cells: string, number or list by column, without empty cells.
     """
 
     line: int
@@ -32,30 +32,36 @@ class Row:
 
 
 def read_table(path: Path) -> tuple[frozenset[str], list[Row]]:
-    """The columns there are, and all rows.
+    """Read the columns and rows of a table.
+
+    Args:
+        path: the file; its suffix determines the format.
+
+    Returns:
+        Column names, and all rows.
 
     Raises:
-        DataError: the file is missing, empty or malformed; the row is named.
+        DataError: the file is missing, empty or malformed; the message contains the row.
     """
     if not path.is_file():
         raise DataError(
-            "this is a folder, not a table" if path.is_dir() else "the table is missing",
+            "the table is a folder" if path.is_dir() else "the table does not exist",
             where=str(path),
-            next_step="the source's `file` is its name, below the source's `root`",
+            next_step="set the source's `file` to the path of the table, relative to its `root`",
         )
-    json_lines = path.suffix.lower() in (".jsonl", ".ndjson")
+    is_json_lines = path.suffix.lower() in (".jsonl", ".ndjson")
     try:
-        rows = list(_json_rows(path) if json_lines else _csv_rows(path))
+        rows = list(_json_rows(path) if is_json_lines else _csv_rows(path))
     except UnicodeDecodeError as error:
         raise DataError(
             f"the table is not in UTF-8: {error}",
             where=str(path),
-            next_step="save it as UTF-8; a spreadsheet offers that where it saves CSV",
+            next_step="save it as UTF-8, which spreadsheet programs offer for CSV",
         ) from error
     if not rows:
         raise DataError("the table has no rows", where=str(path))
     columns = frozenset(name for row in rows for name in row.cells)
-    return columns | (frozenset() if json_lines else _header(path)), rows
+    return columns | (frozenset() if is_json_lines else _header(path)), rows
 
 
 def _separator(path: Path) -> str:
@@ -63,27 +69,29 @@ def _separator(path: Path) -> str:
 
 
 def _reader(path: Path, file: TextIO) -> Reader:
-    # A blank behind a comma is for the eye, before a quote as well.
+    # Spaces after a separator are ignored, also before a quote.
     return csv.reader(file, delimiter=_separator(path), skipinitialspace=True, strict=True)
 
 
 def _names(cells: Sequence[str], path: Path) -> list[str]:
-    """The column names in the first row.
+    """Return the column names in the first row.
 
     Raises:
-        DataError: one occurs twice, or all of them stand in one cell.
+        DataError: a name occurs twice, or all names are in one cell.
     """
     names = [cell.strip() for cell in cells]
     if len(set(names)) != len(names):
         raise DataError("a column name occurs twice", where=f"{path} row 1")
-    own = _separator(path)
-    others = [mark for mark in _MARKS if len(names) == 1 and mark in names[0] and mark != own]
+    expected = _separator(path)
+    others = [
+        mark for mark in _SEPARATORS if len(names) == 1 and mark in names[0] and mark != expected
+    ]
     if others:
-        instead = "give it a name that ends in .tsv, or " if others[0] == "\t" else ""
+        rename = "rename the file to end in .tsv, or " if others[0] == "\t" else ""
         raise DataError(
-            f"the header is one cell, with {_MARKS[others[0]]} in it",
+            f"cells must be separated by {_SEPARATORS[expected]}, got {_SEPARATORS[others[0]]}",
             where=f"{path} row 1",
-            next_step=f"{instead}save it with {_MARKS[own]} between cells",
+            next_step=f"{rename}save the table with {_SEPARATORS[expected]} between cells",
         )
     return names
 
@@ -94,7 +102,7 @@ def _header(path: Path) -> frozenset[str]:
 
 
 def _csv_rows(path: Path) -> Iterator[Row]:
-    # Spreadsheets put a byte order mark first, which utf-8-sig takes away.
+    # utf-8-sig removes the byte order mark that spreadsheet programs write.
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = _reader(path, file)
         try:
@@ -104,7 +112,7 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                     continue
                 if len(cells) != len(header):
                     raise DataError(
-                        f"the row has {len(cells)} cells, the header {len(header)}",
+                        f"the row must have {len(header)} cells, as the header, got {len(cells)}",
                         where=f"{path} row {reader.line_num}",
                     )
                 stripped = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
@@ -124,8 +132,8 @@ def _json_rows(path: Path) -> Iterator[Row]:
                 cells = json.loads(text)
             except json.JSONDecodeError as error:
                 where = f"{path} row {line}"
-                raise DataError(f"the row is no JSON: {error}", where=where) from error
+                raise DataError(f"the row is not valid JSON: {error}", where=where) from error
             if not isinstance(cells, dict):
-                raise DataError("the row is no mapping", where=f"{path} row {line}")
+                raise DataError("the row must be a JSON object", where=f"{path} row {line}")
             filled = {name: cell for name, cell in cells.items() if cell not in (None, "")}
             yield Row(line, filled)

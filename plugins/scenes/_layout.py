@@ -1,4 +1,4 @@
-"""What stands where in a scene."""
+"""Layout of a scene: its objects and their positions."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._rules import KINDS, Rules
+from ._rules import NUM_CLASSES, Rules
 from ._shapes import cover
 
-TRIES = 12
-LEAST_SEEN = 0.5
-"""Every object shows at least this part of itself."""
+MAX_ATTEMPTS = 12
+"""Number of positions that are tried for an object."""
+
+MIN_VISIBLE = 0.5
+"""Smallest visible fraction of an object."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Thing:
-    """One object.
+class SceneObject:
+    """One object in a square of side d.
 
     Attributes:
-        shape: which shape.
-        texture: which texture.
-        left: of its square, in pixels.
-        top: of its square, in pixels.
-        cover: how much of each pixel of its square it covers, ``[d, d]``.
+        shape: index of the shape.
+        texture: index of the texture.
+        left: left side of the square, in pixels.
+        top: top side of the square, in pixels.
+        cover: covered fraction of each pixel of the square, float32 ``[d, d]``, 0 to 1.
     """
 
     shape: int
@@ -35,77 +37,86 @@ class Thing:
 
     @property
     def window(self) -> tuple[slice, slice]:
-        """Its square in the image."""
+        """Rows and columns of the square in the image."""
         side = len(self.cover)
         return slice(self.top, self.top + side), slice(self.left, self.left + side)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """A scene before it is painted.
+    """Contents of a scene of ``s`` x ``s`` pixels, before it is drawn.
 
     Attributes:
-        scene: its class.
-        grating: of the background.
-        things: from the hindmost to the foremost.
-        owner: int64 ``[s, s]``, which thing each pixel shows, -1 for the background.
+        scene: index of the scene class.
+        grating: index of the grating of the background.
+        objects: objects, from back to front.
+        owner: int64 ``[s, s]``, index of the visible object of each pixel; -1 is the background.
     """
 
     scene: int
     grating: int
-    things: tuple[Thing, ...]
+    objects: tuple[SceneObject, ...]
     owner: NDArray[np.int64]
 
     def boxes(self) -> NDArray[np.float32]:
-        """Boxes around what is seen of each thing: ``[N, 4]`` xyxy."""
-        boxes = np.zeros((len(self.things), 4), np.float32)
-        for at, thing in enumerate(self.things):
-            rows, columns = np.nonzero(self.owner[thing.window] == at)
-            boxes[at] = (
-                thing.left + columns.min(),
-                thing.top + rows.min(),
-                thing.left + columns.max() + 1,
-                thing.top + rows.max() + 1,
+        """Return boxes around the visible part of each object, float32 ``[N, 4]``, xyxy."""
+        boxes = np.zeros((len(self.objects), 4), np.float32)
+        for index, item in enumerate(self.objects):
+            rows, columns = np.nonzero(self.owner[item.window] == index)
+            boxes[index] = (
+                item.left + columns.min(),
+                item.top + rows.min(),
+                item.left + columns.max() + 1,
+                item.top + rows.max() + 1,
             )
         return boxes
 
 
-def lay_out(rules: Rules, size: int, chance: np.random.Generator) -> Layout:
-    """A scene of ``size`` x ``size`` pixels, decided by ``chance``."""
-    scene = int(chance.integers(KINDS))
-    grating = rules.draw_grating(scene, chance)
+def sample_layout(rules: Rules, size: int, rng: np.random.Generator) -> Layout:
+    """Sample a scene of ``size`` x ``size`` pixels.
+
+    Args:
+        rules: rules of the labels.
+        size: side of the image in pixels.
+        rng: generator of all random numbers.
+
+    Returns:
+        The layout.
+    """
+    scene = int(rng.integers(NUM_CLASSES))
+    grating = rules.sample_grating(scene, rng)
     owner = np.full((size, size), -1, np.int64)
-    things: list[Thing] = []
-    for shape in rules.draw_shapes(scene, int(chance.integers(2, 5)), chance):
-        texture = rules.draw_texture(shape, chance)
-        _place(things, owner, shape, texture, chance)
-    return Layout(scene, grating, tuple(things), owner)
+    objects: list[SceneObject] = []
+    for shape in rules.sample_shapes(scene, int(rng.integers(2, 5)), rng):
+        texture = rules.sample_texture(shape, rng)
+        _place(objects, owner, shape, texture, rng)
+    return Layout(scene, grating, tuple(objects), owner)
 
 
 def _place(
-    things: list[Thing],
+    objects: list[SceneObject],
     owner: NDArray[np.int64],
     shape: int,
     texture: int,
-    chance: np.random.Generator,
+    rng: np.random.Generator,
 ) -> None:
-    """Put a thing in front of the others where enough of them stays visible.
+    """Add an object in front of the others at a position where they stay visible.
 
-    After some tries without such a place the thing is left out. The second one, which a
-    scene's pair needs, always finds one: smaller and smaller things are tried.
+    Without such a position, the object is omitted. Later attempts use smaller objects, so that
+    the second object, which the pair of a scene needs, always has a position.
     """
     size = len(owner)
-    areas = np.bincount(owner[owner >= 0], minlength=len(things))
-    whole = [int((thing.cover > 0.5).sum()) for thing in things]
-    for attempt in range(10 * TRIES if len(things) < 2 else TRIES):
+    visible = np.bincount(owner[owner >= 0], minlength=len(objects))
+    areas = [int((item.cover > 0.5).sum()) for item in objects]
+    for attempt in range(10 * MAX_ATTEMPTS if len(objects) < 2 else MAX_ATTEMPTS):
         shrink = 0.98**attempt
-        side = max(6, round(size * chance.uniform(0.22, 0.42) * shrink))
-        left, top = (int(at) for at in chance.integers(0, size - side + 1, size=2))
-        new = Thing(shape, texture, left, top, cover(shape, side, chance.uniform(-0.4, 0.4)))
-        solid = new.cover > 0.5
-        hidden = owner[new.window][solid]
-        left_over = areas - np.bincount(hidden[hidden >= 0], minlength=len(things))
-        if all(seen >= LEAST_SEEN * full for seen, full in zip(left_over, whole, strict=True)):
-            owner[new.window][solid] = len(things)
-            things.append(new)
+        side = max(6, round(size * rng.uniform(0.22, 0.42) * shrink))
+        left, top = (int(value) for value in rng.integers(0, size - side + 1, size=2))
+        new = SceneObject(shape, texture, left, top, cover(shape, side, rng.uniform(-0.4, 0.4)))
+        is_covered = new.cover > 0.5
+        hidden = owner[new.window][is_covered]
+        remaining = visible - np.bincount(hidden[hidden >= 0], minlength=len(objects))
+        if all(pixels >= MIN_VISIBLE * area for pixels, area in zip(remaining, areas, strict=True)):
+            owner[new.window][is_covered] = len(objects)
+            objects.append(new)
             return

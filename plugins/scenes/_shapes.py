@@ -14,8 +14,8 @@ Points = list[tuple[float, float]]
 
 
 def _regular(corners: int, radii: tuple[float, ...] = (1.0,)) -> Points:
-    """Corners on circles of the given radii in turn, the first one up."""
-    rays = [(radii[at % len(radii)], 2 * math.pi * at / corners) for at in range(corners)]
+    """Return corners on circles of alternating radii; the first one is at the top."""
+    rays = [(radii[index % len(radii)], 2 * math.pi * index / corners) for index in range(corners)]
     return [(radius * math.sin(angle), -radius * math.cos(angle)) for radius, angle in rays]
 
 
@@ -38,12 +38,15 @@ _HOLE = 0.55
 
 
 def cover(shape: int, side: int, angle: float) -> NDArray[np.float32]:
-    """How much of each pixel a shape covers: ``[side, side]`` in 0..1.
+    """Return the fraction of each pixel that a shape covers.
 
     Args:
-        shape: which shape.
-        side: of the square it lies in, in pixels.
-        angle: by which it is turned, in radians.
+        shape: index of the shape.
+        side: side of the square around it, in pixels.
+        angle: rotation in radians.
+
+    Returns:
+        Float32 ``[side, side]``, 0 to 1.
     """
     big = side * OVERSAMPLE
     plane = Image.new("L", (big, big))
@@ -56,7 +59,7 @@ def cover(shape: int, side: int, angle: float) -> NDArray[np.float32]:
             pen.ellipse((low, low, high, high), fill=0)
     else:
         cos, sin = math.cos(angle), math.sin(angle)
-        # 0.88 keeps the corners of a turned cross inside the square.
-        turned = [(0.88 * (x * cos - y * sin), 0.88 * (x * sin + y * cos)) for x, y in outline]
-        pen.polygon([(half * (1 + x), half * (1 + y)) for x, y in turned], fill=255)
+        # 0.88 keeps the corners of a rotated cross inside the square.
+        rotated = [(0.88 * (x * cos - y * sin), 0.88 * (x * sin + y * cos)) for x, y in outline]
+        pen.polygon([(half * (1 + x), half * (1 + y)) for x, y in rotated], fill=255)
     return np.asarray(plane.reduce(OVERSAMPLE), np.float32) / np.float32(255)

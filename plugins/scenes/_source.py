@@ -1,4 +1,4 @@
-"""The source of generated scenes."""
+"""Source of generated scenes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mtlsearch.plugin import (
     hookimpl,
 )
 
-from ._layout import Layout, lay_out
+from ._layout import Layout, sample_layout
 from ._paint import paint
 from ._rules import SHAPES, Rules
 from ._textures import gratings, textures
@@ -28,28 +28,37 @@ SPLITS = ("train", "val", "test")
 
 
 class ScenesSettings(Settings):
-    """How many scenes, how large, and how related their tasks are."""
+    """Options of the source ``scenes``."""
 
-    train: NonNegativeInt = Field(480, description="images to train on")
-    val: NonNegativeInt = Field(160, description="images to validate on")
-    test: NonNegativeInt = Field(160, description="images for the last test")
+    train: NonNegativeInt = Field(480, description="number of training images")
+    val: NonNegativeInt = Field(160, description="number of validation images")
+    test: NonNegativeInt = Field(160, description="number of test images")
     image_size: int = Field(64, ge=32, description="side of the images in pixels")
     relatedness: float = Field(
-        0.5, ge=0, le=1, description="1: all tasks go by shape; 0: each by something else"
+        0.5,
+        ge=0,
+        le=1,
+        description="1: all tasks depend on shapes; 0: each task depends on another property",
     )
     missing: float = Field(
-        0.0, ge=0, le=1, description="part of the training labels left out, at random"
+        0.0, ge=0, le=1, description="fraction of training labels that are missing, at random"
     )
     seed_offset: NonNegativeInt = Field(
-        0, description="added to the run's seed, for further images of the same kind"
+        0, description="number added to the seed of the run, for other images of the same kind"
     )
 
 
 class Scenes(DatasetSource[ScenesSettings]):
-    """Overlapping textured shapes; see :mod:`mtlsearch_plugins.scenes`."""
+    """Generated scenes; see :mod:`mtlsearch_plugins.scenes`.
+
+    Args:
+        settings: options of the source.
+        root: not used.
+        seed: seed of the run.
+    """
 
     name = "scenes"
-    summary = "Generated: overlapping textured shapes with scene, boxes and masks; no files"
+    summary = "generated images of textured shapes, with a scene, boxes and masks; no files"
     generated = True
     Settings = ScenesSettings
 
@@ -77,16 +86,16 @@ class Scenes(DatasetSource[ScenesSettings]):
 
     def read(self, split: str, index: int) -> Sample:
         if not 0 <= index < self.size(split):
-            raise IndexError(f"split {split!r} has {self.size(split)} images, none is {index}")
-        chance = np.random.default_rng([self._seed, SPLITS.index(split), index])
-        layout = lay_out(self._rules, self.settings.image_size, chance)
-        image = paint(layout, self._textures, self._gratings, chance)
+            raise IndexError(f"split {split!r} has {self.size(split)} images, got index {index}")
+        rng = np.random.default_rng([self._seed, SPLITS.index(split), index])
+        layout = sample_layout(self._rules, self.settings.image_size, rng)
+        image = paint(layout, self._textures, self._gratings, rng)
         labels = self._labels_of(layout)
         if split == "train":
             labels = {
                 name: value
                 for name, value in labels.items()
-                if chance.random() >= self.settings.missing
+                if rng.random() >= self.settings.missing
             }
         return Sample(image, labels)
 
@@ -94,18 +103,18 @@ class Scenes(DatasetSource[ScenesSettings]):
         return f"scenes {split} {index} (seed {self._seed})"
 
     def _labels_of(self, layout: Layout) -> dict[str, RawLabel]:
-        things = layout.things
-        classes = [self._rules.mask_class(thing.shape, thing.texture) for thing in things]
-        shapes = np.array([thing.shape for thing in things], np.int64)
+        objects = layout.objects
+        classes = [self._rules.mask_class(item.shape, item.texture) for item in objects]
+        shapes = np.array([item.shape for item in objects], np.int64)
         return {
             "scene": layout.scene,
-            "objects": Boxes(layout.boxes(), shapes, np.zeros(len(things), np.bool_)),
-            # Owner -1, the background, picks the last entry.
+            "objects": Boxes(layout.boxes(), shapes, np.zeros(len(objects), np.bool_)),
+            # Owner -1, the background, selects the last entry.
             "shapes": np.array([*classes, 0], np.uint8)[layout.owner],
         }
 
 
 @hookimpl
 def mtlsearch_datasets() -> Sequence[type[Scenes]]:
-    """The source ``scenes``."""
+    """Register the source ``scenes``."""
     return [Scenes]

@@ -1,4 +1,4 @@
-"""Textures and gratings, drawn once and cut from at random places."""
+"""Textures and gratings, computed once and cropped at random positions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ from numpy.typing import NDArray
 Plane = NDArray[np.float32]
 
 
-def textures(size: int, chance: np.random.Generator) -> list[Plane]:
-    """A plane ``[2 size, 2 size]`` in -1..1 for each of the six textures, in their order."""
+def textures(size: int, rng: np.random.Generator) -> list[Plane]:
+    """Return one plane per texture, in order.
+
+    Args:
+        size: side of the images in pixels.
+        rng: generator of the random textures.
+
+    Returns:
+        Six planes, float32 ``[2 * size, 2 * size]``, -1 to 1.
+    """
     side = 2 * size
     y, x = np.mgrid[:side, :side].astype(np.float32)
     wave = 2 * np.pi / max(4.0, size / 10)
@@ -19,14 +27,21 @@ def textures(size: int, chance: np.random.Generator) -> list[Plane]:
         np.sign(np.sin(wave * y)),
         np.sign(dots),
         np.where(dots > 0.35, 1.0, -0.6),
-        _noise(side, max(3, size // 9), chance),
-        np.sign(_noise(side, max(1, size // 48), chance)),
+        _noise(side, max(3, size // 9), rng),
+        np.sign(_noise(side, max(1, size // 48), rng)),
     ]
     return [plane.astype(np.float32) for plane in planes]
 
 
 def gratings(size: int) -> list[Plane]:
-    """A plane ``[2 size, 2 size]`` in -1..1 for each of the six gratings, in their order."""
+    """Return one plane per grating, in order.
+
+    Args:
+        size: side of the images in pixels.
+
+    Returns:
+        Six planes, float32 ``[2 * size, 2 * size]``, -1 to 1.
+    """
     side = 2 * size
     y, x = np.mgrid[:side, :side].astype(np.float32)
     planes = []
@@ -36,11 +51,11 @@ def gratings(size: int) -> list[Plane]:
     return [plane.astype(np.float32) for plane in planes]
 
 
-def _noise(side: int, grain: int, chance: np.random.Generator) -> NDArray[np.float64]:
-    """Noise in blobs of about ``grain`` pixels, in -1..1."""
-    plane = chance.standard_normal((side, side))
+def _noise(side: int, grain: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return noise in blobs of about ``grain`` pixels, ``[side, side]``, -1 to 1."""
+    plane = rng.standard_normal((side, side))
     for axis in (0, 1):
-        # A running mean over 2 grain - 1 pixels, round the edge.
-        plane = np.sum([np.roll(plane, by, axis) for by in range(1 - grain, grain)], axis=0)
+        # A running mean over 2 * grain - 1 pixels, with periodic borders.
+        plane = np.sum([np.roll(plane, shift, axis) for shift in range(1 - grain, grain)], axis=0)
     scaled: NDArray[np.float64] = plane / (2 * plane.std())
     return scaled.clip(-1, 1)

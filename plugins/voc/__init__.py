@@ -1,15 +1,15 @@
-"""Data sets in PASCAL VOC's devkit layout.
+"""Source ``voc``: data sets in the layout of PASCAL VOC devkits.
 
 ::
 
-    JPEGImages/NAME.jpg            images (.jpeg and .png as well)
-    ImageSets/Main/train.txt       one NAME a line; val.txt and test.txt where there are any
+    JPEGImages/NAME.jpg            images (also .jpeg and .png)
+    ImageSets/Main/train.txt       one NAME per line; also val.txt and test.txt
     Annotations/NAME.xml           boxes
-    SegmentationClass/NAME.png     class indices (a palette's), 255 void
+    SegmentationClass/NAME.png     class indices as palette indices, 255 is void
 
-Labels: ``boxes``, ``segmentation`` (background and the classes) and, where asked for,
-``classes`` (which of them are in the image). An image without an XML or without a mask
-lacks that label; one whose XML has no object has an empty list of boxes.
+Labels are ``boxes``, ``segmentation`` (background and the classes) and, if enabled, ``classes``
+(the classes that occur in the image). Without an XML file or a mask, that label is missing. An
+XML file without objects is an empty list of boxes.
 """
 
 from ._source import Voc, VocSettings, mtlsearch_datasets

@@ -1,4 +1,4 @@
-"""The source of devkits."""
+"""Source of PASCAL VOC devkits."""
 
 from __future__ import annotations
 
@@ -29,30 +29,43 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
 
 
 class VocSettings(Settings):
-    """Which labels to take from a devkit."""
+    """Options of the source ``voc``."""
 
     classes: tuple[str, ...] | None = Field(
-        None, description="class names in the order of the masks; null: read from the XML, sorted"
+        None,
+        description="class names in the order of mask indices; null: those in the XML, sorted",
     )
-    boxes: bool = Field(True, description="read boxes from Annotations")
+    boxes: bool = Field(True, description="whether to read the label `boxes` from Annotations")
     segmentation: bool | None = Field(
-        None, description="read masks from SegmentationClass; null: where the folder exists"
+        None,
+        description="whether to read the label `segmentation` from SegmentationClass; null: if the "
+        "folder exists",
     )
     presence: bool = Field(
-        False, description="a label `classes`: which classes an image's boxes show"
+        False, description="whether to add the label `classes`: the classes of an image's boxes"
     )
-    image_set: str = Field("Main", description="folder of ImageSets whose lists are used")
+    image_set: str = Field("Main", description="folder in ImageSets with the lists of images")
     difficult: Literal["crowd", "keep"] = Field(
         "crowd",
-        description="objects marked difficult: neither targets nor false positives, or ordinary",
+        description="objects marked difficult: crowd: neither targets nor false positives; keep: "
+        "normal boxes",
     )
     one_based: bool = Field(
-        True, description="pixels are counted from 1 and xmax, ymax lie inside, as VOC does"
+        True, description="box XML counts pixels from 1 and includes xmax and ymax, as in VOC"
     )
 
 
 class Voc(DatasetSource[VocSettings]):
-    """A devkit; see :mod:`mtlsearch_plugins.voc`."""
+    """A PASCAL VOC devkit; see :mod:`mtlsearch_plugins.voc`.
+
+    Args:
+        settings: options of the source.
+        root: folder of the devkit.
+        seed: not used.
+
+    Raises:
+        DataError: a folder or all lists of images are missing, or no class is found.
+    """
 
     name = "voc"
     summary = "PASCAL VOC devkit: JPEGImages, Annotations, SegmentationClass, ImageSets"
@@ -64,7 +77,7 @@ class Voc(DatasetSource[VocSettings]):
         self._names = {split: self._read_list(split) for split in SPLITS}
         if not any(self._names.values()):
             raise DataError(
-                "no list of images",
+                "the devkit has no list of images",
                 where=str(root / "ImageSets" / settings.image_set),
                 allowed=[f"{split}.txt" for split in SPLITS],
                 next_step="set `root` to the folder that holds ImageSets and JPEGImages",
@@ -72,16 +85,18 @@ class Voc(DatasetSource[VocSettings]):
         self._require_folder("JPEGImages")
         if settings.segmentation:
             self._require_folder("SegmentationClass")
-        self._classes = settings.classes or self._found_classes()
-        masks = settings.segmentation
-        self._masks = (root / "SegmentationClass").is_dir() if masks is None else masks
+        self._classes = settings.classes or self._read_classes()
+        has_masks = settings.segmentation
+        if has_masks is None:
+            has_masks = (root / "SegmentationClass").is_dir()
+        self._has_masks = has_masks
 
     @property
     def labels(self) -> Mapping[str, LabelSpec]:
         labels: dict[str, LabelSpec] = {}
         if self.settings.boxes:
             labels["boxes"] = LabelSpec(Form.BOXES, self._classes)
-        if self._masks:
+        if self._has_masks:
             labels["segmentation"] = LabelSpec(Form.MASK, ("background", *self._classes))
         if self.settings.presence:
             labels["classes"] = LabelSpec(Form.CATEGORIES, self._classes)
@@ -98,7 +113,7 @@ class Voc(DatasetSource[VocSettings]):
         if (self.settings.boxes or self.settings.presence) and xml.exists():
             labels |= self._from_xml(BoxXml.read(xml, where), image.size, where)
         mask = self._root / "SegmentationClass" / f"{name}.png"
-        if self._masks and mask.exists():
+        if self._has_masks and mask.exists():
             labels["segmentation"] = read_plane(mask, where)
         return Sample(image, labels)
 
@@ -106,7 +121,7 @@ class Voc(DatasetSource[VocSettings]):
         name = self._name(split, index)
         xml = self._root / "Annotations" / f"{name}.xml"
         mask = self._root / "SegmentationClass" / f"{name}.png"
-        return [self._image_path(name), xml, *([mask] if self._masks else [])]
+        return [self._image_path(name), xml, *([mask] if self._has_masks else [])]
 
     def locate(self, split: str, index: int) -> str:
         image = self._image_path(self._name(split, index))
@@ -124,7 +139,7 @@ class Voc(DatasetSource[VocSettings]):
         if self.settings.boxes:
             labels["boxes"] = boxes
         if self.settings.presence:
-            labels["classes"] = tuple(sorted({int(at) for at in boxes.classes[~boxes.crowd]}))
+            labels["classes"] = tuple(sorted({int(index) for index in boxes.classes[~boxes.crowd]}))
         return labels
 
     def _require_folder(self, name: str) -> None:
@@ -134,14 +149,14 @@ class Voc(DatasetSource[VocSettings]):
                 where=str(self._root),
                 next_step="set `root` to the folder that holds ImageSets and JPEGImages"
                 if name == "JPEGImages"
-                else "leave `segmentation: true` out, or put the masks there",
+                else "add the folder with the masks, or set `segmentation` of the source to false",
             )
 
     def _list_path(self, split: str) -> Path:
         return self._root / "ImageSets" / self.settings.image_set / f"{split}.txt"
 
     def _read_list(self, split: str) -> list[tuple[int, str]]:
-        """Line number and name of every image of a split."""
+        """Return line number and name of every image of a split."""
         path = self._list_path(split)
         if not path.is_file():
             return []
@@ -149,32 +164,35 @@ class Voc(DatasetSource[VocSettings]):
             lines = path.read_text(encoding="utf-8").splitlines()
         except UnicodeDecodeError as error:
             raise DataError(
-                f"the list is not in UTF-8: {error}", where=str(path), next_step="save it as UTF-8"
+                f"the list of images is not in UTF-8: {error}",
+                where=str(path),
+                next_step="save it as UTF-8",
             ) from error
-        # A class's own list has a second column, 1 or -1; the name comes first in all.
+        # Lists of one class have a second column, 1 or -1, after the name.
         return [(row, line.split()[0]) for row, line in enumerate(lines, 1) if line.strip()]
 
     def _name(self, split: str, index: int) -> str:
         if not 0 <= index < self.size(split):
-            raise IndexError(f"split {split!r} has {self.size(split)} images, none is {index}")
+            raise IndexError(f"split {split!r} has {self.size(split)} images, got index {index}")
         return self._names[split][index][1]
 
     def _image_path(self, name: str) -> Path:
         paths = [self._root / "JPEGImages" / f"{name}{suffix}" for suffix in SUFFIXES]
         return next((path for path in paths if path.is_file()), paths[0])
 
-    def _found_classes(self) -> tuple[str, ...]:
+    def _read_classes(self) -> tuple[str, ...]:
+        """Return the classes in all XML files, sorted."""
         names = {name for rows in self._names.values() for _, name in rows}
-        found: set[str] = set()
+        classes: set[str] = set()
         for name in names:
-            found |= _class_names(self._root / "Annotations" / f"{name}.xml")
-        if not found:
+            classes |= _class_names(self._root / "Annotations" / f"{name}.xml")
+        if not classes:
             raise DataError(
-                "no XML names a class",
+                "the XML files contain no class",
                 where=str(self._root / "Annotations"),
-                next_step="name the classes: `classes: [cat, dog]`",
+                next_step="set `classes` of the source, such as `classes: [cat, dog]`",
             )
-        return tuple(sorted(found))
+        return tuple(sorted(classes))
 
 
 def _class_names(path: Path) -> set[str]:
@@ -183,7 +201,7 @@ def _class_names(path: Path) -> set[str]:
     try:
         root = ElementTree.parse(path).getroot()
     except ElementTree.ParseError:
-        # Reading the image reports it, together with whatever else is wrong in other files.
+        # The error is raised when the image is read, together with those of other files.
         return set()
     names = {(item.findtext("name") or "").strip() for item in root.iter("object")}
     return names - {""}
@@ -191,5 +209,5 @@ def _class_names(path: Path) -> set[str]:
 
 @hookimpl
 def mtlsearch_datasets() -> Sequence[type[Voc]]:
-    """The source ``voc``."""
+    """Register the source ``voc``."""
     return [Voc]
