@@ -155,7 +155,7 @@ class TrialRunner:
     def _check_reference(self, record: TrialRecord, advice: str | None) -> None:
         if record.state == "failed":
             raise RunError(
-                "the independent baseline cannot be measured, so that no trial can be ranked: "
+                "the independent baseline cannot be measured, so no trial can be ranked: "
                 f"{record.reason}",
                 where=f"trial {record.number}",
                 next_step=baseline_next_step(record, advice),
