@@ -99,7 +99,7 @@ class BoxXml:
         if (self.width, self.height) != image_size:
             raise DataError(
                 f"the image has {image_size[0]} x {image_size[1]} pixels, "
-                f"its XML file expects {self.width} x {self.height}",
+                f"its XML file expects {self.width} x {self.height} pixels",
                 where=where,
             )
         index_by_name = {name: index for index, name in enumerate(classes)}
