@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mtlsearch.affinity import Affinity
-from mtlsearch.errors import ConfigError, MtlsearchError
+from mtlsearch.errors import ConfigError, DataError, MtlsearchError
 from mtlsearch.plugin import Metric, Task
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.results import Objective, objectives_of
@@ -49,7 +49,8 @@ class PreflightContext:
         run: run directory; None before it exists.
         num_processes: number of processes that train together.
         is_search: whether candidates are proposed, which needs the warm start.
-        max_listed: number of data problems in a message; None for all.
+        lists_all_problems: whether each problem of an image is an error of its own. Otherwise one
+            error lists the first problems.
         data: the data, from :attr:`Stage.LABELS` on.
         tasks: the tasks by name, from :attr:`Stage.LABELS` on.
         report: result of reading all images, from :attr:`Stage.IMAGES` on.
@@ -60,7 +61,7 @@ class PreflightContext:
     run: RunDirectory | None = None
     num_processes: int = 1
     is_search: bool = True
-    max_listed: int | None = 10
+    lists_all_problems: bool = False
     data: DataModule | None = None
     tasks: Mapping[str, Task[Any]] = field(default_factory=dict)
     report: CheckReport | None = None
@@ -102,6 +103,27 @@ class PreflightCheck:
     require: Callable[[PreflightContext], object] | None = None
     warn: Callable[[PreflightContext], Iterable[str]] | None = None
 
+    def run(self, context: PreflightContext) -> tuple[Sequence[MtlsearchError], Sequence[str]]:
+        """Return the errors and the warnings of the check.
+
+        Args:
+            context: the values of the stage.
+
+        Returns:
+            All errors and all warnings; no warnings if there is an error.
+        """
+        try:
+            if self.require is not None:
+                self.require(context)
+            return (), () if self.warn is None else tuple(self.warn(context))
+        except MtlsearchError as error:
+            return (error,), ()
+        except ExceptionGroup as group:
+            errors = [error for error in group.exceptions if isinstance(error, MtlsearchError)]
+            if len(errors) < len(group.exceptions):
+                raise
+            return errors, ()
+
 
 def run_checks(
     stage: Stage,
@@ -124,17 +146,13 @@ def run_checks(
     for check in PREFLIGHT_CHECKS:
         if check.stage is not stage:
             continue
-        try:
-            if check.require is not None:
-                check.require(context)
-            warnings = () if check.warn is None else tuple(check.warn(context))
-        except MtlsearchError as error:
+        errors, warnings = check.run(context)
+        for error in errors:
             if on_error is None:
-                raise
+                raise error
             on_error(error)
-        else:
-            for warning in warnings:
-                on_warning(warning)
+        for warning in warnings:
+            on_warning(warning)
 
 
 def metrics_by_task(tasks: Mapping[str, Task[Any]]) -> dict[str, Sequence[Metric]]:
@@ -189,8 +207,13 @@ def _require_objectives(context: PreflightContext) -> None:
 
 
 def _require_valid_images(context: PreflightContext) -> None:
-    if context.report is not None:
-        context.report.raise_if_bad(context.max_listed)
+    report = context.report
+    if report is None or not report.problems:
+        return
+    if context.lists_all_problems:
+        errors = [DataError(str(problem)) for problem in report.problems]
+        raise ExceptionGroup("images or labels have problems", errors)
+    report.raise_if_bad()
 
 
 def _require_label_coverage(context: PreflightContext) -> None:

@@ -6,13 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from mtlsearch.config import load_run, save_resolved
-from mtlsearch.errors import ConfigError
+from mtlsearch.data import CheckReport
+from mtlsearch.data.checks import Problem
+from mtlsearch.errors import ConfigError, DataError, MtlsearchError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate
+from mtlsearch.registry import build_registry
 from mtlsearch.results import TrialRecord
 from mtlsearch.runs import PREFLIGHT_CHECKS, PreflightCheck, PreflightContext, Stage, _preflight
+from mtlsearch.runs._preflight import run_checks
 from mtlsearch.study import RunDirectory, open_run_storage, open_store
 from tests.cli.conftest import RUN_FILE
 from tests.cli.program import call
@@ -100,3 +105,18 @@ def test_data_warning_is_shown_in_every_command(
     append_checks(monkeypatch, failing("stops before training", Stage.IMAGES))
     run_file = RUN_FILE.replace("batch_size: 8", "batch_size: 99")
     assert "batch_size" in call(*arguments_of(command, tmp_path, run_file)).stderr
+
+
+def test_images_check_reports_each_problem_or_one_summary(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(RUN_FILE)
+    resolved = build_registry().resolve(load_run(file))
+    problems = tuple(Problem("train", index, f"image {index}", "unreadable") for index in range(12))
+    report = CheckReport(problems, {}, {"train": 12, "val": 0})
+    context = PreflightContext(resolved, torch.device("cpu"), report=report)
+    with pytest.raises(DataError, match=r"12 problem\(s\)(.|\n)*and 2 more"):
+        run_checks(Stage.IMAGES, context, on_warning=print)
+    errors: list[MtlsearchError] = []
+    context.lists_all_problems = True
+    run_checks(Stage.IMAGES, context, on_warning=print, on_error=errors.append)
+    assert [error.what for error in errors] == [str(problem) for problem in problems]

@@ -60,18 +60,15 @@ class CheckReport:
         """
         return frozenset(problem.index for problem in self.problems if problem.split == split)
 
-    def raise_if_bad(self, max_listed: int | None = MAX_LISTED) -> None:
+    def raise_if_bad(self) -> None:
         """Raise an error if there are problems.
 
-        Args:
-            max_listed: number of problems that the message lists; None for all.
-
         Raises:
-            DataError: there are problems.
+            DataError: there are problems; the message lists the first ten.
         """
         if not self.problems:
             return
-        listed = [f"  - {problem}" for problem in self.problems[:max_listed]]
+        listed = [f"  - {problem}" for problem in self.problems[:MAX_LISTED]]
         rest = len(self.problems) - len(listed)
         if rest:
             listed.append(f"  - and {rest} more")
