@@ -1,4 +1,4 @@
-"""The built-in balancers keep the contract, and do what their papers say."""
+"""The built-in balancers pass the contract and follow their papers."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ TASKS = ("a", "b", "c")
 ALL = sorted(mtlsearch_balancers(), key=lambda item: item.name)
 
 
-class TestEach(BalancerContract):
-    """The contract, for one after another."""
+class TestAllBalancers(BalancerContract):
+    """Contract tests of every balancer."""
 
     @pytest.fixture(autouse=True, params=ALL, ids=[item.name for item in ALL])
-    def _chosen(self, request: pytest.FixtureRequest) -> None:
+    def _select(self, request: pytest.FixtureRequest) -> None:
         self.balancer = request.param  # type: ignore[misc]
 
 
@@ -43,75 +43,75 @@ def make(kind: type[Balancer[Any]], **settings: object) -> Balancer[Any]:
 
 
 def weigh(balancer: Balancer[Any], **losses: float) -> dict[str, float]:
-    found = balancer.weigh(torch.tensor(list(losses.values())), tuple(losses))
-    assert found is not None
-    return dict(zip(losses, found.tolist(), strict=True))
+    weights = balancer.weigh(torch.tensor(list(losses.values())), tuple(losses))
+    assert weights is not None
+    return dict(zip(losses, weights.tolist(), strict=True))
 
 
-def test_static_leaves_everything() -> None:
+def test_static_changes_nothing() -> None:
     assert make(Static).weigh(torch.ones(3), TASKS) is None
     assert not Static.per_task_gradients
-    assert not Static.measures_again
+    assert not Static.remeasures_losses
 
 
 @pytest.mark.parametrize("kind", [UW, IMTLL])
-def test_learned_weights_settle_where_all_losses_count_alike(kind: type[Balancer[Any]]) -> None:
-    """Both papers' optimum: the weight is in inverse proportion to the loss."""
+def test_learned_weights_converge_to_equal_weighted_losses(kind: type[Balancer[Any]]) -> None:
+    """In both papers, the optimal weight is inversely proportional to the loss."""
     balancer = make(kind, learning_rate=0.1)
     for _ in range(200):
-        found = weigh(balancer, a=0.5, b=1.0, c=4.0)
-    parts = [found["a"] * 0.5, found["b"] * 1.0, found["c"] * 4.0]
-    assert parts == pytest.approx([parts[0]] * 3, rel=0.02)
+        weights = weigh(balancer, a=0.5, b=1.0, c=4.0)
+    weighted = [weights["a"] * 0.5, weights["b"] * 1.0, weights["c"] * 4.0]
+    assert weighted == pytest.approx([weighted[0]] * 3, rel=0.02)
 
 
 @pytest.mark.parametrize("kind", [UW, IMTLL])
-def test_a_task_that_is_not_there_is_not_moved(kind: type[Balancer[Any]]) -> None:
-    """Its weight, against what it would be without the batches that it was not in."""
-    often, seldom = make(kind), make(kind)
-    for balancer, between in ((often, 20), (seldom, 0)):
-        for _ in range(between):
+def test_learned_weight_of_an_absent_task_does_not_change(kind: type[Balancer[Any]]) -> None:
+    """Batches without labels of the task have no effect on its weight."""
+    trained, untrained = make(kind), make(kind)
+    for balancer, num_batches in ((trained, 20), (untrained, 0)):
+        for _ in range(num_batches):
             weigh(balancer, a=3.0, b=2.0)
     shared = {"a": 1.0, "b": 1.0, "c": 1.0}
-    moved, still = weigh(often, **shared), weigh(seldom, **shared)
-    assert abs(moved["a"] - still["a"]) > 0.02
-    assert moved["c"] == still["c"]
+    weights, initial = weigh(trained, **shared), weigh(untrained, **shared)
+    assert abs(weights["a"] - initial["a"]) > 0.02
+    assert weights["c"] == initial["c"]
 
 
-def test_famo_moves_no_logit_of_a_task_that_is_not_there() -> None:
+def test_famo_logit_of_an_absent_task_does_not_change() -> None:
     balancer = FAMO(FAMO.Settings(), TASKS)
     for _ in range(20):
         weigh(balancer, a=1.0, b=2.0)
         balancer.after_step(torch.tensor([0.5, 1.9]), ("a", "b"))
-    assert balancer._adaptive is not None
-    a, b, c = next(balancer._adaptive.parameters()).tolist()
+    assert balancer._scalarizer is not None
+    a, b, c = next(balancer._scalarizer.parameters()).tolist()
     assert a < -0.2 < 0.2 < b
-    assert abs(c) < 0.02  # Adam makes steps of rounding errors too
+    assert abs(c) < 0.02  # Adam also amplifies rounding errors
 
 
-def test_famo_favours_the_loss_that_falls_least() -> None:
+def test_famo_weighs_the_slowest_loss_most() -> None:
     balancer = make(FAMO)
     for _ in range(20):
         weigh(balancer, a=1.0, b=1.0, c=1.0)
         balancer.after_step(torch.tensor([0.5, 0.9, 1.0]), TASKS)
-    found = weigh(balancer, a=1.0, b=1.0, c=1.0)
-    assert found["a"] < found["b"] < found["c"]
-    assert sum(found.values()) == pytest.approx(1.0)
+    weights = weigh(balancer, a=1.0, b=1.0, c=1.0)
+    assert weights["a"] < weights["b"] < weights["c"]
+    assert sum(weights.values()) == pytest.approx(1.0)
 
 
-def test_dwa_is_equal_for_two_epochs_then_favours_the_slow() -> None:
+def test_dwa_weighs_slow_losses_more_after_two_epochs() -> None:
     balancer = make(DWA, temperature=1.0)
     for epoch in range(3):
-        found = weigh(balancer, a=1.0 / (1 + epoch), b=1.0, c=1.0)
+        weights = weigh(balancer, a=1.0 / (1 + epoch), b=1.0, c=1.0)
         if epoch < 2:
-            assert set(found.values()) == {1.0}
+            assert set(weights.values()) == {1.0}
         balancer.epoch_ended()
-    found = weigh(balancer, a=1.0, b=1.0, c=1.0)
-    assert found["a"] < found["b"] == found["c"]
-    assert sum(found.values()) == pytest.approx(3.0)
+    weights = weigh(balancer, a=1.0, b=1.0, c=1.0)
+    assert weights["a"] < weights["b"] == weights["c"]
+    assert sum(weights.values()) == pytest.approx(3.0)
 
 
-def test_dwa_averages_a_task_over_its_own_batches() -> None:
-    """Rate b: 1 -> 1, whether or not it is in every batch."""
+def test_dwa_averages_over_batches_with_labels_of_the_task() -> None:
+    """The ratio of task b is 1, although it is missing from some batches."""
     balancer = make(DWA, temperature=1.0)
     for _ in range(2):
         weigh(balancer, a=1.0, b=1.0, c=1.0)
@@ -120,18 +120,18 @@ def test_dwa_averages_a_task_over_its_own_batches() -> None:
     assert list(weigh(balancer, a=1.0, b=1.0, c=1.0).values()) == pytest.approx([1.0] * 3)
 
 
-def test_gls_weighs_by_relative_decrease() -> None:
-    found = weigh(make(GLS), a=0.5, b=2.0)
-    assert found["a"] * 0.5 == pytest.approx(found["b"] * 2.0)
+def test_gls_weights_are_inversely_proportional_to_losses() -> None:
+    weights = weigh(make(GLS), a=0.5, b=2.0)
+    assert weights["a"] * 0.5 == pytest.approx(weights["b"] * 2.0)
 
 
-def test_stch_looks_at_the_largest_loss() -> None:
-    found = weigh(make(STCH, mu=0.01), a=0.5, b=2.0, c=1.0)
-    assert found["b"] == pytest.approx(1 / 3)
-    assert found["a"] + found["c"] < 1e-6
+def test_stch_with_small_mu_weighs_only_the_largest_loss() -> None:
+    weights = weigh(make(STCH, mu=0.01), a=0.5, b=2.0, c=1.0)
+    assert weights["b"] == pytest.approx(1 / 3)
+    assert weights["a"] + weights["c"] < 1e-6
 
 
-def test_upgrad_hurts_no_task() -> None:
+def test_upgrad_conflicts_with_no_gradient() -> None:
     gradients = torch.randn(3, 5, generator=torch.Generator().manual_seed(4))
     gradients[1] -= 2 * gradients[0]
     assert (gradients @ gradients.sum(0)).min() < 0
@@ -139,89 +139,89 @@ def test_upgrad_hurts_no_task() -> None:
 
 
 @pytest.mark.parametrize("kind", [UPGrad, CAGrad])
-@pytest.mark.parametrize("length", [1e-5, 1e3])
-def test_the_answer_grows_as_the_gradients_do(kind: type[Balancer[Any]], length: float) -> None:
-    """Solvers take small numbers for none; a deep unit's gradient is small."""
+@pytest.mark.parametrize("scale", [1e-5, 1e3])
+def test_result_is_proportional_to_the_gradients(kind: type[Balancer[Any]], scale: float) -> None:
+    """Solvers treat small numbers as zero, and the gradient of a deep unit is small."""
     gradients = torch.randn(3, 9, generator=torch.Generator().manual_seed(1))
-    usual = make(kind).combine(gradients, TASKS)
-    found = make(kind).combine(gradients * length, TASKS)
-    torch.testing.assert_close(found / length, usual, rtol=1e-3, atol=1e-4)
+    expected = make(kind).combine(gradients, TASKS)
+    result = make(kind).combine(gradients * scale, TASKS)
+    torch.testing.assert_close(result / scale, expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0])
-def test_fairgrad_solves_its_equation_whatever_the_scale(alpha: float) -> None:
-    """``G x = x ** (-1 / alpha)`` for orthogonal gradients of length l: x = l ** (-2a/(a+1))."""
-    for length in (0.1, 10.0):
-        found = make(FairGrad, alpha=alpha).combine(torch.eye(3) * length, TASKS)
-        expected = torch.full((3,), length * length ** (-2 * alpha / (alpha + 1)))
-        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+def test_fairgrad_solves_its_equation_at_any_scale(alpha: float) -> None:
+    """``G w = w ** (-1 / alpha)`` for orthogonal gradients of norm n: w = n ** (-2a/(a+1))."""
+    for norm in (0.1, 10.0):
+        result = make(FairGrad, alpha=alpha).combine(torch.eye(3) * norm, TASKS)
+        expected = torch.full((3,), norm * norm ** (-2 * alpha / (alpha + 1)))
+        torch.testing.assert_close(result, expected, rtol=1e-3, atol=1e-4)
 
 
-def test_nash_mtl_keeps_a_bargain_for_every_set_of_tasks() -> None:
-    """A batch without a task must not meet a bargain of another number of tasks."""
+def test_nash_mtl_has_a_solution_for_every_set_of_tasks() -> None:
+    """A batch without labels of a task must not use a solution for all tasks."""
     balancer = make(NashMTL, every=2)
     gradients = torch.eye(3)
     for rows in ([0, 1, 2], [0, 2], [0, 1, 2]):
-        found = balancer.combine(gradients[rows], [TASKS[row] for row in rows])
-        assert found.norm() <= 1 + 1e-5
+        result = balancer.combine(gradients[rows], [TASKS[row] for row in rows])
+        assert result.norm() <= 1 + 1e-5
 
 
-def test_a_missing_solver_is_named_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(self: CAGrad, count: int) -> Any:
+def test_missing_solver_raises_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raise_missing(self: CAGrad, count: int) -> Any:
         raise ImportError("CAGrad requires ['cvxpy'] to be installed")
 
-    monkeypatch.setattr(CAGrad, "aggregator", missing)
+    monkeypatch.setattr(CAGrad, "aggregator", raise_missing)
     with pytest.raises(TrainingError, match="cvxpy") as error:
         make(CAGrad)
     assert "mtlsearch[balancing]" in str(error.value)
 
 
-def test_a_solver_without_an_answer_fails_the_trial() -> None:
-    """What TorchJD raises where quadprog gives up."""
+def test_solver_without_a_solution_raises() -> None:
+    """TorchJD raises a ValueError if quadprog fails."""
 
-    def gives_up(matrix: torch.Tensor) -> torch.Tensor:
+    def failing_aggregator(matrix: torch.Tensor) -> torch.Tensor:
         raise ValueError("Failed to solve the quadratic programming problem.")
 
     balancer = UPGrad(UPGrad.Settings(), TASKS)
-    balancer._aggregators[TASKS] = gives_up  # type: ignore[assignment]
-    with pytest.raises(TrainingError, match="upgrad finds no common gradient of a, b, c"):
+    balancer._aggregators[TASKS] = failing_aggregator  # type: ignore[assignment]
+    with pytest.raises(TrainingError, match="'upgrad' cannot combine the gradients of a, b, c"):
         balancer.combine(torch.ones(3, 4), TASKS)
 
 
-def lengths_of(balancer: Balancer[Any], losses: list[list[float]]) -> list[float]:
-    """How long each task's part of the answer is, after so many steps on rows 1, 2 and 8 long."""
+def weighted_norms(balancer: Balancer[Any], losses: list[list[float]]) -> list[float]:
+    """Return the weighted norms of orthogonal gradients of norm 1, 2 and 8, after all steps."""
     jacobian = torch.diag(torch.tensor([1.0, 2.0, 8.0]))
-    found = torch.zeros(3)
+    norms = torch.zeros(3)
     for batch in losses:
         balancer.observe(torch.tensor(batch), TASKS)
-        found = balancer.combine(jacobian, TASKS)
-    return found.tolist()
+        norms = balancer.combine(jacobian, TASKS)
+    return norms.tolist()
 
 
-def test_gradnorm_comes_to_equal_lengths_where_all_learn_alike() -> None:
-    """And keeps the weights' sum."""
+def test_gradnorm_gives_equal_norms_for_equal_progress() -> None:
+    """The sum of the weights does not change."""
     balancer = make(GradNorm, learning_rate=0.01)
-    falling = [[1.0 / n, 5.0 / n, 0.2 / n] for n in range(1, 600)]
-    found = lengths_of(balancer, falling)
-    assert found == pytest.approx([found[0]] * 3, rel=0.05)
-    weights = torch.tensor(found) / torch.tensor([1.0, 2.0, 8.0])
+    losses = [[1.0 / n, 5.0 / n, 0.2 / n] for n in range(1, 600)]
+    norms = weighted_norms(balancer, losses)
+    assert norms == pytest.approx([norms[0]] * 3, rel=0.05)
+    weights = torch.tensor(norms) / torch.tensor([1.0, 2.0, 8.0])
     assert weights.sum() == pytest.approx(3.0, rel=1e-3)
 
 
-def test_gradnorm_pulls_the_task_that_lags_behind() -> None:
-    """The paper's target: lengths in proportion to what is left of the first loss, to the alpha."""
-    steps = [[1.0, 1.0, 1.0]] + [[0.2, 0.2, 0.4]] * 600
-    found = lengths_of(make(GradNorm, learning_rate=0.01, alpha=1.0), steps)
-    assert found[2] / found[0] == pytest.approx(2.0, rel=0.1)
-    assert found[1] / found[0] == pytest.approx(1.0, rel=0.1)
+def test_gradnorm_gives_slow_tasks_larger_norms() -> None:
+    """In the paper, norms are proportional to ``r ** alpha``, with the loss ratio ``r``."""
+    losses = [[1.0, 1.0, 1.0]] + [[0.2, 0.2, 0.4]] * 600
+    norms = weighted_norms(make(GradNorm, learning_rate=0.01, alpha=1.0), losses)
+    assert norms[2] / norms[0] == pytest.approx(2.0, rel=0.1)
+    assert norms[1] / norms[0] == pytest.approx(1.0, rel=0.1)
 
 
-def test_gradnorm_keeps_the_weight_of_a_task_that_is_not_there() -> None:
+def test_gradnorm_weight_of_an_absent_task_does_not_change() -> None:
     balancer = make(GradNorm)
     jacobian = torch.tensor([[1.0, 0.0], [0.0, 9.0]])
     for _ in range(50):
         balancer.observe(torch.tensor([1.0, 1.0]), TASKS[:2])
-        found = balancer.combine(jacobian, TASKS[:2])
-    assert found[0] > 1.3  # of two that sum to 2
+        gradient = balancer.combine(jacobian, TASKS[:2])
+    assert gradient[0] > 1.3  # two weights have the sum 2
     balancer.observe(torch.ones(3), TASKS)
     assert balancer.combine(torch.eye(3), TASKS)[2] == 1.0

@@ -1,4 +1,4 @@
-"""The task kind ``classification``."""
+"""Task kind ``classification``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mtlsearch.errors import TrainingError
 from mtlsearch.labels import Form, LabelSpec
 from mtlsearch.testing import TaskContract
 
-ONE = LabelSpec(Form.CATEGORY, classes=("cat", "dog", "hare"))
+SINGLE = LabelSpec(Form.CATEGORY, classes=("cat", "dog", "hare"))
 SEVERAL = LabelSpec(Form.CATEGORIES, classes=("cat", "dog", "hare"))
 
 
 class TestOneClass(TaskContract):
     task = Classification
-    label = ONE
+    label = SINGLE
 
 
 class TestSeveralClasses(TaskContract):
@@ -37,10 +37,10 @@ class TestWithEverySetting(TaskContract):
         "label_smoothing": 0.1,
         "class_weights": "balanced",
     }
-    fallen = 0.7  # smoothed labels leave a loss that no head removes
+    max_loss_ratio = 0.7  # smoothed labels leave a loss that no head removes
 
 
-def make(label: LabelSpec = ONE, **settings: object) -> Classification:
+def make(label: LabelSpec = SINGLE, **settings: object) -> Classification:
     return Classification("it", Classification.Settings.model_validate(settings), label)
 
 
@@ -54,64 +54,66 @@ def measure(task: Classification, outputs: dict[str, Tensor], targets: Tensor) -
     return dict(meter.compute())
 
 
-def test_perfect_and_hopeless_predictions() -> None:
+def test_correct_predictions_score_1_and_wrong_ones_0() -> None:
     outputs = logits((9, 0, 0), (0, 9, 0), (0, 0, 9))
     assert measure(make(), outputs, torch.tensor([0, 1, 2])) == {"accuracy": 1, "f1": 1}
     assert measure(make(), outputs, torch.tensor([1, 2, 0])) == {"accuracy": 0, "f1": 0}
 
 
-def test_classes_that_do_not_occur_do_not_count() -> None:
+def test_classes_that_do_not_occur_are_excluded() -> None:
     outputs = logits((9, 0, 0), (0, 9, 0))
     assert measure(make(), outputs, torch.tensor([0, 1]))["f1"] == 1
     hot = torch.tensor([[1.0, 0, 0], [0, 1.0, 0]])
     assert measure(make(SEVERAL), outputs, hot)["mAP"] == 1
 
 
-def test_average_precision_by_hand() -> None:
-    # Class 0: true, false, true in order of score: (1 + 2/3) / 2. Class 1: the first is true.
+def test_average_precision_equals_hand_computed_value() -> None:
+    # Class 0: true, false, true by score: (1 + 2/3) / 2. Class 1: the first is true.
     outputs = logits((3, 5, 0), (2, 0, 0), (1, 0, 0))
     hot = torch.tensor([[1.0, 1, 0], [0, 0, 0], [1, 0, 0]])
     assert measure(make(SEVERAL), outputs, hot)["mAP"] == pytest.approx((5 / 6 + 1) / 2)
 
 
-def test_no_class_true_anywhere_is_undefined() -> None:
+def test_average_precision_without_true_classes_is_nan() -> None:
     assert math.isnan(measure(make(SEVERAL), logits((1, 2, 3)), torch.zeros(1, 3))["mAP"])
 
 
-def test_balanced_weights_leave_the_mean_over_the_training_set_alone() -> None:
+def test_balanced_weights_keep_the_mean_loss_of_the_split() -> None:
     counts = (6, 3, 1)
-    task = make(LabelSpec(Form.CATEGORY, ONE.classes, counts=counts), class_weights="balanced")
+    task = make(LabelSpec(Form.CATEGORY, SINGLE.classes, counts=counts), class_weights="balanced")
     same = logits(*[(0.0, 0.0, 0.0)] * 10)
     targets = torch.tensor([0] * 6 + [1] * 3 + [2])
     assert task.loss(same, targets).item() == pytest.approx(math.log(3))
-    shares = [count * task.loss(logits((0, 0, 0)), torch.tensor([at])).item()
-              for at, count in enumerate(counts)]  # fmt: skip
+    shares = [
+        count * task.loss(logits((0, 0, 0)), torch.tensor([index])).item()
+        for index, count in enumerate(counts)
+    ]
     assert shares == pytest.approx([shares[0]] * 3)
 
 
-def test_weights_weigh() -> None:
+def test_class_weights_scale_the_loss() -> None:
     targets = torch.tensor([1])
     plain = make().loss(logits((0, 0, 0)), targets)
-    heavy = make(class_weights=[1, 5, 1]).loss(logits((0, 0, 0)), targets)
-    torch.testing.assert_close(heavy, 5 * plain)
+    weighted = make(class_weights=[1, 5, 1]).loss(logits((0, 0, 0)), targets)
+    torch.testing.assert_close(weighted, 5 * plain)
 
 
-def test_wrong_weights_are_explained() -> None:
-    with pytest.raises(TrainingError, match=r"2 class weights for 3 classes(.|\n)*task it"):
+def test_invalid_class_weights_raise() -> None:
+    with pytest.raises(TrainingError, match=r"3 classes need 3 class weights, got 2(.|\n)*task it"):
         make(class_weights=[1, 2]).loss(logits((0, 0, 0)), torch.tensor([0]))
-    with pytest.raises(TrainingError, match="have not been counted"):
+    with pytest.raises(TrainingError, match="were not counted"):
         make(class_weights="balanced").loss(logits((0, 0, 0)), torch.tensor([0]))
 
 
-def test_one_class_is_nothing_to_learn() -> None:
-    with pytest.raises(TrainingError, match="nothing to tell apart"):
+def test_label_with_one_class_raises() -> None:
+    with pytest.raises(TrainingError, match="needs 2 or more classes"):
         make(LabelSpec(Form.CATEGORY, classes=("cat",)))
     assert make(LabelSpec(Form.CATEGORIES, classes=("cat",))).metrics
 
 
-def test_the_threshold_is_what_decoding_goes_by() -> None:
+def test_decoding_uses_the_score_threshold() -> None:
     task = make(SEVERAL, score_threshold=0.9)
     tensors = task.predict(logits((5.0, 1.0, 3.0)))
     arrays = {"scores": tensors["scores"][0].numpy()}
-    found = task.decode(arrays, input_size=(8, 8), image_size=(8, 8))
-    assert getattr(found, "indices", None) == (0, 2)
+    prediction = task.decode(arrays, input_size=(8, 8), image_size=(8, 8))
+    assert getattr(prediction, "indices", None) == (0, 2)

@@ -1,4 +1,4 @@
-"""The source of COCO files."""
+"""Source ``coco``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pycocotools.mask as oracle
+import pycocotools.mask as reference
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,11 +24,11 @@ from mtlsearch.labels import Boxes
 from mtlsearch.testing import DatasetContract
 
 SIZE = (30, 40)
-"""Height and width."""
+"""Height and width in pixels."""
 
 
 def run_lengths(mask: np.ndarray) -> dict[str, Any]:
-    """Uncompressed run lengths, column by column, as crowds have them."""
+    """Return uncompressed run lengths by columns, as those of crowd regions."""
     flat = mask.ravel(order="F").astype(int)
     edges = np.flatnonzero(np.diff(flat)) + 1
     counts = np.diff([0, *edges, len(flat)]).tolist()
@@ -36,7 +36,7 @@ def run_lengths(mask: np.ndarray) -> dict[str, Any]:
 
 
 def compressed(mask: np.ndarray) -> dict[str, Any]:
-    rle = oracle.encode(np.asfortranarray(mask.astype(np.uint8)))
+    rle = reference.encode(np.asfortranarray(mask.astype(np.uint8)))
     return {"size": rle["size"], "counts": rle["counts"].decode()}
 
 
@@ -47,12 +47,12 @@ def block(top: int, left: int, bottom: int, right: int) -> np.ndarray:
 
 
 def content() -> dict[str, Any]:
-    """Ids with gaps; image 4 has no annotations."""
+    """Return a file with gaps in the ids; image 4 has no annotations."""
     square = [[2, 3, 12, 3, 12, 13, 2, 13]]
     return {
         "categories": [{"id": 90, "name": "dog"}, {"id": 7, "name": "cat"}],
         "images": [
-            {"id": at, "file_name": f"{at}.jpg", "width": 40, "height": 30} for at in (2, 4, 9)
+            {"id": key, "file_name": f"{key}.jpg", "width": 40, "height": 30} for key in (2, 4, 9)
         ],
         "annotations": [
             entry(1, 2, 90, [2, 3, 10, 10], square),
@@ -79,8 +79,8 @@ def entry(
 
 def write_coco(root: Path, train: dict[str, Any] | None = None) -> None:
     (root / "images").mkdir(exist_ok=True)
-    for at in (2, 4, 9):
-        Image.new("RGB", (40, 30), (at, 2 * at, 90)).save(root / "images" / f"{at}.jpg")
+    for key in (2, 4, 9):
+        Image.new("RGB", (40, 30), (key, 2 * key, 90)).save(root / "images" / f"{key}.jpg")
     (root / "train.json").write_text(json.dumps(train or content()))
 
 
@@ -90,11 +90,11 @@ def make(root: Path, **options: object) -> Coco:
 
 
 def data_of(source: Coco) -> DataModule:
-    config = DataConfig.model_validate({"sources": {"kind": "coco"}, "size": 16})
+    config = DataConfig.model_validate({"sources": {"kind": "coco"}, "image_size": 16})
     return open_data([source], config, mean=(0.5,) * 3, std=(0.5,) * 3, seed=0)
 
 
-def complaint(source: Coco) -> str:
+def error_of(source: Coco) -> str:
     with pytest.raises(DataError) as caught:
         data_of(source).check().raise_if_bad()
     return str(caught.value)
@@ -106,7 +106,7 @@ class TestCoco(DatasetContract):
         return make(folder, segmentation=True, presence=True)
 
 
-def test_ids_with_gaps_become_indices_in_their_order(tmp_path: Path) -> None:
+def test_classes_are_sorted_by_category_id(tmp_path: Path) -> None:
     write_coco(tmp_path)
     source = make(tmp_path, segmentation=True, presence=True)
     assert source.labels["boxes"].classes == ("cat", "dog")
@@ -120,7 +120,7 @@ def test_ids_with_gaps_become_indices_in_their_order(tmp_path: Path) -> None:
     assert labels["classes"] == (0, 1)
 
 
-def test_smaller_instances_lie_over_larger_and_crowds_are_void(tmp_path: Path) -> None:
+def test_small_instances_cover_large_ones_and_crowds_are_void(tmp_path: Path) -> None:
     write_coco(tmp_path)
     mask = np.asarray(make(tmp_path, segmentation=True).read("train", 0).labels["segmentation"])
     assert mask[6, 6] == 1
@@ -129,7 +129,7 @@ def test_smaller_instances_lie_over_larger_and_crowds_are_void(tmp_path: Path) -
     assert mask[15, 35] == 0
 
 
-def test_image_without_annotations_is_ordinary(tmp_path: Path) -> None:
+def test_image_without_annotations_has_empty_labels(tmp_path: Path) -> None:
     write_coco(tmp_path)
     labels = make(tmp_path, segmentation=True, presence=True).read("train", 1).labels
     assert isinstance(labels["boxes"], Boxes)
@@ -138,7 +138,7 @@ def test_image_without_annotations_is_ordinary(tmp_path: Path) -> None:
     assert labels["classes"] == ()
 
 
-def test_instance_without_a_segmentation_leaves_the_mask_out(tmp_path: Path) -> None:
+def test_instance_without_a_segmentation_gives_no_mask(tmp_path: Path) -> None:
     changed = content()
     changed["annotations"][3]["segmentation"] = []
     write_coco(tmp_path, changed)
@@ -152,7 +152,7 @@ def decoded(shape: object) -> np.ndarray:
 
 @given(arrays.arrays(np.bool_, SIZE))
 @settings(max_examples=50, deadline=None)
-def test_run_lengths_decode_to_their_mask(mask: np.ndarray) -> None:
+def test_run_lengths_decode_to_the_encoded_mask(mask: np.ndarray) -> None:
     assert np.array_equal(decoded(run_lengths(mask)), mask)
     assert np.array_equal(decoded(compressed(mask)), mask)
 
@@ -166,48 +166,53 @@ CORNERS = st.lists(
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @given(st.lists(CORNERS, min_size=1, max_size=3))
 @settings(max_examples=100, deadline=None)
-def test_polygons_decode_as_pycocotools_does(polygons: list[list[float]]) -> None:
-    theirs = oracle.decode(oracle.merge(oracle.frPyObjects(polygons, *SIZE)))
-    assert np.array_equal(decoded(polygons), theirs.astype(bool))
+def test_polygons_decode_as_in_pycocotools(polygons: list[list[float]]) -> None:
+    expected = reference.decode(reference.merge(reference.frPyObjects(polygons, *SIZE)))
+    assert np.array_equal(decoded(polygons), expected.astype(bool))
 
 
 @pytest.mark.parametrize(
-    ("shape", "said"),
+    ("shape", "message"),
     [
         ({"size": [30, 40], "counts": [5, 5]}, "annotation 1 cannot be decoded"),
-        ({"size": [40, 30], "counts": [1200]}, "is of size [40, 30], the image is [30, 40]"),
+        (
+            {"size": [40, 30], "counts": [1200]},
+            "must have the size [30, 40] of the image (height, width), got [40, 30]",
+        ),
         ({"size": [30, 40]}, "cannot be decoded"),
         ([[1, 2, 3, 4]], "fewer than three corners"),
     ],
 )
-def test_bad_segmentation_is_named(tmp_path: Path, shape: object, said: str) -> None:
+def test_invalid_segmentation_is_reported(tmp_path: Path, shape: object, message: str) -> None:
     changed = content()
     changed["annotations"][0]["segmentation"] = shape
     write_coco(tmp_path, changed)
-    text = complaint(make(tmp_path, segmentation=True))
-    assert said in text
+    text = error_of(make(tmp_path, segmentation=True))
+    assert message in text
     assert "2.jpg" in text
     assert "train.json images[0]" in text
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"),
+    ("key", "value", "message"),
     [
         ("category_id", 8, "unknown category 8"),
         ("bbox", [30, 3, 20, 10], "outside the image of 40 x 30"),
         ("bbox", [3, 3, 0, 10], "no area"),
     ],
 )
-def test_bad_annotation_is_named(tmp_path: Path, key: str, value: object, said: str) -> None:
+def test_invalid_annotation_is_reported(
+    tmp_path: Path, key: str, value: object, message: str
+) -> None:
     changed = content()
     changed["annotations"][0][key] = value
     write_coco(tmp_path, changed)
-    text = complaint(make(tmp_path))
-    assert said in text
+    text = error_of(make(tmp_path))
+    assert message in text
     assert "train.json images[0]" in text
 
 
-def test_boxes_of_no_area_are_dropped_where_asked(tmp_path: Path) -> None:
+def test_drop_empty_drops_boxes_without_area(tmp_path: Path) -> None:
     changed = content()
     changed["annotations"][0]["bbox"] = [3, 3, 0, 10]
     write_coco(tmp_path, changed)
@@ -216,72 +221,72 @@ def test_boxes_of_no_area_are_dropped_where_asked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
-        (lambda c: c.pop("categories"), "no list 'categories'"),
+        (lambda c: c.pop("categories"), "must have a list 'categories'"),
         (lambda c: c["images"][1].pop("width"), "width: field required"),
-        (lambda c: c["annotations"][2].update(image_id=5), "belongs to image 5"),
+        (lambda c: c["annotations"][2].update(image_id=5), "refers to image 5"),
         (lambda c: c["annotations"][1].update(bbox=[1, 2, 3]), "bbox.3: field required"),
     ],
 )
-def test_malformed_index_is_named_at_the_door(tmp_path: Path, change: Any, said: str) -> None:
+def test_malformed_index_raises_when_opened(tmp_path: Path, change: Any, message: str) -> None:
     changed = content()
     change(changed)
     write_coco(tmp_path, changed)
     with pytest.raises(DataError) as caught:
         make(tmp_path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "train.json" in str(caught.value)
 
 
-def test_cut_json_and_missing_file_are_named(tmp_path: Path) -> None:
+def test_truncated_and_missing_files_raise(tmp_path: Path) -> None:
     write_coco(tmp_path)
     (tmp_path / "train.json").write_text(json.dumps(content())[:200])
-    with pytest.raises(DataError, match="no JSON"):
+    with pytest.raises(DataError, match="not valid JSON"):
         make(tmp_path)
-    with pytest.raises(DataError, match="missing"):
+    with pytest.raises(DataError, match="does not exist"):
         make(tmp_path, train="nowhere.json")
-    with pytest.raises(DataError, match="this is a folder"):
+    with pytest.raises(DataError, match="is a folder"):
         make(tmp_path, train="images")
 
 
 @pytest.mark.parametrize(
-    ("images", "said"),
+    ("images", "message"),
     [
-        ("pictures", "the folder of the 'train' images is missing"),
-        ({"train": "pictures"}, "the folder of the 'train' images is missing"),
-        (".", "none of the 3 'train' images is there"),
-        ({"val": "images"}, "none of the 3 'train' images is there"),
+        ("pictures", "the folder of the 'train' images does not exist"),
+        ({"train": "pictures"}, "the folder of the 'train' images does not exist"),
+        (".", "none of the 3 'train' images exists"),
+        ({"val": "images"}, "none of the 3 'train' images exists"),
     ],
 )
-def test_a_wrong_folder_of_images_is_told_once(tmp_path: Path, images: Any, said: str) -> None:
+def test_wrong_image_folder_raises_once(tmp_path: Path, images: Any, message: str) -> None:
     write_coco(tmp_path)
     with pytest.raises(DataError) as caught:
         make(tmp_path, images=images)
     text = str(caught.value)
-    assert said in text
+    assert message in text
     assert "set the source's `images`" in text
     assert text.count("2.jpg") == 1
 
 
-def test_one_image_in_the_folder_shows_that_it_is_the_right_one(tmp_path: Path) -> None:
+def test_folder_with_one_image_reports_the_others(tmp_path: Path) -> None:
     write_coco(tmp_path)
     (tmp_path / "images" / "2.jpg").unlink()
     (tmp_path / "images" / "4.jpg").unlink()
-    assert "2.jpg is missing" in complaint(make(tmp_path))
+    assert "2.jpg is missing" in error_of(make(tmp_path))
 
 
-def test_images_of_test_may_lie_elsewhere(tmp_path: Path) -> None:
+def test_images_of_the_test_split_can_be_missing(tmp_path: Path) -> None:
     write_coco(tmp_path)
     source = make(tmp_path, test="train.json", images={"train": "images", "test": "far"})
     assert source.size("test") == 3
 
 
-def test_size_in_the_json_must_be_the_images(tmp_path: Path) -> None:
+def test_image_size_must_equal_the_json(tmp_path: Path) -> None:
     write_coco(tmp_path)
     Image.new("RGB", (30, 40)).save(tmp_path / "images" / "4.jpg")
-    text = complaint(make(tmp_path))
-    assert "40 x 30 pixels, it is 30 x 40" in text
+    text = error_of(make(tmp_path))
+    assert "must have 40 x 30 pixels, as in the JSON, got 30 x 40" in text
     assert "images[1]" in text
 
 
@@ -297,12 +302,13 @@ def test_pennfudan_is_clean(real_data: Path) -> None:
     report = data_of(source).check()
     report.raise_if_bad()
     assert report.counts["train"]["boxes"].classes == {"person": 280}
-    # The same masks lie beside it as PNG files.
+    # The data set also contains the masks as PNG files.
     picture = np.asarray(
         Image.open(real_data / "pennfudan" / "SegmentationClass" / "FudanPed00005.png")
     )
-    at = next(
-        index for index in range(source.size("train"))
+    image_index = next(
+        index
+        for index in range(source.size("train"))
         if "FudanPed00005" in source.locate("train", index)
-    )  # fmt: skip
-    assert np.array_equal(source.read("train", at).labels["segmentation"], picture)
+    )
+    assert np.array_equal(source.read("train", image_index).labels["segmentation"], picture)

@@ -1,4 +1,4 @@
-"""The task kind ``detection``."""
+"""Task kind ``detection``."""
 
 from __future__ import annotations
 
@@ -43,28 +43,29 @@ def make(**settings: object) -> Detection:
 
 
 def boxes(*rows: tuple[float, float, float, float, int], crowd: bool = False) -> BoxTargets:
-    """Left, top, right, bottom, class."""
+    """Return boxes from rows of left, top, right, bottom and class."""
     table = torch.tensor(rows, dtype=torch.float32).reshape(-1, 5)
     return BoxTargets(table[:, :4], table[:, 4].long(), torch.full((len(table),), crowd))
 
 
-def both(one: BoxTargets, other: BoxTargets) -> BoxTargets:
-    parts = [torch.cat([getattr(each, name) for each in (one, other)])
-             for name in ("xyxy", "classes", "crowd")]  # fmt: skip
-    return BoxTargets(*parts)
+def concatenate(first: BoxTargets, second: BoxTargets) -> BoxTargets:
+    fields = ("xyxy", "classes", "crowd")
+    return BoxTargets(
+        *(torch.cat([getattr(item, name) for item in (first, second)]) for name in fields)
+    )
 
 
-def outputs_of(found: BoxTargets, scores: list[float], size: float = 64) -> dict[str, Tensor]:
-    """What a head says that finds just these boxes, each from a point beside its middle."""
+def outputs_of(predicted: BoxTargets, scores: list[float], size: float = 64) -> dict[str, Tensor]:
+    """Return outputs of a head that predict some boxes, each from a point near its center."""
     count = len(scores)
     middle, sides = (
-        (found.xyxy[:, :2] + found.xyxy[:, 2:]) / 2,
-        found.xyxy[:, 2:] - found.xyxy[:, :2],
+        (predicted.xyxy[:, :2] + predicted.xyxy[:, 2:]) / 2,
+        predicted.xyxy[:, 2:] - predicted.xyxy[:, :2],
     )
     grid = torch.cat([middle + 2, torch.full((count, 1), 8.0)], dim=1)
     raw = torch.cat([(middle - grid[:, :2]) / 8, (sides / 32).log()], dim=1)
     logits = torch.full((count, 2), -20.0)
-    logits[torch.arange(count), found.classes] = torch.tensor(scores).logit()
+    logits[torch.arange(count), predicted.classes] = torch.tensor(scores).logit()
     return {
         "logits": logits[None],
         "raw_boxes": raw[None],
@@ -82,25 +83,25 @@ def measure(task: Detection, outputs: dict[str, Tensor], truth: BoxTargets) -> d
 TRUTH = boxes((4, 6, 30, 40, 0), (20, 20, 60, 62, 1), (40, 2, 44, 9, 0))
 
 
-def test_perfect_and_hopeless_predictions() -> None:
+def test_correct_predictions_score_1_and_wrong_ones_0() -> None:
     outputs = outputs_of(TRUTH, [0.9, 0.8, 0.7])
     assert measure(make(), outputs, TRUTH) == {"mAP": 1, "mAP50": 1}
     other = BoxTargets(TRUTH.xyxy, 1 - TRUTH.classes, TRUTH.crowd)
     assert measure(make(), outputs, other) == {"mAP": 0, "mAP50": 0}
 
 
-def test_average_precision_by_hand() -> None:
-    # One class, two boxes: the likeliest prediction is wrong, the next finds one of them.
+def test_average_precision_equals_hand_computed_value() -> None:
+    # One class, two boxes: the prediction with the best score is wrong, the next is correct.
     # Precision is 1/2 up to a recall of 1/2: 51 of COCO's 101 points.
     truth = boxes((0, 0, 20, 20, 0), (40, 40, 60, 60, 0))
-    found = boxes((0, 40, 20, 60, 0), (0, 0, 20, 20, 0))
-    assert measure(make(), outputs_of(found, [0.9, 0.8]), truth) == {
+    predicted = boxes((0, 40, 20, 60, 0), (0, 0, 20, 20, 0))
+    assert measure(make(), outputs_of(predicted, [0.9, 0.8]), truth) == {
         "mAP": pytest.approx(0.5 * 51 / 101, abs=1e-4),
         "mAP50": pytest.approx(0.5 * 51 / 101, abs=1e-4),
     }
 
 
-def test_no_true_box_is_undefined_but_false_alarms_count_elsewhere() -> None:
+def test_metrics_without_boxes_are_nan_but_count_false_positives() -> None:
     empty = boxes()
     outputs = outputs_of(boxes((0, 0, 20, 20, 0)), [0.9])
     assert all(math.isnan(value) for value in measure(make(), outputs, empty).values())
@@ -110,27 +111,27 @@ def test_no_true_box_is_undefined_but_false_alarms_count_elsewhere() -> None:
     assert meter.compute()["mAP"] == pytest.approx(0.5, abs=0.01)
 
 
-def test_what_is_found_in_a_crowd_is_excused() -> None:
+def test_predictions_in_a_crowd_are_not_false_positives() -> None:
     real = boxes((0, 0, 20, 20, 0))
     crowd = boxes((30, 30, 64, 64, 0), crowd=True)
-    found = outputs_of(both(real, boxes((34, 34, 50, 50, 0))), [0.6, 0.9])
-    assert measure(make(), found, real)["mAP"] == pytest.approx(0.5, abs=0.01)
-    assert measure(make(), found, both(real, crowd)) == {"mAP": 1, "mAP50": 1}
+    outputs = outputs_of(concatenate(real, boxes((34, 34, 50, 50, 0))), [0.6, 0.9])
+    assert measure(make(), outputs, real)["mAP"] == pytest.approx(0.5, abs=0.01)
+    assert measure(make(), outputs, concatenate(real, crowd)) == {"mAP": 1, "mAP50": 1}
 
 
-def test_what_is_scored_in_a_crowd_costs_nothing() -> None:
+def test_scores_in_a_crowd_have_no_gradient() -> None:
     head = make().build_head(FEATURES["cnn"])
     outputs = head(random_levels(FEATURES["cnn"], 1, torch.Generator().manual_seed(0)))
     outputs = {name: value.detach() for name, value in outputs.items()}
     outputs["logits"].requires_grad_()
     make().loss(outputs, (boxes((0, 0, 32, 64, 0), crowd=True),)).backward()
-    excused = outputs["grid"][0, :, 0] <= 32
+    in_crowd = outputs["grid"][0, :, 0] <= 32
     assert outputs["logits"].grad is not None
-    assert not outputs["logits"].grad[0, excused].any()
-    assert outputs["logits"].grad[0, ~excused].all()
+    assert not outputs["logits"].grad[0, in_crowd].any()
+    assert outputs["logits"].grad[0, ~in_crowd].all()
 
 
-def test_images_without_a_box_teach_that_there_is_none() -> None:
+def test_images_without_boxes_lower_all_scores() -> None:
     head = make().build_head(FEATURES["cnn"])
     outputs = head(random_levels(FEATURES["cnn"], 2, torch.Generator().manual_seed(0)))
     outputs["logits"].retain_grad()
@@ -145,44 +146,44 @@ def test_images_without_a_box_teach_that_there_is_none() -> None:
     "box",
     [(10.2, 10.1, 12.3, 11.9), (0, 0, 64, 64), (63, 0, 64, 64), (30, 3, 31, 61), (3, 30, 61, 31)],
 )
-def test_every_box_can_be_learned(box: tuple[float, float, float, float]) -> None:
-    """Tiny, huge and thin ones, at the edge too."""
+def test_boxes_of_any_size_can_be_learned(box: tuple[float, float, float, float]) -> None:
+    """Small, large and thin boxes, also at the border."""
     torch.manual_seed(0)
     head = make().build_head(FEATURES["cnn"])
     outputs = head(random_levels(FEATURES["cnn"], 1, torch.Generator().manual_seed(0)))
     outputs = {name: value.detach() for name, value in outputs.items()}
     free = [outputs[name].requires_grad_() for name in ("logits", "raw_boxes")]
     optimizer = torch.optim.Adam(free, lr=0.1)
-    calmer = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, total_iters=150)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, total_iters=150)
     truth = boxes((*box, 1))
     for _ in range(150):
         optimizer.zero_grad()
         make().loss(outputs, (truth,)).backward()
         optimizer.step()
-        calmer.step()
+        schedule.step()
     assert measure(make(), outputs, truth)["mAP50"] == 1
     assert outputs["logits"].sigmoid().max() > 0.5
 
 
-def test_a_loss_of_found_boxes_is_small() -> None:
+def test_loss_of_correct_boxes_is_small() -> None:
     outputs = outputs_of(TRUTH, [0.999, 0.999, 0.999])
     assert make().loss(outputs, (TRUTH,)).item() < 0.01
     wrong = boxes((30, 30, 50, 40, 0))
     assert make().loss(outputs, (wrong,)).item() > 0.5
 
 
-def test_decoded_boxes_are_those_that_were_measured() -> None:
+def test_decoded_boxes_equal_the_measured_boxes() -> None:
     task = make(score_threshold=0.5)
     tensors = task.predict(outputs_of(TRUTH, [0.9, 0.8, 0.3]))
     arrays = {name: value[0].numpy() for name, value in tensors.items()}
-    found = task.decode(arrays, input_size=(64, 64), image_size=(128, 32))
-    assert isinstance(found, BoxesPrediction)
-    assert found.classes.tolist() == [0, 1]
+    prediction = task.decode(arrays, input_size=(64, 64), image_size=(128, 32))
+    assert isinstance(prediction, BoxesPrediction)
+    assert prediction.classes.tolist() == [0, 1]
     scale = torch.tensor([0.5, 2.0, 0.5, 2.0])
-    torch.testing.assert_close(torch.from_numpy(found.xyxy), TRUTH.xyxy[:2] * scale)
+    torch.testing.assert_close(torch.from_numpy(prediction.xyxy), TRUTH.xyxy[:2] * scale)
 
 
-def test_strides_larger_than_the_image_are_left_out() -> None:
+def test_strides_larger_than_the_image_are_not_used() -> None:
     head = make(strides=[8, 64, 128]).build_head(FEATURES["odd image"])
     outputs = head(random_levels(FEATURES["odd image"], 1, torch.Generator().manual_seed(0)))
     assert set(outputs["grid"][0, :, 2].tolist()) == {8}

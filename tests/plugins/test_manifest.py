@@ -1,4 +1,4 @@
-"""The source of tables."""
+"""Source ``manifest``."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ XML = (
 
 
 def write_table(root: Path, rows: list[list[str]] = ROWS, header: list[str] = HEADER) -> None:
-    for at, name in enumerate("abcd"):
-        Image.new("RGB", (40, 30), (20 * at, 1, 2)).save(root / f"{name}.png")
+    for index, name in enumerate("abcd"):
+        Image.new("RGB", (40, 30), (20 * index, 1, 2)).save(root / f"{name}.png")
     mask = np.zeros((30, 40), np.uint8)
     mask[3:9, 4:20] = 1
     mask[0] = 255
@@ -66,7 +66,7 @@ def data_of(source: Manifest) -> DataModule:
     return open_data([source], config, mean=(0.5,) * 3, std=(0.5,) * 3, seed=0)
 
 
-def complaint(root: Path, **options: object) -> str:
+def error_of(root: Path, **options: object) -> str:
     with pytest.raises(DataError) as caught:
         data_of(make(root, **options)).check().raise_if_bad()
     return str(caught.value)
@@ -97,7 +97,7 @@ class TestManifestInJsonLines(DatasetContract):
         return make(folder, file="table.jsonl")
 
 
-def test_cells_become_labels(tmp_path: Path) -> None:
+def test_cells_are_read_as_labels(tmp_path: Path) -> None:
     write_table(tmp_path)
     source = make(tmp_path)
     labels = source.read("train", 0).labels
@@ -124,39 +124,39 @@ def test_empty_cells_are_missing_labels(tmp_path: Path) -> None:
     assert third["tags"] == ()
     assert isinstance(third["heads"], Boxes)
     assert third["heads"].xyxy.tolist() == [[0, 0, 5, 6]]
-    none = source.read("val", 0).labels["heads"]
-    assert isinstance(none, Boxes)
-    assert len(none.xyxy) == 0
+    empty = source.read("val", 0).labels["heads"]
+    assert isinstance(empty, Boxes)
+    assert len(empty.xyxy) == 0
 
 
-def test_classes_that_are_numbers_are_sorted_as_numbers(tmp_path: Path) -> None:
+def test_numeric_classes_are_sorted_by_value(tmp_path: Path) -> None:
     header = ["image", "count"]
     write_table(tmp_path, [["a.png", "10"], ["b.png", "2"]], header)
     source = make(tmp_path, labels={"count": {"form": "category"}})
     assert source.labels["count"].classes == ("2", "10")
 
 
-def test_cells_may_be_indices_from_an_offset(tmp_path: Path) -> None:
+def test_cells_can_be_class_indices_with_an_offset(tmp_path: Path) -> None:
     write_table(tmp_path, [["a.png", "1"], ["b.png", "2"], ["c.png", "3"]], ["image", "kind"])
     labels = {"kind": {"form": "category", "classes": ["x", "y"], "index_offset": 1}}
     source = make(tmp_path, labels=labels)
-    assert [source.read("train", at).labels["kind"] for at in range(2)] == [0, 1]
-    text = complaint(tmp_path, labels=labels)
+    assert [source.read("train", index).labels["kind"] for index in range(2)] == [0, 1]
+    text = error_of(tmp_path, labels=labels)
     assert "unknown class '3' (allowed: 1 to 2)" in text
     assert "row 4" in text
 
 
-def test_mask_offset_leaves_void_alone(tmp_path: Path) -> None:
+def test_mask_offset_does_not_change_void(tmp_path: Path) -> None:
     write_table(tmp_path, [["a.png", "m.png"], ["b.png", ""]], ["image", "mask"])
     Image.fromarray(np.array([[1, 2], [255, 1]], np.uint8)).resize((40, 30), 0).save(
         tmp_path / "m.png"
     )
-    spec = {"form": "mask", "classes": ["wall", "floor"], "index_offset": 1}
+    spec = {"form": "mask", "classes": ["wall", "ground"], "index_offset": 1}
     mask = np.asarray(make(tmp_path, labels={"mask": spec}).read("train", 0).labels["mask"])
     assert [mask[0, 0], mask[0, -1], mask[-1, 0]] == [0, 1, 255]
 
 
-def test_boxes_may_be_given_by_size(tmp_path: Path) -> None:
+def test_boxes_can_have_width_and_height(tmp_path: Path) -> None:
     write_table(tmp_path)
     labels = {"heads": {**LABELS["heads"], "box_format": "xywh", "classes": ["dog", "cat"]}}
     boxes = make(tmp_path, labels=labels).read("train", 0).labels["heads"]
@@ -164,7 +164,7 @@ def test_boxes_may_be_given_by_size(tmp_path: Path) -> None:
     assert boxes.xyxy.tolist()[0] == [1, 2, 31, 22]
 
 
-def test_without_a_split_column_test_is_drawn_by_the_seed(tmp_path: Path) -> None:
+def test_seed_draws_the_test_split_without_a_split_column(tmp_path: Path) -> None:
     write_table(tmp_path, [[f"{name}.png", "x"] for name in "abcd"], ["image", "breed"])
     labels = {"breed": {"form": "category"}}
     source = make(tmp_path, labels=labels, test_fraction=0.25)
@@ -177,129 +177,129 @@ def test_without_a_split_column_test_is_drawn_by_the_seed(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("row", "column", "cell", "said"),
+    ("row", "column", "cell", "message"),
     [
         (2, "image", "nowhere.png", "nowhere.png is missing"),
         (2, "depth", "nowhere.png", "nowhere.png is missing"),
         (2, "heads", "nowhere.xml", "nowhere.xml is missing"),
         (2, "heads", '"[[1, 2, 3, 4, ""dgo""]]"', "unknown class 'dgo'; did you mean 'dog'?"),
-        (2, "heads", "no box", "no box is missing, and 'no box' is no list of boxes in JSON"),
+        (2, "heads", "no box", "no box is missing, and 'no box' is not a JSON list of boxes"),
         (2, "heads", '"[[1, 2, 3, 4, ""cow""]]"', "unknown class 'cow' (allowed: dog, cat)"),
         (2, "heads", '"[[1, 2, 3, 4]]"', "box 1 of the list is [1, 2, 3, 4] (allowed: [[xmin,"),
         (2, "heads", '"[1, 2, 3, 4, ""dog""]"', "is 1 (allowed: [[xmin, ymin, xmax, ymax, class]"),
         (2, "heads", '"[[1, 2, 99, 4, ""dog""]]"', "outside the image of 40 x 30"),
         (2, "heads", '"[[1, 2, 1, 4, ""dog""]]"', "no area"),
-        (2, "heads", '"[[1, 2,"', "no JSON"),
+        (2, "heads", '"[[1, 2,"', "not valid JSON"),
         (2, "mask", "a_depth.png", "class 2500 does not exist"),
         (2, "mask", "d.png", "must have one channel, got 3 (RGB)"),
     ],
 )
-def test_bad_cells_are_named_with_their_row(
-    tmp_path: Path, row: int, column: str, cell: str, said: str
+def test_invalid_cells_are_reported_with_their_row(
+    tmp_path: Path, row: int, column: str, cell: str, message: str
 ) -> None:
     write_table(tmp_path, changed(row, column, cell))
-    text = complaint(tmp_path)
-    assert said in text
+    text = error_of(tmp_path)
+    assert message in text
     assert f"manifest.csv row {row + 2}" in text
 
 
-def test_a_folder_with_none_of_the_images_is_told_once(tmp_path: Path) -> None:
+def test_folder_without_images_raises_once(tmp_path: Path) -> None:
     write_table(tmp_path, [[f"pictures/{row[0]}", *row[1:]] for row in ROWS])
     with pytest.raises(DataError) as caught:
         make(tmp_path)
     text = str(caught.value)
-    assert "none of the 4 images in column 'image' is there" in text
+    assert "none of the 4 images in column 'image' exists" in text
     assert "set the source's `root` to the folder that paths such as 'pictures/a.png'" in text
-    assert f"it is {tmp_path}" in text
+    assert f"(now {tmp_path})" in text
     assert "b.png" not in text
 
 
-def test_unknown_class_is_named_with_row_column_and_hint(tmp_path: Path) -> None:
+def test_unknown_class_is_reported_with_row_and_suggestion(tmp_path: Path) -> None:
     write_table(tmp_path, changed(0, "breed", "pgu"))
     labels = {"breed": {"form": "category", "classes": ["pug", "beagle"]}}
-    text = complaint(tmp_path, labels=labels)
+    text = error_of(tmp_path, labels=labels)
     assert "unknown class 'pgu'; did you mean 'pug'?" in text
     assert "row 2 (a.png), column 'breed'" in text
 
 
-def test_the_form_of_a_box_follows_its_format(tmp_path: Path) -> None:
+def test_invalid_box_shows_the_expected_format(tmp_path: Path) -> None:
     write_table(tmp_path, changed(2, "heads", '"[[1, 2, 3, 4]]"'))
     labels = {"heads": {**LABELS["heads"], "box_format": "xywh"}}
-    assert "[[xmin, ymin, width, height, class], ...]" in complaint(tmp_path, labels=labels)
+    assert "[[xmin, ymin, width, height, class], ...]" in error_of(tmp_path, labels=labels)
 
 
-def test_of_many_classes_the_first_are_named(tmp_path: Path) -> None:
+def test_message_lists_the_first_of_many_classes(tmp_path: Path) -> None:
     write_table(tmp_path, changed(0, "breed", "cow"))
-    classes = ["pug", "beagle", *(f"breed {at}" for at in range(60))]
-    text = complaint(tmp_path, labels={"breed": {"form": "category", "classes": classes}})
+    classes = ["pug", "beagle", *(f"breed {index}" for index in range(60))]
+    text = error_of(tmp_path, labels={"breed": {"form": "category", "classes": classes}})
     assert "unknown class 'cow' (allowed: pug, beagle, breed 0, " in text
     assert " and 50 more)" in text
 
 
-def test_truncated_pictures_are_named(tmp_path: Path) -> None:
+def test_truncated_images_are_reported(tmp_path: Path) -> None:
     write_table(tmp_path)
     noise = np.random.default_rng(0).integers(0, 255, (30, 40, 3)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "c.png")
     for name in ("c.png", "c_depth.npy"):
         whole = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(whole[: len(whole) // 2])
-        text = complaint(tmp_path)
+        text = error_of(tmp_path)
         assert f"{name} cannot be decoded" in text
         assert "row 4" in text
         (tmp_path / name).write_bytes(whole)
 
 
-def test_maps_of_another_size_or_not_finite_are_named(tmp_path: Path) -> None:
+def test_maps_of_another_size_or_not_finite_are_reported(tmp_path: Path) -> None:
     write_table(tmp_path)
     np.save(tmp_path / "c_depth.npy", np.ones((40, 30)))
-    assert "the map is 30 x 40 pixels, its image 40 x 30" in complaint(tmp_path)
-    numbers = np.ones((30, 40))
-    numbers[2, 3] = np.nan
-    np.save(tmp_path / "c_depth.npy", numbers)
-    assert "1 numbers of the map are not finite" in complaint(tmp_path)
-    told = {"depth": {"form": "map", "invalid": float("nan")}}
-    depth = np.asarray(make(tmp_path, labels=told).read("train", 2).labels["depth"])
+    assert "the map is 30 x 40 pixels, its image 40 x 30" in error_of(tmp_path)
+    values = np.ones((30, 40))
+    values[2, 3] = np.nan
+    np.save(tmp_path / "c_depth.npy", values)
+    assert "1 numbers of the map are not finite" in error_of(tmp_path)
+    nan_is_void = {"depth": {"form": "map", "invalid": float("nan")}}
+    depth = np.asarray(make(tmp_path, labels=nan_is_void).read("train", 2).labels["depth"])
     assert depth[0, 2, 3] == 0
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
-        ("image,breed\na.png\n", "the row has 1 cells, the header 2"),
+        ("image,breed\na.png\n", "the row must have 2 cells, as the header, got 1"),
         ('image,breed\na.png,"pug\n', "row 2"),
         ("image,breed\n", "no rows"),
         ("image,bred\na.png,pug\n", "there is no column 'breed'"),
         ("image,dog breed\na.png,pug\n", "allowed: 'dog breed', 'image'"),
-        ("image;breed\na.png;pug\n", "the header is one cell, with semicolons in it"),
-        ("image;breed\na.png;pug\n", "save it with commas"),
-        ("image\tbreed\na.png\tpug\n", "give it a name that ends in .tsv"),
-        ("image,breed,split\na.png,pug,trian\n", "the split is 'trian'"),
+        ("image;breed\na.png;pug\n", "cells must be separated by commas, got semicolons"),
+        ("image;breed\na.png;pug\n", "save the table with commas"),
+        ("image\tbreed\na.png\tpug\n", "rename the file to end in .tsv"),
+        ("image,breed,split\na.png,pug,trian\n", "unknown split 'trian' in column 'split'"),
         ("image,breed,breed\na.png,pug,x\n", "occurs twice"),
     ],
 )
-def test_malformed_csv_is_named_at_the_door(tmp_path: Path, text: str, said: str) -> None:
+def test_malformed_csv_raises_when_opened(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "manifest.csv").write_text(text)
     with pytest.raises(DataError) as caught:
         make(tmp_path, labels={"breed": {"form": "category"}})
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "manifest.csv" in str(caught.value)
 
 
-def test_blanks_behind_commas_are_for_the_eye(tmp_path: Path) -> None:
+def test_spaces_after_commas_are_ignored(tmp_path: Path) -> None:
     header = [HEADER[0], *(f" {name}" for name in HEADER[1:])]
     write_table(tmp_path, [[row[0], *(f" {cell}" for cell in row[1:])] for row in ROWS], header)
     spaced = make(tmp_path)
     write_table(tmp_path)
     plain = make(tmp_path)
     assert {split: spaced.size(split) for split in ("train", "val")} == {"train": 3, "val": 1}
-    for at in range(3):
-        assert spaced.files("train", at) == plain.files("train", at)
+    for index in range(3):
+        assert spaced.files("train", index) == plain.files("train", index)
     boxes = spaced.read("train", 0).labels["heads"]
     assert isinstance(boxes, Boxes)
     assert boxes.xyxy.tolist() == [[1, 2, 30, 20], [0, 0, 9, 9]]
 
 
-def test_a_table_in_another_encoding_is_told_to_be_saved_in_utf8(tmp_path: Path) -> None:
+def test_table_in_another_encoding_raises_with_a_fix(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_bytes("image,breed\ncaf\xe9.png,pug\n".encode("latin-1"))
     with pytest.raises(DataError) as caught:
         make(tmp_path, labels={"breed": {"form": "category"}})
@@ -307,7 +307,7 @@ def test_a_table_in_another_encoding_is_told_to_be_saved_in_utf8(tmp_path: Path)
     assert "save it as UTF-8" in str(caught.value)
 
 
-def test_class_names_in_another_encoding_are_told_to_be_saved_in_utf8(tmp_path: Path) -> None:
+def test_class_names_in_another_encoding_raise(tmp_path: Path) -> None:
     write_table(tmp_path)
     (tmp_path / "classes.txt").write_bytes("caf\xe9\n".encode("latin-1"))
     with pytest.raises(DataError, match="not in UTF-8"):
@@ -315,27 +315,27 @@ def test_class_names_in_another_encoding_are_told_to_be_saved_in_utf8(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ('{"image": "a.png", "breed": "pug"}\n{"image": \n', "row 2"),
-        ("[1, 2]\n", "no mapping"),
+        ("[1, 2]\n", "must be a JSON object"),
     ],
 )
-def test_malformed_json_lines_are_named(tmp_path: Path, text: str, said: str) -> None:
+def test_malformed_json_lines_raise(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "table.jsonl").write_text(text)
     with pytest.raises(DataError) as caught:
         make(tmp_path, labels={"breed": {"form": "category"}}, file="table.jsonl")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_missing_table_and_missing_classes_file_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="the table is missing"):
+def test_missing_table_and_missing_classes_file_raise(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the table does not exist"):
         make(tmp_path)
-    with pytest.raises(DataError, match="this is a folder, not a table"):
+    with pytest.raises(DataError, match="the table is a folder"):
         make(tmp_path, file=".")
     write_table(tmp_path)
     labels = {"outline": {"form": "mask", "column": "mask", "classes_file": "no.txt"}}
-    with pytest.raises(DataError, match="file of class names is missing"):
+    with pytest.raises(DataError, match="file with the class names does not exist"):
         make(tmp_path, labels=labels)
 
 
@@ -351,7 +351,7 @@ def test_missing_table_and_missing_classes_file_are_named(tmp_path: Path) -> Non
         {"form": "category", "colum": "x"},
     ],
 )
-def test_columns_that_make_no_sense_are_refused(column: dict[str, Any]) -> None:
+def test_contradictory_columns_raise(column: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Manifest.Settings.model_validate({"labels": {"x": column}})
 

@@ -1,4 +1,4 @@
-"""The generated scenes."""
+"""Source ``scenes``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TestScenes(DatasetContract):
 
 class TestScenesWithMissingLabels(DatasetContract):
     def make_source(self, folder: Path) -> Scenes:
-        return make(train=12, val=6, test=4, missing=0.5, relatedness=0, size=48)
+        return make(train=12, val=6, test=4, missing=0.5, relatedness=0, image_size=48)
 
 
 def boxes_of(source: Scenes, index: int) -> Boxes:
@@ -34,7 +34,7 @@ def boxes_of(source: Scenes, index: int) -> Boxes:
 
 
 @pytest.mark.parametrize("relatedness", [0, 0.5, 1])
-def test_every_scene_and_class_occurs(relatedness: float) -> None:
+def test_all_scenes_and_mask_classes_occur(relatedness: float) -> None:
     source = make(relatedness=relatedness, train=150)
     samples = [source.read("train", index) for index in range(150)]
     scenes = {sample.labels["scene"] for sample in samples}
@@ -43,19 +43,19 @@ def test_every_scene_and_class_occurs(relatedness: float) -> None:
     assert set(pixels.tolist()) == set(range(7))
 
 
-def test_related_scenes_and_masks_go_by_shape() -> None:
-    """At 1 the mask's classes inside an image are its boxes' and tell the scene."""
+def test_related_scenes_and_masks_depend_on_shapes() -> None:
+    """At 1, the mask has the classes of the boxes, and they determine the scene."""
     source = make(relatedness=1, train=60)
     for index in range(60):
         labels = source.read("train", index).labels
         shapes = set(boxes_of(source, index).classes.tolist())
-        assert set(np.unique(labels["shapes"]).tolist()) == {0} | {1 + at for at in shapes}
-        pairs = [at for at in range(6) if {at, (at + 1) % 6} <= shapes]
+        assert set(np.unique(labels["shapes"]).tolist()) == {0} | {1 + shape for shape in shapes}
+        pairs = [index for index in range(6) if {index, (index + 1) % 6} <= shapes]
         assert pairs == [labels["scene"]]
 
 
-def test_unrelated_labels_say_nothing_of_shapes() -> None:
-    """At 0 neither scenes nor masks have a class that names a shape."""
+def test_unrelated_scenes_and_masks_do_not_depend_on_shapes() -> None:
+    """At 0, no scene and no mask class is a shape."""
     labels = make(relatedness=0).labels
     assert not set(labels["objects"].classes) & set(labels["shapes"].classes)
     assert labels["scene"].classes[0] == "fine across"
@@ -73,20 +73,20 @@ def test_rules_have_six_scenes_and_seven_mask_classes(by_shape: int) -> None:
     } == set(range(1, 7))
 
 
-def test_boxes_enclose_the_objects_pixels() -> None:
-    """All object pixels lie in boxes, and every box's sides touch object pixels."""
+def test_boxes_enclose_the_visible_pixels() -> None:
+    """All object pixels are in boxes, and every side of a box touches object pixels."""
     source = make(train=40)
     for index in range(40):
         mask = np.asarray(source.read("train", index).labels["shapes"])
-        covered = np.zeros(mask.shape, bool)
+        is_covered = np.zeros(mask.shape, bool)
         for left, top, right, bottom in boxes_of(source, index).xyxy.astype(int).tolist():
-            covered[top:bottom, left:right] = True
+            is_covered[top:bottom, left:right] = True
             inside = mask[top:bottom, left:right] > 0
             assert inside[0].any()
             assert inside[-1].any()
             assert inside[:, 0].any()
             assert inside[:, -1].any()
-        assert not (mask > 0)[~covered].any()
+        assert not (mask > 0)[~is_covered].any()
 
 
 def test_seed_and_offset_change_the_images() -> None:
@@ -98,14 +98,14 @@ def test_seed_and_offset_change_the_images() -> None:
     assert len(set(images)) == 3
 
 
-def test_missing_drops_that_part_of_training_labels_only() -> None:
+def test_missing_drops_a_fraction_of_training_labels() -> None:
     source = make(train=200, val=20, missing=0.3)
     kept = sum(len(source.read("train", index).labels) for index in range(200))
     assert kept / 600 == pytest.approx(0.7, abs=0.07)
     assert all(len(source.read("val", index).labels) == 3 for index in range(20))
 
 
-@pytest.mark.parametrize("settings", [{"relatedness": 1.5}, {"size": 8}, {"colour": "red"}])
-def test_bad_settings_are_refused(settings: dict[str, object]) -> None:
+@pytest.mark.parametrize("settings", [{"relatedness": 1.5}, {"image_size": 8}, {"color": "red"}])
+def test_invalid_settings_raise(settings: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         make(**settings)

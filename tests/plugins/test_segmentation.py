@@ -1,4 +1,4 @@
-"""The task kind ``segmentation``."""
+"""Task kind ``segmentation``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mtlsearch.testing import TaskContract
 
 CLASSES = ("ground", "person", "sky")
 LABEL = LabelSpec(Form.MASK, classes=CLASSES)
-WITHIN = LabelSpec(Form.MASK, classes=CLASSES, ignore_index=0)
+VOID_IS_CLASS_0 = LabelSpec(Form.MASK, classes=CLASSES, ignore_index=0)
 
 
 class TestSegmentation(TaskContract):
@@ -25,9 +25,9 @@ class TestSegmentation(TaskContract):
     label = LABEL
 
 
-class TestVoidWithinTheClasses(TaskContract):
+class TestVoidWithIndexOfAClass(TaskContract):
     task = Segmentation
-    label = WITHIN
+    label = VOID_IS_CLASS_0
     settings: ClassVar = {"dice": 1.0}
 
 
@@ -46,58 +46,60 @@ def make(label: LabelSpec = LABEL, **settings: object) -> Segmentation:
     return Segmentation("it", Segmentation.Settings.model_validate(settings), label)
 
 
-def sure_of(classes: Tensor) -> dict[str, Tensor]:
-    """Logits that predict ``[n, H, W]`` beyond doubt."""
+def certain_outputs(classes: Tensor) -> dict[str, Tensor]:
+    """Return logits that predict class indices ``[n, H, W]`` with certainty."""
     return {"logits": 40 * F.one_hot(classes, 3).permute(0, 3, 1, 2).float()}
 
 
-def measure(task: Segmentation, found: Tensor, truth: Tensor) -> dict[str, float]:
+def measure(task: Segmentation, predicted: Tensor, truth: Tensor) -> dict[str, float]:
     meter = task.meter()
-    meter.update(sure_of(found), truth)
+    meter.update(certain_outputs(predicted), truth)
     return dict(meter.compute())
 
 
-def test_perfect_and_hopeless_predictions() -> None:
+def test_correct_predictions_score_1_and_wrong_ones_0() -> None:
     truth = torch.tensor([[[0, 1], [2, 255]]])
-    found = torch.tensor([[[0, 1], [2, 2]]])
-    assert measure(make(), found, truth) == {"mIoU": 1, "pixel_accuracy": 1}
-    assert make(dice=1.0).loss(sure_of(found), truth).item() == pytest.approx(0, abs=1e-4)
-    assert measure(make(), (found + 1) % 3, truth) == {"mIoU": 0, "pixel_accuracy": 0}
+    predicted = torch.tensor([[[0, 1], [2, 2]]])
+    assert measure(make(), predicted, truth) == {"mIoU": 1, "pixel_accuracy": 1}
+    assert make(dice=1.0).loss(certain_outputs(predicted), truth).item() == pytest.approx(
+        0, abs=1e-4
+    )
+    assert measure(make(), (predicted + 1) % 3, truth) == {"mIoU": 0, "pixel_accuracy": 0}
 
 
-def test_iou_by_hand() -> None:
-    # Ground 1/2, person 1/2; the sky is neither true nor predicted and does not count.
+def test_mean_iou_equals_hand_computed_value() -> None:
+    # Ground 1/2, person 1/2; the sky neither occurs nor is predicted and does not count.
     values = measure(make(), torch.tensor([[[0, 0, 1]]]), torch.tensor([[[0, 1, 1]]]))
     assert values == pytest.approx({"mIoU": 0.5, "pixel_accuracy": 2 / 3})
 
 
 @pytest.mark.parametrize("warn_only", [False, True])
-def test_deterministic_algorithms_change_no_count_and_stay_asked_for(warn_only: bool) -> None:
-    chance = torch.Generator().manual_seed(0)
-    found, truth = (torch.randint(3, (2, 9, 9), generator=chance) for _ in range(2))
-    expected = measure(make(), found, truth)
+def test_deterministic_mode_keeps_the_metrics_and_is_restored(warn_only: bool) -> None:
+    generator = torch.Generator().manual_seed(0)
+    predicted, truth = (torch.randint(3, (2, 9, 9), generator=generator) for _ in range(2))
+    expected = measure(make(), predicted, truth)
     torch.use_deterministic_algorithms(True, warn_only=warn_only)
     try:
-        assert measure(make(), found, truth) == expected
+        assert measure(make(), predicted, truth) == expected
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.is_deterministic_algorithms_warn_only_enabled() == warn_only
     finally:
         torch.use_deterministic_algorithms(False)
 
 
-def test_a_class_only_predicted_counts_as_nought() -> None:
+def test_class_that_is_only_predicted_counts_as_0() -> None:
     values = measure(make(), torch.tensor([[[0, 0, 2]]]), torch.tensor([[[0, 0, 0]]]))
     assert values == pytest.approx({"mIoU": (2 / 3 + 0) / 2, "pixel_accuracy": 2 / 3})
 
 
-def test_void_within_the_classes_is_left_out() -> None:
+def test_class_with_the_index_of_void_is_excluded() -> None:
     truth = torch.tensor([[[0, 0, 1, 2]]])
-    found = torch.tensor([[[2, 1, 1, 2]]])
-    assert measure(make(WITHIN), found, truth) == {"mIoU": 1, "pixel_accuracy": 1}
+    predicted = torch.tensor([[[2, 1, 1, 2]]])
+    assert measure(make(VOID_IS_CLASS_0), predicted, truth) == {"mIoU": 1, "pixel_accuracy": 1}
 
 
-@pytest.mark.parametrize("label", [LABEL, WITHIN])
-def test_void_alone_teaches_and_measures_nothing(label: LabelSpec) -> None:
+@pytest.mark.parametrize("label", [LABEL, VOID_IS_CLASS_0])
+def test_only_void_gives_zero_loss_and_nan_metrics(label: LabelSpec) -> None:
     logits = torch.randn(2, 3, 4, 4, requires_grad=True)
     truth = torch.full((2, 4, 4), label.ignore_index)
     task = make(label, dice=1.0)
@@ -111,7 +113,7 @@ def test_void_alone_teaches_and_measures_nothing(label: LabelSpec) -> None:
     assert all(math.isnan(value) for value in meter.compute().values())
 
 
-def test_void_pixels_teach_nothing() -> None:
+def test_void_pixels_have_no_gradient() -> None:
     logits = torch.randn(1, 3, 4, 4, requires_grad=True)
     truth = torch.randint(3, (1, 4, 4))
     truth[0, 0] = 255
@@ -121,6 +123,6 @@ def test_void_pixels_teach_nothing() -> None:
     assert logits.grad[:, :, 1:].any()
 
 
-def test_one_class_is_nothing_to_learn() -> None:
-    with pytest.raises(TrainingError, match="nothing to tell apart"):
+def test_label_with_one_class_raises() -> None:
+    with pytest.raises(TrainingError, match="needs 2 or more classes"):
         make(LabelSpec(Form.MASK, classes=("person",)))

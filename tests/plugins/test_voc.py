@@ -1,4 +1,4 @@
-"""The source of devkits."""
+"""Source ``voc``."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def xml(*objects: tuple[str, tuple[float, ...], int], size: str = SIZE) -> str:
 
 
 def save_mask(path: Path, mask: np.ndarray) -> None:
-    """A palette picture, as devkits have them."""
+    """Write a palette image, as in devkits."""
     picture = Image.new("P", (mask.shape[1], mask.shape[0]))
-    picture.putpalette([part for colour in range(256) for part in (colour, 255 - colour, 90)])
+    picture.putpalette([part for color in range(256) for part in (color, 255 - color, 90)])
     picture.frombytes(mask.astype(np.uint8).tobytes())
     picture.save(path)
 
 
 def write_devkit(root: Path) -> None:
-    """Five images of 40 x 30: a, b, c train; d val; e test."""
+    """Write five images of 40 x 30 pixels: a, b, c in train, d in val, e in test."""
     for folder in ("JPEGImages", "Annotations", "SegmentationClass", "ImageSets/Main"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    for at, name in enumerate("abcde"):
-        picture = Image.new("RGB", (40, 30), (40 * at, 90, 10))
+    for index, name in enumerate("abcde"):
+        picture = Image.new("RGB", (40, 30), (40 * index, 90, 10))
         picture.save(root / "JPEGImages" / f"{name}.jpg")
     lists = {"train": "a\nb\n\nc\n", "val": "d\n", "test": "e\n"}
     for split, names in lists.items():
@@ -74,7 +74,7 @@ def data_of(source: Voc) -> DataModule:
     return open_data([source], config, mean=(0.5,) * 3, std=(0.5,) * 3, seed=0)
 
 
-def complaint(source: Voc) -> str:
+def error_of(source: Voc) -> str:
     with pytest.raises(DataError) as caught:
         data_of(source).check().raise_if_bad()
     return str(caught.value)
@@ -86,7 +86,7 @@ class TestVoc(DatasetContract):
         return make(folder, presence=True)
 
 
-def test_boxes_are_counted_from_one_with_the_last_pixel_inside(devkit: Path) -> None:
+def test_boxes_count_from_one_and_include_the_last_pixel(devkit: Path) -> None:
     boxes = make(devkit).read("train", 0).labels["boxes"]
     assert isinstance(boxes, Boxes)
     assert boxes.xyxy.tolist() == [[0, 0, 40, 30], [4, 5, 20, 25]]
@@ -95,10 +95,10 @@ def test_boxes_are_counted_from_one_with_the_last_pixel_inside(devkit: Path) -> 
     assert plain.xyxy.tolist() == [[1, 1, 40, 30], [5, 6, 20, 25]]
 
 
-def test_classes_are_sorted_or_as_told(devkit: Path) -> None:
+def test_classes_are_sorted_or_configured(devkit: Path) -> None:
     assert make(devkit).labels["boxes"].classes == ("cat", "dog")
-    told = make(devkit, classes=["dog", "cat", "bird"]).labels
-    assert told["segmentation"].classes == ("background", "dog", "cat", "bird")
+    labels = make(devkit, classes=["dog", "cat", "bird"]).labels
+    assert labels["segmentation"].classes == ("background", "dog", "cat", "bird")
 
 
 def test_difficult_objects_are_crowd_unless_kept(devkit: Path) -> None:
@@ -112,7 +112,7 @@ def test_difficult_objects_are_crowd_unless_kept(devkit: Path) -> None:
     assert not kept.crowd.any()
 
 
-def test_no_object_is_a_label_and_no_xml_is_none(devkit: Path) -> None:
+def test_xml_without_objects_is_a_label_and_no_xml_is_none(devkit: Path) -> None:
     source = make(devkit)
     empty = source.read("train", 1).labels
     assert set(empty) == {"boxes"}
@@ -127,7 +127,7 @@ def test_mask_keeps_indices_and_void(devkit: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (xml(size=""), "lacks <size/width>"),
         (xml(size="<size><width>30</width><height>40</height></size>"), "30 x 40 pixels"),
@@ -139,32 +139,34 @@ def test_mask_keeps_indices_and_void(devkit: Path) -> None:
         (xml(("", (1, 1, 9, 9), 0)), "object 1 lacks <name>"),
     ],
 )
-def test_bad_xml_is_named_with_line_and_path(devkit: Path, content: str, said: str) -> None:
+def test_invalid_xml_is_reported_with_line_and_path(
+    devkit: Path, content: str, message: str
+) -> None:
     (devkit / "Annotations" / "b.xml").write_text(content)
-    text = complaint(make(devkit, classes=["cat", "dog"]))
-    assert said in text
+    text = error_of(make(devkit, classes=["cat", "dog"]))
+    assert message in text
     assert "b.jpg" in text
     assert "train.txt line 2" in text
 
 
-def test_a_list_in_another_encoding_is_named(devkit: Path) -> None:
+def test_list_in_another_encoding_raises(devkit: Path) -> None:
     (devkit / "ImageSets" / "Main" / "val.txt").write_bytes("caf\xe9\n".encode("latin-1"))
     with pytest.raises(DataError, match="not in UTF-8"):
         make(devkit)
 
 
 @pytest.mark.parametrize("name", ["JPEGImages", "SegmentationClass"])
-def test_a_missing_folder_is_told_once(devkit: Path, name: str) -> None:
+def test_missing_folder_raises_once(devkit: Path, name: str) -> None:
     (devkit / name).rename(devkit / "elsewhere")
     with pytest.raises(DataError, match=f"the devkit has no folder {name}"):
         make(devkit, segmentation=True)
 
 
-def test_broken_and_missing_images_are_named_together(devkit: Path) -> None:
+def test_broken_and_missing_images_are_reported_together(devkit: Path) -> None:
     whole = (devkit / "JPEGImages" / "a.jpg").read_bytes()
     (devkit / "JPEGImages" / "a.jpg").write_bytes(whole[: len(whole) // 2])
     (devkit / "JPEGImages" / "d.jpg").unlink()
-    text = complaint(make(devkit))
+    text = error_of(make(devkit))
     assert "2 problem(s) in 4 images" in text
     assert "a.jpg cannot be decoded" in text
     assert "train.txt line 1" in text
@@ -172,19 +174,19 @@ def test_broken_and_missing_images_are_named_together(devkit: Path) -> None:
     assert "val.txt line 1" in text
 
 
-def test_mask_of_another_size_is_named(devkit: Path) -> None:
+def test_mask_of_another_size_is_reported(devkit: Path) -> None:
     save_mask(devkit / "SegmentationClass" / "a.png", np.zeros((30, 20)))
-    text = complaint(make(devkit))
+    text = error_of(make(devkit))
     assert "the mask is 20 x 30 pixels, its image 40 x 30" in text
     assert "a.jpg" in text
 
 
-def test_mask_with_an_unknown_class_is_named(devkit: Path) -> None:
+def test_mask_with_an_unknown_class_is_reported(devkit: Path) -> None:
     save_mask(devkit / "SegmentationClass" / "a.png", np.full((30, 40), 9))
-    assert "class 9 does not exist, the classes are 0 to 2" in complaint(make(devkit))
+    assert "class 9 does not exist, the classes are 0 to 2" in error_of(make(devkit))
 
 
-def test_a_folder_that_is_no_devkit_says_what_is_wanted(tmp_path: Path) -> None:
+def test_folder_without_image_lists_raises(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no list of images"):
         make(tmp_path)
 
