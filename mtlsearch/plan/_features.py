@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +28,17 @@ class FeatureSpec:
         image_size: ``(height, width)`` of the network's input in pixels.
         shapes: ``(height, width)`` of each level, measured on the backbone; by default
             ``image_size`` divided by the stride, rounded up.
+        sizes: ``(height, width)`` of each level in pixels of the feature map.
     """
 
     levels: tuple[FeatureLevel, ...]
     image_size: tuple[int, int]
     shapes: tuple[tuple[int, int], ...] | None = None
+    sizes: tuple[tuple[int, int], ...] = field(init=False, repr=False, compare=False)
 
-    @property
-    def sizes(self) -> tuple[tuple[int, int], ...]:
-        """``(height, width)`` of each level in pixels of the feature map."""
-        if self.shapes is not None:
-            return self.shapes
+    def __post_init__(self) -> None:
         height, width = self.image_size
-        return tuple(
+        by_stride = tuple(
             (-(-height // level.stride), -(-width // level.stride)) for level in self.levels
         )
+        object.__setattr__(self, "sizes", by_stride if self.shapes is None else self.shapes)

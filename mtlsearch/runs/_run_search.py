@@ -132,9 +132,11 @@ def _open(
     return session, store
 
 
-def _weight_pruning(run: RunDirectory, session: Session) -> Callable[[StudyView], None]:
-    """Return a callback that deletes the weights of trials that are not kept."""
+def _weight_pruning(run: RunDirectory, session: Session) -> Callable[[StudyView], None] | None:
+    """Return a callback that deletes weights and checkpoints; None if all are kept."""
     keep, objectives = _num_kept(session.config), session.objectives
+    if keep == "all" and session.config.search.early_stopping is None and not run.has_checkpoints:
+        return None
     confirmed = frozenset(
         record.number for records in read_results_by_seed(run).values() for record in records
     )

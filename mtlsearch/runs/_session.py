@@ -96,6 +96,7 @@ def open_session(
         config=resolved.config,
         # Built again, because reading the images counts their classes.
         task_by_name=resolved.build_tasks(data.labels),
+        label_by_task=resolved.config.labels,
         data=data,
         cut_backbones=cut_backbones,
         run=run,

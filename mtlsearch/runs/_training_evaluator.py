@@ -39,6 +39,7 @@ class TrainingEvaluator:
     Attributes:
         config: the run file, of which ``train`` holds for every candidate.
         task_by_name: the tasks by name.
+        label_by_task: the label that each task learns.
         data: the images.
         cut_backbones: the cut backbones by timm name.
         run: run directory for weights, checkpoints and histories.
@@ -53,6 +54,7 @@ class TrainingEvaluator:
 
     config: RunConfig
     task_by_name: Mapping[str, Task]
+    label_by_task: Mapping[str, str]
     data: DataModule
     cut_backbones: Mapping[str, CutBackbone]
     run: RunDirectory
@@ -187,7 +189,7 @@ class TrainingEvaluator:
             tasks=self.task_by_name,
             data=self.data,
             config=config,
-            label_by_task=self.config.labels,
+            label_by_task=self.label_by_task,
             loss_weights=candidate.loss_weights or dict.fromkeys(self.tasks, 1.0),
             learning_rate=candidate.learning_rate or config.learning_rate,
             device=self.device,
@@ -208,11 +210,11 @@ class TrainingEvaluator:
         """Return the balancer of a candidate with its shared groups; None if it is static."""
         from mtlsearch.training import BalancerConfig, shared_groups
 
+        if candidate.balancer == STATIC:
+            return None
         make = self.balancers.get(candidate.balancer)
         if make is not None:
             return BalancerConfig(make, shared_groups(network))
-        if candidate.balancer == STATIC:
-            return None
         raise TrainingError(
             f"the candidate has the balancer {candidate.balancer!r}, which the run file does not "
             "name",

@@ -75,7 +75,7 @@ def search(
     if after_each is not None:
         after_each(view)
     while True:
-        promotion = halving.promotion(view)
+        promotion = halving.promotion(view) if halving.rungs else None
         # A search without its reference has not ended, even if all its trials failed.
         if promotion is not None:
             runner.resume(promotion, view)

@@ -58,7 +58,7 @@ class TrialRunner:
             latency=latency,
             over_limits=over_limits,
         )
-        epochs = self.halving.next_epochs(record, view)
+        epochs = self.halving.next_epochs(record, view) if self.halving.rungs else None
         record = self.store.start(record, proposal.params, proposal.distributions)
         if over_limits and proposal.baseline is None:
             reject(record, self.store, self.progress)

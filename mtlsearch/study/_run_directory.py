@@ -106,6 +106,11 @@ class RunDirectory:
         """
         return self.trial(number) / (f"checkpoint-{rank}.pt" if rank else "checkpoint.pt")
 
+    @property
+    def has_checkpoints(self) -> bool:
+        """Whether a checkpoint of any trial is on disk."""
+        return any((self.path / "trials").glob("*/checkpoint*.pt"))
+
     def history(self, number: int) -> Path:
         """Return the path of a trial's losses and metrics per epoch.
 

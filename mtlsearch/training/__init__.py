@@ -32,8 +32,8 @@ from mtlsearch.training._job import TrainJob
 from mtlsearch.training._losses import LabeledOutputs, run_labeled
 from mtlsearch.training._micro_batches import micro_batches
 from mtlsearch.training._process_group import ProcessGroup, joined_process_group
+from mtlsearch.training._reproducibility import BufferSnapshot
 from mtlsearch.training._shared_groups import SharedGroup, shared_groups
-from mtlsearch.training._snapshot import BufferSnapshot
 from mtlsearch.training._train import train
 
 __all__ = [

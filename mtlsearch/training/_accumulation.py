@@ -13,7 +13,7 @@ from mtlsearch.training._device import Placement
 from mtlsearch.training._error_context import is_out_of_memory, require_full_batch
 from mtlsearch.training._micro_batches import micro_batches
 from mtlsearch.training._process_group import ProcessGroup
-from mtlsearch.training._snapshot import StepSnapshot
+from mtlsearch.training._reproducibility import StepSnapshot
 from mtlsearch.training._step import BatchLosses, StepOutcome, TrainingStep
 
 
@@ -53,7 +53,8 @@ class AccumulatingStep:
         self._placement = placement
         self._snapshot = StepSnapshot(network, placement.device)
         self._process_group = process_group
-        self._full_batch_balancer = step.balancer.full_batch_balancer
+        balancer = step.balancer
+        self._full_batch_balancer = None if balancer is None else balancer.full_batch_balancer
         self._notify = notify
 
     def __call__(self, batch: Batch) -> StepOutcome | None:
@@ -73,7 +74,8 @@ class AccumulatingStep:
 
     def epoch_ended(self) -> None:
         """Notify the balancer that an epoch has ended."""
-        self._step.balancer.epoch_ended()
+        if self._step.balancer is not None:
+            self._step.balancer.epoch_ended()
 
     @property
     def has_stateful_balancer(self) -> bool:
@@ -100,8 +102,7 @@ class AccumulatingStep:
         while True:
             losses, is_full = None, False
             try:
-                parts = [] if local is None else micro_batches(local, self.num_micro_batches)
-                placed = [self._placement.batch(part) for part in parts]
+                placed = [self._placement.batch(part) for part in self._split(local)]
                 losses = self._step.gradient(placed, counts, len(batch.images))
             except RuntimeError as error:
                 # Several processes have to raise together, see below.
@@ -120,6 +121,12 @@ class AccumulatingStep:
             self._step.clear_gradient()
             self._snapshot.restore()
             self._split_further(max_images)
+
+    def _split(self, batch: Batch | None) -> list[Batch]:
+        """Return the micro batches of this process's images."""
+        if batch is None or self.num_micro_batches == 1:
+            return [] if batch is None else [batch]
+        return micro_batches(batch, self.num_micro_batches)
 
     def _all_reduce(self, losses: BatchLosses | None, counts: Mapping[str, int]) -> BatchLosses:
         """Sum losses and gradients over all processes."""

@@ -40,19 +40,18 @@ class GradientBalancer:
     gradient.
 
     Args:
-        config: the balancer; None leaves losses and gradients unchanged.
+        config: the balancer and the shared groups.
         parameters: all trained parameters.
     """
 
-    def __init__(self, config: BalancerConfig | None, parameters: Sequence[nn.Parameter]) -> None:
-        groups = [] if config is None else list(config.groups)
+    def __init__(self, config: BalancerConfig, parameters: Sequence[nn.Parameter]) -> None:
         self._parameters = parameters
-        self._loss_balancers: list[Balancer[Any]] = []
+        self._loss_balancers = [config.make(tasks) for tasks in connected_tasks(config.groups)]
         self._gradient_balancers: list[tuple[SharedGroup, Balancer[Any]]] = []
-        if config is not None:
-            self._loss_balancers = [config.make(tasks) for tasks in connected_tasks(groups)]
-            if any(balancer.per_task_gradients for balancer in self._loss_balancers):
-                self._gradient_balancers = [(group, config.make(group.tasks)) for group in groups]
+        if any(balancer.per_task_gradients for balancer in self._loss_balancers):
+            self._gradient_balancers = [
+                (group, config.make(group.tasks)) for group in config.groups
+            ]
         self._group_index_by_parameter = {
             id(parameter): index
             for index, (group, _) in enumerate(self._gradient_balancers)

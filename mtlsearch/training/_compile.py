@@ -13,23 +13,19 @@ BACKEND = "inductor"
 
 
 @contextmanager
-def compiled(network: nn.Module, *, enabled: bool) -> Iterator[nn.Module]:
-    """Yield the module for training steps: compiled if enabled, else the network itself.
+def compiled(network: nn.Module) -> Iterator[nn.Module]:
+    """Yield the compiled module for training steps, with the weights of the network.
 
-    Both have the same weights. Each set of tasks that a batch has labels of is compiled when
+    Each set of tasks that a batch has labels of is compiled when
     it first occurs. The compiler is reset at the end, because torch keeps only a few variants
     of the same code, and the next network is another variant.
 
     Args:
         network: the network.
-        enabled: whether to compile.
 
     Yields:
         The module to call in training steps.
     """
-    if not enabled:
-        yield network
-        return
     torch.compiler.reset()
     try:
         yield cast("nn.Module", torch.compile(network, backend=BACKEND))

@@ -1,12 +1,14 @@
-"""Reproducibility: the same seed gives the same numbers."""
+"""Reproducibility: seeds, deterministic kernels and snapshots of buffers and generators."""
 
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor, nn
 from torch.utils import deterministic as torch_deterministic
 
 
@@ -60,3 +62,61 @@ def _deterministic_kernels(device: torch.device, *, enabled: bool) -> Iterator[N
 
 def _index(device: torch.device) -> int:
     return torch.cuda.current_device() if device.index is None else device.index
+
+
+class BufferSnapshot:
+    """A copy of the buffers of a network, such as running statistics.
+
+    Args:
+        network: the network.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        by_type: dict[tuple[torch.device, torch.dtype], list[Tensor]] = defaultdict(list)
+        for buffer in network.buffers():
+            by_type[buffer.device, buffer.dtype].append(buffer)
+        self._buffers = list(by_type.values())
+        self._copies = [[buffer.clone() for buffer in group] for group in self._buffers]
+
+    def keep(self) -> None:
+        """Copy the current buffers."""
+        _copy(self._buffers, self._copies)
+
+    def restore(self) -> None:
+        """Restore the buffers of the last copy."""
+        _copy(self._copies, self._buffers)
+
+
+class StepSnapshot:
+    """A copy of the buffers and generator states before a step.
+
+    Args:
+        network: the network.
+        device: device of the network.
+    """
+
+    def __init__(self, network: nn.Module, device: torch.device) -> None:
+        self._device = device
+        self._buffers = BufferSnapshot(network)
+
+    def keep(self) -> None:
+        """Copy the current state."""
+        self._cpu_state = torch.get_rng_state()
+        if self._device.type == "cuda":
+            self._cuda_state = torch.cuda.get_rng_state(self._device)
+        self._buffers.keep()
+
+    def restore(self) -> None:
+        """Restore the state of the last copy, and free cached GPU memory."""
+        self._buffers.restore()
+        torch.set_rng_state(self._cpu_state)
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(self._cuda_state, self._device)
+            torch.cuda.empty_cache()
+
+
+def _copy(source: list[list[Tensor]], target: list[list[Tensor]]) -> None:
+    """Copy tensors, grouped by device and dtype; torch copies mixed lists one by one."""
+    with torch.no_grad():
+        for originals, copies in zip(source, target, strict=True):
+            torch._foreach_copy_(copies, originals)

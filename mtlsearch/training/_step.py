@@ -14,7 +14,7 @@ from mtlsearch.plugin import Batch, Task, to_device
 from mtlsearch.training._balancing import BalancerConfig, GradientBalancer
 from mtlsearch.training._device import Precision
 from mtlsearch.training._losses import LabeledOutputs, run_labeled, select_labeled
-from mtlsearch.training._snapshot import BufferSnapshot
+from mtlsearch.training._reproducibility import BufferSnapshot
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +92,7 @@ class TrainingStep:
         self.parameters = [
             parameter for group in optimizer.param_groups for parameter in group["params"]
         ]
-        self.balancer = GradientBalancer(balancer, self.parameters)
+        self.balancer = None if balancer is None else GradientBalancer(balancer, self.parameters)
         self._scaler = torch.amp.GradScaler(
             self.parameters[0].device.type, enabled=precision.scales_loss
         )
@@ -135,8 +135,8 @@ class TrainingStep:
             Losses and gradient norm.
         """
         numbers = torch.cat([losses.means, torch.stack([losses.total, self._update()])])
-        if losses.remeasured_batch is not None:
-            self._measure_again(losses.remeasured_batch)
+        if self.balancer is not None and losses.remeasured_batch is not None:
+            self._measure_again(losses.remeasured_batch, self.balancer)
         return StepOutcome(losses.counts, numbers)
 
     def clear_gradient(self) -> None:
@@ -173,17 +173,20 @@ class TrainingStep:
             torch.tensor([outputs.count / counts[name] for name, outputs in labeled.items()]),
             losses.device,
         )
-        weights = self.balancer.weights(losses, self._static_weights(losses, names), names)
+        weights = self._static_weights(losses, names)
+        if self.balancer is not None:
+            weights = self.balancer.weights(losses, weights, names)
         means = losses * shares
         total = (means * weights).sum()
         if terms:
             total = total + torch.stack(list(terms.values())).sum()
-        if self.balancer.per_task_gradients:
+        if self.balancer is not None and self.balancer.per_task_gradients:
             self.balancer.backward(*_add_terms(scalars, weights, terms, names), names)
         else:
             self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
         own_counts = {name: outputs.count for name, outputs in labeled.items()}
-        remeasured = batch if self.balancer.remeasures_losses else None
+        has_remeasured = self.balancer is not None and self.balancer.remeasures_losses
+        remeasured = batch if has_remeasured else None
         return BatchLosses(own_counts, means.detach(), total.detach(), remeasured)
 
     def _forward(
@@ -215,14 +218,14 @@ class TrainingStep:
             for name, item in labeled.items()
         ]
 
-    def _measure_again(self, batch: Batch) -> None:
+    def _measure_again(self, batch: Batch, balancer: GradientBalancer) -> None:
         """Pass the losses after the update to the balancer; restore running statistics."""
         snapshot = BufferSnapshot(self._network)
         with torch.no_grad():
             labeled, _ = self._forward(batch, self.counts(batch), len(batch.images))
             losses, names = torch.stack(self._losses(labeled)), list(labeled)
         snapshot.restore()
-        self.balancer.after_step(losses, self._static_weights(losses, names), names)
+        balancer.after_step(losses, self._static_weights(losses, names), names)
 
     def _update(self) -> Tensor:
         """Clip and update; return the norm of the gradient before clipping."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import cast
 
@@ -70,7 +71,7 @@ def train(
             deterministic_kernels=job.config.deterministic,
         ),
         translate_errors(),
-        compiled(learner, enabled=job.config.compile) as forward,
+        compiled(learner) if job.config.compile else nullcontext(learner) as forward,
     ):
         loop = _build_loop(job, hooks, probe, learner, forward)
         return loop.run()

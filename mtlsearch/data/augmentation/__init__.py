@@ -1,10 +1,10 @@
 """Augmentation: crop, flip, resize and color jitter of a whole batch on its device.
 
 All random numbers of a batch are sampled first, as *augmentation params* (``_params.py``). They
-depend only on seed, epoch and image index, never on the batch. Images, masks and maps are then
-resampled together (``_resample.py``), boxes are transformed to match (``_boxes.py``), and colors
-are jittered (``_color.py``). The result equals that of torchvision's transforms, applied to each
-image with the same numbers.
+depend only on seed, epoch and image index, never on the batch. Images, masks, maps and boxes are
+then cropped, flipped and resized together (``_geometry.py``), and colors are jittered
+(``_color.py``). The result equals that of torchvision's transforms, applied to each image with
+the same numbers.
 
 >>> from mtlsearch.config import AugmentConfig
 >>> from mtlsearch.data.augmentation import sample_params

@@ -10,14 +10,13 @@ from torch import Tensor
 
 from mtlsearch.config import AugmentConfig
 from mtlsearch.data._samples import DENSE_FORMS
-from mtlsearch.data.augmentation._boxes import transform_boxes
 from mtlsearch.data.augmentation._color import color_jitter
+from mtlsearch.data.augmentation._geometry import Resample, transform_boxes
 from mtlsearch.data.augmentation._params import (
     AugmentationParams,
     identity_params,
     sample_params,
 )
-from mtlsearch.data.augmentation._resample import Resample
 from mtlsearch.labels import Form, LabelSpec
 from mtlsearch.plugin import Batch, Targets, to_device
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Literal
 
@@ -25,15 +25,16 @@ class UnitModules:
         calls: the calls of its cut points, in order. Tasks that share the unit share the
             outputs of these calls.
         parameters: names of all parameters of the unit, in cut points or outside of them.
+        modules: names of the modules that the unit calls, in order.
     """
 
     calls: tuple[Call, ...]
     parameters: tuple[str, ...]
+    modules: tuple[str, ...] = field(init=False)
 
-    @property
-    def modules(self) -> tuple[str, ...]:
-        """Names of the modules that the unit calls, in order."""
-        return tuple(dict.fromkeys(call.path for call in self.calls))
+    def __post_init__(self) -> None:
+        modules = tuple(dict.fromkeys(call.path for call in self.calls))
+        object.__setattr__(self, "modules", modules)
 
     @property
     def flops(self) -> int:

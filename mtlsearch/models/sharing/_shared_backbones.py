@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, chain
+from typing import Any
 
 from torch import Tensor, nn
 
 from mtlsearch.models.cutting import SkipUnit, UnitModules, compute_levels
 from mtlsearch.models.sharing._activation_cache import ActivationCache, CachedForward
 from mtlsearch.models.sharing._build import build_task_models
-from mtlsearch.models.sharing._state_dict import deduplicate_weights
 from mtlsearch.plan import SKIPPED, SharingPlan
 
 
@@ -51,7 +51,7 @@ class SharedBackbones(nn.Module):
             self.add_module(self._keys[task], task_model)
         if any(num_runs < len(plan.tasks) for num_runs in plan.runs):
             self._cache_outputs()
-        deduplicate_weights(self)
+        _deduplicate_weights(self)
 
     def forward(
         self, images: Tensor, tasks: Sequence[str] | None = None
@@ -181,3 +181,41 @@ def _number_runs(plan: SharingPlan) -> dict[str, tuple[int, ...]]:
         )
         for column, task in enumerate(plan.tasks)
     }
+
+
+def _deduplicate_weights(module: nn.Module) -> None:
+    """Make the state dict of a module contain every tensor under its first name only.
+
+    Files then contain every weight once, and safetensors accepts them. The keys are those of
+    ``named_parameters`` and ``named_buffers``. A state dict with all names loads as well.
+    """
+    module.register_state_dict_post_hook(_remove_aliases)  # type: ignore[no-untyped-call]
+    module.register_load_state_dict_pre_hook(_restore_aliases)  # type: ignore[no-untyped-call]
+
+
+def _remove_aliases(
+    module: nn.Module, state: dict[str, Any], prefix: str, local_metadata: Any
+) -> None:
+    for names in _shared_tensor_names(module):
+        for name in names[1:]:
+            state.pop(prefix + name, None)
+
+
+def _restore_aliases(module: nn.Module, state: dict[str, Any], prefix: str, *args: Any) -> None:
+    for names in _shared_tensor_names(module):
+        present = next((prefix + name for name in names if prefix + name in state), None)
+        if present is not None:
+            for name in names:
+                state.setdefault(prefix + name, state[present])
+
+
+def _shared_tensor_names(module: nn.Module) -> Iterator[list[str]]:
+    """Yield the names of each parameter and buffer with several names, in registration order."""
+    names_by_id: dict[int, list[str]] = {}
+    tensors: Iterator[tuple[str, Tensor]] = chain(
+        module.named_parameters(remove_duplicate=False),
+        module.named_buffers(remove_duplicate=False),
+    )
+    for name, tensor in tensors:
+        names_by_id.setdefault(id(tensor), []).append(name)
+    return (names for names in names_by_id.values() if len(names) > 1)

@@ -265,7 +265,8 @@ class CandidateSpace:
 
     @cached_property
     def _components(self) -> OptionalComponents:
-        return OptionalComponents(self.config)
+        config = self.config
+        return OptionalComponents(config.distillation_options, config.attention_options)
 
     @cached_property
     def _loss_weights(self) -> LossWeightDimension:

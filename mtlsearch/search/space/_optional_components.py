@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from mtlsearch.config import DistillationEntry, SearchConfig
+from mtlsearch.config import DistillationEntry
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, Distillation, Suggest
 
@@ -27,15 +27,18 @@ class OptionalComponents:
     in some unit. Other candidates get neither, since they would equal another candidate.
 
     Attributes:
-        config: the ``search`` part of the run file.
+        distillation_options: kinds of distillation to choose from; ``none`` comes first if there
+            are several.
+        attention_options: whether heads have attention gates: one option or both.
     """
 
-    config: SearchConfig
+    distillation_options: tuple[DistillationEntry, ...]
+    attention_options: tuple[bool, ...]
 
     @property
     def is_finite(self) -> bool:
         """Whether all params are names, not numbers."""
-        return not any(isinstance(entry.alpha, tuple) for entry in self._options)
+        return not any(isinstance(entry.alpha, tuple) for entry in self.distillation_options)
 
     def enumerate(self) -> Iterator[Params]:
         """Yield all params; some of them give equal candidates for some plans.
@@ -43,7 +46,7 @@ class OptionalComponents:
         Yields:
             Value by parameter name.
         """
-        for entry, has_attention in product(self._options, self._attention_options):
+        for entry, has_attention in product(self.distillation_options, self.attention_options):
             attention = GATES if has_attention else WITHOUT
             yield {"distillation": entry.kind, "attention": attention}
 
@@ -57,9 +60,9 @@ class OptionalComponents:
             Number of candidates, at least 1.
         """
         if plan is None:
-            return len(self._options) * len(self._attention_options)
-        kinds = {self._kind_for(plan, entry.kind) for entry in self._options}
-        return len(kinds) * (len(self._attention_options) if plan.shares else 1)
+            return len(self.distillation_options) * len(self.attention_options)
+        kinds = {self._kind_for(plan, entry.kind) for entry in self.distillation_options}
+        return len(kinds) * (len(self.attention_options) if plan.shares else 1)
 
     def distillation(self, suggest: Suggest, candidate: Candidate) -> Distillation | None:
         """Choose the distillation of a candidate; keep the one that its search space chose.
@@ -73,10 +76,12 @@ class OptionalComponents:
         """
         if candidate.distillation is not None:
             return candidate.distillation
-        entry = self._options[0]
-        if len(self._options) > 1:
-            kinds: list[str] = [option.kind for option in self._options]
-            entry = self._options[kinds.index(suggest.suggest_categorical("distillation", kinds))]
+        entry = self.distillation_options[0]
+        if len(self.distillation_options) > 1:
+            kinds: list[str] = [option.kind for option in self.distillation_options]
+            entry = self.distillation_options[
+                kinds.index(suggest.suggest_categorical("distillation", kinds))
+            ]
         kind = self._kind_for(candidate.plan, entry.kind)
         if kind == "none":
             return None
@@ -97,8 +102,8 @@ class OptionalComponents:
         """
         if candidate.attention:
             return True
-        has_attention = self._attention_options[0]
-        if len(self._attention_options) > 1:
+        has_attention = self.attention_options[0]
+        if len(self.attention_options) > 1:
             has_attention = suggest.suggest_categorical("attention", (WITHOUT, GATES)) == GATES
         return has_attention and candidate.plan.shares
 
@@ -120,12 +125,14 @@ class OptionalComponents:
         kind = "none" if distillation is None else distillation.kind
         # Several kinds may be equal for a plan. The first one is used.
         entries = [
-            entry for entry in self._options if self._kind_for(candidate.plan, entry.kind) == kind
+            entry
+            for entry in self.distillation_options
+            if self._kind_for(candidate.plan, entry.kind) == kind
         ]
         if not entries:
             return None
         entry = entries[0]
-        params: Params = {"distillation": entry.kind} if len(self._options) > 1 else {}
+        params: Params = {"distillation": entry.kind} if len(self.distillation_options) > 1 else {}
         if distillation is None:
             return params
         alpha = distillation.alpha
@@ -140,10 +147,10 @@ class OptionalComponents:
             # It has no attention for every value of the param.
             if has_attention:
                 return None
-            has_attention = self._attention_options[0]
-        if has_attention not in self._attention_options:
+            has_attention = self.attention_options[0]
+        if has_attention not in self.attention_options:
             return None
-        if len(self._attention_options) == 1:
+        if len(self.attention_options) == 1:
             return {}
         return {"attention": GATES if has_attention else WITHOUT}
 
@@ -151,11 +158,3 @@ class OptionalComponents:
         """Return the kind that a plan allows: mutual distillation needs tasks that differ."""
         is_hard = plan == SharingPlan.hard(plan.tasks, len(plan.rows))
         return "none" if kind == "mutual" and (len(plan.tasks) == 1 or is_hard) else kind
-
-    @property
-    def _options(self) -> tuple[DistillationEntry, ...]:
-        return self.config.distillation_options
-
-    @property
-    def _attention_options(self) -> tuple[bool, ...]:
-        return self.config.attention_options

@@ -11,10 +11,9 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from mtlsearch.config import AugmentConfig
-from mtlsearch.data.augmentation._boxes import transform_boxes
 from mtlsearch.data.augmentation._color import color_jitter
+from mtlsearch.data.augmentation._geometry import Resample, transform_boxes
 from mtlsearch.data.augmentation._params import AugmentationParams, sample_params
-from mtlsearch.data.augmentation._resample import Resample
 from mtlsearch.plugin import BoxTargets
 
 PREPARED, COUNT = (31, 37), 4
