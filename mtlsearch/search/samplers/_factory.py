@@ -9,7 +9,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 
 from mtlsearch.results import DELTA_M, Objective
 from mtlsearch.search.samplers._base import Sampler
-from mtlsearch.search.samplers._gp_sampler import GPSampler
+from mtlsearch.search.samplers._sharing_gp import GPSampler
 from mtlsearch.search.samplers._optuna import OptunaSampler
 from mtlsearch.search.samplers._random import RandomSampler
 from mtlsearch.search.samplers._warm_start import WarmStartSampler

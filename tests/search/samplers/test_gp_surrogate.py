@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtlsearch.plan import SharingPlan, tree_plans
-from mtlsearch.search.samplers._gp_sampler import log_improvement
+from mtlsearch.search.samplers._sharing_gp import log_improvement
 from mtlsearch.search.samplers._gp_surrogate import (
     ADDITIVE_FRACTIONS,
     LENGTH_SCALES,

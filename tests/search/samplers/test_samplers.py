@@ -24,7 +24,7 @@ from mtlsearch.search import (
     search,
 )
 from mtlsearch.search.samplers import Observation, make_sampler
-from mtlsearch.search.samplers._gp_sampler import GPSampler
+from mtlsearch.search.samplers._sharing_gp import GPSampler
 from mtlsearch.search.space import proposal_of, propose_baseline
 from mtlsearch.study import TrialStore
 

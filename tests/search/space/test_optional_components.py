@@ -22,7 +22,7 @@ from mtlsearch.registry import build_registry
 from mtlsearch.runs import open_session
 from mtlsearch.search import CandidateSpace, NullProgress, search
 from mtlsearch.search.samplers import make_sampler
-from mtlsearch.search.samplers._gp_sampler import GPSampler
+from mtlsearch.search.samplers._sharing_gp import GPSampler
 from mtlsearch.search.samplers._optuna import OptunaSampler
 from mtlsearch.study import RunDirectory, TrialStore
 from mtlsearch.testing import RandomSuggest
