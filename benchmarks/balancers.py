@@ -1,9 +1,9 @@
-"""What each way of balancing costs: time and memory of a training step against static weights.
+"""Time and memory of a training step with every balancer, relative to static weights.
 
-Run ``python benchmarks/balance.py`` (minutes). Three tasks share all of a small network; every
-balancer of the catalogue takes steps on one batch, in turns, so that a machine that slows down
-slows all. On the CPU memory is the peak of what torch holds at once within a step beyond what
-it held before, by torch's profiler; on a GPU it is torch's own count.
+Run ``python benchmarks/balancers.py`` (minutes). Three tasks share all units of a small network.
+Every balancer in the registry takes steps on one batch. The balancers take turns, so that a
+change of the machine's speed affects all of them. Memory is the peak of a step above the memory
+in use before it: measured by torch's profiler on the CPU, by torch's allocator on a GPU.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import torch
-from step import TASKS, Step, classifiers, make_batch, peak_memory, timed
+from step import TASKS, Step, build_tasks, make_batch, peak_memory, time_steps
 from torch.profiler import ProfilerActivity, profile
 
 from mtlsearch.models import CutBackbone, MultiTaskNetwork, cut_backbone
@@ -38,15 +38,15 @@ from mtlsearch.training._step import TrainingStep
 
 @dataclass(frozen=True)
 class Row:
-    """One balancer.
+    """Cost of one balancer.
 
     Attributes:
         balancer: its name.
         kind: what it works on: losses, losses measured twice, or gradients.
-        milliseconds: a step, the median of all turns.
-        time_ratio: to static weights, the median of the turns' ratios.
-        mebibytes: the step's peak beyond what was held before.
-        memory_ratio: to static weights.
+        milliseconds: time of a step, median over all turns.
+        time_ratio: time relative to static weights, median over all turns.
+        mebibytes: peak memory of a step above the memory in use before it.
+        memory_ratio: memory relative to static weights.
     """
 
     balancer: str
@@ -57,9 +57,11 @@ class Row:
     memory_ratio: float
 
 
-def build(kind: type[Balancer], cut: CutBackbone, batch: Batch, device: torch.device) -> Step:
-    """A step of a fresh network with that balancer; the same weights for all."""
-    tasks = classifiers()
+def build_step(
+    balancer: type[Balancer], cut: CutBackbone, batch: Batch, device: torch.device
+) -> Step:
+    """Build a training step with a balancer; the initial weights are equal for all."""
+    tasks = build_tasks()
     plan = SharingPlan.hard(TASKS, len(cut.units))
     network = MultiTaskNetwork(cut, plan, seeded_heads(tasks, cut.features, 0)).to(device).train()
     training = TrainingStep(
@@ -70,34 +72,38 @@ def build(kind: type[Balancer], cut: CutBackbone, batch: Batch, device: torch.de
         optimizer=build_optimizer(network, "adamw", learning_rate=1e-4, weight_decay=0.05),
         precision=Precision(),
         clip_norm=1.0,
-        balancer=BalancerConfig(lambda names: kind(kind.Settings(), names), shared_groups(network)),
+        balancer=BalancerConfig(
+            lambda names: balancer(balancer.Settings(), names), shared_groups(network)
+        ),
     )
     return lambda: training(batch) and None
 
 
-def peak(step: Step, device: torch.device) -> float:
-    """Mebibytes that a step holds at once beyond what was held before."""
+def measure_peak(step: Step, device: torch.device) -> float:
+    """Return the peak memory of a step above the memory in use before it, in MiB."""
     if device.type == "cuda":
         return peak_memory(step, device)
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as watched:
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         step()
-    events = [at for at in watched.profiler.kineto_results.events() if at.name() == "[memory]"]
-    held, most = 0, 0
-    for event in sorted(events, key=lambda at: at.start_ns()):
-        held += event.nbytes()
-        most = max(most, held)
-    return most / 2**20
+    events = [
+        event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"
+    ]
+    in_use, peak = 0, 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        in_use += event.nbytes()
+        peak = max(peak, in_use)
+    return peak / 2**20
 
 
 def measure(options: argparse.Namespace, device: torch.device) -> list[Row]:
-    """Time and weigh every balancer; static first, then by time."""
+    """Measure every balancer; return static weights first, then the others by time."""
     torch.manual_seed(0)
     balancers = build_registry().balancers
     batch = make_batch(options.batch, options.size, device)
     cut = cut_backbone(options.backbone, (options.size, options.size))
-    steps = {name: build(kind, cut, batch, device) for name, kind in balancers.items()}
-    times = timed(steps, options.repeats, 1, device)
-    memory = {name: peak(step, device) for name, step in steps.items()}
+    steps = {name: build_step(kind, cut, batch, device) for name, kind in balancers.items()}
+    times = time_steps(steps, options.repeats, 1, device)
+    memory = {name: measure_peak(step, device) for name, step in steps.items()}
     rows = []
     for name, balancer in balancers.items():
         kind = "gradients" if balancer.per_task_gradients else "losses"
@@ -107,7 +113,7 @@ def measure(options: argparse.Namespace, device: torch.device) -> list[Row]:
                 name,
                 "losses twice" if balancer.remeasures_losses else kind,
                 statistics.median(times[name]),
-                statistics.median(own / static for own, static in pairs),
+                statistics.median(balanced / static for balanced, static in pairs),
                 memory[name],
                 memory[name] / memory[STATIC],
             )
@@ -123,8 +129,8 @@ def write(rows: Sequence[Row], path: Path) -> None:
         writer.writerows(asdict(row) for row in rows)
 
 
-def rounded(row: Row) -> Row:
-    """Three digits are what the measuring is worth."""
+def round_row(row: Row) -> Row:
+    """Round to the precision of the measurement."""
     return replace(
         row,
         milliseconds=round(row.milliseconds, 1),
@@ -134,24 +140,29 @@ def rounded(row: Row) -> Row:
     )
 
 
-def main() -> None:
-    """Measure, print and perhaps write."""
+def parse() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backbone", default="test_resnet")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--size", type=int, default=64, help="pixels a side")
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=9, help="steps of each balancer")
+    parser.add_argument("--size", type=int, default=64, help="pixels along one side")
+    parser.add_argument("--batch", type=int, default=8, help="images per step")
+    parser.add_argument("--repeats", type=int, default=9, help="steps per balancer")
     parser.add_argument("--out", type=Path, help="write the table as CSV")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, print and write if ``--out`` is given."""
+    options = parse()
     device = resolve_device(options.device)
-    units = len(cut_backbone(options.backbone, (options.size, options.size)).units)
+    num_units = len(cut_backbone(options.backbone, (options.size, options.size)).units)
     print(
         f"torch {torch.__version__}, {device}, {torch.get_num_threads()} of {os.cpu_count()} "
-        f"threads, {platform.machine()}; {options.backbone}, {units} units shared by "
+        f"threads, {platform.machine()}; {options.backbone}, {num_units} units shared by "
         f"{len(TASKS)} tasks, {options.size} px, batch {options.batch}, {options.repeats} turns"
     )
-    rows = [rounded(row) for row in measure(options, device)]
+    rows = [round_row(row) for row in measure(options, device)]
     print(f"{'balancer':14}{'works on':14}{'ms':>8}{'x static':>10}{'MiB':>8}{'x static':>10}")
     for row in rows:
         print(

@@ -1,16 +1,16 @@
-"""What knowledge between tasks and attention are worth: an ablation on a few plans and seeds.
+"""Ablation of distillation and attention on a few plans and seeds.
 
-``python benchmarks/knowledge.py --out results/knowledge.csv`` trains, for every seed, the
-single-task networks (``independent``) of ``examples/scenes.yaml``, and then each plan plain,
-with ``distil``, with ``mutual`` and with ``attention``; ``--root PATH`` takes
-``examples/nyuv2.yaml`` and the images there. It prints Δm of each, mean and standard error over
-the seeds, and the difference to the plain plan of the same seed.
+``python benchmarks/distillation.py --out results/distillation.csv`` trains for every seed the
+``independent`` baseline of ``examples/scenes.yaml``. Then it trains each plan without optional
+components, with distillation ``baseline``, with distillation ``mutual``, and with attention.
+``--root PATH`` selects ``examples/nyuv2.yaml`` and its images. The output has the mean Δm with
+its standard error over seeds, and the gain over the same plan and seed without components.
 
-It can be stopped at any time and goes on with the same command: a training's row is written
-when it has ended, and what is there is passed over. The weights of ``independent``, which teach,
-lie in a folder beside the table; they are trained anew where a seed is gone on with. Settings of
-the training are part of no row, so keep to one command for one file; ``--set`` changes them as
-for ``mtlsearch search``.
+The benchmark can be interrupted and resumes with the same command. The row of a training is
+written when it ends, and rows in the table are not trained again. The weights of
+``independent``, the teacher, are in a folder beside the table. They are trained again when a
+seed resumes. The table does not contain the training settings, so use one command per table.
+``--set`` changes settings as in ``mtlsearch search``.
 """
 
 from __future__ import annotations
@@ -37,43 +37,60 @@ from mtlsearch.study import RunDirectory
 from mtlsearch.training import resolve_device
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PLAIN = "none"
+INDEPENDENT, NO_COMPONENT = "independent", "none"
 PLANS = ("hard", "half", "late")
-"""All shared; the first half of the units shared; all but the last one shared."""
+"""All units shared, the first half of the units shared, all units but the last shared."""
 
 KEYS = ["run", "seed", "plan", "variant"]
+Key = tuple[str, int, str, str]
 
 
-def plan_named(name: str, tasks: Sequence[str], units: int) -> SharingPlan:
-    """A plan of :data:`PLANS`."""
-    depth = {"hard": units, "half": units // 2, "late": units - 1}[name]
-    return SharingPlan.from_splits(tasks, [depth] * (len(tasks) - 1), units)
+def build_plan(name: str, tasks: Sequence[str], num_units: int) -> SharingPlan:
+    """Build a plan of :data:`PLANS`."""
+    depth = {"hard": num_units, "half": num_units // 2, "late": num_units - 1}[name]
+    return SharingPlan.from_splits(tasks, [depth] * (len(tasks) - 1), num_units)
 
 
 def variants(plan: SharingPlan, alphas: Sequence[float]) -> Iterator[tuple[str, Candidate]]:
-    """The plan plain and with each addition that means something for it."""
-    yield PLAIN, Candidate(plan)
+    """Yield candidates of a plan without components and with each one that applies to it."""
+    yield NO_COMPONENT, Candidate(plan)
     hard = SharingPlan.hard(plan.tasks, len(plan.rows))
     for alpha in alphas:
-        yield f"distil {alpha:g}", Candidate(plan, distillation=Distillation("baseline", alpha))
+        yield f"baseline {alpha:g}", Candidate(plan, distillation=Distillation("baseline", alpha))
         if plan != hard:
             yield f"mutual {alpha:g}", Candidate(plan, distillation=Distillation("mutual", alpha))
     yield "attention", Candidate(plan, attention=True)
 
 
+def candidates_by_key(
+    run: str, seed: int, tasks: Sequence[str], num_units: int, options: argparse.Namespace
+) -> dict[Key, Candidate]:
+    """Return all candidates of a seed, ``independent`` first."""
+    independent = Candidate(SharingPlan.independent(tasks, num_units))
+    candidates: dict[Key, Candidate] = {(run, seed, INDEPENDENT, NO_COMPONENT): independent}
+    for name in options.plans:
+        plan = build_plan(name, tasks, num_units)
+        for variant, candidate in variants(plan, options.alphas):
+            candidates[run, seed, name, variant] = candidate
+    return candidates
+
+
 def open_seed(options: argparse.Namespace, seed: int, device: torch.device) -> Session:
-    """A run of this seed, whose trial 0 is to be the teacher."""
-    changes = [*options.set, f"seed={seed}"]
+    """Open the run with a seed; trial 0 is the teacher."""
+    overrides = [*options.set, f"seed={seed}"]
     if options.root is not None:
-        changes.append(f"data.root={options.root}")
+        overrides.append(f"data.root={options.root}")
     folder = options.out.with_suffix("") / f"seed{seed}"
     folder.mkdir(parents=True, exist_ok=True)
-    loaded = load_run(run_file(options), changes)
-    tasks = {at: of for at, of in loaded.config.tasks.items() if at in (options.tasks or [at])}
+    loaded = load_run(run_file(options), overrides)
+    tasks = {
+        name: task
+        for name, task in loaded.config.tasks.items()
+        if options.tasks is None or name in options.tasks
+    }
+    config = loaded.config.model_copy(update={"tasks": tasks})
     session = open_session(
-        build_registry().resolve(
-            replace(loaded, config=loaded.config.model_copy(update={"tasks": tasks}))
-        ),
+        build_registry().resolve(replace(loaded, config=config)),
         RunDirectory(folder),
         device=device,
         progress=NullProgress(),
@@ -83,65 +100,63 @@ def open_seed(options: argparse.Namespace, seed: int, device: torch.device) -> S
 
 
 def run_file(options: argparse.Namespace) -> Path:
-    """What is trained."""
+    """Return the run file that is trained."""
     return EXAMPLES / ("scenes.yaml" if options.root is None else "nyuv2.yaml")
 
 
-def fill(options: argparse.Namespace, device: torch.device) -> None:
-    """Train what the table lacks."""
-    name = run_file(options).stem
+def fill_table(options: argparse.Namespace, device: torch.device) -> None:
+    """Train all candidates that are not in the table."""
     for seed in range(options.seeds):
         session = open_seed(options, seed, device)
         evaluator = session.evaluator
-        units = len(evaluator.units(session.config.backbone.names[0]))
-        alone = SharingPlan.independent(evaluator.tasks, units)
-        wanted = [("independent", PLAIN, Candidate(alone))]
-        for plan_name in options.plans:
-            plan = plan_named(plan_name, evaluator.tasks, units)
-            wanted += [(plan_name, *variant) for variant in variants(plan, options.alphas)]
-        reference: Measurement | None = None
-        for plan_name, variant, candidate in wanted:
-            key = (name, seed, plan_name, variant)
-            if key in known(options.out) and candidate.plan != alone:
-                continue
-            if candidate.plan == alone and all_known(name, seed, wanted, options.out):
-                break
-            number = 0 if candidate.plan == alone else 1
-            try:
-                measured = evaluator.measure(number, candidate, NullProgress())
-            except TrainingError as error:
-                print(f"{key}: {error.what}", flush=True)
-                continue
-            reference = measured if number == 0 else reference
-            assert reference is not None, "independent comes first"
-            row = row_of(session, key, candidate, measured, reference)
-            if key not in known(options.out):
-                append(pd.DataFrame([row]), options.out)
-            print(f"{key}: Δm {row['delta_m']:+.2f} %, {row['seconds']:.0f} s", flush=True)
+        num_units = len(evaluator.units(session.config.backbone.names[0]))
+        candidates = candidates_by_key(
+            run_file(options).stem, seed, evaluator.tasks, num_units, options
+        )
+        if candidates.keys() <= trained_keys(options.out):
+            continue
+        fill_seed(session, candidates, options.out)
 
 
-def known(path: Path) -> set[tuple[object, ...]]:
-    """What the table has."""
+def fill_seed(session: Session, candidates: dict[Key, Candidate], path: Path) -> None:
+    """Train ``independent``, then the candidates of a seed that are not in the table."""
+    reference: Measurement | None = None
+    for key, candidate in candidates.items():
+        is_reference = key[2] == INDEPENDENT
+        if key in trained_keys(path) and not is_reference:
+            continue
+        try:
+            measured = session.evaluator.measure(
+                0 if is_reference else 1, candidate, NullProgress()
+            )
+        except TrainingError as error:
+            print(f"{key}: {error.what}", flush=True)
+            continue
+        if is_reference:
+            reference = measured
+        if reference is None:
+            raise SystemExit("`independent` failed, so Δm is undefined")
+        row = row_of(session, key, candidate, measured, reference)
+        if key not in trained_keys(path):
+            append(pd.DataFrame([row]), path)
+        print(f"{key}: Δm {row['delta_m']:+.2f} %, {row['seconds']:.0f} s", flush=True)
+
+
+def trained_keys(path: Path) -> set[Key]:
+    """Return the keys of all rows in the table."""
     if not path.is_file():
         return set()
     return set(pd.read_csv(path)[KEYS].itertuples(index=False, name=None))
 
 
-def all_known(
-    name: str, seed: int, wanted: Sequence[tuple[str, str, Candidate]], path: Path
-) -> bool:
-    """Whether nothing of a seed is left to do."""
-    return {(name, seed, plan, variant) for plan, variant, _ in wanted} <= known(path)
-
-
 def row_of(
     session: Session,
-    key: tuple[str, int, str, str],
+    key: Key,
     candidate: Candidate,
     measured: Measurement,
     reference: Measurement,
 ) -> dict[str, object]:
-    """One training as a row."""
+    """Return the row of one training."""
     cost = session.evaluator.cost(candidate)
     value, _ = delta_m(measured.results, reference.results)
     metrics = {
@@ -160,13 +175,13 @@ def row_of(
     }
 
 
-def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """A row a plan and variant: Δm, and the difference to the plain plan of the same seed."""
-    shared = table[table["plan"] != "independent"]
-    plain = shared[shared["variant"] == PLAIN].set_index(["run", "seed", "plan"])["delta_m"]
-    against = shared.join(plain.rename("plain"), on=["run", "seed", "plan"])
-    against["gain"] = against["delta_m"] - against["plain"]
-    groups = against.groupby(["run", "plan", "variant"], sort=False)
+def summarize(table: pd.DataFrame) -> pd.DataFrame:
+    """Return Δm and the gain over the plan without components, per plan and variant."""
+    rows = table[table["plan"] != INDEPENDENT]
+    plain = rows[rows["variant"] == NO_COMPONENT].set_index(["run", "seed", "plan"])["delta_m"]
+    joined = rows.join(plain.rename("plain"), on=["run", "seed", "plan"])
+    joined["gain"] = joined["delta_m"] - joined["plain"]
+    groups = joined.groupby(["run", "plan", "variant"], sort=False)
     return pd.DataFrame(
         {
             "seeds": groups.size(),
@@ -179,23 +194,32 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def main() -> None:
-    """Fill the table and print what it says."""
+def parse() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--out", type=Path, required=True, help="the table")
-    parser.add_argument("--root", type=Path, help="where nyuv2's images are; else scenes")
-    parser.add_argument("--tasks", nargs="+", help="of the run file's; all by default")
-    parser.add_argument("--plans", nargs="+", suggest=PLANS, default=["hard", "half"])
-    parser.add_argument("--alphas", type=float, nargs="+", default=[1.0])
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", type=Path, required=True, help="CSV file of the table")
+    parser.add_argument(
+        "--root", type=Path, help="folder of the NYU Depth v2 images (default: generated scenes)"
+    )
+    parser.add_argument("--tasks", nargs="+", help="tasks of the run file (default: all)")
+    parser.add_argument("--plans", nargs="+", choices=PLANS, default=["hard", "half"])
+    parser.add_argument(
+        "--alphas", type=float, nargs="+", default=[1.0], help="factors of the distillation loss"
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="number of training seeds")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--device", default="auto")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Fill the table and print its summary."""
+    options = parse()
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    fill(options, resolve_device(options.device))
-    print(summary(pd.read_csv(options.out)).round(2).to_string())
+    fill_table(options, resolve_device(options.device))
+    print(summarize(pd.read_csv(options.out)).round(2).to_string())
 
 
 if __name__ == "__main__":

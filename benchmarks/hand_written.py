@@ -1,7 +1,7 @@
-"""Multi-task networks as one writes them by hand, without any of our code for sharing.
+"""Multi-task networks written by hand, without the sharing code of mtlsearch.
 
-What :mod:`step` measures our networks against. Every family is taken apart by name, as
-people do; that is what cutting by tracing saves them.
+The baseline that :mod:`step` compares with. Each backbone family is taken apart by attribute
+name. Tracing in :mod:`mtlsearch.models` makes this unnecessary.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Outputs
 
 
-class VitStart(nn.Module):
-    """Patches, class token and positions of a plain ViT."""
+class VitStem(nn.Module):
+    """Patch embedding, class token and position embedding of a plain ViT."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -27,93 +27,96 @@ class VitStart(nn.Module):
         self.pos_embed = model.pos_embed
 
     def forward(self, images: Tensor) -> Tensor:
-        """Tokens ``[B, 1 + n, C]`` of images ``[B, 3, H, W]``."""
+        """Return tokens ``[B, 1 + n, C]`` of images ``[B, 3, H, W]``."""
         tokens = self.patch_embed(images)
         tokens = torch.cat([self.cls_token.expand(len(tokens), -1, -1), tokens], dim=1)
         return tokens + self.pos_embed
 
 
-def same(value: Tensor) -> Tensor:
-    """A map as it is."""
+def identity(value: Tensor) -> Tensor:
+    """Return a feature map unchanged."""
     return value
 
 
-def grid(tokens: Tensor) -> Tensor:
-    """Tokens ``[B, 1 + n * n, C]`` as a map ``[B, C, n, n]``."""
+def tokens_to_map(tokens: Tensor) -> Tensor:
+    """Return tokens ``[B, 1 + n * n, C]`` as a feature map ``[B, C, n, n]``."""
     patches = tokens[:, 1:]
     side = int(patches.shape[1] ** 0.5)
     return patches.reshape(len(tokens), side, side, -1).permute(0, 3, 1, 2).contiguous()
 
 
 @dataclass(frozen=True)
-class Handwritten:
-    """How a person would take a timm model apart.
+class ManualCut:
+    """Units and feature levels of one timm model, listed by hand.
 
     Attributes:
-        parts: the modules of each unit, in order.
-        levels: after which units a feature level is taken.
-        as_map: what makes a level of a unit's output.
+        list_units: returns the module of each unit, the first at the image.
+        levels: indices of the units whose output is a feature level.
+        to_map: converts the output of a unit to a feature level ``[B, C, h, w]``.
     """
 
-    parts: Callable[[nn.Module], list[nn.Module]]
+    list_units: Callable[[nn.Module], list[nn.Module]]
     levels: tuple[int, ...]
-    as_map: Callable[[Tensor], Tensor] = same
+    to_map: Callable[[Tensor], Tensor] = identity
 
 
-BY_HAND = {
-    "resnet18": Handwritten(
-        lambda m: [
-            nn.Sequential(m.conv1, m.bn1, m.act1, m.maxpool),
-            m.layer1,
-            m.layer2,
-            m.layer3,
-            m.layer4,
+CUT_BY_BACKBONE = {
+    "resnet18": ManualCut(
+        lambda model: [
+            nn.Sequential(model.conv1, model.bn1, model.act1, model.maxpool),
+            model.layer1,
+            model.layer2,
+            model.layer3,
+            model.layer4,
         ],
         (1, 2, 3, 4),
     ),
-    "mobilenetv3_small_050": Handwritten(
-        lambda m: [nn.Sequential(m.conv_stem, m.bn1), *m.blocks], (1, 2, 4, 6)
+    "mobilenetv3_small_050": ManualCut(
+        lambda model: [nn.Sequential(model.conv_stem, model.bn1), *model.blocks], (1, 2, 4, 6)
     ),
-    "vit_tiny_patch16_224": Handwritten(
-        lambda m: [VitStart(m), *m.blocks], (3, 6, 9, 12), as_map=grid
+    "vit_tiny_patch16_224": ManualCut(
+        lambda model: [VitStem(model), *model.blocks], (3, 6, 9, 12), to_map=tokens_to_map
     ),
-    "convnext_atto": Handwritten(lambda m: [m.stem, *m.stages], (1, 2, 3, 4)),
+    "convnext_atto": ManualCut(lambda model: [model.stem, *model.stages], (1, 2, 3, 4)),
 }
 
 
-class ByHand(nn.Module):
-    """The network of a plan as one writes it without a library.
+class HandWrittenNetwork(nn.Module):
+    """Multi-task network of a sharing plan, written without a library.
 
     Args:
-        template: the timm model whose weights every copy starts from.
+        template: the timm model that provides the initial weights of every copy.
         plan: which tasks share which units.
-        how: how the model is taken apart.
-        heads: one a task.
+        cut: units and feature levels of the model.
+        heads: one head per task.
     """
 
     def __init__(
-        self, template: nn.Module, plan: SharingPlan, how: Handwritten, heads: dict[str, nn.Module]
+        self, template: nn.Module, plan: SharingPlan, cut: ManualCut, heads: dict[str, nn.Module]
     ) -> None:
         super().__init__()
-        self.plan, self.how = plan, how
-        copies = [how.parts(copy.deepcopy(template)) for _ in plan.tasks]
+        self.plan, self.cut = plan, cut
+        copies = [cut.list_units(copy.deepcopy(template)) for _ in plan.tasks]
         self.units = nn.ModuleList(
-            nn.ModuleList(copies[number][unit] for number in range(count))
-            for unit, count in enumerate(plan.copies)
+            nn.ModuleList(copies[index][unit] for index in range(num_copies))
+            for unit, num_copies in enumerate(plan.copies)
         )
         self.heads = nn.ModuleDict(heads)
 
     def forward(self, images: Tensor) -> dict[str, Outputs]:
-        """Every task's outputs for images ``[B, 3, H, W]``."""
-        state: dict[int, Tensor] = {0: images}
-        above = (0,) * len(self.plan.tasks)
-        levels: dict[str, list[Tensor]] = {task: [] for task in self.plan.tasks}
+        """Return the outputs of every task for images ``[B, 3, H, W]``."""
+        value_by_group: dict[int, Tensor] = {0: images}
+        previous_row = (0,) * len(self.plan.tasks)
+        levels_by_task: dict[str, list[Tensor]] = {task: [] for task in self.plan.tasks}
         for unit, (row, copies) in enumerate(zip(self.plan.rows, self.units, strict=True)):
-            source = dict(zip(row, above, strict=True))
-            state = {group: copies[group](state[source[group]]) for group in source}
-            if unit in self.how.levels:
-                maps = {group: self.how.as_map(value) for group, value in state.items()}
+            source_by_group = dict(zip(row, previous_row, strict=True))
+            value_by_group = {
+                group: copies[group](value_by_group[source])
+                for group, source in source_by_group.items()
+            }
+            if unit in self.cut.levels:
+                maps = {group: self.cut.to_map(value) for group, value in value_by_group.items()}
                 for task, group in zip(self.plan.tasks, row, strict=True):
-                    levels[task].append(maps[group])
-            above = row
-        return {task: self.heads[task](levels[task]) for task in self.plan.tasks}
+                    levels_by_task[task].append(maps[group])
+            previous_row = row
+        return {task: self.heads[task](levels_by_task[task]) for task in self.plan.tasks}

@@ -1,17 +1,20 @@
-"""The same training in LibMTL and in ours: images a second, peak memory and metrics.
+"""One training in LibMTL and in mtlsearch: images per second, peak memory and metrics.
 
-Run ``python benchmarks/libmtl.py RUN.yaml`` with LibMTL beside this package
-(``pip install --no-deps LibMTL``); without it, it says so and ends. Both train the network of
-the hard plan with equal weights and Adam, from the same weights, on the same batches held in
-memory, and measure it after every epoch with the same meters. They take turns. ``ours``
-computes in float32 as LibMTL does, with channels last; on a GPU ``default`` as a run file
-without a word on it. Memory is the peak of training on two batches and measuring one.
+Run ``python benchmarks/libmtl.py RUN.yaml`` with LibMTL installed (``pip install --no-deps
+LibMTL``); without it, the benchmark prints a message and ends. Both train the network of the
+hard plan with equal loss weights and Adam, from the same initial weights, on the same batches
+in memory, and evaluate with the same meters after every epoch. They take turns. ``ours`` uses
+float32 as LibMTL does, with channels last. On a GPU, ``default`` uses the defaults of a run
+file. Memory is the peak of training on two batches and evaluating one.
 
-LibMTL takes one tensor a task and a label for every image, so tasks whose head gives several
-tensors (boxes) are left out, and so are batches with missing labels. What differs: our rate
-follows half a cosine, LibMTL's stays; and LibMTL measures training batches too, which is
-spared it here. Its release 1.1.5 trains on ``cuda:0`` alone, takes iterators as Python 2 had
-them and imports a module that torchvision no longer has; all this is made up for here.
+LibMTL requires one tensor per task and a label for every image. Tasks whose head returns
+several tensors (boxes) and batches with missing labels are excluded. Two differences remain:
+
+* The learning rate follows half a cosine in mtlsearch and is constant in LibMTL.
+* LibMTL also evaluates training batches. The benchmark disables this.
+
+LibMTL 1.1.5 trains on ``cuda:0`` only, requires iterators with a method ``next`` and imports a
+module that torchvision has removed. The benchmark provides these.
 """
 
 from __future__ import annotations
@@ -22,7 +25,6 @@ import gc
 import importlib.util
 import io
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -34,11 +36,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from step import peak_memory, wait
+from step import median_ratio, peak_memory, synchronize
 from torch import Tensor, nn
 
 from mtlsearch.config import RunConfig, TrainConfig, load_run
-from mtlsearch.models import MultiTaskNetwork
+from mtlsearch.models import CutBackbone, MultiTaskNetwork
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Batch, Task
 from mtlsearch.registry import build_registry
@@ -57,130 +59,152 @@ Metrics = dict[str, list[float]]
 
 
 @dataclass(frozen=True)
-class Held:
-    """Batches in memory, the same for both and in every epoch."""
+class BatchesInMemory:
+    """Batches in memory, the same in every epoch.
+
+    Attributes:
+        train: batches for training.
+        val: batches for evaluation.
+    """
 
     train: list[Batch]
     val: list[Batch]
 
     def train_batches(self, epoch: int, batch_size: int) -> Iterator[Batch]:
-        """All of them."""
+        """Iterate over the training batches."""
         return iter(self.train)
 
     def eval_batches(self, split: str, batch_size: int) -> Iterator[Batch]:
-        """All of them."""
+        """Iterate over the validation batches."""
         return iter(self.val)
 
     def size(self, split: str) -> int:
-        """Images of a split."""
+        """Return the number of images of a split."""
         return sum(len(batch.images) for batch in (self.train if split == "train" else self.val))
 
     def train_steps(self, batch_size: int) -> int:
-        """Batches of an epoch."""
+        """Return the number of batches per epoch."""
         return len(self.train)
 
 
 @dataclass(frozen=True)
-class Work:
-    """What both have to do."""
+class Workload:
+    """Training that both libraries run.
+
+    Attributes:
+        config: the run file.
+        tasks: tasks by name.
+        build: returns the network with its initial weights.
+        data: the batches.
+        epochs: number of epochs.
+        device: device to train on.
+    """
 
     config: RunConfig
     tasks: dict[str, Task]
     build: Callable[[], MultiTaskNetwork]
-    data: Held
+    data: BatchesInMemory
     epochs: int
     device: torch.device
 
     def label(self, task: str) -> str:
-        """The label that a task learns."""
+        """Return the label that a task learns."""
         return self.config.label_of(task)
 
 
-def prepare(options: argparse.Namespace, device: torch.device) -> Work:
-    """Open the run and hold its batches."""
+def prepare(options: argparse.Namespace, device: torch.device) -> Workload:
+    """Open the run and read its batches."""
     loaded = load_run(options.run, options.set, env=os.environ)
-    resolved = build_registry(loaded.config.plugins).resolve(loaded)
+    config, seed = loaded.config, loaded.config.seed
+    resolved = build_registry(config.plugins).resolve(loaded)
     with tempfile.TemporaryDirectory() as folder:
         directory = RunDirectory(Path(folder))
         session: Session = open_session(resolved, directory, device=device, progress=NullProgress())
     cut = next(iter(session.evaluator.cut_backbones.values()))
-    heads = seeded_heads(session.evaluator.task_by_name, cut.features, loaded.config.seed)
-    levels = [
-        torch.zeros(2, level.channels, *shape)
-        for level, shape in zip(cut.features.levels, cut.features.shapes, strict=True)
-    ]
-    tasks = {
-        name: task
-        for name, task in session.evaluator.task_by_name.items()
-        if len(heads[name].eval()(levels)) == 1
-    }
-    if not tasks:
-        raise SystemExit("no task of this run gives a single tensor")
-    labels = [loaded.config.label_of(task) for task in tasks]
-    size = loaded.config.train.batch_size
-    held = Held(
-        _whole(session.data.train_batches(0, size), labels, options.batches),
-        _whole(session.data.eval_batches("val", size), labels, options.batches),
+    tasks = select_tasks(session, cut, seed)
+    labels = [config.label_of(task) for task in tasks]
+    batch_size = config.train.batch_size
+    data = BatchesInMemory(
+        read_batches(session.data.train_batches(0, batch_size), labels, options.batches),
+        read_batches(session.data.eval_batches("val", batch_size), labels, options.batches),
     )
     plan = SharingPlan.hard(sorted(tasks), len(cut.units))
 
     def build() -> MultiTaskNetwork:
-        return MultiTaskNetwork(cut, plan, seeded_heads(tasks, cut.features, loaded.config.seed))
+        return MultiTaskNetwork(cut, plan, seeded_heads(tasks, cut.features, seed))
 
-    return Work(loaded.config, tasks, build, held, options.epochs, device)
+    return Workload(config, tasks, build, data, options.epochs, device)
 
 
-def _whole(batches: Iterator[Batch], labels: Sequence[str], most: int) -> list[Batch]:
-    """Up to ``most`` batches in which every image has every label."""
-    found = []
+def select_tasks(session: Session, cut: CutBackbone, seed: int) -> dict[str, Task]:
+    """Return the tasks whose head returns a single tensor."""
+    task_by_name = session.evaluator.task_by_name
+    heads = seeded_heads(task_by_name, cut.features, seed)
+    levels = [
+        torch.zeros(2, level.channels, *size)
+        for level, size in zip(cut.features.levels, cut.features.sizes, strict=True)
+    ]
+    tasks = {
+        name: task for name, task in task_by_name.items() if len(heads[name].eval()(levels)) == 1
+    }
+    if not tasks:
+        raise SystemExit("no task of this run has a head that returns a single tensor")
+    return tasks
+
+
+def read_batches(batches: Iterator[Batch], labels: Sequence[str], max_batches: int) -> list[Batch]:
+    """Read batches in which every image has every label."""
+    complete = []
     for batch in batches:
-        counts = [len(batch.targets[at].rows) if at in batch.targets else 0 for at in labels]
-        if set(counts) == {len(batch.images)}:
-            found.append(batch)
-        if len(found) == most:
+        num_labels = {
+            len(batch.targets[label].rows) if label in batch.targets else 0 for label in labels
+        }
+        if num_labels == {len(batch.images)}:
+            complete.append(batch)
+        if len(complete) == max_batches:
             break
-    if not found:
+    if not complete:
         raise SystemExit("no batch has all labels for all of its images")
-    return found
+    return complete
 
 
-def train_ours(work: Work, **suggest: Any) -> Metrics:
-    """By :func:`mtlsearch.training.train`: in float32, and whatever else it is told."""
-    settings = TrainConfig(
-        epochs=work.epochs,
-        batch_size=work.config.train.batch_size,
+def train_ours(workload: Workload, **settings: Any) -> Metrics:
+    """Train with :func:`mtlsearch.training.train`; settings of ``train`` override float32."""
+    train_config = TrainConfig(
+        epochs=workload.epochs,
+        batch_size=workload.config.train.batch_size,
         optimizer="adamw",
         weight_decay=0,
         warmup=0,
         clip_norm=None,
-        **{"precision": "fp32"} | suggest,
+        **{"precision": "fp32"} | settings,
     )
     job = TrainJob(
-        network=work.build(),
-        tasks=work.tasks,
-        data=work.data,
-        config=resolve_train_config(settings, work.config.data.image_size, work.device),
-        label_by_task={task: work.label(task) for task in work.tasks},
-        loss_weights=dict.fromkeys(work.tasks, 1.0),
-        learning_rate=work.config.train.learning_rate,
-        device=work.device,
-        seed=work.config.seed,
+        network=workload.build(),
+        tasks=workload.tasks,
+        data=workload.data,
+        config=resolve_train_config(train_config, workload.config.data.image_size, workload.device),
+        label_by_task={task: workload.label(task) for task in workload.tasks},
+        loss_weights=dict.fromkeys(workload.tasks, 1.0),
+        learning_rate=workload.config.train.learning_rate,
+        device=workload.device,
+        seed=workload.config.seed,
     )
     return {task: list(values.values()) for task, values in train(job).metrics.items()}
 
 
-def train_libmtl(work: Work) -> Metrics:
-    """By LibMTL's trainer, with HPS and equal weighting."""
-    _supply_old_torchvision()
+def train_libmtl(workload: Workload) -> Metrics:
+    """Train with LibMTL's trainer, hard parameter sharing and equal weighting."""
+    _provide_removed_torchvision_module()
     from LibMTL import Trainer
     from LibMTL.architecture import HPS
     from LibMTL.loss import AbsLoss
     from LibMTL.metrics import AbsMetric
     from LibMTL.weighting import EW
 
-    network = work.build()
+    network = workload.build()
     trainer: Any = None
-    last: Metrics = {}
+    metrics_by_task: Metrics = {}
 
     class Encoder(nn.Module):
         def __init__(self) -> None:
@@ -200,7 +224,7 @@ def train_libmtl(work: Work) -> Metrics:
             ((self.name, value),) = self.head(list(levels)).items()
             return value
 
-    decoders = nn.ModuleDict({task: Decoder(network.head(task)) for task in work.tasks})
+    decoders = nn.ModuleDict({task: Decoder(network.head(task)) for task in workload.tasks})
 
     class Loss(AbsLoss):
         def __init__(self, task: Task) -> None:
@@ -221,7 +245,7 @@ def train_libmtl(work: Work) -> Metrics:
 
         def score_fun(self) -> list[float]:
             values = [float(value) for value in self.meter.compute().values()]
-            last[self.task.name] = values
+            metrics_by_task[self.task.name] = values
             return values
 
         def reinit(self) -> None:
@@ -230,22 +254,22 @@ def train_libmtl(work: Work) -> Metrics:
     class OnDevice(Trainer):
         @property
         def device(self) -> torch.device:
-            return work.device
+            return workload.device
 
         @device.setter
         def device(self, value: torch.device) -> None:
-            """Where LibMTL wants to train: always ``cuda:0``."""
+            """Ignore the device that LibMTL sets, always ``cuda:0``."""
 
     with contextlib.redirect_stdout(io.StringIO()):
         trainer = OnDevice(
             task_dict={
                 name: {
-                    "metrics": [at.name for at in task.metrics],
+                    "metrics": [metric.name for metric in task.metrics],
                     "metrics_fn": Score(task),
                     "loss_fn": Loss(task),
-                    "weight": [int(at.higher_is_better) for at in task.metrics],
+                    "weight": [int(metric.higher_is_better) for metric in task.metrics],
                 }
-                for name, task in work.tasks.items()
+                for name, task in workload.tasks.items()
             },
             weighting=EW,
             architecture=HPS,
@@ -253,17 +277,21 @@ def train_libmtl(work: Work) -> Metrics:
             decoders=decoders,
             rep_grad=False,
             multi_input=False,
-            optim_param={"optim": "adam", "lr": work.config.train.learning_rate},
+            optim_param={"optim": "adam", "lr": workload.config.train.learning_rate},
             scheduler_param=None,
             weight_args={},
             arch_args={},
         )
-        trainer.train(Loader(work, work.data.train), Loader(work, work.data.val), work.epochs)
-    return last
+        trainer.train(
+            LibMTLLoader(workload, workload.data.train),
+            LibMTLLoader(workload, workload.data.val),
+            workload.epochs,
+        )
+    return metrics_by_task
 
 
-def _supply_old_torchvision() -> None:
-    """What LibMTL 1.1.5 imports of torchvision and does not use here."""
+def _provide_removed_torchvision_module() -> None:
+    """Provide a module of torchvision that LibMTL 1.1.5 imports and does not use here."""
     name = "torchvision.models.utils"
     if name not in sys.modules and importlib.util.find_spec(name) is None:
         module = types.ModuleType(name)
@@ -272,25 +300,32 @@ def _supply_old_torchvision() -> None:
 
 
 @dataclass(frozen=True)
-class Loader:
-    """Batches as LibMTL takes them: images and a tensor a task."""
+class LibMTLLoader:
+    """Batches in the form of LibMTL: images and one tensor per task.
 
-    work: Work
+    Attributes:
+        workload: the training.
+        batches: the batches.
+    """
+
+    workload: Workload
     batches: list[Batch]
 
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __iter__(self) -> Turn:
-        return Turn(
-            (batch.images, {task: batch.targets[self.work.label(task)].values for task in tasks})
-            for tasks in [self.work.tasks]
-            for batch in self.batches
-        )
+    def __iter__(self) -> OldIterator:
+        return OldIterator(map(self._convert, self.batches))
+
+    def _convert(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        targets = {
+            task: batch.targets[self.workload.label(task)].values for task in self.workload.tasks
+        }
+        return batch.images, targets
 
 
-class Turn:
-    """An iterator that may be asked in the old way as well."""
+class OldIterator:
+    """Iterator with a method ``next``, as in Python 2."""
 
     def __init__(self, items: Iterator[Any]) -> None:
         self._items = items
@@ -301,66 +336,97 @@ class Turn:
     next = __next__
 
 
-def seconds_of(contestant: Callable[[Work], Metrics], work: Work) -> tuple[float, Metrics]:
-    """Seconds and metrics of one training."""
+def time_training(
+    train_with: Callable[[Workload], Metrics], workload: Workload
+) -> tuple[float, Metrics]:
+    """Return the seconds and the metrics of one training."""
     gc.collect()
-    wait(work.device)
-    began = time.perf_counter()
-    metrics = contestant(work)
-    wait(work.device)
-    return time.perf_counter() - began, metrics
+    synchronize(workload.device)
+    start = time.perf_counter()
+    metrics = train_with(workload)
+    synchronize(workload.device)
+    return time.perf_counter() - start, metrics
 
 
-def main() -> None:
-    """Train by turns and print both side by side."""
+def parse() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="a run file, such as examples/nyuv2.yaml")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--batches", type=int, default=20, help="most batches of each split")
-    parser.add_argument("--repeats", type=int, default=3, help="turns of each")
-    parser.add_argument("--compile", action="store_true", help="torch.compile as well")
-    options = parser.parse_args()
+    parser.add_argument("--batches", type=int, default=20, help="maximum batches per split")
+    parser.add_argument("--repeats", type=int, default=3, help="trainings per variant")
+    parser.add_argument("--compile", action="store_true", help="add a variant with torch.compile")
+    return parser.parse_args()
+
+
+def list_variants(
+    device: torch.device, *, with_compile: bool
+) -> dict[str, Callable[[Workload], Metrics]]:
+    """Return the training functions to compare, LibMTL first."""
+    variants: dict[str, Callable[[Workload], Metrics]] = {
+        "LibMTL": train_libmtl,
+        "ours": train_ours,
+    }
+    if device.type == "cuda":
+        variants["any kernels"] = partial(train_ours, deterministic=False)
+        variants["default"] = partial(train_ours, precision="auto")
+        variants["fastest"] = partial(train_ours, precision="auto", deterministic=False)
+    if with_compile:
+        variants["compiled"] = partial(train_ours, precision="auto", compile=True)
+    return variants
+
+
+def measure_memory(
+    variants: dict[str, Callable[[Workload], Metrics]], workload: Workload
+) -> dict[str, float]:
+    """Return the peak memory of each variant in MiB, after one unmeasured training.
+
+    The first training imports and allocates. From the second step on, the optimizer has its
+    state, so two batches need as much memory as more.
+    """
+    data = BatchesInMemory(workload.data.train[:2], workload.data.val[:1])
+    small = replace(workload, epochs=1, data=data)
+    memory = {}
+    for name, train_with in variants.items():
+        train_with(small)
+        memory[name] = peak_memory(partial(train_with, small), workload.device)
+    return memory
+
+
+def main() -> None:
+    """Train in turns and print both results."""
+    options = parse()
     if importlib.util.find_spec("LibMTL") is None:
         print("LibMTL is not installed: pip install --no-deps LibMTL")
         return
-    work = prepare(options, resolve_device(options.device))
-    images = work.epochs * (work.data.size("train") + work.data.size("val"))
+    workload = prepare(options, resolve_device(options.device))
+    num_images = workload.epochs * (workload.data.size("train") + workload.data.size("val"))
     print(
-        f"torch {torch.__version__}, {work.device}, {torch.get_num_threads()} threads, "
-        f"{', '.join(work.tasks)}, {work.epochs} epochs of {len(work.data.train)} batches"
+        f"torch {torch.__version__}, {workload.device}, {torch.get_num_threads()} threads, "
+        f"{', '.join(workload.tasks)}, {workload.epochs} epochs of "
+        f"{len(workload.data.train)} batches"
     )
-    turns: dict[str, Callable[[Work], Metrics]] = {"LibMTL": train_libmtl, "ours": train_ours}
-    if work.device.type == "cuda":
-        turns["any kernels"] = partial(train_ours, deterministic=False)
-        turns["default"] = partial(train_ours, precision="auto")
-        turns["fastest"] = partial(train_ours, precision="auto", deterministic=False)
-    if options.compile:
-        turns["compiled"] = partial(train_ours, precision="auto", compile=True)
-    # Imports and first allocations are nobody's speed. From the second step on, when the
-    # optimizer has its state, a batch takes as much memory as many.
-    least = replace(work, epochs=1, data=Held(work.data.train[:2], work.data.val[:1]))
-    memory = {}
-    for name, contestant in turns.items():
-        contestant(least)
-        memory[name] = peak_memory(partial(contestant, least), work.device)
-    seconds: dict[str, list[float]] = {name: [] for name in turns}
+    variants = list_variants(workload.device, with_compile=options.compile)
+    memory = measure_memory(variants, workload)
+    seconds_by_variant: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(options.repeats):
-        for name, contestant in turns.items():
-            took, metrics = seconds_of(contestant, work)
-            seconds[name].append(took)
-            shown = "  ".join(
+        for name, train_with in variants.items():
+            seconds, metrics = time_training(train_with, workload)
+            seconds_by_variant[name].append(seconds)
+            texts = [
                 f"{task} {' '.join(f'{value:.4f}' for value in values)}"
                 for task, values in sorted(metrics.items())
-            )
+            ]
             print(
-                f"{name:12}{images / took:9.1f} images/s{memory[name]:9.0f} MiB  {shown}",
+                f"{name:12}{num_images / seconds:9.1f} images/s{memory[name]:9.0f} MiB  "
+                f"{'  '.join(texts)}",
                 flush=True,
             )
-    for name in list(turns)[1:]:
-        ratios = [a / b for a, b in zip(seconds["LibMTL"], seconds[name], strict=True)]
-        print(f"speed of {name} / LibMTL's, median: {statistics.median(ratios):.3f}")
+    for name in list(variants)[1:]:
+        ratio = median_ratio(seconds_by_variant["LibMTL"], seconds_by_variant[name])
+        print(f"speed of {name} relative to LibMTL, median: {ratio:.3f}")
 
 
 if __name__ == "__main__":

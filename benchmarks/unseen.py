@@ -1,10 +1,11 @@
-"""What searches on a table of trained plans find, judged by trainings that they did not see.
+"""Plans that searches on a table select, judged by training seeds that the searches did not see.
 
-``python benchmarks/unseen.py --table results/reference/nyuv2-plans.csv`` lets ``random`` and
-the default search for so many trials, baselines included, on what the lowest seed measured;
-takes the best each has found, as ``mtlsearch export`` would; and asks for Δm of that plan with
-the table's other seeds, each against ``independent`` with the same seed. Beside them stand
-``hard``, and the plan that is best with the lowest seed, which is what trying all would find.
+``python benchmarks/unseen.py --table results/reference/nyuv2-plans.csv`` runs searches with
+``random`` and the default sampler on the results of the lowest seed. Each search has a fixed
+number of trials, baselines included. The plan with the highest Δm is selected, as ``mtlsearch
+export`` selects it. It is judged by its Δm with the other seeds, each against the
+``independent`` of the same seed. For comparison the output has ``hard``, and the best of all
+plans with the lowest seed.
 """
 
 from __future__ import annotations
@@ -12,86 +13,109 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from replay import make, read_worth, trials
+from replay import PlanValues, build_sampler, read_values, run_trials
 
 from mtlsearch.plan import SharingPlan
 from mtlsearch.search import plan_code
 from mtlsearch.search.evaluators._plan_table import read_table
 
-HEADINGS = ("", "searches", "plans", "seen", "unseen", "better", "FLOPs", "not known")
+HEADINGS = ("", "searches", "plans", "seen", "unseen", "better", "FLOPs", "unjudged")
 
 
-def again(table: pd.DataFrame) -> dict[str, list[float]]:
-    """By plan, Δm at the end of the training with every seed but the lowest."""
-    rows = table[table["epoch"] == table["epoch"].max()]
-    others = rows[rows["seed"] > rows["seed"].min()]
-    return {str(code): of["delta_m"].tolist() for code, of in others.groupby("plan")}
+@dataclass(frozen=True)
+class Judge:
+    """Results by which plans are judged.
+
+    Attributes:
+        seen: Δm in percent with the lowest seed, by plan.
+        unseen: Δm in percent with every other seed, by plan code.
+        relative_flops: FLOPs relative to ``independent``, by plan code.
+    """
+
+    seen: Mapping[SharingPlan, float]
+    unseen: Mapping[str, list[float]]
+    relative_flops: Mapping[str, float]
+
+    @classmethod
+    def from_table(cls, table: pd.DataFrame, values: PlanValues) -> Judge:
+        """Collect the results of a table."""
+        independent = next(plan for plan in values.plans if str(plan) == "independent")
+        flops = table.groupby("plan")["flops"].first()
+        reference = float(flops[plan_code(independent)])
+        last = table[table["epoch"] == table["epoch"].max()]
+        others = last[last["seed"] > last["seed"].min()]
+        return cls(
+            seen={
+                plan: float(changes.mean())
+                for plan, changes in zip(values.plans, values.measured, strict=True)
+            },
+            unseen={str(code): rows["delta_m"].tolist() for code, rows in others.groupby("plan")},
+            relative_flops={str(code): float(value) / reference for code, value in flops.items()},
+        )
+
+    def row(self, name: str, plans: Iterable[SharingPlan]) -> dict[str, object]:
+        """Average over the selected plans; plans without another seed are counted separately."""
+        count_by_plan = Counter(plans)
+        total = sum(count_by_plan.values())
+        judged = {
+            plan: count for plan, count in count_by_plan.items() if plan_code(plan) in self.unseen
+        }
+        weights = list(judged.values())
+        results = [np.array(self.unseen[plan_code(plan)]) for plan in judged]
+
+        def average(values: list[float]) -> float:
+            return float(np.average(values, weights=weights)) if judged else float("nan")
+
+        counts = list(count_by_plan.values())
+        return {
+            "": name,
+            "searches": total,
+            "plans": len(count_by_plan),
+            "seen": np.average([self.seen[plan] for plan in count_by_plan], weights=counts),
+            "unseen": average([float(np.mean(values)) for values in results]),
+            "better": average([float(np.mean(values > 0)) for values in results]),
+            "FLOPs": np.average(
+                [self.relative_flops[plan_code(plan)] for plan in count_by_plan], weights=counts
+            ),
+            "unjudged": 1 - sum(weights) / total,
+        }
 
 
-def row(
-    name: str,
-    found: Iterable[SharingPlan],
-    seen: Mapping[SharingPlan, float],
-    unseen: Mapping[str, list[float]],
-    share: Mapping[str, float],
-) -> dict[str, object]:
-    """What the plans found are worth; those without a further seed are counted alone."""
-    times = Counter(found)
-    known = {plan: count for plan, count in times.items() if plan_code(plan) in unseen}
-    each = [np.mean(unseen[plan_code(plan)]) for plan in known]
-    weights = list(known.values())
-    worth = float(np.average(each, weights=weights)) if known else float("nan")
-    better = [np.mean(np.array(unseen[plan_code(plan)]) > 0) for plan in known]
-    return {
-        "": name,
-        "searches": sum(times.values()),
-        "plans": len(times),
-        "seen": np.average([seen[plan] for plan in times], weights=list(times.values())),
-        "unseen": worth,
-        "better": float(np.average(better, weights=weights)) if known else float("nan"),
-        "FLOPs": np.average([share[plan_code(at)] for at in times], weights=list(times.values())),
-        "not known": 1 - sum(weights) / sum(times.values()),
-    }
+def parse() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--table", type=Path, required=True, help="table of trained plans")
+    parser.add_argument("--setting", help="value of the table's column `setting`")
+    parser.add_argument("--trials", type=int, default=24, help="trials per search")
+    parser.add_argument("--searches", type=int, default=200, help="searches per sampler")
+    parser.add_argument("--out", type=Path, help="write the table as CSV")
+    return parser.parse_args()
 
 
 def main() -> None:
-    """Search, judge, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--table", type=Path, required=True)
-    parser.add_argument("--setting", help="which of the table's settings")
-    parser.add_argument("--trials", type=int, default=24)
-    parser.add_argument("--searches", type=int, default=200)
-    parser.add_argument("--out", type=Path, help="write the table as CSV")
-    options = parser.parse_args()
-    worth = read_worth(options.table, options.setting)
-    table = read_table(options.table, options.setting)
-    unseen = again(table)
-    alone = next(at for at in worth.plans if str(at) == "independent")
-    flops = table.groupby("plan")["flops"].first()
-    share = {str(code): float(of) / float(flops[plan_code(alone)]) for code, of in flops.items()}
-    seen = {
-        plan: float(changes.mean())
-        for plan, changes in zip(worth.plans, worth.measured, strict=True)
-    }
-    hard = next(at for at in worth.plans if str(at) == "hard")
+    """Search, judge and print."""
+    options = parse()
+    values = read_values(options.table, options.setting)
+    judge = Judge.from_table(read_table(options.table, options.setting), values)
+    seen = judge.seen
+    hard = next(plan for plan in values.plans if str(plan) == "hard")
     rows = [
-        row("hard", [hard], seen, unseen, share),
-        row("all plans", [max(seen, key=seen.__getitem__)], seen, unseen, share),
+        judge.row("hard", [hard]),
+        judge.row("all plans", [max(seen, key=seen.__getitem__)]),
     ]
     for name in ("random", "auto"):
-        space, sampler = make(name, worth, partial=True)
-        found = []
+        space, sampler = build_sampler(name, values, is_partial=True)
+        selected = []
         for seed in range(options.searches):
-            plans = [
-                plan for plan, _ in islice(trials(space, sampler, worth, seed), options.trials)
-            ]
-            found.append(max(plans, key=seen.__getitem__))
-        rows.append(row(name, found, seen, unseen, share))
+            trials = islice(run_trials(space, sampler, values, seed), options.trials)
+            selected.append(max((plan for plan, _ in trials), key=seen.__getitem__))
+        rows.append(judge.row(name, selected))
     frame = pd.DataFrame(rows, columns=list(HEADINGS))
     print(frame.to_string(index=False, float_format="%.2f"))
     if options.out is not None:
