@@ -31,9 +31,11 @@ from mtlsearch.config._reference import (
 from mtlsearch.config._run import RunConfig, TaskEntry
 from mtlsearch.config._save import save_resolved
 from mtlsearch.config._search import (
+    SAMPLER_NAMES,
     BalancerEntry,
     ConfirmConfig,
     DistillationEntry,
+    SamplerName,
     SearchConfig,
     SpaceEntry,
 )
@@ -43,6 +45,7 @@ from mtlsearch.config._train import TrainConfig
 
 __all__ = [
     "DATA_ROOT",
+    "SAMPLER_NAMES",
     "STORAGE_PASSWORD",
     "AugmentConfig",
     "BackboneConfig",
@@ -59,6 +62,7 @@ __all__ = [
     "Override",
     "Part",
     "RunConfig",
+    "SamplerName",
     "SearchConfig",
     "SourceEntry",
     "SourceLocations",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from mtlsearch.config._early_stopping import EarlyStoppingConfig
 from mtlsearch.config._section import OpenSection, Section
 
-Sampler = Literal["auto", "tpe", "gp", "nsga2", "random"]
+SamplerName = Literal["auto", "tpe", "gp", "nsga2", "random"]
+SAMPLER_NAMES: tuple[SamplerName, ...] = get_args(SamplerName)
+"""All values of ``search.sampler``."""
+
 DistillationKind = Literal["none", "baseline", "mutual"]
 
 
@@ -67,10 +70,10 @@ class SearchConfig(Section):
         None, description="search space: a name, or `kind` with the settings of the space"
     )
     trials: PositiveInt = Field(10, description="number of trials, including the two baselines")
-    sampler: Sampler = Field(
+    sampler: SamplerName = Field(
         "auto",
-        description="strategy that proposes candidates: auto, tpe, gp, nsga2 or random; auto: "
-        "the GP sampler if all plans can be enumerated, otherwise tpe",
+        description=f"strategy that proposes candidates: {', '.join(SAMPLER_NAMES)}; auto: the "
+        "sharing GP sampler if all plans can be enumerated, otherwise tpe",
     )
     warm_start: Literal["affinity"] | Path | None = Field(
         None,

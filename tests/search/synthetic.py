@@ -8,12 +8,15 @@ from typing import Any
 
 from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
-from mtlsearch.config import SearchConfig
+from mtlsearch.config import SAMPLER_NAMES, SearchConfig
 from mtlsearch.errors import TrainingError
 from mtlsearch.plan import Cost, UnitSpec, plan_cost
 from mtlsearch.plugin import Candidate, Metric, SearchSpace
 from mtlsearch.results import TaskResult
 from mtlsearch.search import CandidateSpace, Measurement, NullProgress, SearchProgress
+
+QUICK_SAMPLERS = tuple(name for name in SAMPLER_NAMES if name != "gp")
+"""Samplers without ``gp``, which takes a second per proposal."""
 
 SCORE = (Metric("score", higher_is_better=True, primary=True, high=float("inf")),)
 

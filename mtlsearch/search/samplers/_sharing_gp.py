@@ -1,4 +1,8 @@
-"""Gaussian-process sampler over all plans of an enumerable space."""
+"""Sharing GP sampler: compares all plans of an enumerable space before each trial.
+
+The run file selects it by ``auto``. The sampler ``gp`` is Optuna's ``GPSampler``, which models
+the params of the space instead.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +34,8 @@ REFITS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
 """Numbers of observations at which the kernel parameters are fitted, to these observations."""
 
 
-class GPSampler:
-    """Gaussian-process sampler over sharing plans.
+class SharingGPSampler:
+    """Gaussian-process sampler over the sharing features of plans.
 
     It proposes the plan with the largest expected improvement of Δm.
 
@@ -54,7 +58,7 @@ class GPSampler:
         self._kernel_params: dict[bytes, KernelParams] = {}
 
     @classmethod
-    def for_space(cls, space: CandidateSpace) -> GPSampler | None:
+    def for_space(cls, space: CandidateSpace) -> SharingGPSampler | None:
         """Create a sampler if the candidates are enumerable trees that differ in the plan only.
 
         Args:

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtlsearch.plan import SharingPlan, tree_plans
-from mtlsearch.search.samplers._sharing_gp import log_improvement
 from mtlsearch.search.samplers._gp_surrogate import (
     ADDITIVE_FRACTIONS,
     LENGTH_SCALES,
@@ -18,6 +17,7 @@ from mtlsearch.search.samplers._gp_surrogate import (
     posterior,
     sharing_features,
 )
+from mtlsearch.search.samplers._sharing_gp import log_improvement
 
 PLANS = list(tree_plans(["a", "b", "c", "d"], 5, first_shared=1))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Sequence
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -13,7 +15,7 @@ from mtlsearch_search_spaces.layerwise import LayerwiseSettings, LayerwiseSpace
 from mtlsearch_search_spaces.skip import SkipSettings, SkipSpace
 from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
-from mtlsearch.config import SearchConfig
+from mtlsearch.config import SAMPLER_NAMES, SearchConfig
 from mtlsearch.plan import SharingPlan, UnitSpec, tree_plans
 from mtlsearch.plugin import Candidate, SearchSpace
 from mtlsearch.search import (
@@ -23,13 +25,15 @@ from mtlsearch.search import (
     build_candidate_space,
     search,
 )
-from mtlsearch.search.samplers import Observation, make_sampler
-from mtlsearch.search.samplers._sharing_gp import GPSampler
+from mtlsearch.search.samplers import Observation, Sampler, make_sampler
+from mtlsearch.search.samplers._factory import SAMPLER_FACTORIES
+from mtlsearch.search.samplers._optuna import OptunaSampler
+from mtlsearch.search.samplers._sharing_gp import SharingGPSampler
 from mtlsearch.search.space import proposal_of, propose_baseline
 from mtlsearch.study import TrialStore
+from tests.search.synthetic import QUICK_SAMPLERS
 
-NAMES = get_args(SearchConfig.model_fields["sampler"].annotation)
-QUICK = [name for name in NAMES if name != "gp"]  # it takes a second per proposal
+PAGE = Path(__file__).parents[3] / "docs" / "search.md"
 TASKS = ("a", "b", "c")
 
 
@@ -71,7 +75,33 @@ def searched(space: CandidateSpace, trials: int, seed: int = 0) -> list[Candidat
     return [record.candidate for record in store.records()]
 
 
-@pytest.mark.parametrize("name", QUICK)
+def test_every_sampler_name_has_a_factory() -> None:
+    assert tuple(SAMPLER_FACTORIES) == SAMPLER_NAMES
+
+
+def test_each_sampler_name_creates_a_different_sampler() -> None:
+    kinds = {name: kind_of(make_sampler(make_space(name))) for name in SAMPLER_NAMES}
+    assert len(set(kinds.values())) == len(SAMPLER_NAMES), kinds
+
+
+def kind_of(sampler: Sampler) -> tuple[type, ...]:
+    """Return the class of a sampler, with that of the Optuna sampler inside."""
+    if isinstance(sampler, OptunaSampler):
+        return type(sampler), type(sampler._make(0))
+    return (type(sampler),)
+
+
+def test_every_sampler_has_a_row_in_the_page() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", section_of(PAGE, "## Samplers"), re.MULTILINE)
+    assert tuple(rows) == SAMPLER_NAMES
+
+
+def section_of(page: Path, heading: str) -> str:
+    """Return the text of a section, up to the next heading of the same level."""
+    return page.read_text(encoding="utf-8").partition(f"\n{heading}\n")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("name", QUICK_SAMPLERS)
 def test_sampler_exhausts_a_space_without_duplicates(name: str) -> None:
     """Three tasks over three units, the first shared: twelve trees and ``independent``."""
     candidates = searched(make_space(name, units=3), trials=50)
@@ -100,7 +130,7 @@ def other_space(sampler: str, name: str) -> CandidateSpace:
 
 
 @pytest.mark.parametrize("space", OTHERS)
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", QUICK_SAMPLERS)
 def test_other_plans_than_trees_are_searched(name: str, space: str) -> None:
     """Five partitions in each of two units; three tasks that skip one unit or use it."""
     candidates = searched(other_space(name, space), trials=99)
@@ -108,7 +138,7 @@ def test_other_plans_than_trees_are_searched(name: str, space: str) -> None:
     assert len(candidates) == {"layerwise": 25, "skip": 8}[space] + 1  # and ``independent``
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", QUICK_SAMPLERS)
 def test_balancer_is_searched_with_the_plan(name: str) -> None:
     space = make_space(name, units=2, balancer=["static", "uw"])
     enumerated = space.enumerate()
@@ -120,28 +150,28 @@ def test_balancer_is_searched_with_the_plan(name: str) -> None:
     assert {candidate.digest for candidate in enumerated} == digests
 
 
-def test_gp_sampler_supports_a_single_balancer() -> None:
+def test_sharing_gp_supports_a_single_balancer() -> None:
     space = make_space("auto", units=2, balancer="uw")
-    assert isinstance(make_sampler(space), GPSampler)
+    assert isinstance(make_sampler(space), SharingGPSampler)
     candidates = searched(space, trials=50)
     assert [candidate.balancer for candidate in candidates] == ["static"] * 2 + ["uw"] * 5
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", QUICK_SAMPLERS)
 def test_only_allowed_plans_are_proposed(name: str) -> None:
     allowed = frozenset(list(tree_plans(TASKS, 4, first_shared=1))[::2])
     candidates = searched(make_space(name, units=4, allowed_plans=allowed), trials=50)
     assert {candidate.plan for candidate in candidates[2:]} == allowed - {candidates[1].plan}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SAMPLER_NAMES)
 def test_seed_defines_the_search(name: str) -> None:
     first, again, other = (searched(make_space(name), 10, seed) for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "auto"])
+@pytest.mark.parametrize("name", [name for name in SAMPLER_NAMES if name != "auto"])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_continuous_dimensions_are_searched(name: str, seed: int) -> None:
     space = make_space(name, loss_weights="search", learning_rate=[0.01, 1.0])
@@ -167,8 +197,8 @@ def observe(space: CandidateSpace, candidates: Sequence[Candidate]) -> list[Obse
     ]
 
 
-def test_default_is_the_gp_sampler_for_enumerable_trees() -> None:
-    assert isinstance(make_sampler(make_space("auto")), GPSampler)
+def test_default_is_the_sharing_gp_for_enumerable_trees() -> None:
+    assert isinstance(make_sampler(make_space("auto")), SharingGPSampler)
     for space in (
         make_space("auto", learning_rate=[0.01, 1.0]),
         make_space("auto", loss_weights="search"),
@@ -176,7 +206,7 @@ def test_default_is_the_gp_sampler_for_enumerable_trees() -> None:
         make_space("auto", balancer=["static", "uw"]),
         *(other_space("auto", name) for name in OTHERS),
     ):
-        assert not isinstance(make_sampler(space), GPSampler)
+        assert not isinstance(make_sampler(space), SharingGPSampler)
 
 
 def test_default_finds_the_best_of_51_plans_early() -> None:

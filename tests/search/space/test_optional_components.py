@@ -22,8 +22,8 @@ from mtlsearch.registry import build_registry
 from mtlsearch.runs import open_session
 from mtlsearch.search import CandidateSpace, NullProgress, search
 from mtlsearch.search.samplers import make_sampler
-from mtlsearch.search.samplers._sharing_gp import GPSampler
 from mtlsearch.search.samplers._optuna import OptunaSampler
+from mtlsearch.search.samplers._sharing_gp import SharingGPSampler
 from mtlsearch.study import RunDirectory, TrialStore
 from mtlsearch.testing import RandomSuggest
 from tests.search.synthetic import Formula, space_for, units
@@ -155,13 +155,13 @@ def test_single_task_has_no_component() -> None:
 @pytest.mark.parametrize(
     ("config", "kind"),
     [
-        ({"distillation": "baseline", "attention": True}, GPSampler),
+        ({"distillation": "baseline", "attention": True}, SharingGPSampler),
         ({"distillation": ["baseline"]}, OptunaSampler),
         ({"attention": [False, True]}, OptunaSampler),
         ({"distillation": {"kind": "baseline", "alpha": [0.1, 1.0]}}, OptunaSampler),
     ],
 )
-def test_gp_sampler_requires_that_only_plans_differ(config: dict[str, Any], kind: type) -> None:
+def test_sharing_gp_requires_that_only_plans_differ(config: dict[str, Any], kind: type) -> None:
     assert isinstance(make_sampler(small(**config)), kind)
 
 
