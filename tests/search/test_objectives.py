@@ -15,7 +15,7 @@ from mtlsearch.runs import pick_trial
 from mtlsearch.search import build_candidate_space, search
 from mtlsearch.study import TrialStore
 from tests.search.curves import Curves, run
-from tests.search.synthetic import SCORE
+from tests.search.synthetic import QUICK_SAMPLERS, SCORE
 from tests.search.test_successive_halving import outcome_of
 
 METRICS = dict.fromkeys(("a", "b", "c"), SCORE)
@@ -76,7 +76,7 @@ def test_lower_cost_has_higher_gain() -> None:
     assert gains[0] > gains[1]
 
 
-@pytest.mark.parametrize("sampler", ["auto", "tpe", "nsga2", "random"])
+@pytest.mark.parametrize("sampler", QUICK_SAMPLERS)
 def test_no_candidate_is_measured_twice(sampler: str) -> None:
     evaluator = Curves()
     records = run(TrialStore.in_memory(BOTH), evaluator, 24, sampler=sampler).records()

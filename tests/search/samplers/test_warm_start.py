@@ -24,6 +24,7 @@ from mtlsearch.search import (
 )
 from mtlsearch.study import RunDirectory, TrialStore
 from tests.affinity.matrices import affinity
+from tests.search.synthetic import QUICK_SAMPLERS
 
 TASKS, UNITS = "abc", 4
 AFFINITY = affinity(
@@ -66,7 +67,7 @@ def searched(
     return [record.candidate for record in store.records()]
 
 
-@pytest.mark.parametrize("sampler", ["auto", "tpe", "random", "nsga2"])
+@pytest.mark.parametrize("sampler", QUICK_SAMPLERS)
 def test_best_plan_by_affinity_follows_the_baselines(sampler: str) -> None:
     candidates = searched(space_with(AFFINITY, sampler=sampler), 8)
     assert [str(candidate.plan) for candidate in candidates[:2]] == ["independent", "hard"]

@@ -11,7 +11,7 @@ from mtlsearch_search_spaces.independent import IndependentSpace
 from mtlsearch_search_spaces.skip import SkipSettings, SkipSpace
 from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
-from mtlsearch.config import LimitsConfig, SearchConfig
+from mtlsearch.config import SAMPLER_NAMES, LimitsConfig, SearchConfig
 from mtlsearch.errors import ConfigError, RunError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, SearchSpace
@@ -21,7 +21,7 @@ from mtlsearch.search import CandidateSpace, build_candidate_space, search
 from mtlsearch.search._rejection import MAX_REJECTIONS
 from mtlsearch.search.space import _factory
 from mtlsearch.study import TrialStore
-from tests.search.synthetic import Formula
+from tests.search.synthetic import QUICK_SAMPLERS, Formula
 
 SPACES: dict[str, SearchSpace[Any]] = {
     "tree": TreeSpace(TreeSettings()),
@@ -56,7 +56,7 @@ def searched(space: CandidateSpace, formula: Formula, trials: int) -> list[Trial
 
 @settings(max_examples=25, deadline=None)
 @given(
-    st.sampled_from(["auto", "tpe", "gp", "nsga2", "random"]),
+    st.sampled_from(SAMPLER_NAMES),
     st.sampled_from(sorted(SPACES)),
     st.sampled_from(["equal", "search"]),
     st.sampled_from(["params", "flops"]),
@@ -188,7 +188,7 @@ class Clock:
         return Latency(float(copies), 8, 4.0 * copies)
 
 
-@pytest.mark.parametrize("sampler", ["auto", "tpe", "nsga2", "random"])
+@pytest.mark.parametrize("sampler", QUICK_SAMPLERS)
 @pytest.mark.parametrize("weights", ["equal", "search"])
 def test_too_slow_candidate_is_stored_and_not_trained(sampler: str, weights: str) -> None:
     formula, measure_latency = Formula(), Clock()
