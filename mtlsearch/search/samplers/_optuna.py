@@ -27,7 +27,9 @@ class OptunaSampler:
 
     Args:
         space: the candidate space.
-        make: creates the Optuna sampler from a seed.
+        make: creates the Optuna sampler from a seed. It is called for every trial, each time with
+            a new seed. So a sampler with a stateful sequence, such as QMC, needs a class of its
+            own that fixes the seed.
         directions: direction of each objective.
         max_tries: proposals before a random one.
         population_size: trials per generation of a genetic algorithm; None for other samplers.
