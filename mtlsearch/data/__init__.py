@@ -27,7 +27,9 @@ from mtlsearch.data._drawable import label_prediction
 from mtlsearch.data._module import DataModule
 from mtlsearch.data._open import open_data
 from mtlsearch.data.checks import (
+    DATA_WARNINGS,
     CheckReport,
+    DataWarning,
     LabelCounts,
     Problem,
     check_label_coverage,
@@ -36,8 +38,10 @@ from mtlsearch.data.checks import (
 )
 
 __all__ = [
+    "DATA_WARNINGS",
     "CheckReport",
     "DataModule",
+    "DataWarning",
     "LabelCounts",
     "Problem",
     "check_label_coverage",

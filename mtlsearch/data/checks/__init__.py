@@ -1,10 +1,15 @@
 """Data checks: validation, label coverage, warnings and counts.
 
+Errors, warnings and reports about images and labels:
+
 * ``_validate.py`` checks the labels of one image against their specifications.
 * ``_counts.py`` counts labels and classes.
 * ``_report.py`` collects problems and counts of all images.
 * ``_label_coverage.py`` raises an error if a task has no labels in ``train`` or ``val``.
-* ``_warnings.py`` lists what is valid but suspicious.
+* ``_warnings.py`` lists what is valid but suspicious, one entry of :data:`DATA_WARNINGS` per kind.
+
+``DataModule.check`` calls the first three while it reads images. The preflight checks of
+``mtlsearch.runs`` call the last two before any training; checks of settings are there.
 
 >>> from PIL import Image
 >>> from mtlsearch.data.checks import problems_of
@@ -20,10 +25,12 @@ from mtlsearch.data.checks._counts import LabelCounts, Tally, count_labels, sum_
 from mtlsearch.data.checks._label_coverage import check_label_coverage
 from mtlsearch.data.checks._report import CheckReport, Problem
 from mtlsearch.data.checks._validate import problems_of
-from mtlsearch.data.checks._warnings import data_warnings
+from mtlsearch.data.checks._warnings import DATA_WARNINGS, DataWarning, data_warnings
 
 __all__ = [
+    "DATA_WARNINGS",
     "CheckReport",
+    "DataWarning",
     "LabelCounts",
     "Problem",
     "Tally",

@@ -1,8 +1,13 @@
-"""Data warnings: data that is valid but suspicious."""
+"""Data warnings: data that is valid but suspicious.
+
+To add a warning, write a function, append one entry to :data:`DATA_WARNINGS` and add a row to the
+table of warnings in ``docs/data.md``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from mtlsearch.data.checks._report import CheckReport
 from mtlsearch.labels import Form, LabelSpec
@@ -11,31 +16,35 @@ Occurrence = tuple[str, str]
 """Split and file of a picture."""
 
 
+@dataclass(frozen=True, slots=True)
+class DataWarning:
+    """One kind of warning about data.
+
+    Attributes:
+        name: the subject of the warning, as in ``docs/data.md``.
+        find: function from a report without problems, the specification of every label and the
+            label of each task to the messages.
+    """
+
+    name: str
+    find: Callable[[CheckReport, Mapping[str, LabelSpec], Mapping[str, str]], Iterable[str]]
+
+
 def data_warnings(
-    report: CheckReport,
-    labels: Mapping[str, LabelSpec],
-    label_of: Mapping[str, str],
-    *,
-    batch_size: int,
+    report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
 ) -> tuple[str, ...]:
     """List what is suspicious about the data and may still be intended.
 
-    These are labels without a class or with a single class, duplicate pictures, and a batch
-    that is larger than the training set.
-
     Args:
-        report: result of reading all images of ``train`` and ``val``.
+        report: result of reading all images of ``train`` and ``val``, without problems.
         labels: specification of every label.
         label_of: label of each task.
-        batch_size: number of images per training batch.
 
     Returns:
-        One message per warning.
+        The messages of all :data:`DATA_WARNINGS`.
     """
-    return (
-        *_single_class(report, labels, label_of),
-        *_duplicates(report),
-        *_batch_too_large(report.num_images["train"], batch_size),
+    return tuple(
+        message for warning in DATA_WARNINGS for message in warning.find(report, labels, label_of)
     )
 
 
@@ -58,7 +67,9 @@ def _single_class(
                 )
 
 
-def _duplicates(report: CheckReport) -> Iterator[str]:
+def _duplicates(
+    report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
+) -> Iterator[str]:
     in_both_splits = [
         occurrences
         for occurrences in report.duplicates
@@ -91,9 +102,8 @@ def _example(pictures: Sequence[Sequence[Occurrence]]) -> str:
     return f"{prefix}{first[1]} and {second[1]}"
 
 
-def _batch_too_large(num_images: int, batch_size: int) -> Iterator[str]:
-    if batch_size > num_images:
-        yield (
-            f"`train.batch_size` is {batch_size}, more than the {num_images} training images: "
-            "every epoch has a single step"
-        )
+DATA_WARNINGS: tuple[DataWarning, ...] = (
+    DataWarning("single class", _single_class),
+    DataWarning("duplicate pictures", _duplicates),
+)
+"""All data warnings, in the order in which they are reported."""

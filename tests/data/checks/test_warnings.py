@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtlsearch.data import data_warnings
+from mtlsearch.data import DATA_WARNINGS, CheckReport, DataWarning, data_warnings
+from mtlsearch.data.checks import _warnings
 from mtlsearch.labels import Boxes, RawLabel, Sample
 from tests.data.fake import Fake, opened, square
 
@@ -16,11 +17,9 @@ TASKS = {"sort": "kind", "tag": "tags", "find": "boxes", "cut": "mask", "measure
 NONE = Boxes(np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, np.bool_))
 
 
-def warnings_of(
-    train: list[Sample], val: list[Sample], *, batch_size: int = 1, workers: int = 0
-) -> tuple[str, ...]:
+def warnings_of(train: list[Sample], val: list[Sample], *, workers: int = 0) -> tuple[str, ...]:
     data = opened(Fake({"train": train, "val": val}), num_workers=workers)
-    return data_warnings(data.check(reread=True), data.labels, TASKS, batch_size=batch_size)
+    return data_warnings(data.check(reread=True), data.labels, TASKS)
 
 
 def squares(start: int, count: int = 4, **changes: RawLabel) -> list[Sample]:
@@ -29,7 +28,7 @@ def squares(start: int, count: int = 4, **changes: RawLabel) -> list[Sample]:
 
 
 def test_ordinary_data_has_no_warnings() -> None:
-    assert warnings_of(squares(0), squares(10), batch_size=4) == ()
+    assert warnings_of(squares(0), squares(10)) == ()
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -69,6 +68,10 @@ def test_label_without_any_class_is_reported() -> None:
     assert tags == "no class of label 'tags' (task 'tag') occurs in 'train'"
 
 
-def test_batch_larger_than_train_is_reported() -> None:
-    (warning,) = warnings_of(squares(0), squares(10), batch_size=5)
-    assert warning.startswith("`train.batch_size` is 5, more than the 4 training images")
+def test_new_warning_is_one_entry_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    def few_images(report: CheckReport, *_: object) -> list[str]:
+        return [f"only {report.num_images['train']} training images"]
+
+    warning = DataWarning("few images", few_images)
+    monkeypatch.setattr(_warnings, "DATA_WARNINGS", (*DATA_WARNINGS, warning))
+    assert warnings_of(squares(0), squares(10)) == ("only 4 training images",)
