@@ -95,6 +95,13 @@ class ProgressView:
         """Show a note about the running trial."""
         self._print(f"  note: {text}")
 
+    def warning(self, text: str) -> None:
+        """Show a warning, as :meth:`Console.warning` does."""
+        if self._bars:
+            self._bars.warning(text)
+        else:
+            self._console.warning(text)
+
     def trial_promoted(self, number: int, epochs: int, reason: str) -> None:
         """Show that a paused trial resumes."""
         if number not in self._started:  # started, and counted, in an earlier session
@@ -178,6 +185,12 @@ class _Bars:
     def finished(self) -> None:
         if self._trials is not None:
             self.progress.advance(self._trials)
+
+    def warning(self, text: str) -> None:
+        from rich.text import Text
+
+        line = Text.assemble(("warning:", "yellow"), " ", text)
+        self.progress.console.print(line, highlight=False)
 
     def best(self, note: str) -> None:
         if self._trials is not None:

@@ -86,7 +86,7 @@ def open_session(
         num_processes=process_group.size if process_group else 1,
         is_search=is_search,
     )
-    run_checks(Stage.RUN_FILE, context, on_warning=progress.note)
+    run_checks(Stage.RUN_FILE, context, on_warning=progress.warning)
     cut_backbones = _cut_backbones(resolved)
     data = context.data = _open_data(resolved, cut_backbones, device)
     context.tasks = resolved.build_tasks(data.labels)
@@ -108,9 +108,9 @@ def open_session(
 
 
 def _check_data(context: PreflightContext, data: DataModule, progress: SearchProgress) -> None:
-    run_checks(Stage.LABELS, context, on_warning=progress.note)
+    run_checks(Stage.LABELS, context, on_warning=progress.warning)
     context.report = data.check(lambda done, total: progress.stage("reading images", done, total))
-    run_checks(Stage.IMAGES, context, on_warning=progress.note)
+    run_checks(Stage.IMAGES, context, on_warning=progress.warning)
 
 
 def _open_data(

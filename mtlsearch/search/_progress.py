@@ -71,6 +71,14 @@ class SearchProgress(Protocol):
         """
         return
 
+    def warning(self, text: str) -> None:
+        """Report what is valid but suspicious.
+
+        Args:
+            text: the warning.
+        """
+        return
+
     def trial_promoted(self, number: int, epochs: int, reason: str) -> None:
         """Report that a paused trial resumes.
 

@@ -38,6 +38,7 @@ def show_session(console: Console) -> None:
         view.step(1, 0.5)
         view.epoch_finished(1, 1, {"one": {"acc": 0.5}})
         view.note("batches come in 2 parts")
+        view.warning("every epoch has a single step")
         view.trial_finished(1, "complete", -1.25, 61.0, "")
         view.best(0, 0.0)
         view.trial_finished(2, "failed", None, 1.0, "loss of one is nan at step 3")
@@ -52,6 +53,7 @@ def test_progress_without_terminal_is_lines(capsys: pytest.CaptureFixture[str]) 
         "reading images ...",
         "resuming: 1 of 3 trials are finished",
         "  note: batches come in 2 parts",
+        "warning: every epoch has a single step",
         "trial 1  complete  Δm -1.25 %  1 min 01 s  a+b | a b",
         "best so far: trial 0, Δm +0.00 %",
         "trial 2  failed  1.0 s  (loss of one is nan at step 3)",
