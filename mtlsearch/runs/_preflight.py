@@ -1,8 +1,10 @@
 """Preflight checks: what is checked before any training.
 
 ``check``, ``search`` and ``train-longer`` run the same :data:`PREFLIGHT_CHECKS`. To add a check,
-write a function and append one entry. Limits are checked where the candidate space is built,
-because that requires the backbone.
+write a function and append one entry, with a row in the tables of ``docs/data.md``. A warning
+about images or labels is one entry of ``DATA_WARNINGS`` in ``mtlsearch/data/checks/_warnings.py``
+instead. Limits are checked where the candidate space is built, because that requires the
+backbone.
 """
 
 from __future__ import annotations
@@ -29,14 +31,18 @@ if TYPE_CHECKING:
 
 
 class Stage(IntEnum):
-    """What is open when a check runs; a later stage has all that an earlier one has."""
+    """What is open when a check runs; a later stage has all that an earlier one has.
+
+    A check runs even if an earlier one failed, because ``check`` reports all errors.
+    """
 
     RUN_FILE = 1
-    """The run file with its plugins."""
+    """The run file is validated and its plugins are loaded. ``data`` and ``report`` are None."""
     LABELS = 2
-    """The data sources, with their labels and the tasks that learn them."""
+    """The data sources are open: ``data`` and ``tasks`` are set. No image has been read."""
     IMAGES = 3
-    """The report about all images and labels of ``train`` and ``val``."""
+    """All images of ``train`` and ``val`` have been read: ``report`` is set, perhaps with
+    problems. ``valid_report`` is set if it has none."""
 
 
 @dataclass
@@ -53,7 +59,8 @@ class PreflightContext:
             error lists the first problems.
         data: the data, from :attr:`Stage.LABELS` on.
         tasks: the tasks by name, from :attr:`Stage.LABELS` on.
-        report: result of reading all images, from :attr:`Stage.IMAGES` on.
+        report: result of reading all images, from :attr:`Stage.IMAGES` on. It may contain
+            problems.
     """
 
     resolved: ResolvedRun
@@ -65,6 +72,11 @@ class PreflightContext:
     data: DataModule | None = None
     tasks: Mapping[str, Task[Any]] = field(default_factory=dict)
     report: CheckReport | None = None
+
+    @property
+    def valid_report(self) -> CheckReport | None:
+        """Report about the images; None before it exists and if it contains problems."""
+        return None if self.report is None or self.report.problems else self.report
 
     @cached_property
     def balancers(self) -> Mapping[str, BalancerMaker]:
@@ -219,18 +231,25 @@ def _require_valid_images(context: PreflightContext) -> None:
 def _require_label_coverage(context: PreflightContext) -> None:
     from mtlsearch.data import check_label_coverage
 
-    if context.report is not None and not context.report.problems:
-        check_label_coverage(context.report, context.resolved.config.labels)
+    if context.valid_report is not None:
+        check_label_coverage(context.valid_report, context.resolved.config.labels)
 
 
-def _data_warnings(context: PreflightContext) -> Iterator[str]:
+def _warn_batch_exceeds_train(context: PreflightContext) -> Iterator[str]:
+    batch_size = context.resolved.config.train.batch_size
+    if context.data is not None and batch_size > (num_images := context.data.size("train")):
+        yield (
+            f"`train.batch_size` is {batch_size}, more than the {num_images} training images: "
+            "every epoch has a single step"
+        )
+
+
+def _warn_data(context: PreflightContext) -> Iterator[str]:
     from mtlsearch.data import data_warnings
 
-    if context.report is not None and context.data is not None and not context.report.problems:
-        config = context.resolved.config
-        yield from data_warnings(
-            context.report, context.data.labels, config.labels, batch_size=config.train.batch_size
-        )
+    if context.valid_report is not None and context.data is not None:
+        labels = context.resolved.config.labels
+        yield from data_warnings(context.valid_report, context.data.labels, labels)
 
 
 PREFLIGHT_CHECKS: tuple[PreflightCheck, ...] = (
@@ -240,8 +259,9 @@ PREFLIGHT_CHECKS: tuple[PreflightCheck, ...] = (
     PreflightCheck("storage", Stage.RUN_FILE, require=_require_storage),
     PreflightCheck("warm start", Stage.RUN_FILE, require=_require_warm_start),
     PreflightCheck("objectives", Stage.LABELS, require=_require_objectives),
+    PreflightCheck("batch size", Stage.LABELS, warn=_warn_batch_exceeds_train),
     PreflightCheck("images", Stage.IMAGES, require=_require_valid_images),
     PreflightCheck("label coverage", Stage.IMAGES, require=_require_label_coverage),
-    PreflightCheck("data", Stage.IMAGES, warn=_data_warnings),
+    PreflightCheck("data", Stage.IMAGES, warn=_warn_data),
 )
 """All preflight checks, in the order in which they run within a stage."""

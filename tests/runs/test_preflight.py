@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import pytest
 import torch
 
 from mtlsearch.config import load_run, save_resolved
-from mtlsearch.data import CheckReport
-from mtlsearch.data.checks import Problem
+from mtlsearch.data import DATA_WARNINGS, CheckReport, DataWarning
+from mtlsearch.data.checks import Problem, _warnings
 from mtlsearch.errors import ConfigError, DataError, MtlsearchError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate
@@ -22,6 +23,7 @@ from mtlsearch.study import RunDirectory, open_run_storage, open_store
 from tests.cli.conftest import RUN_FILE
 from tests.cli.program import call
 
+PAGE = Path(__file__).parents[2] / "docs" / "data.md"
 COMMANDS = ("check", "search", "train-longer")
 
 
@@ -99,12 +101,35 @@ def test_failed_check_leaves_no_run_directory(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_data_warning_is_shown_in_every_command(
+def test_warnings_have_one_form_in_every_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     append_checks(monkeypatch, failing("stops before training", Stage.IMAGES))
+    duplicates = [DataWarning("duplicates", lambda report, labels, label_of: ["data warning"])]
+    monkeypatch.setattr(_warnings, "DATA_WARNINGS", duplicates)
     run_file = RUN_FILE.replace("batch_size: 8", "batch_size: 99")
-    assert "batch_size" in call(*arguments_of(command, tmp_path, run_file)).stderr
+    lines = call(*arguments_of(command, tmp_path, run_file)).stderr.splitlines()
+    assert [line for line in lines if line.startswith("warning: ")] == [
+        "warning: `train.batch_size` is 99, more than the 16 training images: every epoch has a "
+        "single step",
+        "warning: data warning",
+    ]
+
+
+@pytest.mark.parametrize(("batch_size", "is_reported"), [(16, False), (17, True)])
+def test_batch_larger_than_train_is_reported(
+    tmp_path: Path, batch_size: int, is_reported: bool
+) -> None:
+    run_file = RUN_FILE.replace("batch_size: 8", f"batch_size: {batch_size}")
+    stderr = call(*arguments_of("check", tmp_path, run_file)).stderr
+    assert ("warning: `train.batch_size`" in stderr) == is_reported
+
+
+def test_page_has_a_row_per_warning() -> None:
+    checks = [check.name for check in PREFLIGHT_CHECKS if check.warn and check.name != "data"]
+    table = PAGE.read_text(encoding="utf-8").partition("These are warnings")[2].partition("##")[0]
+    rows = re.findall(r"^\| ([^|]+?) \|", table, re.MULTILINE)
+    assert set(rows[2:]) == {*checks, *(warning.name for warning in DATA_WARNINGS)}
 
 
 def test_images_check_reports_each_problem_or_one_summary(tmp_path: Path) -> None:
