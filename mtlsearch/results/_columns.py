@@ -1,4 +1,10 @@
-"""Table of the leaderboard's columns. A new column is one entry of ``COLUMNS``."""
+"""Table of the leaderboard's columns. A new column is one entry of :data:`COLUMNS`.
+
+* CSV, JSON and the data frame contain every column of this table.
+* A table and Markdown show the entries of ``mtlsearch/report/_display_columns.py``.
+* ``_metric_columns.py`` adds the columns ``task.metric``, after those with ``is_before_metrics``.
+* ``make docs`` writes the descriptions to the table of columns in ``docs/search.md``.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +23,7 @@ Value = Any
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The values of one trial that the columns show.
+    """The values of one trial that the columns contain.
 
     Attributes:
         record: the trial.
@@ -37,6 +43,53 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a leaderboard, by which conditions decide.
+
+    Attributes:
+        rows: one row per trial, without ``top``.
+        all_metrics: whether all metrics are requested (``--all-metrics``).
+    """
+
+    rows: Sequence[Row]
+    all_metrics: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """When a leaderboard includes a column.
+
+    Attributes:
+        description: the condition in words, such as ``if a trial is paused``.
+        holds: function from all rows to whether the column is included.
+    """
+
+    description: str
+    holds: Callable[[Rows], bool]
+
+
+ALWAYS = Condition("always", lambda rows: True)
+IF_CONFIRMED = Condition(
+    "if trials are confirmed",
+    lambda rows: any(row.statistics is not None for row in rows.rows),
+)
+IF_PAUSED = Condition(
+    "if a trial is paused", lambda rows: any(row.rung_rank is not None for row in rows.rows)
+)
+IF_OVER_LIMITS = Condition(
+    "if a trial is over the limits", lambda rows: any(row.record.over_limits for row in rows.rows)
+)
+IF_LATENCY = Condition(
+    "if latency is measured", lambda rows: any(row.record.latency is not None for row in rows.rows)
+)
+
+
+def if_varied(value: Callable[[Row], Value]) -> Condition:
+    """Return the condition that trials differ in a value."""
+    return Condition("if trials differ", lambda rows: len({value(row) for row in rows.rows}) > 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column of the leaderboard.
 
@@ -44,35 +97,19 @@ class Column:
         name: name of the column, also for ``--sort``.
         dtype: pandas type. None becomes NaN in ``float64`` and a missing value in ``str``.
         value: function from a row to its cell.
-        is_shown: function from all rows to whether the column is included.
+        description: contents of the column, for ``docs/search.md``.
+        included: when the leaderboard includes the column.
         is_descending: whether sorting puts high values first.
+        is_before_metrics: whether the column precedes the columns ``task.metric``.
     """
 
     name: str
     dtype: DType
     value: Callable[[Row], Value]
-    is_shown: Callable[[Sequence[Row]], bool] = lambda rows: True
+    description: str
+    included: Condition = ALWAYS
     is_descending: bool = False
-
-
-def _is_confirmed(rows: Sequence[Row]) -> bool:
-    return any(row.statistics is not None for row in rows)
-
-
-def _is_any_paused(rows: Sequence[Row]) -> bool:
-    return any(row.rung_rank is not None for row in rows)
-
-
-def _is_any_over_limits(rows: Sequence[Row]) -> bool:
-    return any(row.record.over_limits for row in rows)
-
-
-def _is_latency_measured(rows: Sequence[Row]) -> bool:
-    return any(row.record.latency is not None for row in rows)
-
-
-def _if_varied(value: Callable[[Row], Value]) -> Callable[[Sequence[Row]], bool]:
-    return lambda rows: len({value(row) for row in rows}) > 1
+    is_before_metrics: bool = False
 
 
 def _balancer(row: Row) -> str:
@@ -101,76 +138,161 @@ def _reason(row: Row) -> str:
     return reason or row.undefined_because or row.record.note
 
 
-COLUMNS_BEFORE_METRICS = (
-    Column("trial", "int64", lambda row: row.record.number),
-    Column("state", "str", lambda row: row.record.state),
-    Column("baseline", "str", lambda row: row.record.baseline),
-    Column("delta_m", "float64", lambda row: row.delta_m, is_descending=True),
-)
-COLUMNS_AFTER_METRICS = (
+COLUMNS: tuple[Column, ...] = (
+    Column(
+        "trial",
+        "int64",
+        lambda row: row.record.number,
+        "number of the trial, from 0",
+        is_before_metrics=True,
+    ),
+    Column(
+        "state",
+        "str",
+        lambda row: row.record.state,
+        "trial state: `complete`, `running`, `paused`, `interrupted`, `infeasible` or `failed`",
+        is_before_metrics=True,
+    ),
+    Column(
+        "baseline",
+        "str",
+        lambda row: row.record.baseline,
+        "`independent` or `hard`; empty for a proposed candidate",
+        is_before_metrics=True,
+    ),
+    Column(
+        "delta_m",
+        "float64",
+        lambda row: row.delta_m,
+        "Δm in percent against `independent`; empty unless complete",
+        is_descending=True,
+        is_before_metrics=True,
+    ),
     Column(
         "delta_m_mean",
         "float64",
         lambda row: row.statistics and row.statistics.mean,
-        _is_confirmed,
+        "mean of Δm over seeds, in percent",
+        IF_CONFIRMED,
         is_descending=True,
     ),
     Column(
         "delta_m_stderr",
         "float64",
         lambda row: row.statistics and row.statistics.stderr,
-        _is_confirmed,
+        "standard error of `delta_m_mean`",
+        IF_CONFIRMED,
     ),
     Column(
         "num_seeds",
         "float64",
         lambda row: row.statistics and row.statistics.num_seeds,
-        _is_confirmed,
+        "number of seeds of `delta_m_mean`",
+        IF_CONFIRMED,
     ),
     Column(
         "tied_with_best",
         "bool",
         lambda row: row.statistics is not None and row.statistics.tied_with_best,
-        _is_confirmed,
+        "whether the trial differs from the best one by at most one standard error",
+        IF_CONFIRMED,
     ),
-    Column("params", "int64", lambda row: row.record.parameters),
-    Column("flops", "int64", lambda row: row.record.flops),
+    Column(
+        "params",
+        "int64",
+        lambda row: row.record.parameters,
+        "parameters of the network, heads included",
+    ),
+    Column(
+        "flops",
+        "int64",
+        lambda row: row.record.flops,
+        "FLOPs for one image, two per multiply-add, heads included",
+    ),
     Column(
         "latency_ms",
         "float64",
         lambda row: row.record.latency and row.record.latency.ms,
-        _is_latency_measured,
+        "latency of one image in milliseconds",
+        IF_LATENCY,
     ),
     Column(
         "latency_batch",
         "float64",
         lambda row: row.record.latency and row.record.latency.batch,
-        _is_latency_measured,
+        "number of images of `latency_batch_ms`",
+        IF_LATENCY,
     ),
     Column(
         "latency_batch_ms",
         "float64",
         lambda row: row.record.latency and row.record.latency.batch_ms,
-        _is_latency_measured,
+        "latency of a batch in milliseconds",
+        IF_LATENCY,
     ),
-    Column("over_limits", "bool", lambda row: bool(row.record.over_limits), _is_any_over_limits),
-    Column("seconds", "float64", lambda row: row.record.seconds),
-    Column("epochs", "int64", lambda row: row.record.epochs, _is_any_paused),
+    Column(
+        "over_limits",
+        "bool",
+        lambda row: bool(row.record.over_limits),
+        "whether the network exceeds a limit; such a trial is never the best",
+        IF_OVER_LIMITS,
+    ),
+    Column(
+        "seconds",
+        "float64",
+        lambda row: row.record.seconds,
+        "wall time of training and evaluation; a resumed trial adds to it",
+    ),
+    Column(
+        "epochs",
+        "int64",
+        lambda row: row.record.epochs,
+        "number of epochs with results; 0 if the trial failed before the first rung",
+        IF_PAUSED,
+    ),
     Column(
         "delta_m_when_paused",
         "float64",
         lambda row: row.rung_rank and row.rung_rank.delta_m,
-        _is_any_paused,
+        "Δm of a paused trial against `independent` at the same epoch; not ranked",
+        IF_PAUSED,
     ),
-    Column("plan", "str", lambda row: row.record.plan),
-    Column("loss_weights", "str", _loss_weights),
-    Column("learning_rate", "float64", lambda row: row.record.candidate.learning_rate),
-    Column("backbone", "str", lambda row: row.record.candidate.backbone),
-    Column("balancer", "str", _balancer, _if_varied(_balancer)),
-    Column("distillation", "str", _distillation, _if_varied(_distillation)),
-    Column("attention", "bool", _attention, _if_varied(_attention)),
-    Column("pareto", "bool", lambda row: row.is_on_front, is_descending=True),
-    Column("reason", "str", _reason),
+    Column("plan", "str", lambda row: row.record.plan, "sharing plan"),
+    Column(
+        "loss_weights",
+        "str",
+        _loss_weights,
+        "loss weight per task; empty for `loss_weights: equal`",
+    ),
+    Column(
+        "learning_rate", "float64", lambda row: row.record.candidate.learning_rate, "learning rate"
+    ),
+    Column("backbone", "str", lambda row: row.record.candidate.backbone, "timm model"),
+    Column("balancer", "str", _balancer, "balancer of tasks that share", if_varied(_balancer)),
+    Column(
+        "distillation",
+        "str",
+        _distillation,
+        "target and weight of the distillation, or `none`",
+        if_varied(_distillation),
+    ),
+    Column(
+        "attention",
+        "bool",
+        _attention,
+        "whether tasks that share have attention gates",
+        if_varied(_attention),
+    ),
+    Column(
+        "pareto",
+        "bool",
+        lambda row: row.is_on_front,
+        "whether no other trial dominates this one in the objectives, or in Δm and FLOPs if Δm is "
+        "the only objective",
+        is_descending=True,
+    ),
+    Column(
+        "reason", "str", _reason, "why the trial is not complete or has no Δm, or a remark on it"
+    ),
 )
-COLUMNS = (*COLUMNS_BEFORE_METRICS, *COLUMNS_AFTER_METRICS)
-"""All columns in order; one column per metric follows ``delta_m``."""
+"""All columns in order, without the columns ``task.metric``."""

@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtlsearch.errors import ConfigError, did_you_mean
 from mtlsearch.plugin import Metric
-from mtlsearch.results._columns import (
-    COLUMNS,
-    COLUMNS_AFTER_METRICS,
-    COLUMNS_BEFORE_METRICS,
-    Row,
-)
+from mtlsearch.results._columns import COLUMNS, Row, Rows
 from mtlsearch.results._delta_m import delta_m, reference_of
 from mtlsearch.results._metric_columns import metric_columns, metric_value
 from mtlsearch.results._objective import DELTA_M, Objective
@@ -40,17 +35,9 @@ def leaderboard(
 ) -> pd.DataFrame:
     """Build the leaderboard: one row per trial, the best first.
 
-    Always included: ``trial``, ``state``, ``baseline`` (``independent`` or ``hard``), ``delta_m``
-    in percent, one column ``task.metric`` per task, ``params``, ``flops`` of one image,
-    ``seconds``, ``plan``, ``loss_weights``, ``learning_rate``, ``backbone``, ``pareto`` and
-    ``reason`` (why a trial is not complete, or a remark). ``pareto`` marks trials that no other
-    trial dominates in the objectives, or in Δm and FLOPs if Δm is the only objective.
-
-    Included if a trial has a value: ``latency_ms`` of one image and ``latency_batch_ms`` of a
-    batch of ``latency_batch`` images, and ``over_limits``. Included if trials differ:
-    ``balancer``, ``distillation`` and ``attention``. Included if a trial is paused: ``epochs`` and
-    ``delta_m_when_paused``, which is Δm against the ``independent`` trial at the same epoch.
-    Paused trials are not ranked: they follow the complete trials.
+    :data:`~mtlsearch.results._columns.COLUMNS` lists the columns, and ``docs/search.md`` describes
+    them. Columns ``task.metric`` with the metrics follow ``delta_m``. Paused trials are not ranked:
+    they follow the complete trials.
 
     ``attrs`` of the frame contain ``best`` (number of the trial with the highest Δm within the
     limits), ``front`` (names of the objectives of ``pareto``) and ``val_images``.
@@ -80,7 +67,8 @@ def leaderboard(
         )
     trials = list(records)
     metrics = metric_columns(trials, all_metrics=all_metrics, sort=sort)
-    frame = _frame(_rows(trials, objectives, confirmed), metrics)
+    rows = Rows(_rows(trials, objectives, confirmed), all_metrics)
+    frame = _frame(rows, metrics)
     frame.attrs["front"] = [objective.name for objective in front_objectives(objectives)]
     frame.attrs["best"] = _best(frame)
     frame.attrs["val_images"] = max((trial.val_images or 0 for trial in trials), default=0) or None
@@ -112,21 +100,22 @@ def _rows(
     return rows
 
 
-def _frame(rows: Sequence[Row], metrics: Mapping[str, Metric]) -> pd.DataFrame:
+def _frame(rows: Rows, metrics: Mapping[str, Metric]) -> pd.DataFrame:
     """Return the rows as a frame whose types do not depend on the number of rows."""
     import pandas as pd  # half a second, which reading a study does not need
 
-    before = [column for column in COLUMNS_BEFORE_METRICS if column.is_shown(rows)]
-    after = [column for column in COLUMNS_AFTER_METRICS if column.is_shown(rows)]
-    cells: dict[str, list[Any]] = {
-        column.name: [column.value(row) for row in rows] for column in before
+    included = [column for column in COLUMNS if column.included.holds(rows)]
+    cells_by_column: dict[str, list[Any]] = {
+        column.name: [column.value(row) for row in rows.rows] for column in included
     }
-    cells |= {name: [metric_value(row.record, name) for row in rows] for name in metrics}
-    cells |= {column.name: [column.value(row) for row in rows] for column in after}
-    dtypes = dict.fromkeys(metrics, "float64")
-    return pd.DataFrame(cells).astype(
-        {**dtypes, **{column.name: column.dtype for column in (*before, *after)}}
-    )
+    cells_by_metric = {
+        name: [metric_value(row.record, name) for row in rows.rows] for name in metrics
+    }
+    before = [column.name for column in included if column.is_before_metrics]
+    after = [column.name for column in included if not column.is_before_metrics]
+    frame = pd.DataFrame(cells_by_column | cells_by_metric)
+    dtypes = {column.name: column.dtype for column in included}
+    return frame[[*before, *metrics, *after]].astype(dict.fromkeys(metrics, "float64") | dtypes)
 
 
 def _best(frame: pd.DataFrame) -> int | None:

@@ -1,4 +1,4 @@
-"""Leaderboard columns with metrics."""
+"""Leaderboard columns with metrics; ``_columns.py`` lists all other columns."""
 
 from __future__ import annotations
 

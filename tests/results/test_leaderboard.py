@@ -18,7 +18,7 @@ from mtlsearch.results import (
     leaderboard,
     objectives_in,
 )
-from mtlsearch.results._columns import COLUMNS_AFTER_METRICS, Column
+from mtlsearch.results._columns import COLUMNS, Column, Condition
 from tests.results.trials import SPECS, baselines, results, run, trial
 
 
@@ -176,7 +176,7 @@ def test_paused_trials_follow_complete_trials() -> None:
     assert "delta_m_when_paused" not in leaderboard([first, hard]).columns
 
 
-def test_balancer_column_is_shown_if_trials_differ() -> None:
+def test_balancer_column_is_included_if_trials_differ() -> None:
     assert "balancer" not in leaderboard(run()).columns
     assert "balancer" not in leaderboard([]).columns
     frame = leaderboard([*run(), trial(10, balancer="uw")])
@@ -194,8 +194,22 @@ def test_distillation_and_attention_shown_if_trials_differ() -> None:
 
 
 def test_new_column_is_one_entry_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    column = Column("num_copies", "int64", lambda row: sum(row.record.candidate.plan.copies))
-    monkeypatch.setattr(_leaderboard, "COLUMNS_AFTER_METRICS", (*COLUMNS_AFTER_METRICS, column))
-    frame = leaderboard(run(), sort="num_copies")
-    assert list(frame["num_copies"]) == sorted(frame["num_copies"])
+    column = Column(
+        "num_copies",
+        "int64",
+        lambda row: sum(row.record.candidate.plan.copies),
+        "copies of units",
+        Condition("with all metrics", lambda rows: rows.all_metrics),
+        is_descending=True,
+    )
+    monkeypatch.setattr(_leaderboard, "COLUMNS", (*COLUMNS, column))
+    frame = leaderboard(run(), sort="num_copies", all_metrics=True)
+    assert list(frame["num_copies"]) == sorted(frame["num_copies"], reverse=True)
     assert frame["num_copies"].dtype == np.int64
+    assert "num_copies" not in leaderboard(run())
+
+
+def test_column_names_are_unique() -> None:
+    names = [column.name for column in COLUMNS]
+    assert len(set(names)) == len(names)
+    assert not [name for name in names if "." in name]  # these names belong to metrics
