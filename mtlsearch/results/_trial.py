@@ -39,8 +39,10 @@ class TrialRecord:
         parameters: number of scalars in the weights, heads included.
         flops: floating-point operations for one image (2 per multiply-add), heads included.
         results: results by task; empty unless complete.
-        epochs: number of trained epochs.
-        seconds: wall time of training and evaluation.
+        epochs: number of epochs with results: all of a complete trial, those up to the last rung
+            of a paused trial, 0 of a trial that failed or was interrupted before a rung.
+        seconds: wall time of training and evaluation, which a resumed trial adds to. A trial that
+            failed or was interrupted has the seconds until it ended, with 0 epochs before a rung.
         reason: why the trial is not complete; empty for complete trials.
         note: remark on the results, such as smaller batches; empty if there is none.
         latency: latency of the network; None if not measured.
