@@ -1,4 +1,8 @@
-"""Leaderboard as columns of short texts, without columns in which all trials are equal."""
+"""Table of the columns that a table and Markdown show: :data:`DISPLAY_COLUMNS`.
+
+A new column of ``mtlsearch/results/_columns.py`` is in CSV and JSON. To show it in a table and in
+Markdown too, append a :class:`DisplayColumn` here. Its formatter is in ``_formatting.py``.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,9 @@ import pandas as pd
 from mtlsearch.report import _formatting as formatting
 from mtlsearch.report._marks import BEST, FRONT, OVER_LIMITS, TIED
 
+FrameFormatter = Callable[[pd.DataFrame], list[str]]
+"""Function from a leaderboard to one text per row."""
+
 
 @dataclass(frozen=True, slots=True)
 class DisplayColumn:
@@ -17,26 +24,35 @@ class DisplayColumn:
 
     Attributes:
         title: heading.
-        cells: one text per row.
+        format: returns the cells.
+        is_shown: function from the leaderboard to whether the column is shown.
         is_number: whether the cells are aligned to the right.
         is_folding: whether a long text may take several lines.
+        is_before_metrics: whether the column precedes those of the metrics.
+        hide_order: place among the columns to hide, from 1, if the terminal is too narrow; None:
+            the column is never hidden.
     """
 
     title: str
-    cells: list[str]
+    format: FrameFormatter
+    is_shown: Callable[[pd.DataFrame], bool] = lambda frame: True
     is_number: bool = False
     is_folding: bool = False
+    is_before_metrics: bool = False
+    hide_order: int | None = None
 
 
-_IF_VARIED: tuple[tuple[str, str, Callable[[pd.Series], list[str]]], ...] = (
-    ("loss_weights", "loss weights", formatting.format_weights),
-    ("learning_rate", "rate", formatting.format_rate),
-    ("backbone", "backbone", formatting.format_text),
-    ("balancer", "balancer", formatting.format_text),
-    ("distillation", "distillation", formatting.format_named),
-    ("attention", "attention", formatting.format_bool),
-)
-"""Name, title and formatter of the columns that are shown if trials differ in them."""
+@dataclass(frozen=True, slots=True)
+class FormattedColumn:
+    """A display column with its cells.
+
+    Attributes:
+        column: the display column.
+        cells: one text per row.
+    """
+
+    column: DisplayColumn
+    cells: list[str]
 
 
 def best_row(frame: pd.DataFrame) -> int | None:
@@ -51,37 +67,22 @@ def metric_names(frame: pd.DataFrame) -> list[str]:
     return [str(name) for name in frame.columns if "." in str(name)]
 
 
-def display_columns(frame: pd.DataFrame) -> list[DisplayColumn]:
-    """Return the columns of a table or of Markdown.
+def formatted_columns(frame: pd.DataFrame) -> list[FormattedColumn]:
+    """Return the columns of a table or of Markdown with their cells.
 
-    Backbone, learning rate, loss weights and similar columns are left out if all trials are equal
-    in them. Reasons of trials that are not complete are in the notes below the table.
+    Reasons of trials that are not complete are in the notes below the table.
     """
-    columns = [
-        DisplayColumn("trial", _trials(frame), is_number=True),
-        DisplayColumn("state", formatting.format_text(frame["state"])),
-        DisplayColumn("Δm %", _deltas(frame), is_number=True),
-    ]
-    if "delta_m_mean" in frame:
-        columns.append(DisplayColumn("Δm over seeds", _over_seeds(frame), is_number=True))
-    columns += [
-        DisplayColumn(name, formatting.format_metrics(frame[name]), is_number=True)
+    before = [column for column in DISPLAY_COLUMNS if column.is_before_metrics]
+    metrics = [
+        DisplayColumn(name, _of(name, formatting.format_metrics), is_number=True)
         for name in metric_names(frame)
     ]
-    columns += [
-        DisplayColumn("params", formatting.format_counts(frame["params"]), is_number=True),
-        DisplayColumn("FLOPs", formatting.format_counts(frame["flops"]), is_number=True),
+    after = [column for column in DISPLAY_COLUMNS if not column.is_before_metrics]
+    return [
+        FormattedColumn(column, column.format(frame))
+        for column in (*before, *metrics, *after)
+        if column.is_shown(frame)
     ]
-    if "latency_ms" in frame:
-        latencies = formatting.format_milliseconds(frame["latency_ms"])
-        columns.append(DisplayColumn("latency", latencies, is_number=True))
-    seconds = formatting.format_durations(frame["seconds"])
-    columns.append(DisplayColumn("time", seconds, is_number=True))
-    for name, title, format_column in _IF_VARIED:
-        if name in frame and frame[name].nunique(dropna=False) > 1:
-            is_number = name in ("loss_weights", "learning_rate")
-            columns.append(DisplayColumn(title, format_column(frame[name]), is_number=is_number))
-    return [*columns, DisplayColumn("plan", _plans(frame), is_folding=True)]
 
 
 def _trials(frame: pd.DataFrame) -> list[str]:
@@ -121,3 +122,66 @@ def _plans(frame: pd.DataFrame) -> list[str]:
         plan if pd.isna(baseline) else f"{plan} (baseline)"
         for plan, baseline in zip(frame["plan"], frame["baseline"].astype(object), strict=True)
     ]
+
+
+def _of(name: str, format_column: Callable[[pd.Series], list[str]]) -> FrameFormatter:
+    """Return a formatter of one column of the leaderboard."""
+    return lambda frame: format_column(frame[name])
+
+
+def _if_included(name: str) -> Callable[[pd.DataFrame], bool]:
+    return lambda frame: name in frame
+
+
+def _if_varied(name: str) -> Callable[[pd.DataFrame], bool]:
+    """Return the condition that trials differ in a column."""
+    return lambda frame: name in frame and frame[name].nunique(dropna=False) > 1
+
+
+DISPLAY_COLUMNS: tuple[DisplayColumn, ...] = (
+    DisplayColumn("trial", _trials, is_number=True, is_before_metrics=True),
+    DisplayColumn(
+        "state", _of("state", formatting.format_text), is_before_metrics=True, hide_order=2
+    ),
+    DisplayColumn("Δm %", _deltas, is_number=True, is_before_metrics=True),
+    DisplayColumn(
+        "Δm over seeds",
+        _over_seeds,
+        _if_included("delta_m_mean"),
+        is_number=True,
+        is_before_metrics=True,
+    ),
+    DisplayColumn("params", _of("params", formatting.format_counts), is_number=True, hide_order=3),
+    DisplayColumn("FLOPs", _of("flops", formatting.format_counts), is_number=True),
+    DisplayColumn(
+        "latency",
+        _of("latency_ms", formatting.format_milliseconds),
+        _if_included("latency_ms"),
+        is_number=True,
+    ),
+    DisplayColumn(
+        "time", _of("seconds", formatting.format_durations), is_number=True, hide_order=1
+    ),
+    DisplayColumn(
+        "loss weights",
+        _of("loss_weights", formatting.format_weights),
+        _if_varied("loss_weights"),
+        is_number=True,
+    ),
+    DisplayColumn(
+        "rate",
+        _of("learning_rate", formatting.format_significant_digits),
+        _if_varied("learning_rate"),
+        is_number=True,
+    ),
+    DisplayColumn("backbone", _of("backbone", formatting.format_text), _if_varied("backbone")),
+    DisplayColumn("balancer", _of("balancer", formatting.format_text), _if_varied("balancer")),
+    DisplayColumn(
+        "distillation",
+        _of("distillation", formatting.format_named),
+        _if_varied("distillation"),
+    ),
+    DisplayColumn("attention", _of("attention", formatting.format_bool), _if_varied("attention")),
+    DisplayColumn("plan", _plans, is_folding=True),
+)
+"""All columns of a table in order, without those of the metrics."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mtlsearch.errors import ConfigError, did_you_mean
 from mtlsearch.files import atomic_write
-from mtlsearch.report._display_columns import display_columns
+from mtlsearch.report._display_columns import formatted_columns
 from mtlsearch.report._notes import notes
 from mtlsearch.report._table import render_table
 
@@ -76,14 +76,14 @@ def _json(frame: pd.DataFrame) -> str:
 
 
 def _markdown(frame: pd.DataFrame) -> str:
-    columns = display_columns(frame)
+    columns = formatted_columns(frame)
     body = pd.DataFrame(
-        {column.title: [_escape(cell) for cell in column.cells] for column in columns}
+        {item.column.title: [_escape(cell) for cell in item.cells] for item in columns}
     )
     table = body.to_markdown(
         index=False,
         disable_numparse=True,
-        colalign=["right" if column.is_number else "left" for column in columns],
+        colalign=["right" if item.column.is_number else "left" for item in columns],
     )
     return "\n\n".join([table, *map(_escape, notes(frame))]) + "\n"
 

@@ -49,8 +49,8 @@ def format_milliseconds(column: pd.Series) -> list[str]:
     return [MISSING if pd.isna(value) else f"{value:.1f} ms" for value in column]
 
 
-def format_rate(column: pd.Series) -> list[str]:
-    """Format learning rates: three significant digits."""
+def format_significant_digits(column: pd.Series) -> list[str]:
+    """Format numbers by three significant digits without trailing zeros: ``0.003``."""
     return [MISSING if pd.isna(value) else f"{value:.3g}" for value in column]
 
 

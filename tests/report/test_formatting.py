@@ -41,7 +41,7 @@ def test_missing_numbers_are_empty() -> None:
         formatting.format_percents,
         formatting.format_metrics,
         formatting.format_durations,
-        formatting.format_rate,
+        formatting.format_significant_digits,
     ):
         assert format_column(column)[1] == ""
 

@@ -15,7 +15,8 @@ import pytest
 
 from mtlsearch.errors import ConfigError
 from mtlsearch.plugin import Distillation
-from mtlsearch.report import FORMATS, render, write
+from mtlsearch.report import FORMATS, _display_columns, render, write
+from mtlsearch.report._display_columns import DISPLAY_COLUMNS, DisplayColumn
 from mtlsearch.results import SeedStatistics, leaderboard
 from tests.results.trials import baselines, results, run, trial
 
@@ -131,6 +132,18 @@ def test_table_fits_the_terminal_and_names_hidden_columns(width: int) -> None:
     for title in ("params", "state", "time"):
         assert title in text
     assert ("hidden" in text) == (width < 110)
+
+
+def test_new_display_column_is_one_entry_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    column = DisplayColumn("half", lambda frame: [f"{number / 2}" for number in frame["trial"]])
+    monkeypatch.setattr(_display_columns, "DISPLAY_COLUMNS", (*DISPLAY_COLUMNS, column))
+    for form in ("table", "markdown"):
+        assert "half" in render(leaderboard(run()), form)
+
+
+def test_each_hide_order_is_used_once() -> None:
+    orders = sorted(column.hide_order for column in DISPLAY_COLUMNS if column.hide_order)
+    assert orders == list(range(1, len(orders) + 1))
 
 
 def test_table_with_color_has_ansi_codes() -> None:
