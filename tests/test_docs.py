@@ -26,6 +26,7 @@ from mtlsearch.config import RunConfig, difference, load_run
 from mtlsearch.data import open_data
 from mtlsearch.plugin import hooks
 from mtlsearch.registry import HOOKS, PluginRegistry, build_registry
+from mtlsearch.results._columns import COLUMNS
 from tests import pages
 from tests.imports import Tree
 from tests.pages import ROOT, Block, blocks
@@ -114,6 +115,12 @@ class TestGeneratedPages:
         generated = pages.load_generator().run_file_page(registry)
         page = (DOCS / "run-file.md").read_text(encoding="utf-8")
         assert page == generated, "run `make docs`"
+
+    def test_search_page_has_the_current_columns(self) -> None:
+        page = (DOCS / "search.md").read_text(encoding="utf-8")
+        assert page == pages.load_generator().search_page(page), "run `make docs`"
+        for column in COLUMNS:
+            assert f"| `{column.name}` |" in page
 
     def test_run_file_page_has_every_built_in_plugin(self, registry: PluginRegistry) -> None:
         page = (DOCS / "run-file.md").read_text(encoding="utf-8")

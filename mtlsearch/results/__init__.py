@@ -16,6 +16,7 @@ Only :func:`leaderboard` imports pandas.
 7.5
 """
 
+from mtlsearch.results._column_reference import column_reference
 from mtlsearch.results._delta_m import delta_m, deltas, reference_at, reference_of, reference_trial
 from mtlsearch.results._latency import Latency
 from mtlsearch.results._leaderboard import leaderboard
@@ -54,6 +55,7 @@ __all__ = [
     "State",
     "TaskResult",
     "TrialRecord",
+    "column_reference",
     "delta_m",
     "deltas",
     "finalists",
