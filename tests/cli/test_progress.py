@@ -19,6 +19,7 @@ with ProgressView(Console()) as view:
     for done in range(3):
         view.stage("reading images", done + 1, 3)
     view.search_started(1, 3)
+    view.warning("[odd] data")
     for number in (1, 2):
         view.trial_started(number, "a[b]", 2)
         view.step(1, 0.5)
@@ -99,6 +100,8 @@ def test_progress_on_a_terminal_is_bars() -> None:
         output = _read(parent)
     assert process.returncode == 0
     for text in (
+        "warning:",
+        " [odd] data",
         "trials",
         "2/3",
         "trial 2",
