@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtlsearch.errors import ConfigError, did_you_mean
 from mtlsearch.plugin import Metric
-from mtlsearch.results._columns import COLUMNS, Row, Rows
+from mtlsearch.results._columns import COLUMNS, DType, Row, Rows
 from mtlsearch.results._delta_m import delta_m, reference_of
 from mtlsearch.results._metric_columns import metric_columns, metric_value
 from mtlsearch.results._objective import DELTA_M, Objective
@@ -114,8 +114,9 @@ def _frame(rows: Rows, metrics: Mapping[str, Metric]) -> pd.DataFrame:
     before = [column.name for column in included if column.is_before_metrics]
     after = [column.name for column in included if not column.is_before_metrics]
     frame = pd.DataFrame(cells_by_column | cells_by_metric)
-    dtypes = {column.name: column.dtype for column in included}
-    return frame[[*before, *metrics, *after]].astype(dict.fromkeys(metrics, "float64") | dtypes)
+    dtypes: dict[str, DType] = {column.name: column.dtype for column in included}
+    dtypes |= dict.fromkeys(metrics, "float64")
+    return frame[[*before, *metrics, *after]].astype(dtypes)
 
 
 def _best(frame: pd.DataFrame) -> int | None:
