@@ -1,4 +1,4 @@
-"""Layering: packages import lower layers only, files form no circle, plugins use the public API."""
+"""Layering: packages import lower layers only, files form no cycle, plugins use the public API."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _is_private(tree: Tree, module: str, imported: Import) -> bool:
 
 
 def find_cycle(tree: Tree) -> list[str]:
-    """Return the files of one import circle, imports for types included; empty if none exists."""
+    """Return the files of one import cycle, imports for types included; empty if none exists."""
     graph = {}
     for module in tree.modules:
         imported = {name.module for name in tree.imports(module)}
@@ -161,7 +161,7 @@ def test_layers_import_lower_layers_only() -> None:
 
 
 @pytest.mark.parametrize("tree", [HOST, *BUILT_IN], ids=lambda tree: tree.name)
-def test_files_form_no_circle(tree: Tree) -> None:
+def test_files_form_no_cycle(tree: Tree) -> None:
     assert find_cycle(tree) == []
 
 
@@ -335,7 +335,7 @@ def test_a_sub_package_is_private_to_its_siblings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["{}", "def f():\n    {}", "if TYPE_CHECKING:\n    {}"])
-def test_a_circle_between_files_is_reported(tmp_path: Path, form: str) -> None:
+def test_a_cycle_between_files_is_reported(tmp_path: Path, form: str) -> None:
     tree = build(tmp_path, {
         "low/_c.py": form.format("from sample.low._d import d") + "\n",
         "low/_d.py": "from sample.low._c import c\n",

@@ -1,4 +1,4 @@
-"""The search layer: no torch, no files, no circles."""
+"""The search layer: no torch, no files, no cycles."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_module_uses_no_torch_and_no_files(file: Path) -> None:
         assert not called_names(tree) & FILE_FUNCTIONS
 
 
-def test_modules_import_each_other_without_circles() -> None:
+def test_modules_import_each_other_without_cycles() -> None:
     """Imports for type checking count as well."""
     file_by_module = {
         ".".join(("mtlsearch", "search", *file.relative_to(FOLDER).with_suffix("").parts)): file
