@@ -51,11 +51,11 @@ from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 from optuna.samplers import TPESampler
 
 from mtlsearch.affinity import Affinity, read_affinity
-from mtlsearch.config import SearchConfig
+from mtlsearch.config import SAMPLER_NAMES, SearchConfig
 from mtlsearch.files import atomic_write
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.plugin import Candidate, SearchSpace, Settings, Suggest, UnitSpec
-from mtlsearch.results import delta_m
+from mtlsearch.results import delta_m, delta_m_by_task
 from mtlsearch.search import (
     CandidateSpace,
     FunctionEvaluator,
@@ -64,7 +64,6 @@ from mtlsearch.search import (
 )
 from mtlsearch.search.evaluators._plan_table import read_table, trained_plans
 from mtlsearch.search.samplers import Observation, Sampler, make_sampler
-from mtlsearch.search.samplers._observations import task_changes
 from mtlsearch.search.samplers._optuna import OptunaSampler
 from mtlsearch.search.samplers._warm_start import WarmStartSampler
 from mtlsearch.search.space import propose_baseline
@@ -75,8 +74,9 @@ TOLERANCE = 0.01
 """How much worse than the best a good plan can be, as a fraction of the range."""
 
 WARM_STARTS = ("right", "shuffled", "reversed", "measured")
-SAMPLERS = ("random", "plain-tpe", "tpe", "gp", "nsga2", "auto", *WARM_STARTS)
-SEEDS = {"random": 200, "plain-tpe": 40, "tpe": 40, "gp": 5, "nsga2": 40, "auto": 200}
+OPTUNA_SAMPLERS = tuple(name for name in SAMPLER_NAMES if name not in ("random", "auto"))
+SAMPLERS = ("random", "plain-tpe", *OPTUNA_SAMPLERS, "auto", *WARM_STARTS)
+SEEDS = dict.fromkeys(SAMPLERS, 40) | {"random": 200, "auto": 200, "gp": 5}
 SEEDS |= dict.fromkeys(WARM_STARTS, 200)
 SETTING_BY_SAMPLER = {"plain-tpe": "tpe", **dict.fromkeys(WARM_STARTS, "auto")}
 """Value of ``search.sampler`` for samplers with another name."""
@@ -304,7 +304,7 @@ def read_values(path: Path, setting: str | None) -> PlanValues:
     independent = SharingPlan.independent(plans[0].tasks, len(plans[0].rows))
     measured, delta_ms = [], np.full((len(plans), len(seeds)), np.nan)
     for index, plan in enumerate(plans):
-        changes = task_changes(lowest_seed[plan].results, lowest_seed[independent].results)
+        changes = delta_m_by_task(lowest_seed[plan].results, lowest_seed[independent].results)
         if changes is None:
             raise SystemExit(f"Δm of {plan} is undefined")
         measured.append([changes[task] for task in plan.tasks])
