@@ -1,4 +1,4 @@
-"""Who imports what, and which texts stand where: read from source, without running it."""
+"""Imports and strings of a package, read from source without running it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One name that a module takes from another.
+    """One imported name.
 
     Attributes:
-        place: ``file:line``.
-        module: the dotted module that is reached.
-        name: what is taken from it; empty where that is the module itself.
+        place: ``file:line`` of the import.
+        module: dotted name of the imported module.
+        name: the imported name; empty if the module itself is imported.
     """
 
     place: str
@@ -32,9 +32,9 @@ class Tree:
     """A package on disk.
 
     Attributes:
-        name: what it is imported as.
-        folder: where it lies.
-        modules: dotted name of every module and package in it, to its file.
+        name: import name.
+        folder: folder with its files.
+        modules: file by dotted name, of every module and package.
     """
 
     name: str
@@ -49,12 +49,12 @@ class Tree:
         object.__setattr__(self, "modules", modules)
 
     def package_of(self, module: str) -> str:
-        """The package that relative imports of a module start from."""
+        """Return the package that relative imports of a module start from."""
         is_package = self.modules[module].name == "__init__.py"
         return module if is_package else module.rpartition(".")[0]
 
     def texts(self, module: str) -> Iterator[tuple[str, str]]:
-        """Every string of a module that is no docstring, with its place."""
+        """Yield every string of a module except docstrings, with its place."""
         nodes = _nodes(self.modules[module])
         bare = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
         for node in nodes:
@@ -64,15 +64,15 @@ class Tree:
                     yield self._place(module, node), value
 
     def imports(self, module: str, *others: Tree) -> Iterator[Import]:
-        """All that a module imports, wherever in it: at the top, in a function, for types alone.
+        """Yield all imports of a module: at the top, in functions and for types only.
 
-        A text that is the name of a module counts as well: importing can be put off that way.
+        A string that names a module counts as an import, because it may be imported later.
 
         Args:
             module: a module of this tree.
-            others: further trees, by which a submodule is told from another name.
+            others: further trees, to distinguish a submodule from another name.
         """
-        known = {name for tree in (self, *others) for name in tree.modules}
+        modules = {name for tree in (self, *others) for name in tree.modules}
         for node in _nodes(self.modules[module]):
             place = self._place(module, node)
             if isinstance(node, ast.Import):
@@ -82,10 +82,10 @@ class Tree:
                 base = self._absolute(module, node)
                 for alias in node.names:
                     below = f"{base}.{alias.name}"
-                    is_module = below in known
+                    is_module = below in modules
                     yield Import(place, below) if is_module else Import(place, base, alias.name)
         for place, text in self.texts(module):
-            if text in known:
+            if text in modules:
                 yield Import(place, text)
 
     def _absolute(self, module: str, node: ast.ImportFrom) -> str:
