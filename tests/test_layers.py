@@ -221,6 +221,7 @@ def test_no_file_has_a_vague_name(folder: str) -> None:
 LIGHT = {
     "errors": (),
     "plan": (),
+    "images": ("numpy", "PIL"),
     "labels": ("numpy",),
     "cli": ("typer", "rich"),
     "prediction": ("numpy", "PIL"),

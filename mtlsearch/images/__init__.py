@@ -1,0 +1,34 @@
+"""Images: the one reader of pictures for training, checks, bundles and drawing.
+
+A picture is read as its file has it (:func:`read_image`). A :class:`PixelFormat` then converts it
+to 8-bit bands, by the rule of the run file that the bundle repeats. :func:`resize_image` resizes
+these bands. This package needs numpy and Pillow only.
+
+>>> import numpy as np
+>>> from mtlsearch.images import Bands, PixelFormat, resize_image
+>>> thermal = Bands(np.array([[[0, 4095], [1024, 2048]]], np.uint16))
+>>> PixelFormat(1, (0, 4095)).apply(thermal).values.tolist()
+[[[0, 255], [64, 128]]]
+>>> resize_image(PixelFormat().apply(thermal), (4, 6)).shape
+(3, 4, 6)
+"""
+
+from mtlsearch.images._bands import Bands, Picture
+from mtlsearch.images._pixel_format import Channels, PixelFormat, PixelRange
+from mtlsearch.images._read import load_array, open_picture, read_image, require_file
+from mtlsearch.images._resize import contrast, resize_image, to_rgb
+
+__all__ = [
+    "Bands",
+    "Channels",
+    "Picture",
+    "PixelFormat",
+    "PixelRange",
+    "contrast",
+    "load_array",
+    "open_picture",
+    "read_image",
+    "require_file",
+    "resize_image",
+    "to_rgb",
+]

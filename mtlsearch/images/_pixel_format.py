@@ -1,0 +1,214 @@
+"""Pixel format: which 8-bit bands a network gets from a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mtlsearch.errors import DataError
+from mtlsearch.images._bands import Bands, Picture
+
+Channels: TypeAlias = Literal["rgb", "rgba"] | int
+"""``"rgb"``, ``"rgba"``, or a number of bands, which are used as the file has them."""
+
+PixelRange: TypeAlias = Literal["auto"] | tuple[float, float]
+"""The numbers that become 0 and 255, or ``"auto"``: 0 and 65535 for 16-bit integers."""
+
+_SIXTEEN_BITS = np.dtype(np.uint16)
+_GRAY = ("1", "L", "LA")
+_ARRAY_MODES = ("I", "F")
+_COUNT = {"rgb": 3, "rgba": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFormat:
+    """Rule that converts any picture to 8-bit bands.
+
+    Numbers of 8 bits stay as they are. Other numbers ``x`` become
+    ``round((x - low) / (high - low) * 255)``, clipped to 0..255. Halves are rounded to even. The
+    range is 0..65535 for unsigned 16-bit integers. Other types need :attr:`pixel_range`.
+
+    Attributes:
+        channels: ``"rgb"``, ``"rgba"`` or a number of bands. Gray is repeated for both names, and
+            a picture without alpha is opaque for ``"rgba"``. 1 is gray, 3 is ``"rgb"``.
+        pixel_range: the numbers that become 0 and 255 in pictures of more than 8 bits, or
+            ``"auto"``.
+
+    Raises:
+        ValueError: the number of bands is not positive, or the range is empty.
+    """
+
+    channels: Channels = "rgb"
+    pixel_range: PixelRange = "auto"
+
+    def __post_init__(self) -> None:
+        if self.num_channels < 1:
+            raise ValueError(f"`channels` must be rgb, rgba or at least 1, got {self.channels}")
+        if self.pixel_range != "auto" and not self.pixel_range[0] < self.pixel_range[1]:
+            raise ValueError(
+                f"`pixel_range` must be [low, high] with low < high, got {list(self.pixel_range)}"
+            )
+
+    @property
+    def num_channels(self) -> int:
+        """Number of bands."""
+        return _COUNT[self.channels] if isinstance(self.channels, str) else self.channels
+
+    @property
+    def is_color(self) -> bool:
+        """Whether the first three bands are red, green and blue."""
+        return isinstance(self.channels, str) or self.channels == 3
+
+    def apply(self, picture: Picture) -> Picture:
+        """Convert a picture; a converted picture stays as it is.
+
+        Args:
+            picture: an upright picture in any mode, or bands.
+
+        Returns:
+            A Pillow image in mode RGB for three channels, otherwise uint8 bands.
+
+        Raises:
+            DataError: the range of its numbers is unknown, numbers are not finite, or its bands
+                do not fit.
+        """
+        decoded = _as_bands_if_deep(picture)
+        if isinstance(decoded, Bands):
+            return self._from_bands(Bands(self._to_uint8(decoded.values)))
+        return self._from_image(decoded)
+
+    def num_dropped(self, picture: Picture) -> int:
+        """Return how many bands of a picture :meth:`apply` does not use.
+
+        Alpha of a gray or palette picture counts if some pixel is transparent.
+
+        Args:
+            picture: the picture before :meth:`apply`.
+
+        Returns:
+            The number; 0 for colors that are converted, such as CMYK.
+        """
+        if isinstance(picture, Bands):
+            count = len(picture.values)
+            used = 1 if count == 2 and self.channels == "rgb" else self.num_channels
+            return max(0, count - used)
+        if self.num_channels not in (1, 3):
+            return 0
+        has_fourth_band = picture.mode in ("RGBA", "RGBa", "RGBX")
+        return int(has_fourth_band or (_has_alpha(picture) and _is_transparent(picture)))
+
+    def _from_image(self, picture: Image.Image) -> Picture:
+        if self.num_channels == 3:
+            return _as_rgb(picture)
+        if self.channels == "rgba":
+            return _bands(_as_rgba(picture))
+        if self.channels == 1:
+            gray = picture if picture.mode in _GRAY else _as_rgb(picture)
+            return _bands(gray.convert("L"))
+        if picture.mode in ("P", "PA"):
+            picture = _as_rgba(picture) if _has_alpha(picture) else _as_rgb(picture)
+        bands = _bands(picture)
+        self._require_count(len(bands.values))
+        return bands
+
+    def _from_bands(self, bands: Bands) -> Picture:
+        values, count = bands.values, len(bands.values)
+        if self.num_channels == 3:
+            rgb = values[[0, 0, 0]] if count < 3 else values[:3]
+            return Image.fromarray(np.ascontiguousarray(rgb.transpose(1, 2, 0)))
+        if self.channels == "rgba":
+            opaque = np.full_like(values[:1], 255)
+            color = values[[0, 0, 0]] if count < 3 else values[:3]
+            alpha = values[1:2] if count == 2 else values[3:4] if count > 3 else opaque
+            return Bands(np.concatenate([color, alpha]))
+        if self.channels == 1 and count == 3:
+            return _bands(Image.fromarray(values.transpose(1, 2, 0).copy()).convert("L"))
+        self._require_count(count)
+        return bands
+
+    def _require_count(self, count: int) -> None:
+        if count != self.num_channels:
+            raise DataError(
+                f"the picture has {count} band(s), but `data.channels` is {self.channels}",
+                next_step=f"set `data.channels` to {count}, or remove the picture",
+            )
+
+    def _to_uint8(self, values: NDArray[np.generic]) -> NDArray[np.uint8]:
+        if values.dtype == np.uint8:
+            return values.astype(np.uint8, copy=False)
+        if not np.isfinite(values).all():
+            raise DataError(
+                f"{int((~np.isfinite(values)).sum())} numbers of the picture are not finite",
+                next_step="replace NaN and infinity by numbers of the range",
+            )
+        low, high = self._range_of(values)
+        scaled = np.empty(values.shape, np.uint8)
+        for band, numbers in enumerate(values):  # one band at a time needs less memory
+            fractions = (numbers.astype(np.float64) - low) / (high - low)
+            scaled[band] = np.rint(fractions * 255).clip(0, 255)
+        return scaled
+
+    def _range_of(self, values: NDArray[np.generic]) -> tuple[float, float]:
+        if self.pixel_range != "auto":
+            return self.pixel_range
+        if values.dtype == _SIXTEEN_BITS:
+            return 0.0, 65535.0
+        low, high = float(values.min()), float(values.max())
+        raise DataError(
+            f"the picture has {values.dtype} numbers from {low:g} to {high:g}, whose range is "
+            "not known",
+            next_step="set `data.pixel_range` to the numbers that are black and white, such as "
+            f"[{min(low, 0.0):g}, {high if high > min(low, 0.0) else 1:g}]",
+        )
+
+
+def _as_bands_if_deep(picture: Picture) -> Picture:
+    """Return bands for an array and for more than 8 bits, other pictures unchanged."""
+    if isinstance(picture, Bands):
+        values = picture.values
+        native = values.dtype.newbyteorder("=")
+        return Bands(values.astype(native, copy=False))
+    if picture.mode.startswith("I;16"):
+        return Bands(np.asarray(picture).astype(np.uint16)[None])
+    if picture.mode in _ARRAY_MODES:
+        # Pillow reads the 16 bits of these formats as 32 bits.
+        has_16_bits = picture.mode == "I" and picture.format in ("PNG", "PPM")
+        values = np.asarray(picture)[None]
+        return Bands(values.astype(np.uint16) if has_16_bits else values)
+    return picture
+
+
+def _as_rgb(picture: Image.Image) -> Image.Image:
+    # Pillow warns unless a palette with transparency is converted to RGBA first.
+    if picture.mode == "P" and "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+    if picture.mode == "La":  # Pillow converts it to LA only
+        picture = picture.convert("LA")
+    return picture.convert("RGB")
+
+
+def _as_rgba(picture: Image.Image) -> Image.Image:
+    if picture.mode == "La":
+        picture = picture.convert("LA")
+    if not _has_alpha(picture):
+        picture = picture.convert("RGB")
+    return picture.convert("RGBA")
+
+
+def _has_alpha(picture: Image.Image) -> bool:
+    return picture.has_transparency_data
+
+
+def _is_transparent(picture: Image.Image) -> bool:
+    """Return whether some pixel is not opaque."""
+    return bool(np.asarray(_as_rgba(picture).getchannel("A")).min() < 255)
+
+
+def _bands(picture: Image.Image) -> Bands:
+    pixels = np.asarray(picture, np.uint8)
+    planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    return Bands(np.ascontiguousarray(planes))

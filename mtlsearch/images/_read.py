@@ -1,0 +1,215 @@
+"""Readers of picture and array files that report a broken file by name."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+
+from mtlsearch.errors import DataError
+from mtlsearch.images._bands import Bands, Picture
+
+# Errors of Pillow's decoders for files that are truncated, broken or not images.
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError)
+_BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+_PAGE_MODES = ("L", "I;16", "I;16B", "I;16L", "I;16N", "I", "F")
+"""Modes in which the pages of one TIFF are the bands of one picture."""
+
+_AS_ARRAY = "save its bands as an .npy file of [bands, height, width]"
+
+
+def read_image(path: Path, where: str | None = None) -> Picture:
+    """Read a picture as its file has it, rotated by its EXIF orientation.
+
+    A TIFF of several equal pages of one channel has one band per page. An ``.npy`` file has the
+    shape ``[H, W]`` or ``[C, H, W]``. :meth:`PixelFormat.apply` converts the result to the bands
+    of a network.
+
+    Args:
+        path: the file, in any format and mode of Pillow, or an ``.npy`` file.
+        where: reference to the file in the data set, for messages.
+
+    Returns:
+        A Pillow image in the mode of the file, or bands.
+
+    Raises:
+        DataError: the file is missing, truncated, too large or not an image.
+    """
+    if path.suffix.lower() == ".npy":
+        array = _load(path, where)
+        is_bilevel = array.dtype == np.bool_
+        return _bands_of(array.astype(np.uint8) * 255 if is_bilevel else array, path, where)
+    require_file(path, where)
+    with _opened(path, where) as picture:
+        if picture.format == "TIFF" and getattr(picture, "n_frames", 1) > 1:
+            pages = _pages(picture, path, where)
+            if pages is not None:
+                return pages
+        return _upright(picture, path, where)
+
+
+def open_picture(path: Path, where: str | None = None) -> Image.Image:
+    """Read the first page of a picture file, rotated by its EXIF orientation.
+
+    Args:
+        path: the file, in any format and mode of Pillow.
+        where: reference to the file in the data set, for messages.
+
+    Returns:
+        The picture in the mode of the file.
+
+    Raises:
+        DataError: the file is missing, truncated, too large or not an image.
+    """
+    require_file(path, where)
+    with _opened(path, where) as picture:
+        return _upright(picture, path, where)
+
+
+def load_array(path: Path, where: str | None = None) -> NDArray[np.generic]:
+    """Read the numbers of an ``.npy`` file.
+
+    Args:
+        path: the file.
+        where: reference to the file in the data set, for messages.
+
+    Returns:
+        The array; booleans become uint8.
+
+    Raises:
+        DataError: the file is missing, truncated, too large or does not contain numbers.
+    """
+    array = _load(path, where)
+    return array.astype(np.uint8) if array.dtype == np.bool_ else array
+
+
+def _load(path: Path, where: str | None) -> NDArray[np.generic]:
+    require_file(path, where)
+    try:
+        # The header is checked before the numbers are read.
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(mapped, np.ndarray) or mapped.dtype.kind not in "biuf":
+            raise DataError(f"{path} does not contain an array of numbers", where=where)
+        _require_pixels(math.prod(mapped.shape), path, where)
+        array: NDArray[np.generic] = np.array(mapped)
+    except _BROKEN as error:
+        raise DataError(f"{path} cannot be decoded: {error}", where=where) from error
+    return array
+
+
+def require_file(path: Path, where: str | None = None) -> None:
+    """Check that a file exists.
+
+    Args:
+        path: the file.
+        where: reference to the file in the data set, for messages.
+
+    Raises:
+        DataError: the path does not exist or is a folder.
+    """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder, expected a file", where=where)
+    if not path.is_file():
+        raise DataError(f"{path} is missing", where=where, next_step="check the path")
+
+
+def _opened(path: Path, where: str | None) -> Image.Image:
+    """Return the picture whose header is read."""
+    try:
+        return Image.open(path)
+    except UnidentifiedImageError as error:
+        kind = "is not in a known image format" if path.stat().st_size else "is empty"
+        is_tiff = path.suffix.lower() in (".tif", ".tiff")
+        raise DataError(
+            f"{path} {kind}",
+            where=where,
+            next_step=f"if the TIFF has bands that Pillow cannot read, {_AS_ARRAY}"
+            if is_tiff
+            else "check that an image viewer opens the file",
+        ) from error
+    except (*_BROKEN, *_BOMB) as error:
+        raise _decoding_error(path, where, error) from error
+
+
+def _upright(picture: Image.Image, path: Path, where: str | None) -> Image.Image:
+    """Return the decoded picture, rotated by its EXIF orientation."""
+    try:
+        upright = ImageOps.exif_transpose(picture)
+    except (*_BROKEN, *_BOMB) as error:
+        raise _decoding_error(path, where, error) from error
+    # The pixel format depends on it: the numbers of a 16-bit PGM have the mode of 32 bits.
+    upright.format = picture.format
+    return upright
+
+
+def _pages(picture: Image.Image, path: Path, where: str | None) -> Bands | None:
+    """Return the pages as bands; None if they are pages of a document."""
+    num_pages, first = int(getattr(picture, "n_frames", 1)), (picture.mode, picture.size)
+    if picture.mode not in _PAGE_MODES:
+        return None
+    _require_pixels(num_pages * math.prod(picture.size), path, where)
+    planes = []
+    try:
+        for page in ImageSequence.Iterator(picture):
+            if (page.mode, page.size) != first:
+                return None
+            planes.append(np.asarray(ImageOps.exif_transpose(page)))
+    except (*_BROKEN, *_BOMB) as error:
+        raise _decoding_error(path, where, error) from error
+    finally:
+        picture.seek(0)
+    return Bands(np.stack(planes))
+
+
+def _bands_of(array: NDArray[np.generic], path: Path, where: str | None) -> Bands:
+    """Return an array as bands.
+
+    Raises:
+        DataError: the array has another shape than ``[H, W]`` or ``[C, H, W]``.
+    """
+    shape = array.shape
+    is_channels_last = len(shape) == 3 and shape[2] <= 4 < min(shape[:2])
+    if len(shape) not in (2, 3) or 0 in shape or is_channels_last:
+        hint = ", which looks like [height, width, bands]" if is_channels_last else ""
+        raise DataError(
+            f"{path} has the shape {list(shape)}{hint}, expected [bands, height, width]",
+            where=where,
+            next_step="save the picture as [bands, height, width], such as "
+            "`np.save(path, pixels.transpose(2, 0, 1))`",
+        )
+    return Bands(array if len(shape) == 3 else array[None])
+
+
+def _require_pixels(count: int, path: Path, where: str | None) -> None:
+    """Check that a picture is within Pillow's limit, which bounds memory.
+
+    Raises:
+        DataError: it has more numbers.
+    """
+    if Image.MAX_IMAGE_PIXELS is None or count <= 2 * Image.MAX_IMAGE_PIXELS:
+        return
+    raise _size_error(f"{path} has {count} numbers", 2 * Image.MAX_IMAGE_PIXELS, where)
+
+
+def _decoding_error(path: Path, where: str | None, error: Exception) -> DataError:
+    if isinstance(error, _BOMB) and Image.MAX_IMAGE_PIXELS is not None:
+        return _size_error(f"{path} is too large", 2 * Image.MAX_IMAGE_PIXELS, where)
+    # An error of the system would repeat the path.
+    reason = (isinstance(error, OSError) and error.strerror) or error
+    return DataError(
+        f"{path} cannot be decoded: {reason}",
+        where=where,
+        next_step="check that an image viewer opens the file",
+    )
+
+
+def _size_error(what: str, limit: int, where: str | None) -> DataError:
+    return DataError(
+        f"{what}, at most {limit} pixels can be read",
+        where=where,
+        next_step="reduce the picture, or cut it into tiles",
+    )

@@ -1,0 +1,94 @@
+"""Reading of picture and array files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mtlsearch.errors import DataError
+from mtlsearch.images import Bands, load_array, open_picture, read_image
+
+
+def _planes(count: int, dtype: str = "uint8") -> np.ndarray:
+    numbers = np.random.default_rng(0).integers(0, 200, (count, 5, 7))
+    return numbers.astype(dtype)
+
+
+def _save_pages(path: Path, planes: np.ndarray) -> None:
+    first, *others = [Image.fromarray(plane) for plane in planes]
+    first.save(path, save_all=True, append_images=others)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "float32"])
+def test_pages_of_a_tiff_are_bands(tmp_path: Path, dtype: str) -> None:
+    planes = _planes(6, dtype)
+    _save_pages(tmp_path / "x.tif", planes)
+    picture = read_image(tmp_path / "x.tif")
+    assert isinstance(picture, Bands)
+    assert np.array_equal(picture.values, planes)
+    assert picture.size == (7, 5)
+
+
+def test_pages_that_differ_are_a_document(tmp_path: Path) -> None:
+    first, second = Image.new("L", (4, 4), 9), Image.new("L", (2, 2))
+    first.save(tmp_path / "x.tif", save_all=True, append_images=[second])
+    picture = read_image(tmp_path / "x.tif")
+    assert isinstance(picture, Image.Image)
+    assert picture.getpixel((3, 3)) == 9
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_the_first_frame_of_an_animation_is_read(tmp_path: Path, kind: str) -> None:
+    first, second = Image.new("RGB", (6, 6), (255, 0, 0)), Image.new("RGB", (6, 6), (0, 0, 255))
+    path = tmp_path / f"x.{kind.lower()}"
+    first.save(path, kind, save_all=True, append_images=[second])
+    picture = read_image(path)
+    assert isinstance(picture, Image.Image)
+    assert picture.convert("RGB").getpixel((0, 0))[0] > 250
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (1, 5, 7), (9, 5, 7)])
+def test_an_array_is_bands(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    numbers = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    np.save(tmp_path / "x.npy", numbers)
+    picture = read_image(tmp_path / "x.npy")
+    assert np.array_equal(picture.values, numbers.reshape(-1, 5, 7))
+
+
+def test_a_boolean_array_is_black_and_white(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.array([[True, False]]))
+    assert read_image(tmp_path / "x.npy").values.tolist() == [[[255, 0]]]
+    assert load_array(tmp_path / "x.npy").tolist() == [[1, 0]]
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 3, 4, 5), (0, 5, 7), (48, 64, 3)])
+def test_an_array_of_another_shape_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.save(tmp_path / "x.npy", np.zeros(shape))
+    with pytest.raises(DataError, match=r"expected \[bands, height, width\]"):
+        read_image(tmp_path / "x.npy", "row 1")
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.npy", "x.tif"])
+def test_a_picture_above_the_limit_is_refused(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name == "x.npy":
+        np.save(tmp_path / name, np.zeros((3, 20, 20), np.uint8))
+    elif name == "x.tif":
+        _save_pages(tmp_path / name, np.zeros((30, 9, 9), np.uint8))
+    else:
+        Image.new("L", (40, 30)).save(tmp_path / name)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    with pytest.raises(DataError, match="at most 1000") as caught:
+        read_image(tmp_path / name, "row 1")
+    assert name in caught.value.what
+    assert "tiles" in str(caught.value.next_step)
+
+
+def test_masks_are_read_from_the_first_page(tmp_path: Path) -> None:
+    planes = _planes(3)
+    _save_pages(tmp_path / "x.tif", planes)
+    assert np.array_equal(np.asarray(open_picture(tmp_path / "x.tif")), planes[0])
