@@ -68,7 +68,8 @@ def export_bundle(
     Each format is compared with the network in eval mode on the CPU: ONNX with ONNX Runtime,
     the ``torch.export`` program after a reload, the safetensors weights in a copy of the
     network. All tensors of all tasks must agree at batch sizes 1 and 4, up to 1e-4 of the
-    tensor's largest magnitude. Only then is the folder created, or an existing bundle replaced.
+    tensor's largest magnitude. Fewer than four images are repeated. Only then is the folder
+    created, or an existing bundle replaced.
 
     Args:
         network: the trained network, which stays unchanged and on its device.
@@ -81,7 +82,7 @@ def export_bundle(
         candidate: candidate of the trial.
         backbone: timm name of the backbone.
         metrics: metrics on the validation split, by task and name.
-        images: prepared validation images ``[N, 3, H, W]``, ``N >= 4``.
+        images: prepared validation images ``[N, 3, H, W]``, ``N >= 1``.
         extra: further JSON values for ``bundle.json``, such as the trial number.
         progress: called with one line of text per step.
 
@@ -96,7 +97,8 @@ def export_bundle(
     report = progress or _ignore
     trained = copy.deepcopy(network).cpu().eval()
     with staged(out) as folder:
-        differences = _write_formats(trained, tasks, folder, images.cpu().float(), report)
+        compared = _fill_batch(images.cpu().float())
+        differences = _write_formats(trained, tasks, folder, compared, report)
         manifest = Manifest(
             mtlsearch=__version__,
             backbone=backbone,
@@ -127,14 +129,19 @@ def _ignore(_: str) -> None:
 
 
 def _check_images(images: Tensor, input_size: tuple[int, int]) -> None:
-    min_images = max(BATCH_SIZES)
-    if images.ndim != 4 or len(images) < min_images or images.shape[1:] != (3, *input_size):
+    if images.ndim != 4 or not len(images) or images.shape[1:] != (3, *input_size):
         raise ExportError(
             f"export needs prepared images to compare the formats, got the shape "
             f"{tuple(images.shape)}",
-            allowed=[f"[N, 3, {input_size[0]}, {input_size[1]}] with N >= {min_images}"],
-            next_step=f"add images to the validation split, at least {min_images} in total",
+            allowed=[f"[N, 3, {input_size[0]}, {input_size[1]}] with N >= 1"],
+            next_step="add an image to the validation split",
         )
+
+
+def _fill_batch(images: Tensor) -> Tensor:
+    """Repeat images until they fill a batch of the largest size that is compared."""
+    count = max(len(images), *BATCH_SIZES)
+    return images[torch.arange(count) % len(images)]
 
 
 def _write_formats(

@@ -152,6 +152,22 @@ def test_export_bundle_supports_backbone_family(backbone, tmp_path):
     assert max(max(gaps.values()) for gaps in check["differences"].values()) <= TOLERANCE
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_export_bundle_compares_few_images(count, tmp_path):
+    tasks = networks.tasks()
+    network = networks.network("test_resnet", tasks)
+    arguments = networks.export_arguments(network) | {"images": networks.images(count)}
+    out = export_bundle(network, tasks, tmp_path / "bundle", **arguments)
+    assert open_bundle(out).manifest.check["images"] == count
+    images = networks.images(6, seed=1)
+    named = {
+        f"{task}.{name}": array
+        for task, tensors in open_bundle(out).run(images.numpy()).items()
+        for name, array in tensors.items()
+    }
+    _assert_close(named, _expected(network, tasks, images))
+
+
 def test_export_bundle_supports_plan_with_skips(tmp_path):
     tasks = networks.tasks()
     network = networks.network("test_resnet", tasks, plan_of=networks.rejoining)
@@ -246,7 +262,7 @@ def test_export_bundle_to_other_path_raises(entry, tmp_path):
     assert kept.read_text() == "years of work"
 
 
-@pytest.mark.parametrize("shape", [(3, 3, 64, 64), (4, 3, 32, 32), (4, 64, 64)])
+@pytest.mark.parametrize("shape", [(0, 3, 64, 64), (4, 3, 32, 32), (4, 64, 64)])
 def test_export_bundle_with_wrong_images_raises(shape, tmp_path):
     tasks = networks.tasks()
     network = networks.network("test_resnet", tasks)
