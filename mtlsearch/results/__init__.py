@@ -16,8 +16,17 @@ Only :func:`leaderboard` imports pandas.
 7.5
 """
 
+from mtlsearch.results._baseline_remarks import baseline_remarks
 from mtlsearch.results._column_reference import column_reference
-from mtlsearch.results._delta_m import delta_m, deltas, reference_at, reference_of, reference_trial
+from mtlsearch.results._counted_metrics import CountedMetrics, counted_metrics
+from mtlsearch.results._delta_m import (
+    delta_m,
+    delta_m_by_task,
+    deltas,
+    reference_at,
+    reference_of,
+    reference_trial,
+)
 from mtlsearch.results._latency import Latency
 from mtlsearch.results._leaderboard import leaderboard
 from mtlsearch.results._objective import (
@@ -46,6 +55,7 @@ __all__ = [
     "DELTA_M",
     "TIME",
     "Baseline",
+    "CountedMetrics",
     "Direction",
     "Latency",
     "Objective",
@@ -55,8 +65,11 @@ __all__ = [
     "State",
     "TaskResult",
     "TrialRecord",
+    "baseline_remarks",
     "column_reference",
+    "counted_metrics",
     "delta_m",
+    "delta_m_by_task",
     "deltas",
     "finalists",
     "front_of",

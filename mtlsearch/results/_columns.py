@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mtlsearch.results._counted_metrics import CountedMetrics
 from mtlsearch.results._rung_ranking import RungRank
 from mtlsearch.results._seed_statistics import SeedStatistics
 from mtlsearch.results._trial import TrialRecord
@@ -32,6 +33,7 @@ class Row:
         statistics: Δm over seeds; None if the trial is not confirmed.
         rung_rank: rank of a paused trial at its rung; None for other trials.
         is_on_front: whether the trial is on the Pareto front.
+        counted: the metrics that Δm counts, of a paused trial at its rung; None without Δm.
     """
 
     record: TrialRecord
@@ -40,6 +42,7 @@ class Row:
     statistics: SeedStatistics | None
     rung_rank: RungRank | None
     is_on_front: bool
+    counted: CountedMetrics | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,13 @@ IF_OVER_LIMITS = Condition(
 IF_LATENCY = Condition(
     "if latency is measured", lambda rows: any(row.record.latency is not None for row in rows.rows)
 )
+IF_NOT_COUNTED = Condition(
+    "if Δm does not count a metric", lambda rows: any(_not_counted(row) for row in rows.rows)
+)
+IF_SATURATED = Condition(
+    "if a metric is saturated", lambda rows: any(_saturated(row) for row in rows.rows)
+)
+IF_NOISE = Condition("if Δm is noise", lambda rows: any(_is_noise(row) for row in rows.rows))
 
 
 def if_varied(value: Callable[[Row], Value]) -> Condition:
@@ -110,6 +120,18 @@ class Column:
     included: Condition = ALWAYS
     is_descending: bool = False
     is_before_metrics: bool = False
+
+
+def _not_counted(row: Row) -> str:
+    return "" if row.counted is None else ", ".join(row.counted.not_counted)
+
+
+def _saturated(row: Row) -> str:
+    return "" if row.counted is None else ", ".join(row.counted.saturated)
+
+
+def _is_noise(row: Row) -> bool:
+    return row.counted is not None and row.counted.is_noise
 
 
 def _balancer(row: Row) -> str:
@@ -290,6 +312,27 @@ COLUMNS: tuple[Column, ...] = (
         "whether no other trial dominates this one in the objectives, or in Δm and FLOPs if Δm is "
         "the only objective",
         is_descending=True,
+    ),
+    Column(
+        "not_counted",
+        "str",
+        _not_counted,
+        "metrics that Δm does not count: the baseline is near the worst value",
+        IF_NOT_COUNTED,
+    ),
+    Column(
+        "is_noise",
+        "bool",
+        _is_noise,
+        "whether Δm is noise, since no metric of the baseline exceeds its noise",
+        IF_NOISE,
+    ),
+    Column(
+        "saturated",
+        "str",
+        _saturated,
+        "metrics of which Δm counts losses only: the baseline is near the best value",
+        IF_SATURATED,
     ),
     Column(
         "reason", "str", _reason, "why the trial is not complete or has no Δm, or a remark on it"

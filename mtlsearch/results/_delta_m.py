@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 
 from mtlsearch.plugin import Metric
+from mtlsearch.results._counted_metrics import counted_metrics, saturation_limit
 from mtlsearch.results._result import TaskResult
 from mtlsearch.results._trial import TrialRecord
 
@@ -17,8 +18,10 @@ def delta_m(
     """Return the mean relative change against a reference, in percent; higher is better.
 
     The mean over tasks of the mean over a task's metrics of ``(m - b) / |b|``, with the sign
-    inverted if lower is better (Maninis et al. 2019; Vandenhende et al. 2021). No metric is ever
-    left out of the mean.
+    inverted if lower is better (Maninis et al. 2019; Vandenhende et al. 2021). A metric whose
+    baseline is 0 or within its noise of the worst value is not counted, and a task without another
+    metric neither. Values within one image of the best value are equal if that of the baseline is.
+    :func:`counted_metrics` returns which metrics that are.
 
     Args:
         result: results by task.
@@ -27,23 +30,27 @@ def delta_m(
     Returns:
         Δm and an empty text; or None and the reason why Δm is undefined.
     """
-    if not reference:
-        return None, "no trained independent baseline to compare with"
-    if set(result) != set(reference):
-        return None, f"results are for {sorted(result)}, the baseline's for {sorted(reference)}"
-    changes = []
-    for task in sorted(result):
-        specs = reference[task].specs
-        if not specs:
-            return None, f"task {task!r} has no metric"
-        changes_of_task = []
-        for spec in specs:
-            change, reason = _change(spec, result[task].metrics, reference[task].metrics)
-            if change is None:
-                return None, f"{task}.{spec.name} {reason}"
-            changes_of_task.append(change)
-        changes.append(fmean(changes_of_task))
-    return 100.0 * fmean(changes), ""
+    changes, reason = _changes(result, reference)
+    return (100.0 * fmean(changes.values()), "") if changes else (None, reason)
+
+
+def delta_m_by_task(
+    result: Mapping[str, TaskResult], reference: Mapping[str, TaskResult]
+) -> dict[str, float] | None:
+    """Return the part of each task in Δm, in percent. Their mean is Δm.
+
+    Args:
+        result: results by task.
+        reference: results of the ``independent`` trial by task.
+
+    Returns:
+        Part by task, 0 for a task of which no metric is counted; None if Δm is undefined.
+    """
+    changes, _ = _changes(result, reference)
+    if not changes:
+        return None
+    scale = 100.0 * len(reference) / len(changes)
+    return {task: scale * changes.get(task, 0.0) for task in sorted(reference)}
 
 
 def reference_trial(records: Iterable[TrialRecord]) -> TrialRecord | None:
@@ -109,16 +116,45 @@ def deltas(records: Iterable[TrialRecord]) -> dict[int, float]:
     return {number: delta for number, delta in delta_by_number.items() if delta is not None}
 
 
+def _changes(
+    result: Mapping[str, TaskResult], reference: Mapping[str, TaskResult]
+) -> tuple[dict[str, float], str]:
+    """Return the mean relative change by task; or nothing and why Δm is undefined."""
+    if not reference:
+        return {}, "no trained independent baseline to compare with"
+    if set(result) != set(reference):
+        return {}, f"results are for {sorted(result)}, the baseline's for {sorted(reference)}"
+    without_metric = [task for task in sorted(reference) if not reference[task].specs]
+    if without_metric:
+        return {}, f"task {without_metric[0]!r} has no metric"
+    counted = counted_metrics(reference)
+    if not counted.by_task:
+        names = ", ".join(counted.not_counted)
+        return {}, f"the independent baseline is 0 in {names}, so a relative change is undefined"
+    changes = {}
+    for task, specs in counted.by_task.items():
+        changes_of_task = []
+        for spec in specs:
+            change, reason = _change(spec, result[task].metrics, reference[task])
+            if change is None:
+                return {}, f"{task}.{spec.name} {reason}"
+            changes_of_task.append(change)
+        changes[task] = fmean(changes_of_task)
+    return changes, ""
+
+
 def _change(
-    spec: Metric, result: Mapping[str, float], baseline: Mapping[str, float]
+    spec: Metric, result: Mapping[str, float], baseline: TaskResult
 ) -> tuple[float | None, str]:
     """Return the relative change of one metric, positive if better, or why it is undefined."""
-    value, reference = result.get(spec.name, math.nan), baseline.get(spec.name, math.nan)
+    value, reference = result.get(spec.name, math.nan), baseline.metrics.get(spec.name, math.nan)
     if not math.isfinite(reference):
         return None, "was not measured for the independent baseline"
-    if reference == 0:
-        return None, "is 0 for the independent baseline, so a relative change is undefined"
     if not math.isfinite(value):
         return None, "was not measured"
+    limit = saturation_limit(spec, baseline)
+    if limit is not None:
+        worse = min if spec.higher_is_better else max
+        value, reference = worse(value, limit), limit
     change = (value - reference) / abs(reference)
     return (change if spec.higher_is_better else -change), ""

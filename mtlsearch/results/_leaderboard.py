@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from mtlsearch.errors import ConfigError, did_you_mean
 from mtlsearch.plugin import Metric
+from mtlsearch.results._baseline_remarks import baseline_remarks
 from mtlsearch.results._columns import COLUMNS, DType, Row, Rows
-from mtlsearch.results._delta_m import delta_m, reference_of
+from mtlsearch.results._counted_metrics import counted_metrics
+from mtlsearch.results._delta_m import delta_m, reference_at, reference_of
 from mtlsearch.results._metric_columns import metric_columns, metric_value
 from mtlsearch.results._objective import DELTA_M, Objective
 from mtlsearch.results._pareto import front_objectives, is_on_front
+from mtlsearch.results._result import TaskResult
 from mtlsearch.results._rung_ranking import rung_ranks
 from mtlsearch.results._seed_statistics import SeedStatistics
 from mtlsearch.results._trial import TrialRecord
@@ -40,7 +43,9 @@ def leaderboard(
     they follow the complete trials.
 
     ``attrs`` of the frame contain ``best`` (number of the trial with the highest Δm within the
-    limits), ``front`` (names of the objectives of ``pareto``) and ``val_images``.
+    limits), ``front`` (names of the objectives of ``pareto``), ``val_images``, ``num_images``
+    (validation images by task), ``best_values`` (by metric column), and of metrics near their
+    bounds ``not_counted``, ``saturated`` and ``remarks``.
 
     Args:
         records: the trials of a run.
@@ -71,6 +76,7 @@ def leaderboard(
     frame = _frame(rows, metrics)
     frame.attrs["front"] = [objective.name for objective in front_objectives(objectives)]
     frame.attrs["best"] = _best(frame)
+    frame.attrs |= _baseline_attrs(reference_of(trials), metrics)
     frame.attrs["val_images"] = max((trial.val_images or 0 for trial in trials), default=0) or None
     _check_column(sort, frame, trials)
     ranked = _sorted(frame, sort, metrics)
@@ -92,12 +98,36 @@ def _rows(
     on_front = is_on_front(trials, front_objectives(objectives))
     rows = []
     for trial, is_member in zip(trials, on_front, strict=True):
-        value, reason = None, ""
+        value, reason, counted = None, "", None
+        statistics, rank = confirmed.get(trial.number), ranks.get(trial.number)
         if trial.state == "complete":
             value, reason = delta_m(trial.results, reference)
-        statistics, rank = confirmed.get(trial.number), ranks.get(trial.number)
-        rows.append(Row(trial, value, reason, statistics, rank, bool(is_member)))
+            counted = None if value is None else counted_metrics(reference)
+        elif rank is not None:
+            counted = counted_metrics(reference_at(trials, rank.epoch))
+        rows.append(Row(trial, value, reason, statistics, rank, bool(is_member), counted))
     return rows
+
+
+def _baseline_attrs(
+    reference: Mapping[str, TaskResult], metrics: Mapping[str, Metric]
+) -> dict[str, Any]:
+    """Return what the notes of a table tell about the baseline, as plain values."""
+    counted = counted_metrics(reference)
+    num_images = {
+        task: result.num_images
+        for task, result in reference.items()
+        if result.num_images is not None
+    }
+    return {
+        "num_images": num_images,
+        "best_values": {
+            name: spec.high if spec.higher_is_better else spec.low for name, spec in metrics.items()
+        },
+        "not_counted": list(counted.not_counted),
+        "saturated": list(counted.saturated),
+        "remarks": baseline_remarks(reference),
+    }
 
 
 def _frame(rows: Rows, metrics: Mapping[str, Metric]) -> pd.DataFrame:

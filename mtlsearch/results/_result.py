@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -48,10 +48,36 @@ class TaskResult:
     Attributes:
         metrics: value by metric name; NaN if undefined.
         specs: the task's metrics, with their directions and the primary one marked.
+        per_class: value by metric and class name; empty if unknown. The first metric is the one
+            that tables show.
+        num_images: number of validation images with the task's label; None if unknown.
     """
 
     metrics: Annotated[Mapping[str, _MetricValue], MAPPING_TO_JSON]
     specs: tuple[_MetricSpec, ...]
+    per_class: Annotated[
+        Mapping[str, Annotated[Mapping[str, _MetricValue], MAPPING_TO_JSON]], MAPPING_TO_JSON
+    ] = field(default_factory=dict)
+    num_images: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metrics", MappingProxyType(dict(self.metrics)))
+        # One NaN object: records with equal results compare equal.
+        per_class = {
+            metric: MappingProxyType(
+                {name: math.nan if math.isnan(value) else value for name, value in values.items()}
+            )
+            for metric, values in self.per_class.items()
+        }
+        object.__setattr__(self, "per_class", MappingProxyType(per_class))
+
+    @property
+    def zero_classes(self) -> tuple[str, ...]:
+        """The classes whose first result per class is 0, which a mean over classes hides.
+
+        Empty if lower values of the primary metric are better.
+        """
+        if not any(spec.primary and spec.higher_is_better for spec in self.specs):
+            return ()
+        first: Mapping[str, float] = next(iter(self.per_class.values()), {})
+        return tuple(name for name, value in first.items() if value == 0)

@@ -38,10 +38,11 @@ def _metric_advice(record: TrialRecord) -> str:
 
 
 def _first_unusable_metric(record: TrialRecord) -> tuple[str, float] | None:
-    """Return the first metric without a relative change, in the order in which Δm uses them."""
-    metrics = (
+    """Return the first metric that was not measured, else the first one that is 0."""
+    metrics = [
         (f"{task}.{spec.name}", result.metrics.get(spec.name, math.nan))
         for task, result in sorted(record.results.items())
         for spec in result.specs
-    )
-    return next((item for item in metrics if item[1] == 0 or not math.isfinite(item[1])), None)
+    ]
+    unmeasured = [item for item in metrics if not math.isfinite(item[1])]
+    return next(iter([*unmeasured, *(item for item in metrics if item[1] == 0)]), None)

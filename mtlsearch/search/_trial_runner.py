@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, replace
 
 from mtlsearch.errors import RunError, TrainingError
-from mtlsearch.results import TrialRecord, delta_m, objective_values
+from mtlsearch.results import TrialRecord, baseline_remarks, delta_m, objective_values
 from mtlsearch.search._baseline_advice import baseline_next_step
 from mtlsearch.search._evaluator import Evaluator, Measurement
 from mtlsearch.search._progress import SearchProgress
@@ -160,6 +160,8 @@ class TrialRunner:
                 where=f"trial {record.number}",
                 next_step=baseline_next_step(record, advice),
             )
+        for text in baseline_remarks(record.results):
+            self.progress.note(text)
         for rung, reason in self.halving.invalid_rungs(self.store.view()):
             self.progress.note(f"no trial pauses at epoch {rung}: {reason}")
 

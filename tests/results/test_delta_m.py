@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, Metric
-from mtlsearch.results import TaskResult, TrialRecord, delta_m, reference_of
+from mtlsearch.results import (
+    TaskResult,
+    TrialRecord,
+    counted_metrics,
+    delta_m,
+    reference_of,
+)
 
 values = st.floats(-100, 100).filter(lambda value: abs(value) > 0.01)
 
@@ -32,6 +38,13 @@ def pairs(draw: st.DrawFn) -> tuple[dict[str, TaskResult], dict[str, TaskResult]
 def changed(results: dict[str, TaskResult], task: str, name: str, value: float):
     metrics = {**results[task].metrics, name: value}
     return {**results, task: replace(results[task], metrics=metrics)}
+
+
+def leave_out(results: dict[str, TaskResult], task: str, name: str) -> dict[str, TaskResult]:
+    """Return the results without a metric, and without its task if it was the only one."""
+    specs = tuple(spec for spec in results[task].specs if spec.name != name)
+    others = {other: result for other, result in results.items() if other != task}
+    return {**others, task: replace(results[task], specs=specs)} if specs else others
 
 
 def defined(result: dict[str, TaskResult], reference: dict[str, TaskResult]) -> float:
@@ -93,7 +106,7 @@ def test_delta_m_weighs_tasks_equally(pair, copies: int) -> None:
     )
 
 
-@given(pairs(), st.sampled_from([0.0, -0.0, math.nan, math.inf]), st.data())
+@given(pairs(), st.sampled_from([math.nan, math.inf]), st.data())
 def test_delta_m_with_invalid_baseline_names_the_metric(
     pair, value: float, data: st.DataObject
 ) -> None:
@@ -104,6 +117,24 @@ def test_delta_m_with_invalid_baseline_names_the_metric(
     assert value_or_none is None
     assert f"{task}.{name}" in reason
     assert "baseline" in reason
+
+
+@given(pairs(), st.sampled_from([0.0, -0.0]), st.data())
+def test_delta_m_ignores_a_metric_whose_baseline_is_0(
+    pair, value: float, data: st.DataObject
+) -> None:
+    result, reference = pair
+    task = data.draw(st.sampled_from(sorted(result)))
+    spec = data.draw(st.sampled_from(result[task].specs))
+    with_zero = changed(reference, task, spec.name, value)
+    without = [leave_out(results, task, spec.name) for results in pair]
+    if without[0]:
+        assert defined(result, with_zero) == defined(*without)
+        assert list(counted_metrics(with_zero).not_counted) == [f"{task}.{spec.name}"]
+    else:
+        value_or_none, reason = delta_m(result, with_zero)
+        assert value_or_none is None
+        assert f"baseline is 0 in {task}.{spec.name}" in reason
 
 
 def test_delta_m_with_missing_metric_is_undefined() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from mtlsearch.results import DELTA_M, TaskResult, TrialRecord, delta_m
+from mtlsearch.results import DELTA_M, TrialRecord, delta_m_by_task
 from mtlsearch.search.samplers._learning_curve import LearningCurveModel
 from mtlsearch.search.space import Proposal
 from mtlsearch.study import FINISHED_STATES, StudyView, SuggestedParams
@@ -23,8 +23,8 @@ class Observation:
         proposal: the candidate and its params.
         digest: digest of the candidate.
         changes: relative change against the ``independent`` baseline by task, in percent,
-            higher is better; of a paused trial, extrapolated to the end of training; None if
-            the trial failed or was not trained.
+            higher is better, with Δm as their mean; of a paused trial, extrapolated to the end of
+            training; None if the trial failed or was not trained.
         objective_values: one number per objective; None if Δm is the only objective.
         over_limits: whether the candidate exceeds a limit; only a baseline is trained then.
     """
@@ -140,32 +140,13 @@ def _compare(record: TrialRecord, reference: TrialRecord | None) -> _TrialChange
     if reference is None:
         return _TrialChanges(record, None, {})
     is_complete = record.state == "complete"
-    at_end = task_changes(record.results, reference.results) if is_complete else None
+    at_end = delta_m_by_task(record.results, reference.results) if is_complete else None
     at_rungs = {
-        rung: task_changes(results, reference.rung_results.get(rung, {}))
+        rung: delta_m_by_task(results, reference.rung_results.get(rung, {}))
         for rung, results in record.rung_results.items()
     }
     defined = {rung: changes for rung, changes in at_rungs.items() if changes is not None}
     return _TrialChanges(record, at_end, defined)
-
-
-def task_changes(
-    results: Mapping[str, TaskResult], reference: Mapping[str, TaskResult]
-) -> dict[str, float] | None:
-    """Return the part of each task in Δm.
-
-    Args:
-        results: results of a trial, by task.
-        reference: results of the ``independent`` baseline, by task.
-
-    Returns:
-        Relative change by task, in percent; None if Δm is undefined.
-    """
-    if set(results) != set(reference):
-        return None
-    changes = {task: delta_m({task: results[task]}, {task: reference[task]})[0] for task in results}
-    defined = {task: change for task, change in changes.items() if change is not None}
-    return defined if defined and len(defined) == len(changes) else None
 
 
 def measured_digests(observations: Sequence[Observation]) -> frozenset[str]:

@@ -1,0 +1,44 @@
+"""Remarks on metrics near their bounds, for messages and for the notes of a leaderboard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mtlsearch.results._counted_metrics import counted_metrics
+from mtlsearch.results._result import TaskResult
+
+
+def baseline_remarks(reference: Mapping[str, TaskResult]) -> list[str]:
+    """Return which metrics Δm does not count or counts only as losses, and why.
+
+    Args:
+        reference: results of the ``independent`` trial by task.
+
+    Returns:
+        One sentence or two per kind; empty if the metrics are well inside their bounds.
+    """
+    counted = counted_metrics(reference)
+    remarks = []
+    if counted.is_noise and counted.by_task:
+        remarks.append(
+            "no metric of the independent baseline exceeds its noise, so Δm is noise. Train for "
+            "more epochs or add validation images."
+        )
+    elif counted.not_counted:
+        remarks.append(
+            f"Δm does not count {_listed(counted.not_counted)}: the independent baseline is 0 "
+            "or within two standard errors of the worst value. Train for more epochs or add "
+            "validation images."
+        )
+    if counted.saturated:
+        remarks.append(
+            f"Δm counts only losses of {_listed(counted.saturated)}: the independent baseline is "
+            "within its noise of the best value."
+        )
+    return remarks
+
+
+def _listed(value_by_metric: Mapping[str, float]) -> str:
+    """Return ``boxes.mAP (0.002) and scene.f1 (0)``."""
+    parts = [f"{name} ({value:.3g})" for name, value in value_by_metric.items()]
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
