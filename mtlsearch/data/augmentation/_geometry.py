@@ -13,7 +13,7 @@ from mtlsearch.data.augmentation._params import AugmentationParams
 from mtlsearch.plugin import BoxTargets
 
 MIN_SIDE = 1.0
-"""Minimum width and height of a box after clipping, in pixels; smaller boxes are removed."""
+"""Minimum width and height of a training box after clipping, in pixels; smaller ones are removed."""
 
 MIN_VISIBLE = 0.25
 """Minimum fraction of a box's area inside the crop; boxes below it are removed."""
@@ -104,18 +104,25 @@ class Resample:
 
 
 def transform_boxes(
-    boxes: Sequence[BoxTargets], rows: Tensor, params: AugmentationParams, size: tuple[int, int]
+    boxes: Sequence[BoxTargets],
+    rows: Tensor,
+    params: AugmentationParams,
+    size: tuple[int, int],
+    *,
+    should_keep_all: bool = False,
 ) -> tuple[BoxTargets, ...]:
     """Crop, resize and flip the boxes of some images and clip them to the image.
 
     Boxes of which too little is visible are removed. A crowd box stays while one pixel of it is
-    visible, because predictions inside it must not count as false positives.
+    visible, because predictions inside it must not count as false positives. In evaluation, all
+    boxes stay, however small: a metric counts a box that the network cannot see as missed.
 
     Args:
         boxes: boxes of ``n`` images, in pixels of the prepared image, on the CPU.
         rows: int64 ``[n]``, row of each of these images in the batch.
         params: augmentation params of the batch, on the CPU.
         size: ``(height, width)`` of the result.
+        should_keep_all: whether to remove no box, for evaluation.
 
     Returns:
         Boxes of the ``n`` images, in pixels of the result.
@@ -136,7 +143,7 @@ def transform_boxes(
     clipped = torch.minimum(moved.clamp(min=0), limit.repeat(2))
     sides, full_sides = clipped[:, 2:] - clipped[:, :2], moved[:, 2:] - moved[:, :2]
     visible = sides.prod(dim=1) / full_sides.prod(dim=1).clamp(min=1e-6)
-    keep = (sides >= MIN_SIDE).all(dim=1) & ((visible >= MIN_VISIBLE) | crowd)
+    keep = (sides >= MIN_SIDE).all(dim=1) & ((visible >= MIN_VISIBLE) | crowd) | should_keep_all
     num_kept = torch.bincount(row_of_box[keep], minlength=len(params.flip))[rows].tolist()
     return tuple(
         BoxTargets(*parts)

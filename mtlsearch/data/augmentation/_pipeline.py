@@ -68,7 +68,8 @@ class BatchTransform:
                 indices=indices,
             )
         # The number of boxes that remain is a shape, for which a GPU would have to synchronize.
-        batch = self._transform_boxes(batch, params).to(self.device)
+        is_eval = epoch is None
+        batch = self._transform_boxes(batch, params, should_keep_all=is_eval).to(self.device)
         params = params.to(self.device)
         resample = Resample(params, prepared_size, self.size)
         images = resample.images(batch.images.float().div_(255))
@@ -80,11 +81,19 @@ class BatchTransform:
         }
         return Batch(self._normalize(images), targets)
 
-    def _transform_boxes(self, batch: Batch, params: AugmentationParams) -> Batch:
+    def _transform_boxes(
+        self, batch: Batch, params: AugmentationParams, *, should_keep_all: bool
+    ) -> Batch:
         targets = {
             name: Targets(
                 label_targets.rows,
-                transform_boxes(label_targets.values, label_targets.rows, params, self.size),
+                transform_boxes(
+                    label_targets.values,
+                    label_targets.rows,
+                    params,
+                    self.size,
+                    should_keep_all=should_keep_all,
+                ),
             )
             if isinstance(label_targets.values, tuple)
             else label_targets

@@ -97,6 +97,20 @@ def test_box_mostly_outside_crop_is_removed_unless_crowd() -> None:
     assert 0 < MIN_VISIBLE < 1
 
 
+def test_box_below_a_pixel_stays_in_evaluation() -> None:
+    """A metric must count a box that the network cannot see as missed."""
+    tiny = Boxes(
+        np.array([[4, 4, 4.5, 4.5], [20, 12, 60, 42]], np.float32),
+        np.array([0, 1]),
+        np.zeros(2, bool),
+    )
+    (evaluated,) = boxes(view(AugmentConfig(), prepared(SIZE, boxes=tiny), epoch=None))
+    assert evaluated.classes.tolist() == [0, 1]
+    (trained,) = boxes(view(STILL, prepared(SIZE, boxes=tiny), epoch=0))
+    assert trained.classes.tolist() == [1]
+    assert torch.equal(trained.xyxy[0], evaluated.xyxy[1])
+
+
 def test_flip_mirrors_image_and_labels() -> None:
     sample = prepared(SIZE)
     mirror = AugmentConfig(crop=None, flip=1.0, jitter=0)
