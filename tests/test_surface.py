@@ -78,6 +78,8 @@ mtlsearch.plugin:
   OutputSpec(form, classes=..., unit=..., options=...)
   Outputs
   PROJECT
+  PerClassMeter
+    per_class()
   Prediction
   RawLabel
   STATIC
@@ -134,6 +136,7 @@ mtlsearch.plugin:
     summary
   TrainingError
   UnitSpec(index, name, channels, stride, parameters, flops, skippable=...)
+  class_scores(classes, *, correct, true, predicted)
   count_tree_plans(tasks, units, *, first_shared=...)
   hookimpl
   hooks: mtlsearch_balancers, mtlsearch_datasets, mtlsearch_search_spaces, mtlsearch_tasks

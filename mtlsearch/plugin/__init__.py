@@ -46,6 +46,7 @@ from mtlsearch.plugin._balancer import Balancer
 from mtlsearch.plugin._batch import Batch, BoxTargets, Targets, TargetValues, to_device
 from mtlsearch.plugin._box_xml import BoxXml
 from mtlsearch.plugin._candidate import STATIC, Candidate
+from mtlsearch.plugin._class_scores import class_scores
 from mtlsearch.plugin._distillation import Distillation
 from mtlsearch.plugin._files import read_image, read_plane
 from mtlsearch.plugin._hooks import PROJECT, hookimpl
@@ -53,7 +54,7 @@ from mtlsearch.plugin._metric import Metric
 from mtlsearch.plugin._settings import Settings
 from mtlsearch.plugin._source import DatasetSource
 from mtlsearch.plugin._space import SearchSpace, Suggest
-from mtlsearch.plugin._task import Meter, Outputs, Task
+from mtlsearch.plugin._task import Meter, Outputs, PerClassMeter, Task
 from mtlsearch.prediction import OutputSpec, Prediction
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "Metric",
     "OutputSpec",
     "Outputs",
+    "PerClassMeter",
     "Prediction",
     "RawLabel",
     "Sample",
@@ -88,6 +90,7 @@ __all__ = [
     "Task",
     "TrainingError",
     "UnitSpec",
+    "class_scores",
     "count_tree_plans",
     "hookimpl",
     "hooks",

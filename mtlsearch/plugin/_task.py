@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Generic, Protocol
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, runtime_checkable
 
 from mtlsearch.plugin._settings import Settings as PluginSettings
 from mtlsearch.plugin._settings import SettingsT
@@ -46,6 +46,24 @@ class Meter(Protocol):
         Returns:
             A value per metric name; NaN if the metric is undefined, for example before the
             first batch.
+        """
+
+
+@runtime_checkable
+class PerClassMeter(Meter, Protocol):
+    """Meter that also has results per class. They are stored with every trial.
+
+    A meter without :meth:`per_class` is valid; its trials have no results per class.
+    """
+
+    def per_class(self) -> Mapping[str, Mapping[str, float]]:
+        """Return the results of each class over all batches.
+
+        Called once, after :meth:`compute`, when a training ends or pauses.
+
+        Returns:
+            A value per metric and class name; NaN for a class without a result, such as one
+            that does not occur. The first metric is the one that tables show.
         """
 
 

@@ -202,7 +202,11 @@ class TrainingEvaluator:
 
     def _results(self, record: EpochRecord) -> dict[str, TaskResult]:
         return {
-            name: TaskResult(record.metrics[name], tuple(task.metrics))
+            name: TaskResult(
+                record.metrics[name],
+                tuple(task.metrics),
+                record.per_class.get(name, {}),
+            )
             for name, task in self.task_by_name.items()
         }
 

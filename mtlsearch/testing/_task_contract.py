@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Generator, Tensor, nn
 
 from mtlsearch.labels import Form, LabelSpec
-from mtlsearch.plugin import FeatureSpec, Outputs, TargetValues, Task
+from mtlsearch.plugin import FeatureSpec, Outputs, PerClassMeter, TargetValues, Task
 from mtlsearch.prediction import to_json
 from mtlsearch.testing._features import FEATURES, random_levels
 from mtlsearch.testing._head_fit import HeadFit, compute_metrics
@@ -141,6 +141,19 @@ class TaskContract:
         for metric in fit.task.metrics:
             value = values[metric.name]
             assert math.isnan(value) or metric.low <= value <= metric.high, metric.name
+
+    def test_results_per_class_are_fractions(self, features: FeatureSpec) -> None:
+        """Check that results per class, if the meter has them, are named by the classes."""
+        fit = self.make_fit(features)
+        meter = fit.task.meter()
+        if not isinstance(meter, PerClassMeter):
+            pytest.skip("the meter has no results per class")
+        assert not any(math.isfinite(value) for value in _class_values(meter))
+        meter.update(fit.outputs(), fit.targets)
+        meter.compute()
+        assert all(tuple(values) == self.label.classes for values in meter.per_class().values())
+        assert all(math.isnan(value) or 0 <= value <= 1 for value in _class_values(meter))
+        assert any(math.isfinite(value) for value in _class_values(meter))
 
     def test_metrics_do_not_depend_on_the_batch_size(self) -> None:
         """Compare one batch of all samples with one batch per sample."""
@@ -279,6 +292,10 @@ class TaskContract:
                 expected, actual = module(levels), exported(levels)
             for key, value in expected.items():
                 torch.testing.assert_close(actual[key], value, rtol=1e-4, atol=1e-4)
+
+
+def _class_values(meter: PerClassMeter) -> list[float]:
+    return [value for values in meter.per_class().values() for value in values.values()]
 
 
 class _ExportModule(nn.Module):

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import nn
 
 from mtlsearch.errors import PluginError
-from mtlsearch.plugin import Batch, Meter, Task
+from mtlsearch.plugin import Batch, Meter, PerClassMeter, Task
 from mtlsearch.training._device import Precision, resolve_placement
 from mtlsearch.training._error_context import origin_of, translate_errors
 from mtlsearch.training._losses import run_labeled
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Results of one evaluation.
+
+    Attributes:
+        metrics: value by task and metric name; NaN where no image has a label.
+        per_class: value by task, metric and class name; only of tasks whose meter has results
+            per class, and empty unless they were requested.
+    """
+
+    metrics: dict[str, dict[str, float]]
+    per_class: dict[str, dict[str, dict[str, float]]]
 
 
 def evaluate(
@@ -44,6 +59,46 @@ def evaluate(
         PluginError: a meter does not compute a metric that its task declares.
         TrainingError: the memory of the device is too small.
     """
+    return evaluate_classes(
+        network,
+        tasks,
+        batches,
+        label_by_task,
+        device,
+        precision,
+        channels_last,
+        should_split=False,
+    ).metrics
+
+
+def evaluate_classes(
+    network: nn.Module,
+    tasks: Mapping[str, Task],
+    batches: Iterable[Batch],
+    label_by_task: Mapping[str, str],
+    device: torch.device,
+    precision: Precision | None = None,
+    channels_last: bool | Literal["auto"] = "auto",
+    *,
+    should_split: bool = True,
+) -> Evaluated:
+    """Compute the metrics of every task, and its results per class.
+
+    The arguments and errors are those of :func:`evaluate`.
+
+    Args:
+        network: see :func:`evaluate`. The same holds for the following.
+        tasks: tasks to evaluate.
+        batches: images and labels.
+        label_by_task: the label that each task learns.
+        device: device of the network.
+        precision: number format.
+        channels_last: memory order of the images.
+        should_split: whether to compute the results per class.
+
+    Returns:
+        The results.
+    """
     placement = resolve_placement(channels_last, device)
     meters = {name: task.meter() for name, task in tasks.items()}
     was_training = network.training
@@ -56,7 +111,8 @@ def evaluate(
                 )
                 for name, labeled in outputs_by_task.items():
                     meters[name].update(labeled.outputs, labeled.targets)
-            return {name: _compute(tasks[name], meter) for name, meter in meters.items()}
+            metrics = {name: _compute(tasks[name], meter) for name, meter in meters.items()}
+            return Evaluated(metrics, _per_class(meters) if should_split else {})
     finally:
         network.train(was_training)
 
@@ -73,3 +129,16 @@ def _compute(task: Task, meter: Meter) -> dict[str, float]:
             next_step="use the same metric names in `metrics` and in the meter's `compute`",
         )
     return values
+
+
+def _per_class(meters: Mapping[str, Meter]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the results per class of the meters that have them."""
+    per_class = {}
+    for task, meter in meters.items():
+        values = meter.per_class() if isinstance(meter, PerClassMeter) else {}
+        if values:
+            per_class[task] = {
+                metric: {name: float(value) for name, value in by_class.items()}
+                for metric, by_class in values.items()
+            }
+    return per_class

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mtlsearch.plugin import Batch
 
 Metrics = Mapping[str, Mapping[str, float]]
 """Metric values by task and metric name."""
+
+ClassResults = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""Values by task, metric and class name."""
 
 
 class TrainingData(Protocol):
@@ -82,12 +85,15 @@ class EpochRecord:
         train_losses: loss per task, unweighted, averaged over the task's labeled samples.
         metrics: validation metrics by task and metric name.
         seconds: wall time in seconds, evaluation included.
+        per_class: validation results per class by task; only in the last epoch before the
+            training ends or pauses.
     """
 
     epoch: int
     train_losses: Mapping[str, float]
     metrics: Metrics
     seconds: float
+    per_class: ClassResults = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from mtlsearch.training._device import (
     resolve_precision,
 )
 from mtlsearch.training._error_context import translate_errors
-from mtlsearch.training._evaluate import evaluate
+from mtlsearch.training._evaluate import Evaluated, evaluate_classes
 from mtlsearch.training._feature_distillation import NetworkWithAuxiliaryLoss
 from mtlsearch.training._interfaces import (
     EpochRecord,
@@ -168,18 +168,19 @@ class _TrainingLoop:
         previous_seconds = sum(record.seconds for record in self.epochs)
         start = time.monotonic()
         for epoch in range(len(self.epochs), stop_after):
-            self.epochs += (self.run_epoch(epoch),)
+            self.epochs += (self.run_epoch(epoch, is_last=epoch + 1 == stop_after),)
         seconds = previous_seconds + time.monotonic() - start
         return TrainingResult(
             self.epochs, self.num_steps, seconds, self.step.num_micro_batches, self.step.note
         )
 
-    def run_epoch(self, epoch: int) -> EpochRecord:
+    def run_epoch(self, epoch: int, *, is_last: bool) -> EpochRecord:
         """Train on every batch once, evaluate and report."""
         start = time.monotonic()
         losses = self.train_epoch(epoch)
-        metrics = self.validate()
-        record = EpochRecord(epoch, losses, metrics, time.monotonic() - start)
+        results = self.validate(should_split=is_last)
+        seconds = time.monotonic() - start
+        record = EpochRecord(epoch, losses, results.metrics, seconds, results.per_class)
         self.hooks.on_epoch(record, self.job.config.epochs)
         return record
 
@@ -203,13 +204,13 @@ class _TrainingLoop:
         if self.probe is not None:
             self.probe(self.num_steps, self.placement.batch(batch))
 
-    def validate(self) -> dict[str, dict[str, float]]:
+    def validate(self, *, should_split: bool) -> Evaluated:
         """Evaluate on the validation split, with batches of the size of a micro batch."""
         job = self.job
         job.process_group.average_buffers(job.network)
         num_parts = job.process_group.size * self.step.num_micro_batches
         batches = job.data.eval_batches("val", -(-job.config.batch_size // num_parts))
-        return evaluate(
+        return evaluate_classes(
             job.network,
             job.tasks,
             batches,
@@ -217,4 +218,5 @@ class _TrainingLoop:
             job.device,
             self.precision,
             job.config.channels_last,
+            should_split=should_split,
         )

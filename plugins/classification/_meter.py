@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -11,7 +12,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from torchmetrics.functional.classification import binary_average_precision
 
-from mtlsearch.plugin import Outputs, TargetValues
+from mtlsearch.plugin import Outputs, TargetValues, class_scores
 
 
 class CategoryMeter:
@@ -20,14 +21,15 @@ class CategoryMeter:
     A class that neither occurs nor is predicted has no F1 and is excluded.
 
     Args:
-        classes: number of classes.
+        classes: class names by index.
     """
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: Sequence[str]) -> None:
+        self._classes = classes
         self._metrics = MetricCollection(
             {
-                "accuracy": MulticlassAccuracy(classes, average="micro"),
-                "f1": MulticlassF1Score(classes, average="macro"),
+                "accuracy": MulticlassAccuracy(len(classes), average="micro"),
+                "f1": MulticlassF1Score(len(classes), average="macro"),
             }
         )
         self._num_images = 0
@@ -44,11 +46,29 @@ class CategoryMeter:
             return {"accuracy": math.nan, "f1": math.nan}
         return {name: float(value) for name, value in self._metrics.compute().items()}
 
+    def per_class(self) -> dict[str, dict[str, float]]:
+        """Return accuracy, F1 and IoU of each class."""
+        if not self._num_images:
+            return {}
+        counts = cast("MulticlassF1Score", self._metrics["f1"])
+        correct = counts.tp
+        return class_scores(
+            self._classes,
+            correct=correct.tolist(),
+            true=(correct + counts.fn).tolist(),
+            predicted=(correct + counts.fp).tolist(),
+        )
+
 
 class CategoriesMeter:
-    """Meter of ``mAP``: average precision per class, averaged over the classes that occur."""
+    """Meter of ``mAP``: average precision per class, averaged over the classes that occur.
 
-    def __init__(self) -> None:
+    Args:
+        classes: class names by index.
+    """
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self._classes = classes
         self._logits: list[Tensor] = []
         self._truth: list[Tensor] = []
 
@@ -59,12 +79,22 @@ class CategoriesMeter:
 
     def compute(self) -> dict[str, float]:
         """Return the metric; NaN if no class occurs."""
-        if not self._logits:
-            return {"mAP": math.nan}
-        scores, truth = torch.cat(self._logits).sigmoid(), torch.cat(self._truth)
-        precisions = [
-            float(binary_average_precision(scores[:, index], truth[:, index]))
-            for index in range(truth.shape[1])
-            if truth[:, index].any()
-        ]
+        precisions = [value for value in self._precisions() if not math.isnan(value)]
         return {"mAP": sum(precisions) / len(precisions) if precisions else math.nan}
+
+    def per_class(self) -> dict[str, dict[str, float]]:
+        """Return the average precision of each class."""
+        precisions = self._precisions()
+        return {"AP": dict(zip(self._classes, precisions, strict=True))} if precisions else {}
+
+    def _precisions(self) -> list[float]:
+        """Return the average precision by class index; NaN for a class that does not occur."""
+        if not self._logits:
+            return []
+        scores, truth = torch.cat(self._logits).sigmoid(), torch.cat(self._truth)
+        return [
+            float(binary_average_precision(scores[:, index], truth[:, index]))
+            if truth[:, index].any()
+            else math.nan
+            for index in range(truth.shape[1])
+        ]

@@ -114,7 +114,8 @@ class Classification(Task[ClassificationSettings]):
         """See :meth:`mtlsearch.plugin.Task.meter`."""
         from ._meter import CategoriesMeter, CategoryMeter
 
-        return CategoriesMeter() if self._is_multilabel else CategoryMeter(len(self.label.classes))
+        meter = CategoriesMeter if self._is_multilabel else CategoryMeter
+        return meter(self.label.classes)
 
     def predict(self, outputs: Outputs) -> Outputs:
         """Return the probabilities.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -28,15 +29,20 @@ class DetectionMeter:
     regions are ignored.
 
     Args:
+        classes: class names by index.
         iou_threshold: IoU above which the box of lower score is removed, 0 to 1.
         max_detections: largest number of boxes per image, by score.
     """
 
-    def __init__(self, *, iou_threshold: float, max_detections: int) -> None:
+    def __init__(
+        self, classes: Sequence[str], *, iou_threshold: float, max_detections: int
+    ) -> None:
+        self._classes = classes
         self._iou_threshold = iou_threshold
         self._max_detections = max_detections
-        self._metric = MeanAveragePrecision(backend="faster_coco_eval")
-        self._metric.warn_on_many_detections = False
+        self._metric = _coco_metric()
+        self._detections: list[dict[str, Tensor]] = []
+        self._truth: list[dict[str, Tensor]] = []
         self._num_boxes = 0
 
     def update(self, outputs: Outputs, targets: TargetValues) -> None:
@@ -47,7 +53,10 @@ class DetectionMeter:
             self._suppressed(boxes, scores)
             for boxes, scores in zip(tensors["boxes"], tensors["scores"], strict=True)
         ]
-        self._metric.update(detections, [_true_boxes(boxes) for boxes in truth])
+        true_boxes = [_true_boxes(boxes) for boxes in truth]
+        self._metric.update(detections, true_boxes)
+        self._detections += detections
+        self._truth += true_boxes
         self._num_boxes += sum(int((~boxes.crowd).sum()) for boxes in truth)
 
     def compute(self) -> dict[str, float]:
@@ -56,6 +65,25 @@ class DetectionMeter:
             return {"mAP": math.nan, "mAP50": math.nan}
         result = self._metric.compute()
         return {"mAP": float(result["map"]), "mAP50": float(result["map_50"])}
+
+    def per_class(self) -> dict[str, dict[str, float]]:
+        """Return AP and AP50 of each class; NaN for a class without true boxes."""
+        if not self._num_boxes:
+            return {}
+        metric = _coco_metric(extended_summary=True)
+        metric.update(self._detections, self._truth)
+        result = metric.compute()
+        # [IoU, recall, class, area, limit]: all areas, the largest number of detections.
+        precision = result["precision"][:, :, :, 0, -1]
+        scores: dict[str, dict[str, float]] = {
+            name: dict.fromkeys(self._classes, math.nan) for name in ("AP", "AP50")
+        }
+        for row, index in enumerate(result["classes"].reshape(-1).tolist()):
+            values = precision[:, :, row].double()
+            if (values >= 0).any():  # -1: the class has no true box
+                scores["AP"][self._classes[index]] = float(values.mean())
+                scores["AP50"][self._classes[index]] = float(values[0].mean())
+        return scores
 
     def _suppressed(self, boxes: Tensor, scores: Tensor) -> dict[str, Tensor]:
         """Return the boxes of one image after non-maximum suppression per class."""
@@ -66,6 +94,12 @@ class DetectionMeter:
         kept = batched_nms(boxes[rows], values, classes, self._iou_threshold)
         kept = kept[: self._max_detections]
         return {"boxes": boxes[rows[kept]], "scores": values[kept], "labels": classes[kept]}
+
+
+def _coco_metric(*, extended_summary: bool = False) -> MeanAveragePrecision:
+    metric = MeanAveragePrecision(backend="faster_coco_eval", extended_summary=extended_summary)
+    metric.warn_on_many_detections = False
+    return metric
 
 
 def _true_boxes(boxes: BoxTargets) -> dict[str, Tensor]:

@@ -93,6 +93,7 @@ class Detection(Task[DetectionSettings]):
         from ._meter import DetectionMeter
 
         return DetectionMeter(
+            self.label.classes,
             iou_threshold=self.settings.iou_threshold,
             max_detections=self.settings.max_detections,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
-from mtlsearch.plugin import Outputs, TargetValues
+from mtlsearch.plugin import Outputs, TargetValues, class_scores
 
 
 class SegmentationMeter:
@@ -23,21 +23,22 @@ class SegmentationMeter:
     index of a class, that class is excluded too.
 
     Args:
-        classes: number of classes.
+        classes: class names by index.
         ignore_index: value of void pixels.
     """
 
-    def __init__(self, classes: int, ignore_index: int) -> None:
+    def __init__(self, classes: Sequence[str], ignore_index: int) -> None:
+        self._classes = classes
         self._ignore_index = ignore_index
         # Masks are validated when they are read. A second validation would sort every pixel,
         # which takes longer than the metrics.
         self._metrics = MetricCollection(
             {
                 "mIoU": MulticlassJaccardIndex(
-                    classes, average="macro", ignore_index=ignore_index, validate_args=False
+                    len(classes), average="macro", ignore_index=ignore_index, validate_args=False
                 ),
                 "pixel_accuracy": MulticlassAccuracy(
-                    classes, average="micro", ignore_index=ignore_index, validate_args=False
+                    len(classes), average="micro", ignore_index=ignore_index, validate_args=False
                 ),
             }
         )
@@ -55,6 +56,22 @@ class SegmentationMeter:
         if not self._has_labels:
             return {"mIoU": math.nan, "pixel_accuracy": math.nan}
         return {name: float(value) for name, value in self._metrics.compute().items()}
+
+    def per_class(self) -> dict[str, dict[str, float]]:
+        """Return IoU, accuracy and F1 of each class; NaN for a class that is void."""
+        if not self._has_labels:
+            return {}
+        pixels = self._metrics["mIoU"].confmat
+        scores = class_scores(
+            self._classes,
+            correct=pixels.diagonal().tolist(),
+            true=pixels.sum(1).tolist(),
+            predicted=pixels.sum(0).tolist(),
+        )
+        if 0 <= self._ignore_index < len(self._classes):
+            void = self._classes[self._ignore_index]
+            scores = {metric: {**values, void: math.nan} for metric, values in scores.items()}
+        return {metric: scores[metric] for metric in ("IoU", "accuracy", "F1")}
 
 
 @contextmanager

@@ -103,7 +103,7 @@ class Segmentation(Task[SegmentationSettings]):
         """See :meth:`mtlsearch.plugin.Task.meter`."""
         from ._meter import SegmentationMeter
 
-        return SegmentationMeter(len(self.label.classes), self.label.ignore_index)
+        return SegmentationMeter(self.label.classes, self.label.ignore_index)
 
     def predict(self, outputs: Outputs) -> Outputs:
         """Return the logits.

@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from mtlsearch_plugins.classification import Classification
+from sklearn.metrics import average_precision_score, f1_score, jaccard_score, recall_score
 from torch import Tensor
 
 from mtlsearch.errors import TrainingError
 from mtlsearch.labels import Form, LabelSpec
+from mtlsearch.plugin import PerClassMeter
 from mtlsearch.testing import TaskContract
 
 SINGLE = LabelSpec(Form.CATEGORY, classes=("cat", "dog", "hare"))
@@ -117,3 +119,40 @@ def test_decoding_uses_the_score_threshold() -> None:
     arrays = {"scores": tensors["scores"][0].numpy()}
     prediction = task.decode(arrays, input_size=(8, 8), image_size=(8, 8))
     assert getattr(prediction, "indices", None) == (0, 2)
+
+
+def test_results_per_class_equal_those_of_scikit_learn() -> None:
+    generator = torch.Generator().manual_seed(0)
+    outputs = {"logits": torch.randn(40, 3, generator=generator)}
+    outputs["logits"][:, 2] -= 9  # never predicted
+    truth = torch.randint(2, (40,), generator=generator)
+    truth[:5] = 2
+    meter = make().meter()
+    assert isinstance(meter, PerClassMeter)
+    meter.update(outputs, truth)
+    predicted = outputs["logits"].argmax(1)
+    options: dict[str, Any] = {"average": None, "zero_division": 0}
+    expected = {
+        "accuracy": recall_score(truth, predicted, **options),
+        "F1": f1_score(truth, predicted, **options),
+        "IoU": jaccard_score(truth, predicted, **options),
+    }
+    for metric, values in meter.per_class().items():
+        assert list(values) == ["cat", "dog", "hare"]
+        assert list(values.values()) == pytest.approx(expected[metric].tolist())
+    assert meter.per_class()["F1"]["hare"] == 0
+
+
+def test_average_precision_per_class_equals_scikit_learn() -> None:
+    generator = torch.Generator().manual_seed(0)
+    outputs = {"logits": torch.randn(40, 3, generator=generator)}
+    truth = torch.randint(2, (40, 3), generator=generator).float()
+    truth[:, 1] = 0
+    meter = make(SEVERAL).meter()
+    assert isinstance(meter, PerClassMeter)
+    meter.update(outputs, truth)
+    values = meter.per_class()["AP"]
+    assert math.isnan(values["dog"])
+    for index, name in ((0, "cat"), (2, "hare")):
+        expected = average_precision_score(truth[:, index], outputs["logits"][:, index])
+        assert values[name] == pytest.approx(expected, abs=1e-5)

@@ -11,7 +11,7 @@ from mtlsearch_plugins.detection import Detection
 from torch import Tensor
 
 from mtlsearch.labels import Form, LabelSpec
-from mtlsearch.plugin import BoxTargets
+from mtlsearch.plugin import BoxTargets, PerClassMeter
 from mtlsearch.prediction import BoxesPrediction
 from mtlsearch.testing import FEATURES, TaskContract, random_levels
 
@@ -190,3 +190,20 @@ def test_strides_larger_than_the_image_are_not_used() -> None:
     head = make(strides=[128, 256]).build_head(FEATURES["odd image"])
     outputs = head(random_levels(FEATURES["odd image"], 1, torch.Generator().manual_seed(0)))
     assert outputs["grid"].shape == (1, 1, 3)
+
+
+def test_average_precision_per_class_averages_to_the_metric() -> None:
+    task = Detection("it", Detection.Settings(), LabelSpec(Form.BOXES, ("cat", "dog", "hare")))
+    meter = task.meter()
+    assert isinstance(meter, PerClassMeter)
+    outputs = outputs_of(TRUTH, [0.9, 0.2, 0.3])
+    outputs["logits"] = torch.cat([outputs["logits"], torch.full((1, 3, 1), -20.0)], dim=2)
+    meter.update(outputs, (TRUTH,))
+    meter.update(outputs, (boxes((0, 40, 20, 62, 0), (20, 20, 60, 60, 1)),))
+    metrics, per_class = meter.compute(), meter.per_class()
+    assert list(per_class) == ["AP", "AP50"]
+    for metric, name in (("mAP", "AP"), ("mAP50", "AP50")):
+        assert math.isnan(per_class[name]["hare"])
+        values = [per_class[name]["cat"], per_class[name]["dog"]]
+        assert sum(values) / 2 == pytest.approx(metrics[metric], abs=1e-6)
+    assert per_class["AP50"]["cat"] != per_class["AP50"]["dog"]

@@ -8,11 +8,13 @@ from typing import ClassVar
 import pytest
 import torch
 from mtlsearch_plugins.segmentation import Segmentation
+from sklearn.metrics import jaccard_score
 from torch import Tensor
 from torch.nn import functional as F
 
 from mtlsearch.errors import TrainingError
 from mtlsearch.labels import Form, LabelSpec
+from mtlsearch.plugin import PerClassMeter
 from mtlsearch.testing import TaskContract
 
 CLASSES = ("ground", "person", "sky")
@@ -126,3 +128,27 @@ def test_void_pixels_have_no_gradient() -> None:
 def test_label_with_one_class_raises() -> None:
     with pytest.raises(TrainingError, match="needs 2 or more classes"):
         make(LabelSpec(Form.MASK, classes=("person",)))
+
+
+@pytest.mark.parametrize("void", [255, 2])
+def test_results_per_class_equal_those_of_scikit_learn(void: int) -> None:
+    task = make(LabelSpec(Form.MASK, classes=CLASSES, ignore_index=void))
+    generator = torch.Generator().manual_seed(0)
+    count = len(CLASSES)
+    predicted = torch.randint(count, (2, 16, 16), generator=generator)
+    truth = torch.randint(count - 1, (2, 16, 16), generator=generator)
+    truth[:, :4] = void
+    meter = task.meter()
+    assert isinstance(meter, PerClassMeter)
+    meter.update({"logits": F.one_hot(predicted, count).movedim(3, 1).float()}, truth)
+    is_labeled = truth != void
+    true, found = truth[is_labeled], predicted[is_labeled]
+    expected = jaccard_score(true, found, average=None, labels=range(count), zero_division=0)
+    values = meter.per_class()["IoU"]
+    for index, name in enumerate(CLASSES):
+        if index == void:
+            assert math.isnan(values[name])
+        else:
+            assert values[name] == pytest.approx(expected[index])
+    kept = [value for value in values.values() if not math.isnan(value)]
+    assert meter.compute()["mIoU"] == pytest.approx(sum(kept) / len(kept))

@@ -113,3 +113,30 @@ def test_rungs_latency_and_infinite_bounds_round_trip() -> None:
 def test_record_with_invalid_value_names_the_key(change: dict[str, object]) -> None:
     with pytest.raises(RunError, match=next(iter(change))):
         TrialRecord.from_json({**record().to_json(), **change})
+
+
+def test_results_per_class_round_trip_through_strict_json() -> None:
+    original = record()
+    per_class = {"IoU": {"ring": 0.0, "disc": 0.5, "star": math.nan}, "F1": {"ring": 0.25}}
+    result = replace(original.results["a"], per_class=per_class)
+    original = replace(original, results={"a": result})
+    read = TrialRecord.from_json(json.loads(json.dumps(original.to_json(), allow_nan=False)))
+    assert read == original
+    assert list(read.results["a"].per_class) == ["IoU", "F1"]
+    assert list(read.results["a"].per_class["IoU"]) == ["ring", "disc", "star"]
+    assert read.results["a"].zero_classes == ("ring",)
+
+
+def test_record_without_results_per_class_is_read() -> None:
+    older = record().to_json()
+    for result in older["results"].values():
+        del result["per_class"]
+    read = TrialRecord.from_json(older)
+    assert read == record()
+    assert read.results["a"].zero_classes == ()
+
+
+def test_zero_of_a_lower_is_better_metric_is_not_marked() -> None:
+    specs = (Metric("error", higher_is_better=False, primary=True),)
+    result = TaskResult({"error": 0.5}, specs, {"error": {"ring": 0.0}})
+    assert result.zero_classes == ()
