@@ -34,9 +34,10 @@ from mtlsearch.affinity._grouping import best_groups, tasks_to_leave_out
 from mtlsearch.affinity._measure import AffinityMeasurement
 from mtlsearch.affinity._plan_score import best_tree, plan_scores, similarity_threshold
 from mtlsearch.affinity._recommendation import Recommendation, recommend
-from mtlsearch.affinity._store import read_affinity, write_affinity
+from mtlsearch.affinity._store import AFFINITY_FILES, read_affinity, write_affinity
 
 __all__ = [
+    "AFFINITY_FILES",
     "Affinity",
     "AffinityMeasurement",
     "Recommendation",

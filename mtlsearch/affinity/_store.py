@@ -11,9 +11,12 @@ from typing import Any
 from mtlsearch.affinity._affinity import Affinity
 from mtlsearch.affinity._recommendation import recommend
 from mtlsearch.errors import RunError
-from mtlsearch.files import atomic_write
+from mtlsearch.files import Outputs
 
 JSON_NAME, CSV_NAME = "affinity.json", "affinity.csv"
+
+AFFINITY_FILES = (CSV_NAME, JSON_NAME)
+"""Names of the files that :func:`write_affinity` writes."""
 
 COLUMNS = ("measure", "unit", "modules", "from", "to", "value", "error", "steps")
 
@@ -27,14 +30,20 @@ def write_affinity(affinity: Affinity, folder: Path) -> None:
     Args:
         affinity: the task affinity.
         folder: the folder to write to; it is created.
+
+    Raises:
+        ConfigError: the folder contains a file of that name that was not written here.
     """
-    csv_path = folder / CSV_NAME
-    with atomic_write(csv_path) as path, path.open("w", newline="", encoding="utf-8") as file:
+    outputs = Outputs("affinity")
+    with (
+        outputs.write(folder / CSV_NAME) as path,
+        path.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         writer.writerows(_rows(affinity))
     value = {**affinity.to_json(), "recommendation": recommend(affinity).to_json()}
-    with atomic_write(folder / JSON_NAME) as path:
+    with outputs.write(folder / JSON_NAME) as path:
         path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -29,7 +29,7 @@ from mtlsearch.config._reference import (
     settings_reference,
 )
 from mtlsearch.config._run import RunConfig, TaskEntry
-from mtlsearch.config._save import save_resolved
+from mtlsearch.config._save import is_resolved, save_resolved
 from mtlsearch.config._search import (
     SAMPLER_NAMES,
     BalancerEntry,
@@ -72,6 +72,7 @@ __all__ = [
     "difference",
     "hide_password",
     "is_hidden",
+    "is_resolved",
     "key_references",
     "load_run",
     "parse_limit",

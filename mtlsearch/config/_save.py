@@ -34,6 +34,18 @@ def save_resolved(config: RunConfig, path: Path) -> None:
         partial.write_text(HEADER + to_yaml(tree), encoding="utf-8")
 
 
+def is_resolved(path: Path) -> bool:
+    """Return whether :func:`save_resolved` wrote a run file, by its first line.
+
+    Args:
+        path: an existing file.
+
+    Returns:
+        False for a run file that a user wrote.
+    """
+    return path.read_bytes().startswith(HEADER.encode())
+
+
 def to_yaml(value: Any) -> str:
     """Return a value as YAML text: mappings as blocks, lists of plain values on one line."""
     writer = YAML(typ="safe", pure=True)

@@ -1,4 +1,4 @@
-"""Atomic writes and locks between processes.
+"""Atomic writes, outputs that replace no file of the user, and locks between processes.
 
 >>> from pathlib import Path
 >>> from tempfile import TemporaryDirectory
@@ -15,5 +15,7 @@
 
 from mtlsearch.files._atomic import atomic_write
 from mtlsearch.files._lock import FileLock, LockHeldError
+from mtlsearch.files._names import unique_stems
+from mtlsearch.files._outputs import RECORD, Outputs
 
-__all__ = ["FileLock", "LockHeldError", "atomic_write"]
+__all__ = ["RECORD", "FileLock", "LockHeldError", "Outputs", "atomic_write", "unique_stems"]

@@ -18,13 +18,13 @@ def atomic_write(path: Path) -> Iterator[Path]:
         path: the file to write; its parent folders are created.
 
     Yields:
-        The path to write to.
+        The path to write to, with the suffix of ``path``.
 
     Raises:
         OSError: the file cannot be written; the error contains ``path``, not the temporary one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
         try:
             yield temporary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mtlsearch.config import RunConfig, difference, hide_password, load_run
+from mtlsearch.config import RunConfig, difference, hide_password, is_resolved, load_run
 from mtlsearch.errors import RunError
 from mtlsearch.study._run_directory import RunDirectory
 from mtlsearch.study._study import stored_trial_numbers
@@ -38,8 +38,15 @@ def check_run_directory(run: RunDirectory) -> None:
         run: folder of the search.
 
     Raises:
-        RunError: the folder contains other files or folders.
+        RunError: the folder contains other files or folders, or a run file that a search
+            would replace.
     """
+    if run.config.is_file() and not is_resolved(run.config):
+        raise RunError(
+            "the search would replace this run file: no search wrote it",
+            where=str(run.config),
+            next_step="set --out to a new folder, which the search creates",
+        )
     if not run.path.is_dir() or any((run.path / name).exists() for name in RUN_FILES):
         return
     entries = sorted(run.path.iterdir())

@@ -49,10 +49,14 @@ def affinity(
     options = GlobalOptions.of(ctx)
     resolved = open_run(file, options, overrides or ())
 
+    from mtlsearch.affinity import AFFINITY_FILES
+    from mtlsearch.files import Outputs
     from mtlsearch.report import draw_affinity
     from mtlsearch.runs import run_affinity
 
     folder = out or Path("results") / run_name(file) / "affinity"
+    picture, outputs = folder / "affinity.png", Outputs("affinity")
+    outputs.check(dict.fromkeys([picture, *(folder / name for name in AFFINITY_FILES)]))
     with ProgressView(options.console) as progress:
         outcome = run_affinity(
             resolved,
@@ -61,7 +65,8 @@ def affinity(
             device=pick_device(device),
             progress=progress,
         )
-    draw_affinity(outcome.affinity, folder / "affinity.png")
+    with outputs.write(picture) as temporary:
+        draw_affinity(outcome.affinity, temporary)
     _show_matrices(outcome.affinity, options.console)
     _show_recommendation(outcome, options.console)
     options.console.info(f"written: {folder} (affinity.json, affinity.csv, affinity.png)")

@@ -26,6 +26,7 @@ from mtlsearch.errors import MtlsearchError
 
 if TYPE_CHECKING:
     from mtlsearch.data import CheckReport, DataModule, LabelCounts
+    from mtlsearch.files import Outputs
 
 SAMPLES, SEED = 8, 0
 """Number of samples on a contact sheet, and the seed that selects them."""
@@ -49,6 +50,7 @@ def check(
     Runs all checks of a search that need no training. Reads every image and label and reports
     each problem. The exit code is not 0 if a check fails.
     """
+    from mtlsearch.files import Outputs
     from mtlsearch.runs import check_run
 
     options = GlobalOptions.of(ctx)
@@ -57,6 +59,9 @@ def check(
         overrides, epochs=epochs, batch_size=batch_size, seed=seed, data_root=data_root
     )
     resolved = open_run(file, options, values)
+    outputs = Outputs("check")
+    if out is not None:
+        outputs.check({out: None})
     errors: list[MtlsearchError] = []
     warnings: list[str] = []
     try:
@@ -74,7 +79,7 @@ def check(
     if checked.data is not None and checked.report is not None:
         show_counts(checked.report, console)
         if out is not None:
-            _draw(checked.data, checked.report, out, console)
+            _draw(checked.data, checked.report, out, outputs, console)
     for warning in warnings:
         console.warning(warning)
     if errors:
@@ -82,14 +87,16 @@ def check(
     console.info("No problems found.")
 
 
-def _draw(data: DataModule, report: CheckReport, out: Path, console: Console) -> None:
+def _draw(
+    data: DataModule, report: CheckReport, out: Path, outputs: Outputs, console: Console
+) -> None:
     from mtlsearch.report import contact_sheet
 
     invalid = report.invalid_indices("train")
     if len(invalid) == data.size("train"):
         console.warning(f"{out} is not drawn: all training images have problems")
         return
-    save_picture(contact_sheet(data, "train", SAMPLES, SEED, without=invalid), out)
+    save_picture(contact_sheet(data, "train", SAMPLES, SEED, without=invalid), out, outputs)
     console.info(f"written: {out}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,7 +42,7 @@ def init(
 
     options = GlobalOptions.of(ctx)
     file = folder / "run.yaml"
-    if file.exists() and not force:
+    if os.path.lexists(file) and not force:
         raise ConfigError(
             "the run file exists already",
             where=str(file),

@@ -43,6 +43,7 @@ def leaderboard(
     options = GlobalOptions.of(ctx)
     loaded = read_run(run, options)
 
+    from mtlsearch.files import Outputs
     from mtlsearch.report import plot as draw
     from mtlsearch.report import render, require_picture
     from mtlsearch.results import leaderboard as rank
@@ -50,8 +51,10 @@ def leaderboard(
     from mtlsearch.runs import read_confirmed
     from mtlsearch.study import read_records
 
+    outputs = Outputs("leaderboard")
     if plot is not None:
         require_picture(plot)
+        outputs.check({plot: None})
     records = read_records(run, loaded.config)
     if not records:
         options.console.info("the run has no trials yet; `mtlsearch search` resumes it")
@@ -67,5 +70,6 @@ def leaderboard(
     shown = frame if top is None else frame.head(top)  # the plot shows all trials
     options.console.print(render(shown, form, width=width, color=is_terminal).rstrip("\n"))
     if plot is not None:
-        draw(frame, plot)
+        with outputs.write(plot) as temporary:
+            draw(frame, temporary)
         options.console.info(f"written: {plot}")

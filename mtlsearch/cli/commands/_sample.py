@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,8 +25,12 @@ def sample(
     count: Annotated[int, typer.Option(metavar="N", min=1, help="Number of images.")] = 4,
     overrides: Overrides = None,
 ) -> None:
-    """Write a few images of the data as PNG files, to test a bundle."""
+    """Write a few images of the data as PNG files, to test a bundle.
+
+    No image of the data and no other file of yours is replaced.
+    """
     from mtlsearch.errors import DataError
+    from mtlsearch.files import Outputs
 
     options = GlobalOptions.of(ctx)
     resolved = open_run(file, options, overrides or ())
@@ -33,7 +38,11 @@ def sample(
     rows = [(source, index) for source in sources for index in range(source.size(split))]
     if not rows:
         raise DataError(f"split {split!r} has no images", where=str(file))
-    for number, (source, index) in enumerate(rows[:count]):
-        path = out / f"{split}-{number:03d}.png"
-        save_picture(source.read(split, index).image, path)
+    rows = rows[:count]
+    paths = [out / f"{split}-{number:03d}.png" for number in range(len(rows))]
+    read = (source.files(split, index) or () for source, index in rows)
+    outputs = Outputs("sample", inputs=chain.from_iterable(read))
+    outputs.check(dict.fromkeys(paths))
+    for path, (source, index) in zip(paths, rows, strict=True):
+        save_picture(source.read(split, index).image, path, outputs)
         options.console.print(str(path))

@@ -52,7 +52,7 @@ def test_affinity_prints_measures_and_plans(result: CompletedProcess[str], file:
     assert "estimates from 1 epoch, not yet measured by a search" in lines
     assert lines[-1].startswith("train together: ")
     folder = file.parent / "run" / "affinity"
-    assert sorted(path.name for path in folder.iterdir()) == [
+    assert sorted(path.name for path in folder.glob("[!.]*")) == [
         "affinity.csv",
         "affinity.json",
         "affinity.png",

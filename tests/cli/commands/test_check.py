@@ -66,7 +66,7 @@ def test_invalid_data_is_reported(folder: Path) -> None:
 def test_contact_sheet_is_written(folder: Path) -> None:
     result = call("check", "run.yaml", "--out", "pictures/sheet.png")
     assert result.returncode == 0, result.stderr
-    assert [file.name for file in (folder / "pictures").iterdir()] == ["sheet.png"]
+    assert [file.name for file in (folder / "pictures").glob("[!.]*")] == ["sheet.png"]
     with Image.open(folder / "pictures" / "sheet.png") as sheet:
         assert min(sheet.size) > 16
 

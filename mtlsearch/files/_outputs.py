@@ -1,0 +1,145 @@
+"""Outputs of a command: files that it writes, and never a file of the user."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from mtlsearch.errors import ConfigError
+from mtlsearch.files._atomic import atomic_write
+from mtlsearch.files._names import name_key
+
+RECORD = ".mtlsearch-outputs.jsonl"
+"""File in each output folder. A line has name, SHA-256, command and source of one output."""
+
+MAX_NAMES = 3
+"""Number of files that a message lists."""
+
+
+class Outputs:
+    """Writer of the files of one call of a command.
+
+    A file is replaced only if it is unchanged since the same command wrote it from the same
+    source. The folder's :data:`RECORD` contains the checksums. Any other file, link or folder
+    with that name belongs to the user, and so does every input of the call.
+
+    Args:
+        command: name of the command, such as ``"predict"``.
+        inputs: files that this call reads.
+    """
+
+    def __init__(self, command: str, inputs: Iterable[Path] = ()) -> None:
+        self._command = command
+        self._inputs = frozenset(filter(None, map(_identity, inputs)))
+        self._written: set[tuple[Path, str]] = set()
+        self._records: dict[Path, set[str]] = {}
+
+    def check(self, files: Mapping[Path, Path | None]) -> None:
+        """Check that files may be written, before a command does any work.
+
+        Args:
+            files: file from which each output is made, by path of the output; None without one.
+
+        Raises:
+            ConfigError: an output would replace an input or another file of the user.
+        """
+        refused: dict[str, list[str]] = {}
+        for path, source in files.items():
+            if reason := self._reason(path, source):
+                refused.setdefault(reason, []).append(str(path))
+        for reason, paths in refused.items():
+            num_more = len(paths) - MAX_NAMES
+            more = f" and {num_more} more" if num_more > 0 else ""
+            raise ConfigError(
+                f"{'the output' if len(paths) == 1 else f'{len(paths)} outputs'} would replace "
+                f"{reason}",
+                where=", ".join(paths[:MAX_NAMES]) + more,
+                next_step="set another output path, or move these files",
+            )
+
+    @contextmanager
+    def write(self, path: Path, *, source: Path | None = None) -> Iterator[Path]:
+        """Yield a temporary path beside ``path``, record its contents and rename it.
+
+        Args:
+            path: the file to write; its parent folders are created.
+            source: file from which the output is made.
+
+        Yields:
+            The path to write to, with the suffix of ``path``.
+
+        Raises:
+            ConfigError: ``path`` is an input or another file of the user.
+            OSError: the file cannot be written.
+        """
+        self.check({path: source})
+        with atomic_write(path) as temporary:
+            yield temporary
+            # Recorded before it is renamed: a kill in between leaves no unknown file.
+            self._record(path, _digest(temporary), source)
+            self.check({path: source})
+        self._written.add(_key(path))
+
+    def _reason(self, path: Path, source: Path | None) -> str | None:
+        """Return whose file a path is if it must not be written, else None."""
+        if _key(path) in self._written:
+            return "another output of this command"
+        if not os.path.lexists(path):
+            return None
+        if _identity(path) in self._inputs:
+            return "an input of this command"
+        if path.is_symlink() or not path.is_file():
+            return "a link, a folder or a device"
+        if self._line(path, _digest(path), source) not in self._lines(path.parent):
+            return f"a file that `mtlsearch {self._command}` did not write, or that was changed"
+        return None
+
+    def _line(self, path: Path, sha256: str, source: Path | None) -> str:
+        """Return the line of a record for a file, ASCII without line breaks."""
+        return json.dumps([path.name, sha256, self._command, _relative(source, path.parent)])
+
+    def _record(self, path: Path, sha256: str, source: Path | None) -> None:
+        line, lines = self._line(path, sha256, source), self._lines(path.parent)
+        if line not in lines:
+            with (path.parent / RECORD).open("a", encoding="ascii") as file:
+                file.write(line + "\n")
+            lines.add(line)
+
+    def _lines(self, folder: Path) -> set[str]:
+        """Return the lines of a folder's record; a partial line fits no file."""
+        if folder not in self._records:
+            record = folder / RECORD
+            text = record.read_text("ascii", "replace") if record.is_file() else ""
+            self._records[folder] = set(text.splitlines())
+        return self._records[folder]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return device and file number, equal for all names of a file; None without a file."""
+    if not path.exists():
+        return None
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _key(path: Path) -> tuple[Path, str]:
+    """Return a value that is equal for names that one file can have on any disk."""
+    return path.parent.resolve(), name_key(path.name)
+
+
+def _relative(source: Path | None, folder: Path) -> str:
+    if source is None:
+        return ""
+    source, folder = source.resolve(), folder.resolve()
+    if source.drive != folder.drive:
+        return source.as_posix()
+    return Path(os.path.relpath(source, folder)).as_posix()

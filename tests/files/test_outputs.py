@@ -1,0 +1,160 @@
+"""Outputs of a command replace an unchanged output of the same command, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mtlsearch.errors import ConfigError
+from mtlsearch.files import RECORD, Outputs, unique_stems
+
+
+def write(path: Path, text: str, command: str = "draw", source: Path | None = None) -> None:
+    with Outputs(command).write(path, source=source) as temporary:
+        temporary.write_text(text)
+
+
+def test_unchanged_output_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "sheet.png"
+    for text in ("first", "second", "second", "first"):
+        write(path, text)
+        assert path.read_text() == text
+    assert {file.name for file in path.parent.iterdir()} == {"sheet.png", RECORD}
+    assert len((path.parent / RECORD).read_text().splitlines()) == 2
+
+
+def test_moved_folder_keeps_its_record(tmp_path: Path) -> None:
+    source = tmp_path / "one" / "photo.jpg"
+    write(tmp_path / "one" / "out" / "photo.png", "first", source=source)
+    (tmp_path / "one").rename(tmp_path / "two")
+    moved = tmp_path / "two"
+    write(moved / "out" / "photo.png", "second", source=moved / "photo.jpg")
+    assert (moved / "out" / "photo.png").read_text() == "second"
+
+
+def changed(path: Path) -> None:
+    path.write_text("first, changed")
+
+
+def lost_record(path: Path) -> None:
+    (path.parent / RECORD).unlink()
+
+
+def cut_record(path: Path) -> None:
+    record = path.parent / RECORD
+    record.write_text(record.read_text()[:-20])
+
+
+def renamed(path: Path) -> None:
+    path.rename(path.with_name("other.png"))
+    write(path, "other")
+    path.with_name("other.png").replace(path)
+    path.write_text("renamed")
+
+
+def linked(path: Path) -> None:
+    path.rename(path.with_name("target.png"))
+    path.symlink_to("target.png")
+
+
+def dangling(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nothing.png")
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "change", [changed, lost_record, cut_record, renamed, linked, dangling, folder]
+)
+def test_file_of_the_user_is_never_replaced(tmp_path: Path, change: Callable[[Path], None]) -> None:
+    path = tmp_path / "sheet.png"
+    write(path, "first")
+    change(path)
+    before = path.read_text() if path.is_file() else None
+    with pytest.raises(ConfigError, match="would replace") as caught:
+        write(path, "second")
+    assert caught.value.where == str(path)
+    assert caught.value.next_step
+    assert (path.read_text() if path.is_file() else None) == before
+    assert path.is_symlink() == (change in (linked, dangling))
+
+
+def test_output_of_another_command_is_not_replaced(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", "first", command="sample")
+    with pytest.raises(ConfigError, match="`mtlsearch predict` did not write"):
+        write(tmp_path / "a.png", "second", command="predict")
+
+
+def test_output_of_another_source_is_not_replaced(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", "first", source=tmp_path / "one" / "a.jpg")
+    with pytest.raises(ConfigError, match="did not write"):
+        write(tmp_path / "a.png", "second", source=tmp_path / "two" / "a.jpg")
+
+
+@pytest.mark.parametrize("name", ["a.png", "link.png", "./b/../a.png"])
+def test_input_is_never_replaced(tmp_path: Path, name: str) -> None:
+    (tmp_path / "b").mkdir()
+    write(tmp_path / "a.png", "first")
+    (tmp_path / "link.png").symlink_to("a.png")
+    outputs = Outputs("draw", inputs=[tmp_path / name, tmp_path / "missing.png"])
+    with pytest.raises(ConfigError, match="an input of this command"):
+        outputs.check({tmp_path / "a.png": None})
+
+
+def write_while_another_process_writes(path: Path) -> None:
+    with Outputs("draw").write(path) as partial:
+        partial.write_text("output")
+        path.write_text("of another process")
+
+
+def test_file_that_appears_during_a_write_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    with pytest.raises(ConfigError, match="would replace"):
+        write_while_another_process_writes(path)
+    assert path.read_text() == "of another process"
+
+
+@pytest.mark.parametrize("second", ["a.png", "A.png", "./a.png"])
+def test_name_is_written_once_per_command(tmp_path: Path, second: str) -> None:
+    outputs = Outputs("draw")
+    with outputs.write(tmp_path / "a.png") as temporary:
+        temporary.write_text("first")
+    with pytest.raises(ConfigError, match="another output"):
+        outputs.check({tmp_path / second: None})
+
+
+def test_many_refused_outputs_are_summarized(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(5)]
+    for path in paths:
+        path.touch()
+    with pytest.raises(ConfigError, match="5 outputs would replace") as caught:
+        Outputs("draw").check(dict.fromkeys(paths))
+    assert str(caught.value.where).endswith("2.png and 2 more")
+
+
+def test_temporary_file_has_the_suffix_of_the_output(tmp_path: Path) -> None:
+    with Outputs("draw").write(tmp_path / "plot.svg") as temporary:
+        assert temporary.suffix == ".svg"
+        temporary.touch()
+
+
+@pytest.mark.parametrize(
+    ("stems", "unique"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["a", "a", "a"], ["a", "a-2", "a-3"]),
+        (["a", "a", "a-2"], ["a", "a-2", "a-2-2"]),
+        (["a", "A"], ["a", "A-2"]),
+        (["\u00e9", "e\u0301"], ["\u00e9", "e\u0301-2"]),
+        (["a", "a.mask"], ["a", "a.mask-2"]),
+        (["a.mask", "a"], ["a.mask", "a-2"]),
+    ],
+)
+def test_unique_stems_differ_on_every_disk(stems: list[str], unique: list[str]) -> None:
+    assert unique_stems(stems, [".png", ".mask.png"]) == unique
