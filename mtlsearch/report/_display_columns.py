@@ -12,7 +12,28 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mtlsearch.report import _formatting as formatting
-from mtlsearch.report._marks import BEST, FRONT, OVER_LIMITS, TIED
+from mtlsearch.report._marks import (
+    BEST,
+    FRONT,
+    NOISE,
+    NOT_COUNTED,
+    OVER_LIMITS,
+    SATURATED,
+    TIED,
+)
+
+MARKS = (
+    (TIED, "tied_with_best"),
+    (FRONT, "pareto"),
+    (OVER_LIMITS, "over_limits"),
+    (NOT_COUNTED, "not_counted"),
+    (SATURATED, "saturated"),
+    (NOISE, "is_noise"),
+)
+"""Marks of trials and the columns that are true or not empty for them."""
+
+HIDE_METRICS = 1000
+"""The metrics have a ``hide_order`` above this number, the last metric the lowest."""
 
 FrameFormatter = Callable[[pd.DataFrame], list[str]]
 """Function from a leaderboard to one text per row."""
@@ -73,9 +94,15 @@ def formatted_columns(frame: pd.DataFrame) -> list[FormattedColumn]:
     Reasons of trials that are not complete are in the notes below the table.
     """
     before = [column for column in DISPLAY_COLUMNS if column.is_before_metrics]
+    names = metric_names(frame)
     metrics = [
-        DisplayColumn(name, _of(name, formatting.format_metrics), is_number=True)
-        for name in metric_names(frame)
+        DisplayColumn(
+            _metric_title(frame, name),
+            _of(name, formatting.format_metrics),
+            is_number=True,
+            hide_order=HIDE_METRICS + len(names) - index,
+        )
+        for index, name in enumerate(names)
     ]
     after = [column for column in DISPLAY_COLUMNS if not column.is_before_metrics]
     return [
@@ -85,15 +112,21 @@ def formatted_columns(frame: pd.DataFrame) -> list[FormattedColumn]:
     ]
 
 
+def _metric_title(frame: pd.DataFrame, name: str) -> str:
+    """Return the name of a metric, marked if its baseline is near a bound."""
+    if name in frame.attrs.get("not_counted", ()):
+        return f"{name} {NOT_COUNTED}"
+    return f"{name} {SATURATED}" if name in frame.attrs.get("saturated", ()) else name
+
+
 def _trials(frame: pd.DataFrame) -> list[str]:
     """Return the trial numbers with their marks."""
     best = best_row(frame)
     marks = [BEST if index == best else "" for index in range(len(frame))]
-    for mark, name in ((TIED, "tied_with_best"), (FRONT, "pareto"), (OVER_LIMITS, "over_limits")):
+    for mark, name in MARKS:
         if name in frame:
-            marks = [
-                text + mark * is_marked for text, is_marked in zip(marks, frame[name], strict=True)
-            ]
+            is_marked = frame[name].fillna("").astype(bool)
+            marks = [text + mark * is_row for text, is_row in zip(marks, is_marked, strict=True)]
     return [f"{mark} {number}".strip() for mark, number in zip(marks, frame["trial"], strict=True)]
 
 
@@ -152,12 +185,13 @@ DISPLAY_COLUMNS: tuple[DisplayColumn, ...] = (
         is_before_metrics=True,
     ),
     DisplayColumn("params", _of("params", formatting.format_counts), is_number=True, hide_order=3),
-    DisplayColumn("FLOPs", _of("flops", formatting.format_counts), is_number=True),
+    DisplayColumn("FLOPs", _of("flops", formatting.format_counts), is_number=True, hide_order=5),
     DisplayColumn(
         "latency",
         _of("latency_ms", formatting.format_milliseconds),
         _if_included("latency_ms"),
         is_number=True,
+        hide_order=4,
     ),
     DisplayColumn(
         "time", _of("seconds", formatting.format_durations), is_number=True, hide_order=1
@@ -167,21 +201,39 @@ DISPLAY_COLUMNS: tuple[DisplayColumn, ...] = (
         _of("loss_weights", formatting.format_weights),
         _if_varied("loss_weights"),
         is_number=True,
+        hide_order=11,
     ),
     DisplayColumn(
         "rate",
         _of("learning_rate", formatting.format_significant_digits),
         _if_varied("learning_rate"),
         is_number=True,
+        hide_order=10,
     ),
-    DisplayColumn("backbone", _of("backbone", formatting.format_text), _if_varied("backbone")),
-    DisplayColumn("balancer", _of("balancer", formatting.format_text), _if_varied("balancer")),
+    DisplayColumn(
+        "backbone",
+        _of("backbone", formatting.format_text),
+        _if_varied("backbone"),
+        hide_order=9,
+    ),
+    DisplayColumn(
+        "balancer",
+        _of("balancer", formatting.format_text),
+        _if_varied("balancer"),
+        hide_order=8,
+    ),
     DisplayColumn(
         "distillation",
         _of("distillation", formatting.format_named),
         _if_varied("distillation"),
+        hide_order=7,
     ),
-    DisplayColumn("attention", _of("attention", formatting.format_bool), _if_varied("attention")),
+    DisplayColumn(
+        "attention",
+        _of("attention", formatting.format_bool),
+        _if_varied("attention"),
+        hide_order=6,
+    ),
     DisplayColumn("plan", _plans, is_folding=True),
 )
 """All columns of a table in order, without those of the metrics."""

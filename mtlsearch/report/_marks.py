@@ -4,5 +4,8 @@ from __future__ import annotations
 
 BEST = "★"
 FRONT = "◆"
+NOISE = "?"
+NOT_COUNTED = "○"
 OVER_LIMITS = "✗"
+SATURATED = "●"
 TIED = "≈"

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import pandas as pd
 
 from mtlsearch.report._display_columns import best_row, metric_names
-from mtlsearch.report._marks import BEST, FRONT, OVER_LIMITS, TIED
+from mtlsearch.report._marks import (
+    BEST,
+    FRONT,
+    NOISE,
+    NOT_COUNTED,
+    OVER_LIMITS,
+    SATURATED,
+    TIED,
+)
 
 FEW_IMAGES = 100
-"""Number of validation images below which one image is more than a point of accuracy."""
+"""Number of validation images below which one image is more than a hundredth of a result."""
 
 MIN_TRIALS = 4
 """Number of complete trials from which equal metrics are reported."""
 
 EQUAL = 1e-6
 """Largest relative difference of numbers that count as equal."""
+
+_NEAR_BOUNDS = (
+    (NOT_COUNTED, "not_counted", "Δm does not count all metrics"),
+    (SATURATED, "saturated", "Δm counts only losses of a metric"),
+    (NOISE, "is_noise", "Δm is noise"),
+)
+"""Mark, column and meaning of metrics near their bounds."""
 
 _VERB_BY_STATE = {"complete": "", "failed": " failed", "interrupted": " was interrupted"}
 
@@ -23,6 +41,7 @@ def notes(frame: pd.DataFrame) -> list[str]:
     """Return the lines below a table."""
     marks = _marks(frame)
     lines = ["; ".join(marks)] if marks else []
+    lines += frame.attrs.get("remarks", [])
     lines += _few_images(frame)
     lines += _equal_metrics(frame)
     return [*lines, *_reasons(frame)]
@@ -52,6 +71,9 @@ def _marks(frame: pd.DataFrame) -> list[str]:
         marks.append(f"{FRONT} {_front(frame)}")
     if "over_limits" in frame and frame["over_limits"].any():
         marks.append(f"{OVER_LIMITS} over the limits")
+    for mark, name, meaning in _NEAR_BOUNDS:
+        if name in frame and frame[name].fillna("").astype(bool).any():
+            marks.append(f"{mark} {meaning}")
     if frame["delta_m"].notna().any():
         marks.append("Δm: mean relative change of all metrics against the independent baseline")
     if "delta_m_when_paused" in frame:
@@ -69,15 +91,23 @@ def _front(frame: pd.DataFrame) -> str:
 
 
 def _few_images(frame: pd.DataFrame) -> list[str]:
-    """Return a warning about a small validation split."""
+    """Return a warning about tasks with few labeled validation images."""
+    tasks_by_count: dict[int, list[str]] = {}
+    for task, count in frame.attrs.get("num_images", {}).items():
+        tasks_by_count.setdefault(count, []).append(task)
     images = frame.attrs.get("val_images")
-    if images is None or images >= FEW_IMAGES:
+    if not tasks_by_count and images is not None:  # a run of an earlier version
+        tasks_by_count = {images: []}
+    few = [
+        f"{_measured_on(tasks, count)}: one image is {100 / count:.1f} %."
+        for count, tasks in sorted(tasks_by_count.items())
+        if 0 < count < FEW_IMAGES
+    ]
+    if not few:
         return []
-    noun = "image" if images == 1 else "images"
-    line = f"val has {images} {noun}: one image = {100 / images:.1f} points of accuracy."
-    if "delta_m_mean" in frame:
-        return [line]
-    return [f"{line} Set `search.confirm` to check significance."]
+    if "delta_m_mean" not in frame:
+        few.append("Set `search.confirm` to check significance.")
+    return [" ".join(few)]
 
 
 def _equal_metrics(frame: pd.DataFrame) -> list[str]:
@@ -86,8 +116,26 @@ def _equal_metrics(frame: pd.DataFrame) -> list[str]:
     if len(complete) < MIN_TRIALS:
         return []
     is_equal = complete.max() - complete.min() <= EQUAL * complete.abs().max()
+    best_values = frame.attrs.get("best_values", {})
     return [
-        f"{name} is {complete[name].mean():.3g} in all {len(complete)} complete trials: it does "
-        "not distinguish plans. The task may not have learned anything yet."
+        _equal_metric(name, float(complete[name].mean()), len(complete), best_values.get(name))
         for name in complete.columns[is_equal]
     ]
+
+
+def _equal_metric(name: str, value: float, num_trials: int, best: float | None) -> str:
+    line = (
+        f"{name} is {value:.3g} in all {num_trials} complete trials: it does not distinguish plans."
+    )
+    if best is not None and math.isclose(value, best, rel_tol=EQUAL, abs_tol=EQUAL):
+        return f"{line} It is perfect on these validation images: add more difficult ones."
+    return f"{line} The task may not have learned anything yet."
+
+
+def _measured_on(tasks: Sequence[str], count: int) -> str:
+    """Return ``boxes and scene are measured on 23 validation images``."""
+    images = "1 validation image" if count == 1 else f"{count} validation images"
+    if not tasks:
+        return f"tasks are measured on at most {images}"
+    names = " and ".join(filter(None, [", ".join(tasks[:-1]), tasks[-1]]))
+    return f"{names} {'is' if len(tasks) == 1 else 'are'} measured on {images}"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 
 import pandas as pd
 from rich import box
-from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from mtlsearch.report._display_columns import FormattedColumn, best_row, formatted_columns
 from mtlsearch.report._notes import notes
-
-UNLIMITED = 1000
-"""Characters per line without a terminal; nothing is folded."""
+from mtlsearch.report._wrap import longest_line, wrap_plan
 
 GAP = 2
 MIN_FOLDED = 22
@@ -27,26 +25,31 @@ def render_table(frame: pd.DataFrame, *, width: int | None = None, color: bool =
 
     Args:
         frame: a leaderboard of :func:`mtlsearch.results.leaderboard`.
-        width: width of the terminal in characters; None for a pipe.
+        width: width of the terminal in characters; None for a pipe, in which nothing is wrapped.
+            The table is wider if its number, Δm and plan do not fit: no number is cut.
         color: whether to write ANSI colors.
     """
+    columns = formatted_columns(frame)
+    is_narrow = width is not None
+    shown = columns if width is None else _wrap(_fit_width(columns, width), width)
+    table_width = sum(_natural_width(item, is_narrow=is_narrow) + GAP for item in shown)
     stream = StringIO()
     console = Console(
         file=stream,
-        width=width or UNLIMITED,
+        width=max(width or 0, table_width),
         force_terminal=color,
         color_system="standard" if color else None,
         highlight=False,
         legacy_windows=False,
     )
-    columns = formatted_columns(frame)
-    shown = columns if width is None else _fit_width(columns, width)
-    console.print(_rich(frame, shown, narrow=width is not None))
-    for note in notes(frame):
-        console.print(Text(note, style="dim"))
-    if len(shown) < len(columns):
-        hidden = ", ".join(item.column.title for item in columns if item not in shown)
-        console.print(Text(f"hidden, the terminal is too narrow: {hidden}", style="dim"))
+    console.print(_rich(frame, shown, narrow=is_narrow))
+    titles = {item.column.title for item in shown}
+    hidden = [item.column.title for item in columns if item.column.title not in titles]
+    lines = notes(frame)
+    if hidden:
+        lines.append(f"hidden, the terminal is too narrow: {', '.join(hidden)}")
+    for line in lines:
+        console.print(Text(line, style="dim"), soft_wrap=not is_narrow, width=width)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
@@ -60,10 +63,27 @@ def _fit_width(columns: list[FormattedColumn], width: int) -> list[FormattedColu
     return shown
 
 
+def _wrap(columns: list[FormattedColumn], width: int) -> list[FormattedColumn]:
+    """Wrap the cells of columns that fold, so that the table fits the width if it can."""
+    num_folding = sum(item.column.is_folding for item in columns) or 1
+    fixed = sum(_natural_width(item) + GAP for item in columns if not item.column.is_folding)
+    room = max(MIN_FOLDED, (width - fixed) // num_folding - GAP * (num_folding - 1))
+    return [
+        replace(item, cells=[wrap_plan(cell, room) for cell in item.cells])
+        if item.column.is_folding
+        else item
+        for item in columns
+    ]
+
+
 def _min_width(item: FormattedColumn) -> int:
-    texts = [*_fold_title(item.column.title).split("\n"), *item.cells]
-    natural = max(cell_len(text) for text in texts)
+    natural = _natural_width(item)
     return min(natural, MIN_FOLDED) if item.column.is_folding else natural
+
+
+def _natural_width(item: FormattedColumn, *, is_narrow: bool = True) -> int:
+    title = _fold_title(item.column.title) if is_narrow else item.column.title
+    return max(map(longest_line, [title, *item.cells]))
 
 
 def _rich(frame: pd.DataFrame, columns: list[FormattedColumn], *, narrow: bool) -> Table:
@@ -79,8 +99,7 @@ def _rich(frame: pd.DataFrame, columns: list[FormattedColumn], *, narrow: bool) 
         table.add_column(
             Text(_fold_title(title) if narrow else title),
             justify="right" if item.column.is_number else "left",
-            no_wrap=not item.column.is_folding,
-            min_width=_min_width(item) if narrow else None,
+            no_wrap=True,
         )
     best = best_row(frame)
     for index in range(len(frame)):

@@ -17,7 +17,7 @@ from mtlsearch.errors import ConfigError
 from mtlsearch.plugin import Distillation
 from mtlsearch.report import FORMATS, _display_columns, render, write
 from mtlsearch.report._display_columns import DISPLAY_COLUMNS, DisplayColumn
-from mtlsearch.results import SeedStatistics, leaderboard
+from mtlsearch.results import SeedStatistics, TrialRecord, leaderboard
 from tests.results.trials import baselines, results, run, trial
 
 
@@ -62,22 +62,81 @@ def test_table_has_marks_units_and_notes() -> None:
     assert "\x1b" not in text
 
 
-@pytest.mark.parametrize(("images", "points"), [(None, ""), (23, "4.3"), (99, "1.0"), (100, "")])
-def test_note_warns_about_few_validation_images(images: int | None, points: str) -> None:
-    records = [replace(record, val_images=images) for record in baselines()]
-    records.append(trial(2, state="failed"))
-    for form in FORMATS:
-        has_notes = form in ("table", "markdown")
-        text = render(leaderboard(records, top=1), form)
-        assert ("points of accuracy" in text) == (has_notes and points != "")
-        if has_notes and points:
-            line = f"val has {images} images: one image = {points} points of accuracy."
-            assert line in text
-            assert "search.confirm" in text
+def with_num_images(record: TrialRecord, **num_images: int) -> TrialRecord:
+    """Return a record whose tasks are measured on some validation images."""
+    measured = {
+        task: replace(result, num_images=num_images.get(task, 500))
+        for task, result in record.results.items()
+    }
+    return replace(record, results=measured, val_images=500)
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_note_counts_labeled_images_of_each_task(form: str) -> None:
+    records = [with_num_images(record, boxes=23, depth=99, scene=23) for record in baselines()]
+    text = render(leaderboard([*records, trial(2, state="failed")], top=1), form)
+    assert "boxes and scene are measured on 23 validation images: one image is 4.3 %." in text
+    assert "depth is measured on 99 validation images: one image is 1.0 %." in text
+    assert text.count("Set `search.confirm` to check significance.") == 1
+    assert "measured on" not in render(leaderboard(map(with_num_images, baselines())), form)
     statistics = {0: SeedStatistics(2, 0.0, 0.0), 1: SeedStatistics(2, 1.0, 0.5)}
-    text = render(leaderboard(records, confirmed=statistics), "table")
-    assert ("points of accuracy" in text) == (points != "")
+    text = render(leaderboard(records, confirmed=statistics), form)
+    assert "measured on 23 validation images" in text
     assert "search.confirm" not in text
+
+
+@pytest.mark.parametrize(("images", "is_few"), [(None, False), (1, True), (99, True), (100, False)])
+def test_note_of_an_earlier_version_counts_all_images(images: int | None, is_few: bool) -> None:
+    records = [replace(record, val_images=images) for record in baselines()]
+    text = render(leaderboard(records), "table")
+    noun = "image" if images == 1 else "images"
+    assert (f"measured on at most {images} validation {noun}:" in text) == is_few
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_marks_and_notes_name_metrics_near_their_bounds(form: str) -> None:
+    reference, better = results(0.02, 0.2, 1.0), results(0.3, 0.19, 0.9)
+    records = [
+        with_num_images(trial(0, baselines()[0].candidate.plan, reference, baseline="independent")),
+        with_num_images(trial(1, measured=better)),
+    ]
+    inside = leaderboard(map(with_num_images, baselines()))
+    assert not {"not_counted", "saturated", "is_noise"} & set(inside)
+    records = [with_num_images(record, boxes=20, depth=20, scene=20) for record in records]
+    frame = leaderboard(records, all_metrics=True)
+    assert set(frame["not_counted"]) == {"boxes.mAP, boxes.mAP50"}
+    assert set(frame["saturated"]) == {"scene.accuracy, scene.F1"}
+    text = render(frame, form)
+    assert "boxes.mAP ○" in text
+    assert "scene.accuracy ●" in text
+    assert "Δm does not count boxes.mAP (0.02) and boxes.mAP50 (0.03): " in text
+    assert "Δm counts only losses of scene.accuracy (1) and scene.F1 (0.95): " in text
+    assert "○ Δm does not count all metrics; ● Δm counts only losses of a metric" in text
+
+
+def test_mark_shows_that_delta_m_is_noise() -> None:
+    worst = {"boxes": replace(results(0.001)["boxes"], num_images=20)}
+    records = [trial(0, measured=worst, baseline="independent"), trial(1, measured=worst)]
+    frame = leaderboard(records)
+    assert frame["is_noise"].all()
+    text = render(frame, "table")
+    assert "? Δm is noise" in text
+    assert "no metric of the independent baseline exceeds its noise" in text
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "expected"),
+    [(1.0, "It is perfect on these validation images"), (0.1, "not have learned")],
+)
+def test_note_tells_a_perfect_metric_from_an_unlearned_one(accuracy: float, expected: str) -> None:
+    records = [
+        trial(number, measured=results(0.3 + number / 100, 0.2 + number / 100, accuracy))
+        for number in range(4)
+    ]
+    text = render(leaderboard(records), "table")
+    line = next(line for line in text.splitlines() if line.startswith("scene.accuracy is"))
+    assert expected in line
+    assert ("perfect" in line) != ("learned" in line)
 
 
 @pytest.mark.parametrize(("last", "is_equal"), [(0.3, True), (0.3001, False)])
