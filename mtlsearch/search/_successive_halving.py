@@ -149,7 +149,7 @@ class SuccessiveHalving:
             view: all trials.
 
         Yields:
-            A rung and the reason, such as a metric of the baseline that is still 0.
+            A rung and the reason, such as a baseline of which all metrics are still 0.
         """
         for rung in self.rungs:
             reference = view.reference_results(rung)

@@ -17,8 +17,8 @@ class FunctionEvaluator:
     """Evaluator that calls a function, such as a simulation or other training code.
 
     Args:
-        score: returns a score per task, higher is better; that of the ``independent`` plan
-            must not be 0.
+        score: returns a score per task, higher is better. Δm does not count a task for which that
+            of the ``independent`` plan is 0.
         tasks: task names.
         units: units of the backbone, or their number; units given by number have equal costs.
         seconds: duration that each measurement reports.
