@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from torch.nn import functional as F
 from mtlsearch.errors import TrainingError
 from mtlsearch.labels import Form, LabelSpec
 from mtlsearch.plugin import FeatureLevel, FeatureSpec
-from mtlsearch.plugin.layers import FeaturePyramid, class_weights, resize
+from mtlsearch.plugin.layers import FeaturePyramid, class_weights, conv_block, resize
 from mtlsearch.plugin.layers._blocks import _by_products
 from mtlsearch.testing import random_levels
 
@@ -124,3 +126,19 @@ def test_resize_by_products_is_bilinear(size: tuple[int, int], new_size: tuple[i
     (expected * weights).sum().backward()
     (actual * weights).sum().backward()
     torch.testing.assert_close(ours.grad, plain.grad, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 8, 16, 24])
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (4, 4)])
+def test_conv_block_works_at_every_size(channels: int, size: tuple[int, int]) -> None:
+    block = conv_block(5, channels).train()
+    first, second = torch.rand(1, 5, *size), torch.rand(1, 5, *size)
+    changed = (block(first) - block(second)).abs().max()
+    assert changed > 1e-4  # the result depends on the input
+
+
+def test_conv_block_equals_group_norm_where_that_works() -> None:
+    for channels, size in ((8, (2, 1)), (16, (1, 1)), (24, (3, 5)), (3, (1, 1))):
+        block, maps = conv_block(4, channels), torch.rand(2, 4, *size)
+        norm = torch.nn.GroupNorm(math.gcd(channels, 8), channels)
+        assert torch.equal(block(maps), block[2](norm(block[0](maps))))

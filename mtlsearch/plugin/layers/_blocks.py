@@ -13,7 +13,8 @@ from torch.nn import functional as F
 def conv_block(channels_in: int, channels_out: int, kernel_size: int = 3) -> nn.Sequential:
     """Return a convolution, GroupNorm and SiLU, which keep the size of a map.
 
-    GroupNorm does not depend on the batch size, which is small if few samples have a label.
+    GroupNorm does not depend on the batch size, which is small if few samples have a label. A map
+    of one pixel whose groups have one channel each is normalized as one group.
 
     Args:
         channels_in: channels of the input ``[B, channels_in, H, W]``.
@@ -25,9 +26,26 @@ def conv_block(channels_in: int, channels_out: int, kernel_size: int = 3) -> nn.
     """
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, kernel_size, padding=kernel_size // 2, bias=False),
-        nn.GroupNorm(math.gcd(channels_out, 8), channels_out),
+        _MapNorm(math.gcd(channels_out, 8), channels_out),
         nn.SiLU(),
     )
+
+
+class _MapNorm(nn.GroupNorm):
+    """GroupNorm that also normalizes maps of one pixel.
+
+    A group of one value has no variance: its result would be 0, whatever the input, and PyTorch
+    raises an error for one image. Scale and shift are per channel, so the number of groups may
+    depend on the size of the map. A single channel of one pixel is only scaled and shifted.
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return the normalized maps ``[B, C, H, W]``."""
+        if self.num_groups < self.num_channels or maps.shape[-2] * maps.shape[-1] > 1:
+            return super().forward(maps)
+        if self.num_channels == 1:
+            return maps * self.weight[:, None, None] + self.bias[:, None, None]
+        return F.group_norm(maps, 1, self.weight, self.bias, self.eps)
 
 
 def resize(maps: Tensor, size: tuple[int, int]) -> Tensor:
