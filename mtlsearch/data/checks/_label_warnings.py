@@ -1,0 +1,163 @@
+"""Warnings about labels as the network is given them: small boxes, fractions, crowd and void."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mtlsearch.data.checks._absent_classes import (
+    FRACTIONS_FIX,
+    are_fractions,
+    find_absent_classes,
+    list_names,
+)
+from mtlsearch.data.checks._report import CheckReport
+from mtlsearch.labels import Form, LabelSpec
+
+MAX_IGNORED = 0.5
+"""Largest fraction of void pixels or of crowd boxes without a warning."""
+
+MIN_KEPT = 0.25
+"""Smallest fraction of the boxes of a class that crops keep without a warning."""
+
+
+def warn_absent_classes(
+    report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield the classes that the data lists and that never occur in ``train``.
+
+    Args:
+        report: result of reading all images, without problems.
+        labels: specification of every label.
+        label_of: label of each task.
+    """
+    for label in dict.fromkeys(label_of.values()):
+        spec = labels[label]
+        is_named = frozenset() if report.is_subset else frozenset(spec.named_classes)
+        listed = [name for name in spec.classes if name not in is_named]
+        if not any(report.counts["train"][label].visible.values()):
+            continue  # an error
+        for absent in find_absent_classes(report, label, spec, listed):
+            yield f"label {label!r}: {absent}, so that it cannot be learned; {absent.fix}"
+
+
+def warn_small_boxes(
+    report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield the labels with boxes that are smaller than a pixel after resizing.
+
+    Args:
+        report: result of reading all images, without problems.
+        labels: specification of every label.
+        label_of: label of each task.
+    """
+    effect = {
+        "train": "training leaves them out",
+        "val": "the network cannot see them, and metrics count them as missed",
+    }
+    for label in _labels_of_form(Form.BOXES, labels, label_of):
+        for split, by_label in report.counts.items():
+            counts = by_label[label]
+            small = {
+                name: f"{name} {number - counts.visible[name]}"
+                for name, number in counts.classes.items()
+                if number > counts.visible[name]
+            }
+            if not small or are_fractions(counts):
+                continue
+            total = sum(counts.classes.values())
+            number = total - sum(counts.visible.values())
+            yield (
+                f"{number} of {total} boxes of label {label!r} in {split!r} are smaller than a "
+                f"pixel at `data.image_size` {report.size_text} ({', '.join(small.values())}): "
+                f"{effect.get(split, effect['val'])}; set a larger `data.image_size`"
+            )
+
+
+def warn_fractions(
+    report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield the labels whose boxes look like fractions of width and height.
+
+    Args:
+        report: result of reading all images, without problems.
+        labels: specification of every label.
+        label_of: label of each task.
+    """
+    for label in _labels_of_form(Form.BOXES, labels, label_of):
+        for split, by_label in report.counts.items():
+            counts = by_label[label]
+            if are_fractions(counts):
+                yield (
+                    f"{counts.num_unit_boxes} boxes of label {label!r} in {split!r} look like "
+                    f"fractions of width and height: they lie within the first pixel of their "
+                    f"image; {FRACTIONS_FIX}"
+                )
+
+
+def warn_crowd(
+    report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield the labels of which most boxes are crowd.
+
+    Args:
+        report: result of reading all images, without problems.
+        labels: specification of every label.
+        label_of: label of each task.
+    """
+    for label in _labels_of_form(Form.BOXES, labels, label_of):
+        for split, by_label in report.counts.items():
+            crowd = sum(by_label[label].crowd.values())
+            total = crowd + sum(by_label[label].classes.values())
+            if crowd > MAX_IGNORED * total:
+                yield (
+                    f"{crowd} of {total} boxes of label {label!r} in {split!r} are crowd "
+                    "(difficult), which is neither learned nor measured"
+                )
+
+
+def warn_void(
+    report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield the labels whose masks are mostly void.
+
+    Args:
+        report: result of reading all images, without problems.
+        labels: specification of every label.
+        label_of: label of each task.
+    """
+    for label in _labels_of_form(Form.MASK, labels, label_of):
+        for split, by_label in report.counts.items():
+            void = by_label[label].num_void
+            total = void + sum(by_label[label].classes.values())
+            if void > MAX_IGNORED * total:
+                yield (
+                    f"{void / total:.0%} of the mask pixels of label {label!r} in {split!r} are "
+                    f"void ({labels[label].ignore_index}), which is neither learned nor measured"
+                )
+
+
+def warn_cropped_boxes(
+    report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield the labels with classes of which random crops remove most boxes.
+
+    Args:
+        report: result of reading all images, without problems.
+        labels: specification of every label.
+        label_of: label of each task.
+    """
+    for label in _labels_of_form(Form.BOXES, labels, label_of):
+        kept = report.kept_by_crops.get(label, {})
+        rare = {name: share for name, share in kept.items() if share < MIN_KEPT}
+        if rare:
+            yield (
+                f"random crops keep {sum(rare.values()) / len(rare):.0%} of the training boxes of "
+                f"{list_names(rare)} (label {label!r}); set a larger `data.augment.crop`"
+            )
+
+
+def _labels_of_form(
+    form: Form, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
+) -> list[str]:
+    """Return the labels of a form that tasks learn."""
+    return [label for label in dict.fromkeys(label_of.values()) if labels[label].form is form]
