@@ -21,7 +21,7 @@ Rules:
 * ``all``: every metric is counted;
 * ``out 1``, ``out 2``, ``out 3``: a metric within so many standard errors of its worst value is
   not counted; ``out 2`` is computed by ``mtlsearch.results.delta_m``;
-* ``floor 2``: the denominator is at least the value two standard errors above the worst one;
+* ``least 2``: the denominator is at least the value two standard errors above the worst one;
 * ``one image`` (near the best value): values within one image of the best one are equal, as in
   mtlsearch; ``out``: the metric is not counted; ``error``: the change is that of the error, whose
   denominator is at least one image.
@@ -47,7 +47,7 @@ REFERENCE = Path(__file__).parent.parent / "results" / "reference"
 NUM_IMAGES = {"scenes-plans": 160, "nyuv2-plans": 185, "nyuv2-resnet18-plans": 185}
 """Validation images of each table."""
 
-RULES = ("all", "out 1", "out 2", "out 3", "floor 2")
+RULES = ("all", "out 1", "out 2", "out 3", "least 2")
 BEST_RULES = ("all", "one image", "out", "error")
 UNBOUNDED = ("abs_rel",)
 REPEATS, NUM_PLANS = 200, 50
@@ -77,9 +77,9 @@ def changes_of(
             is_bounded = metric.name not in UNBOUNDED
             if name == "out" and is_bounded and baseline <= noise:
                 continue
-            floor = noise if name == "floor" and is_bounded else 0.0
+            least = noise if name == "least" and is_bounded else 0.0
             sign = 1.0 if metric.higher_is_better else -1.0
-            change = sign * (frame[column] - baseline) / max(baseline, floor)
+            change = sign * (frame[column] - baseline) / max(baseline, least)
             changes_by_task.setdefault(task, []).append(change)
     means = [pd.concat(changes, axis=1).mean(axis=1) for changes in changes_by_task.values()]
     counted = sum(map(len, changes_by_task.values()))

@@ -13,8 +13,9 @@ class Metric:
         name: name from the literature, such as ``"mIoU"``.
         higher_is_better: whether the metric is maximized.
         primary: whether tables show this metric for the task; exactly one metric per task.
-        low: smallest possible value.
-        high: largest possible value; ``inf`` if there is none.
+        low: smallest possible value; ``-inf`` if there is none.
+        high: largest possible value; ``inf`` if there is none. With both bounds, Δm does not count
+            a baseline within its noise of the worst value, and only losses from the best value.
     """
 
     name: str

@@ -26,19 +26,19 @@ def baseline_remarks(reference: Mapping[str, TaskResult]) -> list[str]:
         )
     elif counted.not_counted:
         remarks.append(
-            f"Δm does not count {_listed(counted.not_counted)}: the independent baseline is 0 "
+            f"Δm does not count {_with_values(counted.not_counted)}: the independent baseline is 0 "
             "or within two standard errors of the worst value. Train for more epochs or add "
             "validation images."
         )
     if counted.saturated:
         remarks.append(
-            f"Δm counts only losses of {_listed(counted.saturated)}: the independent baseline is "
-            "within its noise of the best value."
+            f"Δm counts only losses of {_with_values(counted.saturated)}: the independent baseline "
+            "is within its noise of the best value."
         )
     return remarks
 
 
-def _listed(value_by_metric: Mapping[str, float]) -> str:
+def _with_values(value_by_metric: Mapping[str, float]) -> str:
     """Return ``boxes.mAP (0.002) and scene.f1 (0)``."""
     parts = [f"{name} ({value:.3g})" for name, value in value_by_metric.items()]
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

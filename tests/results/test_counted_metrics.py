@@ -82,9 +82,9 @@ def test_not_counted_values_are_within_two_standard_errors(value: float, num_ima
 def test_metric_inside_its_bounds_is_a_plain_change(
     baseline: float, measured: float, num_images: int
 ) -> None:
-    known, _ = delta_m(both(0.5, measured, num_images), both(0.5, baseline, num_images))
-    assert known == 100.0 * fmean([0.0, (measured - baseline) / baseline])
-    assert known == delta_m(both(0.5, measured, None), both(0.5, baseline, None))[0]
+    value, _ = delta_m(both(0.5, measured, num_images), both(0.5, baseline, num_images))
+    assert value == 100.0 * fmean([0.0, (measured - baseline) / baseline])
+    assert value == delta_m(both(0.5, measured, None), both(0.5, baseline, None))[0]
 
 
 @given(st.integers(10, 500), st.data())
@@ -101,9 +101,7 @@ def test_saturated_metric_counts_losses_of_more_than_one_image(
 
 
 @given(st.floats(0.0, 0.04), st.floats(0.0, 1.0))
-def test_saturated_error_counts_losses_beyond_two_standard_errors(
-    baseline: float, measured: float
-) -> None:
+def test_saturated_error_counts_losses_beyond_its_noise(baseline: float, measured: float) -> None:
     limit = 4 / 84
     reference = {"scene": of(ERROR, baseline)}
     value, _ = delta_m({"scene": of(ERROR, measured)}, reference)
