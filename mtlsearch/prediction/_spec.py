@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from mtlsearch.labels import Form
 
+COUNTS = frozenset({"candidates", "max_detections"})
+"""Options that are numbers of boxes."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
@@ -29,10 +32,21 @@ class OutputSpec:
         unit: unit of a map's numbers.
         options: numbers for decoding: ``score_threshold``, ``iou_threshold``, ``candidates``
             and ``max_detections`` for boxes, ``score_threshold`` for categories; and
-            ``draw_threshold`` for drawing boxes.
+            ``draw_threshold`` for drawing boxes. Numbers of boxes are integers.
+
+    Raises:
+        ValueError: a number of boxes is not a positive integer.
     """
 
     form: Form
     classes: tuple[str, ...] = ()
     unit: str = ""
-    options: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, int | float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        options = dict(self.options)
+        for name in options.keys() & COUNTS:
+            if options[name] < 1 or options[name] % 1:
+                raise ValueError(f"`{name}` must be a positive integer, got {options[name]}")
+            options[name] = int(options[name])
+        object.__setattr__(self, "options", options)

@@ -50,10 +50,10 @@ class Detection(Task[DetectionSettings]):
     @property
     def output(self) -> OutputSpec:
         """Boxes and scores before non-maximum suppression."""
-        options = {
+        options: dict[str, int | float] = {
             "score_threshold": self.settings.score_threshold,
             "iou_threshold": self.settings.iou_threshold,
-            "max_detections": float(self.settings.max_detections),
+            "max_detections": self.settings.max_detections,
         }
         return OutputSpec(Form.BOXES, self.label.classes, options=options)
 
