@@ -34,6 +34,9 @@ mtlsearch.plugin:
     remeasures_losses
     summary
     weigh(losses, tasks)
+  Bands(values)
+    size
+    tobytes()
   Batch(images, targets)
     to(device)
   BoxTargets(xyxy, classes, crowd)
@@ -140,7 +143,7 @@ mtlsearch.plugin:
   count_tree_plans(tasks, units, *, first_shared=...)
   hookimpl
   hooks: mtlsearch_balancers, mtlsearch_datasets, mtlsearch_search_spaces, mtlsearch_tasks
-  read_image(path, where)
+  read_image(path, where=...)
   read_plane(path, where)
   to_device(tensor, device)
   tree_plans(tasks, units, *, first_shared=...)

@@ -139,7 +139,7 @@ class AffinityMeasurement:
         return self.config.epochs * self.data.train_steps(self.config.batch_size)
 
     def _images(self, placement: Placement, total: int) -> Iterator[torch.Tensor]:
-        """Yield the first ``total`` validation images, in batches ``[B, 3, H, W]``."""
+        """Yield the first ``total`` validation images, in batches ``[B, C, H, W]``."""
         remaining = total
         for batch in self.data.eval_batches("val", min(BATCH_SIZE, total)):
             if remaining <= 0:

@@ -28,7 +28,7 @@ def representation_similarity(
 
     Args:
         network: network whose tasks share no unit; its mode is restored.
-        batches: images ``[B, 3, H, W]``, normalized, on the network's device; batches of fewer
+        batches: images ``[B, C, H, W]``, normalized, on the network's device; batches of fewer
             than four images are skipped.
         on_progress: called with the number of completed images.
 

@@ -14,11 +14,11 @@ Opening a bundle reads JSON and an ONNX graph. It neither unpickles nor executes
 """
 
 from mtlsearch.bundle._folder import CARD, GRAPH, PROGRAM, WEIGHTS, digest_of, is_bundle
-from mtlsearch.bundle._images import read_image
 from mtlsearch.bundle._manifest import FORMAT_VERSION, MANIFEST, FileEntry, Manifest
 from mtlsearch.bundle._outputs import draw_all, save_outputs
 from mtlsearch.bundle._preprocessing import Preprocessing
 from mtlsearch.bundle._runtime import Bundle, open_bundle, open_graph
+from mtlsearch.images import read_image
 
 __all__ = [
     "CARD",

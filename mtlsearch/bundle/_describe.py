@@ -15,7 +15,7 @@ def describe(name: str, manifest: Manifest) -> str:
     lines = [
         f"{name} (written by mtlsearch {manifest.mtlsearch})",
         f"  backbone  {manifest.backbone}, {manifest.parameters / 1e6:.2f} M parameters with heads",
-        f"  input     RGB, {height} x {width} pixels (height x width)",
+        f"  input     {_channels(manifest)}, {height} x {width} pixels (height x width)",
         f"  sharing   {manifest.plan}",
     ]
     lines += [f"    {line}" for line in _sharing(manifest)]
@@ -25,6 +25,11 @@ def describe(name: str, manifest: Manifest) -> str:
         if metrics := _metrics(manifest.metrics.get(task, {})):
             lines.append(f"      {metrics}")
     return "\n".join(lines)
+
+
+def _channels(manifest: Manifest) -> str:
+    channels = manifest.preprocessing.channels
+    return channels.upper() if isinstance(channels, str) else f"{channels} bands"
 
 
 def _sharing(manifest: Manifest) -> list[str]:

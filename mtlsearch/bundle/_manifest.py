@@ -109,7 +109,7 @@ class Manifest:
             A dictionary whose JSON text :meth:`from_json` reads.
         """
         value = _ADAPTER.dump_python(self, mode="json")
-        value["preprocessing"] |= {"color": "RGB", "scale": "1/255"}
+        value["preprocessing"]["scale"] = "1/255"
         architecture = {name: value.pop(name) for name in ARCHITECTURE}
         head = {"format": FORMAT, "version": FORMAT_VERSION, "mtlsearch": value.pop("mtlsearch")}
         return {**head, "architecture": architecture, **value}

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from mtlsearch.files import atomic_write
+from mtlsearch.images import Picture, to_rgb
 from mtlsearch.prediction import (
     MapPrediction,
     MaskPrediction,
@@ -22,20 +23,21 @@ from mtlsearch.prediction import (
 
 
 def draw_all(
-    tasks: Mapping[str, OutputSpec], image: Image.Image, predictions: Mapping[str, Prediction]
+    tasks: Mapping[str, OutputSpec], image: Picture, predictions: Mapping[str, Prediction]
 ) -> Image.Image:
     """Return the image next to one panel per task with its prediction.
 
     Args:
         tasks: specification of each task's output.
-        image: the original image.
+        image: the original image, in the pixel format of the bundle.
         predictions: prediction of each task.
 
     Returns:
         The picture in mode RGB.
     """
-    panels = [("input", image.convert("RGB"))]
-    panels += [(task, draw(tasks[task], image, predictions[task])) for task in predictions]
+    drawn = to_rgb(image)
+    panels = [("input", drawn)]
+    panels += [(task, draw(tasks[task], drawn, predictions[task])) for task in predictions]
     return side_by_side(panels)
 
 
@@ -43,7 +45,7 @@ def save_outputs(
     folder: Path,
     stem: str,
     tasks: Mapping[str, OutputSpec],
-    image: Image.Image,
+    image: Picture,
     predictions: Mapping[str, Prediction],
 ) -> dict[str, Path]:
     """Write ``stem.png`` with all tasks, masks as ``stem.task.png``, maps as ``stem.task.npy``.
@@ -56,7 +58,7 @@ def save_outputs(
         folder: target folder, created if it does not exist.
         stem: start of the file names.
         tasks: specification of each task's output.
-        image: the original image.
+        image: the original image, in the pixel format of the bundle.
         predictions: prediction of each task.
 
     Returns:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from PIL import Image
+
+from mtlsearch.images import Channels, Picture, PixelFormat, PixelRange, resize_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,36 +15,61 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """Resizing and normalization of an image.
+    """Pixel format, resizing and normalization of an image.
 
-    An upright picture (see :func:`~mtlsearch.bundle.read_image`) is converted to RGB, resized to
-    ``size``, divided by 255 and normalized. Resizing does not keep the aspect ratio, so
-    predictions are scaled back by one factor per side.
+    An upright picture (see :func:`~mtlsearch.images.read_image`) is converted to 8-bit bands,
+    resized to ``size``, divided by 255 and normalized. Resizing does not keep the aspect ratio,
+    so predictions are scaled back by one factor per side.
 
     Attributes:
         size: ``(height, width)`` of the input in pixels.
         mean: mean of each channel, in 0..1.
         std: standard deviation of each channel, in 0..1.
+        channels: ``"rgb"``, ``"rgba"`` or a number of bands.
+        pixel_range: the numbers that become 0 and 255 in pictures of more than 8 bits, or
+            ``"auto"``: 0 and 65535 for 16-bit integers, and no other type.
         resize: filter; always ``bilinear``, which averages when shrinking.
 
     Raises:
-        ValueError: the size is not positive.
+        ValueError: the size is not positive, or mean and standard deviation have another number
+            of channels.
     """
 
     size: tuple[int, int]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    channels: Channels = "rgb"
+    pixel_range: PixelRange = "auto"
     resize: Literal["bilinear"] = "bilinear"
 
     def __post_init__(self) -> None:
         if min(self.size) < 1:
             raise ValueError(f"`size` must be a positive height and width, got {self.size}")
+        count = self.pixel_format.num_channels
+        if not len(self.mean) == len(self.std) == count:
+            raise ValueError(
+                f"`mean` and `std` must have {count} numbers for {self.channels} channels, got "
+                f"{len(self.mean)} and {len(self.std)}"
+            )
 
-    def __call__(self, image: Image.Image) -> NDArray[np.float32]:
-        """Return the image as float32 ``[3, H, W]``."""
-        rgb = image.convert("RGB")
-        if rgb.size != (self.size[1], self.size[0]):
-            rgb = rgb.resize((self.size[1], self.size[0]), Image.Resampling.BILINEAR)
-        pixels = np.asarray(rgb, np.float32) / np.float32(255)
+    @property
+    def pixel_format(self) -> PixelFormat:
+        """Rule that converts a picture to 8-bit bands."""
+        return PixelFormat(self.channels, self.pixel_range)
+
+    def __call__(self, picture: Picture) -> NDArray[np.float32]:
+        """Return the network's input.
+
+        Args:
+            picture: an upright picture of any size, mode and number of bands.
+
+        Returns:
+            float32 ``[C, H, W]``, normalized.
+
+        Raises:
+            DataError: the picture does not fit the pixel format.
+        """
+        resized = resize_image(self.pixel_format.apply(picture), self.size)
+        pixels = resized.transpose(1, 2, 0).astype(np.float32) / np.float32(255)
         scaled = (pixels - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
         return np.ascontiguousarray(scaled.transpose(2, 0, 1), np.float32)

@@ -19,7 +19,8 @@ from mtlsearch.prediction import TENSORS, OutputSpec, Prediction, decode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from PIL import Image
+
+    from mtlsearch.images import Picture
 
 # The exceptions of onnxruntime have no common base class below Exception.
 _LOAD_ERRORS = (
@@ -69,7 +70,7 @@ class Bundle:
         """Return the tensors of the graph.
 
         Args:
-            inputs: preprocessed images, float32 ``[B, 3, H, W]``.
+            inputs: preprocessed images, float32 ``[B, C, H, W]``.
 
         Returns:
             Tensors ``[B, ...]`` by task and name.
@@ -86,23 +87,26 @@ class Bundle:
         return arrays_by_task
 
     def predict(
-        self, images: Sequence[Image.Image], *, batch_size: int = 8
+        self, images: Sequence[Picture], *, batch_size: int = 8
     ) -> list[dict[str, Prediction]]:
         """Return the predictions for some images.
 
         Args:
-            images: pictures of any size and mode.
+            images: upright pictures of any size, mode and number of bands.
             batch_size: number of images per forward pass.
 
         Returns:
             Prediction by task for each image, in the order of the images.
+
+        Raises:
+            DataError: a picture does not fit the pixel format of the bundle.
         """
         predictions: list[dict[str, Prediction]] = []
         for start in range(0, len(images), batch_size):
             predictions += self._predict_batch(images[start : start + batch_size])
         return predictions
 
-    def _predict_batch(self, images: Sequence[Image.Image]) -> list[dict[str, Prediction]]:
+    def _predict_batch(self, images: Sequence[Picture]) -> list[dict[str, Prediction]]:
         preprocessing = self.manifest.preprocessing
         arrays = self.run(np.stack([preprocessing(image) for image in images]))
         return [
@@ -111,7 +115,7 @@ class Bundle:
                     output,
                     {name: array[row] for name, array in arrays[task].items()},
                     input_size=preprocessing.size,
-                    image_size=(image.height, image.width),
+                    image_size=(image.size[1], image.size[0]),
                 )
                 for task, output in self.tasks.items()
             }

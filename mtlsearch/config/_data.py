@@ -54,6 +54,16 @@ class DataConfig(Section):
         (128, 128),
         description="height and width of the network's input in pixels; one number: square",
     )
+    channels: Literal["rgb", "rgba"] | PositiveInt = Field(
+        "rgb",
+        description="bands of an image that the network gets: rgb, rgba, or a number for files "
+        "with that many bands (1: gray)",
+    )
+    pixel_range: Literal["auto"] | tuple[float, float] = Field(
+        "auto",
+        description="numbers that are black and white in images of more than 8 bits, such as "
+        "[0, 4095]; auto: [0, 65535] for 16-bit integers",
+    )
     augment: AugmentConfig = AugmentConfig()
     val_fraction: Fraction = Field(
         0.2,
@@ -73,10 +83,28 @@ class DataConfig(Section):
         "0: none",
     )
 
+    @property
+    def num_channels(self) -> int:
+        """Number of bands of an image that the network gets."""
+        # A name has one letter per band.
+        return len(self.channels) if isinstance(self.channels, str) else self.channels
+
     @field_validator("sources", mode="before")
     @classmethod
     def _as_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, dict) else value
+
+    @field_validator("pixel_range")
+    @classmethod
+    def _check_range(
+        cls, value: Literal["auto"] | tuple[float, float]
+    ) -> Literal["auto"] | tuple[float, float]:
+        if value != "auto" and not value[0] < value[1]:
+            raise ValueError(
+                "`pixel_range` must be auto or [low, high] with low < high, such as [0, 4095], "
+                f"got {list(value)}"
+            )
+        return value
 
     @field_validator("image_size", mode="before")
     @classmethod

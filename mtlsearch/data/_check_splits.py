@@ -10,10 +10,19 @@ from mtlsearch.data._images import Images
 from mtlsearch.data._loader import ImageDataset, read_images
 from mtlsearch.data._samples import PreparedSample
 from mtlsearch.data.cache import CacheEntry, SampleCache, SplitWriter, translate_disk_errors
-from mtlsearch.data.checks import CheckReport, LabelCounts, Problem, Tally, sum_tallies
+from mtlsearch.data.checks import (
+    CheckReport,
+    LabelCounts,
+    PictureCounts,
+    PictureFacts,
+    Problem,
+    Tally,
+    count_pictures,
+    sum_tallies,
+)
 
-SplitResult = tuple[list[Problem], Mapping[str, LabelCounts]]
-"""Problems and counts of one split."""
+SplitResult = tuple[list[Problem], Mapping[str, LabelCounts], PictureCounts]
+"""Problems, counts of labels and counts of pictures of one split."""
 
 
 def check_splits(
@@ -45,10 +54,11 @@ def check_splits(
     check = _Check(images, cache, num_workers, _Counter(total, progress), reread, _Pictures())
     results = {split: check.split(split) for split in splits}
     return CheckReport(
-        tuple(problem for problems, _ in results.values() for problem in problems),
-        {split: counts for split, (_, counts) in results.items()},
+        tuple(problem for problems, _, _ in results.values() for problem in problems),
+        {split: counts for split, (_, counts, _) in results.items()},
         {split: images.size(split) for split in splits},
         check.pictures.duplicates(images),
+        {split: pictures for split, (_, _, pictures) in results.items()},
     )
 
 
@@ -110,34 +120,35 @@ class _Check:
         if cached is None or self.reread:
             return self._read(split, lambda index, sample: None)
         self.counter.add(self.images.size(split))
-        return [], cached.counts
+        return [], cached.counts, cached.pictures
 
     def _fill(self, split: str, entry: CacheEntry) -> SplitResult:
         """Read a split and write its cache entry, unless an image is bad."""
         temporary = entry.create_temp()
         try:
             with translate_disk_errors(entry.folder.parent):
-                size = self.images.prepared_size[split]
-                writer = SplitWriter(temporary, self.images.labels, entry.num_samples, size)
+                shape = self.images.prepared_shape(split)
+                writer = SplitWriter(temporary, self.images.labels, entry.num_samples, shape)
             try:
-                problems, counts = self._read(
+                problems, counts, pictures = self._read(
                     split, lambda index, sample: _add(writer, index, sample)
                 )
             finally:
                 writer.close()
             if not problems:
                 with translate_disk_errors(entry.folder.parent):
-                    writer.finish(counts)
+                    writer.finish(counts, pictures)
                 entry.commit(temporary)
                 self.cache.set_cached_split(split, entry.open())
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        return problems, counts
+        return problems, counts, pictures
 
     def _read(self, split: str, store: Callable[[int, PreparedSample], None]) -> SplitResult:
         """Read all images of a split and pass the valid ones to ``store``."""
         problems: list[Problem] = []
         tallies: list[dict[str, Tally]] = []
+        facts: list[tuple[str, PictureFacts]] = []
         indices = range(self.images.size(split))
         dataset = ImageDataset(self.images, split, self.reread)
         for index, result in enumerate(read_images(dataset, indices, self.num_workers)):
@@ -146,8 +157,10 @@ class _Check:
             if result.sample is not None:
                 store(index, result.sample)
                 tallies.append(dict(result.counts))
+                facts.append((self.images.locate(split, index), result.facts))
             self.counter.add(1)
-        return problems, sum_tallies(tallies, self.images.labels)
+        pictures = count_pictures(facts, self.images.pixel_format.num_channels)
+        return problems, sum_tallies(tallies, self.images.labels), pictures
 
 
 def _add(writer: SplitWriter, index: int, sample: PreparedSample) -> None:

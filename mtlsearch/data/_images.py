@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-
-from PIL import Image
 
 from mtlsearch.data._samples import PreparedSample, prepare_sample
 from mtlsearch.data._splits import Splits
-from mtlsearch.data.checks import Problem, Tally, count_labels, problems_of
+from mtlsearch.data.checks import PictureFacts, Problem, Tally, count_labels, problems_of
 from mtlsearch.errors import DataError
+from mtlsearch.images import Bands, Picture, PixelFormat
 from mtlsearch.labels import LabelSpec, Sample
 from mtlsearch.plugin import DatasetSource
 
@@ -27,12 +26,14 @@ class ReadResult:
         problems: what is wrong with the image or its labels.
         sample: the resized sample; None if there are problems.
         counts: counts by label; empty if there are problems.
+        facts: what reading the picture lost.
         digest: digest of the pixels; None if it was not requested or there are problems.
     """
 
     problems: tuple[Problem, ...]
     sample: PreparedSample | None
     counts: Mapping[str, Tally]
+    facts: PictureFacts = field(default_factory=PictureFacts)
     digest: bytes | None = None
 
 
@@ -45,12 +46,14 @@ class Images:
         splits: the images of each split.
         labels: the union of the sources' labels.
         prepared_size: ``(height, width)`` after resizing, by split.
+        pixel_format: rule that converts pictures to the network's bands.
     """
 
     sources: Sequence[DatasetSource]
     splits: Splits
     labels: Mapping[str, LabelSpec]
     prepared_size: Mapping[str, tuple[int, int]]
+    pixel_format: PixelFormat = field(default_factory=PixelFormat)
 
     def size(self, split: str) -> int:
         """Return the number of images in a split.
@@ -62,6 +65,17 @@ class Images:
             Number of images.
         """
         return len(self.splits[split])
+
+    def prepared_shape(self, split: str) -> tuple[int, int, int]:
+        """Return the shape of a prepared image.
+
+        Args:
+            split: the split.
+
+        Returns:
+            ``(channels, height, width)``.
+        """
+        return self.pixel_format.num_channels, *self.prepared_size[split]
 
     def locate(self, split: str, index: int) -> str:
         """Return where an image comes from.
@@ -84,11 +98,18 @@ class Images:
             index: index of the image in the split.
 
         Returns:
-            The sample as its source returns it.
+            The sample with its image in the pixel format of the run.
 
         Raises:
-            DataError: the image or a label cannot be read.
+            DataError: the image or a label cannot be read, or the image does not fit the pixel
+                format.
         """
+        sample = self._raw(split, index)
+        where = self.locate(split, index)
+        return replace(sample, image=self.pixel_format.apply(sample.image, where))
+
+    def _raw(self, split: str, index: int) -> Sample:
+        """Return the sample as its source reads it."""
         ref = self.splits[split][index]
         return self.sources[ref.source].read(ref.split, ref.index)
 
@@ -105,7 +126,8 @@ class Images:
             The sample or its problems.
         """
         try:
-            sample = self.original(split, index)
+            raw = self._raw(split, index)
+            sample = replace(raw, image=self.pixel_format.apply(raw.image))
         except DataError as error:
             where = error.where or self.locate(split, index)
             return ReadResult((Problem(split, index, where, _one_line(error)),), None, {})
@@ -117,11 +139,14 @@ class Images:
                 tuple(Problem(split, index, where, what) for what in problems), None, {}
             )
         prepared = prepare_sample(sample, labels, self.prepared_size[split])
+        facts = PictureFacts.of(
+            raw.image, sample.image, Bands(prepared.image.numpy()), self.pixel_format
+        )
         digest = _digest(sample.image) if with_digest else None
-        return ReadResult((), prepared, count_labels(sample, labels), digest)
+        return ReadResult((), prepared, count_labels(sample, labels), facts, digest)
 
 
-def _digest(image: Image.Image) -> bytes:
+def _digest(image: Picture) -> bytes:
     digest = blake2b(repr(image.size).encode(), digest_size=16)
     digest.update(image.tobytes())
     return digest.digest()

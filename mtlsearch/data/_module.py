@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from mtlsearch.bundle import Preprocessing
@@ -21,6 +20,7 @@ from mtlsearch.data._loader import BatchLoader, ImageDataset, read_images, requi
 from mtlsearch.data.augmentation import BatchTransform
 from mtlsearch.data.cache import SampleCache, cache_folder
 from mtlsearch.data.checks import CheckReport
+from mtlsearch.images import Picture
 from mtlsearch.labels import LabelSpec, Sample
 from mtlsearch.plugin import Batch
 
@@ -186,21 +186,29 @@ class DataModule:
             indices: indices of the images in the split.
 
         Returns:
-            The samples, in the order of ``indices``.
+            The samples, in the order of ``indices``; images are in the run's pixel format.
 
         Raises:
             DataError: an image or a label cannot be read.
         """
         return [self._images.original(split, index) for index in indices]
 
-    def prepare(self, image: Image.Image) -> Tensor:
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What evaluation and exported bundles do to an image."""
+        return self._preprocessing
+
+    def prepare(self, image: Picture) -> Tensor:
         """Apply the preprocessing of evaluation and exported bundles to an image.
 
         Args:
-            image: an image of any size.
+            image: an upright image of any size and mode.
 
         Returns:
-            float32 ``[3, H, W]``, normalized.
+            float32 ``[C, H, W]``, normalized.
+
+        Raises:
+            DataError: the image does not fit ``data.channels`` or ``data.pixel_range``.
         """
         return torch.from_numpy(self._preprocessing(image))
 

@@ -13,6 +13,7 @@ from mtlsearch.data._labels import union_labels
 from mtlsearch.data._module import DataModule
 from mtlsearch.data._splits import make_splits
 from mtlsearch.data.augmentation import BatchTransform
+from mtlsearch.images import PixelFormat
 from mtlsearch.plugin import DatasetSource
 
 MARGIN = 1.15
@@ -33,7 +34,8 @@ def open_data(
     Args:
         sources: opened sources, at least one.
         config: the ``data`` section of the run file.
-        mean: mean of each channel (pixels in 0..1) that the backbone expects.
+        mean: mean of each channel (pixels in 0..1) that the backbone expects. Channels beyond
+            these, and each of fewer channels, get the mean of the numbers.
         std: standard deviation of each channel, likewise.
         seed: seed of splits, order and augmentation.
         device: device of augmentation and batches; the CPU by default.
@@ -53,19 +55,35 @@ def open_data(
     margin = MARGIN if config.augment.crop is not None else 1.0
     prepared_size = dict.fromkeys(splits, config.image_size)
     prepared_size["train"] = (round(height * margin), round(width * margin))
-    means, stds = _rgb(mean), _rgb(std)
+    pixel_format = PixelFormat(config.channels, config.pixel_range)
+    means, stds = (_per_channel(numbers, pixel_format.num_channels) for numbers in (mean, std))
     transform = BatchTransform(
-        labels, config.augment, config.image_size, means, stds, seed, device or torch.device("cpu")
+        labels,
+        config.augment,
+        config.image_size,
+        means,
+        stds,
+        seed,
+        device or torch.device("cpu"),
+        has_color=pixel_format.is_color,
     )
     return DataModule(
-        Images(sources, splits, labels, prepared_size),
+        Images(sources, splits, labels, prepared_size, pixel_format),
         config,
         transform,
-        Preprocessing(config.image_size, means, stds),
+        Preprocessing(config.image_size, means, stds, config.channels, config.pixel_range),
         seed=seed,
     )
 
 
-def _rgb(numbers: Sequence[float]) -> tuple[float, float, float]:
-    red, green, blue = numbers
-    return red, green, blue
+def _per_channel(numbers: Sequence[float], count: int) -> tuple[float, ...]:
+    """Return one number per channel.
+
+    Numbers for red, green and blue stay; every further channel, and each of fewer than three,
+    gets their mean.
+    """
+    if len(numbers) == count:
+        return tuple(numbers)
+    mean = sum(numbers) / len(numbers)
+    kept = tuple(numbers) if len(numbers) < count else ()
+    return kept + (mean,) * (count - len(kept))

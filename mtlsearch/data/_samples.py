@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from mtlsearch.images import resize_image
 from mtlsearch.labels import Boxes, Form, LabelSpec, RawLabel, Sample
 from mtlsearch.plugin import BoxTargets
 
@@ -27,7 +28,7 @@ class PreparedSample:
     """An image and its labels, resized.
 
     Attributes:
-        image: uint8 ``[3, h, w]``.
+        image: uint8 ``[C, h, w]``.
         labels: label values by name, without missing labels.
     """
 
@@ -65,7 +66,7 @@ def prepare_sample(
     are clipped to the image first.
 
     Args:
-        sample: the sample.
+        sample: the sample, its image in the pixel format of the run.
         labels: specification of every label.
         size: ``(height, width)`` after resizing.
 
@@ -76,23 +77,7 @@ def prepare_sample(
         name: _resize_label(labels[name], value, sample.image.size, size)
         for name, value in sample.labels.items()
     }
-    return PreparedSample(resize_image(sample.image, size), resized)
-
-
-def resize_image(image: Image.Image, size: tuple[int, int]) -> Tensor:
-    """Resize an image with Pillow, as an exported bundle does.
-
-    Args:
-        image: the image.
-        size: ``(height, width)`` after resizing.
-
-    Returns:
-        uint8 ``[3, h, w]``.
-    """
-    rgb = image.convert("RGB")
-    if rgb.size != (size[1], size[0]):
-        rgb = rgb.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).contiguous()
+    return PreparedSample(torch.from_numpy(resize_image(sample.image, size)), resized)
 
 
 def _resize_label(

@@ -39,6 +39,7 @@ from mtlsearch.export._graph import INPUT, save_graph
 from mtlsearch.export._program import ExportedNetwork, make_program, save_program
 from mtlsearch.export._staging import require_replaceable, staged
 from mtlsearch.export._weights import reload_weights, save_weights
+from mtlsearch.images import PixelFormat
 from mtlsearch.models import MultiTaskNetwork, count_parameters
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, Task
@@ -61,6 +62,7 @@ def export_bundle(
     metrics: Mapping[str, Mapping[str, float]],
     images: Tensor,
     extra: Mapping[str, Any] | None = None,
+    pixel_format: PixelFormat | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write a trained network as a bundle.
@@ -76,14 +78,15 @@ def export_bundle(
         tasks: the tasks by name.
         out: folder of the bundle.
         input_size: height and width of the network's input in pixels.
-        mean: mean per channel, subtracted from images in 0..1.
+        mean: mean per channel of ``pixel_format``, subtracted from images in 0..1.
         std: standard deviation per channel, by which images are divided.
         plan: sharing plan of the network.
         candidate: candidate of the trial.
         backbone: timm name of the backbone.
         metrics: metrics on the validation split, by task and name.
-        images: prepared validation images ``[N, 3, H, W]``, ``N >= 1``.
+        images: prepared validation images ``[N, C, H, W]``, ``N >= 1``.
         extra: further JSON values for ``bundle.json``, such as the trial number.
+        pixel_format: rule that converts pictures to the network's channels; RGB by default.
         progress: called with one line of text per step.
 
     Returns:
@@ -92,7 +95,8 @@ def export_bundle(
     Raises:
         ExportError: a format cannot be written or differs, or ``out`` is not a bundle.
     """
-    _check_images(images, input_size)
+    preprocessing = _preprocessing(input_size, mean, std, pixel_format or PixelFormat())
+    _check_images(images, preprocessing)
     require_replaceable(out)
     report = progress or _ignore
     trained = copy.deepcopy(network).cpu().eval()
@@ -106,7 +110,7 @@ def export_bundle(
             plan=plan,
             parameters=count_parameters(trained),
             candidate=candidate.to_json(),
-            preprocessing=_preprocessing(input_size, mean, std),
+            preprocessing=preprocessing,
             tasks={name: task.output for name, task in sorted(tasks.items())},
             metrics={task: _finite(values) for task, values in sorted(metrics.items())},
             check={
@@ -128,12 +132,13 @@ def _ignore(_: str) -> None:
     """Ignore a progress message."""
 
 
-def _check_images(images: Tensor, input_size: tuple[int, int]) -> None:
-    if images.ndim != 4 or not len(images) or images.shape[1:] != (3, *input_size):
+def _check_images(images: Tensor, preprocessing: Preprocessing) -> None:
+    shape = (len(preprocessing.mean), *preprocessing.size)
+    if images.ndim != 4 or not len(images) or images.shape[1:] != shape:
         raise ExportError(
             f"export needs prepared images to compare the formats, got the shape "
             f"{tuple(images.shape)}",
-            allowed=[f"[N, 3, {input_size[0]}, {input_size[1]}] with N >= 1"],
+            allowed=[f"[N, {', '.join(map(str, shape))}] with N >= 1"],
             next_step="add an image to the validation split",
         )
 
@@ -186,12 +191,14 @@ def _graph_runner(path: Path) -> Runner:
 
 
 def _preprocessing(
-    size: tuple[int, int], mean: Sequence[float], std: Sequence[float]
+    size: tuple[int, int], mean: Sequence[float], std: Sequence[float], pixel_format: PixelFormat
 ) -> Preprocessing:
     return Preprocessing(
         (int(size[0]), int(size[1])),
-        (float(mean[0]), float(mean[1]), float(mean[2])),
-        (float(std[0]), float(std[1]), float(std[2])),
+        tuple(map(float, mean)),
+        tuple(map(float, std)),
+        pixel_format.channels,
+        pixel_format.pixel_range,
     )
 
 

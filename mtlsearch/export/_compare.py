@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Arrays = Mapping[str, "NDArray[np.float32]"]
 Runner = Callable[[Tensor], Arrays]
-"""Maps images ``[B, 3, H, W]`` to named arrays ``[B, ...]``."""
+"""Maps images ``[B, C, H, W]`` to named arrays ``[B, ...]``."""
 
 TOLERANCE = 1e-4
 """Largest allowed result of :func:`difference`."""
@@ -64,7 +64,7 @@ def check_format(name: str, runner: Runner, network: Runner, images: Tensor) -> 
         name: file name of the format, for messages.
         runner: the exported format.
         network: the trained network.
-        images: prepared images ``[N, 3, H, W]``.
+        images: prepared images ``[N, C, H, W]``.
 
     Returns:
         The largest difference over all batches, by tensor.

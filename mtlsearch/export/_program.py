@@ -17,7 +17,7 @@ class ExportedNetwork(nn.Module):
     """The network with the :meth:`~mtlsearch.plugin.Task.predict` of every task.
 
     Args:
-        network: maps images ``[B, 3, H, W]`` to the outputs of the heads, by task.
+        network: maps images ``[B, C, H, W]`` to the outputs of the heads, by task.
         tasks: the tasks by name.
     """
 
@@ -42,7 +42,7 @@ def make_program(exported: ExportedNetwork, images: Tensor) -> ExportedProgram:
 
     Args:
         exported: the network, in eval mode, on the CPU.
-        images: an example batch ``[B, 3, H, W]``, ``B >= 2``.
+        images: an example batch ``[B, C, H, W]``, ``B >= 2``.
 
     Returns:
         The program, with the example batch as its example input.

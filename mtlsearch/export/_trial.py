@@ -41,14 +41,15 @@ def export_trial(
     """
     names = session.config.backbone.names
     # All images are normalized for the first backbone, whichever backbone a trial has.
-    first = session.evaluator.cut_backbones[names[0]]
+    preprocessing = session.data.preprocessing
     return export_bundle(
         load_trial(session, record),
         session.evaluator.task_by_name,
         out,
-        input_size=session.config.data.image_size,
-        mean=first.mean,
-        std=first.std,
+        input_size=preprocessing.size,
+        mean=preprocessing.mean,
+        std=preprocessing.std,
+        pixel_format=preprocessing.pixel_format,
         plan=record.candidate.plan,
         candidate=record.candidate,
         backbone=record.candidate.backbone or names[0],
@@ -65,7 +66,7 @@ def export_trial(
 
 
 def _validation_images(data: DataModule, count: int = 2 * max(BATCH_SIZES)) -> Tensor:
-    """Return the first prepared images of the validation split ``[N, 3, H, W]``."""
+    """Return the first prepared images of the validation split ``[N, C, H, W]``."""
     images = next((batch.images for batch in data.eval_batches("val", count)), None)
     if images is None:
         raise ExportError(

@@ -17,6 +17,7 @@ from mtlsearch.images._bands import Bands, Picture
 from mtlsearch.images._pixel_format import Channels, PixelFormat, PixelRange
 from mtlsearch.images._read import load_array, open_picture, read_image, require_file
 from mtlsearch.images._resize import contrast, resize_image, to_rgb
+from mtlsearch.images._write import exact_suffix, write_exact
 
 __all__ = [
     "Bands",
@@ -25,10 +26,12 @@ __all__ = [
     "PixelFormat",
     "PixelRange",
     "contrast",
+    "exact_suffix",
     "load_array",
     "open_picture",
     "read_image",
     "require_file",
     "resize_image",
     "to_rgb",
+    "write_exact",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from mtlsearch.errors import DataError
 from mtlsearch.images._bands import Bands, Picture
+from mtlsearch.images._read import read_image
 
 Channels: TypeAlias = Literal["rgb", "rgba"] | int
 """``"rgb"``, ``"rgba"``, or a number of bands, which are used as the file has them."""
@@ -63,11 +65,12 @@ class PixelFormat:
         """Whether the first three bands are red, green and blue."""
         return isinstance(self.channels, str) or self.channels == 3
 
-    def apply(self, picture: Picture) -> Picture:
+    def apply(self, picture: Picture, where: str | None = None) -> Picture:
         """Convert a picture; a converted picture stays as it is.
 
         Args:
             picture: an upright picture in any mode, or bands.
+            where: reference to the picture, for messages.
 
         Returns:
             A Pillow image in mode RGB for three channels, otherwise uint8 bands.
@@ -76,10 +79,31 @@ class PixelFormat:
             DataError: the range of its numbers is unknown, numbers are not finite, or its bands
                 do not fit.
         """
+        try:
+            return self._convert(picture)
+        except DataError as error:
+            raise (error.named_in(where) if where else error) from None
+
+    def _convert(self, picture: Picture) -> Picture:
         decoded = _as_bands_if_deep(picture)
         if isinstance(decoded, Bands):
             return self._from_bands(Bands(self._to_uint8(decoded.values)))
         return self._from_image(decoded)
+
+    def read(self, path: Path, where: str | None = None) -> Picture:
+        """Read a picture file and convert it.
+
+        Args:
+            path: the file.
+            where: reference to the file in the data set, for messages.
+
+        Returns:
+            The result of :meth:`apply`.
+
+        Raises:
+            DataError: the file cannot be read, or see :meth:`apply`.
+        """
+        return self.apply(read_image(path, where), where or str(path))
 
     def num_dropped(self, picture: Picture) -> int:
         """Return how many bands of a picture :meth:`apply` does not use.
@@ -159,8 +183,8 @@ class PixelFormat:
             return 0.0, 65535.0
         low, high = float(values.min()), float(values.max())
         raise DataError(
-            f"the picture has {values.dtype} numbers from {low:g} to {high:g}, whose range is "
-            "not known",
+            f"the picture has {values.dtype} numbers from {low:g} to {high:g}, which need "
+            "`data.pixel_range`",
             next_step="set `data.pixel_range` to the numbers that are black and white, such as "
             f"[{min(low, 0.0):g}, {high if high > min(low, 0.0) else 1:g}]",
         )

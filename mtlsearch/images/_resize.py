@@ -22,11 +22,11 @@ def resize_image(picture: Picture, size: tuple[int, int]) -> NDArray[np.uint8]:
         size: ``(height, width)`` after resizing.
 
     Returns:
-        uint8 ``[C, height, width]``, contiguous.
+        uint8 ``[C, height, width]``, contiguous and writable.
     """
     if isinstance(picture, Image.Image):
         pixels = np.asarray(_resized(picture, size))
-        return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+        return pixels.transpose(2, 0, 1).copy()
     values = picture.values.astype(np.uint8, copy=False)
     planes = [np.asarray(_resized(Image.fromarray(plane), size)) for plane in values]
     return np.stack(planes)

@@ -10,7 +10,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from PIL import Image
+
+    from mtlsearch.images import Picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,9 +48,10 @@ class Sample:
     """One image with its labels, as a source reads them.
 
     Attributes:
-        image: picture in mode RGB.
+        image: upright Pillow image in any mode, or bands; the program converts it to the pixel
+            format of the run.
         labels: labels by name; a missing label has no entry.
     """
 
-    image: Image.Image
+    image: Picture
     labels: Mapping[str, RawLabel] = field(default_factory=dict)

@@ -37,7 +37,8 @@ class CutBackbone:
         name: timm's name of the model.
         units: its units in depth order; every parameter belongs to exactly one of them.
         features: the feature levels that heads get.
-        mean: mean of each channel (pixels in 0..1) that the weights expect.
+        channels: number of channels of the images.
+        mean: mean of each channel (pixels in 0..1) that timm specifies for the weights.
         std: standard deviation of each channel, likewise.
         template: the timm model without classifier and final normalization; every copy of a
             unit starts from its weights.
@@ -48,6 +49,7 @@ class CutBackbone:
     name: str
     units: tuple[UnitSpec, ...]
     features: FeatureSpec
+    channels: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     template: nn.Module
@@ -68,7 +70,9 @@ class CutBackbone:
                 skippable.
         """
         check_plan(plan, self.units)
-        return SharedBackbones(self.template, self.unit_modules, self.out_indices, plan)
+        return SharedBackbones(
+            self.template, self.unit_modules, self.out_indices, plan, self.channels
+        )
 
 
 def cut_backbone(
@@ -79,6 +83,7 @@ def cut_backbone(
     pretrained: bool = False,
     checkpoint_path: str | Path | None = None,
     seed: int = 0,
+    channels: int = 3,
 ) -> CutBackbone:
     """Create a timm model and cut it into units.
 
@@ -90,6 +95,7 @@ def cut_backbone(
         pretrained: whether to start from timm's weights, which are downloaded if necessary.
         checkpoint_path: a safetensors file or a PyTorch state dict to start from.
         seed: seed of the random initial weights.
+        channels: number of channels of the images; weights for three are adapted as timm does.
 
     Returns:
         The cut backbone.
@@ -99,35 +105,39 @@ def cut_backbone(
         BackboneError: the model cannot run on this image size or be cut, or its weights are not
             available or do not match.
     """
-    model = create_model(name, image_size, pretrained=pretrained, seed=seed)
+    model = create_model(name, image_size, pretrained=pretrained, seed=seed, channels=channels)
     mean, std = pixel_statistics(model)
     check_levels(name, model)
     try:
-        levels = dry_run(model, image_size, compute_levels)
+        levels = dry_run(model, image_size, compute_levels, channels)
     except (RuntimeError, AssertionError, ValueError, IndexError, ArithmeticError) as error:
         raise _image_size_error(name, image_size, error) from error
     out_indices = choose_out_indices(levels, image_size, model)
     strides = level_strides(levels, image_size, model)
     trace = trace_model(
-        model, image_size, lambda twin, images: compute_levels(twin, images, out_indices)
+        model,
+        image_size,
+        lambda twin, images: compute_levels(twin, images, out_indices),
+        channels,
     )
     if checkpoint_path is not None:
         load_weights(model, Path(checkpoint_path), optional=unused_weights(model, trace))
     prune(model, trace)
     units = find_unit_modules(model, trace, granularity)
-    skippable = find_skippable(model, units, trace, image_size, out_indices)
-    verify_sharing(name, model, units, out_indices, image_size, skippable)
-    channels = [int(level.shape[1]) for level in levels]
+    skippable = find_skippable(model, units, trace, image_size, out_indices, channels)
+    verify_sharing(name, model, units, out_indices, image_size, skippable, channels)
+    widths = [int(level.shape[1]) for level in levels]
     return CutBackbone(
         name=name,
         units=describe_units(
-            model, units, list(zip(channels, strides, strict=True)), image_size, skippable
+            model, units, list(zip(widths, strides, strict=True)), image_size, skippable
         ),
         features=feature_spec(
             [levels[index] for index in out_indices],
             image_size,
             [strides[index] for index in out_indices],
         ),
+        channels=channels,
         mean=mean,
         std=std,
         template=model,

@@ -17,22 +17,24 @@ def measure_latency(
     batch_size: int = 1,
     repeats: int = 20,
     warmup: int = 3,
+    channels: int = 3,
 ) -> float:
     """Measure the median time of one forward pass in evaluation mode.
 
     Args:
-        network: takes images ``[batch_size, 3, H, W]``. It must be on ``device``. Its training
+        network: takes images ``[batch_size, C, H, W]``. It must be on ``device``. Its training
             mode is restored.
         image_size: ``(height, width)`` in pixels.
         device: device of the images.
         batch_size: number of images per forward pass.
         repeats: number of forward passes that are timed.
         warmup: number of forward passes before them.
+        channels: number of channels of the images.
 
     Returns:
         Milliseconds.
     """
-    images = torch.zeros(batch_size, 3, *image_size, device=device)
+    images = torch.zeros(batch_size, channels, *image_size, device=device)
     is_training = network.training
     network.eval()
     try:

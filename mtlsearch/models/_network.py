@@ -64,7 +64,7 @@ class MultiTaskNetwork(nn.Module):
         """Run the backbones and heads of some tasks.
 
         Args:
-            images: float ``[B, 3, H, W]``, normalized.
+            images: float ``[B, C, H, W]``, normalized.
             tasks: the tasks; all tasks by default. Units that only other tasks use do not run.
 
         Returns:
@@ -82,7 +82,7 @@ class MultiTaskNetwork(nn.Module):
         """Run the backbones of some tasks.
 
         Args:
-            images: float ``[B, 3, H, W]``, normalized.
+            images: float ``[B, C, H, W]``, normalized.
             tasks: the tasks; all tasks by default.
 
         Returns:
@@ -179,7 +179,9 @@ class MultiTaskNetwork(nn.Module):
         heads = sum(
             (head_cost(self.head(task), self.feature_spec) for task in self.tasks), Cost(0, 0)
         )
-        flops = dry_run(self.backbones, self.feature_spec.image_size, count_flops)
+        flops = dry_run(
+            self.backbones, self.feature_spec.image_size, count_flops, self.backbones.channels
+        )
         return Cost(count_parameters(self.backbones), flops) + heads
 
     def _check_task(self, task: str) -> None:

@@ -32,6 +32,7 @@ for heads, and :mod:`mtlsearch.testing` has a test suite for each of the four cl
 """
 
 from mtlsearch.errors import DataError, TrainingError
+from mtlsearch.images import Bands, read_image
 from mtlsearch.labels import Boxes, Form, LabelSpec, RawLabel, Sample
 from mtlsearch.plan import (
     FeatureLevel,
@@ -48,7 +49,7 @@ from mtlsearch.plugin._box_xml import BoxXml
 from mtlsearch.plugin._candidate import STATIC, Candidate
 from mtlsearch.plugin._class_scores import class_scores
 from mtlsearch.plugin._distillation import Distillation
-from mtlsearch.plugin._files import read_image, read_plane
+from mtlsearch.plugin._files import read_plane
 from mtlsearch.plugin._hooks import PROJECT, hookimpl
 from mtlsearch.plugin._metric import Metric
 from mtlsearch.plugin._settings import Settings
@@ -61,6 +62,7 @@ __all__ = [
     "PROJECT",
     "STATIC",
     "Balancer",
+    "Bands",
     "Batch",
     "BoxTargets",
     "BoxXml",

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from mtlsearch.errors import DataError, did_you_mean
+from mtlsearch.images import require_file
 from mtlsearch.labels import Boxes
-from mtlsearch.plugin._files import require_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

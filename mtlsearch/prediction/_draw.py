@@ -10,7 +10,7 @@ from PIL import Image
 
 from mtlsearch.prediction._boxes import Frame, draw_frames
 from mtlsearch.prediction._json import class_name
-from mtlsearch.prediction._layout import Entry, enlarged, text_size, with_caption
+from mtlsearch.prediction._layout import Entry, canvas_of, text_size, with_caption
 from mtlsearch.prediction._palette import VOID, Color, class_color, viridis
 from mtlsearch.prediction._values import (
     BoxesPrediction,
@@ -24,6 +24,7 @@ from mtlsearch.prediction._values import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mtlsearch.images import Picture
     from mtlsearch.prediction._spec import OutputSpec
 
 DRAW_THRESHOLD = 0.3
@@ -33,10 +34,12 @@ OPACITY = 0.5
 """Opacity of a mask over the image, 0 to 1."""
 
 
-def draw(output: OutputSpec, image: Image.Image, prediction: Prediction) -> Image.Image:
+def draw(output: OutputSpec, image: Picture, prediction: Prediction) -> Image.Image:
     """Return a copy of an image with a prediction drawn on it and a caption below.
 
-    Images are enlarged by a whole factor until the shorter side has 256 pixels.
+    Images are enlarged by a whole factor until the shorter side has 256 pixels. Strips
+    that are more than eight times as long as wide are compressed along them, and images of more
+    than 24 million pixels are reduced.
 
     ==========  ==================================================================
     category    class and score in the caption
@@ -52,15 +55,15 @@ def draw(output: OutputSpec, image: Image.Image, prediction: Prediction) -> Imag
 
     Args:
         output: classes, unit and options.
-        image: the original image; it is not changed.
+        image: the original image in 8-bit bands; it is not changed.
         prediction: the prediction, or a true label as a prediction.
 
     Returns:
-        The picture in mode RGB, larger than the image.
+        The picture in mode RGB.
     """
-    canvas, factor = enlarged(image)
+    canvas, factors = canvas_of(image)
     if isinstance(prediction, BoxesPrediction):
-        return _draw_boxes(output, canvas, prediction, factor)
+        return _draw_boxes(output, canvas, prediction, factors)
     if isinstance(prediction, MaskPrediction):
         return _draw_mask(output, canvas, prediction)
     if isinstance(prediction, MapPrediction):
@@ -84,7 +87,10 @@ def _category_entries(
 
 
 def _draw_boxes(
-    output: OutputSpec, canvas: Image.Image, prediction: BoxesPrediction, factor: int
+    output: OutputSpec,
+    canvas: Image.Image,
+    prediction: BoxesPrediction,
+    factors: tuple[float, float],
 ) -> Image.Image:
     threshold = output.options.get("draw_threshold", DRAW_THRESHOLD)
     scores = prediction.scores
@@ -94,7 +100,8 @@ def _draw_boxes(
     for row in shown:
         index = int(prediction.classes[row])
         text = class_name(output, index) + ("" if is_label else f" {scores[row]:.2f}")
-        left, top, right, bottom = (float(side) * factor for side in prediction.xyxy[row])
+        sides = zip(prediction.xyxy[row], factors * 2, strict=True)
+        left, top, right, bottom = (float(side) * factor for side, factor in sides)
         frames.append(Frame((left, top, right, bottom), text, class_color(index)))
     draw_frames(canvas, frames)
     counts = Counter(int(prediction.classes[row]) for row in shown)
@@ -113,15 +120,14 @@ def _draw_mask(output: OutputSpec, canvas: Image.Image, prediction: MaskPredicti
     present, areas = np.unique(indices, return_counts=True)
     largest_first = present[np.argsort(-areas, kind="stable")].tolist()
     tinted = [index for index in largest_first if class_name(output, index) != "background"]
-    colors = np.zeros((*indices.shape, 3), np.uint8)
-    cover = np.zeros(indices.shape, np.float32)
+    plane = Image.fromarray(indices.astype(np.int32))
+    classes = np.asarray(plane.resize(canvas.size, Image.Resampling.NEAREST))
+    paint = np.zeros((*classes.shape, 3), np.uint8)
+    alpha = np.zeros(classes.shape, np.float32)
     for index in tinted:
-        colors[indices == index] = _mask_color(output, index)
-        cover[indices == index] = OPACITY
-    nearest = Image.Resampling.NEAREST
-    paint = np.asarray(Image.fromarray(colors).resize(canvas.size, nearest), np.float32)
-    alpha = np.asarray(Image.fromarray(cover).resize(canvas.size, nearest)).copy()
-    classes = np.asarray(Image.fromarray(indices.astype(np.int32)).resize(canvas.size, nearest))
+        is_inside = classes == index
+        paint[is_inside] = _mask_color(output, index)
+        alpha[is_inside] = OPACITY
     alpha[_outlines(classes, max(1, text_size(canvas) // 10)) & (alpha > 0)] = 1.0
     mixed = np.asarray(canvas, np.float32) * (1 - alpha[..., None]) + paint * alpha[..., None]
     picture = Image.fromarray(mixed.round().astype(np.uint8))

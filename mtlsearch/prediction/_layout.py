@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from math import ceil
+from math import ceil, floor, sqrt
 
 from PIL import Image, ImageDraw, ImageFont
 
+from mtlsearch.images import Picture, to_rgb
 from mtlsearch.prediction._palette import Color
 
 MIN_SIDE = 256
+
+MAX_ASPECT = 8
+"""Largest ratio of the sides of a drawn picture; a longer strip is compressed along it."""
+
+MAX_PIXELS = 24_000_000
+"""Largest number of pixels of a drawn picture; a larger image is reduced."""
 PAPER: Color = (255, 255, 255)
 INK: Color = (32, 36, 42)
+
+MAX_HEIGHT = MAX_ASPECT + 2
+"""Largest height of a panel, in widths: a drawn strip and its caption."""
 
 MAX_ENTRIES = 12
 """Number of texts in a caption; further ones are only counted."""
@@ -21,17 +31,29 @@ Entry = tuple[Color | None, str]
 """Color of the swatch, or None, and text of one entry in a caption."""
 
 
-def enlarged(image: Image.Image) -> tuple[Image.Image, int]:
-    """Return an RGB copy whose shorter side has 256 pixels or more, and its scale factor.
+def canvas_of(picture: Picture) -> tuple[Image.Image, tuple[float, float]]:
+    """Return an RGB copy to draw on, and its scale factors across and down.
 
-    The factor is a whole number, so that text on the copy is readable and pixels stay sharp.
+    The factor is a whole number that gives the shorter side 256 pixels or more, so that text on
+    the copy is readable and pixels stay sharp. Strips and very large images get other factors, so
+    that the copy has a bound whatever the aspect.
     """
-    factor = max(1, ceil(MIN_SIDE / min(image.size)))
-    copy = image.convert("RGB")
-    if factor > 1:
-        size = (image.width * factor, image.height * factor)
-        return copy.resize(size, Image.Resampling.BICUBIC), factor
-    return (copy if copy is not image else image.copy()), factor
+    image = to_rgb(picture)
+    size = canvas_size(image.size)
+    # Without a change of size, `resize` returns a copy.
+    copy = image.resize(size, Image.Resampling.BICUBIC)
+    return copy, (size[0] / image.width, size[1] / image.height)
+
+
+def canvas_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Return ``(width, height)`` of the canvas for an image of some ``(width, height)``."""
+    factor = max(1, ceil(MIN_SIDE / min(size)))
+    longest = MAX_ASPECT * min(size) * factor
+    width, height = (min(side * factor, longest) for side in size)
+    if width * height <= MAX_PIXELS:
+        return width, height
+    reduction = sqrt(MAX_PIXELS / (width * height))
+    return floor(width * reduction), floor(height * reduction)
 
 
 def text_size(image: Image.Image) -> int:
@@ -83,6 +105,8 @@ def side_by_side(
 ) -> Image.Image:
     """Return a grid of pictures of equal width, each below its title.
 
+    Strips are compressed along them, so that the grid has a bound whatever their aspect.
+
     Args:
         panels: title and picture of each panel; at least one.
         columns: largest number of panels per row; rows are filled evenly.
@@ -108,9 +132,9 @@ def side_by_side(
 
 
 def _to_width(image: Image.Image, width: int) -> Image.Image:
-    if image.width == width:
-        return image
-    return image.resize((width, max(1, round(image.height * width / image.width))))
+    height = round(image.height * width / image.width)
+    size = (width, min(max(height, width // MAX_ASPECT, 1), MAX_HEIGHT * width))
+    return image if image.size == size else image.resize(size)
 
 
 def _strip(panels: Sequence[tuple[str, Image.Image]], width: int, columns: int) -> Image.Image:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from mtlsearch.errors import DataError
+from mtlsearch.images import to_rgb
 from mtlsearch.labels import Boxes, RawLabel, Sample
 from mtlsearch.prediction import draw
 
@@ -21,6 +22,12 @@ CELL = 320
 
 SHORTER_SIDE = 256
 """Images are first reduced to this size, so that text in them stays legible."""
+
+MAX_ASPECT = 8
+"""Largest ratio of the sides of a cell; a longer strip is compressed."""
+
+CAPTION = 2
+"""Additional height for the caption of a strip, in widths."""
 
 GAP = 10
 PAPER = (255, 255, 255)
@@ -77,11 +84,12 @@ def _row(data: DataModule, sample: Sample, caption: str) -> Image.Image:
     # mtlsearch.data imports torch, which takes seconds that the tables do not need.
     from mtlsearch.data import label_prediction
 
-    cells = [_fit_column(sample.image)]
+    image = to_rgb(sample.image)
+    cells = [_fit_column(image)]
     for name, spec in data.labels.items():
         if name in sample.labels:
             output, truth = label_prediction(spec, sample.labels[name])
-            cells.append(_fit_column(draw(output, sample.image, truth)))
+            cells.append(_fit_column(draw(output, image, truth)))
         else:
             cells.append(_empty_cell(cells[0].height))
     tallest = max(cell.height for cell in cells)
@@ -107,7 +115,8 @@ def _empty_cell(height: int) -> Image.Image:
 
 def _fit_column(picture: Image.Image) -> Image.Image:
     """Resize a picture to the width of a column."""
-    height = max(1, round(picture.height * CELL / picture.width))
+    height = round(picture.height * CELL / picture.width)
+    height = min(max(height, CELL // MAX_ASPECT), (MAX_ASPECT + CAPTION) * CELL)
     return picture.resize((CELL, height), Image.Resampling.LANCZOS)
 
 
@@ -116,8 +125,9 @@ def _shrink(sample: Sample) -> Sample:
     factor = SHORTER_SIDE / min(sample.image.size)
     if factor >= 1:
         return sample
-    size = (round(sample.image.width * factor), round(sample.image.height * factor))
-    image = sample.image.resize(size, Image.Resampling.BICUBIC)
+    width, height = sample.image.size
+    size = (round(width * factor), round(height * factor))
+    image = to_rgb(sample.image).resize(size, Image.Resampling.BICUBIC)
     return Sample(
         image, {name: _resize_label(value, factor, size) for name, value in sample.labels.items()}
     )

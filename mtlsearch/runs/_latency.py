@@ -47,6 +47,7 @@ def measure_network_latency(
                 batch_size=batch_size,
                 warmup=WARMUP,
                 repeats=REPEATS,
+                channels=network.backbones.channels,
             )
             for _ in range(rounds)
         )

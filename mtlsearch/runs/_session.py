@@ -175,4 +175,5 @@ def load_cut_backbone(config: RunConfig, name: str) -> CutBackbone:
         pretrained=config.backbone.pretrained,
         checkpoint_path=config.backbone.checkpoint_path,
         seed=config.seed,
+        channels=config.data.num_channels,
     )

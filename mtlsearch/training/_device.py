@@ -51,7 +51,7 @@ class Placement:
         """Move a batch to the device.
 
         Args:
-            batch: the batch, images of shape ``[B, 3, H, W]``.
+            batch: the batch, images of shape ``[B, C, H, W]``.
 
         Returns:
             The batch on the device; images in channels-last order if so configured.

@@ -83,7 +83,7 @@ def test_manifest_json_round_trip():
         (edited(lambda v: v.update(version=99)), "format version 99"),
         (edited(lambda v: v.pop("tasks")), "`tasks` is missing"),
         (edited(lambda v: v["files"].clear()), "lacks model.onnx"),
-        (edited(lambda v: v["preprocessing"].update(mean=[1])), "mean.1` is missing"),
+        (edited(lambda v: v["preprocessing"].update(mean=[1])), "`mean` and `std` must"),
         (edited(lambda v: v["preprocessing"].update(std=[1, 1, float("nan")])), "finite"),
         (edited(lambda v: v["preprocessing"].update(size=[0, 8])), "size"),
         (edited(lambda v: v["preprocessing"].update(resize="x")), "bilinear"),

@@ -61,13 +61,13 @@ def _predict_one(bundle: Bundle, path: Path, out: Path | None, stem: str) -> dic
     Raises:
         DataError: the image cannot be read.
     """
-    from mtlsearch.bundle import read_image, save_outputs
+    from mtlsearch.bundle import save_outputs
     from mtlsearch.prediction import to_json
 
-    image = read_image(path)
+    image = bundle.manifest.preprocessing.pixel_format.read(path)
     (predictions,) = bundle.predict([image])
     tasks = {task: to_json(bundle.tasks[task], output) for task, output in predictions.items()}
-    entry: dict[str, Any] = {"image": str(path), "size": [image.height, image.width]}
+    entry: dict[str, Any] = {"image": str(path), "size": [image.size[1], image.size[0]]}
     if out is not None:
         files = save_outputs(out, stem, bundle.tasks, image, predictions)
         entry["picture"] = str(files.pop(""))

@@ -11,7 +11,6 @@ import typer
 from mtlsearch.cli._context import open_run
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._options import Overrides, RunFile
-from mtlsearch.cli._picture import save_picture
 
 
 def sample(
@@ -27,10 +26,12 @@ def sample(
 ) -> None:
     """Write a few images of the data as PNG files, to test a bundle.
 
-    No image of the data and no other file of yours is replaced.
+    They have the bands that the network gets; more than four are written as .npy files. No image
+    of the data and no other file of yours is replaced.
     """
     from mtlsearch.errors import DataError
     from mtlsearch.files import Outputs
+    from mtlsearch.images import PixelFormat, exact_suffix, write_exact
 
     options = GlobalOptions.of(ctx)
     resolved = open_run(file, options, overrides or ())
@@ -39,10 +40,14 @@ def sample(
     if not rows:
         raise DataError(f"split {split!r} has no images", where=str(file))
     rows = rows[:count]
-    paths = [out / f"{split}-{number:03d}.png" for number in range(len(rows))]
-    read = (source.files(split, index) or () for source, index in rows)
-    outputs = Outputs("sample", inputs=chain.from_iterable(read))
+    pixels = PixelFormat(resolved.config.data.channels, resolved.config.data.pixel_range)
+    suffix = exact_suffix(pixels.num_channels)
+    paths = [out / f"{split}-{number:03d}{suffix}" for number in range(len(rows))]
+    files = (source.files(split, index) or () for source, index in rows)
+    outputs = Outputs("sample", inputs=chain.from_iterable(files))
     outputs.check(dict.fromkeys(paths))
     for path, (source, index) in zip(paths, rows, strict=True):
-        save_picture(source.read(split, index).image, path, outputs)
+        picture = pixels.apply(source.read(split, index).image, source.locate(split, index))
+        with outputs.write(path) as partial:
+            write_exact(picture, partial)
         options.console.print(str(path))

@@ -33,6 +33,8 @@ class BatchTransform:
         std: standard deviation of each channel, likewise.
         seed: seed of the run.
         device: device of the computation and of the result.
+        has_color: whether the first three channels are red, green and blue. Only these are
+            jittered.
     """
 
     labels: Mapping[str, LabelSpec]
@@ -42,6 +44,7 @@ class BatchTransform:
     std: tuple[float, ...]
     seed: int
     device: torch.device
+    has_color: bool = True
 
     def __call__(self, batch: Batch, indices: Sequence[int], epoch: int | None) -> Batch:
         """Augment and normalize a batch.
@@ -73,8 +76,8 @@ class BatchTransform:
         params = params.to(self.device)
         resample = Resample(params, prepared_size, self.size)
         images = resample.images(batch.images.float().div_(255))
-        if epoch is not None and self.augment.jitter > 0:
-            images = color_jitter(images, params.factors, params.order)
+        if epoch is not None and self.augment.jitter > 0 and self.has_color:
+            images = _jitter_colors(images, params)
         targets = {
             name: self._resample_dense(self.labels[name].form, label_targets, resample)
             for name, label_targets in batch.targets.items()
@@ -114,3 +117,9 @@ class BatchTransform:
             for statistic in (self.mean, self.std)
         )
         return images.sub_(mean).div_(std)
+
+
+def _jitter_colors(images: Tensor, params: AugmentationParams) -> Tensor:
+    """Jitter the colors; further channels stay."""
+    colors = color_jitter(images[:, :3], params.factors, params.order)
+    return colors if images.shape[1] == 3 else torch.cat([colors, images[:, 3:]], dim=1)

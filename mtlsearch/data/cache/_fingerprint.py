@@ -13,17 +13,19 @@ import PIL
 
 from mtlsearch.config import SourceEntry
 from mtlsearch.data._images import Images
+from mtlsearch.images import PixelFormat
 from mtlsearch.plugin import DatasetSource
 
 _DATA_PACKAGE = Path(__file__).resolve().parents[1]
+_IMAGES_PACKAGE = Path(inspect.getfile(PixelFormat)).parent
 
 
 def fingerprint(images: Images, split: str, sources: Sequence[SourceEntry]) -> str | None:
     """Compute a digest that changes if a prepared sample of a split can change.
 
     It covers the images and their order; path, size and modification time of each file that
-    they are read from; settings and labels of the sources; the size after resizing; and the
-    code that reads and resizes.
+    they are read from; settings and labels of the sources; the pixel format; the size after
+    resizing; and the code that reads and resizes.
 
     Args:
         images: the images of a run.
@@ -44,6 +46,7 @@ def fingerprint(images: Images, split: str, sources: Sequence[SourceEntry]) -> s
         "settings": [source.model_dump(mode="json") for source in sources],
         "labels": [[repr(item) for item in source.labels.items()] for source in images.sources],
         "size": images.prepared_size[split],
+        "pixel_format": [images.pixel_format.channels, images.pixel_format.pixel_range],
     }
     digest.update(json.dumps(facts, sort_keys=True).encode())
     state_by_file: dict[Path, tuple[str, int, int]] = {}
@@ -72,11 +75,11 @@ def _code_digest(source: type[DatasetSource]) -> str | None:
     """Return a digest of the code that reads a source and prepares its samples.
 
     A version number is easily forgotten when a plugin changes, so the digest covers the text
-    of all files in the packages of the source's classes, and of this package. It is None for a
-    class without a file, such as one defined at a prompt.
+    of all files in the packages of the source's classes, of this package and of the reader. It
+    is None for a class without a file, such as one defined at a prompt.
     """
     digest = hashlib.sha256()
-    files = set(_DATA_PACKAGE.rglob("*.py"))
+    files = {*_DATA_PACKAGE.rglob("*.py"), *_IMAGES_PACKAGE.glob("*.py")}
     for base in source.__mro__:
         if base.__module__ in ("builtins", "abc", "typing"):
             continue

@@ -14,7 +14,7 @@ from torch import Tensor
 from mtlsearch.data._samples import DENSE_FORMS, PreparedLabel, PreparedSample, mask_dtype
 from mtlsearch.data.cache._array_writer import ArrayWriter, fsync, open_memmap
 from mtlsearch.data.cache._label_column import LabelColumn, pack
-from mtlsearch.data.checks import LabelCounts
+from mtlsearch.data.checks import FlaggedPictures, LabelCounts, PictureCounts
 from mtlsearch.labels import Form, LabelSpec
 
 IMAGES, LABELS, INDEX = "images.npy", "labels.npz", "index.json"
@@ -29,16 +29,16 @@ class SplitWriter:
 
     ::
 
-        images.npy    uint8 [N, 3, h, w]
+        images.npy    uint8 [N, C, h, w]
         dense-2.npy   masks or maps [N, ...] of the label with this number
         labels.npz    classes and boxes of all samples, and which samples have which label
-        index.json    number of occurrences of each label and class; written last
+        index.json    counts of labels, classes and flagged pictures; written last
 
     Args:
         folder: an empty folder.
         labels: all labels of the run.
         num_samples: number of samples that will be written.
-        size: ``(height, width)`` of the samples.
+        shape: ``(channels, height, width)`` of the images.
 
     Attributes:
         folder: the folder.
@@ -50,20 +50,21 @@ class SplitWriter:
         folder: Path,
         labels: Mapping[str, LabelSpec],
         num_samples: int,
-        size: tuple[int, int],
+        shape: tuple[int, int, int],
     ) -> None:
         self.folder = folder
         self.num_written = 0
         self._labels = labels
-        self._images = ArrayWriter(folder / IMAGES, np.dtype(np.uint8), (num_samples, 3, *size))
+        self._images = ArrayWriter(folder / IMAGES, np.dtype(np.uint8), (num_samples, *shape))
+        size = shape[1:]
         self._dense: dict[str, ArrayWriter] = {}
         for number, (name, spec) in enumerate(labels.items()):
             path = folder / _dense_file(number)
             if spec.form is Form.MASK:
                 self._dense[name] = ArrayWriter(path, mask_dtype(spec), (num_samples, *size))
             elif spec.form is Form.MAP:
-                shape = (num_samples, spec.channels, *size)
-                self._dense[name] = ArrayWriter(path, np.dtype(np.float32), shape)
+                map_shape = (num_samples, spec.channels, *size)
+                self._dense[name] = ArrayWriter(path, np.dtype(np.float32), map_shape)
         self._values: dict[str, list[PreparedLabel | None]] = {name: [] for name in labels}
 
     def add(self, sample: PreparedSample) -> None:
@@ -87,11 +88,12 @@ class SplitWriter:
         for writer in (self._images, *self._dense.values()):
             writer.close()
 
-    def finish(self, counts: Mapping[str, LabelCounts]) -> None:
+    def finish(self, counts: Mapping[str, LabelCounts], pictures: PictureCounts) -> None:
         """Write labels and index, after all samples are written and the files are closed.
 
         Args:
             counts: occurrences of each label and class.
+            pictures: what reading the pictures lost.
         """
         packed = {
             f"{number}.{part}": array
@@ -102,7 +104,8 @@ class SplitWriter:
             np.savez(file, allow_pickle=False, **packed)
             fsync(file.fileno())
         with (self.folder / INDEX).open("w", encoding="utf-8") as text:
-            json.dump({name: asdict(count) for name, count in counts.items()}, text)
+            labels = {name: asdict(count) for name, count in counts.items()}
+            json.dump({"labels": labels, "pictures": asdict(pictures)}, text)
             text.flush()
             fsync(text.fileno())
 
@@ -112,6 +115,7 @@ class CachedSplit:
 
     Attributes:
         counts: occurrences of each label and class.
+        pictures: what reading the pictures lost.
 
     Args:
         folder: the folder.
@@ -126,7 +130,8 @@ class CachedSplit:
     def __init__(self, folder: Path, labels: Mapping[str, LabelSpec]) -> None:
         self._arguments = (folder, dict(labels))
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        self.counts = {name: _read_counts(index[name]) for name in labels}
+        self.counts = {name: _read_counts(index["labels"][name]) for name in labels}
+        self.pictures = _read_pictures(index["pictures"])
         self._images = open_memmap(folder / IMAGES)
         with np.load(folder / LABELS, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -167,6 +172,15 @@ def _arrays_of_label(arrays: Mapping[str, np.ndarray[Any, Any]], number: int) ->
         for name, array in arrays.items()
         if name.startswith(prefix)
     }
+
+
+def _read_pictures(value: Mapping[str, Any]) -> PictureCounts:
+    flagged = {
+        name: FlaggedPictures(item["count"], tuple(item["examples"]))
+        for name, item in value.items()
+        if name != "num_bands"
+    }
+    return PictureCounts(num_bands=value["num_bands"], **flagged)
 
 
 def _read_counts(value: Mapping[str, Any]) -> LabelCounts:

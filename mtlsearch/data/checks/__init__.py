@@ -4,6 +4,7 @@ Errors, warnings and reports about images and labels:
 
 * ``_validate.py`` checks the labels of one image against their specifications.
 * ``_counts.py`` counts labels and classes.
+* ``_pictures.py`` counts pictures that lost bands or contrast.
 * ``_report.py`` collects problems and counts of all images.
 * ``_label_coverage.py`` raises an error if a task has no labels in ``train`` or ``val``.
 * ``_warnings.py`` lists what is valid but suspicious, one entry of :data:`DATA_WARNINGS` per kind.
@@ -23,6 +24,12 @@ Errors, warnings and reports about images and labels:
 
 from mtlsearch.data.checks._counts import LabelCounts, Tally, count_labels, sum_tallies
 from mtlsearch.data.checks._label_coverage import check_label_coverage
+from mtlsearch.data.checks._pictures import (
+    FlaggedPictures,
+    PictureCounts,
+    PictureFacts,
+    count_pictures,
+)
 from mtlsearch.data.checks._report import CheckReport, Problem
 from mtlsearch.data.checks._validate import problems_of
 from mtlsearch.data.checks._warnings import DATA_WARNINGS, DataWarning, data_warnings
@@ -31,11 +38,15 @@ __all__ = [
     "DATA_WARNINGS",
     "CheckReport",
     "DataWarning",
+    "FlaggedPictures",
     "LabelCounts",
+    "PictureCounts",
+    "PictureFacts",
     "Problem",
     "Tally",
     "check_label_coverage",
     "count_labels",
+    "count_pictures",
     "data_warnings",
     "problems_of",
     "sum_tallies",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mtlsearch.data.checks._counts import LabelCounts
+from mtlsearch.data.checks._pictures import PictureCounts
 from mtlsearch.errors import DataError
 
 MAX_LISTED = 10
@@ -42,12 +43,14 @@ class CheckReport:
         num_images: number of images by split.
         duplicates: for every picture that occurs several times, split and file of each
             occurrence. Pictures are compared by pixels. Empty unless all images were read.
+        pictures: what reading the pictures lost, by split.
     """
 
     problems: tuple[Problem, ...]
     counts: Mapping[str, Mapping[str, LabelCounts]]
     num_images: Mapping[str, int]
     duplicates: tuple[tuple[tuple[str, str], ...], ...] = ()
+    pictures: Mapping[str, PictureCounts] = field(default_factory=dict)
 
     def invalid_indices(self, split: str) -> frozenset[int]:
         """Return the images of a split that have problems.

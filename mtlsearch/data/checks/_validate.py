@@ -24,8 +24,6 @@ def problems_of(sample: Sample, labels: Mapping[str, LabelSpec]) -> tuple[str, .
         One line per problem; empty if the sample is valid.
     """
     problems: list[str] = []
-    if sample.image.mode != "RGB":
-        problems.append(f"the image is {sample.image.mode}, a source must return RGB images")
     width, height = sample.image.size
     for name, value in sample.labels.items():
         if name not in labels:

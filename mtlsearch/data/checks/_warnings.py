@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mtlsearch.data.checks._pictures import MIN_CONTRAST, FlaggedPictures
 from mtlsearch.data.checks._report import CheckReport
 from mtlsearch.labels import Form, LabelSpec
 
@@ -102,8 +103,48 @@ def _example(pictures: Sequence[Sequence[Occurrence]]) -> str:
     return f"{prefix}{first[1]} and {second[1]}"
 
 
+def _low_contrast(
+    report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
+) -> Iterator[str]:
+    for split, pictures in report.pictures.items():
+        for flagged, fix in (
+            (pictures.flat_deep, "set `data.pixel_range` to the range of their numbers"),
+            (pictures.flat, "stretch their numbers to 0..255 if they use a part of it only"),
+        ):
+            if flagged.count:
+                yield (
+                    f"{_pictures(flagged, split)} hardly any contrast after reading (less than "
+                    f"{MIN_CONTRAST} of 255): {_name_examples(flagged)}; {fix}"
+                )
+
+
+def _dropped_bands(
+    report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
+) -> Iterator[str]:
+    for split, pictures in report.pictures.items():
+        if not pictures.dropped.count:
+            continue
+        fix = "rgba" if pictures.num_bands == 4 else str(pictures.num_bands)
+        yield (
+            f"{_pictures(pictures.dropped, split)} more bands than the network gets, which drops "
+            f"the others: {_name_examples(pictures.dropped)}; set `data.channels: {fix}` to use them"
+        )
+
+
+def _pictures(flagged: FlaggedPictures, split: str) -> str:
+    count = flagged.count
+    return f"1 picture of {split!r} has" if count == 1 else f"{count} pictures of {split!r} have"
+
+
+def _name_examples(flagged: FlaggedPictures) -> str:
+    rest = flagged.count - len(flagged.examples)
+    return ", ".join(flagged.examples) + (f" and {rest} more" if rest else "")
+
+
 DATA_WARNINGS: tuple[DataWarning, ...] = (
     DataWarning("single class", _single_class),
     DataWarning("duplicate pictures", _duplicates),
+    DataWarning("low contrast", _low_contrast),
+    DataWarning("dropped bands", _dropped_bands),
 )
 """All data warnings, in the order in which they are reported."""

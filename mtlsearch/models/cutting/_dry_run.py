@@ -14,7 +14,10 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def dry_run(
-    model: nn.Module, image_size: tuple[int, int], run: Callable[[nn.Module, Tensor], T]
+    model: nn.Module,
+    image_size: tuple[int, int],
+    run: Callable[[nn.Module, Tensor], T],
+    channels: int = 3,
 ) -> T:
     """Run a copy of a model on one image of zeros.
 
@@ -24,17 +27,18 @@ def dry_run(
     Args:
         model: the model; it does not change.
         image_size: ``(height, width)`` of the image in pixels.
-        run: called with the copy and the image ``[1, 3, H, W]``.
+        run: called with the copy and the image ``[1, C, H, W]``.
+        channels: number of channels of the image.
 
     Returns:
         The value that ``run`` returns.
     """
-    dtype = dtype_of(model)
+    dtype, shape = dtype_of(model), (1, channels, *image_size)
     try:
-        return run(to_meta(model), torch.zeros(1, 3, *image_size, device="meta", dtype=dtype))
+        return run(to_meta(model), torch.zeros(shape, device="meta", dtype=dtype))
     except RuntimeError:  # the model reads values, which a meta tensor does not have
         cpu_model = copy.deepcopy(model).cpu().eval().requires_grad_(False)
-        return run(cpu_model, torch.zeros(1, 3, *image_size, dtype=dtype))
+        return run(cpu_model, torch.zeros(shape, dtype=dtype))
 
 
 def dtype_of(module: nn.Module) -> torch.dtype:

@@ -23,7 +23,7 @@ def compute_levels(
 
     Args:
         model: a timm model with ``forward_intermediates``.
-        images: float ``[B, 3, H, W]``.
+        images: float ``[B, C, H, W]``.
         out_indices: indices of timm's feature maps; all of them by default.
 
     Returns:

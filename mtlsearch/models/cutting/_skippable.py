@@ -46,6 +46,7 @@ def find_skippable(
     trace: Trace,
     image_size: tuple[int, int],
     out_indices: Sequence[int],
+    channels: int = 3,
 ) -> list[bool]:
     """Determine which units a task can skip.
 
@@ -60,6 +61,7 @@ def find_skippable(
         trace: its trace.
         image_size: ``(height, width)`` in pixels.
         out_indices: indices of the feature levels.
+        channels: number of channels of the images.
 
     Returns:
         One flag per unit.
@@ -74,7 +76,7 @@ def find_skippable(
     if not any(is_skippable):
         return is_skippable
     runs, last_is_only_path = _run_without(
-        model, units, is_skippable, trace, image_size, out_indices
+        model, units, is_skippable, trace, image_size, out_indices, channels
     )
     is_skippable[-1] &= last_is_only_path
     return [runs and flag for flag in is_skippable]
@@ -110,6 +112,7 @@ def _run_without(
     trace: Trace,
     image_size: tuple[int, int],
     out_indices: Sequence[int],
+    channels: int,
 ) -> tuple[bool, bool]:
     """Run the model with identities in place of some units.
 
@@ -128,7 +131,7 @@ def _run_without(
             return compute_levels(twin, image.requires_grad_().clone(), out_indices)
 
     try:
-        levels = dry_run(model, image_size, run)
+        levels = dry_run(model, image_size, run, channels)
     except (RuntimeError, AttributeError, TypeError, ValueError, IndexError, AssertionError):
         return False, False  # an outer module reads attributes of the units
     shapes = [level.shape for level in levels]

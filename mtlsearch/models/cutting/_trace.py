@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mtlsearch.models.cutting._dry_run import dry_run
 
 ComputeLevels = Callable[[nn.Module, Tensor], list[Tensor]]
-"""Maps a model and images ``[B, 3, H, W]`` to feature levels ``[B, C, h, w]``."""
+"""Maps a model and images ``[B, C, H, W]`` to feature levels ``[B, C, h, w]``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +84,21 @@ class Trace:
         return calls
 
 
-def trace_model(model: nn.Module, image_size: tuple[int, int], compute: ComputeLevels) -> Trace:
+def trace_model(
+    model: nn.Module, image_size: tuple[int, int], compute: ComputeLevels, channels: int = 3
+) -> Trace:
     """Trace a forward pass of a model in a dry run.
 
     Args:
         model: the model; it does not change.
         image_size: ``(height, width)`` of the image in pixels.
         compute: the forward pass.
+        channels: number of channels of the image.
 
     Returns:
         The trace.
     """
-    return dry_run(model, image_size, lambda twin, image: _record(twin, image, compute))
+    return dry_run(model, image_size, lambda twin, image: _record(twin, image, compute), channels)
 
 
 def _record(model: nn.Module, image: Tensor, compute: ComputeLevels) -> Trace:

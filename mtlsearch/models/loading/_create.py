@@ -28,7 +28,9 @@ def list_backbones(pattern: str = "") -> list[str]:
     return sorted(timm.list_models(pattern))
 
 
-def create_model(name: str, image_size: ImageSize, *, pretrained: bool, seed: int) -> nn.Module:
+def create_model(
+    name: str, image_size: ImageSize, *, pretrained: bool, seed: int, channels: int = 3
+) -> nn.Module:
     """Create a timm model without a classifier.
 
     PyTorch's global random generator does not change.
@@ -38,6 +40,8 @@ def create_model(name: str, image_size: ImageSize, *, pretrained: bool, seed: in
         image_size: ``(height, width)`` of the images in pixels.
         pretrained: whether to load timm's weights, which are downloaded if necessary.
         seed: seed of the random initial weights.
+        channels: number of channels of the images. timm adapts pretrained weights: it sums the
+            first convolution's weights for one channel, and repeats them for other numbers.
 
     Returns:
         The model. Its activations do not modify their inputs in place.
@@ -50,9 +54,11 @@ def create_model(name: str, image_size: ImageSize, *, pretrained: bool, seed: in
     require_backbone(name)
     if pretrained:
         check_hub(name)
-    size = {"img_size": image_size} if _has_fixed_size(name) else {}
+    arguments: dict[str, Any] = {"img_size": image_size} if _has_fixed_size(name) else {}
+    if channels != 3:
+        arguments["in_chans"] = channels
     try:
-        return _create(name, seed, pretrained=pretrained, **size)
+        return _create(name, seed, pretrained=pretrained, **arguments)
     except Exception as error:  # timm, the hub's client and PyTorch raise different classes
         if pretrained:
             raise BackboneError(
@@ -60,8 +66,10 @@ def create_model(name: str, image_size: ImageSize, *, pretrained: bool, seed: in
                 where="backbone.pretrained",
                 next_step=WITHOUT_DOWNLOAD,
             ) from error
+        bands = "" if channels == 3 else f" and {channels} channels"
         raise BackboneError(
-            f"timm cannot create {name!r} for images of {image_size[0]}x{image_size[1]}: {error}",
+            f"timm cannot create {name!r} for images of {image_size[0]}x{image_size[1]}{bands}: "
+            f"{error}",
             next_step="set an image size that is a multiple of 32, or the model's own size",
         ) from error
 

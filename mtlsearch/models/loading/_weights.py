@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from timm.models import load_state_dict
+from timm.models import adapt_input_conv, load_state_dict
 from torch import Tensor, nn
 
 from mtlsearch.errors import BackboneError
@@ -25,6 +25,8 @@ def load_weights(model: nn.Module, path: Path, *, optional: Collection[str]) -> 
     shapes do not match, timm's converter for the model family is applied; it renames old keys
     and resizes position embeddings.
 
+    Weights for three channels are adapted to the model's number, as timm does.
+
     The weights of a trial in which all tasks share all units are accepted as well. Its heads
     are ignored.
 
@@ -36,8 +38,8 @@ def load_weights(model: nn.Module, path: Path, *, optional: Collection[str]) -> 
     Raises:
         BackboneError: the file cannot be read, or weights are missing or have other shapes.
     """
-    file_state = _single_backbone(_read(path), path)
     model_state = model.state_dict()
+    file_state = _with_channels(model, model_state, _single_backbone(_read(path), path))
     required = {
         key: value
         for key, value in model_state.items()
@@ -124,6 +126,23 @@ def _single_backbone(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
             "the baseline `hard`",
         )
     return largest
+
+
+def _with_channels(
+    model: nn.Module, model_state: Mapping[str, Tensor], state: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return the state with first convolutions for the model's number of channels."""
+    config = getattr(model, "pretrained_cfg", None) or {}
+    first = config.get("first_conv") or ()
+    adapted = dict(state)
+    for name in (first,) if isinstance(first, str) else first:
+        key = f"{name}.weight"
+        if key not in state or key not in model_state or state[key].ndim != 4:
+            continue
+        channels = int(model_state[key].shape[1])
+        if state[key].shape[1] == 3 != channels:
+            adapted[key] = adapt_input_conv(channels, state[key])
+    return adapted
 
 
 def _mismatches(required: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:

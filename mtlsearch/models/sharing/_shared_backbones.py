@@ -31,6 +31,7 @@ class SharedBackbones(nn.Module):
         units: its units in depth order.
         out_indices: indices of the feature levels.
         plan: a plan for these units that skips only skippable units.
+        channels: number of channels of the images.
     """
 
     def __init__(
@@ -39,8 +40,10 @@ class SharedBackbones(nn.Module):
         units: Sequence[UnitModules],
         out_indices: Sequence[int],
         plan: SharingPlan,
+        channels: int = 3,
     ) -> None:
         super().__init__()
+        self.channels = channels
         self._plan = plan
         self._units = tuple(units)
         self._out_indices = tuple(out_indices)
@@ -59,7 +62,7 @@ class SharedBackbones(nn.Module):
         """Compute the feature levels of some tasks.
 
         Args:
-            images: float ``[B, 3, H, W]``, normalized.
+            images: float ``[B, C, H, W]``, normalized.
             tasks: the tasks; all tasks of the plan by default.
 
         Returns:

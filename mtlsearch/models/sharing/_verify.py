@@ -23,6 +23,7 @@ def verify_sharing(
     out_indices: Sequence[int],
     image_size: tuple[int, int],
     skippable: Sequence[bool],
+    channels: int = 3,
 ) -> None:
     """Verify on one plan that features with sharing equal those of each task model alone.
 
@@ -33,6 +34,7 @@ def verify_sharing(
         out_indices: indices of the feature levels.
         image_size: ``(height, width)`` in pixels.
         skippable: for every unit, whether a task can skip it.
+        channels: number of channels of the images.
 
     Raises:
         BackboneError: the features of a task depend on the other tasks.
@@ -41,7 +43,7 @@ def verify_sharing(
     backbones = SharedBackbones(template, units, out_indices, plan).eval()
     generator = torch.Generator().manual_seed(0)
     _add_noise(backbones, generator)
-    images = torch.randn(1, 3, *image_size, generator=generator)
+    images = torch.randn(1, channels, *image_size, generator=generator)
     with torch.no_grad():
         shared = backbones(images)
         alone = {

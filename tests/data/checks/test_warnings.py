@@ -48,7 +48,8 @@ def test_duplicates_in_one_split_are_counted() -> None:
 
 def test_same_pixels_in_other_shape_are_not_duplicates() -> None:
     labels = {"kind": 0}
-    wide, high = Image.new("RGB", (20, 10), "red"), Image.new("RGB", (10, 20), "red")
+    pixels = np.random.default_rng(0).integers(0, 256, (200, 3), np.uint8)
+    wide, high = (Image.fromarray(pixels.reshape(shape)) for shape in ((10, 20, 3), (20, 10, 3)))
     train, val = [*squares(0), Sample(wide, labels)], [*squares(10), Sample(high, labels)]
     assert warnings_of(train, val) == ()
 

@@ -1,0 +1,121 @@
+"""What reading a picture lost: dropped bands and contrast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mtlsearch.images import Bands, Picture, PixelFormat, contrast
+
+MIN_CONTRAST = 20
+"""Least difference of two pixels of a band, of 255; 12 bits in 16 give at most 16."""
+
+MAX_EXAMPLES = 3
+"""Number of pictures that a warning names."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """What reading one picture lost.
+
+    Attributes:
+        num_dropped: number of bands that the network does not get.
+        is_flat: whether hardly any contrast is left.
+        is_deep: whether the file has more than 8 bits, which ``data.pixel_range`` scales.
+    """
+
+    num_dropped: int = 0
+    is_flat: bool = False
+    is_deep: bool = False
+
+    @classmethod
+    def of(
+        cls, original: Picture, read: Picture, resized: Bands, pixel_format: PixelFormat
+    ) -> PictureFacts:
+        """Compare a picture before and after its conversion.
+
+        Args:
+            original: the picture as its file has it.
+            read: the result of ``pixel_format``.
+            resized: the same after resizing. Its contrast is never larger, and faster to compute.
+            pixel_format: the rule of the run.
+
+        Returns:
+            The facts.
+        """
+        return cls(
+            pixel_format.num_dropped(original),
+            contrast(resized) < MIN_CONTRAST and contrast(read) < MIN_CONTRAST,
+            _is_deep(original),
+        )
+
+
+def _is_deep(picture: Picture) -> bool:
+    if isinstance(picture, Bands):
+        return picture.values.dtype.itemsize > 1
+    return picture.mode[0] in "IF"
+
+
+@dataclass(frozen=True, slots=True)
+class FlaggedPictures:
+    """Pictures of one kind in a split.
+
+    Attributes:
+        count: number of pictures.
+        examples: location of the first three.
+    """
+
+    count: int = 0
+    examples: tuple[str, ...] = ()
+
+    def add(self, where: str) -> FlaggedPictures:
+        """Return these pictures and one more.
+
+        Args:
+            where: location of the picture.
+
+        Returns:
+            The new value.
+        """
+        examples = self.examples if self.count >= MAX_EXAMPLES else (*self.examples, where)
+        return FlaggedPictures(self.count + 1, examples)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureCounts:
+    """What reading the pictures of a split lost.
+
+    Attributes:
+        dropped: pictures with bands that the network does not get.
+        num_bands: largest number of bands of these pictures.
+        flat: pictures of at most 8 bits with hardly any contrast.
+        flat_deep: pictures of more bits with hardly any contrast.
+    """
+
+    dropped: FlaggedPictures = field(default_factory=FlaggedPictures)
+    num_bands: int = 0
+    flat: FlaggedPictures = field(default_factory=FlaggedPictures)
+    flat_deep: FlaggedPictures = field(default_factory=FlaggedPictures)
+
+
+def count_pictures(facts: Iterable[tuple[str, PictureFacts]], num_channels: int) -> PictureCounts:
+    """Count the pictures that lost bands or contrast.
+
+    Args:
+        facts: location and facts of every picture of a split.
+        num_channels: number of bands that the network gets.
+
+    Returns:
+        The counts.
+    """
+    dropped = flat = flat_deep = FlaggedPictures()
+    num_bands = 0
+    for where, fact in facts:
+        if fact.num_dropped:
+            dropped = dropped.add(where)
+            num_bands = max(num_bands, num_channels + fact.num_dropped)
+        if fact.is_flat and fact.is_deep:
+            flat_deep = flat_deep.add(where)
+        elif fact.is_flat:
+            flat = flat.add(where)
+    return PictureCounts(dropped, num_bands, flat, flat_deep)
