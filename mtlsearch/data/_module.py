@@ -55,6 +55,7 @@ class DataModule:
         self._seed = seed
         self._cache = SampleCache(images, cache_folder(config), config.sources)
         self._labels = dict(images.labels)
+        self._num_labeled: dict[str, dict[str, int]] = {}
 
     @property
     def labels(self) -> Mapping[str, LabelSpec]:
@@ -84,6 +85,18 @@ class DataModule:
             Number of images.
         """
         return self._images.size(split)
+
+    def num_labeled(self, split: str, label: str) -> int | None:
+        """Return the number of images in a split that carry a label.
+
+        Args:
+            split: the split.
+            label: name of the label.
+
+        Returns:
+            Number of images; None before the split is checked.
+        """
+        return self._num_labeled.get(split, {}).get(label)
 
     def locate(self, split: str, index: int) -> str:
         """Return where an image comes from, for messages and captions.
@@ -124,6 +137,10 @@ class DataModule:
         report = check_splits(
             self._images, self._cache, splits, self._config.num_workers, progress, reread=reread
         )
+        self._num_labeled |= {
+            split: {name: counts.present for name, counts in by_label.items()}
+            for split, by_label in report.counts.items()
+        }
         if "train" in report.counts:
             classes = {name: counts.classes for name, counts in report.counts["train"].items()}
             self._labels = with_counts(self._labels, classes)

@@ -206,6 +206,7 @@ class TrainingEvaluator:
                 record.metrics[name],
                 tuple(task.metrics),
                 record.per_class.get(name, {}),
+                self.data.num_labeled("val", self.label_by_task[name]),
             )
             for name, task in self.task_by_name.items()
         }

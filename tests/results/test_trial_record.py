@@ -27,7 +27,7 @@ def record(value: float = 0.5) -> TrialRecord:
         Metric("acc", higher_is_better=True, primary=True),
         Metric("delta_m_stderr", higher_is_better=False, high=math.inf),
     )
-    result = TaskResult({"acc": value, "delta_m_stderr": 3.0}, specs)
+    result = TaskResult({"acc": value, "delta_m_stderr": 3.0}, specs, num_images=21)
     return TrialRecord(
         number=4,
         state="complete",
@@ -60,6 +60,13 @@ def test_record_without_val_images_is_read() -> None:
     older = record().to_json()
     del older["val_images"]
     assert TrialRecord.from_json(older).val_images is None
+
+
+def test_result_without_num_images_is_read() -> None:
+    older = record().to_json()
+    for result in older["results"].values():
+        del result["num_images"]
+    assert TrialRecord.from_json(older).results["a"].num_images is None
 
 
 def test_nan_round_trips_through_strict_json() -> None:

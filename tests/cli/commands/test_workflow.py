@@ -63,7 +63,7 @@ class TestLeaderboard:
             sum("  complete" in row or "| complete" in row for row in result.stdout.splitlines())
             == 4
         )
-        assert "val has 8 images: one image = 12.5 points of accuracy." in result.stdout
+        assert "measured on 8 validation images: one image is 12.5 %." in result.stdout
 
     def test_all_metrics_shows_other_metrics(self, small_search: SmallSearch) -> None:
         assert "pixel_accuracy" not in call("leaderboard", small_search.run).stdout
