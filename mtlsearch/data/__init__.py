@@ -26,6 +26,7 @@ therefore train on the same data.
 from mtlsearch.data._drawable import label_prediction
 from mtlsearch.data._module import DataModule
 from mtlsearch.data._open import open_data
+from mtlsearch.data._resized_labels import resized_labels
 from mtlsearch.data.checks import (
     DATA_WARNINGS,
     CheckReport,
@@ -33,6 +34,7 @@ from mtlsearch.data.checks import (
     LabelCounts,
     Problem,
     check_label_coverage,
+    check_named_classes,
     data_warnings,
     problems_of,
 )
@@ -45,8 +47,10 @@ __all__ = [
     "LabelCounts",
     "Problem",
     "check_label_coverage",
+    "check_named_classes",
     "data_warnings",
     "label_prediction",
     "open_data",
     "problems_of",
+    "resized_labels",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mtlsearch.data._images import Images
 from mtlsearch.data._loader import ImageDataset, read_images
@@ -21,8 +21,22 @@ from mtlsearch.data.checks import (
     sum_tallies,
 )
 
-SplitResult = tuple[list[Problem], Mapping[str, LabelCounts], PictureCounts]
-"""Problems, counts of labels and counts of pictures of one split."""
+
+@dataclass(frozen=True, slots=True)
+class SplitResult:
+    """Result of checking one split.
+
+    Attributes:
+        problems: all problems, in the order of the images.
+        counts: counts of valid images by label.
+        pictures: what reading the pictures lost.
+        digests: digest of the pixels of each image; empty for an image that cannot be read.
+    """
+
+    problems: Sequence[Problem]
+    counts: Mapping[str, LabelCounts]
+    pictures: PictureCounts
+    digests: Sequence[bytes]
 
 
 def check_splits(
@@ -42,7 +56,7 @@ def check_splits(
         splits: the splits.
         num_workers: number of processes that read.
         progress: called with the number of images done and of all images.
-        reread: whether to read splits on disk as well, and to search for duplicate pictures.
+        reread: whether to read splits on disk as well.
 
     Returns:
         Problems, counts and duplicates.
@@ -51,14 +65,31 @@ def check_splits(
         DataError: the cache folder is not writable.
     """
     total = sum(images.size(split) for split in splits)
-    check = _Check(images, cache, num_workers, _Counter(total, progress), reread, _Pictures())
+    check = _Check(images, cache, num_workers, _Counter(total, progress), reread)
     results = {split: check.split(split) for split in splits}
     return CheckReport(
-        tuple(problem for problems, _, _ in results.values() for problem in problems),
-        {split: counts for split, (_, counts, _) in results.items()},
+        tuple(problem for result in results.values() for problem in result.problems),
+        {split: result.counts for split, result in results.items()},
         {split: images.size(split) for split in splits},
-        check.pictures.duplicates(images),
-        {split: pictures for split, (_, _, pictures) in results.items()},
+        _duplicates(images, {split: result.digests for split, result in results.items()}),
+        {split: result.pictures for split, result in results.items()},
+        input_size=images.input_size,
+    )
+
+
+def _duplicates(
+    images: Images, digests_by_split: Mapping[str, Sequence[bytes]]
+) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """Return split and file of every occurrence of the pictures that occur several times."""
+    occurrences: dict[bytes, list[tuple[str, int]]] = {}
+    for split, digests in digests_by_split.items():
+        for index, digest in enumerate(digests):
+            if digest:
+                occurrences.setdefault(digest, []).append((split, index))
+    return tuple(
+        tuple((split, images.locate(split, index)) for split, index in places)
+        for places in occurrences.values()
+        if len(places) > 1
     )
 
 
@@ -76,25 +107,6 @@ class _Counter:
             self.progress(self.done, self.total)
 
 
-@dataclass(slots=True)
-class _Pictures:
-    """Split and index of every occurrence of every picture, by digest of its pixels."""
-
-    occurrences: dict[bytes, list[tuple[str, int]]] = field(default_factory=dict)
-
-    def add(self, digest: bytes | None, split: str, index: int) -> None:
-        if digest is not None:
-            self.occurrences.setdefault(digest, []).append((split, index))
-
-    def duplicates(self, images: Images) -> tuple[tuple[tuple[str, str], ...], ...]:
-        """Return split and file of every occurrence of the pictures that occur several times."""
-        return tuple(
-            tuple((split, images.locate(split, index)) for split, index in occurrences)
-            for occurrences in self.occurrences.values()
-            if len(occurrences) > 1
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class _Check:
     images: Images
@@ -102,7 +114,6 @@ class _Check:
     num_workers: int
     counter: _Counter
     reread: bool
-    pictures: _Pictures
 
     def split(self, split: str) -> SplitResult:
         """Check one split, and write its cache entry if it does not exist."""
@@ -120,7 +131,7 @@ class _Check:
         if cached is None or self.reread:
             return self._read(split, lambda index, sample: None)
         self.counter.add(self.images.size(split))
-        return [], cached.counts, cached.pictures
+        return SplitResult((), cached.counts, cached.pictures, cached.digests)
 
     def _fill(self, split: str, entry: CacheEntry) -> SplitResult:
         """Read a split and write its cache entry, unless an image is bad."""
@@ -130,19 +141,17 @@ class _Check:
                 shape = self.images.prepared_shape(split)
                 writer = SplitWriter(temporary, self.images.labels, entry.num_samples, shape)
             try:
-                problems, counts, pictures = self._read(
-                    split, lambda index, sample: _add(writer, index, sample)
-                )
+                result = self._read(split, lambda index, sample: _add(writer, index, sample))
             finally:
                 writer.close()
-            if not problems:
+            if not result.problems:
                 with translate_disk_errors(entry.folder.parent):
-                    writer.finish(counts, pictures)
+                    writer.finish(result.counts, result.pictures, result.digests)
                 entry.commit(temporary)
                 self.cache.set_cached_split(split, entry.open())
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        return problems, counts, pictures
+        return result
 
     def _read(self, split: str, store: Callable[[int, PreparedSample], None]) -> SplitResult:
         """Read all images of a split and pass the valid ones to ``store``."""
@@ -150,17 +159,18 @@ class _Check:
         tallies: list[dict[str, Tally]] = []
         facts: list[tuple[str, PictureFacts]] = []
         indices = range(self.images.size(split))
-        dataset = ImageDataset(self.images, split, self.reread)
+        digests: list[bytes] = []
+        dataset = ImageDataset(self.images, split, with_digest=True)
         for index, result in enumerate(read_images(dataset, indices, self.num_workers)):
             problems.extend(result.problems)
-            self.pictures.add(result.digest, split, index)
+            digests.append(result.digest or b"")
             if result.sample is not None:
                 store(index, result.sample)
                 tallies.append(dict(result.counts))
                 facts.append((self.images.locate(split, index), result.facts))
             self.counter.add(1)
         pictures = count_pictures(facts, self.images.pixel_format.num_channels)
-        return problems, sum_tallies(tallies, self.images.labels), pictures
+        return SplitResult(problems, sum_tallies(tallies, self.images.labels), pictures, digests)
 
 
 def _add(writer: SplitWriter, index: int, sample: PreparedSample) -> None:

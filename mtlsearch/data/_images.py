@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from mtlsearch.data._samples import PreparedSample, prepare_sample
 from mtlsearch.data._splits import Splits
-from mtlsearch.data.checks import PictureFacts, Problem, Tally, count_labels, problems_of
+from mtlsearch.data.checks import PictureFacts, Problem, Tally, count_labels, find_problems
 from mtlsearch.errors import DataError
 from mtlsearch.images import Bands, Picture, PixelFormat
 from mtlsearch.labels import LabelSpec, Sample
@@ -54,6 +54,11 @@ class Images:
     labels: Mapping[str, LabelSpec]
     prepared_size: Mapping[str, tuple[int, int]]
     pixel_format: PixelFormat = field(default_factory=PixelFormat)
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """``(height, width)`` of the network's input; evaluation resizes images to it."""
+        return self.prepared_size["val"]
 
     def size(self, split: str) -> int:
         """Return the number of images in a split.
@@ -130,20 +135,22 @@ class Images:
             sample = replace(raw, image=self.pixel_format.apply(raw.image))
         except DataError as error:
             where = error.where or self.locate(split, index)
-            return ReadResult((Problem(split, index, where, _one_line(error)),), None, {})
+            problem = Problem(split, index, where, _one_line(error), error.next_step or "")
+            return ReadResult((problem,), None, {})
         labels = self.sources[self.splits[split][index].source].labels
-        problems = problems_of(sample, labels)
+        problems = find_problems(sample, labels)
         if problems:
             where = self.locate(split, index)
             return ReadResult(
-                tuple(Problem(split, index, where, what) for what in problems), None, {}
+                tuple(Problem(split, index, where, what, fix) for what, fix in problems), None, {}
             )
         prepared = prepare_sample(sample, labels, self.prepared_size[split])
         facts = PictureFacts.of(
             raw.image, sample.image, Bands(prepared.image.numpy()), self.pixel_format
         )
+        counts = count_labels(sample, prepared, labels, self.input_size)
         digest = _digest(sample.image) if with_digest else None
-        return ReadResult((), prepared, count_labels(sample, labels), facts, digest)
+        return ReadResult((), prepared, counts, facts, digest)
 
 
 def _digest(image: Picture) -> bytes:

@@ -24,19 +24,21 @@ def union_labels(sources: Sequence[DatasetSource]) -> dict[str, LabelSpec]:
     """
     union: dict[str, LabelSpec] = {}
     first_source: dict[str, str] = {}
+    named: dict[str, dict[str, None]] = {}
     for number, source in enumerate(sources, start=1):
         source_name = f"source {number} ({source.name})"
         for name, spec in source.labels.items():
-            spec_without_counts = replace(spec, counts=None)
-            if union.setdefault(name, spec_without_counts) != spec_without_counts:
+            plain = replace(spec, counts=None, named_classes=())
+            if union.setdefault(name, plain) != plain:
                 raise DataError(
                     f"label {name!r} differs between sources:\n"
                     f"  - {first_source[name]}: {_describe(union[name])}\n"
-                    f"  - {source_name}: {_describe(spec_without_counts)}",
+                    f"  - {source_name}: {_describe(plain)}",
                     next_step="give both sources the same classes, or rename one of the labels",
                 )
             first_source.setdefault(name, source_name)
-    return union
+            named.setdefault(name, {}).update(dict.fromkeys(spec.named_classes))
+    return {name: replace(spec, named_classes=(*named[name],)) for name, spec in union.items()}
 
 
 def _describe(spec: LabelSpec) -> str:

@@ -14,6 +14,7 @@ from torch import Tensor
 from mtlsearch.bundle import Preprocessing
 from mtlsearch.config import DataConfig
 from mtlsearch.data._check_splits import check_splits
+from mtlsearch.data._crop_survey import survey_crops, surveyed_indices
 from mtlsearch.data._images import Images
 from mtlsearch.data._labels import with_counts
 from mtlsearch.data._loader import BatchLoader, ImageDataset, read_images, require_valid
@@ -61,6 +62,11 @@ class DataModule:
     def labels(self) -> Mapping[str, LabelSpec]:
         """The union of the sources' labels, with counts after ``train`` was checked."""
         return MappingProxyType(self._labels)
+
+    @property
+    def source_warnings(self) -> tuple[str, ...]:
+        """What the sources changed or ignored when they were opened, one line each."""
+        return tuple(line for source in self._images.sources for line in source.warnings)
 
     def with_seed(self, seed: int) -> DataModule:
         """Return the same images and splits with another order and augmentation.
@@ -144,7 +150,22 @@ class DataModule:
         if "train" in report.counts:
             classes = {name: counts.classes for name, counts in report.counts["train"].items()}
             self._labels = with_counts(self._labels, classes)
+            report = replace(
+                report,
+                kept_by_crops=self._survey_crops(),
+                is_subset=self.size("train") == self._config.max_images,
+            )
         return report
+
+    def _survey_crops(self) -> dict[str, dict[str, float]]:
+        if self._config.augment.crop is None:
+            return {}
+        samples = {
+            index: sample
+            for index in surveyed_indices(self.size("train"))
+            if (sample := self._cache.get("train", index)) is not None
+        }
+        return survey_crops(samples, self._transform)
 
     def train_steps(self, batch_size: int) -> int:
         """Return the number of batches per epoch.

@@ -55,6 +55,15 @@ class DatasetSource(ABC, Generic[SettingsT]):
     def labels(self) -> Mapping[str, LabelSpec]:
         """Labels that images of this source can have, by name, in a fixed order."""
 
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the source changed or ignored when it was opened, one line each; none by default.
+
+        Commands print these lines after ``warning:``, such as
+        ``"8 path(s) in train.json contain backslashes, which are read as '/'"``.
+        """
+        return ()
+
     @abstractmethod
     def size(self, split: str) -> int:
         """Return the number of images in a split.

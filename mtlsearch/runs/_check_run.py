@@ -43,7 +43,7 @@ def check_run(
     Returns:
         The data and the report about it, if the data can be opened.
     """
-    context = PreflightContext(resolved, device, lists_all_problems=True)
+    context = PreflightContext(resolved, device, lists_all_kinds=True)
     run_checks(Stage.RUN_FILE, context, on_warning=on_warning, on_error=on_error)
     try:
         data = _open_data(resolved)

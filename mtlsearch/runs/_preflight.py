@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mtlsearch.affinity import Affinity
-from mtlsearch.errors import ConfigError, DataError, MtlsearchError
+from mtlsearch.errors import ConfigError, MtlsearchError
 from mtlsearch.plugin import Metric, Task
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.results import Objective, objectives_of
@@ -55,8 +55,8 @@ class PreflightContext:
         run: run directory; None before it exists.
         num_processes: number of processes that train together.
         is_search: whether candidates are proposed, which needs the warm start.
-        lists_all_problems: whether each problem of an image is an error of its own. Otherwise one
-            error lists the first problems.
+        lists_all_kinds: whether each kind of problem of images is an error of its own. Otherwise
+            one error lists all kinds.
         data: the data, from :attr:`Stage.LABELS` on.
         tasks: the tasks by name, from :attr:`Stage.LABELS` on.
         report: result of reading all images, from :attr:`Stage.IMAGES` on. It may contain
@@ -68,7 +68,7 @@ class PreflightContext:
     run: RunDirectory | None = None
     num_processes: int = 1
     is_search: bool = True
-    lists_all_problems: bool = False
+    lists_all_kinds: bool = False
     data: DataModule | None = None
     tasks: Mapping[str, Task[Any]] = field(default_factory=dict)
     report: CheckReport | None = None
@@ -222,17 +222,38 @@ def _require_valid_images(context: PreflightContext) -> None:
     report = context.report
     if report is None or not report.problems:
         return
-    if context.lists_all_problems:
-        errors = [DataError(str(problem)) for problem in report.problems]
-        raise ExceptionGroup("images or labels have problems", errors)
+    if context.lists_all_kinds:
+        raise ExceptionGroup("images or labels have problems", report.errors())
     report.raise_if_bad()
 
 
 def _require_label_coverage(context: PreflightContext) -> None:
     from mtlsearch.data import check_label_coverage
 
-    if context.valid_report is not None:
-        check_label_coverage(context.valid_report, context.resolved.config.labels)
+    if context.valid_report is not None and context.data is not None:
+        labels = context.resolved.config.labels
+        check_label_coverage(context.valid_report, context.data.labels, labels)
+
+
+def _require_named_classes(context: PreflightContext) -> None:
+    from mtlsearch.data import check_named_classes
+
+    if context.valid_report is not None and context.data is not None:
+        labels = context.resolved.config.labels
+        check_named_classes(context.valid_report, context.data.labels, labels)
+
+
+def _warn_one_task(context: PreflightContext) -> Iterator[str]:
+    tasks = [*context.resolved.config.tasks]
+    if context.is_search and len(tasks) == 1:
+        yield (
+            f"the run has one task, {tasks[0]!r}, so that there is nothing to share; add a task to "
+            "`tasks`"
+        )
+
+
+def _warn_sources(context: PreflightContext) -> Sequence[str]:
+    return () if context.data is None else context.data.source_warnings
 
 
 def _warn_batch_exceeds_train(context: PreflightContext) -> Iterator[str]:
@@ -258,10 +279,13 @@ PREFLIGHT_CHECKS: tuple[PreflightCheck, ...] = (
     PreflightCheck("backbones", Stage.RUN_FILE, require=_require_backbones),
     PreflightCheck("storage", Stage.RUN_FILE, require=_require_storage),
     PreflightCheck("warm start", Stage.RUN_FILE, require=_require_warm_start),
+    PreflightCheck("one task", Stage.RUN_FILE, warn=_warn_one_task),
     PreflightCheck("objectives", Stage.LABELS, require=_require_objectives),
+    PreflightCheck("sources", Stage.LABELS, warn=_warn_sources),
     PreflightCheck("batch size", Stage.LABELS, warn=_warn_batch_exceeds_train),
     PreflightCheck("images", Stage.IMAGES, require=_require_valid_images),
     PreflightCheck("label coverage", Stage.IMAGES, require=_require_label_coverage),
+    PreflightCheck("named classes", Stage.IMAGES, require=_require_named_classes),
     PreflightCheck("data", Stage.IMAGES, warn=_warn_data),
 )
 """All preflight checks, in the order in which they run within a stage."""

@@ -132,16 +132,22 @@ def test_page_has_a_row_per_warning() -> None:
     assert set(rows[2:]) == {*checks, *(warning.name for warning in DATA_WARNINGS)}
 
 
-def test_images_check_reports_each_problem_or_one_summary(tmp_path: Path) -> None:
+def test_images_check_reports_each_kind_or_one_summary(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text(RUN_FILE)
     resolved = build_registry().resolve(load_run(file))
-    problems = tuple(Problem("train", index, f"image {index}", "unreadable") for index in range(12))
+    problems = tuple(
+        Problem("train", index, f"image {index}", "empty" if index else "unreadable")
+        for index in range(12)
+    )
     report = CheckReport(problems, {}, {"train": 12, "val": 0})
     context = PreflightContext(resolved, torch.device("cpu"), report=report)
-    with pytest.raises(DataError, match=r"12 problem\(s\)(.|\n)*and 2 more"):
+    with pytest.raises(DataError, match=r"12 problem\(s\)(.|\n)*and 8 more"):
         run_checks(Stage.IMAGES, context, on_warning=print)
     errors: list[MtlsearchError] = []
-    context.lists_all_problems = True
+    context.lists_all_kinds = True
     run_checks(Stage.IMAGES, context, on_warning=print, on_error=errors.append)
-    assert [error.what for error in errors] == [str(problem) for problem in problems]
+    assert [error.what.splitlines()[0] for error in errors] == [
+        "image 0: unreadable",
+        "11 problems of one kind:",
+    ]

@@ -47,8 +47,9 @@ def check(
 ) -> None:
     """Check a run file and its data, and count images and classes.
 
-    Runs all checks of a search that need no training. Reads every image and label and reports
-    each problem. The exit code is not 0 if a check fails.
+    Runs all checks of a search that need no training. Reads every image and label. Reports each
+    kind of problem with three examples; with -v, every problem. The exit code is not 0 if a check
+    fails.
     """
     from mtlsearch.files import Outputs
     from mtlsearch.runs import check_run
@@ -77,6 +78,8 @@ def check(
         for error in errors:
             show_error(error, options)
     if checked.data is not None and checked.report is not None:
+        for problem in checked.report.problems:
+            console.debug(str(problem))
         show_counts(checked.report, console)
         if out is not None:
             _draw(checked.data, checked.report, out, outputs, console)
@@ -108,18 +111,25 @@ def show_counts(report: CheckReport, console: Console) -> None:
         console: prints the table.
     """
     rows = [
-        (split, label, name, number)
+        (split, label, *line)
         for split, labels in report.counts.items()
         for label, counts in labels.items()
-        for name, number in _lines(counts, report.num_images[split])
+        for line in _lines(counts, report.num_images[split])
     ]
-    console.table(("split", "label", "class", "count"), rows)
+    console.table(("split", "label", "class", "count", f"at {report.size_text}"), rows)
 
 
-def _lines(counts: LabelCounts, images: int) -> list[tuple[str, str]]:
-    lines = [("(images)", f"{counts.present} of {images}")]
-    lines += [(name, str(number)) for name, number in counts.classes.items()]
+def _lines(counts: LabelCounts, images: int) -> list[tuple[str, str, str]]:
+    """Return name, count and count in the size of the network's input of each row of a label."""
+    lines = [("(images)", f"{counts.present} of {images}", "")]
+    lines += [
+        (name, str(number), str(counts.visible[name])) for name, number in counts.classes.items()
+    ]
+    if crowd := sum(counts.crowd.values()):
+        lines.append(("(crowd)", str(crowd), ""))
+    if counts.num_void:
+        lines.append(("(void)", str(counts.num_void), ""))
     if counts.extent is not None:
         low, high = counts.extent
-        lines.append(("(range)", f"{low:.4g} to {high:.4g}"))
+        lines.append(("(range)", f"{low:.4g} to {high:.4g}", ""))
     return lines

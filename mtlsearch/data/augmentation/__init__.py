@@ -16,7 +16,19 @@ the same numbers.
 True
 """
 
-from mtlsearch.data.augmentation._params import AugmentationParams, sample_params
+from mtlsearch.data.augmentation._geometry import MIN_SIDE, transform_boxes
+from mtlsearch.data.augmentation._params import (
+    AugmentationParams,
+    identity_params,
+    sample_params,
+)
 from mtlsearch.data.augmentation._pipeline import BatchTransform
 
-__all__ = ["AugmentationParams", "BatchTransform", "sample_params"]
+__all__ = [
+    "MIN_SIDE",
+    "AugmentationParams",
+    "BatchTransform",
+    "identity_params",
+    "sample_params",
+    "transform_boxes",
+]

@@ -13,7 +13,7 @@ from mtlsearch.data.augmentation._params import AugmentationParams
 from mtlsearch.plugin import BoxTargets
 
 MIN_SIDE = 1.0
-"""Minimum width and height of a training box after clipping, in pixels; smaller ones are removed."""
+"""Minimum width and height of a training box in pixels; smaller boxes are removed."""
 
 MIN_VISIBLE = 0.25
 """Minimum fraction of a box's area inside the crop; boxes below it are removed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class SplitWriter:
         images.npy    uint8 [N, C, h, w]
         dense-2.npy   masks or maps [N, ...] of the label with this number
         labels.npz    classes and boxes of all samples, and which samples have which label
-        index.json    counts of labels, classes and flagged pictures; written last
+        index.json    counts of labels, classes and flagged pictures, digests; written last
 
     Args:
         folder: an empty folder.
@@ -88,12 +88,18 @@ class SplitWriter:
         for writer in (self._images, *self._dense.values()):
             writer.close()
 
-    def finish(self, counts: Mapping[str, LabelCounts], pictures: PictureCounts) -> None:
+    def finish(
+        self,
+        counts: Mapping[str, LabelCounts],
+        pictures: PictureCounts,
+        digests: Sequence[bytes],
+    ) -> None:
         """Write labels and index, after all samples are written and the files are closed.
 
         Args:
             counts: occurrences of each label and class.
             pictures: what reading the pictures lost.
+            digests: digest of the pixels of each picture.
         """
         packed = {
             f"{number}.{part}": array
@@ -105,7 +111,12 @@ class SplitWriter:
             fsync(file.fileno())
         with (self.folder / INDEX).open("w", encoding="utf-8") as text:
             labels = {name: asdict(count) for name, count in counts.items()}
-            json.dump({"labels": labels, "pictures": asdict(pictures)}, text)
+            index = {
+                "labels": labels,
+                "pictures": asdict(pictures),
+                "digests": [digest.hex() for digest in digests],
+            }
+            json.dump(index, text)
             text.flush()
             fsync(text.fileno())
 
@@ -116,6 +127,7 @@ class CachedSplit:
     Attributes:
         counts: occurrences of each label and class.
         pictures: what reading the pictures lost.
+        digests: digest of the pixels of each picture.
 
     Args:
         folder: the folder.
@@ -132,6 +144,7 @@ class CachedSplit:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         self.counts = {name: _read_counts(index["labels"][name]) for name in labels}
         self.pictures = _read_pictures(index["pictures"])
+        self.digests = tuple(map(bytes.fromhex, index["digests"]))
         self._images = open_memmap(folder / IMAGES)
         with np.load(folder / LABELS, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -185,6 +198,4 @@ def _read_pictures(value: Mapping[str, Any]) -> PictureCounts:
 
 def _read_counts(value: Mapping[str, Any]) -> LabelCounts:
     extent = value["extent"]
-    return LabelCounts(
-        value["present"], value["missing"], value["classes"], None if extent is None else (*extent,)
-    )
+    return LabelCounts(**{**value, "extent": None if extent is None else (*extent,)})

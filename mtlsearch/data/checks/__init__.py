@@ -3,11 +3,15 @@
 Errors, warnings and reports about images and labels:
 
 * ``_validate.py`` checks the labels of one image against their specifications.
-* ``_counts.py`` counts labels and classes.
+* ``_counts.py`` counts labels and classes, also in the size of the network's input.
+* ``_absent_classes.py`` explains why a class never occurs in ``train``.
 * ``_pictures.py`` counts pictures that lost bands or contrast.
+* ``_image_errors.py`` groups the problems of images by their kind.
 * ``_report.py`` collects problems and counts of all images.
-* ``_label_coverage.py`` raises an error if a task has no labels in ``train`` or ``val``.
-* ``_warnings.py`` lists what is valid but suspicious, one entry of :data:`DATA_WARNINGS` per kind.
+* ``_label_coverage.py`` raises an error if a task has no labels or classes in ``train`` or
+  ``val``, or if a class that the run file names never occurs.
+* ``_warnings.py`` lists what is valid but suspicious, one entry of :data:`DATA_WARNINGS` per kind;
+  ``_label_warnings.py`` contains those about labels in the size of the network's input.
 
 ``DataModule.check`` calls the first three while it reads images. The preflight checks of
 ``mtlsearch.runs`` call the last two before any training; checks of settings are there.
@@ -23,15 +27,16 @@ Errors, warnings and reports about images and labels:
 """
 
 from mtlsearch.data.checks._counts import LabelCounts, Tally, count_labels, sum_tallies
-from mtlsearch.data.checks._label_coverage import check_label_coverage
+from mtlsearch.data.checks._image_errors import Problem
+from mtlsearch.data.checks._label_coverage import check_label_coverage, check_named_classes
 from mtlsearch.data.checks._pictures import (
     FlaggedPictures,
     PictureCounts,
     PictureFacts,
     count_pictures,
 )
-from mtlsearch.data.checks._report import CheckReport, Problem
-from mtlsearch.data.checks._validate import problems_of
+from mtlsearch.data.checks._report import CheckReport
+from mtlsearch.data.checks._validate import find_problems, problems_of
 from mtlsearch.data.checks._warnings import DATA_WARNINGS, DataWarning, data_warnings
 
 __all__ = [
@@ -45,9 +50,11 @@ __all__ = [
     "Problem",
     "Tally",
     "check_label_coverage",
+    "check_named_classes",
     "count_labels",
     "count_pictures",
     "data_warnings",
+    "find_problems",
     "problems_of",
     "sum_tallies",
 ]

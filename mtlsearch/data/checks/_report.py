@@ -6,31 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mtlsearch.data.checks._counts import LabelCounts
+from mtlsearch.data.checks._image_errors import (
+    MAX_KINDS,
+    Problem,
+    group_problems,
+    kind_errors,
+    list_examples,
+)
 from mtlsearch.data.checks._pictures import PictureCounts
 from mtlsearch.errors import DataError
-
-MAX_LISTED = 10
-"""Maximum number of problems in an error message; the report contains all of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One problem of one image.
-
-    Attributes:
-        split: split of the image.
-        index: index of the image in the split.
-        where: the file, and the row in it.
-        what: what is wrong.
-    """
-
-    split: str
-    index: int
-    where: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.what}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +26,12 @@ class CheckReport:
         counts: counts of valid images, by split and label.
         num_images: number of images by split.
         duplicates: for every picture that occurs several times, split and file of each
-            occurrence. Pictures are compared by pixels. Empty unless all images were read.
+            occurrence. Pictures are compared by pixels.
         pictures: what reading the pictures lost, by split.
+        input_size: ``(height, width)`` of the network's input in pixels.
+        kept_by_crops: fraction of the visible training boxes that random crops keep, by label
+            and class; empty without random crops.
+        is_subset: whether ``data.max_images`` leaves out training images, and perhaps classes.
     """
 
     problems: tuple[Problem, ...]
@@ -51,6 +39,14 @@ class CheckReport:
     num_images: Mapping[str, int]
     duplicates: tuple[tuple[tuple[str, str], ...], ...] = ()
     pictures: Mapping[str, PictureCounts] = field(default_factory=dict)
+    input_size: tuple[int, int] = (0, 0)
+    kept_by_crops: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    is_subset: bool = False
+
+    @property
+    def size_text(self) -> str:
+        """Height and width of the network's input, such as ``48 x 64``."""
+        return " x ".join(map(str, self.input_size))
 
     def invalid_indices(self, split: str) -> frozenset[int]:
         """Return the images of a split that have problems.
@@ -63,20 +59,31 @@ class CheckReport:
         """
         return frozenset(problem.index for problem in self.problems if problem.split == split)
 
+    def errors(self) -> tuple[DataError, ...]:
+        """Return one error per kind of problem.
+
+        Returns:
+            Errors with three examples, the number of problems and the fix; empty without problems.
+        """
+        return kind_errors(self.problems)
+
     def raise_if_bad(self) -> None:
         """Raise an error if there are problems.
 
         Raises:
-            DataError: there are problems; the message lists the first ten.
+            DataError: there are problems; the message lists three of each kind.
         """
         if not self.problems:
             return
-        listed = [f"  - {problem}" for problem in self.problems[:MAX_LISTED]]
-        rest = len(self.problems) - len(listed)
+        groups = group_problems(self.problems)
+        lines = [line for group in groups[:MAX_KINDS] for line in list_examples(group)]
+        rest = sum(map(len, groups[MAX_KINDS:]))
         if rest:
-            listed.append(f"  - and {rest} more")
+            lines.append(f"  - and {rest} of other kinds")
         num_problems, num_images = len(self.problems), sum(self.num_images.values())
+        fix = self.problems[0].fix if len(groups) == 1 else ""
         raise DataError(
-            "\n".join([f"{num_problems} problem(s) in {num_images} images", *listed]),
-            next_step="fix or remove these files and rows; `mtlsearch check RUN.yaml` lists all",
+            "\n".join([f"{num_problems} problem(s) in {num_images} images", *lines]),
+            next_step=fix
+            or "fix or remove these files and rows; `mtlsearch -v check RUN.yaml` lists all",
         )

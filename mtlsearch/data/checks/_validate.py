@@ -23,15 +23,30 @@ def problems_of(sample: Sample, labels: Mapping[str, LabelSpec]) -> tuple[str, .
     Returns:
         One line per problem; empty if the sample is valid.
     """
-    problems: list[str] = []
+    return tuple(what for what, _ in find_problems(sample, labels))
+
+
+def find_problems(sample: Sample, labels: Mapping[str, LabelSpec]) -> tuple[tuple[str, str], ...]:
+    """Return all problems of a sample, and how to fix them.
+
+    Args:
+        sample: the sample as a source returns it.
+        labels: specification of every label of the source.
+
+    Returns:
+        Problem and fix, one line each; the fix is empty if the problem contains it. Empty if the
+        sample is valid.
+    """
+    problems: list[tuple[str, str]] = []
     width, height = sample.image.size
     for name, value in sample.labels.items():
         if name not in labels:
-            problems.append(f"label {name!r} is not a label of its source")
+            problems.append((f"label {name!r} is not a label of its source", ""))
             continue
-        problem = _CHECKS[labels[name].form](labels[name], value, (height, width))
+        form = labels[name].form
+        problem = _CHECKS[form](labels[name], value, (height, width))
         if problem:
-            problems.append(f"label {name!r}: {problem}")
+            problems.append((f"label {name!r}: {problem}", _FIXES.get(form, "")))
     return tuple(problems)
 
 
@@ -109,6 +124,14 @@ _CHECKS: Mapping[Form, Callable[[LabelSpec, RawLabel, tuple[int, int]], str]] = 
     Form.BOXES: _check_boxes,
     Form.MASK: _check_mask,
     Form.MAP: _check_map,
+}
+
+
+_FIXES: Mapping[Form, str] = {
+    Form.BOXES: "correct these boxes; left, top, right, bottom are in pixels of the image, or in "
+    "the format that the source's settings name",
+    Form.MASK: "correct these masks, or the settings `classes`, `values`, `index_offset` and "
+    "`ignore_index` of the label",
 }
 
 

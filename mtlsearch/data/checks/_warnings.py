@@ -9,6 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mtlsearch.data.checks._label_warnings import (
+    warn_absent_classes,
+    warn_cropped_boxes,
+    warn_crowd,
+    warn_fractions,
+    warn_small_boxes,
+    warn_void,
+)
 from mtlsearch.data.checks._pictures import MIN_CONTRAST, FlaggedPictures
 from mtlsearch.data.checks._report import CheckReport
 from mtlsearch.labels import Form, LabelSpec
@@ -53,19 +61,13 @@ def _single_class(
     report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
 ) -> Iterator[str]:
     for task, label in label_of.items():
-        spec = labels[label]
-        for split in ("train", "val"):
-            counts = report.counts[split][label]
-            classes = [name for name, count in counts.classes.items() if count]
-            if spec.form is Form.MAP or not counts.present:
-                continue
-            if not classes:
-                yield f"no class of label {label!r} (task {task!r}) occurs in {split!r}"
-            elif split == "train" and len(classes) == 1 and spec.form in (Form.CATEGORY, Form.MASK):
-                yield (
-                    f"label {label!r} (task {task!r}) has only class {classes[0]!r} in 'train', "
-                    "there is nothing to distinguish"
-                )
+        visible = report.counts["train"][label].visible
+        classes = [name for name, count in visible.items() if count]
+        if len(classes) == 1 and labels[label].form in (Form.CATEGORY, Form.MASK):
+            yield (
+                f"label {label!r} (task {task!r}) has only class {classes[0]!r} in 'train', "
+                "there is nothing to distinguish"
+            )
 
 
 def _duplicates(
@@ -127,7 +129,8 @@ def _dropped_bands(
         fix = "rgba" if pictures.num_bands == 4 else str(pictures.num_bands)
         yield (
             f"{_pictures(pictures.dropped, split)} more bands than the network gets, which drops "
-            f"the others: {_name_examples(pictures.dropped)}; set `data.channels: {fix}` to use them"
+            f"the others: {_name_examples(pictures.dropped)}; set `data.channels: {fix}` to use "
+            "them"
         )
 
 
@@ -143,6 +146,12 @@ def _name_examples(flagged: FlaggedPictures) -> str:
 
 DATA_WARNINGS: tuple[DataWarning, ...] = (
     DataWarning("single class", _single_class),
+    DataWarning("absent class", warn_absent_classes),
+    DataWarning("fractions", warn_fractions),
+    DataWarning("small boxes", warn_small_boxes),
+    DataWarning("cropped boxes", warn_cropped_boxes),
+    DataWarning("crowd", warn_crowd),
+    DataWarning("void", warn_void),
     DataWarning("duplicate pictures", _duplicates),
     DataWarning("low contrast", _low_contrast),
     DataWarning("dropped bands", _dropped_bands),
