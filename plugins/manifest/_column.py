@@ -88,6 +88,7 @@ class Column:
             ignore_index=settings.ignore_index,
             channels=settings.channels,
             unit=settings.unit,
+            named_classes=settings.classes or (),
         )
 
     def read(self, cell: Any, image_size: tuple[int, int], where: str) -> RawLabel:

@@ -94,12 +94,14 @@ class Voc(DatasetSource[VocSettings]):
     @property
     def labels(self) -> Mapping[str, LabelSpec]:
         labels: dict[str, LabelSpec] = {}
+        named = self.settings.classes or ()
         if self.settings.boxes:
-            labels["boxes"] = LabelSpec(Form.BOXES, self._classes)
+            labels["boxes"] = LabelSpec(Form.BOXES, self._classes, named_classes=named)
         if self._has_masks:
-            labels["segmentation"] = LabelSpec(Form.MASK, ("background", *self._classes))
+            classes = ("background", *self._classes)
+            labels["segmentation"] = LabelSpec(Form.MASK, classes, named_classes=named)
         if self.settings.presence:
-            labels["classes"] = LabelSpec(Form.CATEGORIES, self._classes)
+            labels["classes"] = LabelSpec(Form.CATEGORIES, self._classes, named_classes=named)
         return labels
 
     def size(self, split: str) -> int:
