@@ -1,21 +1,34 @@
-"""Bundles: exported networks as folders, which run with numpy, Pillow, pydantic and onnxruntime.
+"""Bundles: exported networks as folders, which run with numpy, Pillow and onnxruntime.
 
 :mod:`mtlsearch.export` writes bundles, this package reads them without torch::
 
-    from PIL import Image
     from mtlsearch.bundle import open_bundle
 
     bundle = open_bundle("winner")
     print(bundle.describe())
-    (predictions,) = bundle.predict([Image.open("street.jpg")])
+    predictions = bundle.predict("street.jpg")
     predictions["boxes"].xyxy
+    bundle.draw("street.jpg", predictions).save("drawn.png")
 
 Opening a bundle reads JSON and an ONNX graph. It neither unpickles nor executes any contents.
 """
 
-from mtlsearch.bundle._folder import CARD, GRAPH, PROGRAM, WEIGHTS, digest_of, is_bundle
+from mtlsearch.bundle._folder import (
+    CARD,
+    GRAPH,
+    MODULES,
+    PROGRAM,
+    RUNNER,
+    WEIGHTS,
+    digest_of,
+    foreign_files,
+    is_bundle,
+    seal,
+)
 from mtlsearch.bundle._manifest import FORMAT_VERSION, MANIFEST, FileEntry, Manifest
 from mtlsearch.bundle._outputs import draw_all, save_outputs
+from mtlsearch.bundle._pictures import ImageLike
+from mtlsearch.bundle._predict_files import predict_files
 from mtlsearch.bundle._preprocessing import Preprocessing
 from mtlsearch.bundle._runtime import Bundle, open_bundle, open_graph
 from mtlsearch.images import read_image
@@ -25,17 +38,23 @@ __all__ = [
     "FORMAT_VERSION",
     "GRAPH",
     "MANIFEST",
+    "MODULES",
     "PROGRAM",
+    "RUNNER",
     "WEIGHTS",
     "Bundle",
     "FileEntry",
+    "ImageLike",
     "Manifest",
     "Preprocessing",
     "digest_of",
     "draw_all",
+    "foreign_files",
     "is_bundle",
     "open_bundle",
     "open_graph",
+    "predict_files",
     "read_image",
     "save_outputs",
+    "seal",
 ]

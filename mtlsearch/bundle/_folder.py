@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from mtlsearch.bundle._manifest import FORMAT, MANIFEST, FileEntry, Manifest
 from mtlsearch.errors import ExportError
@@ -13,6 +14,12 @@ GRAPH = "model.onnx"
 PROGRAM = "model.pt2"
 WEIGHTS = "weights.safetensors"
 CARD = "README.md"
+RUNNER = "predict.py"
+MODULES = "mtlsearch.zip"
+"""Archive of the modules that :data:`RUNNER` imports."""
+
+SEAL = "sha256"
+"""Key of ``bundle.json`` with the checksum of its other keys."""
 
 
 def digest_of(path: Path) -> FileEntry:
@@ -44,6 +51,45 @@ def is_bundle(folder: Path) -> bool:
     return isinstance(value, dict) and value.get("format") == FORMAT
 
 
+def seal(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a JSON object with the key ``sha256``: the checksum of its other keys.
+
+    An edited ``bundle.json`` can be opened, but an export does not replace it.
+
+    Args:
+        value: the JSON form of a manifest.
+
+    Returns:
+        The object with the checksum as its last key.
+    """
+    content = {key: item for key, item in value.items() if key != SEAL}
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True)
+    return {**content, SEAL: hashlib.sha256(text.encode()).hexdigest()}
+
+
+def foreign_files(folder: Path) -> list[str]:
+    """Return the files in a bundle that are not as the export wrote them.
+
+    Args:
+        folder: folder of a bundle.
+
+    Returns:
+        Names of changed files, of further files, folders and links. All names if the manifest
+        is invalid.
+    """
+    names = sorted(path.name for path in folder.iterdir())
+    path = folder / MANIFEST
+    try:
+        files = read_manifest(folder).files
+    except ExportError:
+        return names
+    value = json.loads(path.read_text(encoding="utf-8"))
+    unchanged = {name for name, entry in files.items() if _is_unchanged(folder / name, entry)}
+    if not path.is_symlink() and seal(value) == value:
+        unchanged.add(MANIFEST)
+    return [name for name in names if name not in unchanged]
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Return the manifest of a bundle.
 
@@ -65,6 +111,10 @@ def read_manifest(folder: Path) -> Manifest:
             next_step="`mtlsearch export RUN --out BUNDLE` writes one",
         )
     return Manifest.from_json(path.read_text(encoding="utf-8"), str(path))
+
+
+def _is_unchanged(path: Path, entry: FileEntry) -> bool:
+    return path.is_file() and not path.is_symlink() and digest_of(path) == entry
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:

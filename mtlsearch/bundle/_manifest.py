@@ -5,21 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any
-
-from pydantic import (
-    AfterValidator,
-    AliasPath,
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    TypeAdapter,
-    ValidationError,
-)
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from mtlsearch.bundle._preprocessing import Preprocessing
-from mtlsearch.errors import ExportError, PlanError, describe_invalid
+from mtlsearch.bundle._typed import read_fields
+from mtlsearch.errors import ExportError, PlanError
 from mtlsearch.plan import SharingPlan, UnitSpec
 from mtlsearch.prediction import OutputSpec
 
@@ -27,34 +18,12 @@ MANIFEST = "bundle.json"
 FORMAT = "mtlsearch-bundle"
 FORMAT_VERSION = 1
 
-ARCHITECTURE = ("backbone", "parameters", "units", "plan")
-"""Attributes that are below ``architecture`` in the JSON form."""
-
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{text} is not a finite number")
     return number
-
-
-def _check_file_name(name: str) -> str:
-    # Without separators, a name cannot refer to another folder.
-    if name in {"", ".", ".."} or any(mark in name for mark in "/\\:\0"):
-        raise ValueError(f"{name!r} is not the name of a file")
-    return name
-
-
-def _plan_json(plan: SharingPlan) -> dict[str, Any]:
-    return {**plan.to_json(), "text": str(plan), "digest": plan.digest}
-
-
-def _in_architecture(name: str) -> Any:
-    return Field(validation_alias=AliasPath("architecture", name))
-
-
-_Plan = Annotated[SharingPlan, PlainValidator(SharingPlan.from_json), PlainSerializer(_plan_json)]
-_FileName = Annotated[str, AfterValidator(_check_file_name)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +59,16 @@ class Manifest:
     """
 
     mtlsearch: str
-    backbone: Annotated[str, _in_architecture("backbone")]
-    units: Annotated[tuple[UnitSpec, ...], _in_architecture("units")]
-    plan: Annotated[_Plan, _in_architecture("plan")]
-    parameters: Annotated[int, _in_architecture("parameters")]
+    backbone: str
+    units: tuple[UnitSpec, ...]
+    plan: SharingPlan
+    parameters: int
     candidate: Mapping[str, Any]
     preprocessing: Preprocessing
     tasks: Mapping[str, OutputSpec]
     metrics: Mapping[str, Mapping[str, float | None]]
     check: Mapping[str, Any]
-    files: Mapping[_FileName, FileEntry]
+    files: Mapping[str, FileEntry]
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -108,11 +77,24 @@ class Manifest:
         Returns:
             A dictionary whose JSON text :meth:`from_json` reads.
         """
-        value = _ADAPTER.dump_python(self, mode="json")
-        value["preprocessing"]["scale"] = "1/255"
-        architecture = {name: value.pop(name) for name in ARCHITECTURE}
-        head = {"format": FORMAT, "version": FORMAT_VERSION, "mtlsearch": value.pop("mtlsearch")}
-        return {**head, "architecture": architecture, **value}
+        return {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "mtlsearch": self.mtlsearch,
+            "architecture": {
+                "backbone": self.backbone,
+                "parameters": self.parameters,
+                "units": [asdict(unit) for unit in self.units],
+                "plan": {**self.plan.to_json(), "text": str(self.plan), "digest": self.plan.digest},
+            },
+            "candidate": dict(self.candidate),
+            "preprocessing": {**asdict(self.preprocessing), "scale": "1/255"},
+            "tasks": {task: asdict(output) for task, output in self.tasks.items()},
+            "metrics": {task: dict(values) for task, values in self.metrics.items()},
+            "check": dict(self.check),
+            "files": {name: asdict(entry) for name, entry in self.files.items()},
+            "extra": dict(self.extra),
+        }
 
     @classmethod
     def from_json(cls, text: str, where: str) -> Manifest:
@@ -130,17 +112,74 @@ class Manifest:
                 version is unknown.
         """
         try:
-            _check_format(json.loads(text, parse_constant=_finite, parse_float=_finite), where)
-            return _ADAPTER.validate_json(text, strict=True)
+            value = json.loads(text, parse_constant=_finite, parse_float=_finite)
+        except (ValueError, RecursionError) as error:
+            raise _damaged(f"{MANIFEST} is not valid JSON: {error}", where) from error
+        _check_format(value, where)
+        try:
+            return _read(value)
         except PlanError as error:
             raise _damaged(f"the sharing plan is invalid: {error.what}", where) from error
-        except ValidationError as error:
-            raise _damaged(describe_invalid(error), where) from error
         except ValueError as error:
-            raise _damaged(f"{MANIFEST} is not valid JSON: {error}", where) from error
+            raise _damaged(str(error), where) from error
 
 
-_ADAPTER = TypeAdapter(Manifest)
+@dataclass(frozen=True, slots=True)
+class _Architecture:
+    """Value of the key ``architecture``."""
+
+    backbone: str
+    units: tuple[UnitSpec, ...]
+    plan: Mapping[str, Any]
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """All values of ``bundle.json`` in the order of the manifest."""
+
+    mtlsearch: str
+    architecture: _Architecture
+    candidate: Mapping[str, Any]
+    preprocessing: Preprocessing
+    tasks: Mapping[str, OutputSpec]
+    metrics: Mapping[str, Mapping[str, float | None]]
+    check: Mapping[str, Any]
+    files: Mapping[str, FileEntry]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _read(value: object) -> Manifest:
+    """Return the manifest of a JSON value.
+
+    Raises:
+        PlanError: the sharing plan is invalid.
+        ValueError: another value is missing or invalid.
+    """
+    document: _Document = read_fields(_Document, value, "")
+    for name in document.files:
+        _check_file_name(name)
+    architecture = document.architecture
+    return Manifest(
+        mtlsearch=document.mtlsearch,
+        backbone=architecture.backbone,
+        units=architecture.units,
+        plan=SharingPlan.from_json(architecture.plan),
+        parameters=architecture.parameters,
+        candidate=document.candidate,
+        preprocessing=document.preprocessing,
+        tasks=document.tasks,
+        metrics=document.metrics,
+        check=document.check,
+        files=document.files,
+        extra=document.extra,
+    )
+
+
+def _check_file_name(name: str) -> None:
+    # Without separators, a name cannot refer to another folder.
+    if name in {"", ".", ".."} or any(mark in name for mark in "/\\:\0"):
+        raise ValueError(f"{name!r} is not the name of a file")
 
 
 def _check_format(value: object, where: str) -> None:

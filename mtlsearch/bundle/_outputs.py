@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from mtlsearch.files import atomic_write
 from mtlsearch.images import Picture, to_rgb
+from mtlsearch.labels import Form
 from mtlsearch.prediction import (
     MapPrediction,
     MaskPrediction,
@@ -20,6 +22,29 @@ from mtlsearch.prediction import (
     draw,
     side_by_side,
 )
+
+Writer = Callable[[Path], AbstractContextManager[Path]]
+"""Opens a file for writing: yields a temporary path that becomes the file."""
+
+SUFFIXES = {Form.MASK: ".png", Form.MAP: ".npy"}
+"""Suffix of the file of a task, by form."""
+
+
+def output_suffixes(tasks: Mapping[str, OutputSpec]) -> dict[str, str]:
+    """Return how the names of the files of one image end.
+
+    Args:
+        tasks: specification of each task's output.
+
+    Returns:
+        Such as ``.TASK.png`` or ``.TASK.npy`` by task; the picture of all tasks has the key ``""``.
+    """
+    of_tasks = {
+        task: f".{task}{SUFFIXES[output.form]}"
+        for task, output in tasks.items()
+        if output.form in SUFFIXES
+    }
+    return {"": ".png", **of_tasks}
 
 
 def draw_all(
@@ -47,6 +72,8 @@ def save_outputs(
     tasks: Mapping[str, OutputSpec],
     image: Picture,
     predictions: Mapping[str, Prediction],
+    *,
+    write: Writer = atomic_write,
 ) -> dict[str, Path]:
     """Write ``stem.png`` with all tasks, masks as ``stem.task.png``, maps as ``stem.task.npy``.
 
@@ -60,21 +87,22 @@ def save_outputs(
         tasks: specification of each task's output.
         image: the original image, in the pixel format of the bundle.
         predictions: prediction of each task.
+        write: opens a file for writing; by default, existing files are replaced.
 
     Returns:
         Paths by task; the picture of all tasks has the key ``""``.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {"": folder / f"{stem}.png"}
-    _write(files[""], _png(draw_all(tasks, image, predictions)))
+    files = {task: folder / (stem + suffix) for task, suffix in output_suffixes(tasks).items()}
+    contents = {"": _png(draw_all(tasks, image, predictions))}
     for task, prediction in predictions.items():
         if isinstance(prediction, MaskPrediction):
-            files[task] = folder / f"{stem}.{task}.png"
-            _write(files[task], _png(_index_image(prediction, len(tasks[task].classes))))
+            contents[task] = _png(_index_image(prediction, len(tasks[task].classes)))
         elif isinstance(prediction, MapPrediction):
-            files[task] = folder / f"{stem}.{task}.npy"
-            _write(files[task], _npy(prediction))
-    return files
+            contents[task] = _npy(prediction)
+    for task, content in contents.items():
+        with write(files[task]) as temporary:
+            temporary.write_bytes(content)
+    return {task: files[task] for task in contents}
 
 
 def _index_image(prediction: MaskPrediction, num_classes: int) -> Image.Image:
@@ -95,8 +123,3 @@ def _npy(prediction: MapPrediction) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, prediction.values, allow_pickle=False)
     return buffer.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    with atomic_write(path) as partial:
-        partial.write_bytes(content)

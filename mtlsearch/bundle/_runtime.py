@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, overload
 
 import numpy as np
 import onnxruntime
@@ -14,11 +14,14 @@ from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 from mtlsearch.bundle._describe import describe
 from mtlsearch.bundle._folder import GRAPH, check_files, read_manifest
 from mtlsearch.bundle._manifest import Manifest
+from mtlsearch.bundle._outputs import draw_all
+from mtlsearch.bundle._pictures import ImageLike, to_picture
 from mtlsearch.errors import ExportError
 from mtlsearch.prediction import TENSORS, OutputSpec, Prediction, decode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from PIL import Image
 
     from mtlsearch.images import Picture
 
@@ -86,25 +89,57 @@ class Bundle:
                 arrays_by_task[task][tensor] = array
         return arrays_by_task
 
+    @overload
+    def predict(  # type: ignore[overload-overlap]  # a path is a sequence of characters
+        self, images: ImageLike, *, batch_size: int = 8
+    ) -> dict[str, Prediction]: ...
+
+    @overload
     def predict(
-        self, images: Sequence[Picture], *, batch_size: int = 8
-    ) -> list[dict[str, Prediction]]:
-        """Return the predictions for some images.
+        self, images: Sequence[ImageLike], *, batch_size: int = 8
+    ) -> list[dict[str, Prediction]]: ...
+
+    def predict(
+        self, images: ImageLike | Sequence[ImageLike], *, batch_size: int = 8
+    ) -> dict[str, Prediction] | list[dict[str, Prediction]]:
+        """Return the predictions for one image or for several.
 
         Args:
-            images: upright pictures of any size, mode and number of bands.
+            images: an image or a list of images of any size. Each is a Pillow image in any mode,
+                the path of a file, or an array ``[H, W]`` or ``[H, W, C]`` such as RGB in uint8.
             batch_size: number of images per forward pass.
 
         Returns:
-            Prediction by task for each image, in the order of the images.
+            Prediction by task for one image; for a list, one such dictionary per image. Boxes,
+            masks and maps fit the upright image: Pillow images and files are rotated by their
+            EXIF orientation.
 
         Raises:
-            DataError: a picture does not fit the pixel format of the bundle.
+            DataError: an image cannot be read or does not fit the pixel format of the bundle.
         """
+        if not isinstance(images, list | tuple):
+            return self._predict_batch([to_picture(cast("ImageLike", images))])[0]
         predictions: list[dict[str, Prediction]] = []
         for start in range(0, len(images), batch_size):
-            predictions += self._predict_batch(images[start : start + batch_size])
+            batch = [to_picture(image) for image in images[start : start + batch_size]]
+            predictions += self._predict_batch(batch)
         return predictions
+
+    def draw(self, image: ImageLike, predictions: Mapping[str, Prediction]) -> Image.Image:
+        """Return an image next to one panel per task with its prediction.
+
+        Args:
+            image: the image, as for :meth:`predict`.
+            predictions: prediction of each task for this image.
+
+        Returns:
+            The picture in mode RGB.
+
+        Raises:
+            DataError: the image cannot be read or does not fit the pixel format of the bundle.
+        """
+        picture = self.manifest.preprocessing.pixel_format.apply(to_picture(image))
+        return draw_all(self.tasks, picture, predictions)
 
     def _predict_batch(self, images: Sequence[Picture]) -> list[dict[str, Prediction]]:
         preprocessing = self.manifest.preprocessing

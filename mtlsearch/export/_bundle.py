@@ -24,6 +24,7 @@ from mtlsearch.bundle import (
     digest_of,
     open_bundle,
     open_graph,
+    seal,
 )
 from mtlsearch.errors import ExportError
 from mtlsearch.export._card import write_card
@@ -37,6 +38,7 @@ from mtlsearch.export._compare import (
 )
 from mtlsearch.export._graph import INPUT, save_graph
 from mtlsearch.export._program import ExportedNetwork, make_program, save_program
+from mtlsearch.export._runner import write_runner
 from mtlsearch.export._staging import require_replaceable, staged
 from mtlsearch.export._weights import reload_weights, save_weights
 from mtlsearch.images import PixelFormat
@@ -208,7 +210,8 @@ def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
 
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write the model card, then ``bundle.json`` with the checksums of all other files."""
+    """Write program and model card, then ``bundle.json`` with the checksums of all other files."""
+    write_runner(folder)
     (folder / CARD).write_text(write_card(manifest), encoding="utf-8")
     value = manifest.to_json()
     value["files"] = {
@@ -216,5 +219,5 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
         for path in sorted(folder.iterdir())
         for entry in [digest_of(path)]
     }
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(seal(value), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")

@@ -1,8 +1,17 @@
-"""The model card of a bundle: ``README.md``, with code that does not need mtlsearch."""
+"""Model card of a bundle: ``README.md``, with code that does not need mtlsearch."""
 
 from __future__ import annotations
 
-from mtlsearch.bundle import CARD, GRAPH, MANIFEST, PROGRAM, WEIGHTS, Manifest
+from mtlsearch.bundle import (
+    CARD,
+    GRAPH,
+    MANIFEST,
+    MODULES,
+    PROGRAM,
+    RUNNER,
+    WEIGHTS,
+    Manifest,
+)
 from mtlsearch.labels import Form
 from mtlsearch.prediction import OutputSpec
 
@@ -25,10 +34,41 @@ Exported by mtlsearch {version}. Sharing plan: {plan}.
 | `{graph}` | the network for ONNX Runtime: images to tensors of all tasks, any batch size |
 | `{program}` | the network as a `torch.export` program |
 | `{weights}` | the weights, with timm's names |
+| `{runner}` | a program that predicts images and draws the predictions |
+| `{modules}` | the Python modules that `{runner}` imports |
 | `{manifest}` | architecture, sharing plan, classes, preprocessing, metrics, checksums |
 | `{card}` | this page |
 
-With mtlsearch: `mtlsearch predict BUNDLE IMAGE... --out DIR`. Without mtlsearch:
+Predict images with Python 3.11, numpy, Pillow and onnxruntime 1.18, or newer ones. mtlsearch need
+not be installed:
+
+```console
+$ python {runner} photo.jpg --out predictions
+```
+
+The same from Python, in this folder:
+
+```python
+import sys
+
+sys.path.insert(0, "{modules}")
+from mtlsearch.bundle import open_bundle
+
+bundle = open_bundle(".")
+predictions = bundle.predict("photo.jpg")  # or a Pillow image, an array [H, W, 3], or a list
+for task, prediction in predictions.items():
+    print(task, prediction)
+bundle.draw("photo.jpg", predictions).save("drawn.png")
+```
+
+The tensors of each task, as `task.tensor` (B images, C classes):
+
+{tensors}
+{tensor_code}"""
+
+_TENSOR_CODE = """\
+
+The tensors of a picture of 8 bits, by ONNX Runtime alone:
 
 ```python
 import json
@@ -37,21 +77,17 @@ import onnxruntime
 from pathlib import Path
 from PIL import Image, ImageOps
 
-manifest = json.loads(Path("{manifest}").read_text(encoding="utf-8"))
+manifest = json.loads(Path("bundle.json").read_text(encoding="utf-8"))
 size, mean, std = (manifest["preprocessing"][key] for key in ("size", "mean", "std"))
 image = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")
 image = image.resize(size[::-1], Image.Resampling.BILINEAR)
 pixels = (np.asarray(image, np.float32) / 255 - np.float32(mean)) / np.float32(std)
-session = onnxruntime.InferenceSession("{graph}")
+session = onnxruntime.InferenceSession("model.onnx")
 names = [output.name for output in session.get_outputs()]
-outputs = dict(zip(names, session.run(names, {{"images": pixels.transpose(2, 0, 1)[None]}})))
+outputs = dict(zip(names, session.run(names, {"images": pixels.transpose(2, 0, 1)[None]})))
 for name, array in outputs.items():
     print(name, array.shape)
 ```
-
-The tensors of each task, as `task.tensor` (B images, C classes):
-
-{tensors}
 """
 
 
@@ -67,6 +103,9 @@ def write_card(manifest: Manifest) -> str:
         weights=WEIGHTS,
         manifest=MANIFEST,
         card=CARD,
+        runner=RUNNER,
+        modules=MODULES,
+        tensor_code=_TENSOR_CODE if manifest.preprocessing.channels == "rgb" else "",
         tensors="\n".join(_task(name, output) for name, output in manifest.tasks.items()),
     )
 

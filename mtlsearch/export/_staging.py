@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mtlsearch.bundle import is_bundle
+from mtlsearch.bundle import foreign_files, is_bundle
 from mtlsearch.errors import ExportError
+
+MAX_NAMES = 3
+"""Number of files that a message lists."""
 
 
 @contextmanager
@@ -24,7 +28,7 @@ def staged(out: Path) -> Iterator[Path]:
         An empty folder next to ``out``, on the same file system.
 
     Raises:
-        ExportError: ``out`` exists and is not a bundle.
+        ExportError: ``out`` exists and is not an unchanged bundle.
     """
     require_replaceable(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +42,7 @@ def staged(out: Path) -> Iterator[Path]:
 
 
 def require_replaceable(out: Path) -> None:
-    """Check that a path is free, an empty folder or a bundle.
+    """Check that a path is free, an empty folder or an unchanged bundle.
 
     Args:
         out: the folder of a bundle to write.
@@ -46,11 +50,24 @@ def require_replaceable(out: Path) -> None:
     Raises:
         ExportError: it is anything else.
     """
-    if not out.exists() or (out.is_dir() and (is_bundle(out) or not any(out.iterdir()))):
+    if not os.path.lexists(out):
         return
+    what = "the output path exists and is not a bundle"
+    if out.is_dir() and not out.is_symlink():
+        if not any(out.iterdir()):
+            return
+        if is_bundle(out):
+            if not (foreign := foreign_files(out)):
+                return
+            num_more = len(foreign) - MAX_NAMES
+            more = f" and {num_more} more" if num_more > 0 else ""
+            what = (
+                "the bundle contains files that the export did not write, or that were changed: "
+                f"{', '.join(foreign[:MAX_NAMES])}{more}"
+            )
     raise ExportError(
-        "the output path exists and is not a bundle",
+        what,
         where=str(out),
-        allowed=["a new folder", "an empty folder", "an existing bundle, which is replaced"],
-        next_step="set --out to another folder",
+        allowed=["a new folder", "an empty folder", "an unchanged bundle, which is replaced"],
+        next_step="set --out to another folder, or move this one",
     )

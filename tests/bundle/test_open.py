@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from mtlsearch.bundle import GRAPH, MANIFEST, Manifest, is_bundle, open_bundle
-from mtlsearch.errors import ExportError
+from mtlsearch.errors import DataError, ExportError
 from tests.bundle import small
 
 
@@ -55,6 +55,53 @@ def test_predictions_do_not_depend_on_the_batch_size(bundle, batch_size):
         assert (first["tint"].indices == second["tint"].indices).all()
 
 
+def test_predict_accepts_paths_arrays_and_lists(bundle, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 14, 3), np.uint8)
+    image, path = Image.fromarray(pixels), tmp_path / "photo.png"
+    image.save(path)
+    opened = open_bundle(bundle)
+    expected = opened.predict([image])[0]
+    forms = [image, path, str(path), pixels]
+    for predictions in [
+        *map(opened.predict, forms),
+        *opened.predict(forms),
+        *opened.predict((image,)),
+    ]:
+        assert (predictions["color"].scores == expected["color"].scores).all()
+        assert (predictions["tint"].indices == expected["tint"].indices).all()
+
+
+def test_predict_rotates_pictures_by_their_orientation(bundle, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "rotated.png"
+    Image.new("RGB", (40, 20)).save(path, exif=exif)
+    opened = open_bundle(bundle)
+    with Image.open(path) as image:
+        for predictions in opened.predict([image, path]):
+            assert predictions["tint"].indices.shape == (40, 20)
+            assert opened.draw(image, predictions).height > 20
+
+
+@pytest.mark.parametrize(
+    ("image", "reason"),
+    [
+        (np.zeros((2, 9, 9, 3), np.uint8), "list of arrays"),
+        (np.zeros((3, 9, 9), np.uint8), "looks like"),
+        (np.zeros((9, 9, 3), np.float32), "pixel_range"),
+        (np.full((9, 9, 3), "x"), "numbers"),
+        (7, "got int"),
+        (iter(()), "a list of these"),
+        ("missing.jpg", "missing"),
+    ],
+)
+def test_predict_of_another_value_is_refused(bundle, image, reason):
+    with pytest.raises(DataError) as caught:
+        open_bundle(bundle).predict(image)
+    assert reason in str(caught.value)
+    assert caught.value.next_step
+
+
 def test_predict_without_images_returns_an_empty_list(bundle):
     assert open_bundle(bundle).predict([]) == []
 
@@ -83,7 +130,7 @@ def test_manifest_json_round_trip():
         (edited(lambda v: v.update(version=99)), "format version 99"),
         (edited(lambda v: v.pop("tasks")), "`tasks` is missing"),
         (edited(lambda v: v["files"].clear()), "lacks model.onnx"),
-        (edited(lambda v: v["preprocessing"].update(mean=[1])), "`mean` and `std` must"),
+        (edited(lambda v: v["preprocessing"].update(mean=[1])), "mean"),
         (edited(lambda v: v["preprocessing"].update(std=[1, 1, float("nan")])), "finite"),
         (edited(lambda v: v["preprocessing"].update(size=[0, 8])), "size"),
         (edited(lambda v: v["preprocessing"].update(resize="x")), "bilinear"),
@@ -92,6 +139,13 @@ def test_manifest_json_round_trip():
             edited(lambda v: v["tasks"]["tint"].update(options={"a": "b"})),
             "options",
         ),
+        (
+            edited(lambda v: v["tasks"]["tint"].update(options={"max_detections": 1.5})),
+            "`max_detections` must be a positive integer",
+        ),
+        (edited(lambda v: v["tasks"]["tint"].update(classes="red")), "a list is expected"),
+        (edited(lambda v: v["tasks"].update(tint=[1])), "`tasks.tint` is invalid: an object"),
+        (edited(lambda v: v["metrics"]["color"].update(f1="high")), "`metrics.color.f1`"),
         (edited(lambda v: v["architecture"]["plan"].update(rows=[])), "plan"),
         (edited(lambda v: v["architecture"].update(units=[7])), "unit"),
         (
@@ -166,7 +220,7 @@ from mtlsearch.bundle import draw_all, open_bundle
 bundle = open_bundle(sys.argv[1])
 image = Image.new("RGB", (9, 9))
 draw_all(bundle.tasks, image, bundle.predict([image])[0])
-heavy = {"torch", "torchvision", "timm", "onnx", "optuna", "pandas", "matplotlib"}
+heavy = {"torch", "torchvision", "timm", "onnx", "optuna", "pandas", "matplotlib", "pydantic"}
 print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
 """
     process = subprocess.run(

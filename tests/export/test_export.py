@@ -6,7 +6,9 @@ import json
 import random
 import shutil
 import stat
+import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +17,16 @@ from PIL import Image
 from safetensors.torch import load_model
 from torch import nn
 
-from mtlsearch.bundle import CARD, GRAPH, MANIFEST, PROGRAM, WEIGHTS, read_image
+from mtlsearch.bundle import (
+    CARD,
+    GRAPH,
+    MANIFEST,
+    MODULES,
+    PROGRAM,
+    RUNNER,
+    WEIGHTS,
+    read_image,
+)
 from mtlsearch.errors import ExportError
 from mtlsearch.export import TOLERANCE, export_bundle, open_bundle
 from mtlsearch.export._program import ExportedNetwork
@@ -95,7 +106,7 @@ def test_predict_equals_network_and_task_decode(exported):
 
 def test_export_bundle_writes_only_its_files(exported):
     names = {path.name for path in exported.path.iterdir()}
-    assert names == {CARD, GRAPH, MANIFEST, PROGRAM, WEIGHTS}
+    assert names == {CARD, GRAPH, MANIFEST, MODULES, PROGRAM, RUNNER, WEIGHTS}
     assert [path.name for path in exported.path.parent.iterdir()] == ["bundle"]
     modes = {stat.S_IMODE(path.stat().st_mode) for path in exported.path.iterdir()}
     assert len(modes) == 1
@@ -116,21 +127,36 @@ def test_manifest_describes_network_and_differences(exported):
     assert manifest["architecture"]["parameters"] == sum(distinct.values())
 
 
-def test_code_of_model_card_equals_bundle(exported, tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def code_blocks(exported, tmp_path, monkeypatch):
+    """Return the code of the model card, in a folder with the bundle and a rotated photo."""
     upright = Image.effect_noise((40, 30), 90).convert("RGB")
     exif = Image.Exif()
     exif[0x0112] = 6  # Viewers rotate the image by 90 degrees.
     rotated = upright.transpose(Image.Transpose.ROTATE_90)
-    rotated.save(tmp_path / "photo.jpg", exif=exif, quality=100, subsampling=0)
-    for name in (GRAPH, MANIFEST):
-        (tmp_path / name).symlink_to(exported.path / name)
-    code = (exported.path / CARD).read_text().split("```python\n")[1].split("```")[0]
-    monkeypatch.chdir(tmp_path)
+    shutil.copytree(exported.path, tmp_path / "bundle")
+    rotated.save(tmp_path / "bundle" / "photo.jpg", exif=exif, quality=100, subsampling=0)
+    monkeypatch.chdir(tmp_path / "bundle")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    blocks = Path(CARD).read_text().split("```python\n")[1:]
+    return [block.split("```")[0] for block in blocks]
+
+
+def test_code_of_model_card_predicts_and_draws(exported, code_blocks):
     names = {}
-    exec(compile(code, CARD, "exec"), names)
+    exec(compile(code_blocks[0], CARD, "exec"), names)
+    expected = open_bundle(exported.path).predict("photo.jpg")
+    assert (names["predictions"]["outline"].indices == expected["outline"].indices).all()
+    with Image.open("drawn.png") as drawn:
+        assert drawn.width > 3 * 256
+
+
+def test_code_of_model_card_gives_the_tensors(exported, code_blocks, capsys):
+    names = {}
+    exec(compile(code_blocks[1], CARD, "exec"), names)
     assert "boxes.scores (1, " in capsys.readouterr().out
     bundle = open_bundle(exported.path)
-    pixels = bundle.manifest.preprocessing(read_image(tmp_path / "photo.jpg"))
+    pixels = bundle.manifest.preprocessing(read_image(Path("photo.jpg")))
     expected = bundle.run(pixels[None])
     for task, tensors in expected.items():
         for name, value in tensors.items():
@@ -247,6 +273,57 @@ def test_failed_export_keeps_existing_bundle(exported, tmp_path):
     export_bundle(exported.network, exported.tasks, out, **arguments | {"extra": {"again": True}})
     assert open_bundle(out).manifest.extra == {"again": True}
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def _add_a_file(bundle):
+    (bundle / "notes.txt").write_text("mine")
+
+
+def _add_a_folder(bundle):
+    (bundle / "predictions").mkdir()
+
+
+def _edit_the_manifest(bundle):
+    path = bundle / MANIFEST
+    path.write_text(path.read_text().replace('"score_threshold": 0.3', '"score_threshold": 0.2'))
+
+
+def _edit_the_card(bundle):
+    (bundle / CARD).write_text("mine")
+
+
+def _link_the_graph(bundle):
+    shutil.copy(bundle / GRAPH, bundle.parent / GRAPH)
+    (bundle / GRAPH).unlink()
+    (bundle / GRAPH).symlink_to(bundle.parent / GRAPH)
+
+
+def _break_the_manifest(bundle):
+    (bundle / MANIFEST).write_text('{"format": "mtlsearch-bundle"}')
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (_add_a_file, "notes.txt"),
+        (_add_a_folder, "predictions"),
+        (_edit_the_manifest, MANIFEST),
+        (_edit_the_card, CARD),
+        (_link_the_graph, GRAPH),
+        (_break_the_manifest, MANIFEST),
+    ],
+)
+def test_export_replaces_no_file_of_the_user(exported, tmp_path, change, name):
+    out = tmp_path / "bundle"
+    shutil.copytree(exported.path, out)
+    change(out)
+    before = {path.name: path.lstat().st_mtime_ns for path in out.iterdir()}
+    with pytest.raises(ExportError, match=f"did not write.*{name}") as caught:
+        export_bundle(
+            exported.network, exported.tasks, out, **networks.export_arguments(exported.network)
+        )
+    assert caught.value.next_step
+    assert {path.name: path.lstat().st_mtime_ns for path in out.iterdir()} == before
 
 
 @pytest.mark.parametrize("entry", ["folder", "file"])

@@ -42,7 +42,7 @@ def test_predict_writes_unique_file_names(bundle: Path, images: list[Path], tmp_
     pictures = [entry["picture"] for entry in json.loads(result.stdout)["images"]]
     assert result.returncode == 0
     assert "2 images" in result.stderr
-    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "pictures").glob("[!.]*")) == [
         "street-2.png",
         "street-2.tint.png",
         "street.png",
@@ -51,6 +51,62 @@ def test_predict_writes_unique_file_names(bundle: Path, images: list[Path], tmp_
     for name in pictures:
         with Image.open(name) as picture:
             assert picture.width > 3 * 256
+
+
+def test_predict_into_the_folder_of_an_image_is_refused(
+    bundle: Path, images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(images[0].parent)
+    before = Path("street.png").read_bytes()
+    for out in (Path(), images[0].parent, tmp_path / "two" / ".." / "one"):
+        result = call("predict", bundle, "street.png", "--out", out)
+        assert result.returncode == 2
+        assert "would replace an input of this command" in result.stderr
+        assert "street.png" in result.stderr
+        assert Path("street.png").read_bytes() == before
+        assert sorted(path.name for path in Path().iterdir()) == ["street.png"]
+
+
+def test_predict_replaces_no_file_of_the_user(
+    bundle: Path, images: list[Path], tmp_path: Path
+) -> None:
+    mine = tmp_path / "pictures" / "street-2.tint.png"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    result = call("predict", bundle, *images, "--out", mine.parent)
+    assert result.returncode == 2
+    assert f"where:   {mine}" in result.stderr
+    assert [path.name for path in mine.parent.iterdir()] == [mine.name]
+    assert mine.read_text() == "mine"
+
+
+def test_predict_again_replaces_its_unchanged_outputs(
+    bundle: Path, images: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "pictures"
+    assert call("predict", bundle, images[0], "--out", out).returncode == 0
+    Image.new("RGB", (30, 20), "green").save(images[0])
+    assert call("predict", bundle, images[0], "--out", out).returncode == 0
+    other = call("predict", bundle, images[1], "--out", out)
+    assert other.returncode == 2, "the outputs of another image of that name"
+    (out / "street.png").write_bytes((out / "street.png").read_bytes() + b"edited")
+    edited = call("predict", bundle, images[0], "--out", out)
+    assert edited.returncode == 2
+    assert "that was changed" in edited.stderr
+
+
+def test_predict_gives_outputs_of_all_images_unique_names(bundle: Path, tmp_path: Path) -> None:
+    names = ("x.jpg", "X.png", "x.tint.jpg", "x-2.png", "y/x.jpg")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (30, 20), "red").save(tmp_path / name)
+    out = tmp_path / "pictures"
+    result = call("predict", bundle, *(tmp_path / name for name in names), "--out", out)
+    assert result.returncode == 0, result.stderr
+    entries = json.loads(result.stdout)["images"]
+    printed = [path for e in entries for path in (e["picture"], e["tasks"]["tint"]["file"])]
+    assert len({Path(path).name.casefold() for path in printed}) == 2 * len(names)
+    assert {Path(path) for path in printed} == set(out.glob("[!.]*"))
 
 
 def test_predict_reports_and_skips_an_unreadable_image(
