@@ -50,6 +50,7 @@ class TaskResult:
         specs: the task's metrics, with their directions and the primary one marked.
         per_class: value by metric and class name; empty if unknown. The first metric is the one
             that tables show.
+        num_images: number of validation images with the task's label; None if unknown.
     """
 
     metrics: Annotated[Mapping[str, _MetricValue], MAPPING_TO_JSON]
@@ -57,6 +58,7 @@ class TaskResult:
     per_class: Annotated[
         Mapping[str, Annotated[Mapping[str, _MetricValue], MAPPING_TO_JSON]], MAPPING_TO_JSON
     ] = field(default_factory=dict)
+    num_images: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metrics", MappingProxyType(dict(self.metrics)))
