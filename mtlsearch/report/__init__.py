@@ -9,6 +9,7 @@ trial,state,baseline,delta_m,params,flops,seconds,plan,loss_weights,learning_rat
 from mtlsearch.report._affinity_picture import draw_affinity
 from mtlsearch.report._contact_sheet import contact_sheet
 from mtlsearch.report._formats import FORMATS, Format, render, write
+from mtlsearch.report._per_class_table import render_per_class
 from mtlsearch.report._plot import plot, require_picture
 from mtlsearch.report._sharing_picture import draw_sharing
 
@@ -20,6 +21,7 @@ __all__ = [
     "draw_sharing",
     "plot",
     "render",
+    "render_per_class",
     "require_picture",
     "write",
 ]

@@ -20,6 +20,7 @@ from mtlsearch.report._marks import (
     OVER_LIMITS,
     SATURATED,
     TIED,
+    ZERO_CLASS,
 )
 
 MARKS = (
@@ -98,7 +99,7 @@ def formatted_columns(frame: pd.DataFrame) -> list[FormattedColumn]:
     metrics = [
         DisplayColumn(
             _metric_title(frame, name),
-            _of(name, formatting.format_metrics),
+            _metric_cells(name),
             is_number=True,
             hide_order=HIDE_METRICS + len(names) - index,
         )
@@ -110,6 +111,22 @@ def formatted_columns(frame: pd.DataFrame) -> list[FormattedColumn]:
         for column in (*before, *metrics, *after)
         if column.is_shown(frame)
     ]
+
+
+def _metric_cells(name: str) -> FrameFormatter:
+    """Return the formatter of a metric, which marks trials with a class of the task at 0."""
+
+    def format_cells(frame: pd.DataFrame) -> list[str]:
+        by_class = frame.attrs.get("zero_classes", {}).get(name.partition(".")[0], {})
+        marked = {number for numbers in by_class.values() for number in numbers}
+        return [
+            f"{ZERO_CLASS} {cell}" if number in marked and cell else cell
+            for number, cell in zip(
+                frame["trial"], formatting.format_metrics(frame[name]), strict=True
+            )
+        ]
+
+    return format_cells
 
 
 def _metric_title(frame: pd.DataFrame, name: str) -> str:

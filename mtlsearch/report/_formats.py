@@ -44,7 +44,7 @@ def render(
     if form == "csv":
         return frame.to_csv(index=False, lineterminator="\n")
     if form == "json":
-        return _json(frame)
+        return json_rows(frame)
     if form == "markdown":
         return _markdown(frame)
     raise ConfigError(
@@ -70,7 +70,8 @@ def write(frame: pd.DataFrame, path: Path, form: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _json(frame: pd.DataFrame) -> str:
+def json_rows(frame: pd.DataFrame) -> str:
+    """Return a frame as a JSON list of objects, with null for missing values."""
     rows = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
     return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -16,6 +16,7 @@ from mtlsearch.report._marks import (
     OVER_LIMITS,
     SATURATED,
     TIED,
+    ZERO_CLASS,
 )
 
 FEW_IMAGES = 100
@@ -23,6 +24,9 @@ FEW_IMAGES = 100
 
 MIN_TRIALS = 4
 """Number of complete trials from which equal metrics are reported."""
+
+MAX_CLASSES, MAX_TRIALS, MAX_GROUPS = 5, 3, 3
+"""Number of classes at 0 and of trials that a note names, and of groups of equal trials."""
 
 EQUAL = 1e-6
 """Largest relative difference of numbers that count as equal."""
@@ -42,6 +46,7 @@ def notes(frame: pd.DataFrame) -> list[str]:
     marks = _marks(frame)
     lines = ["; ".join(marks)] if marks else []
     lines += frame.attrs.get("remarks", [])
+    lines += _zero_classes(frame)
     lines += _few_images(frame)
     lines += _equal_metrics(frame)
     return [*lines, *_reasons(frame)]
@@ -88,6 +93,44 @@ def _front(frame: pd.DataFrame) -> str:
         return "no trial has a higher Δm with fewer FLOPs"
     titles = [{"delta_m": "Δm", "flops": "FLOPs"}.get(name, name) for name in names]
     return f"no trial is better in all of {', '.join(titles)}"
+
+
+def _zero_classes(frame: pd.DataFrame) -> list[str]:
+    """Return, per task, the classes at 0 that the marked metrics hide."""
+    shown = set(frame["trial"])
+    num_complete = int(frame["state"].eq("complete").sum())
+    lines = []
+    for task, trials_by_class in frame.attrs.get("zero_classes", {}).items():
+        classes_by_trials: dict[tuple[int, ...], list[str]] = {}
+        for name, numbers in trials_by_class.items():
+            if trials := tuple(number for number in numbers if number in shown):
+                classes_by_trials.setdefault(trials, []).append(name)
+        # The classes that most trials miss come first.
+        groups = sorted(classes_by_trials.items(), key=lambda group: -len(group[0]))
+        texts = [
+            f"{_first(classes)} in {_trials(trials, num_complete)}"
+            for trials, classes in groups[:MAX_GROUPS]
+        ]
+        if num_hidden := sum(len(classes) for _, classes in groups[MAX_GROUPS:]):
+            texts.append(f"and {num_hidden} more in other trials")
+        if texts:
+            listed = "; ".join(texts)
+            lines.append(f"{ZERO_CLASS} {task}, classes at 0: {listed} (--per-class {task})")
+    return lines
+
+
+def _first(names: Sequence[str]) -> str:
+    num_more = len(names) - MAX_CLASSES
+    return ", ".join(names[:MAX_CLASSES]) + (f" and {num_more} more" if num_more > 0 else "")
+
+
+def _trials(trials: Sequence[int], num_complete: int) -> str:
+    """Return ``all 6 trials``, ``4 of 6 trials`` or ``trials 0, 2``."""
+    if len(trials) == num_complete > 1:
+        return f"all {num_complete} trials"
+    if len(trials) > MAX_TRIALS:
+        return f"{len(trials)} of {num_complete} trials"
+    return f"{'trial' if len(trials) == 1 else 'trials'} {', '.join(map(str, trials))}"
 
 
 def _few_images(frame: pd.DataFrame) -> list[str]:

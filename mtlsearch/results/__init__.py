@@ -40,6 +40,7 @@ from mtlsearch.results._objective import (
     objectives_of,
 )
 from mtlsearch.results._pareto import front_of, pareto_front
+from mtlsearch.results._per_class import per_class_results
 from mtlsearch.results._result import TaskResult
 from mtlsearch.results._rung_ranking import RungRank, rank_at_epoch, rung_ranks
 from mtlsearch.results._seed_statistics import (
@@ -78,6 +79,7 @@ __all__ = [
     "objectives_in",
     "objectives_of",
     "pareto_front",
+    "per_class_results",
     "rank_at_epoch",
     "reference_at",
     "reference_of",

@@ -15,6 +15,7 @@ from mtlsearch.results._delta_m import delta_m, reference_at, reference_of
 from mtlsearch.results._metric_columns import metric_columns, metric_value
 from mtlsearch.results._objective import DELTA_M, Objective
 from mtlsearch.results._pareto import front_objectives, is_on_front
+from mtlsearch.results._per_class import zero_classes
 from mtlsearch.results._result import TaskResult
 from mtlsearch.results._rung_ranking import rung_ranks
 from mtlsearch.results._seed_statistics import SeedStatistics
@@ -45,7 +46,8 @@ def leaderboard(
     ``attrs`` of the frame contain ``best`` (number of the trial with the highest Δm within the
     limits), ``front`` (names of the objectives of ``pareto``), ``val_images``, ``num_images``
     (validation images by task), ``best_values`` (by metric column), and of metrics near their
-    bounds ``not_counted``, ``saturated`` and ``remarks``.
+    bounds ``not_counted``, ``saturated`` and ``remarks``; and ``zero_classes`` (trial numbers by
+    task and class at 0).
 
     Args:
         records: the trials of a run.
@@ -77,6 +79,7 @@ def leaderboard(
     frame.attrs["front"] = [objective.name for objective in front_objectives(objectives)]
     frame.attrs["best"] = _best(frame)
     frame.attrs |= _baseline_attrs(reference_of(trials), metrics)
+    frame.attrs["zero_classes"] = zero_classes(trials)
     frame.attrs["val_images"] = max((trial.val_images or 0 for trial in trials), default=0) or None
     _check_column(sort, frame, trials)
     ranked = _sorted(frame, sort, metrics)

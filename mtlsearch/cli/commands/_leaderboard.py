@@ -34,6 +34,10 @@ def leaderboard(
     all_metrics: Annotated[
         bool, typer.Option("--all-metrics", help="Show all metrics, not only the primary ones.")
     ] = False,
+    per_class: Annotated[
+        str | None,
+        typer.Option("--per-class", metavar="TASK", help="Show results per class of a task."),
+    ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="FILE.png", help="Plot Δm over FLOPs with the Pareto front."),
@@ -45,9 +49,9 @@ def leaderboard(
 
     from mtlsearch.files import Outputs
     from mtlsearch.report import plot as draw
-    from mtlsearch.report import render, require_picture
+    from mtlsearch.report import render, render_per_class, require_picture
     from mtlsearch.results import leaderboard as rank
-    from mtlsearch.results import objectives_in
+    from mtlsearch.results import objectives_in, per_class_results
     from mtlsearch.runs import read_confirmed
     from mtlsearch.study import read_records
 
@@ -68,7 +72,12 @@ def leaderboard(
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None
     shown = frame if top is None else frame.head(top)  # the plot shows all trials
-    options.console.print(render(shown, form, width=width, color=is_terminal).rstrip("\n"))
+    if per_class is None:
+        text = render(shown, form, width=width, color=is_terminal)
+    else:
+        results = per_class_results(records, per_class)
+        text = render_per_class(results, shown, per_class, form, width=width)
+    options.console.print(text.rstrip("\n"))
     if plot is not None:
         with outputs.write(plot) as temporary:
             draw(frame, temporary)
