@@ -36,13 +36,18 @@ from mtlsearch.export._compare import (
     check_format,
     module_runner,
 )
-from mtlsearch.export._graph import INPUT, save_graph
-from mtlsearch.export._program import ExportedNetwork, make_program, save_program
 from mtlsearch.export._runner import write_runner
 from mtlsearch.export._staging import require_replaceable, staged
 from mtlsearch.export._weights import reload_weights, save_weights
 from mtlsearch.images import PixelFormat
 from mtlsearch.models import MultiTaskNetwork, count_parameters
+from mtlsearch.models.programs import (
+    INPUT,
+    ExportedNetwork,
+    make_program,
+    save_graph,
+    save_program,
+)
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, Task
 

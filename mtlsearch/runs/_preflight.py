@@ -20,6 +20,7 @@ from mtlsearch.errors import ConfigError, MtlsearchError
 from mtlsearch.plugin import Metric, Task
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.results import Objective, objectives_of
+from mtlsearch.runs._exportable import ExportTrial
 from mtlsearch.runs._warm_start import read_warm_start
 from mtlsearch.study import RunDirectory, require_storage
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import torch
 
     from mtlsearch.data import CheckReport, DataModule
+    from mtlsearch.models import CutBackbone
     from mtlsearch.training import BalancerMaker
 
 
@@ -43,6 +45,8 @@ class Stage(IntEnum):
     IMAGES = 3
     """All images of ``train`` and ``val`` have been read: ``report`` is set, perhaps with
     problems. ``valid_report`` is set if it has none."""
+    NETWORK = 4
+    """The backbones are cut: ``cut_backbones`` is set. Nothing has been trained."""
 
 
 @dataclass
@@ -61,6 +65,7 @@ class PreflightContext:
         tasks: the tasks by name, from :attr:`Stage.LABELS` on.
         report: result of reading all images, from :attr:`Stage.IMAGES` on. It may contain
             problems.
+        cut_backbones: the cut backbones by timm name, from :attr:`Stage.NETWORK` on.
     """
 
     resolved: ResolvedRun
@@ -72,6 +77,7 @@ class PreflightContext:
     data: DataModule | None = None
     tasks: Mapping[str, Task[Any]] = field(default_factory=dict)
     report: CheckReport | None = None
+    cut_backbones: Mapping[str, CutBackbone] = field(default_factory=dict)
 
     @property
     def valid_report(self) -> CheckReport | None:
@@ -273,6 +279,22 @@ def _warn_data(context: PreflightContext) -> Iterator[str]:
         yield from data_warnings(context.valid_report, context.data.labels, labels)
 
 
+def _require_exportable(context: PreflightContext) -> None:
+    for trial in _export_trials(context):
+        trial.run()
+
+
+def _export_trials(context: PreflightContext) -> Iterator[ExportTrial]:
+    config = context.resolved.config
+    for name, cut in context.cut_backbones.items():
+        yield ExportTrial(config, cut, context.tasks, name)
+
+
+def _warn_large_networks(context: PreflightContext) -> Iterator[str]:
+    for trial in _export_trials(context):
+        yield from trial.warnings()
+
+
 PREFLIGHT_CHECKS: tuple[PreflightCheck, ...] = (
     PreflightCheck("distillation", Stage.RUN_FILE, require=_require_distillation_backbone),
     PreflightCheck("balancers", Stage.RUN_FILE, require=_require_balancers),
@@ -287,5 +309,6 @@ PREFLIGHT_CHECKS: tuple[PreflightCheck, ...] = (
     PreflightCheck("label coverage", Stage.IMAGES, require=_require_label_coverage),
     PreflightCheck("named classes", Stage.IMAGES, require=_require_named_classes),
     PreflightCheck("data", Stage.IMAGES, warn=_warn_data),
+    PreflightCheck("export", Stage.NETWORK, require=_require_exportable, warn=_warn_large_networks),
 )
 """All preflight checks, in the order in which they run within a stage."""

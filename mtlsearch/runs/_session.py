@@ -78,6 +78,8 @@ def open_session(
         BackboneError: a backbone cannot be created, loaded or cut.
         RunError: the storage URL or the warm start is invalid.
         TrainingError: a balancer does not support the training settings.
+        PluginError: the head of a task cannot be built, or raises an error.
+        ExportError: the network cannot be exported.
     """
     context = PreflightContext(
         resolved,
@@ -92,6 +94,8 @@ def open_session(
     context.tasks = resolved.build_tasks(data.labels)
     if check:
         _check_data(context, data, progress)
+        context.cut_backbones = cut_backbones
+        run_checks(Stage.NETWORK, context, on_warning=progress.warning)
     evaluator = TrainingEvaluator(
         config=resolved.config,
         # Built again, because reading the images counts their classes.
@@ -156,12 +160,15 @@ def _cut_backbones(resolved: ResolvedRun) -> dict[str, CutBackbone]:
         raise error.named_in(resolved.where("backbone")) from error
 
 
-def load_cut_backbone(config: RunConfig, name: str) -> CutBackbone:
+def load_cut_backbone(
+    config: RunConfig, name: str, *, should_load_weights: bool = True
+) -> CutBackbone:
     """Create a backbone of the run and cut it into units.
 
     Args:
         config: the run file; its seed initializes weights that are not pretrained.
         name: timm name of the backbone.
+        should_load_weights: whether to load the weights that the run file names.
 
     Returns:
         The cut backbone.
@@ -172,8 +179,8 @@ def load_cut_backbone(config: RunConfig, name: str) -> CutBackbone:
         name,
         config.data.image_size,
         granularity=config.backbone.granularity,
-        pretrained=config.backbone.pretrained,
-        checkpoint_path=config.backbone.checkpoint_path,
+        pretrained=config.backbone.pretrained and should_load_weights,
+        checkpoint_path=config.backbone.checkpoint_path if should_load_weights else None,
         seed=config.seed,
         channels=config.data.num_channels,
     )

@@ -29,7 +29,7 @@ from mtlsearch.bundle import (
 )
 from mtlsearch.errors import ExportError
 from mtlsearch.export import TOLERANCE, export_bundle, open_bundle
-from mtlsearch.export._program import ExportedNetwork
+from mtlsearch.models.programs import ExportedNetwork
 from tests.export import networks
 
 QUICK = ["test_vit"]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mtlsearch.export import TOLERANCE, export_bundle, open_bundle
-from mtlsearch.export._program import ExportedNetwork
+from mtlsearch.models.programs import ExportedNetwork
 from mtlsearch.models import HeadWithAttention, MultiTaskNetwork, cut_backbone
 from tests.export import networks
 

@@ -58,7 +58,7 @@ def mtlsearch_datasets():
 """
 
 TASK = """
-from mtlsearch.plugin import Form, Metric, Settings, Task, hookimpl
+from mtlsearch.plugin import Form, Metric, OutputSpec, Settings, Task, hookimpl
 from pydantic import Field
 
 class Options(Settings):
@@ -71,11 +71,23 @@ class Kind(Task[Options]):
     Settings = Options
 
     metrics = (Metric("hits", higher_is_better=True, primary=True),)
-    output = None
-    def build_head(self, features): ...
+    output = OutputSpec(Form.CATEGORY, ("dark", "light"))
+    def build_head(self, features):
+        from torch import nn
+
+        class Head(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.linear = nn.Linear(features.levels[-1].channels, 2)
+
+            def forward(self, levels):
+                return {{"logits": self.linear(levels[-1].mean((2, 3)))}}
+
+        return Head()
     def loss(self, outputs, targets): ...
     def meter(self): ...
-    def predict(self, outputs): ...
+    def predict(self, outputs):
+        return {{"scores": outputs["logits"].softmax(1)}}
 
 @hookimpl
 def mtlsearch_tasks():

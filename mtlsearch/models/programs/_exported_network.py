@@ -27,7 +27,14 @@ class ExportedNetwork(nn.Module):
         self._tasks = dict(sorted(tasks.items()))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Return tensors ``[B, ...]`` by name, ``task.tensor``, sorted."""
+        """Run the network and the ``predict`` of every task.
+
+        Args:
+            images: normalized images ``[B, C, H, W]``.
+
+        Returns:
+            Tensors ``[B, ...]`` by name, ``task.tensor``, sorted.
+        """
         outputs: Mapping[str, Outputs] = self.network(images)
         named = {
             f"{name}.{tensor}": value
