@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -18,6 +19,7 @@ data:
 tasks:
   shade: {kind: shades}
 search: {space: flat}
+backbone: {name: test_resnet}
 """
 
 
@@ -46,7 +48,10 @@ def spoil(folder: Path) -> None:
 def test_valid_data_is_counted(folder: Path) -> None:
     result = call("check", "run.yaml")
     assert result.returncode == 0, result.stderr
-    assert ["train", "shade", "dark", "3"] in [line.split() for line in result.stdout.splitlines()]
+    assert "count   at 16 x 16" in result.stdout
+    assert ["train", "shade", "dark", "3", "3"] in [
+        line.split() for line in result.stdout.splitlines()
+    ]
     assert ["train", "edges", "(images)", "0", "of", "6"] in [
         line.split() for line in result.stdout.splitlines()
     ]
@@ -168,6 +173,123 @@ def test_data_warning_is_not_a_problem(folder: Path) -> None:
     assert "train.batch_size" not in call("check", "run.yaml", "--set", "train.batch_size=6").stderr
 
 
+def test_one_task_has_nothing_to_share(folder: Path) -> None:
+    result = call("check", "run.yaml")
+    assert "warning: the run has one task, 'shade', so that there is nothing to share" in (
+        result.stderr
+    )
+
+
+BOXES = """\
+data:
+  sources:
+    kind: manifest
+    labels: {thing: {form: boxes, classes: [cat, dog]}, mask: {form: mask, classes: [none, some]}}
+  image_size: [48, 64]
+  cache: null
+tasks: {thing: {kind: detection, channels: 16}, mask: {kind: segmentation, channels: 16}}
+backbone: {name: test_resnet, granularity: stage}
+train: {epochs: 1, batch_size: 4}
+search: {space: tree, trials: 1}
+"""
+
+
+def write_table(folder: Path, boxes: str, mask_value: int) -> None:
+    """Write six images of 128 x 96 pixels, each with boxes and a mask of 0 and a value."""
+    rows = ["image,thing,mask"]
+    for index in range(6):
+        noise = np.random.default_rng(index).integers(0, 256, (96, 128, 3), np.uint8)
+        Image.fromarray(noise).save(folder / f"{index}.png")
+        mask = np.zeros((96, 128), np.uint8)
+        mask[:48] = mask_value
+        Image.fromarray(mask).save(folder / f"mask{index}.png")
+        rows.append(f'{index}.png,"{boxes}",mask{index}.png')
+    (folder / "manifest.csv").write_text("\n".join(rows))
+    (folder / "run.yaml").write_text(BOXES)
+
+
+BOTH = '[[4, 4, 60, 60, ""cat""], [4, 4, 60, 60, ""dog""]]'
+
+
+@pytest.mark.parametrize(
+    ("boxes", "value", "message", "is_error"),
+    [
+        ('[[4, 4, 60, 60, ""cat""], [4, 4, 5, 5, ""dog""]]', 1, "smaller than a pixel", True),
+        ('[[0.1, 0.1, 0.5, 0.5, ""cat""]]', 1, "look like fractions of width and height", True),
+        (BOTH, 255, "the masks contain 0 and 255, and 255 is `ignore_index`", True),
+        (f'{BOTH[:-1]}, [4, 4, 5, 5, ""dog""]]', 1, "are smaller than a pixel", False),
+    ],
+)
+def test_check_and_search_report_the_same_about_labels(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    boxes: str,
+    value: int,
+    message: str,
+    is_error: bool,
+) -> None:
+    """Labels are counted as the network is given them, before anything is trained."""
+    monkeypatch.chdir(tmp_path)
+    write_table(tmp_path, boxes, value)
+    checked = call("check", "run.yaml")
+    searched = call("search", "run.yaml", "--out", "out", "--trials", "1")
+    assert message in checked.stderr
+    assert message in searched.stderr
+    assert (checked.returncode, searched.returncode) == ((1, 1) if is_error else (0, 0))
+    assert (tmp_path / "out").exists() != is_error
+    if not is_error:
+        warnings = [
+            [line for line in result.stderr.splitlines() if line.startswith("warning:")]
+            for result in (checked, searched)
+        ]
+        assert warnings[0]
+        assert warnings[0] == warnings[1]
+
+
+def test_problems_of_one_kind_are_summarized(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_table(tmp_path, BOTH, 7)
+    result = call("check", "run.yaml")
+    assert result.returncode == 1
+    assert "error: 6 problems of one kind:" in result.stderr
+    assert "  - and 3 more of this kind\n  next:    correct these masks" in result.stderr
+    assert result.stderr.count("class 7 does not exist") == 3
+    assert call("-v", "check", "run.yaml").stderr.count("class 7 does not exist") == 9
+
+
+HEADS = {
+    "self.linear(levels[-1].mean((2, 3)))": (
+        "self.linear(levels[-1].mean((2, 3)))[: 1 + int(levels[-1].sum() > 0)]",
+        "torch.export cannot trace the network",
+    ),
+    "nn.Linear(features.levels[-1].channels, 2)": (
+        "nn.Linear(features.levels[-1].channels + 1, 2)",
+        "the head of task 'shade' fails: RuntimeError",
+    ),
+    'outputs["logits"].softmax(1)': (
+        'outputs["logits"].softmax(1) + torch.linalg.matrix_exp(outputs["logits"].T @ '
+        'outputs["logits"]).sum()',
+        "torch.onnx cannot write the network",
+    ),
+}
+
+
+@pytest.mark.parametrize("code", HEADS)
+def test_head_that_cannot_be_exported_is_refused(folder: Path, code: str) -> None:
+    changed, message = HEADS[code]
+    file = folder / "mine" / "a.py"
+    text = file.read_text()
+    assert code in text
+    file.write_text("import torch\n" + text.replace(code, changed))
+    for result in (call("check", "run.yaml"), call("search", "run.yaml", "--out", "out")):
+        assert result.returncode == 1
+        assert message in result.stderr
+        assert "shade" in result.stderr
+    assert not (folder / "out").exists()
+
+
 def test_sample_writes_images(folder: Path) -> None:
     result = call("sample", "run.yaml", "--count", "2", "--out", "few")
     assert result.returncode == 0, result.stderr
@@ -179,7 +301,8 @@ def test_sample_writes_images(folder: Path) -> None:
 
 
 def test_check_of_unknown_backbone_names_its_line(folder: Path) -> None:
-    (folder / "run.yaml").write_text(RUN + "backbone:\n  name: resnet81\n")
+    backbone = "backbone: {name: test_resnet}\n"
+    (folder / "run.yaml").write_text(RUN.replace(backbone, "backbone:\n  name: resnet81\n"))
     result = call("check", "run.yaml")
     assert result.returncode == 2
     assert "did you mean 'resnet" in result.stderr
