@@ -17,7 +17,7 @@ VOID = 255
 
 def draw_mask(
     annotations: Sequence[Annotation],
-    class_by_category: Mapping[int, int],
+    class_by_category: Mapping[int | str, int],
     size: tuple[int, int],
     where: str,
 ) -> NDArray[np.int32]:

@@ -17,12 +17,19 @@ from mtlsearch.plugin import (
     RawLabel,
     Sample,
     Settings,
+    backslash_warnings,
     hookimpl,
     read_image,
+    require_image_size,
+    resolve_path,
 )
 
+from ._categories import Classes
 from ._index import Annotation, ImageEntry, Index
 from ._masks import VOID, draw_mask
+
+BACKGROUND = "background"
+"""Name of class 0 of a mask."""
 
 
 class CocoSettings(Settings):
@@ -43,7 +50,8 @@ class CocoSettings(Settings):
     )
     drop_empty: bool = Field(
         False,
-        description="whether to drop boxes without area (COCO has some) instead of reporting them",
+        description="whether to drop boxes that are empty or without area (COCO has some) instead "
+        "of reporting them",
     )
 
 
@@ -56,8 +64,8 @@ class Coco(DatasetSource[CocoSettings]):
         seed: not used.
 
     Raises:
-        DataError: a file is missing or malformed, splits have different categories, or all
-            images are missing.
+        DataError: a file is missing or malformed, an id or a name occurs twice, splits have
+            different categories, or all images are missing.
     """
 
     name = "coco"
@@ -78,22 +86,25 @@ class Coco(DatasetSource[CocoSettings]):
                 allowed=list(paths),
                 next_step="set `train` of the source to an instances JSON file",
             )
-        categories = [index.categories for index in self._index.values()]
-        for index in self._index.values():
-            if index.categories != categories[0]:
-                raise DataError(
-                    "the categories differ from those of the other splits", where=str(index.path)
-                )
-        self._classes = tuple(category.name for category in categories[0])
-        self._class_by_category = {
-            category.id: index for index, category in enumerate(categories[0])
-        }
+        classes = Classes.of(list(self._index.values()))
+        self._classes, self._class_by_category = classes.names, classes.index_by_category
+        if settings.boxes and not settings.drop_empty:
+            for index in self._index.values():
+                index.require_boxes()
+        if settings.segmentation and BACKGROUND in self._classes:
+            raise DataError(
+                f"a category is named {BACKGROUND!r}, which is the name of class 0 of a mask",
+                where=str(root),
+                next_step="rename the category, or set `segmentation` of the source to false",
+            )
         if len(self._classes) >= VOID and settings.segmentation:
             raise DataError(
                 f"a mask supports at most {VOID - 1} classes, got {len(self._classes)}",
                 where=str(root),
                 next_step="set `segmentation` of the source to false",
             )
+        names = [entry.file_name for index in self._index.values() for entry in index.images]
+        self._warnings = (*classes.warnings, *backslash_warnings(names, str(root)))
         # Images of `test` can be missing, because nothing reads them.
         for split in ("train", "val"):
             self._require_images(split)
@@ -104,11 +115,15 @@ class Coco(DatasetSource[CocoSettings]):
         if self.settings.boxes:
             labels["boxes"] = LabelSpec(Form.BOXES, self._classes)
         if self.settings.segmentation:
-            masks = LabelSpec(Form.MASK, ("background", *self._classes), ignore_index=VOID)
+            masks = LabelSpec(Form.MASK, (BACKGROUND, *self._classes), ignore_index=VOID)
             labels["segmentation"] = masks
         if self.settings.presence:
             labels["classes"] = LabelSpec(Form.CATEGORIES, self._classes)
         return labels
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        return self._warnings
 
     def size(self, split: str) -> int:
         return len(self._index[split].images) if split in self._index else 0
@@ -116,12 +131,15 @@ class Coco(DatasetSource[CocoSettings]):
     def read(self, split: str, index: int) -> Sample:
         entry, where = self._entry(split, index), self.locate(split, index)
         image = read_image(self._image_path(split, entry), where)
-        if image.size != (entry.width, entry.height):
-            raise DataError(
-                f"the image must have {entry.width} x {entry.height} pixels, as in the JSON, got "
-                f"{image.width} x {image.height}",
-                where=where,
-            )
+        require_image_size(
+            self._image_path(split, entry),
+            image.size,
+            (entry.width, entry.height),
+            origin="the JSON",
+            where=where,
+            next_step="correct `width` and `height` in the JSON, or use the images that were "
+            "annotated",
+        )
         annotations = self._index[split].annotations[entry.id]
         for annotation in annotations:
             if annotation.category_id not in self._class_by_category:
@@ -146,7 +164,7 @@ class Coco(DatasetSource[CocoSettings]):
         return self._index[split].images[index]
 
     def _image_path(self, split: str, entry: ImageEntry) -> Path:
-        return self._folder(split) / entry.file_name
+        return resolve_path(self._folder(split), entry.file_name)
 
     def _folder(self, split: str) -> Path:
         images = self.settings.images
@@ -169,7 +187,8 @@ class Coco(DatasetSource[CocoSettings]):
             else f"the folder of the {split!r} images does not exist",
             where=str(folder),
             next_step="set the source's `images` to the folder, relative to its `root`, that "
-            f"contains file names such as {entries[0].file_name!r}",
+            f"contains file names such as {entries[0].file_name!r}"
+            + (" (backslashes are read as '/')" if "\\" in entries[0].file_name else ""),
         )
 
     def _labels_of(
@@ -195,7 +214,8 @@ class Coco(DatasetSource[CocoSettings]):
         kept = [
             annotation
             for annotation in annotations
-            if not self.settings.drop_empty or min(annotation.bbox[2:]) > 0
+            if not self.settings.drop_empty
+            or (annotation.bbox is not None and min(annotation.bbox[2:]) > 0)
         ]
         xyxy = np.array([annotation.bbox for annotation in kept], np.float32).reshape(-1, 4)
         xyxy[:, 2:] += xyxy[:, :2]

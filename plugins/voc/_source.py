@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
-from xml.etree import ElementTree
-
-from pydantic import Field
 
 from mtlsearch.plugin import (
     Boxes,
@@ -16,43 +12,22 @@ from mtlsearch.plugin import (
     DatasetSource,
     Form,
     LabelSpec,
+    MaskValues,
     RawLabel,
     Sample,
-    Settings,
+    backslash_warnings,
     hookimpl,
     read_image,
     read_plane,
+    read_xml,
+    require_image_size,
 )
 
-SPLITS = ("train", "val", "test")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG")
+from ._images import SPLITS, ImageEntry, ImageFolder, images_of_xml, read_lists
+from ._settings import VocSettings
 
-
-class VocSettings(Settings):
-    """Options of the source ``voc``."""
-
-    classes: tuple[str, ...] | None = Field(
-        None,
-        description="class names in the order of mask indices; null: those in the XML, sorted",
-    )
-    boxes: bool = Field(True, description="whether to read the label `boxes` from Annotations")
-    segmentation: bool | None = Field(
-        None,
-        description="whether to read the label `segmentation` from SegmentationClass; null: if the "
-        "folder exists",
-    )
-    presence: bool = Field(
-        False, description="whether to add the label `classes`: the classes of an image's boxes"
-    )
-    image_set: str = Field("Main", description="folder in ImageSets with the lists of images")
-    difficult: Literal["crowd", "keep"] = Field(
-        "crowd",
-        description="objects marked difficult: crowd: neither targets nor false positives; keep: "
-        "normal boxes",
-    )
-    one_based: bool = Field(
-        True, description="box XML counts pixels from 1 and includes xmax and ymax, as in VOC"
-    )
+BACKGROUND = "background"
+"""Name of class 0 of a mask."""
 
 
 class Voc(DatasetSource[VocSettings]):
@@ -64,32 +39,35 @@ class Voc(DatasetSource[VocSettings]):
         seed: not used.
 
     Raises:
-        DataError: a folder or all lists of images are missing, or no class is found.
+        DataError: a folder, all images or all lists and XML files are missing, an image is named
+            twice, or no class is found.
     """
 
     name = "voc"
-    summary = "PASCAL VOC devkit: JPEGImages, Annotations, SegmentationClass, ImageSets"
+    summary = "PASCAL VOC XML: images, Annotations, SegmentationClass, with or without ImageSets"
     Settings = VocSettings
 
     def __init__(self, settings: VocSettings, *, root: Path, seed: int) -> None:
         self.settings = settings
         self._root = root
-        self._names = {split: self._read_list(split) for split in SPLITS}
-        if not any(self._names.values()):
-            raise DataError(
-                "the devkit has no list of images",
-                where=str(root / "ImageSets" / settings.image_set),
-                allowed=[f"{split}.txt" for split in SPLITS],
-                next_step="set `root` to the folder that holds ImageSets and JPEGImages",
-            )
-        self._require_folder("JPEGImages")
+        self._annotations, self._masks = root / settings.annotations, root / settings.masks
+        self._warnings: list[str] = []
+        self._images = self._find_images()
         if settings.segmentation:
-            self._require_folder("SegmentationClass")
-        self._classes = settings.classes or self._read_classes()
+            self._require_masks()
         has_masks = settings.segmentation
-        if has_masks is None:
-            has_masks = (root / "SegmentationClass").is_dir()
-        self._has_masks = has_masks
+        self._has_masks = self._masks.is_dir() if has_masks is None else has_masks
+        self._require_images()
+        self._classes = settings.classes or self._read_classes()
+        if self._has_masks and BACKGROUND in self._classes:
+            raise DataError(
+                f"a class is named {BACKGROUND!r}, which is the name of class 0 of a mask",
+                where=str(root),
+                next_step=f"remove {BACKGROUND!r} from `classes` of the source, or set "
+                "`segmentation: false`",
+            )
+        mask_classes = (BACKGROUND, *self._classes)
+        self._values = MaskValues.of(settings.values, mask_classes, where=f"{root} `values`")
 
     @property
     def labels(self) -> Mapping[str, LabelSpec]:
@@ -98,44 +76,59 @@ class Voc(DatasetSource[VocSettings]):
         if self.settings.boxes:
             labels["boxes"] = LabelSpec(Form.BOXES, self._classes, named_classes=named)
         if self._has_masks:
-            classes = ("background", *self._classes)
+            classes = (BACKGROUND, *self._classes)
             labels["segmentation"] = LabelSpec(Form.MASK, classes, named_classes=named)
         if self.settings.presence:
             labels["classes"] = LabelSpec(Form.CATEGORIES, self._classes, named_classes=named)
         return labels
 
+    @property
+    def warnings(self) -> Sequence[str]:
+        return self._warnings
+
     def size(self, split: str) -> int:
-        return len(self._names.get(split, ()))
+        return len(self._images.get(split, ()))
 
     def read(self, split: str, index: int) -> Sample:
-        name, where = self._name(split, index), self.locate(split, index)
-        image = read_image(self._image_path(name), where)
+        entry, where = self._entry(split, index), self.locate(split, index)
+        image = read_image(entry.path, where)
         labels: dict[str, RawLabel] = {}
-        xml = self._root / "Annotations" / f"{name}.xml"
+        xml, mask = self._label_files(entry)
         if (self.settings.boxes or self.settings.presence) and xml.exists():
-            labels |= self._from_xml(BoxXml.read(xml, where), image.size, where)
-        mask = self._root / "SegmentationClass" / f"{name}.png"
+            labels |= self._from_xml(BoxXml.read(xml, where), entry.path, image.size, where)
         if self._has_masks and mask.exists():
-            labels["segmentation"] = read_plane(mask, where)
+            labels["segmentation"] = self._values.apply(read_plane(mask, where), where)
         return Sample(image, labels)
 
     def files(self, split: str, index: int) -> Sequence[Path]:
-        name = self._name(split, index)
-        xml = self._root / "Annotations" / f"{name}.xml"
-        mask = self._root / "SegmentationClass" / f"{name}.png"
-        return [self._image_path(name), xml, *([mask] if self._has_masks else [])]
+        entry = self._entry(split, index)
+        xml, mask = self._label_files(entry)
+        return [entry.path, xml, *([mask] if self._has_masks else [])]
 
     def locate(self, split: str, index: int) -> str:
-        image = self._image_path(self._name(split, index))
-        return f"{self._list_path(split)} line {self._names[split][index][0]} ({image})"
+        entry = self._entry(split, index)
+        return f"{entry.place} ({entry.path})"
 
-    def _from_xml(self, xml: BoxXml, size: tuple[int, int], where: str) -> dict[str, RawLabel]:
+    def _from_xml(
+        self, xml: BoxXml, path: Path, size: tuple[int, int], where: str
+    ) -> dict[str, RawLabel]:
+        if self.settings.size == "check":
+            require_image_size(
+                path,
+                size,
+                xml.stated_size(where),
+                origin="the XML",
+                where=where,
+                next_step="set `size: from_image` of the source if boxes are pixels of these "
+                "images, or `size: rescale` if they are pixels of images of the size in the XML",
+            )
         boxes: Boxes = xml.boxes(
             self._classes,
             image_size=size,
             where=where,
             one_based=self.settings.one_based,
             difficult_is_crowd=self.settings.difficult == "crowd",
+            size=self.settings.size,
         )
         labels: dict[str, RawLabel] = {}
         if self.settings.boxes:
@@ -144,65 +137,87 @@ class Voc(DatasetSource[VocSettings]):
             labels["classes"] = tuple(sorted({int(index) for index in boxes.classes[~boxes.crowd]}))
         return labels
 
-    def _require_folder(self, name: str) -> None:
-        if not (self._root / name).is_dir():
-            raise DataError(
-                f"the devkit has no folder {name}",
-                where=str(self._root),
-                next_step="set `root` to the folder that holds ImageSets and JPEGImages"
-                if name == "JPEGImages"
-                else "add the folder with the masks, or set `segmentation` of the source to false",
-            )
-
-    def _list_path(self, split: str) -> Path:
-        return self._root / "ImageSets" / self.settings.image_set / f"{split}.txt"
-
-    def _read_list(self, split: str) -> list[tuple[int, str]]:
-        """Return line number and name of every image of a split."""
-        path = self._list_path(split)
-        if not path.is_file():
-            return []
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"the list of images is not in UTF-8: {error}",
-                where=str(path),
-                next_step="save it as UTF-8",
-            ) from error
-        # Lists of one class have a second column, 1 or -1, after the name.
-        return [(row, line.split()[0]) for row, line in enumerate(lines, 1) if line.strip()]
-
-    def _name(self, split: str, index: int) -> str:
+    def _entry(self, split: str, index: int) -> ImageEntry:
         if not 0 <= index < self.size(split):
             raise IndexError(f"split {split!r} has {self.size(split)} images, got index {index}")
-        return self._names[split][index][1]
+        return self._images[split][index]
 
-    def _image_path(self, name: str) -> Path:
-        paths = [self._root / "JPEGImages" / f"{name}{suffix}" for suffix in SUFFIXES]
-        return next((path for path in paths if path.is_file()), paths[0])
+    def _label_files(self, entry: ImageEntry) -> tuple[Path, Path]:
+        """Return the XML file and the mask of an image, which can be missing."""
+        return self._annotations / f"{entry.name}.xml", self._masks / f"{entry.name}.png"
+
+    def _find_images(self) -> Mapping[str, Sequence[ImageEntry]]:
+        """Return the images by split, from the lists or from the XML files."""
+        lists = self._root / "ImageSets" / self.settings.image_set
+        images = self._root / self.settings.images
+        folder = ImageFolder(self._root, images)
+        by_split, lines = read_lists(folder, lists)
+        self._warnings += backslash_warnings(lines, str(lists))
+        if not any(by_split.values()):
+            by_split = {"train": images_of_xml(folder, self._annotations)}
+        next_step = (
+            "set `root` to the folder that holds ImageSets and JPEGImages, or set `images` and "
+            "`annotations` of the source to the folders of images and XML files"
+        )
+        if not any(by_split.values()):
+            raise DataError(
+                "the devkit has no list of images and no XML file",
+                where=f"{lists} and {self._annotations}",
+                allowed=[f"{split}.txt" for split in SPLITS],
+                next_step=next_step,
+            )
+        if not images.is_dir():
+            raise DataError(
+                f"the devkit has no folder {self.settings.images}",
+                where=str(self._root),
+                next_step=next_step,
+            )
+        return by_split
+
+    def _require_masks(self) -> None:
+        if not self._masks.is_dir():
+            raise DataError(
+                f"the devkit has no folder {self.settings.masks}",
+                where=str(self._root),
+                next_step="add the folder with the masks, set `masks` of the source to its name, "
+                "or set `segmentation` to false",
+            )
+
+    def _require_images(self) -> None:
+        """Check that at least one image of the train or val split exists."""
+        entries = [entry for split in ("train", "val") for entry in self._images.get(split, ())]
+        if entries and not any(entry.path.is_file() for entry in entries):
+            raise DataError(
+                f"none of the {len(entries)} images exists, such as {entries[0].path}",
+                where=entries[0].place,
+                next_step="set `images` of the source to the folder of the images. A list has one "
+                "name per line, with or without suffix",
+            )
 
     def _read_classes(self) -> tuple[str, ...]:
         """Return the classes in all XML files, sorted."""
-        names = {name for rows in self._names.values() for _, name in rows}
-        classes: set[str] = set()
-        for name in names:
-            classes |= _class_names(self._root / "Annotations" / f"{name}.xml")
+        entries = [entry for entries in self._images.values() for entry in entries]
+        files = [self._label_files(entry)[0] for entry in entries]
+        existing = [path for path in files if path.is_file()]
+        classes = sorted({name for path in existing for name in _class_names(path)})
         if not classes:
             raise DataError(
-                "the XML files contain no class",
-                where=str(self._root / "Annotations"),
-                next_step="set `classes` of the source, such as `classes: [cat, dog]`",
+                "the XML files contain no class"
+                if existing
+                else f"none of the {len(files)} images has an XML file, such as {files[0]}",
+                where=str(self._annotations),
+                next_step="set `classes` of the source, such as `classes: [cat, dog]`"
+                if existing
+                else "set `annotations` of the source to the folder of the XML files, or `classes` "
+                "if there are only masks",
             )
-        return tuple(sorted(classes))
+        return tuple(classes)
 
 
 def _class_names(path: Path) -> set[str]:
-    if not path.is_file():
-        return set()
     try:
-        root = ElementTree.parse(path).getroot()
-    except ElementTree.ParseError:
+        root = read_xml(path, str(path))
+    except DataError:
         # The error is raised when the image is read, together with those of other files.
         return set()
     names = {(item.findtext("name") or "").strip() for item in root.iter("object")}

@@ -227,6 +227,8 @@ def test_drop_empty_drops_boxes_without_area(tmp_path: Path) -> None:
         (lambda c: c["images"][1].pop("width"), "width: field required"),
         (lambda c: c["annotations"][2].update(image_id=5), "refers to image 5"),
         (lambda c: c["annotations"][1].update(bbox=[1, 2, 3]), "bbox.3: field required"),
+        (lambda c: c["annotations"][1].update(iscrowd="maybe"), "iscrowd: `iscrowd` must be a"),
+        (lambda c: c["images"][1].update(id=None), "id: an integer or text is expected, got None"),
     ],
 )
 def test_malformed_index_raises_when_opened(tmp_path: Path, change: Any, message: str) -> None:
@@ -237,6 +239,132 @@ def test_malformed_index_raises_when_opened(tmp_path: Path, change: Any, message
         make(tmp_path)
     assert message in str(caught.value)
     assert "train.json" in str(caught.value)
+
+
+def renamed_category(*names: str) -> dict[str, Any]:
+    """Return the file with its categories renamed."""
+    changed = content()
+    for category, name in zip(changed["categories"], names, strict=True):
+        category["name"] = name
+    return changed
+
+
+def test_repeated_ids_and_names_raise_with_both_places(tmp_path: Path) -> None:
+    changes: list[tuple[str, int, dict[str, Any], str]] = [
+        ("images", 2, {"id": 2}, "image id 2 occurs twice: images[0] and images[2]"),
+        ("images", 2, {"id": "2"}, "image id 2 occurs twice: images[0] and images[2]"),
+        ("images", 2, {"file_name": "./2.jpg"}, "file name '2.jpg' occurs twice: images[0], id 2"),
+        ("annotations", 1, {"id": 1}, "annotation id 1 occurs twice: annotations[0]"),
+        ("categories", 1, {"id": 90}, "category id 90 occurs twice: categories[0]"),
+        ("categories", 1, {"name": "dog "}, "category name 'dog' occurs twice: categories[0], id"),
+    ]
+    for key, row, change, message in changes:
+        changed = content()
+        changed[key][row].update(change)
+        write_coco(tmp_path, changed)
+        with pytest.raises(DataError) as caught:
+            make(tmp_path)
+        assert message in str(caught.value)
+        assert "train.json" in str(caught.value)
+
+
+def test_unused_root_may_have_the_name_of_a_class(tmp_path: Path) -> None:
+    changed = content()
+    changed["categories"].insert(0, {"id": 0, "name": "dog", "supercategory": "none"})
+    for category in changed["categories"][1:]:
+        category["supercategory"] = "dog"
+    write_coco(tmp_path, changed)
+    source = make(tmp_path)
+    assert source.labels["boxes"].classes == ("cat", "dog")
+    assert "category 0 ('dog')" in source.warnings[0]
+    changed["annotations"][0]["category_id"] = 0
+    write_coco(tmp_path, changed)
+    with pytest.raises(DataError, match="category name 'dog' occurs twice"):
+        make(tmp_path)
+
+
+def test_category_named_background_raises_with_masks(tmp_path: Path) -> None:
+    write_coco(tmp_path, renamed_category("background", "cat"))
+    assert make(tmp_path).labels["boxes"].classes == ("cat", "background")
+    with pytest.raises(DataError, match="a category is named 'background'"):
+        make(tmp_path, segmentation=True)
+
+
+def test_other_categories_of_a_split_are_named(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    (tmp_path / "val.json").write_text(json.dumps(renamed_category("dog", "cow")))
+    with pytest.raises(DataError) as caught:
+        make(tmp_path, val="val.json")
+    assert "only in train.json: 7 'cat', only in val.json: 7 'cow'" in str(caught.value)
+    assert "dog" not in str(caught.value)
+
+
+def test_byte_order_mark_is_ignored(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    text = (tmp_path / "train.json").read_text()
+    (tmp_path / "train.json").write_text(text, encoding="utf-8-sig")
+    assert make(tmp_path).size("train") == 3
+
+
+def test_ids_can_be_texts(tmp_path: Path) -> None:
+    changed = content()
+    for entry_ in changed["images"]:
+        entry_["id"] = f"image {entry_['id']}"
+    for annotation in changed["annotations"]:
+        annotation["image_id"] = f"image {annotation['image_id']}"
+        annotation["category_id"] = str(annotation["category_id"])
+    write_coco(tmp_path, changed)
+    boxes = make(tmp_path).read("train", 0).labels["boxes"]
+    assert isinstance(boxes, Boxes)
+    assert boxes.classes.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("flag", "is_crowd"), [(None, False), ("0", False), ("false", False), ("True", True), (1, True)]
+)
+def test_crowd_flag_is_parsed(tmp_path: Path, flag: object, is_crowd: bool) -> None:
+    changed = content()
+    changed["annotations"][0]["iscrowd"] = flag
+    write_coco(tmp_path, changed)
+    boxes = make(tmp_path).read("train", 0).labels["boxes"]
+    assert isinstance(boxes, Boxes)
+    assert boxes.crowd.tolist() == [is_crowd, False, True]
+
+
+def test_annotations_without_boxes_can_be_masks(tmp_path: Path) -> None:
+    changed = content()
+    changed["annotations"][0].pop("bbox")
+    changed["annotations"][1]["bbox"] = []
+    changed["annotations"][3]["bbox"] = None
+    write_coco(tmp_path, changed)
+    source = make(tmp_path, boxes=False, segmentation=True, presence=True)
+    assert set(source.read("train", 0).labels) == {"segmentation", "classes"}
+    with pytest.raises(DataError, match="3 annotation\\(s\\) have no `bbox`: id 1, 2, 5"):
+        make(tmp_path)
+    boxes = make(tmp_path, drop_empty=True).read("train", 0).labels["boxes"]
+    assert isinstance(boxes, Boxes)
+    assert boxes.xyxy.tolist() == [[0, 20, 40, 30]]
+
+
+def test_backslashes_in_file_names_are_converted(tmp_path: Path) -> None:
+    changed = content()
+    for image in changed["images"]:
+        image["file_name"] = f"images\\{image['file_name']}"
+    write_coco(tmp_path, changed)
+    source = make(tmp_path, images=".")
+    assert source.files("train", 0)[1] == tmp_path / "images" / "2.jpg"
+    assert "3 path(s)" in source.warnings[0]
+    with pytest.raises(DataError, match="backslashes are read as '/'"):
+        make(tmp_path)
+
+
+def test_size_of_a_rotated_image_names_exif(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 30)).save(tmp_path / "images" / "4.jpg", exif=exif)
+    text = error_of(make(tmp_path))
+    assert "got 30 x 40, because its EXIF orientation rotates it" in text
 
 
 def test_truncated_and_missing_files_raise(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from mtlsearch_plugins.voc import Voc
 from PIL import Image
+from pydantic import ValidationError
 
 from mtlsearch.config import DataConfig
 from mtlsearch.data import DataModule, open_data
@@ -147,6 +148,153 @@ def test_invalid_xml_is_reported_with_line_and_path(
     assert message in text
     assert "b.jpg" in text
     assert "train.txt line 2" in text
+
+
+def write_list(root: Path, split: str, text: str) -> None:
+    (root / "ImageSets" / "Main" / f"{split}.txt").write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffa\r\nb\r\nc\r\n",
+        "a.jpg\nb.jpg\nc.jpg\n",
+        "a.JPG  1\nb -1\nc  0\n".replace("JPG", "jpg"),
+        "JPEGImages/a.jpg\ndevkit/JPEGImages/b\n/data/devkit/JPEGImages/c.jpg\n",
+        "JPEGImages\\a.jpg\nJPEGImages\\b.jpg\nJPEGImages\\c.jpg\n",
+    ],
+)
+def test_lists_of_other_programs_are_read(devkit: Path, text: str) -> None:
+    write_list(devkit, "train", text)
+    source = make(devkit)
+    names = [source.files("train", index)[0].name for index in range(3)]
+    assert names == ["a.jpg", "b.jpg", "c.jpg"]
+    assert set(source.read("train", 0).labels) == {"boxes", "segmentation"}
+    assert ("\\" in text) == bool(source.warnings)
+
+
+def test_names_can_contain_blanks_and_numbers(devkit: Path) -> None:
+    for folder, suffix in (("JPEGImages", "jpg"), ("Annotations", "xml")):
+        (devkit / folder / f"a.{suffix}").rename(devkit / folder / f"my photo 1.{suffix}")
+    write_list(devkit, "train", "my photo 1\nb 1\nc\n")
+    source = make(devkit)
+    assert source.files("train", 0)[0].name == "my photo 1.jpg"
+    assert source.files("train", 1)[0].name == "b.jpg"
+    assert "boxes" in source.read("train", 0).labels
+
+
+def test_image_listed_twice_raises_with_both_lines(devkit: Path) -> None:
+    write_list(devkit, "train", "a\nb\na.jpg\n")
+    with pytest.raises(
+        DataError, match=r"occurs twice: \S+train.txt line 1 and \S+train.txt line 3"
+    ):
+        make(devkit)
+    write_list(devkit, "train", "a\nd\n")
+    with pytest.raises(DataError, match=r"occurs twice: \S+train.txt line 2 and \S+val.txt line 1"):
+        make(devkit)
+
+
+def test_lists_without_existing_images_raise_once(devkit: Path) -> None:
+    write_list(devkit, "train", "x\ny\n")
+    write_list(devkit, "val", "z\n")
+    with pytest.raises(DataError, match="none of the 3 images exists"):
+        make(devkit)
+
+
+def test_lists_of_other_names_raise(devkit: Path) -> None:
+    for split in ("train", "val", "test"):
+        (devkit / "ImageSets/Main" / f"{split}.txt").rename(
+            devkit / "ImageSets/Main" / f"x{split}.txt"
+        )
+    with pytest.raises(DataError, match="no list of images for train, val or test"):
+        make(devkit)
+
+
+def test_xml_files_without_lists_are_train(devkit: Path) -> None:
+    (devkit / "ImageSets").rename(devkit / "elsewhere")
+    (devkit / "JPEGImages").rename(devkit / "images")
+    (devkit / "Annotations").rename(devkit / "xml")
+    text = (devkit / "xml" / "d.xml").read_text()
+    (devkit / "xml" / "d.xml").rename(devkit / "xml" / "other.xml")
+    text = text.replace("<size>", "<filename>d.jpg</filename><size>")
+    (devkit / "xml" / "other.xml").write_text(text)
+    source = make(devkit, images="images", annotations="xml")
+    assert [source.size(split) for split in ("train", "val", "test")] == [3, 0, 0]
+    assert source.files("train", 2)[0].name == "d.jpg"
+    assert "other.xml" in source.locate("train", 2)
+    data_of(source).check().raise_if_bad()
+
+
+def test_images_can_have_any_suffix(devkit: Path) -> None:
+    Image.open(devkit / "JPEGImages/a.jpg").save(devkit / "JPEGImages/a.BMP", "BMP")
+    (devkit / "JPEGImages/a.jpg").unlink()
+    assert make(devkit).files("train", 0)[0].name == "a.BMP"
+
+
+@pytest.mark.parametrize(
+    ("flag", "is_crowd"), [("Unspecified", False), ("", False), ("true", True), ("False", False)]
+)
+def test_difficult_is_parsed(devkit: Path, flag: str, is_crowd: bool) -> None:
+    text = xml(("dog", (1, 1, 9, 9), flag))  # type: ignore[arg-type]
+    (devkit / "Annotations" / "b.xml").write_text(text)
+    boxes = make(devkit).read("train", 1).labels["boxes"]
+    assert isinstance(boxes, Boxes)
+    assert boxes.crowd.tolist() == [is_crowd]
+
+
+def test_default_namespace_is_ignored(devkit: Path) -> None:
+    text = xml(("dog", (1, 1, 40, 30), 0)).replace("<annotation>", '<annotation xmlns="http://a">')
+    for name in "abd":
+        (devkit / "Annotations" / f"{name}.xml").write_text(text)
+    source = make(devkit)
+    assert source.labels["boxes"].classes == ("dog",)
+    data_of(source).check().raise_if_bad()
+
+
+def test_other_size_in_xml_is_one_error_with_a_fix(devkit: Path) -> None:
+    text = xml(("dog", (1, 1, 10, 10), 0), size="<size><width>80</width><height>60</height></size>")
+    for name in "abcd":
+        (devkit / "Annotations" / f"{name}.xml").write_text(text)
+    message = error_of(make(devkit, classes=["dog"]))
+    assert message.count("must have 80 x 60 pixels, as in the XML, got 40 x 30") == 3
+    assert "size: from_image" in message
+    source = make(devkit, classes=["dog"], size="from_image")
+    boxes = source.read("train", 0).labels["boxes"]
+    assert isinstance(boxes, Boxes)
+    assert boxes.xyxy.tolist() == [[0, 0, 10, 10]]
+    boxes = make(devkit, classes=["dog"], size="rescale").read("train", 0).labels["boxes"]
+    assert isinstance(boxes, Boxes)
+    assert boxes.xyxy.tolist() == [[0, 0, 5, 5]]
+
+
+def test_size_from_image_needs_no_size_in_xml(devkit: Path) -> None:
+    (devkit / "Annotations" / "b.xml").write_text(xml(("dog", (1, 1, 10, 10), 0), size=""))
+    assert "lacks <size/width>" in error_of(make(devkit))
+    data_of(make(devkit, size="from_image")).check().raise_if_bad()
+
+
+def test_values_map_mask_numbers_to_classes(devkit: Path) -> None:
+    mask = np.zeros((30, 40), np.uint8)
+    mask[5:25] = 255
+    for name in "ad":
+        save_mask(devkit / "SegmentationClass" / f"{name}.png", mask)
+    source = make(devkit, values={255: "dog"})
+    values = np.asarray(source.read("train", 0).labels["segmentation"])
+    assert sorted(np.unique(values).tolist()) == [0, 2]
+
+
+def test_invalid_classes_raise(devkit: Path) -> None:
+    with pytest.raises(ValidationError, match="'dog' occurs twice, at index 0 and at index 2"):
+        make(devkit, classes=["dog", "cat", "dog"])
+    with pytest.raises(DataError, match="a class is named 'background'"):
+        make(devkit, classes=["background", "cat", "dog"])
+
+
+def test_missing_xml_files_are_named(devkit: Path) -> None:
+    (devkit / "Annotations").rename(devkit / "xml")
+    with pytest.raises(DataError, match=r"none of the 5 images has an XML file, such as \S+a.xml"):
+        make(devkit)
+    assert make(devkit, annotations="xml").labels["boxes"].classes == ("cat", "dog")
 
 
 def test_list_in_another_encoding_raises(devkit: Path) -> None:

@@ -1,0 +1,126 @@
+"""Text of data files: reading, flags, paths and class names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator
+
+from mtlsearch.errors import DataError
+
+_FLAGS = {
+    **dict.fromkeys(("1", "true", "yes"), True),
+    **dict.fromkeys(("0", "false", "no", "", "unspecified"), False),
+}
+"""Value of a flag by its text in lower case. Some tools write VOC's placeholder "Unspecified"."""
+
+
+def read_text(path: Path, *, what: str = "file", where: str | None = None) -> str:
+    """Read a text file in UTF-8, with or without a byte order mark.
+
+    Args:
+        path: the file.
+        what: what the file is, for messages.
+        where: place of the file in the data set, for messages; the path by default.
+
+    Returns:
+        The text without the byte order mark.
+
+    Raises:
+        DataError: the path does not exist or is a folder, or the text is not in UTF-8.
+    """
+    where = where or str(path)
+    if path.is_dir():
+        raise DataError(f"the {what} is a folder", where=where)
+    if not path.is_file():
+        raise DataError(f"the {what} does not exist", where=where)
+    try:
+        # Editors and spreadsheet programs on Windows write a byte order mark.
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"the {what} is not in UTF-8: {error}", where=where, next_step="save it as UTF-8"
+        ) from error
+
+
+def parse_flag(value: object, *, name: str, where: str) -> bool:
+    """Return the truth value of a flag in a data file.
+
+    Args:
+        value: bool, number, text or None. Case and surrounding blanks do not matter.
+        name: name of the flag, for messages.
+        where: place of the flag in the data set, for messages.
+
+    Returns:
+        True for 1, true and yes. False for 0, false, no, None, empty text and ``Unspecified``.
+
+    Raises:
+        DataError: the value is anything else.
+    """
+    if isinstance(value, int | float) and value in (0, 1):
+        return bool(value)
+    text = "" if value is None else str(value).strip().lower()
+    if text not in _FLAGS:
+        raise DataError(
+            f"`{name}` must be a flag, got {value!r}",
+            where=where,
+            allowed=("0", "1", "true", "false", "yes", "no"),
+        )
+    return _FLAGS[text]
+
+
+def resolve_path(folder: Path, text: str) -> Path:
+    """Return a path in a data file, with the backslashes of Windows converted.
+
+    Args:
+        folder: folder that relative paths start from.
+        text: the path as written.
+
+    Returns:
+        The path. A file whose name contains backslashes is returned if it exists.
+    """
+    path = folder / text
+    return path if "\\" not in text or path.exists() else folder / text.replace("\\", "/")
+
+
+def backslash_warnings(texts: Sequence[str], where: str) -> list[str]:
+    """Return one warning about paths with backslashes.
+
+    Args:
+        texts: the paths of a data file as written.
+        where: the data file.
+
+    Returns:
+        At most one message, with the number of paths and the first of them.
+    """
+    converted = [text for text in texts if "\\" in text]
+    if not converted:
+        return []
+    return [
+        f"{len(converted)} path(s) in {where} contain backslashes, which are read as '/', such as "
+        f"{converted[0]!r}"
+    ]
+
+
+def _as_text(value: object) -> object:
+    # YAML reads [1, 2, 3] as numbers, but class names are strings.
+    if isinstance(value, list | tuple):
+        return tuple(str(item) if isinstance(item, int) else item for item in value)
+    return value
+
+
+def _check_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    for index, name in enumerate(names):
+        if not name.strip():
+            raise ValueError(f"class {index} has no name")
+        if name in names[:index]:
+            raise ValueError(
+                f"class {name!r} occurs twice, at index {names.index(name)} and at index {index}"
+            )
+    return names
+
+
+ClassNames = Annotated[tuple[str, ...], BeforeValidator(_as_text), AfterValidator(_check_names)]
+"""Type of a setting with class names by index: unique and not empty. Numbers become text."""

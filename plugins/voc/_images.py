@@ -1,0 +1,176 @@
+"""Images of a devkit, from lists of names or from the XML files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mtlsearch.plugin import IMAGE_SUFFIXES, DataError, read_text, read_xml, require_unique
+
+SPLITS = ("train", "val", "test")
+WITH_FLAG = re.compile(r"(?P<name>.*\S)\s+(-1|0|1)")
+"""Line of the list of a single class: a name and whether the class occurs in the image."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageEntry:
+    """One image.
+
+    Attributes:
+        name: path below the folder of the images, without suffix; XML file and mask have it too.
+        path: the image.
+        place: where the image is named: a line of a list or an XML file.
+    """
+
+    name: str
+    path: Path
+    place: str
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """Folder of the images.
+
+    Attributes:
+        root: folder of the devkit.
+        folder: folder of the images.
+    """
+
+    root: Path
+    folder: Path
+    _names: dict[Path, Mapping[str, Path]] = field(default_factory=dict, repr=False)
+
+    def find(self, text: str) -> Path | None:
+        """Return the image that a line of a list names.
+
+        Args:
+            text: name with or without suffix, or a path that starts from the folder of the
+                images, from the root or from a folder above.
+
+        Returns:
+            The image; None if no such image exists.
+        """
+        text = text.replace("\\", "/")
+        _, is_below, below = text.rpartition(f"/{self.folder.name}/")
+        paths = [self.folder / text, self.root / text]
+        paths += [self.folder / below] if is_below else []
+        paths += [self.folder / Path(text).name]
+        for path in paths:
+            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+                return path
+            # A name without suffix; it can contain dots.
+            if image := self._images_in(path.parent).get(path.name):
+                return image
+        return None
+
+    def entry(self, texts: Sequence[str], place: str) -> ImageEntry:
+        """Return the image that one of several texts names.
+
+        Args:
+            texts: possible names, the most probable one last.
+            place: where the image is named.
+
+        Returns:
+            The image. If no image exists, the path is the expected one of the last name.
+        """
+        path = next((path for text in texts if (path := self.find(text))), None)
+        if path is None:
+            text = texts[-1].replace("\\", "/")
+            has_suffix = Path(text).suffix.lower() in IMAGE_SUFFIXES
+            path = self.folder / (text if has_suffix else f"{text}.jpg")
+        is_below = path.is_relative_to(self.folder)
+        name = path.relative_to(self.folder) if is_below else Path(path.name)
+        return ImageEntry(name.with_suffix("").as_posix(), path, place)
+
+    def _images_in(self, folder: Path) -> Mapping[str, Path]:
+        """Return the images in a folder by name; the first suffix wins."""
+        if folder not in self._names:
+            files = list(folder.iterdir()) if folder.is_dir() else []
+            images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+            images.sort(key=_suffix_rank, reverse=True)
+            self._names[folder] = {path.stem: path for path in images}
+        return self._names[folder]
+
+
+def _suffix_rank(path: Path) -> tuple[int, str]:
+    return IMAGE_SUFFIXES.index(path.suffix.lower()), path.name
+
+
+def read_lists(folder: ImageFolder, lists: Path) -> tuple[dict[str, list[ImageEntry]], list[str]]:
+    """Read the lists of images of all splits.
+
+    Args:
+        folder: the folder of the images.
+        lists: folder of ``train.txt``, ``val.txt`` and ``test.txt``.
+
+    Returns:
+        The images by split, and the lines as written. A split without a list is empty.
+
+    Raises:
+        DataError: a list is not in UTF-8, an image is listed twice, or the folder has only lists
+            of other names.
+    """
+    paths = {split: lists / f"{split}.txt" for split in SPLITS}
+    entries: dict[str, list[ImageEntry]] = {}
+    lines: list[str] = []
+    for split, path in paths.items():
+        text = read_text(path, what="list of images") if path.is_file() else ""
+        rows = [(row, line.strip()) for row, line in enumerate(text.split("\n"), 1) if line.strip()]
+        entries[split] = [folder.entry(_names(line), f"{path} line {row}") for row, line in rows]
+        lines += [line for _, line in rows]
+    others = sorted(path.name for path in lists.glob("*.txt"))
+    if others and not lines:
+        raise DataError(
+            "there is no list of images for train, val or test",
+            where=str(lists),
+            allowed=[path.name for path in paths.values()],
+            next_step=f"rename a list ({', '.join(others[:3])}), or set `image_set` of the source "
+            "to the folder in ImageSets with the lists",
+        )
+    _require_unique([entry for split in SPLITS for entry in entries[split]], lists)
+    return entries, lines
+
+
+def images_of_xml(folder: ImageFolder, annotations: Path) -> list[ImageEntry]:
+    """Return the images of all XML files in a folder and in the folders below.
+
+    Args:
+        folder: the folder of the images.
+        annotations: the folder of the XML files.
+
+    Returns:
+        The images in the order of the sorted XML files. The image has the name of its XML file,
+        or that in ``<filename>``.
+
+    Raises:
+        DataError: two XML files belong to the same image, or a file is not XML.
+    """
+    entries = []
+    for path in sorted(annotations.rglob("*.xml")):
+        name = path.relative_to(annotations).with_suffix("").as_posix()
+        texts = [name]
+        if folder.find(name) is None:
+            file_name = (read_xml(path, str(path)).findtext("filename") or "").strip()
+            texts = [file_name, name] if file_name else texts
+        entry = folder.entry(texts, str(path))
+        entries.append(ImageEntry(name, entry.path, entry.place))
+    _require_unique(entries, annotations)
+    return entries
+
+
+def _names(line: str) -> list[str]:
+    """Return the possible names in a line: all of it, and without the flag of a class."""
+    match = WITH_FLAG.fullmatch(line)
+    return [line, match["name"]] if match else [line]
+
+
+def _require_unique(entries: Sequence[ImageEntry], where: Path) -> None:
+    require_unique(
+        "image",
+        [str(entry.path) for entry in entries],
+        lambda index: entries[index].place,
+        where=str(where),
+        next_step="name each image once, in one split",
+    )
