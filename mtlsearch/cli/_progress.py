@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -12,6 +13,10 @@ from mtlsearch.cli._console import Console
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+
+STAGE_INTERVAL = 20.0
+"""Seconds between two lines about the remaining time, without a terminal."""
 
 
 class ProgressView:
@@ -30,6 +35,7 @@ class ProgressView:
         self._bars = _Bars(console) if console.is_terminal and not console.quiet else None
         self._best = ""
         self._stage = ""
+        self._stage_start = self._stage_shown = 0.0
         self._plans: dict[int, str] = {}
         self._started: set[int] = set()  # in this session, not in an earlier one
         self._counted: set[int] = set()  # in the bar of trials
@@ -54,6 +60,11 @@ class ProgressView:
             self._bars.stage(message, done, total)
         elif message != self._stage:
             self._console.info(f"{message} ...")
+            self._stage_start = self._stage_shown = time.monotonic()
+        elif time.monotonic() - self._stage_shown >= STAGE_INTERVAL and 0 < done < total:
+            self._stage_shown = time.monotonic()
+            remaining = (self._stage_shown - self._stage_start) / done * (total - done)
+            self._console.info(f"{message}: {done} of {total}, {duration(remaining)} left")
         self._stage = message if done < total else ""
 
     def search_started(self, done: int, total: int) -> None:
@@ -149,6 +160,7 @@ class _Bars:
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
             progress.TimeElapsedColumn(),
+            progress.TimeRemainingColumn(),
             progress.TextColumn("{task.fields[note]}", markup=False),
             console=console.rich(sys.stderr),
             transient=True,

@@ -47,6 +47,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("leaderboard", WORKFLOW),
     Command("train-longer", WORKFLOW),
     Command("export", WORKFLOW),
+    Command("evaluate", WORKFLOW),
     Command("predict", WORKFLOW),
     Command("sample", WORKFLOW),
     Command("list", INSPECT, function="list_kind"),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mtlsearch.plan import FeatureSpec
     from mtlsearch.plugin._batch import TargetValues
     from mtlsearch.plugin._metric import Metric
+    from mtlsearch.plugin._scorer import Scorer
     from mtlsearch.prediction import OutputSpec, Prediction
 
 Outputs = Mapping[str, "Tensor"]
@@ -138,6 +139,18 @@ class Task(ABC, Generic[SettingsT]):
         Returns:
             A meter without batches.
         """
+
+    def scorer(self) -> Scorer | None:
+        """Return a new scorer for ``mtlsearch evaluate``.
+
+        Override it for metrics of your own, so that they are computed at the size of the image
+        too, with confidence intervals. Metrics that no scorer has are computed by the meter, at
+        the size of the network's input only.
+
+        Returns:
+            A scorer without images; None for the scorer of the label's form.
+        """
+        return None
 
     @abstractmethod
     def predict(self, outputs: Outputs) -> Outputs:

@@ -8,10 +8,12 @@ trial,state,baseline,delta_m,params,flops,seconds,plan,loss_weights,learning_rat
 
 from mtlsearch.report._affinity_picture import draw_affinity
 from mtlsearch.report._contact_sheet import contact_sheet
+from mtlsearch.report._evaluation_text import evaluation_text
 from mtlsearch.report._formats import FORMATS, Format, render, write
 from mtlsearch.report._per_class_table import render_per_class
 from mtlsearch.report._plot import plot, require_picture
 from mtlsearch.report._sharing_picture import draw_sharing
+from mtlsearch.report._write_evaluation import evaluation_files, write_evaluation
 
 __all__ = [
     "FORMATS",
@@ -19,9 +21,12 @@ __all__ = [
     "contact_sheet",
     "draw_affinity",
     "draw_sharing",
+    "evaluation_files",
+    "evaluation_text",
     "plot",
     "render",
     "render_per_class",
     "require_picture",
     "write",
+    "write_evaluation",
 ]

@@ -1,0 +1,164 @@
+"""``mtlsearch evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mtlsearch.cli._context import open_run, pick_device, reopen_run
+from mtlsearch.cli._global_options import GlobalOptions
+from mtlsearch.cli._options import Device
+from mtlsearch.cli._progress import ProgressView
+from mtlsearch.cli._trial import parse_trial, select_trial
+
+if TYPE_CHECKING:
+    from mtlsearch.evaluation import Evaluation, EvaluationJob
+
+
+def evaluate(
+    ctx: typer.Context,
+    network: Annotated[
+        Path, typer.Argument(metavar="RUN|BUNDLE", help="Run directory or exported bundle.")
+    ],
+    split: Annotated[
+        Literal["val", "test"], typer.Option(metavar="SPLIT", help="Split: test or val.")
+    ] = "test",
+    trial: Annotated[
+        str | None,
+        typer.Option("--trial", metavar="best|N", help="Trial of the run. Default: best."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="RUN.yaml", help="Run file with the data of a bundle."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder for JSON, CSV, tables and pictures."),
+    ] = None,
+    resamples: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, help="Resamples of each interval; 0: no intervals."),
+    ] = 1000,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the resamples.")] = 0,
+    device: Device = "auto",
+) -> None:
+    """Evaluate a trained network on images of the test split.
+
+    Prints every metric at the size of the network's input and at the size of the image, with 95 %
+    confidence intervals by bootstrap over images, results per class and confusion matrices. No
+    other command computes anything on a test split.
+    """
+    from mtlsearch.bundle import is_bundle
+    from mtlsearch.report import evaluation_text
+
+    options = GlobalOptions.of(ctx)
+    with ProgressView(options.console) as progress:
+        if is_bundle(network):
+            _refuse("--trial", trial, "a bundle contains one network")
+            job = _bundle_job(network, data, split, resamples, seed, options)
+        else:
+            _refuse("--data", data, "a run has its own data")
+            job = _trial_job(
+                network, trial or "best", device, split, resamples, seed, options, progress
+            )
+        evaluation = _evaluate(job, out, progress)
+    options.console.print(evaluation_text(evaluation).rstrip("\n"))
+    if out is None:
+        options.console.info("next: --out DIR writes JSON, CSV and pictures of the worst images")
+    else:
+        options.console.info(f"written: {out}")
+
+
+def _evaluate(job: EvaluationJob, out: Path | None, progress: ProgressView) -> Evaluation:
+    """Evaluate, and write the files if there is a folder for them."""
+    from mtlsearch.evaluation import evaluate_split
+    from mtlsearch.files import Outputs
+    from mtlsearch.report import evaluation_files, write_evaluation
+
+    outputs = Outputs("evaluate")
+    if out is not None:
+        outputs.check(dict.fromkeys(evaluation_files(job, out)))
+    evaluation = evaluate_split(job, progress.stage)
+    if out is not None:
+        write_evaluation(
+            job,
+            evaluation,
+            out,
+            outputs,
+            lambda done, total: progress.stage("drawing the worst images", done, total),
+        )
+    return evaluation
+
+
+def _trial_job(
+    run: Path,
+    trial: str,
+    device: str,
+    split: str,
+    resamples: int,
+    seed: int,
+    options: GlobalOptions,
+    progress: ProgressView,
+) -> EvaluationJob:
+    number = parse_trial(trial)
+    resolved = reopen_run(run, options)
+
+    from mtlsearch.evaluation import trial_job
+    from mtlsearch.runs import open_session
+    from mtlsearch.study import RunDirectory, read_records
+
+    record = select_trial(run, resolved.config, read_records(run, resolved.config), number, options)
+    session = open_session(
+        resolved, RunDirectory(run), device=pick_device(device), progress=progress, check=False
+    )
+    return trial_job(session, record, split=split, resamples=resamples, seed=seed)
+
+
+def _bundle_job(
+    path: Path,
+    data: Path | None,
+    split: str,
+    resamples: int,
+    seed: int,
+    options: GlobalOptions,
+) -> EvaluationJob:
+    from mtlsearch.bundle import open_bundle
+    from mtlsearch.config import Override
+    from mtlsearch.errors import ConfigError
+    from mtlsearch.evaluation import bundle_job
+
+    if data is None:
+        raise ConfigError(
+            "a bundle contains no data, so its evaluation needs a run file",
+            where=str(path),
+            next_step="add --data RUN.yaml, the run file of the search that the bundle is from",
+        )
+    bundle = open_bundle(path)
+    preprocessing = bundle.manifest.preprocessing
+    values = {
+        "image_size": list(preprocessing.size),
+        "channels": preprocessing.channels,
+        "pixel_range": preprocessing.pixel_range,
+    }
+    overrides = [
+        Override(("data", key), value, f"{key} of the bundle") for key, value in values.items()
+    ]
+    resolved = open_run(data, options, overrides)
+    return bundle_job(bundle, resolved, split=split, resamples=resamples, seed=seed)
+
+
+def _refuse(option: str, value: object, reason: str) -> None:
+    """Refuse an option that does not fit.
+
+    Raises:
+        ConfigError: the option is set.
+    """
+    if value is None:
+        return
+    from mtlsearch.errors import ConfigError
+
+    raise ConfigError(
+        f"`{option}` does not apply: {reason}", where=option, next_step=f"remove {option}"
+    )
