@@ -42,8 +42,9 @@ mtlsearch.plugin:
   BoxTargets(xyxy, classes, crowd)
     to(device)
   BoxXml(width, height, names, xyxy, difficult)
-    boxes(classes, *, image_size, where, one_based=..., difficult_is_crowd=...)
+    boxes(classes, *, image_size, where, one_based=..., difficult_is_crowd=..., size=...)
     read(path, where)
+    stated_size(where)
   Boxes(xyxy, classes, crowd)
     empty()
   Candidate(plan, loss_weights=..., learning_rate=..., backbone=..., balancer=..., distillation=..., attention=...)
@@ -51,6 +52,7 @@ mtlsearch.plugin:
     from_json(value)
     to_json()
     with_defaults(*, loss_weights, learning_rate, backbone, balancer=..., distillation=..., attention=...)
+  ClassNames
   DataError
   DatasetSource(settings, *, root, seed)
     Settings
@@ -62,6 +64,7 @@ mtlsearch.plugin:
     read(split, index) (abstract)
     size(split) (abstract)
     summary
+    warnings
   Distillation(kind, alpha)
   FeatureLevel(channels, stride)
   FeatureSpec(levels, image_size, shapes=...)
@@ -72,8 +75,12 @@ mtlsearch.plugin:
     CATEGORY
     MAP
     MASK
+  IMAGE_SUFFIXES
   LabelSpec(form, classes=..., ignore_index=..., channels=..., unit=..., counts=...)
     describe()
+  MaskValues(index_by_value, ignore_index=...)
+    apply(plane, where)
+    of(values, classes, *, ignore_index=..., where)
   Meter
     compute()
     update(outputs, targets)
@@ -124,6 +131,7 @@ mtlsearch.plugin:
     to_json()
     with_skips(skips)
     with_statistics(statistics)
+  SizeRule
   Suggest
     suggest_categorical(name, choices)
     suggest_float(name, low, high, *, log=...)
@@ -147,12 +155,20 @@ mtlsearch.plugin:
     summary
   TrainingError
   UnitSpec(index, name, channels, stride, parameters, flops, skippable=...)
+  backslash_warnings(texts, where)
   class_scores(classes, *, correct, true, predicted)
   count_tree_plans(tasks, units, *, first_shared=...)
   hookimpl
   hooks: mtlsearch_balancers, mtlsearch_datasets, mtlsearch_search_spaces, mtlsearch_tasks
+  list_images(folder)
+  parse_flag(value, *, name, where)
   read_image(path, where=...)
   read_plane(path, where)
+  read_text(path, *, what=..., where=...)
+  read_xml(path, where)
+  require_image_size(path, size, stated, *, origin, where, next_step)
+  require_unique(noun, keys, place, *, where, next_step)
+  resolve_path(folder, text)
   to_device(tensor, device)
   tree_plans(tasks, units, *, first_shared=...)
 mtlsearch.plugin.layers:

@@ -45,21 +45,33 @@ from mtlsearch.plan import (
 from mtlsearch.plugin import _hooks as hooks
 from mtlsearch.plugin._balancer import Balancer
 from mtlsearch.plugin._batch import Batch, BoxTargets, Targets, TargetValues, to_device
-from mtlsearch.plugin._box_xml import BoxXml
+from mtlsearch.plugin._box_xml import BoxXml, SizeRule, read_xml
 from mtlsearch.plugin._candidate import STATIC, Candidate
 from mtlsearch.plugin._class_scores import class_scores
 from mtlsearch.plugin._distillation import Distillation
 from mtlsearch.plugin._files import read_plane
 from mtlsearch.plugin._hooks import PROJECT, hookimpl
+from mtlsearch.plugin._image_paths import IMAGE_SUFFIXES, list_images
+from mtlsearch.plugin._image_size import require_image_size
+from mtlsearch.plugin._mask_values import MaskValues
 from mtlsearch.plugin._metric import Metric
 from mtlsearch.plugin._scorer import Scorer
 from mtlsearch.plugin._settings import Settings
 from mtlsearch.plugin._source import DatasetSource
 from mtlsearch.plugin._space import SearchSpace, Suggest
 from mtlsearch.plugin._task import Meter, Outputs, PerClassMeter, Task
+from mtlsearch.plugin._text import (
+    ClassNames,
+    backslash_warnings,
+    parse_flag,
+    read_text,
+    resolve_path,
+)
+from mtlsearch.plugin._unique import require_unique
 from mtlsearch.prediction import OutputSpec, Prediction
 
 __all__ = [
+    "IMAGE_SUFFIXES",
     "PROJECT",
     "STATIC",
     "Balancer",
@@ -69,6 +81,7 @@ __all__ = [
     "BoxXml",
     "Boxes",
     "Candidate",
+    "ClassNames",
     "DataError",
     "DatasetSource",
     "Distillation",
@@ -76,6 +89,7 @@ __all__ = [
     "FeatureSpec",
     "Form",
     "LabelSpec",
+    "MaskValues",
     "Meter",
     "Metric",
     "OutputSpec",
@@ -88,18 +102,27 @@ __all__ = [
     "SearchSpace",
     "Settings",
     "SharingPlan",
+    "SizeRule",
     "Suggest",
     "TargetValues",
     "Targets",
     "Task",
     "TrainingError",
     "UnitSpec",
+    "backslash_warnings",
     "class_scores",
     "count_tree_plans",
     "hookimpl",
     "hooks",
+    "list_images",
+    "parse_flag",
     "read_image",
     "read_plane",
+    "read_text",
+    "read_xml",
+    "require_image_size",
+    "require_unique",
+    "resolve_path",
     "to_device",
     "tree_plans",
 ]
