@@ -169,7 +169,7 @@ class _Check:
                 tallies.append(dict(result.counts))
                 facts.append((self.images.locate(split, index), result.facts))
             self.counter.add(1)
-        pictures = count_pictures(facts, self.images.pixel_format.num_channels)
+        pictures = count_pictures(facts)
         return SplitResult(problems, sum_tallies(tallies, self.images.labels), pictures, digests)
 
 

@@ -19,12 +19,12 @@ class PictureFacts:
     """What reading one picture lost.
 
     Attributes:
-        num_dropped: number of bands that the network does not get.
+        num_bands: number of bands of the file if the network does not get them all, else 0.
         is_flat: whether hardly any contrast is left.
         is_deep: whether the file has more than 8 bits, which ``data.pixel_range`` scales.
     """
 
-    num_dropped: int = 0
+    num_bands: int = 0
     is_flat: bool = False
     is_deep: bool = False
 
@@ -44,10 +44,15 @@ class PictureFacts:
             The facts.
         """
         return cls(
-            pixel_format.num_dropped(original),
+            _num_bands(original) if pixel_format.num_dropped(original) else 0,
             contrast(resized) < MIN_CONTRAST and contrast(read) < MIN_CONTRAST,
             _is_deep(original),
         )
+
+
+def _num_bands(picture: Picture) -> int:
+    """Return the number of bands; alpha of a palette or of gray counts as the fourth band."""
+    return len(picture.values) if isinstance(picture, Bands) else 4
 
 
 def _is_deep(picture: Picture) -> bool:
@@ -77,8 +82,12 @@ class FlaggedPictures:
         Returns:
             The new value.
         """
-        examples = self.examples if self.count >= MAX_EXAMPLES else (*self.examples, where)
-        return FlaggedPictures(self.count + 1, examples)
+        return self + FlaggedPictures(1, (where,))
+
+    def __add__(self, other: FlaggedPictures) -> FlaggedPictures:
+        """Return the pictures of both."""
+        examples = (*self.examples, *other.examples)[:MAX_EXAMPLES]
+        return FlaggedPictures(self.count + other.count, examples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +106,21 @@ class PictureCounts:
     flat: FlaggedPictures = field(default_factory=FlaggedPictures)
     flat_deep: FlaggedPictures = field(default_factory=FlaggedPictures)
 
+    def __add__(self, other: PictureCounts) -> PictureCounts:
+        """Return the counts of two splits together."""
+        return PictureCounts(
+            self.dropped + other.dropped,
+            max(self.num_bands, other.num_bands),
+            self.flat + other.flat,
+            self.flat_deep + other.flat_deep,
+        )
 
-def count_pictures(facts: Iterable[tuple[str, PictureFacts]], num_channels: int) -> PictureCounts:
+
+def count_pictures(facts: Iterable[tuple[str, PictureFacts]]) -> PictureCounts:
     """Count the pictures that lost bands or contrast.
 
     Args:
         facts: location and facts of every picture of a split.
-        num_channels: number of bands that the network gets.
 
     Returns:
         The counts.
@@ -111,9 +128,9 @@ def count_pictures(facts: Iterable[tuple[str, PictureFacts]], num_channels: int)
     dropped = flat = flat_deep = FlaggedPictures()
     num_bands = 0
     for where, fact in facts:
-        if fact.num_dropped:
+        if fact.num_bands:
             dropped = dropped.add(where)
-            num_bands = max(num_bands, num_channels + fact.num_dropped)
+            num_bands = max(num_bands, fact.num_bands)
         if fact.is_flat and fact.is_deep:
             flat_deep = flat_deep.add(where)
         elif fact.is_flat:

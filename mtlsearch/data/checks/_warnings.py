@@ -17,7 +17,7 @@ from mtlsearch.data.checks._label_warnings import (
     warn_small_boxes,
     warn_void,
 )
-from mtlsearch.data.checks._pictures import MIN_CONTRAST, FlaggedPictures
+from mtlsearch.data.checks._pictures import MIN_CONTRAST, FlaggedPictures, PictureCounts
 from mtlsearch.data.checks._report import CheckReport
 from mtlsearch.labels import Form, LabelSpec
 
@@ -68,6 +68,11 @@ def _single_class(
                 f"label {label!r} (task {task!r}) has only class {classes[0]!r} in 'train', "
                 "there is nothing to distinguish"
             )
+        if (extent := report.counts["train"][label].extent) and extent[0] == extent[1]:
+            yield (
+                f"label {label!r} (task {task!r}) is {extent[0]:g} in all images of 'train', there "
+                "is nothing to learn"
+            )
 
 
 def _duplicates(
@@ -108,35 +113,32 @@ def _example(pictures: Sequence[Sequence[Occurrence]]) -> str:
 def _low_contrast(
     report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
 ) -> Iterator[str]:
-    for split, pictures in report.pictures.items():
-        for flagged, fix in (
-            (pictures.flat_deep, "set `data.pixel_range` to the range of their numbers"),
-            (pictures.flat, "stretch their numbers to 0..255 if they use a part of it only"),
-        ):
-            if flagged.count:
-                yield (
-                    f"{_pictures(flagged, split)} hardly any contrast after reading (less than "
-                    f"{MIN_CONTRAST} of 255): {_name_examples(flagged)}; {fix}"
-                )
+    pictures = sum(report.pictures.values(), start=PictureCounts())
+    for flagged, fix in (
+        (pictures.flat_deep, "set `data.pixel_range` to the range of their numbers"),
+        (pictures.flat, "if they use a part of 0..255 only, stretch it"),
+    ):
+        if flagged.count:
+            yield (
+                f"{_pictures(flagged)} hardly any contrast after reading (less than "
+                f"{MIN_CONTRAST} of 255): {_name_examples(flagged)}; {fix}"
+            )
 
 
 def _dropped_bands(
     report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
 ) -> Iterator[str]:
-    for split, pictures in report.pictures.items():
-        if not pictures.dropped.count:
-            continue
+    pictures = sum(report.pictures.values(), start=PictureCounts())
+    if pictures.dropped.count:
         fix = "rgba" if pictures.num_bands == 4 else str(pictures.num_bands)
         yield (
-            f"{_pictures(pictures.dropped, split)} more bands than the network gets, which drops "
-            f"the others: {_name_examples(pictures.dropped)}; set `data.channels: {fix}` to use "
-            "them"
+            f"{_pictures(pictures.dropped)} bands that the network does not get, such as alpha: "
+            f"{_name_examples(pictures.dropped)}; set `data.channels: {fix}` to use them"
         )
 
 
-def _pictures(flagged: FlaggedPictures, split: str) -> str:
-    count = flagged.count
-    return f"1 picture of {split!r} has" if count == 1 else f"{count} pictures of {split!r} have"
+def _pictures(flagged: FlaggedPictures) -> str:
+    return "1 picture has" if flagged.count == 1 else f"{flagged.count} pictures have"
 
 
 def _name_examples(flagged: FlaggedPictures) -> str:
