@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,14 +19,20 @@ from mtlsearch.plugin import (
     DataError,
     Form,
     LabelSpec,
+    MaskValues,
     RawLabel,
     read_plane,
+    read_text,
+    require_image_size,
+    require_unique,
+    resolve_path,
 )
 
+from ._boxes import parse_cell, to_pixels
 from ._settings import ColumnSettings
 
-_SIDES = {"xyxy": "xmin, ymin, xmax, ymax", "xywh": "xmin, ymin, width, height"}
-"""Meaning of the four numbers of a box, by format."""
+_WHOLE = re.compile(r"(?P<number>-?\d+)\.0+")
+"""Whole number as written for a column of floats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +44,14 @@ class Column:
         settings: options of the label.
         root: folder that paths in cells are relative to.
         classes: class names by index.
+        values: classes of the pixel values of masks.
     """
 
     name: str
     settings: ColumnSettings
     root: Path
     classes: tuple[str, ...]
+    values: MaskValues
 
     @classmethod
     def open(cls, label: str, settings: ColumnSettings, root: Path, cells: Iterable[Any]) -> Column:
@@ -58,25 +67,21 @@ class Column:
             The column.
 
         Raises:
-            DataError: the file with class names is missing or empty, or there are no classes.
+            DataError: the file with class names is missing or empty, a class occurs twice, or
+                there are no classes.
         """
-        name = settings.column or label
-        if settings.form is Form.MAP:
-            return cls(name, settings, root, ())
-        if settings.classes is not None:
-            return cls(name, settings, root, settings.classes)
-        if settings.classes_file is not None:
-            return cls(name, settings, root, _read_classes(root / settings.classes_file))
-        classes = {text for cell in cells for text in _class_texts(cell, settings)}
-        if not classes:
+        name = column_name(label, settings)
+        classes = _classes_of(name, settings, root, cells)
+        where = f"label {label!r}"
+        if settings.columns and settings.class_column is None and len(classes) > 1:
             raise DataError(
-                f"column {name!r} contains no classes",
-                where=str(root),
-                next_step="set `classes` of the label, or `column` to the name of another column",
+                f"boxes in `columns` need a class, there are {len(classes)}",
+                where=where,
+                next_step="set `class_column` of the label to the column with the class",
             )
-        # Numbers are sorted by value: 2 comes before 10.
-        is_numeric = all(text.lstrip("-").isdecimal() for text in classes)
-        return cls(name, settings, root, tuple(sorted(classes, key=int if is_numeric else str)))
+        ignore_index = settings.ignore_index
+        values = MaskValues.of(settings.values, classes, ignore_index=ignore_index, where=where)
+        return cls(name, settings, root, classes, values)
 
     @property
     def spec(self) -> LabelSpec:
@@ -91,11 +96,12 @@ class Column:
             named_classes=settings.classes or (),
         )
 
-    def read(self, cell: Any, image_size: tuple[int, int], where: str) -> RawLabel:
+    def read(self, cell: Any, image: Path, image_size: tuple[int, int], where: str) -> RawLabel:
         """Read the label in a cell that is not empty.
 
         Args:
             cell: string, number or list.
+            image: the image.
             image_size: ``(width, height)`` of the image in pixels.
             where: the row, for messages.
 
@@ -108,12 +114,18 @@ class Column:
         where = f"{where}, column {self.name!r}"
         match self.settings.form:
             case Form.CATEGORY:
+                if isinstance(cell, list | dict):
+                    raise DataError(
+                        f"the cell must be one class, got {cell!r}",
+                        where=where,
+                        next_step="set `form: categories` of the label for several classes",
+                    )
                 return self._index(str(cell), where)
             case Form.CATEGORIES:
                 texts = _class_texts(cell, self.settings)
                 return tuple(sorted({self._index(text, where) for text in texts}))
             case Form.BOXES:
-                return self._boxes(cell, image_size, where)
+                return self._boxes(cell, image, image_size, where)
             case Form.MASK:
                 return self._mask(self._path(cell, where), where)
             case Form.MAP:
@@ -130,7 +142,7 @@ class Column:
         """
         can_be_path = self.settings.form in (Form.BOXES, Form.MASK, Form.MAP)
         is_path = can_be_path and isinstance(cell, str) and not cell.startswith("[")
-        return [self.root / cell] if is_path else []
+        return [resolve_path(self.root, cell)] if is_path else []
 
     def _index(self, text: str, where: str) -> int:
         if self.settings.index_offset is not None and text.lstrip("-").isdecimal():
@@ -144,12 +156,20 @@ class Column:
         first = self.settings.index_offset
         indices = None if first is None else f"{first} to {first + len(self.classes) - 1}"
         allowed = self.classes if indices is None else (indices,)
-        raise DataError(f"unknown class {text!r}{hint}", where=where, allowed=allowed)
+        if (match := _WHOLE.fullmatch(text)) is None:
+            raise DataError(f"unknown class {text!r}{hint}", where=where, allowed=allowed)
+        raise DataError(
+            f"unknown class {text!r}; did you mean {match['number']!r}? Programs write whole "
+            "numbers as floats if a cell of the column is empty",
+            where=where,
+            allowed=allowed,
+            next_step="write the column as integers (in pandas: `astype('Int64')`)",
+        )
 
     def _path(self, cell: Any, where: str) -> Path:
         if not isinstance(cell, str):
             raise DataError(f"the cell must be a path, got {cell!r}", where=where)
-        return self.root / cell
+        return resolve_path(self.root, cell)
 
     def _mask(self, path: Path, where: str) -> NDArray[np.integer]:
         plane = read_plane(path, where)
@@ -157,7 +177,7 @@ class Column:
             raise DataError(f"{path} must have integer pixels, got {plane.dtype}", where=where)
         offset = self.settings.index_offset or 0
         if not offset:
-            return np.asarray(plane)
+            return self.values.apply(plane, where)
         is_void = plane == self.settings.ignore_index
         return np.where(is_void, plane.astype(np.int64), plane.astype(np.int64) - offset)
 
@@ -170,62 +190,96 @@ class Column:
         values = np.where(is_void, 0.0, raw * settings.scale + settings.offset)
         return values.astype(np.float32)
 
-    def _boxes(self, cell: Any, image_size: tuple[int, int], where: str) -> Boxes:
+    def _boxes(self, cell: Any, image: Path, image_size: tuple[int, int], where: str) -> Boxes:
+        settings = self.settings
         if isinstance(cell, str) and not cell.startswith("["):
-            path = self.root / cell
-            if not path.exists():
-                raise DataError(
-                    f"{path} is missing, and {cell!r} is not a JSON list of boxes",
-                    where=where,
-                )
-            return BoxXml.read(path, where).boxes(
-                self.classes,
-                image_size=image_size,
-                where=where,
-                one_based=self.settings.one_based,
-            )
-        entries = _box_entries(cell, where)
-        sides = _SIDES[self.settings.box_format]
-        rows = [_parse_box(entry, index, sides, where) for index, entry in enumerate(entries, 1)]
-        xyxy = np.array([row[0] for row in rows], np.float32).reshape(-1, 4)
-        if self.settings.box_format == "xywh":
-            xyxy[:, 2:] += xyxy[:, :2]
-        classes = [self._index(row[1], where) for row in rows]
-        crowd = np.array([row[2] for row in rows], np.bool_)
+            return self._xml_boxes(cell, image, image_size, where)
+        if settings.columns is not None:
+            entries = [cells.parse(settings, where) for cells in cell]
+        else:
+            entries = parse_cell(cell, settings.format, where)
+        xyxy = to_pixels(entries, settings, image_size, where)
+        has_one_class = settings.columns is not None and settings.class_column is None
+        classes = [0 if has_one_class else self._index(entry.name, where) for entry in entries]
+        crowd = np.array([entry.crowd for entry in entries], np.bool_)
         return Boxes(xyxy, np.array(classes, np.int64), crowd)
 
-
-def _box_entries(cell: Any, where: str) -> list[Any]:
-    """Return the list of boxes in a cell."""
-    try:
-        entries = json.loads(cell) if isinstance(cell, str) else cell
-    except json.JSONDecodeError as error:
-        raise DataError(f"the boxes are not valid JSON: {error}", where=where) from error
-    if not isinstance(entries, list):
-        raise DataError(f"the cell must be a path or a list of boxes, got {cell!r}", where=where)
-    return entries
-
-
-def _parse_box(entry: Any, index: int, sides: str, where: str) -> tuple[list[float], str, bool]:
-    """Return four numbers, class and crowd of ``[a, b, c, d, class]`` or of a mapping."""
-    if isinstance(entry, dict):
-        numbers, name = entry.get("box"), entry.get("class")
-        crowd = bool(entry.get("crowd", False))
-    elif isinstance(entry, list) and len(entry) == 5:
-        numbers, name, crowd = entry[:4], entry[4], False
-    else:
-        numbers, name, crowd = None, None, False
-    is_valid = isinstance(numbers, list) and len(numbers) == 4 and isinstance(name, str | int)
-    if not is_valid or not all(isinstance(side, int | float) for side in numbers or ()):
-        raise DataError(
-            f"box {index} of the list is {entry!r}",
+    def _xml_boxes(self, cell: str, image: Path, image_size: tuple[int, int], where: str) -> Boxes:
+        path = resolve_path(self.root, cell)
+        if not path.exists():
+            raise DataError(
+                f"{path} is missing, and {cell!r} is not a JSON list of boxes", where=where
+            )
+        xml = BoxXml.read(path, where)
+        if self.settings.size == "check":
+            require_image_size(
+                image,
+                image_size,
+                xml.stated_size(where),
+                origin="the XML",
+                where=where,
+                next_step="set `size: from_image` of the label if boxes are pixels of these "
+                "images, or `size: rescale` if they are pixels of images of the size in the XML",
+            )
+        return xml.boxes(
+            self.classes,
+            image_size=image_size,
             where=where,
-            allowed=(
-                f"[[{sides}, class], ...]",
-                f'[{{"box": [{sides}], "class": name, "crowd": false}}, ...]',
-            ),
+            one_based=self.settings.one_based,
+            size=self.settings.size,
         )
-    return [float(side) for side in numbers or ()], str(name), crowd
+
+
+def column_name(label: str, settings: ColumnSettings) -> str:
+    """Return the name of the column of a label, which messages contain.
+
+    Args:
+        label: name of the label.
+        settings: options of the label.
+
+    Returns:
+        The name in the table; for a label with four columns, a name that contains all of them.
+    """
+    if settings.columns is not None:
+        return f"{label}: {', '.join(settings.columns)}"
+    return settings.column or label
+
+
+def _classes_of(
+    name: str, settings: ColumnSettings, root: Path, cells: Iterable[Any]
+) -> tuple[str, ...]:
+    """Return the class names of a label: configured, from a file or from the cells."""
+    if settings.form is Form.MAP:
+        return ()
+    if settings.classes is not None:
+        return settings.classes
+    if settings.classes_file is not None:
+        return _read_classes(resolve_path(root, str(settings.classes_file)))
+    classes = {text for cell in cells for text in _class_texts(cell, settings)}
+    if not classes:
+        raise DataError(
+            f"column {name!r} contains no classes",
+            where=str(root),
+            next_step="set `classes` of the label, or `column` to the name of another column",
+        )
+    return _sorted(classes, name, str(root))
+
+
+def _sorted(classes: set[str], name: str, where: str) -> tuple[str, ...]:
+    """Return class names in their order. Numbers are sorted by value: 2 comes before 10."""
+    if not all(re.fullmatch(r"-?\d+(\.\d+)?", text) for text in classes):
+        return tuple(sorted(classes))
+    texts_by_value: dict[float, list[str]] = defaultdict(list)
+    for text in sorted(classes):
+        texts_by_value[float(text)].append(text)
+    equal = [texts for _, texts in sorted(texts_by_value.items()) if len(texts) > 1]
+    if equal:
+        raise DataError(
+            f"column {name!r} writes the same number in several ways: {', '.join(equal[0])}",
+            where=where,
+            next_step="write each class in one way, or set `classes` of the label",
+        )
+    return tuple(sorted(classes, key=float))
 
 
 def _class_texts(cell: Any, settings: ColumnSettings) -> list[str]:
@@ -238,19 +292,16 @@ def _class_texts(cell: Any, settings: ColumnSettings) -> list[str]:
 
 
 def _read_classes(path: Path) -> tuple[str, ...]:
-    if not path.is_file():
-        raise DataError("the file with the class names does not exist", where=str(path))
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"the file with the class names is not in UTF-8: {error}",
-            where=str(path),
-            next_step="save it as UTF-8",
-        ) from error
-    names = tuple(line.strip() for line in lines if line.strip())
+    lines = read_text(path, what="file with the class names").splitlines()
+    rows = [(row, line.strip()) for row, line in enumerate(lines, 1) if line.strip()]
+    names = tuple(name for _, name in rows)
     if not names:
         raise DataError("the file with the class names is empty", where=str(path))
-    if len(set(names)) != len(names):
-        raise DataError("a class name occurs twice", where=str(path))
+    require_unique(
+        "class name",
+        names,
+        lambda index: f"line {rows[index][0]}",
+        where=str(path),
+        next_step="keep one line per class",
+    )
     return names

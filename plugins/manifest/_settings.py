@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from mtlsearch.plugin import Form, Settings
+from mtlsearch.plugin import ClassNames, Form, Settings, SizeRule
+
+BoxFormat = Literal["xyxy", "xywh", "cxcywh"]
+"""Meaning of the four numbers of a box."""
 
 
 class ColumnSettings(Settings):
@@ -15,7 +18,23 @@ class ColumnSettings(Settings):
 
     form: Form = Field(description="form: category, categories, boxes, mask or map")
     column: str | None = Field(None, description="name of the column; null: the name of the label")
-    classes: tuple[str, ...] | None = Field(
+    columns: tuple[str, str, str, str] | None = Field(
+        None,
+        description="names of the columns with the four numbers of a box, instead of `column`; "
+        "an image has one row per box",
+    )
+    class_column: str | None = Field(
+        None, description="with `columns`: column of the class; null: the only class"
+    )
+    crowd_column: str | None = Field(
+        None, description="with `columns`: column with 1 for crowd boxes and 0 for others"
+    )
+    no_box_if_empty: bool = Field(
+        False,
+        description="with `columns`: whether an image whose four cells are empty has no box, "
+        "instead of a missing label",
+    )
+    classes: ClassNames | None = Field(
         None, description="class names by index; null: those in the column, sorted"
     )
     classes_file: Path | None = Field(None, description="file with one class name per line")
@@ -26,13 +45,28 @@ class ColumnSettings(Settings):
     )
     sep: str = Field(";", min_length=1, description="separator of several classes in one cell")
     ignore_index: int = Field(255, description="value of void pixels in the mask file")
-    box_format: Literal["xyxy", "xywh"] = Field(
+    values: dict[int, str | None] = Field(
+        {},
+        description="class name by pixel value of a mask, such as {255: cell}; null as a name: "
+        "void. Other values are class indices",
+    )
+    format: BoxFormat = Field(
         "xyxy",
         description="numbers of a box in a cell: xyxy: left, top, right, bottom; xywh: left, top, "
-        "width, height",
+        "width, height; cxcywh: center, width, height",
+    )
+    normalized: bool = Field(
+        False,
+        description="numbers of a box in a cell are fractions of the image's width and height, "
+        "not pixels",
     )
     one_based: bool = Field(
         True, description="box XML counts pixels from 1 and includes xmax and ymax, as in VOC"
+    )
+    size: SizeRule = Field(
+        "check",
+        description="image size in box XML: check: must be the image's; from_image: is ignored, "
+        "boxes are pixels of the image; rescale: boxes are scaled from it to the image's",
     )
     scale: float = Field(1.0, description="factor of a map: values are raw * scale + offset")
     offset: float = Field(0.0, description="offset of a map; see scale")
@@ -42,12 +76,11 @@ class ColumnSettings(Settings):
     channels: int = Field(1, ge=1, description="number of channels of a map")
     unit: str = Field("", description="unit of a map, after scaling")
 
-    @field_validator("classes", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _as_text(cls, value: object) -> object:
-        # YAML reads [1, 2, 3] as numbers, but class names are strings.
-        if isinstance(value, list | tuple):
-            return tuple(str(item) if isinstance(item, int) else item for item in value)
+    def _rename(cls, value: object) -> object:
+        if isinstance(value, dict) and "box_format" in value:
+            raise ValueError("`box_format` was renamed to `format`")
         return value
 
     @model_validator(mode="after")
@@ -55,12 +88,20 @@ class ColumnSettings(Settings):
         if self.classes is not None and self.classes_file is not None:
             raise ValueError("set `classes` or `classes_file`, not both")
         has_classes = self.classes is not None or self.classes_file is not None
-        if self.form in (Form.BOXES, Form.MASK) and not has_classes:
+        can_read_classes = self.class_column is not None
+        needs_classes = self.form in (Form.BOXES, Form.MASK) and not can_read_classes
+        if needs_classes and not has_classes:
             raise ValueError(
                 f"a label of the form {self.form.value} needs `classes` or `classes_file`"
             )
         if self.index_offset is not None and self.form is not Form.MAP and not has_classes:
             raise ValueError("`index_offset` needs `classes` or `classes_file`")
+        if self.columns is None and (self.class_column or self.crowd_column):
+            raise ValueError("`class_column` and `crowd_column` need `columns`")
+        if self.columns is not None and (self.form is not Form.BOXES or self.column):
+            raise ValueError("`columns` is for a label of the form boxes without `column`")
+        if self.values and (self.form is not Form.MASK or self.index_offset is not None):
+            raise ValueError("`values` is for a label of the form mask without `index_offset`")
         if self.form is Form.MAP and has_classes:
             raise ValueError("a label of the form map has no `classes`")
         return self

@@ -7,10 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
-from mtlsearch.plugin import DataError, DatasetSource, LabelSpec, Sample, hookimpl, read_image
+from mtlsearch.plugin import (
+    DataError,
+    DatasetSource,
+    Form,
+    LabelSpec,
+    Sample,
+    backslash_warnings,
+    hookimpl,
+    read_image,
+    resolve_path,
+)
 
 from ._column import Column
-from ._settings import ManifestSettings
+from ._rows import rows_by_image
+from ._settings import ColumnSettings, ManifestSettings
 from ._table import Row, read_table
 
 SPLITS = ("train", "val", "test")
@@ -25,7 +36,8 @@ class Manifest(DatasetSource[ManifestSettings]):
         seed: seed of the run, for drawing the test split.
 
     Raises:
-        DataError: the table is missing or malformed, or a column or all images are missing.
+        DataError: the table is missing or malformed, an image occurs twice, or a column or all
+            images are missing.
     """
 
     name = "manifest"
@@ -37,7 +49,9 @@ class Manifest(DatasetSource[ManifestSettings]):
         self._file = root / settings.file
         self._image_column = settings.image_column
         columns, rows = read_table(self._file)
-        label_columns = [column.column or label for label, column in settings.labels.items()]
+        label_columns = [
+            name for item in settings.labels.items() for name in _columns_in_table(*item)
+        ]
         for name in (settings.image_column, *label_columns):
             if name not in columns:
                 raise DataError(
@@ -46,9 +60,11 @@ class Manifest(DatasetSource[ManifestSettings]):
                     allowed=[repr(column) for column in sorted(columns)],
                 )
         self._columns = {
-            label: Column.open(label, column, root, _cells(rows, column.column or label))
+            label: Column.open(label, column, root, _class_cells(rows, label, column))
             for label, column in settings.labels.items()
         }
+        rows = rows_by_image(rows, settings, str(self._file))
+        self._warnings = backslash_warnings(self._paths(rows), str(self._file))
         if settings.split_column in columns:
             self._rows = _by_column(rows, settings.split_column, self._file)
         else:
@@ -59,14 +75,19 @@ class Manifest(DatasetSource[ManifestSettings]):
     def labels(self) -> Mapping[str, LabelSpec]:
         return {label: column.spec for label, column in self._columns.items()}
 
+    @property
+    def warnings(self) -> Sequence[str]:
+        return self._warnings
+
     def size(self, split: str) -> int:
         return len(self._rows.get(split, ()))
 
     def read(self, split: str, index: int) -> Sample:
         row, where = self._row(split, index), self.locate(split, index)
-        image = read_image(self._root / self._image(row), where)
+        path = resolve_path(self._root, self._image(row))
+        image = read_image(path, where)
         labels = {
-            label: column.read(row.cells[column.name], image.size, where)
+            label: column.read(row.cells[column.name], path, image.size, where)
             for label, column in self._columns.items()
             if column.name in row.cells
         }
@@ -77,7 +98,7 @@ class Manifest(DatasetSource[ManifestSettings]):
         cells = [(column, row.cells.get(column.name)) for column in self._columns.values()]
         label_files = [path for column, cell in cells for path in column.files(cell)]
         image = row.cells.get(self._image_column)
-        images = [self._root / image] if isinstance(image, str) else []
+        images = [resolve_path(self._root, image)] if isinstance(image, str) else []
         return [self._file, *images, *label_files]
 
     def locate(self, split: str, index: int) -> str:
@@ -90,6 +111,16 @@ class Manifest(DatasetSource[ManifestSettings]):
             raise IndexError(f"split {split!r} has {self.size(split)} images, got index {index}")
         return self._rows[split][index]
 
+    def _paths(self, rows: Sequence[Row]) -> list[str]:
+        """Return the cells with paths: images, masks, maps and XML files."""
+        columns = [
+            column.name
+            for column in self._columns.values()
+            if column.settings.form in (Form.BOXES, Form.MASK, Form.MAP)
+        ]
+        cells = [row.cells.get(name) for row in rows for name in (self._image_column, *columns)]
+        return [cell for cell in cells if isinstance(cell, str) and not cell.startswith("[")]
+
     def _require_images(self) -> None:
         """Check that at least one image of the train or val split exists.
 
@@ -99,7 +130,7 @@ class Manifest(DatasetSource[ManifestSettings]):
         rows = [row for split in ("train", "val") for row in self._rows.get(split, ())]
         names = [row.cells.get(self._image_column) for row in rows]
         paths = [name for name in names if isinstance(name, str)]
-        if paths and not any((self._root / path).exists() for path in paths):
+        if paths and not any(resolve_path(self._root, path).exists() for path in paths):
             raise DataError(
                 f"none of the {len(paths)} images in column {self._image_column!r} exists",
                 where=str(self._file),
@@ -117,7 +148,17 @@ class Manifest(DatasetSource[ManifestSettings]):
         return name
 
 
-def _cells(rows: Sequence[Row], column: str) -> list[object]:
+def _columns_in_table(label: str, settings: ColumnSettings) -> list[str]:
+    """Return the columns that a label needs."""
+    if settings.columns is None:
+        return [settings.column or label]
+    optional = (settings.class_column, settings.crowd_column)
+    return [*settings.columns, *(name for name in optional if name is not None)]
+
+
+def _class_cells(rows: Sequence[Row], label: str, settings: ColumnSettings) -> list[object]:
+    """Return the cells from which the classes of a label are read."""
+    column = settings.class_column or settings.column or label
     return [row.cells[column] for row in rows if column in row.cells]
 
 

@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from mtlsearch.plugin import DataError
+from mtlsearch.plugin import DataError, require_unique
 
 if TYPE_CHECKING:
     from _csv import Reader
+
+MAX_CELL = 2**26
+"""Maximum number of characters in a cell. The default of the csv module, 131072, is exceeded by a
+cell with thousands of boxes."""
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 """Common separators of cells."""
@@ -51,7 +55,7 @@ def read_table(path: Path) -> tuple[frozenset[str], list[Row]]:
         )
     is_json_lines = path.suffix.lower() in (".jsonl", ".ndjson")
     try:
-        rows = list(_json_rows(path) if is_json_lines else _csv_rows(path))
+        rows = list(_json_rows(path)) if is_json_lines else _read_csv(path)
     except UnicodeDecodeError as error:
         raise DataError(
             f"the table is not in UTF-8: {error}",
@@ -77,11 +81,16 @@ def _names(cells: Sequence[str], path: Path) -> list[str]:
     """Return the column names in the first row.
 
     Raises:
-        DataError: a name occurs twice, or all names are in one cell.
+        DataError: a name occurs several times, or all names are in one cell.
     """
     names = [cell.strip() for cell in cells]
-    if len(set(names)) != len(names):
-        raise DataError("a column name occurs twice", where=f"{path} row 1")
+    require_unique(
+        "column name",
+        names,
+        lambda index: f"column {index + 1}",
+        where=f"{path} row 1",
+        next_step="rename or remove one of the columns",
+    )
     expected = _separator(path)
     others = [
         mark for mark in _SEPARATORS if len(names) == 1 and mark in names[0] and mark != expected
@@ -99,6 +108,15 @@ def _names(cells: Sequence[str], path: Path) -> list[str]:
 def _header(path: Path) -> frozenset[str]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         return frozenset(_names(next(_reader(path, file), []), path))
+
+
+def _read_csv(path: Path) -> list[Row]:
+    # The limit belongs to the process, so it is restored.
+    limit = csv.field_size_limit(MAX_CELL)
+    try:
+        return list(_csv_rows(path))
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _csv_rows(path: Path) -> Iterator[Row]:
@@ -119,8 +137,12 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                 filled = {name: cell for name, cell in stripped.items() if cell}
                 yield Row(reader.line_num, filled)
         except csv.Error as error:
-            where = f"{path} row {reader.line_num}"
-            raise DataError(f"the row is malformed: {error}", where=where) from error
+            raise DataError(
+                f"the row is malformed: {error}",
+                where=f"{path} row {reader.line_num}",
+                next_step="close the quotes of each cell, or write the table as JSON lines "
+                "(.jsonl), which has no limit on the length of a cell",
+            ) from error
 
 
 def _json_rows(path: Path) -> Iterator[Row]:

@@ -158,7 +158,7 @@ def test_mask_offset_does_not_change_void(tmp_path: Path) -> None:
 
 def test_boxes_can_have_width_and_height(tmp_path: Path) -> None:
     write_table(tmp_path)
-    labels = {"heads": {**LABELS["heads"], "box_format": "xywh", "classes": ["dog", "cat"]}}
+    labels = {"heads": {**LABELS["heads"], "format": "xywh", "classes": ["dog", "cat"]}}
     boxes = make(tmp_path, labels=labels).read("train", 0).labels["heads"]
     assert isinstance(boxes, Boxes)
     assert boxes.xyxy.tolist()[0] == [1, 2, 31, 22]
@@ -224,7 +224,7 @@ def test_unknown_class_is_reported_with_row_and_suggestion(tmp_path: Path) -> No
 
 def test_invalid_box_shows_the_expected_format(tmp_path: Path) -> None:
     write_table(tmp_path, changed(2, "heads", '"[[1, 2, 3, 4]]"'))
-    labels = {"heads": {**LABELS["heads"], "box_format": "xywh"}}
+    labels = {"heads": {**LABELS["heads"], "format": "xywh"}}
     assert "[[xmin, ymin, width, height, class], ...]" in error_of(tmp_path, labels=labels)
 
 
@@ -274,7 +274,7 @@ def test_maps_of_another_size_or_not_finite_are_reported(tmp_path: Path) -> None
         ("image;breed\na.png;pug\n", "save the table with commas"),
         ("image\tbreed\na.png\tpug\n", "rename the file to end in .tsv"),
         ("image,breed,split\na.png,pug,trian\n", "unknown split 'trian' in column 'split'"),
-        ("image,breed,breed\na.png,pug,x\n", "occurs twice"),
+        ("image,breed,breed\na.png,pug,x\n", "occurs twice: column 2 and column 3"),
     ],
 )
 def test_malformed_csv_raises_when_opened(tmp_path: Path, text: str, message: str) -> None:
@@ -339,6 +339,197 @@ def test_missing_table_and_missing_classes_file_raise(tmp_path: Path) -> None:
         make(tmp_path, labels=labels)
 
 
+BOX_LABEL = {
+    "form": "boxes",
+    "columns": ["x1", "y1", "x2", "y2"],
+    "class_column": "what",
+    "classes": ["dog", "cat"],
+}
+BOX_ROWS = [
+    ["a.png", "1", "2", "30", "20", "dog", "1"],
+    ["b.png", "", "", "", "", "", ""],
+    ["a.png", "0", "0", "9", "9", "cat", "false"],
+]
+BOX_HEADER = ["image", "x1", "y1", "x2", "y2", "what", "crowd"]
+
+
+def make_box_rows(root: Path, rows: list[list[str]] = BOX_ROWS, **options: object) -> Manifest:
+    write_table(root, rows, BOX_HEADER)
+    return make(root, labels={"heads": {**BOX_LABEL, **options}})
+
+
+class TestManifestWithOneRowPerBox(DatasetContract):
+    def make_source(self, folder: Path) -> Manifest:
+        rows = [*BOX_ROWS, ["c.png", "0", "0", "9", "9", "cat", "0"]]
+        return make_box_rows(folder, rows, crowd_column="crowd")
+
+
+def test_boxes_in_four_columns_are_joined_by_image(tmp_path: Path) -> None:
+    source = make_box_rows(tmp_path, crowd_column="crowd")
+    assert source.size("train") == 2
+    boxes = source.read("train", 0).labels["heads"]
+    assert isinstance(boxes, Boxes)
+    assert boxes.xyxy.tolist() == [[1, 2, 30, 20], [0, 0, 9, 9]]
+    assert boxes.classes.tolist() == [0, 1]
+    assert boxes.crowd.tolist() == [True, False]
+    assert source.read("train", 1).labels == {}
+    empty = make_box_rows(tmp_path, no_box_if_empty=True).read("train", 1).labels["heads"]
+    assert isinstance(empty, Boxes)
+    assert len(empty.xyxy) == 0
+
+
+def test_boxes_in_four_columns_have_classes(tmp_path: Path) -> None:
+    assert make_box_rows(tmp_path, classes=None).labels["heads"].classes == ("cat", "dog")
+    single = make_box_rows(tmp_path, class_column=None, classes=["animal"])
+    boxes = single.read("train", 0).labels["heads"]
+    assert isinstance(boxes, Boxes)
+    assert boxes.classes.tolist() == [0, 0]
+    with pytest.raises(DataError, match="boxes in `columns` need a class, there are 2"):
+        make_box_rows(tmp_path, class_column=None)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (["a.png", "1", "", "30", "20", "dog", "0"], "column 'y1' is empty"),
+        (["a.png", "1", "x", "30", "20", "dog", "0"], "column 'y1' must be a number, got 'x'"),
+        (["a.png", "1", "2", "30", "20", "", "0"], "column 'what' is empty"),
+        (["a.png", "1", "2", "30", "20", "cow", "0"], "unknown class 'cow'"),
+        (["a.png", "1", "2", "30", "20", "dog", "x"], "`crowd` must be a flag, got 'x'"),
+    ],
+)
+def test_invalid_box_row_is_reported(tmp_path: Path, row: list[str], message: str) -> None:
+    source = make_box_rows(tmp_path, [*BOX_ROWS, row], crowd_column="crowd")
+    with pytest.raises(DataError) as caught:
+        source.read("train", 0)
+    assert message in str(caught.value)
+    assert "row 2" in str(caught.value)
+
+
+def test_rows_of_one_image_must_not_differ(tmp_path: Path) -> None:
+    rows = [["a.png", "1", "2", "3", "4", "train"], ["a.png", "1", "2", "3", "4", "val"]]
+    write_table(tmp_path, rows, ["image", "x1", "y1", "x2", "y2", "split"])
+    label = {**BOX_LABEL, "class_column": None, "classes": ["dog"]}
+    with pytest.raises(DataError, match="differ in column 'split': 'train' and 'val'") as caught:
+        make(tmp_path, labels={"heads": label})
+    assert "rows 2 and 3" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("format_", "numbers"),
+    [("xyxy", [0.25, 0.2, 0.75, 0.8]), ("xywh", [0.25, 0.2, 0.5, 0.6]), ("cxcywh", [0.5] * 3)],
+)
+def test_normalized_boxes_of_each_format(
+    tmp_path: Path, format_: str, numbers: list[float]
+) -> None:
+    numbers = [*numbers, 0.6][:4]
+    rows = [["a.png", f'"[[{", ".join(map(str, numbers))}, ""dog""]]"'], ["b.png", "[]"]]
+    write_table(tmp_path, rows, ["image", "heads"])
+    label = {"form": "boxes", "classes": ["dog"], "format": format_, "normalized": True}
+    source = make(tmp_path, labels={"heads": label})
+    boxes = source.read("train", 0).labels["heads"]
+    assert isinstance(boxes, Boxes)
+    assert np.allclose(boxes.xyxy, [[10, 6, 30, 24]])
+    write_table(tmp_path, [["a.png", '"[[4, 5, 6, 7, ""dog""]]"']], ["image", "heads"])
+    with pytest.raises(DataError, match="must have fractions of the image"):
+        make(tmp_path, labels={"heads": label}).read("train", 0)
+
+
+def test_same_image_twice_raises_with_both_rows(tmp_path: Path) -> None:
+    write_table(tmp_path, [*ROWS, ["./a.png", *ROWS[0][1:6], "val"]])
+    with pytest.raises(DataError, match=r"image 'a.png' occurs twice: row 2 and row 6"):
+        make(tmp_path)
+
+
+@pytest.mark.parametrize("crowd", ["false", "0", 0, None, "No"])
+def test_crowd_flag_in_json_is_parsed(tmp_path: Path, crowd: object) -> None:
+    write_table(tmp_path)
+    row = {"image": "a.png", "heads": [{"box": [0, 0, 9, 9], "class": "cat", "crowd": crowd}]}
+    (tmp_path / "table.jsonl").write_text(json.dumps(row) + "\n")
+    source = make(tmp_path, file="table.jsonl", labels={"heads": LABELS["heads"]})
+    boxes = source.read("train", 0).labels["heads"]
+    assert isinstance(boxes, Boxes)
+    assert boxes.crowd.tolist() == [False]
+
+
+def test_values_map_mask_numbers_to_classes(tmp_path: Path) -> None:
+    write_table(tmp_path)
+    label = {**LABELS["outline"], "values": {255: "dog", 1: "dog"}}
+    mask = np.asarray(
+        make(tmp_path, labels={"mask": {**label, "column": "mask"}}).read("train", 0).labels["mask"]
+    )
+    assert sorted(np.unique(mask).tolist()) == [0, 1]
+    assert mask[0].tolist() == [1] * 40
+
+
+def test_whole_numbers_as_floats_get_a_hint(tmp_path: Path) -> None:
+    write_table(tmp_path, changed(0, "breed", "1.0"))
+    labels = {"breed": {"form": "category", "classes": [1, 2]}}
+    with pytest.raises(DataError, match=r"unknown class '1\.0'; did you mean '1'") as caught:
+        make(tmp_path, labels=labels).read("train", 0)
+    assert "astype('Int64')" in str(caught.value)
+
+
+def test_one_number_written_in_two_ways_raises(tmp_path: Path) -> None:
+    write_table(tmp_path, [["a.png", "1"], ["b.png", "1.0"]], ["image", "kind"])
+    with pytest.raises(DataError, match=r"same number in several ways: 1, 1\.0"):
+        make(tmp_path, labels={"kind": {"form": "category"}})
+
+
+def test_classes_file_is_read_without_byte_order_mark(tmp_path: Path) -> None:
+    write_table(tmp_path)
+    (tmp_path / "classes.txt").write_text("pug\nbeagle\n", encoding="utf-8-sig")
+    labels = {"breed": {"form": "category", "classes_file": "classes.txt"}}
+    assert make(tmp_path, labels=labels).labels["breed"].classes == ("pug", "beagle")
+    (tmp_path / "classes.txt").write_text("pug\nbeagle\n\npug\n")
+    with pytest.raises(DataError, match="class name 'pug' occurs twice: line 1 and line 4"):
+        make(tmp_path, labels=labels)
+
+
+def test_backslashes_in_cells_are_converted(tmp_path: Path) -> None:
+    write_table(tmp_path)
+    (tmp_path / "sub").mkdir()
+    for name in ("a.png", "a_mask.png"):
+        (tmp_path / name).rename(tmp_path / "sub" / name)
+    rows = [["sub\\a.png", "sub\\a_mask.png"], ["b.png", ""]]
+    (tmp_path / "manifest.csv").write_text(
+        "\n".join(",".join(row) for row in [["image", "mask"], *rows])
+    )
+    source = make(tmp_path, labels={"outline": LABELS["outline"]})
+    assert set(source.read("train", 0).labels) == {"outline"}
+    assert "2 path(s)" in source.warnings[0]
+
+
+def test_cell_of_thousands_of_boxes_is_read(tmp_path: Path) -> None:
+    cell = json.dumps([[0, 0, 9, 9, "dog"]] * 8000).replace('"', '""')
+    assert len(cell) > 131072
+    write_table(tmp_path, [["a.png", f'"{cell}"']], ["image", "heads"])
+    source = make(tmp_path, labels={"heads": LABELS["heads"]})
+    boxes = source.read("train", 0).labels["heads"]
+    assert isinstance(boxes, Boxes)
+    assert len(boxes.xyxy) == 8000
+
+
+def test_category_cell_with_a_list_raises(tmp_path: Path) -> None:
+    write_table(tmp_path)
+    (tmp_path / "table.jsonl").write_text('{"image": "a.png", "breed": ["pug"]}\n')
+    source = make(tmp_path, file="table.jsonl", labels={"breed": {"form": "category"}})
+    with pytest.raises(DataError, match="the cell must be one class"):
+        source.read("train", 0)
+
+
+def test_xml_of_another_size_names_a_fix(tmp_path: Path) -> None:
+    write_table(tmp_path)
+    (tmp_path / "c.xml").write_text(XML.replace("<width>40", "<width>80"))
+    with pytest.raises(DataError, match="as in the XML, got 40 x 30") as caught:
+        make(tmp_path).read("train", 2)
+    assert "size: from_image" in str(caught.value)
+    labels = {"heads": {**LABELS["heads"], "size": "rescale"}}
+    boxes = make(tmp_path, labels=labels).read("train", 2).labels["heads"]
+    assert isinstance(boxes, Boxes)
+    assert boxes.xyxy.tolist() == [[0, 0, 2.5, 6]]
+
+
 @pytest.mark.parametrize(
     "column",
     [
@@ -349,6 +540,11 @@ def test_missing_table_and_missing_classes_file_raise(tmp_path: Path) -> None:
         {"form": "category", "classes": ["a"], "classes_file": "a.txt"},
         {"form": "outline"},
         {"form": "category", "colum": "x"},
+        {"form": "category", "classes": ["a", "b", "a"]},
+        {"form": "boxes", "classes": ["a"], "box_format": "xywh"},
+        {"form": "boxes", "classes": ["a"], "class_column": "x"},
+        {"form": "category", "columns": ["a", "b", "c", "d"]},
+        {"form": "mask", "classes": ["a"], "values": {1: "a"}, "index_offset": 1},
     ],
 )
 def test_contradictory_columns_raise(column: dict[str, Any]) -> None:

@@ -1,0 +1,180 @@
+"""Boxes in cells of a table."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtlsearch.plugin import DataError, parse_flag
+
+from ._settings import BoxFormat, ColumnSettings
+
+SIDES = {
+    "xyxy": "xmin, ymin, xmax, ymax",
+    "xywh": "xmin, ymin, width, height",
+    "cxcywh": "xcenter, ycenter, width, height",
+}
+"""Meaning of the four numbers of a box, by format."""
+
+TOLERANCE = 0.01
+"""Fraction of the image by which a normalized number may be outside of 0 to 1: rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxEntry:
+    """One box as written.
+
+    Attributes:
+        numbers: the four numbers.
+        name: class name, or class index as text.
+        crowd: whether the box is a crowd.
+        place: the box in its cell or row, for messages.
+    """
+
+    numbers: tuple[float, float, float, float]
+    name: str
+    crowd: bool
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoxCells:
+    """Cells of one row with one box.
+
+    Attributes:
+        line: the row in the table.
+        numbers: the four cells.
+        name: cell of the class; empty if the label has a single class and no such column.
+        crowd: cell of the flag; None without one.
+    """
+
+    line: int
+    numbers: tuple[Any, ...]
+    name: Any
+    crowd: Any
+
+    def parse(self, settings: ColumnSettings, where: str) -> BoxEntry:
+        """Return the box in the cells.
+
+        Args:
+            settings: options of the label.
+            where: the table and its first row with the image, for messages.
+
+        Returns:
+            The box.
+
+        Raises:
+            DataError: a cell is empty or not a number, or the flag is invalid.
+        """
+        where = f"{where}, box in row {self.line}"
+        columns = settings.columns or ()
+        for column, cell in zip(columns, self.numbers, strict=True):
+            if cell is None:
+                raise DataError(f"column {column!r} is empty, the row has other sides", where=where)
+            if not _is_number(cell):
+                raise DataError(f"column {column!r} must be a number, got {cell!r}", where=where)
+        if self.name is None:
+            raise DataError(
+                f"column {settings.class_column!r} is empty, the row has a box", where=where
+            )
+        crowd = parse_flag(self.crowd, name=settings.crowd_column or "crowd", where=where)
+        left, top, right, bottom = (float(cell) for cell in self.numbers)
+        place = f"box in row {self.line}"
+        return BoxEntry((left, top, right, bottom), str(self.name), crowd, place)
+
+
+def parse_cell(cell: Any, format_: BoxFormat, where: str) -> list[BoxEntry]:
+    """Return the boxes in a cell.
+
+    Args:
+        cell: a list, or a list as JSON text.
+        format_: meaning of the four numbers of a box.
+        where: the row and its column, for messages.
+
+    Returns:
+        The boxes.
+
+    Raises:
+        DataError: the cell is not a list of boxes.
+    """
+    try:
+        entries = json.loads(cell) if isinstance(cell, str) else cell
+    except json.JSONDecodeError as error:
+        raise DataError(f"the boxes are not valid JSON: {error}", where=where) from error
+    if not isinstance(entries, list):
+        raise DataError(f"the cell must be a path or a list of boxes, got {cell!r}", where=where)
+    return [
+        _parse_entry(entry, f"box {row}", SIDES[format_], where)
+        for row, entry in enumerate(entries, 1)
+    ]
+
+
+def to_pixels(
+    entries: Sequence[BoxEntry], settings: ColumnSettings, size: tuple[int, int], where: str
+) -> NDArray[np.float32]:
+    """Return the edges of boxes in pixels.
+
+    Args:
+        entries: the ``N`` boxes.
+        settings: options of the label.
+        size: ``(width, height)`` of the image in pixels.
+        where: the row and its column, for messages.
+
+    Returns:
+        Left, top, right, bottom, float32 ``[N, 4]``.
+
+    Raises:
+        DataError: a number of a normalized box is not a fraction.
+    """
+    numbers = np.array([entry.numbers for entry in entries], np.float64).reshape(-1, 4)
+    if settings.normalized:
+        for entry, row in zip(entries, numbers, strict=True):
+            if not ((row >= -TOLERANCE) & (row <= 1 + TOLERANCE)).all():
+                raise DataError(
+                    f"{entry.place} {row.tolist()} must have fractions of the image, from 0 to 1",
+                    where=where,
+                    next_step="set `normalized: false` if the numbers are pixels",
+                )
+        numbers = numbers * np.tile(size, 2)
+    xyxy = numbers.astype(np.float32)
+    if settings.format == "cxcywh":
+        xyxy[:, :2] -= xyxy[:, 2:] / 2
+    if settings.format != "xyxy":
+        xyxy[:, 2:] += xyxy[:, :2]
+    return xyxy
+
+
+def _parse_entry(entry: Any, place: str, sides: str, where: str) -> BoxEntry:
+    """Return the box ``[a, b, c, d, class]`` or a mapping."""
+    crowd: Any = None
+    numbers, name = None, None
+    if isinstance(entry, dict):
+        numbers, name, crowd = entry.get("box"), entry.get("class"), entry.get("crowd")
+    elif isinstance(entry, list) and len(entry) == 5:
+        numbers, name = entry[:4], entry[4]
+    is_valid = isinstance(numbers, list) and len(numbers) == 4 and isinstance(name, str | int)
+    if not is_valid or not all(isinstance(side, int | float) for side in numbers or ()):
+        raise DataError(
+            f"{place} of the list is {entry!r}",
+            where=where,
+            allowed=(
+                f"[[{sides}, class], ...]",
+                f'[{{"box": [{sides}], "class": name, "crowd": false}}, ...]',
+            ),
+        )
+    left, top, right, bottom = (float(side) for side in numbers or ())
+    flag = parse_flag(crowd, name="crowd", where=f"{where}, {place}")
+    return BoxEntry((left, top, right, bottom), str(name), flag, place)
+
+
+def _is_number(cell: Any) -> bool:
+    try:
+        return not isinstance(cell, bool) and math.isfinite(float(cell))
+    except (TypeError, ValueError):
+        return False
