@@ -16,6 +16,8 @@ class Metric:
         low: smallest possible value; ``-inf`` if there is none.
         high: largest possible value; ``inf`` if there is none. With both bounds, Δm does not count
             a baseline within its noise of the worst value, and only losses from the best value.
+        in_delta_m: whether Δm counts it. Set False if it can be 0 or change its sign, as R2 does,
+            because a relative change has no meaning there; or if it repeats another metric.
     """
 
     name: str
@@ -23,3 +25,4 @@ class Metric:
     primary: bool = False
     low: float = 0.0
     high: float = 1.0
+    in_delta_m: bool = True

@@ -18,8 +18,9 @@ Only :func:`leaderboard` imports pandas.
 
 from mtlsearch.results._baseline_remarks import baseline_remarks
 from mtlsearch.results._column_reference import column_reference
-from mtlsearch.results._counted_metrics import CountedMetrics, counted_metrics
 from mtlsearch.results._delta_m import (
+    CountedMetrics,
+    counted_metrics,
     delta_m,
     delta_m_by_task,
     deltas,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mtlsearch.results._counted_metrics import counted_metrics
+from mtlsearch.results._delta_m import counted_metrics
 from mtlsearch.results._result import TaskResult
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mtlsearch.results._counted_metrics import CountedMetrics
+from mtlsearch.results._delta_m import CountedMetrics
 from mtlsearch.results._rung_ranking import RungRank
 from mtlsearch.results._seed_statistics import SeedStatistics
 from mtlsearch.results._trial import TrialRecord

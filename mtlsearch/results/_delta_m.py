@@ -1,15 +1,80 @@
-"""Δm: mean relative change of all metrics against the ``independent`` baseline."""
+"""Δm: mean relative change of all metrics against the ``independent`` baseline.
+
+A relative change divides by the value of the baseline. If that value is noise, so is the change:
+an mAP of 0.004 instead of 0.002 would be +100 %. Such a metric is not counted. A saturated metric
+has no room above, and its last image is chance, so only larger losses change Δm.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from statistics import fmean
 
 from mtlsearch.plugin import Metric
-from mtlsearch.results._counted_metrics import counted_metrics, saturation_limit
 from mtlsearch.results._result import TaskResult
 from mtlsearch.results._trial import TrialRecord
+
+
+@dataclass(frozen=True, slots=True)
+class CountedMetrics:
+    """The metrics that Δm counts, given the results of the ``independent`` baseline.
+
+    Attributes:
+        by_task: the counted metrics by task, without tasks that have none.
+        not_counted: value of the baseline by ``task.metric`` of the metrics that are not counted.
+        saturated: value of the baseline by ``task.metric`` of counted metrics that are within one
+            image, or as errors within two standard errors, of their best value.
+        is_noise: whether no metric of the baseline exceeds its noise. Then all metrics that are
+            not 0 are counted, and Δm is noise.
+    """
+
+    by_task: Mapping[str, tuple[Metric, ...]]
+    not_counted: Mapping[str, float]
+    saturated: Mapping[str, float]
+    is_noise: bool = False
+
+
+def counted_metrics(reference: Mapping[str, TaskResult]) -> CountedMetrics:
+    """Return which metrics Δm counts.
+
+    Args:
+        reference: results of the ``independent`` trial by task.
+
+    Returns:
+        The counted metrics. A metric that was not measured is counted, so that Δm is undefined.
+    """
+    by_task = {
+        task: tuple(spec for spec in _eligible(result) if not result.is_near_worst(spec))
+        for task, result in sorted(reference.items())
+    }
+    is_noise = not any(by_task.values())
+    if is_noise:
+        by_task = {
+            task: tuple(spec for spec in _eligible(result) if result.value(spec) != 0)
+            for task, result in sorted(reference.items())
+        }
+    return CountedMetrics(
+        {task: specs for task, specs in by_task.items() if specs},
+        {
+            f"{task}.{spec.name}": result.value(spec)
+            for task, result in sorted(reference.items())
+            for spec in _eligible(result)
+            if spec not in by_task[task]
+        },
+        {
+            f"{task}.{spec.name}": reference[task].value(spec)
+            for task, specs in by_task.items()
+            for spec in specs
+            if reference[task].saturation_limit(spec) is not None
+        },
+        is_noise,
+    )
+
+
+def _eligible(result: TaskResult) -> tuple[Metric, ...]:
+    return tuple(spec for spec in result.specs if spec.in_delta_m)
 
 
 def delta_m(
@@ -130,12 +195,13 @@ def _changes(
     counted = counted_metrics(reference)
     if not counted.by_task:
         names = ", ".join(counted.not_counted)
-        return {}, f"the independent baseline is 0 in {names}, so a relative change is undefined"
+        reason = f"the independent baseline is 0 in {names}, so a relative change is undefined"
+        return {}, reason if names else "no task has a metric that Δm counts"
     changes = {}
     for task, specs in counted.by_task.items():
         changes_of_task = []
         for spec in specs:
-            change, reason = _change(spec, result[task].metrics, reference[task])
+            change, reason = _change(spec, result[task], reference[task])
             if change is None:
                 return {}, f"{task}.{spec.name} {reason}"
             changes_of_task.append(change)
@@ -143,16 +209,14 @@ def _changes(
     return changes, ""
 
 
-def _change(
-    spec: Metric, result: Mapping[str, float], baseline: TaskResult
-) -> tuple[float | None, str]:
+def _change(spec: Metric, result: TaskResult, baseline: TaskResult) -> tuple[float | None, str]:
     """Return the relative change of one metric, positive if better, or why it is undefined."""
-    value, reference = result.get(spec.name, math.nan), baseline.metrics.get(spec.name, math.nan)
+    value, reference = result.value(spec), baseline.value(spec)
     if not math.isfinite(reference):
         return None, "was not measured for the independent baseline"
     if not math.isfinite(value):
         return None, "was not measured"
-    limit = saturation_limit(spec, baseline)
+    limit = baseline.saturation_limit(spec)
     if limit is not None:
         worse = min if spec.higher_is_better else max
         value, reference = worse(value, limit), limit

@@ -10,8 +10,7 @@ from mtlsearch.errors import ConfigError, did_you_mean
 from mtlsearch.plugin import Metric
 from mtlsearch.results._baseline_remarks import baseline_remarks
 from mtlsearch.results._columns import COLUMNS, DType, Row, Rows
-from mtlsearch.results._counted_metrics import counted_metrics
-from mtlsearch.results._delta_m import delta_m, reference_at, reference_of
+from mtlsearch.results._delta_m import counted_metrics, delta_m, reference_at, reference_of
 from mtlsearch.results._metric_columns import metric_columns, metric_value
 from mtlsearch.results._objective import DELTA_M, Objective
 from mtlsearch.results._pareto import front_objectives, is_on_front

@@ -1,4 +1,8 @@
-"""Metrics of one task."""
+"""Metrics of one task, and their noise near the bounds of a metric.
+
+The mean over n images of a number from 0 to 1 has a standard error of at most
+``sqrt(m (1 - m) / n)``, so a metric m is within two standard errors of 0 up to ``4 / (n + 4)``.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +45,10 @@ _MetricValue = Annotated[float, PlainSerializer(_number_to_json)]
 _MetricSpec = Annotated[Metric, PlainSerializer(_metric_to_json)]
 
 
+STANDARD_ERRORS = 2.0
+"""A metric within this many standard errors of its worst value is within its noise."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskResult:
     """The metrics of one task, with their directions.
@@ -81,3 +89,64 @@ class TaskResult:
             return ()
         first: Mapping[str, float] = next(iter(self.per_class.values()), {})
         return tuple(name for name, value in first.items() if value == 0)
+
+    def value(self, spec: Metric) -> float:
+        """Return the value of a metric; NaN if it was not measured.
+
+        Args:
+            spec: the metric.
+
+        Returns:
+            The value.
+        """
+        return self.metrics.get(spec.name, math.nan)
+
+    def is_near_worst(self, spec: Metric) -> bool:
+        """Return whether a metric has no relative change or is within its noise of the worst value.
+
+        Args:
+            spec: the metric.
+
+        Returns:
+            True if the value is 0, unless 0 is the best value and its noise is known, or if it is
+            within two standard errors of the worst value.
+        """
+        value = self.value(spec)
+        if value == 0 and self.saturation_limit(spec) is None:
+            return True
+        worst, best = _bounds(spec)
+        if not self.num_images or not math.isfinite(value) or not math.isfinite(best - worst):
+            return False
+        return (value - worst) / (best - worst) <= _noise(self.num_images)
+
+    def saturation_limit(self, spec: Metric) -> float | None:
+        """Return the value from which all better values of a metric count as equal.
+
+        Args:
+            spec: the metric.
+
+        Returns:
+            The value one image below the best one, or two standard errors above if lower is
+            better; None if this result does not reach it, or if the number of images or a bound of
+            the metric is unknown.
+        """
+        worst, best = _bounds(spec)
+        if not self.num_images or not math.isfinite(best - worst):
+            return None
+        # A relative change divides by an error near 0, but not by an accuracy near 1.
+        margin = 1 / self.num_images if spec.higher_is_better else _noise(self.num_images)
+        limit = best - (best - worst) * margin
+        distance = abs(best - self.value(spec))
+        # A division such as 19 / 20 is not exact.
+        return limit if limit and distance <= abs(best - limit) * (1 + 1e-9) else None
+
+
+def _noise(num_images: int) -> float:
+    """Return the largest mean of numbers from 0 to 1 that is within its noise of 0."""
+    return STANDARD_ERRORS**2 / (num_images + STANDARD_ERRORS**2)
+
+
+def _bounds(spec: Metric) -> tuple[float, float]:
+    """Return the worst and the best value."""
+    # A metric that can be negative, such as a correlation, is 0 without any skill.
+    return (max(spec.low, 0.0), spec.high) if spec.higher_is_better else (spec.high, spec.low)
