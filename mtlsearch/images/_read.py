@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -43,13 +45,12 @@ def read_image(path: Path, where: str | None = None) -> Picture:
         array = _load(path, where)
         is_bilevel = array.dtype == np.bool_
         return _bands_of(array.astype(np.uint8) * 255 if is_bilevel else array, path, where)
-    require_file(path, where)
     with _opened(path, where) as picture:
         if picture.format == "TIFF" and getattr(picture, "n_frames", 1) > 1:
             pages = _pages(picture, path, where)
             if pages is not None:
                 return pages
-        return _upright(picture, path, where)
+        return _upright(picture)
 
 
 def open_picture(path: Path, where: str | None = None) -> Image.Image:
@@ -65,9 +66,8 @@ def open_picture(path: Path, where: str | None = None) -> Image.Image:
     Raises:
         DataError: the file is missing, truncated, too large or not an image.
     """
-    require_file(path, where)
     with _opened(path, where) as picture:
-        return _upright(picture, path, where)
+        return _upright(picture)
 
 
 def load_array(path: Path, where: str | None = None) -> NDArray[np.generic]:
@@ -117,10 +117,18 @@ def require_file(path: Path, where: str | None = None) -> None:
         raise DataError(f"{path} is missing", where=where, next_step="check the path")
 
 
-def _opened(path: Path, where: str | None) -> Image.Image:
-    """Return the picture whose header is read."""
+@contextmanager
+def _opened(path: Path, where: str | None) -> Iterator[Image.Image]:
+    """Open a picture; errors of opening and decoding name the file.
+
+    Raises:
+        DataError: the file is missing, truncated, too large or not an image.
+    """
+    require_file(path, where)
     try:
-        return Image.open(path)
+        # Pillow maps uncompressed files that it opens by name, and scrambles a rotated TIFF then.
+        with path.open("rb") as file, Image.open(file) as picture:
+            yield picture
     except UnidentifiedImageError as error:
         kind = "is not in a known image format" if path.stat().st_size else "is empty"
         is_tiff = path.suffix.lower() in (".tif", ".tiff")
@@ -135,12 +143,9 @@ def _opened(path: Path, where: str | None) -> Image.Image:
         raise _decoding_error(path, where, error) from error
 
 
-def _upright(picture: Image.Image, path: Path, where: str | None) -> Image.Image:
+def _upright(picture: Image.Image) -> Image.Image:
     """Return the decoded picture, rotated by its EXIF orientation."""
-    try:
-        upright = ImageOps.exif_transpose(picture)
-    except (*_BROKEN, *_BOMB) as error:
-        raise _decoding_error(path, where, error) from error
+    upright = ImageOps.exif_transpose(picture)
     # The pixel format depends on it: the numbers of a 16-bit PGM have the mode of 32 bits.
     upright.format = picture.format
     return upright
@@ -153,15 +158,11 @@ def _pages(picture: Image.Image, path: Path, where: str | None) -> Bands | None:
         return None
     _require_pixels(num_pages * math.prod(picture.size), path, where)
     planes = []
-    try:
-        for page in ImageSequence.Iterator(picture):
-            if (page.mode, page.size) != first:
-                return None
-            planes.append(np.asarray(ImageOps.exif_transpose(page)))
-    except (*_BROKEN, *_BOMB) as error:
-        raise _decoding_error(path, where, error) from error
-    finally:
-        picture.seek(0)
+    for page in ImageSequence.Iterator(picture):
+        if (page.mode, page.size) != first:
+            picture.seek(0)
+            return None
+        planes.append(np.asarray(ImageOps.exif_transpose(page)))
     return Bands(np.stack(planes))
 
 
