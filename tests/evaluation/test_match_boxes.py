@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-
 import numpy as np
 import pytest
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from mtlsearch.evaluation import BoxesScorer
 from mtlsearch.labels import Boxes
 from mtlsearch.prediction import BoxesPrediction
+from tests.evaluation.coco import coco_average_precisions
 
 CLASSES = ("cat", "dog", "hare", "mole")
 
@@ -43,50 +39,6 @@ def random_image(generator: np.random.Generator) -> tuple[BoxesPrediction, Boxes
     )
 
 
-def coco_average_precisions(images: list[tuple[BoxesPrediction, Boxes]]) -> np.ndarray:
-    """Return the AP of pycocotools by IoU threshold and class; -1 without true boxes."""
-    annotations, detections = [], []
-    for number, (predicted, true) in enumerate(images, start=1):
-        for box, index, crowd in zip(true.xyxy, true.classes, true.crowd, strict=True):
-            left, top, right, bottom = map(float, box)
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": number,
-                    "category_id": int(index) + 1,
-                    "bbox": [left, top, right - left, bottom - top],
-                    "area": (right - left) * (bottom - top),
-                    "iscrowd": int(crowd),
-                }
-            )
-        for box, index, score in zip(
-            predicted.xyxy, predicted.classes, predicted.scores, strict=True
-        ):
-            left, top, right, bottom = map(float, box)
-            detections.append(
-                {
-                    "image_id": number,
-                    "category_id": int(index) + 1,
-                    "bbox": [left, top, right - left, bottom - top],
-                    "score": float(score),
-                }
-            )
-    with contextlib.redirect_stdout(io.StringIO()):
-        true_boxes = COCO()
-        true_boxes.dataset = {
-            "info": {},
-            "images": [{"id": number} for number in range(1, len(images) + 1)],
-            "categories": [{"id": row + 1, "name": name} for row, name in enumerate(CLASSES)],
-            "annotations": annotations,
-        }
-        true_boxes.createIndex()
-        evaluation = COCOeval(true_boxes, true_boxes.loadRes(detections), "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-    precision: np.ndarray = evaluation.eval["precision"][:, :, :, 0, -1]
-    return precision.mean(axis=1)
-
-
 @pytest.mark.parametrize("seed", range(6))
 def test_average_precision_equals_pycocotools(seed: int) -> None:
     generator = np.random.default_rng(seed)
@@ -95,7 +47,7 @@ def test_average_precision_equals_pycocotools(seed: int) -> None:
     for predicted, true in images:
         scorer.add(predicted, true)
     ones = np.ones(len(images), np.int64)
-    expected = coco_average_precisions(images)
+    expected = coco_average_precisions(images, len(CLASSES))
     per_class = scorer.per_class(ones)
     for index, name in enumerate(CLASSES):
         if expected[0, index] < 0:
@@ -121,7 +73,7 @@ def test_resampled_average_precision_equals_pycocotools(seed: int) -> None:
     for predicted, true in images:
         scorer.add(predicted, true)
     drawn = generator.integers(10, size=10)
-    expected = coco_average_precisions([images[index] for index in drawn])
+    expected = coco_average_precisions([images[index] for index in drawn], len(CLASSES))
     metrics = scorer.compute(np.bincount(drawn, minlength=10))
     assert metrics["mAP"] == pytest.approx(expected[expected >= 0].mean(), abs=1e-9)
 
@@ -137,7 +89,7 @@ def test_more_than_100_boxes_of_a_class_are_cut_as_in_pycocotools() -> None:
     )
     scorer = BoxesScorer(CLASSES, 0.3)
     scorer.add(*image)
-    expected = coco_average_precisions([image])[:, 0].mean()
+    expected = coco_average_precisions([image], len(CLASSES))[:, 0].mean()
     assert scorer.compute(np.ones(1, np.int64))["mAP"] == pytest.approx(expected, abs=1e-9)
 
 
