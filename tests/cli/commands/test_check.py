@@ -246,6 +246,20 @@ def test_check_and_search_report_the_same_about_labels(
         assert warnings[0] == warnings[1]
 
 
+def test_values_map_a_mask_number_to_a_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_table(tmp_path, BOTH, 255)
+    run_file = BOXES.replace("[none, some]", "[none, some], values: {255: some}")
+    (tmp_path / "run.yaml").write_text(run_file)
+    result = call("check", "run.yaml")
+    assert result.returncode == 0, result.stderr
+    assert ["val", "mask", "some", "6144", "1536"] in [
+        line.split() for line in result.stdout.splitlines()
+    ]
+
+
 def test_problems_of_one_kind_are_summarized(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
