@@ -58,7 +58,8 @@ def canvas_size(size: tuple[int, int]) -> tuple[int, int]:
 
 def text_size(image: Image.Image) -> int:
     """Return the height of text for a picture, in pixels."""
-    return max(14, min(image.size) // 22)
+    # The longer side counts for strips, which are shown small.
+    return max(14, min(image.size) // 22, max(image.size) // 64)
 
 
 @cache

@@ -192,3 +192,17 @@ def test_build_with_wrong_number_of_units_is_rejected():
     backbone = cut("test_resnet")
     with pytest.raises(PlanError, match="for 4 units, the backbone has 5"):
         backbone.build_backbones(SharingPlan.hard(["a", "b"], 4))
+
+
+@pytest.mark.parametrize("channels", [1, 4, 7])
+@pytest.mark.parametrize("name", ["test_resnet", "test_vit", "test_convnext"])
+def test_backbone_has_the_channels_of_the_images(name, channels):
+    rgb, other = cut_backbone(name, SIZE), cut_backbone(name, SIZE, channels=channels)
+    assert [unit.name for unit in other.units] == [unit.name for unit in rgb.units]
+    assert other.features == rgb.features
+    plan = SharingPlan.hard(["a", "b"], len(other.units))
+    backbones = other.build_backbones(plan).eval()
+    with torch.no_grad():
+        levels = backbones(torch.rand(2, channels, *SIZE))["a"]
+    assert [level.shape[1] for level in levels] == [level.channels for level in rgb.features.levels]
+    assert (other.units[0].flops > rgb.units[0].flops) == (channels > 3)

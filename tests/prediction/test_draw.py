@@ -7,6 +7,7 @@ import pytest
 from matplotlib import colormaps
 from PIL import Image
 
+from mtlsearch.images import Bands
 from mtlsearch.labels import Form
 from mtlsearch.prediction import (
     BoxesPrediction,
@@ -14,6 +15,7 @@ from mtlsearch.prediction import (
     CategoryPrediction,
     MapPrediction,
     MaskPrediction,
+    NumberPrediction,
     OutputSpec,
     class_color,
     draw,
@@ -45,6 +47,7 @@ def _predictions(width, height):
         Form.CATEGORIES: CategoriesPrediction((1, 2), scores),
         Form.BOXES: _box(width / 4, height / 4, width / 2, height / 2),
         Form.MASK: MaskPrediction(half),
+        Form.NUMBER: NumberPrediction(71.3),
         Form.MAP: MapPrediction(values),
     }
 
@@ -131,3 +134,32 @@ def test_side_by_side_fills_rows_evenly():
     assert grid.width == row.width
     assert grid.height == 2 * row.height
     assert side_by_side([("wide", Image.new("RGB", (5000, 10)))]).width < 700
+
+
+@pytest.mark.parametrize("form", list(Form))
+@pytest.mark.parametrize("size", [(12000, 8), (20000, 4), (4, 20000), (1, 90000), (7000, 6000)])
+def test_drawn_picture_has_a_bound_at_any_aspect(form, size):
+    image = Image.new("RGB", size)
+    picture = draw(OutputSpec(form, CLASSES), image, _predictions(*size)[form])
+    assert picture.width * picture.height < 30_000_000
+    assert max(picture.size) <= 9 * max(256, min(picture.size))
+    grid = side_by_side([("input", image), ("task", picture)])
+    assert max(grid.size) <= 10 * 640 + 100
+    assert min(grid.size) >= 80
+
+
+def test_boxes_on_a_strip_are_compressed_along_it():
+    image = Image.new("RGB", (8000, 8), (0, 0, 0))
+    picture = np.asarray(draw(OutputSpec(Form.BOXES, CLASSES), image, _box(2000, 0, 6000, 8)))
+    frame = (picture[:256] == class_color(1)).all(axis=-1)
+    _, columns = np.nonzero(frame[128:129])
+    assert picture.shape[1] == 2048
+    assert (columns.min(), columns.max()) == (512, 1535)
+
+
+def test_bands_are_drawn_as_their_first_three():
+    values = np.random.default_rng(0).integers(0, 256, (6, 280, 300), np.uint8)
+    spec, prediction = OutputSpec(Form.CATEGORY, CLASSES), _predictions(300, 280)[Form.CATEGORY]
+    colors = Image.fromarray(values[:3].transpose(1, 2, 0).copy())
+    expected = draw(spec, colors, prediction)
+    assert draw(spec, Bands(values), prediction).tobytes() == expected.tobytes()

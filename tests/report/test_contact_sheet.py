@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mtlsearch_plugins.scenes import Scenes
+from PIL import Image
 
 from mtlsearch.config import DataConfig
 from mtlsearch.data import DataModule, open_data
 from mtlsearch.errors import DataError
+from mtlsearch.images import Bands
+from mtlsearch.labels import Sample
 from mtlsearch.report import contact_sheet
+from tests.data.fake import Fake, opened, square
 
 TITLES = 35
 """Height of the row of titles in pixels."""
@@ -68,3 +72,18 @@ def test_contact_sheet_reduces_large_images() -> None:
     assert sample.image.size == (400, 400)
     assert contact_sheet(data, "train", 1, 0).height < 500
     assert replace(sample).labels.keys() == {"scene", "objects", "shapes"}
+
+
+@pytest.mark.parametrize("size", [(12000, 8), (4, 20000), (300, 60000)])
+def test_contact_sheet_has_a_bound_at_any_aspect(size: tuple[int, int]) -> None:
+    sample = Sample(Image.new("RGB", size), {"mask": np.zeros(size[::-1], np.uint8), "kind": 1})
+    sheet = contact_sheet(opened(Fake({"train": [sample], "val": [square()]})), "train", 1, 0)
+    assert sheet.height < 10 * 320 + 100
+
+
+def test_contact_sheet_shows_the_first_three_bands() -> None:
+    values = np.zeros((6, 60, 80), np.uint8)
+    values[1] = 200
+    source = Fake({"train": [Sample(Bands(values), {"kind": 1})], "val": [square()]})
+    sheet = np.asarray(contact_sheet(opened(source, channels=6), "train", 1, 0))
+    assert (sheet == (0, 200, 0)).all(axis=-1).sum() > 10_000

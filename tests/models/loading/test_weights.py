@@ -8,6 +8,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from timm.models import adapt_input_conv
 
 from mtlsearch.errors import BackboneError
 from mtlsearch.models import cut_backbone
@@ -136,3 +137,16 @@ def test_file_without_tensors_is_rejected(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "epoch.pth")
     with pytest.raises(BackboneError, match="does not contain a state dict"):
         loaded(tmp_path / "epoch.pth")
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 7])
+def test_first_convolution_is_adapted_as_timm_does(tmp_path, state, channels):
+    save_file(state, tmp_path / "weights.safetensors")
+    cut = cut_backbone(
+        "test_resnet", SIZE, checkpoint_path=tmp_path / "weights.safetensors", channels=channels
+    )
+    first = "conv1.weight" if "conv1.weight" in state else "conv1.0.weight"
+    expected = adapt_input_conv(channels, state[first])
+    assert torch.equal(cut.template.state_dict()[first], expected)
+    others = {key: value for key, value in cut.template.state_dict().items() if key != first}
+    assert all(torch.equal(value, state[key]) for key, value in others.items())
