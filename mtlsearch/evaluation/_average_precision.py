@@ -37,8 +37,8 @@ def average_precision(
     if not hits.size or not hits[-1]:
         return math.nan
     ends = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)
-    hits, found = hits[ends], np.cumsum(weights)[ends]
-    precision = hits / np.maximum(found, 1)
+    hits, predicted = hits[ends], np.cumsum(weights)[ends]
+    precision = hits / np.maximum(predicted, 1)
     return float((np.diff(hits, prepend=0) * precision).sum() / hits[-1])
 
 

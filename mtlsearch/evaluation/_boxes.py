@@ -67,19 +67,19 @@ class BoxesScorer(Scorer):
     def add(self, prediction: Prediction, label: RawLabel) -> None:
         """See :meth:`mtlsearch.plugin.Scorer.add`."""
         predicted, true = cast("BoxesPrediction", prediction), cast("Boxes", label)
-        found = {
+        matches_by_class = {
             index: self._match(predicted, true, index)
             for index in np.unique(predicted.classes).tolist()
         }
-        for index, matches in found.items():
+        for index, matches in matches_by_class.items():
             self._matches[index].append(matches)
         of_class = np.bincount(true.classes[~true.crowd], minlength=len(self._classes))
         self._num_boxes.append(of_class.astype(np.int64))
-        self._qualities.append(self._quality(list(found.values()), int(of_class.sum())))
+        self._qualities.append(self._quality(list(matches_by_class.values()), int(of_class.sum())))
         self._joined = None
 
     def compute(self, counts: NDArray[np.int64]) -> Mapping[str, float]:
-        """Return both metrics; NaN without true boxes."""
+        """See :meth:`mtlsearch.plugin.Scorer.compute`."""
         values = self._precisions(counts)
         values = values[~np.isnan(values).any(axis=1)]
         if not len(values):
@@ -87,7 +87,7 @@ class BoxesScorer(Scorer):
         return {"mAP": float(values.mean()), "mAP50": float(values[:, 0].mean())}
 
     def per_class(self, counts: NDArray[np.int64]) -> Mapping[str, Mapping[str, float]]:
-        """Return AP, AP50, accuracy, F1 and IoU of each class."""
+        """See :meth:`mtlsearch.plugin.Scorer.per_class`."""
         precisions, correct, predicted = self._precisions(counts), [], []
         for matches in self._by_class():
             weights = counts[matches.images] * matches.shown(self._score_threshold)
@@ -105,11 +105,11 @@ class BoxesScorer(Scorer):
         }
 
     def qualities(self) -> Sequence[float]:
-        """Return the F1 of each image, averaged over the IoU thresholds."""
+        """See :meth:`mtlsearch.plugin.Scorer.qualities`."""
         return self._qualities
 
     def support(self) -> Mapping[str, int]:
-        """Return the number of boxes of each class, without crowds."""
+        """See :meth:`mtlsearch.plugin.Scorer.support`."""
         return dict(zip(self._classes, self._true_boxes().sum(0).tolist(), strict=True))
 
     def _match(self, predicted: BoxesPrediction, true: Boxes, index: int) -> _Matches:
@@ -125,11 +125,11 @@ class BoxesScorer(Scorer):
         images = np.full(len(rows), len(self._num_boxes), np.int64)
         return _Matches(predicted.scores[rows], images, is_hit, is_counted)
 
-    def _quality(self, found: Sequence[_Matches], num_true: int) -> float:
+    def _quality(self, image: Sequence[_Matches], num_true: int) -> float:
         """Return the F1 of one image; 1 without true and predicted boxes."""
         num_hits = np.zeros(len(IOU_THRESHOLDS))
         num_boxes = np.full(len(IOU_THRESHOLDS), float(num_true))
-        for matches in found:
+        for matches in image:
             is_shown = matches.shown(self._score_threshold)
             num_hits += (matches.is_hit & is_shown).sum(axis=1)
             num_boxes += (matches.is_counted & is_shown).sum(axis=1)

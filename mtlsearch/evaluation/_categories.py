@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from mtlsearch.labels import RawLabel
     from mtlsearch.prediction import CategoriesPrediction, Prediction
+
+_Scalar = TypeVar("_Scalar", np.float32, np.bool_)
 
 MIN_PROBABILITY = 1e-7
 """Smallest probability in a logarithm."""
@@ -45,12 +47,12 @@ class CategoriesScorer(Scorer):
         self._predicted.append(self._flags(predicted.indices))
 
     def compute(self, counts: NDArray[np.int64]) -> Mapping[str, float]:
-        """Return the metric; NaN if no class occurs."""
+        """See :meth:`mtlsearch.plugin.Scorer.compute`."""
         values = [value for value in self._precisions(counts) if not math.isnan(value)]
         return {"mAP": sum(values) / len(values) if values else math.nan}
 
     def per_class(self, counts: NDArray[np.int64]) -> Mapping[str, Mapping[str, float]]:
-        """Return AP, accuracy, F1 and IoU of each class."""
+        """See :meth:`mtlsearch.plugin.Scorer.per_class`."""
         true, predicted = self._stack(self._true), self._stack(self._predicted)
         scores = class_scores(
             self._classes,
@@ -61,13 +63,13 @@ class CategoriesScorer(Scorer):
         return {"AP": dict(zip(self._classes, self._precisions(counts), strict=True)), **scores}
 
     def qualities(self) -> Sequence[float]:
-        """Return the mean logarithm of the probability of the truth of each image."""
+        """See :meth:`mtlsearch.plugin.Scorer.qualities`."""
         scores, true = self._stack(self._scores), self._stack(self._true)
         of_truth = np.where(true, scores, 1 - scores).clip(MIN_PROBABILITY)
         return [float(value) for value in np.log(of_truth).mean(axis=1)]
 
     def support(self) -> Mapping[str, int]:
-        """Return the number of images with each class."""
+        """See :meth:`mtlsearch.plugin.Scorer.support`."""
         return dict(zip(self._classes, self._stack(self._true).sum(0).tolist(), strict=True))
 
     def _precisions(self, counts: NDArray[np.int64]) -> list[float]:
@@ -85,5 +87,5 @@ class CategoriesScorer(Scorer):
         flags[list(indices)] = True
         return flags
 
-    def _stack(self, rows: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
+    def _stack(self, rows: Sequence[NDArray[_Scalar]]) -> NDArray[_Scalar]:
         return np.array(rows).reshape(len(rows), len(self._classes))

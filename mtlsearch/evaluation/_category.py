@@ -39,7 +39,7 @@ class CategoryScorer(Scorer):
         self._qualities.append(float(predicted.scores[true]))
 
     def compute(self, counts: NDArray[np.int64]) -> Mapping[str, float]:
-        """Return both metrics; NaN without images."""
+        """See :meth:`mtlsearch.plugin.Scorer.compute`."""
         matrix = self._matrix(counts)
         if not matrix.sum():
             return {"accuracy": math.nan, "f1": math.nan}
@@ -48,7 +48,7 @@ class CategoryScorer(Scorer):
         return {"accuracy": float(both.sum() / matrix.sum()), "f1": float(f1.mean())}
 
     def per_class(self, counts: NDArray[np.int64]) -> Mapping[str, Mapping[str, float]]:
-        """Return accuracy, F1 and IoU of each class."""
+        """See :meth:`mtlsearch.plugin.Scorer.per_class`."""
         matrix = self._matrix(counts)
         return class_scores(
             self._classes,
@@ -58,15 +58,15 @@ class CategoryScorer(Scorer):
         )
 
     def qualities(self) -> Sequence[float]:
-        """Return the probability of the true class of each image."""
+        """See :meth:`mtlsearch.plugin.Scorer.qualities`."""
         return self._qualities
 
     def support(self) -> Mapping[str, int]:
-        """Return the number of images of each class."""
+        """See :meth:`mtlsearch.plugin.Scorer.support`."""
         return dict(zip(self._classes, self.confusion().sum(1).tolist(), strict=True))
 
     def confusion(self) -> NDArray[np.int64]:
-        """Return the number of images by true and predicted class."""
+        """See :meth:`mtlsearch.plugin.Scorer.confusion`."""
         return self._matrix(np.ones(len(self._pairs), np.int64))
 
     def _matrix(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -46,7 +46,7 @@ class MaskScorer(Scorer):
         self._counts.append(np.stack([matrix.diagonal(), matrix.sum(1), matrix.sum(0)]))
 
     def compute(self, counts: NDArray[np.int64]) -> Mapping[str, float]:
-        """Return both metrics; NaN without labeled pixels."""
+        """See :meth:`mtlsearch.plugin.Scorer.compute`."""
         correct, true, predicted = self._sums(counts)
         if not true.sum():
             return {"mIoU": math.nan, "pixel_accuracy": math.nan}
@@ -56,7 +56,7 @@ class MaskScorer(Scorer):
         }
 
     def per_class(self, counts: NDArray[np.int64]) -> Mapping[str, Mapping[str, float]]:
-        """Return IoU, accuracy and F1 of each class; NaN for a class that is void."""
+        """See :meth:`mtlsearch.plugin.Scorer.per_class`."""
         correct, true, predicted = (np.where(self._is_class, row, 0) for row in self._sums(counts))
         scores = class_scores(
             self._classes,
@@ -67,15 +67,15 @@ class MaskScorer(Scorer):
         return {metric: scores[metric] for metric in ("IoU", "accuracy", "F1")}
 
     def qualities(self) -> Sequence[float]:
-        """Return the mean IoU of each image; NaN without labeled pixels."""
+        """See :meth:`mtlsearch.plugin.Scorer.qualities`."""
         return [self._mean_iou(*image) if image[1].any() else math.nan for image in self._counts]
 
     def support(self) -> Mapping[str, int]:
-        """Return the number of pixels of each class."""
+        """See :meth:`mtlsearch.plugin.Scorer.support`."""
         return dict(zip(self._classes, self._matrix.sum(1).tolist(), strict=True))
 
     def confusion(self) -> NDArray[np.int64]:
-        """Return the number of pixels by true and predicted class."""
+        """See :meth:`mtlsearch.plugin.Scorer.confusion`."""
         return self._matrix
 
     def _sums(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -63,7 +63,8 @@ def _overlaps(
     both = np.clip(high - low, 0, None).prod(axis=-1)
     areas, true_areas = _areas(predicted)[:, None], _areas(true)[None]
     union = np.where(is_crowd, areas, areas + true_areas - both)
-    return np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+    overlaps: NDArray[np.float64] = np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+    return overlaps
 
 
 def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -83,10 +83,10 @@ class ScoredTask:
 
     def missing_metrics(self) -> tuple[str, ...]:
         """Return the declared metrics that no scorer has."""
-        known: set[str] = set()
+        scored_metrics: set[str] = set()
         for scorer in self._scorers.values():
-            known |= set(scorer.compute(np.ones(len(self._indices), np.int64)))
-        return tuple(spec.name for spec in self.task.metrics if spec.name not in known)
+            scored_metrics |= set(scorer.compute(np.ones(len(self._indices), np.int64)))
+        return tuple(spec.name for spec in self.task.metrics if spec.name not in scored_metrics)
 
     def finish(
         self,

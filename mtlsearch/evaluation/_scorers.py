@@ -26,9 +26,9 @@ def make_scorer(task: Task, output: OutputSpec) -> Scorer | None:
     Returns:
         The task's own scorer, else that of the form; None if neither exists.
     """
-    own = task.scorer()
-    if own is not None:
-        return own
+    task_scorer = task.scorer()
+    if task_scorer is not None:
+        return task_scorer
     if output.form is Form.CATEGORY:
         return CategoryScorer(output.classes)
     if output.form is Form.CATEGORIES:

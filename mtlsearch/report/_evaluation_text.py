@@ -92,7 +92,7 @@ def _task_sections(name: str, task: TaskEvaluation) -> Iterator[str]:
     if "image" in task.sizes and task.sizes["image"].per_class:
         yield f"{name}: classes, at the size of the image\n\n{_classes(task)}"
     if task.confusion is not None and len(task.confusion) <= MAX_CONFUSION:
-        title = f"{name}: {_counted(task)} by true class (row) and predicted class (column)"
+        title = f"{name}: {_support_noun(task)} by true class (row) and predicted class (column)"
         yield f"{title}\n\n{_confusion(task)}"
     if task.images:
         rows = [(_number(image.quality), image.where) for image in task.images[:NUM_WORST]]
@@ -109,7 +109,7 @@ def _classes(task: TaskEvaluation) -> str:
         )
         for class_name in task.classes
     ]
-    return _table(("class", _counted(task), *per_class), rows)
+    return _table(("class", _support_noun(task), *per_class), rows)
 
 
 def _confusion(task: TaskEvaluation) -> str:
@@ -122,13 +122,13 @@ def _confusion(task: TaskEvaluation) -> str:
     return _table(("true class", *(str(index) for index in range(len(rows)))), rows)
 
 
-def _counted(task: TaskEvaluation) -> str:
+def _support_noun(task: TaskEvaluation) -> str:
     return COUNTED.get(task.form, "images")
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
     alignment = ["left" if column in left else "right" for column in range(len(titles))]
-    return tabulate(rows, titles, tablefmt="simple", disable_numparse=True, colalign=alignment)
+    return str(tabulate(rows, titles, tablefmt="simple", disable_numparse=True, colalign=alignment))
 
 
 def _estimate(estimate: Estimate) -> str:

@@ -73,11 +73,11 @@ def zero_classes(records: Iterable[TrialRecord]) -> dict[str, dict[str, list[int
         Trial numbers by task and class name, ascending; of complete trials with results per
         class.
     """
-    found: dict[str, dict[str, list[int]]] = {}
+    numbers_by_task: dict[str, dict[str, list[int]]] = {}
     for record in sorted(records, key=lambda record: record.number):
         if record.state != "complete":
             continue
         for task, result in record.results.items():
             for name in result.zero_classes:
-                found.setdefault(task, {}).setdefault(name, []).append(record.number)
-    return found
+                numbers_by_task.setdefault(task, {}).setdefault(name, []).append(record.number)
+    return numbers_by_task

@@ -51,12 +51,14 @@ class CategoryMeter:
         if not self._num_images:
             return {}
         counts = cast("MulticlassF1Score", self._metrics["f1"])
-        correct = counts.tp
+        correct, missed, wrong = (
+            cast("Tensor", state) for state in (counts.tp, counts.fn, counts.fp)
+        )
         return class_scores(
             self._classes,
             correct=correct.tolist(),
-            true=(correct + counts.fn).tolist(),
-            predicted=(correct + counts.fp).tolist(),
+            true=(correct + missed).tolist(),
+            predicted=(correct + wrong).tolist(),
         )
 
 

@@ -61,7 +61,7 @@ class SegmentationMeter:
         """Return IoU, accuracy and F1 of each class; NaN for a class that is void."""
         if not self._has_labels:
             return {}
-        pixels = self._metrics["mIoU"].confmat
+        pixels = cast("Tensor", self._metrics["mIoU"].confmat)
         scores = class_scores(
             self._classes,
             correct=pixels.diagonal().tolist(),

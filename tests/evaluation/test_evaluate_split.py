@@ -56,7 +56,7 @@ def pairs(
         output = OutputSpec(
             output.form, output.classes, "", {**output.options, "score_threshold": 0.01}
         )
-    found = []
+    predicted_pairs = []
     (batch,) = job.data.eval_batches(job.split, job.data.size(job.split))
     targets = batch.targets[job.label_by_task[task]].values
     for index in range(job.data.size(job.split)):
@@ -71,8 +71,8 @@ def pairs(
                 if isinstance(target, torch.Tensor)
                 else Boxes(target.xyxy.numpy(), target.classes.numpy(), target.crowd.numpy())
             )
-        found.append((prediction, label))
-    return found
+        predicted_pairs.append((prediction, label))
+    return predicted_pairs
 
 
 def test_metrics_at_the_input_size_equal_those_of_training(trained_run: TrainedRun) -> None:
@@ -90,9 +90,9 @@ def test_metrics_at_the_input_size_equal_those_of_training(trained_run: TrainedR
 
 def test_classification_equals_scikit_learn(trained_run: TrainedRun) -> None:
     job, _ = open_job(trained_run)
-    found = pairs(job, "scene", IMAGE_SIZE)
-    true = np.array([label for _, label in found])
-    predicted = np.array([prediction.index for prediction, _ in found])  # type: ignore[union-attr]
+    predicted_pairs = pairs(job, "scene", IMAGE_SIZE)
+    true = np.array([label for _, label in predicted_pairs])
+    predicted = np.array([prediction.index for prediction, _ in predicted_pairs])  # type: ignore[union-attr]
     task = evaluate(trained_run).tasks["scene"]
     labels = list(range(len(task.classes)))
     assert task.confusion is not None
@@ -114,10 +114,10 @@ def test_segmentation_equals_scikit_learn(
     trained_run: TrainedRun, size: str, pixels: tuple[int, int]
 ) -> None:
     job, _ = open_job(trained_run)
-    found = pairs(job, "shapes", pixels)
+    predicted_pairs = pairs(job, "shapes", pixels)
     images = [
         (np.asarray(label).ravel(), prediction.indices.ravel())  # type: ignore[union-attr]
-        for prediction, label in found
+        for prediction, label in predicted_pairs
     ]
     assert images[0][0].size == pixels[0] * pixels[1]
     task = evaluate(trained_run).tasks["shapes"]

@@ -78,7 +78,7 @@ def test_resampled_average_precision_equals_pycocotools(seed: int) -> None:
     assert metrics["mAP"] == pytest.approx(expected[expected >= 0].mean(), abs=1e-9)
 
 
-def test_more_than_100_boxes_of_a_class_are_cut_as_in_pycocotools() -> None:
+def test_more_than_100_boxes_are_cut_as_in_pycocotools() -> None:
     generator = np.random.default_rng(0)
     true = random_boxes(generator, 30)
     predicted = np.tile(true, (5, 1)) + generator.integers(-2, 3, (150, 4)).astype(np.float32)

@@ -186,8 +186,8 @@ def test_metric_without_a_scorer_comes_from_the_meter(tmp_path: Path) -> None:
         "search: {space: hard, trials: 1}\n"
     )
     run = tmp_path / "run"
-    found = call("search", file, "--out", run, "--plugins", plugins)
-    assert found.returncode == 0, found.stderr
+    searched = call("search", file, "--out", run, "--plugins", plugins)
+    assert searched.returncode == 0, searched.stderr
     assert "†" not in call("leaderboard", run, "--plugins", plugins).stdout
     refused = call("leaderboard", run, "--plugins", plugins, "--per-class", "scene")
     assert refused.returncode == 2
