@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mtlsearch.plugin import IMAGE_SUFFIXES, DataError, read_text, read_xml, require_unique
+from mtlsearch.plugin import (
+    IMAGE_SUFFIXES,
+    DataError,
+    list_images,
+    read_text,
+    read_xml,
+    require_unique,
+)
 
 SPLITS = ("train", "val", "test")
 WITH_FLAG = re.compile(r"(?P<name>.*\S)\s+(-1|0|1)")
@@ -98,20 +105,24 @@ def _suffix_rank(path: Path) -> tuple[int, str]:
     return IMAGE_SUFFIXES.index(path.suffix.lower()), path.name
 
 
-def read_lists(folder: ImageFolder, lists: Path) -> tuple[dict[str, list[ImageEntry]], list[str]]:
+def read_lists(
+    folder: ImageFolder, image_sets: Path, name: str
+) -> tuple[dict[str, list[ImageEntry]], list[str]]:
     """Read the lists of images of all splits.
 
     Args:
         folder: the folder of the images.
-        lists: folder of ``train.txt``, ``val.txt`` and ``test.txt``.
+        image_sets: folder of the folders with lists.
+        name: folder of ``train.txt``, ``val.txt`` and ``test.txt``.
 
     Returns:
         The images by split, and the lines as written. A split without a list is empty.
 
     Raises:
-        DataError: a list is not in UTF-8, an image is listed twice, or the folder has only lists
-            of other names.
+        DataError: a list is not in UTF-8, an image is listed twice, or there are only lists with
+            other names or in other folders.
     """
+    lists = image_sets / name
     paths = {split: lists / f"{split}.txt" for split in SPLITS}
     entries: dict[str, list[ImageEntry]] = {}
     lines: list[str] = []
@@ -120,14 +131,14 @@ def read_lists(folder: ImageFolder, lists: Path) -> tuple[dict[str, list[ImageEn
         rows = [(row, line.strip()) for row, line in enumerate(text.split("\n"), 1) if line.strip()]
         entries[split] = [folder.entry(_names(line), f"{path} line {row}") for row, line in rows]
         lines += [line for _, line in rows]
-    others = sorted(path.name for path in lists.glob("*.txt"))
+    others = sorted(str(path.relative_to(image_sets)) for path in image_sets.rglob("*.txt"))
     if others and not lines:
         raise DataError(
             "there is no list of images for train, val or test",
             where=str(lists),
             allowed=[path.name for path in paths.values()],
-            next_step=f"rename a list ({', '.join(others[:3])}), or set `image_set` of the source "
-            "to the folder in ImageSets with the lists",
+            next_step=f"set `image_set` of the source to a folder in ImageSets with these lists "
+            f"(there are {', '.join(others[:3])}), or to null to use every XML file",
         )
     _require_unique([entry for split in SPLITS for entry in entries[split]], lists)
     return entries, lines
@@ -158,6 +169,25 @@ def images_of_xml(folder: ImageFolder, annotations: Path) -> list[ImageEntry]:
         entries.append(ImageEntry(name, entry.path, entry.place))
     _require_unique(entries, annotations)
     return entries
+
+
+def unlabeled_warnings(folder: Path, entries: Sequence[ImageEntry]) -> list[str]:
+    """Return a warning about images to which no XML file belongs.
+
+    Args:
+        folder: folder of the images.
+        entries: the images of the XML files.
+
+    Returns:
+        At most one message.
+    """
+    used = {entry.path for entry in entries}
+    unused = [path for path in list_images(folder) if path not in used] if entries else []
+    if not unused:
+        return []
+    return [
+        f"{len(unused)} image(s) in {folder} have no XML file and are not used, such as {unused[0]}"
+    ]
 
 
 def _names(line: str) -> list[str]:

@@ -16,10 +16,10 @@ class VocSettings(Settings):
     images: Path = Field(Path("JPEGImages"), description="folder of the images")
     annotations: Path = Field(Path("Annotations"), description="folder of the XML files")
     masks: Path = Field(Path("SegmentationClass"), description="folder of the masks")
-    image_set: str = Field(
+    image_set: str | None = Field(
         "Main",
-        description="folder in ImageSets with the lists of images; without lists, every XML file "
-        "is an image of train",
+        description="folder in ImageSets with the lists of images; null, or without ImageSets: "
+        "every XML file is an image of train",
     )
     classes: ClassNames | None = Field(
         None,

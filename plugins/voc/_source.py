@@ -23,7 +23,14 @@ from mtlsearch.plugin import (
     require_image_size,
 )
 
-from ._images import SPLITS, ImageEntry, ImageFolder, images_of_xml, read_lists
+from ._images import (
+    SPLITS,
+    ImageEntry,
+    ImageFolder,
+    images_of_xml,
+    read_lists,
+    unlabeled_warnings,
+)
 from ._settings import VocSettings
 
 BACKGROUND = "background"
@@ -148,13 +155,16 @@ class Voc(DatasetSource[VocSettings]):
 
     def _find_images(self) -> Mapping[str, Sequence[ImageEntry]]:
         """Return the images by split, from the lists or from the XML files."""
-        lists = self._root / "ImageSets" / self.settings.image_set
+        lists = self._root / "ImageSets"
         images = self._root / self.settings.images
         folder = ImageFolder(self._root, images)
-        by_split, lines = read_lists(folder, lists)
-        self._warnings += backslash_warnings(lines, str(lists))
+        by_split: Mapping[str, Sequence[ImageEntry]] = {}
+        if self.settings.image_set is not None:
+            by_split, lines = read_lists(folder, lists, self.settings.image_set)
+            self._warnings += backslash_warnings(lines, str(lists))
         if not any(by_split.values()):
             by_split = {"train": images_of_xml(folder, self._annotations)}
+            self._warnings += unlabeled_warnings(images, by_split["train"])
         next_step = (
             "set `root` to the folder that holds ImageSets and JPEGImages, or set `images` and "
             "`annotations` of the source to the folders of images and XML files"

@@ -208,6 +208,11 @@ def test_lists_of_other_names_raise(devkit: Path) -> None:
         )
     with pytest.raises(DataError, match="no list of images for train, val or test"):
         make(devkit)
+    with pytest.raises(DataError, match="no list of images for train, val or test"):
+        make(devkit, image_set="Mian")
+    source = make(devkit, image_set=None)
+    assert source.size("train") == 3
+    assert source.warnings[0].startswith("2 image(s)")
 
 
 def test_xml_files_without_lists_are_train(devkit: Path) -> None:
