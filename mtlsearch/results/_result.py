@@ -134,11 +134,14 @@ class TaskResult:
         if not self.num_images or not math.isfinite(best - worst):
             return None
         # A relative change divides by an error near 0, but not by an accuracy near 1.
-        margin = 1 / self.num_images if spec.higher_is_better else _noise(self.num_images)
+        noise = _noise(self.num_images)
+        margin = 1 / self.num_images if spec.higher_is_better else noise
+        if margin + noise >= 1.0:  # so few images that all values are near the worst one
+            return None
         limit = best - (best - worst) * margin
         distance = abs(best - self.value(spec))
         # A division such as 19 / 20 is not exact.
-        return limit if limit and distance <= abs(best - limit) * (1 + 1e-9) else None
+        return limit if distance <= abs(best - limit) * (1 + 1e-9) else None
 
 
 def _noise(num_images: int) -> float:

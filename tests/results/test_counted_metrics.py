@@ -118,6 +118,14 @@ def test_all_metrics_near_their_worst_value_are_counted_as_noise() -> None:
     assert "Δm is noise" in baseline_remarks(reference)[0]
 
 
+@given(st.sampled_from([MAP, ERROR]), st.floats(0.0, 1.0), st.integers(1, 50))
+def test_no_metric_is_near_both_bounds(
+    specs: tuple[Metric, ...], value: float, num_images: int
+) -> None:
+    result = of(specs, value, num_images)
+    assert not (result.is_near_worst(specs[0]) and result.saturation_limit(specs[0]) is not None)
+
+
 def test_parts_of_tasks_have_delta_m_as_their_mean() -> None:
     result, reference = both(0.3, 0.55), both(0.002, 0.5)
     parts = delta_m_by_task(result, reference)
