@@ -43,9 +43,11 @@ def check_run_directory(run: RunDirectory) -> None:
     """
     if run.config.is_file() and not is_resolved(run.config):
         raise RunError(
-            "the search would replace this run file: no search wrote it",
+            "the run directory contains a run file that no search wrote and that this search "
+            "would replace",
             where=str(run.config),
-            next_step="set --out to a new folder, which the search creates",
+            next_step="set --out to another folder, such as "
+            f"{Path('results') / run.path.resolve().name}",
         )
     if not run.path.is_dir() or any((run.path / name).exists() for name in RUN_FILES):
         return

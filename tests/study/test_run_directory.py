@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from mtlsearch.errors import RunError
-from mtlsearch.study import RunDirectory
+from mtlsearch.study import RunDirectory, check_run_directory
 
 HOLD = """
 import sys
 from pathlib import Path
-from mtlsearch.study import RunDirectory
+from mtlsearch.study import RunDirectory, check_run_directory
 with RunDirectory(Path(sys.argv[1])).locked():
     print("held", flush=True)
     sys.stdin.read()
@@ -78,6 +78,18 @@ def test_lock_of_file_raises(tmp_path: Path) -> None:
         RunDirectory(tmp_path / "run.yaml").locked(),
     ):
         pass
+
+
+@pytest.mark.parametrize("others", [(), ("study.journal", "photo.png")])
+def test_run_file_of_the_user_is_not_replaced(tmp_path: Path, others: tuple[str, ...]) -> None:
+    run = RunDirectory(tmp_path)
+    run.config.write_text("# my comment\nseed: 0\n")
+    for name in others:
+        (tmp_path / name).touch()
+    with pytest.raises(RunError, match="no search wrote") as error:
+        check_run_directory(run)
+    assert str(Path("results") / tmp_path.name) in str(error.value)
+    assert not run.path.joinpath(".lock").exists()
 
 
 def test_require_without_run_file_raises(tmp_path: Path) -> None:
