@@ -45,7 +45,7 @@ class DistillationEntry(Section):
     def _check_range(cls, value: float | tuple[float, float]) -> float | tuple[float, float]:
         if isinstance(value, tuple) and value[0] >= value[1]:
             raise ValueError(
-                f"`alpha` must be a rising range, such as [0.01, 1.0], got {list(value)}"
+                f"`alpha` must be an ascending range, such as [0.01, 1.0], got {list(value)}"
             )
         return value
 
@@ -138,6 +138,16 @@ class SearchConfig(Section):
             raise ValueError("`objectives` is an empty list; set `objectives: [delta_m]`")
         if duplicate := _first_duplicate(value):
             raise ValueError(f"`objectives` contains {duplicate!r} twice; remove one of them")
+        return value
+
+    @field_validator("learning_rate")
+    @classmethod
+    def _check_learning_rate(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and value[0] >= value[1]:
+            raise ValueError(
+                "`search.learning_rate` must be an ascending range, such as [0.0003, 0.003], got "
+                f"{list(value)}"
+            )
         return value
 
     @field_validator("balancer")

@@ -122,7 +122,7 @@ def failure(folder: Path, text: str, *overrides: str) -> ConfigError:
             "distillation: {kind: baseline, alpha: [1, 0.1]}",
             15,
             "search.distillation.alpha",
-            "a rising range",
+            "an ascending range",
             "",
         ),
         ("keep_weights: all", "attention: []", 15, "search.attention", "empty list", ""),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtlsearch.config import EarlyStoppingConfig
+from mtlsearch.config import EarlyStoppingConfig, SearchConfig
 
 
 @given(epochs=st.integers(1, 500), reduction_factor=st.integers(2, 20))
@@ -28,3 +28,12 @@ def test_auto_rungs_divide_by_the_reduction_factor(epochs: int, rungs: tuple[int
 
 def test_explicit_rungs_are_unchanged() -> None:
     assert EarlyStoppingConfig(rungs=(1, 2)).rungs_of(4) == (1, 2)
+
+
+@given(low=st.floats(1e-6, 1.0), high=st.floats(1e-6, 1.0))
+def test_learning_rate_range_must_be_ascending(low: float, high: float) -> None:
+    if low < high:
+        assert SearchConfig(learning_rate=(low, high)).learning_rate == (low, high)
+        return
+    with pytest.raises(ValueError, match=r"`search\.learning_rate` must be an ascending range"):
+        SearchConfig(learning_rate=(low, high))
