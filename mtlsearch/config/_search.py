@@ -67,9 +67,13 @@ class SearchConfig(Section):
     """The candidate space, the sampler and the number of trials."""
 
     space: SpaceEntry | None = Field(
-        None, description="search space: a name, or `kind` with the settings of the space"
+        None,
+        description="search space: a name, or `kind` with the settings of the space; `search` "
+        "requires it",
     )
-    trials: PositiveInt = Field(10, description="number of trials, including the two baselines")
+    trials: PositiveInt = Field(
+        10, description="number of trials; the first two are the baselines independent and hard"
+    )
     sampler: SamplerName = Field(
         "auto",
         description=f"strategy that proposes candidates: {', '.join(SAMPLER_NAMES)}; auto: the "
@@ -113,7 +117,9 @@ class SearchConfig(Section):
         "a journal file; environment variable MTLSEARCH_STORAGE_PASSWORD: its password",
     )
     keep_weights: Literal["all"] | Annotated[int, Field(ge=1)] = Field(
-        "all", description="trials whose weights stay on disk: all, or the number of best trials"
+        "all",
+        description="trials whose weights stay on disk: all, or the number of best trials besides "
+        "the baselines",
     )
     confirm: ConfirmConfig | None = Field(
         None,
