@@ -220,12 +220,13 @@ def test_no_file_has_a_vague_name(folder: str) -> None:
 
 LIGHT = {
     "errors": (),
+    "files": (),
     "plan": (),
     "images": ("numpy", "PIL"),
     "labels": ("numpy",),
     "cli": ("typer", "rich"),
     "prediction": ("numpy", "PIL"),
-    "bundle": ("numpy", "PIL", "onnxruntime", "pydantic"),
+    "bundle": ("numpy", "PIL", "onnxruntime"),
     "plugin": ("numpy", "PIL", "pluggy", "pydantic"),
     "config": ("pydantic", "ruamel"),
     "results": ("numpy", "PIL", "pluggy", "pydantic"),

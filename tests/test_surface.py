@@ -75,8 +75,9 @@ mtlsearch.plugin:
     CATEGORY
     MAP
     MASK
+    NUMBER
   IMAGE_SUFFIXES
-  LabelSpec(form, classes=..., ignore_index=..., channels=..., unit=..., counts=...)
+  LabelSpec(form, classes=..., ignore_index=..., channels=..., unit=..., counts=..., mean=..., std=..., named_classes=...)
     describe()
   MaskValues(index_by_value, ignore_index=...)
     apply(plane, where)
@@ -84,7 +85,7 @@ mtlsearch.plugin:
   Meter
     compute()
     update(outputs, targets)
-  Metric(name, higher_is_better, primary=..., low=..., high=...)
+  Metric(name, higher_is_better, primary=..., low=..., high=..., in_delta_m=...)
   OutputSpec(form, classes=..., unit=..., options=...)
   Outputs
   PROJECT
@@ -94,7 +95,7 @@ mtlsearch.plugin:
   RawLabel
   STATIC
   Sample(image, labels=...)
-  Scorer()
+  Scorer
     add(prediction, label) (abstract)
     compute(counts) (abstract)
     confusion()

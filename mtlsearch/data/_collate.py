@@ -45,4 +45,6 @@ def _stack(spec: LabelSpec, values: Sequence[PreparedLabel]) -> TargetValues:
         return multi_hot
     if spec.form is Form.CATEGORY:
         return torch.tensor(values)
+    if spec.form is Form.NUMBER:
+        return torch.tensor(values, dtype=torch.float32)
     return torch.stack([value for value in values if isinstance(value, Tensor)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
 from mtlsearch.labels import Boxes, Form, LabelSpec, RawLabel
@@ -11,6 +13,7 @@ from mtlsearch.prediction import (
     CategoryPrediction,
     MapPrediction,
     MaskPrediction,
+    NumberPrediction,
     OutputSpec,
     Prediction,
 )
@@ -31,8 +34,10 @@ def label_prediction(spec: LabelSpec, value: RawLabel) -> tuple[OutputSpec, Pred
     output = OutputSpec(spec.form, spec.classes, spec.unit)
     if isinstance(value, Boxes):
         return _boxes(spec, value)
+    if spec.form is Form.NUMBER:
+        return output, NumberPrediction(float(cast("float", value)))
     if not isinstance(value, np.ndarray):
-        indices = value if isinstance(value, tuple) else (value,)
+        indices = value if isinstance(value, tuple) else (int(value),)
         scores = np.zeros(len(spec.classes), np.float32)
         scores[list(indices)] = 1.0
         if spec.form is Form.CATEGORY:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from mtlsearch.data.checks import LabelCounts
 from mtlsearch.errors import DataError
 from mtlsearch.labels import LabelSpec
 from mtlsearch.plugin import DatasetSource
@@ -46,18 +47,26 @@ def _describe(spec: LabelSpec) -> str:
 
 
 def with_counts(
-    labels: Mapping[str, LabelSpec], classes: Mapping[str, Mapping[str, int]]
+    labels: Mapping[str, LabelSpec], counts: Mapping[str, LabelCounts]
 ) -> dict[str, LabelSpec]:
-    """Add the number of occurrences of each class to the labels.
+    """Add what the training split contains to the labels.
 
     Args:
         labels: the labels by name.
-        classes: occurrences by label and class name; a label without classes does not change.
+        counts: counts of the training split by label.
 
     Returns:
-        Labels with counts.
+        Labels with the number of occurrences of each class, numbers with mean and standard
+        deviation. A label of another form does not change.
     """
     return {
-        name: replace(spec, counts=tuple(classes[name].values())) if classes.get(name) else spec
+        name: replace(
+            spec,
+            counts=tuple(counts[name].classes.values()) or None,
+            mean=counts[name].mean,
+            std=counts[name].std,
+        )
+        if name in counts
+        else spec
         for name, spec in labels.items()
     }

@@ -148,8 +148,7 @@ class DataModule:
             for split, by_label in report.counts.items()
         }
         if "train" in report.counts:
-            classes = {name: counts.classes for name, counts in report.counts["train"].items()}
-            self._labels = with_counts(self._labels, classes)
+            self._labels = with_counts(self._labels, report.counts["train"])
             report = replace(
                 report,
                 kept_by_crops=self._survey_crops(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,9 +19,9 @@ from mtlsearch.plugin import BoxTargets
 DENSE_FORMS = (Form.MASK, Form.MAP)
 """Forms of labels with numbers per pixel, which change with the geometry of the image."""
 
-PreparedLabel = int | tuple[int, ...] | BoxTargets | Tensor
+PreparedLabel = int | float | tuple[int, ...] | BoxTargets | Tensor
 """A label after resizing: masks uint8 or int32 ``[h, w]``, maps float32 ``[K, h, w]``, boxes in
-pixels of the resized image, category indices unchanged."""
+pixels of the resized image, category indices and numbers unchanged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +52,9 @@ class PreparedSample:
         return PreparedSample(self.image.clone(), labels)
 
 
-def _clone_boxes(value: int | tuple[int, ...] | BoxTargets) -> int | tuple[int, ...] | BoxTargets:
+def _clone_boxes(
+    value: int | float | tuple[int, ...] | BoxTargets,
+) -> int | float | tuple[int, ...] | BoxTargets:
     if isinstance(value, BoxTargets):
         return BoxTargets(value.xyxy.clone(), value.classes.clone(), value.crowd.clone())
     return value
@@ -85,6 +88,8 @@ def _resize_label(
 ) -> PreparedLabel:
     if isinstance(value, Boxes):
         return _resize_boxes(value, image_size, size)
+    if spec.form is Form.NUMBER:
+        return float(cast("float", value))
     if not isinstance(value, np.ndarray):
         return tuple(int(item) for item in value) if isinstance(value, tuple) else int(value)
     if spec.form is Form.MASK:

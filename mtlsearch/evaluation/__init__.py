@@ -26,6 +26,7 @@ from mtlsearch.evaluation._categories import CategoriesScorer
 from mtlsearch.evaluation._category import CategoryScorer
 from mtlsearch.evaluation._evaluate import EvaluationJob, evaluate_split
 from mtlsearch.evaluation._mask import MaskScorer
+from mtlsearch.evaluation._number import NumberScorer
 from mtlsearch.evaluation._open import bundle_job, trial_job
 from mtlsearch.evaluation._predictor import BundlePredictor, NetworkPredictor, Predictor
 from mtlsearch.evaluation._result import Evaluation, ImageResult, TaskEvaluation
@@ -42,6 +43,7 @@ __all__ = [
     "ImageResult",
     "MaskScorer",
     "NetworkPredictor",
+    "NumberScorer",
     "Predictor",
     "TaskEvaluation",
     "bootstrap",

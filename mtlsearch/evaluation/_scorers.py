@@ -6,6 +6,7 @@ from mtlsearch.evaluation._boxes import BoxesScorer
 from mtlsearch.evaluation._categories import CategoriesScorer
 from mtlsearch.evaluation._category import CategoryScorer
 from mtlsearch.evaluation._mask import MaskScorer
+from mtlsearch.evaluation._number import NumberScorer
 from mtlsearch.labels import Form
 from mtlsearch.plugin import OutputSpec, Scorer, Task
 
@@ -33,6 +34,8 @@ def make_scorer(task: Task, output: OutputSpec) -> Scorer | None:
         return CategoryScorer(output.classes)
     if output.form is Form.CATEGORIES:
         return CategoriesScorer(output.classes)
+    if output.form is Form.NUMBER:
+        return NumberScorer()
     if output.form is Form.MASK:
         return MaskScorer(output.classes, task.label.ignore_index)
     if output.form is Form.BOXES:

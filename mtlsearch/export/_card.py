@@ -21,6 +21,7 @@ _DESCRIPTION = {
     Form.BOXES: "`boxes` [B, N, 4] left, top, right, bottom in pixels of the input, and "
     "`scores` [B, N, C], both before threshold and non-maximum suppression",
     Form.MASK: "`scores` [B, C, H, W], the largest is the class of a pixel",
+    Form.NUMBER: "`value` [B]",
     Form.MAP: "`values` [B, K, H, W]",
 }
 

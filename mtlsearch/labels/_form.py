@@ -24,5 +24,8 @@ class Form(StrEnum):
     MASK = "mask"
     """One class per pixel: integers ``[H, W]``; ``LabelSpec.ignore_index`` is void."""
 
+    NUMBER = "number"
+    """One number per image: a ``float``."""
+
     MAP = "map"
     """One or more numbers per pixel: float32 ``[K, H, W]``; the task defines which are void."""

@@ -39,7 +39,7 @@ class Boxes:
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, np.bool_))
 
 
-RawLabel = int | tuple[int, ...] | Boxes | np.ndarray
+RawLabel = int | float | tuple[int, ...] | Boxes | np.ndarray
 """Label of one image in the type that its :class:`Form` prescribes."""
 
 

@@ -22,6 +22,7 @@ from mtlsearch.prediction._values import (
     CategoryPrediction,
     MapPrediction,
     MaskPrediction,
+    NumberPrediction,
     Prediction,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "CategoryPrediction",
     "MapPrediction",
     "MaskPrediction",
+    "NumberPrediction",
     "OutputSpec",
     "Prediction",
     "class_color",

@@ -18,6 +18,7 @@ from mtlsearch.prediction._values import (
     CategoryPrediction,
     MapPrediction,
     MaskPrediction,
+    NumberPrediction,
     Prediction,
 )
 
@@ -32,6 +33,7 @@ TENSORS: dict[Form, tuple[str, ...]] = {
     Form.CATEGORIES: ("scores",),
     Form.BOXES: ("boxes", "scores"),
     Form.MASK: ("scores",),
+    Form.NUMBER: ("value",),
     Form.MAP: ("values",),
 }
 """Names of the tensors from which a prediction of each form is decoded."""
@@ -48,6 +50,7 @@ def decode(output: OutputSpec, arrays: Arrays, *, input_size: Size, image_size: 
                 ``max_detections`` (100), scaled and clipped to the image. One box
                 can have several classes. Boxes without area are dropped.
     mask        class with the largest bilinearly resized score, per pixel
+    number      the number
     map         bilinearly resized values
     ==========  ==================================================================
 
@@ -115,6 +118,10 @@ def _mask(output: OutputSpec, arrays: Arrays, _: Size, image_size: Size) -> Pred
     return MaskPrediction(largest(np.asarray(arrays["scores"], np.float32), image_size))
 
 
+def _number(output: OutputSpec, arrays: Arrays, _: Size, __: Size) -> Prediction:
+    return NumberPrediction(float(arrays["value"]))
+
+
 def _map(output: OutputSpec, arrays: Arrays, _: Size, image_size: Size) -> Prediction:
     planes = [resize_plane(plane, image_size) for plane in np.asarray(arrays["values"], np.float32)]
     return MapPrediction(np.stack(planes))
@@ -125,5 +132,6 @@ _DECODERS: dict[Form, Callable[[OutputSpec, Arrays, Size, Size], Prediction]] = 
     Form.CATEGORIES: _categories,
     Form.BOXES: _boxes,
     Form.MASK: _mask,
+    Form.NUMBER: _number,
     Form.MAP: _map,
 }

@@ -18,6 +18,7 @@ from mtlsearch.prediction._values import (
     CategoryPrediction,
     MapPrediction,
     MaskPrediction,
+    NumberPrediction,
     Prediction,
 )
 
@@ -47,6 +48,7 @@ def draw(output: OutputSpec, image: Picture, prediction: Prediction) -> Image.Im
     boxes       outlines with class and score; boxes with a score below
                 ``draw_threshold`` (0.3) are only counted in the caption
     mask        half-transparent colors and a legend; ``background`` is not tinted
+    number      the number and its unit in the caption
     map         viridis colors in place of the image, with a scale; three channels are
                 red, green and blue
     ==========  ==================================================================
@@ -68,7 +70,13 @@ def draw(output: OutputSpec, image: Picture, prediction: Prediction) -> Image.Im
         return _draw_mask(output, canvas, prediction)
     if isinstance(prediction, MapPrediction):
         return _draw_map(output, canvas, prediction)
+    if isinstance(prediction, NumberPrediction):
+        return with_caption(canvas, [(None, _number(output, prediction))])
     return with_caption(canvas, _category_entries(output, prediction))
+
+
+def _number(output: OutputSpec, prediction: NumberPrediction) -> str:
+    return f"{prediction.value:.4g}{f' {output.unit}' if output.unit else ''}"
 
 
 def _category_entries(

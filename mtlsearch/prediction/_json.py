@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from mtlsearch.prediction._values import (
     CategoriesPrediction,
     CategoryPrediction,
     MaskPrediction,
+    NumberPrediction,
     Prediction,
 )
 
@@ -36,11 +38,13 @@ def to_json(output: OutputSpec, prediction: Prediction) -> dict[str, Any]:
     categories  ``classes``: class and score, the best first
     boxes       ``boxes``: class, score and ``xyxy`` in pixels of the image, the best first
     mask        ``size`` [height, width] and ``fractions`` of the pixels by class
+    number      ``value`` and ``unit``
     map         ``size``, ``unit`` and ``channels``: min, median and max; None if all
                 pixels are void
     ==========  =====================================================================
 
-    Scores are rounded to four decimals (None if not finite), coordinates to two.
+    Scores are rounded to four decimals (None if not finite), coordinates to two, and a number to
+    six significant digits.
 
     Args:
         output: form, classes and unit.
@@ -67,6 +71,8 @@ def _content(output: OutputSpec, prediction: Prediction) -> dict[str, Any]:
             "size": list(prediction.indices.shape),
             "fractions": _fractions(output, prediction),
         }
+    if isinstance(prediction, NumberPrediction):
+        return {"value": _significant(prediction.value), "unit": output.unit}
     return {
         "size": list(prediction.values.shape[1:]),
         "unit": output.unit,
@@ -93,6 +99,11 @@ def _box(output: OutputSpec, prediction: BoxesPrediction, row: int) -> dict[str,
 def _rounded(score: np.float32) -> float | None:
     """Return four decimals, or None because JSON has no NaN."""
     return round(float(score), 4) if np.isfinite(score) else None
+
+
+def _significant(number: float) -> float | None:
+    """Return six significant digits, or None because JSON has no NaN."""
+    return float(f"{number:.6g}") if isfinite(number) else None
 
 
 def _fractions(output: OutputSpec, prediction: MaskPrediction) -> dict[str, float]:

@@ -23,13 +23,14 @@ class OutputSpec:
     CATEGORIES    ``scores`` [B, C], independent probabilities
     BOXES         ``boxes`` [B, N, 4] xyxy in input pixels, ``scores`` [B, N, C], before NMS
     MASK          ``scores`` [B, C, H, W], probabilities or logits
+    NUMBER        ``value`` [B], in the unit of the label
     MAP           ``values`` [B, K, H, W]
     ============  =======================================================================
 
     Attributes:
         form: form of the prediction.
-        classes: class names by index; empty for maps.
-        unit: unit of a map's numbers.
+        classes: class names by index; empty for numbers and maps.
+        unit: unit of the numbers.
         options: numbers for decoding: ``score_threshold``, ``iou_threshold``, ``candidates``
             and ``max_detections`` for boxes, ``score_threshold`` for categories; and
             ``draw_threshold`` for drawing boxes. Numbers of boxes are integers.

@@ -63,6 +63,17 @@ class MaskPrediction:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class NumberPrediction:
+    """One number per image.
+
+    Attributes:
+        value: the number, in the unit of the label.
+    """
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class MapPrediction:
     """Numbers per pixel of the original image.
 
@@ -74,5 +85,10 @@ class MapPrediction:
 
 
 Prediction = (
-    CategoryPrediction | CategoriesPrediction | BoxesPrediction | MaskPrediction | MapPrediction
+    CategoryPrediction
+    | CategoriesPrediction
+    | BoxesPrediction
+    | MaskPrediction
+    | NumberPrediction
+    | MapPrediction
 )

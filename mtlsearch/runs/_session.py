@@ -96,6 +96,8 @@ def open_session(
         _check_data(context, data, progress)
         context.cut_backbones = cut_backbones
         run_checks(Stage.NETWORK, context, on_warning=progress.warning)
+    elif process_group is not None:
+        data.check()  # losses can depend on the counts, which rank 0 has already cached
     evaluator = TrainingEvaluator(
         config=resolved.config,
         # Built again, because reading the images counts their classes.

@@ -43,6 +43,7 @@ def _first_unusable_metric(record: TrialRecord) -> tuple[str, float] | None:
         (f"{task}.{spec.name}", result.metrics.get(spec.name, math.nan))
         for task, result in sorted(record.results.items())
         for spec in result.specs
+        if spec.in_delta_m
     ]
     unmeasured = [item for item in metrics if not math.isfinite(item[1])]
     return next(iter([*unmeasured, *(item for item in metrics if item[1] == 0)]), None)

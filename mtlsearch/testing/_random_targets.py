@@ -23,7 +23,7 @@ def random_targets(
 
     Of four or more images with boxes, one has no box and one has crowds. Masks consist of
     blocks, one of which is void if ``ignore_index`` is not a class. Maps are smooth with values
-    in 0.5 .. 8.
+    in 0.5 .. 8. Numbers are normally distributed, with the label's mean and standard deviation.
 
     Args:
         label: form and classes.
@@ -76,6 +76,12 @@ def _mask(label: LabelSpec, count: int, size: Size, generator: Generator) -> Tar
     return F.interpolate(blocks[:, None].double(), size=size, mode="nearest")[:, 0].long()
 
 
+def _number(label: LabelSpec, count: int, _: Size, generator: Generator) -> TargetValues:
+    mean = 0.0 if label.mean is None else label.mean
+    std = 1.0 if label.std is None else label.std
+    return mean + std * torch.randn(count, generator=generator)
+
+
 def _map(label: LabelSpec, count: int, size: Size, generator: Generator) -> Tensor:
     coarse = torch.rand(count, label.channels, _NUM_BLOCKS, _NUM_BLOCKS, generator=generator)
     smooth = F.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
@@ -87,5 +93,6 @@ _FACTORIES: dict[Form, Callable[[LabelSpec, int, Size, Generator], TargetValues]
     Form.CATEGORIES: _categories,
     Form.BOXES: _boxes,
     Form.MASK: _mask,
+    Form.NUMBER: _number,
     Form.MAP: _map,
 }

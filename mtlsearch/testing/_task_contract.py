@@ -335,6 +335,8 @@ def _shapes(
         return {"scores": (count, classes, *features.image_size)}
     if form is Form.MAP:
         return {"values": (count, task.label.channels, *features.image_size)}
+    if form is Form.NUMBER:
+        return {"value": (count,)}
     return {"scores": (count, classes)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -128,6 +129,8 @@ class Column:
                 return self._boxes(cell, image, image_size, where)
             case Form.MASK:
                 return self._mask(self._path(cell, where), where)
+            case Form.NUMBER:
+                return self._number(cell, where)
             case Form.MAP:
                 return self._map(self._path(cell, where), where)
 
@@ -164,6 +167,19 @@ class Column:
             where=where,
             allowed=allowed,
             next_step="write the column as integers (in pandas: `astype('Int64')`)",
+        )
+
+    def _number(self, cell: Any, where: str) -> float:
+        number = _to_number(cell)
+        if number is not None:
+            return number * self.settings.scale + self.settings.offset
+        has_comma = isinstance(cell, str) and cell.count(",") == 1 and "." not in cell
+        comma = " and with a decimal point instead of the comma" if has_comma else ""
+        raise DataError(
+            f"the cell must be a number, got {cell!r}",
+            where=where,
+            next_step=f"write digits without a unit{comma}; leave the cell of a missing number "
+            "empty",
         )
 
     def _path(self, cell: Any, where: str) -> Path:
@@ -230,6 +246,19 @@ class Column:
         )
 
 
+def _to_number(cell: Any) -> float | None:
+    """Return the finite number in a cell; None if it contains something else."""
+    is_number = isinstance(cell, int | float) and not isinstance(cell, bool)
+    # Python would read 1_5 as 15.
+    if not is_number and (not isinstance(cell, str) or "_" in cell):
+        return None
+    try:
+        number = float(cell)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
 def column_name(label: str, settings: ColumnSettings) -> str:
     """Return the name of the column of a label, which messages contain.
 
@@ -249,7 +278,7 @@ def _classes_of(
     name: str, settings: ColumnSettings, root: Path, cells: Iterable[Any]
 ) -> tuple[str, ...]:
     """Return the class names of a label: configured, from a file or from the cells."""
-    if settings.form is Form.MAP:
+    if settings.form in (Form.NUMBER, Form.MAP):
         return ()
     if settings.classes is not None:
         return settings.classes

@@ -16,7 +16,7 @@ BoxFormat = Literal["xyxy", "xywh", "cxcywh"]
 class ColumnSettings(Settings):
     """Options of one label."""
 
-    form: Form = Field(description="form: category, categories, boxes, mask or map")
+    form: Form = Field(description="form: category, categories, boxes, mask, number or map")
     column: str | None = Field(None, description="name of the column; null: the name of the label")
     columns: tuple[str, str, str, str] | None = Field(
         None,
@@ -68,13 +68,15 @@ class ColumnSettings(Settings):
         description="image size in box XML: check: must be the image's; from_image: is ignored, "
         "boxes are pixels of the image; rescale: boxes are scaled from it to the image's",
     )
-    scale: float = Field(1.0, description="factor of a map: values are raw * scale + offset")
-    offset: float = Field(0.0, description="offset of a map; see scale")
+    scale: float = Field(
+        1.0, description="factor of a number or a map: values are raw * scale + offset"
+    )
+    offset: float = Field(0.0, description="offset of a number or a map; see scale")
     invalid: float = Field(
         0.0, description="raw value of a map without measurement, which becomes 0; can be .nan"
     )
     channels: int = Field(1, ge=1, description="number of channels of a map")
-    unit: str = Field("", description="unit of a map, after scaling")
+    unit: str = Field("", description="unit of a number or a map, after scaling")
 
     @model_validator(mode="before")
     @classmethod
@@ -102,8 +104,8 @@ class ColumnSettings(Settings):
             raise ValueError("`columns` is for a label of the form boxes without `column`")
         if self.values and (self.form is not Form.MASK or self.index_offset is not None):
             raise ValueError("`values` is for a label of the form mask without `index_offset`")
-        if self.form is Form.MAP and has_classes:
-            raise ValueError("a label of the form map has no `classes`")
+        if self.form in (Form.NUMBER, Form.MAP) and has_classes:
+            raise ValueError(f"a label of the form {self.form.value} has no `classes`")
         return self
 
 

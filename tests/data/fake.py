@@ -19,6 +19,7 @@ LABELS = {
     "boxes": LabelSpec(Form.BOXES, ("dog", "cat")),
     "mask": LabelSpec(Form.MASK, ("background", "thing")),
     "depth": LabelSpec(Form.MAP, unit="m"),
+    "weight": LabelSpec(Form.NUMBER, unit="kg"),
 }
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -76,6 +77,7 @@ def square(index: int = 0, *, size: tuple[int, int] = (60, 80), **changes: RawLa
         "boxes": boxes,
         "mask": mask,
         "depth": depth,
+        "weight": 2.5 + index,
     }
     return Sample(Image.fromarray(pixels), {**labels, **changes})
 

@@ -13,11 +13,25 @@ from sklearn.metrics import (
     confusion_matrix,
     f1_score,
     jaccard_score,
+    mean_absolute_error,
+    r2_score,
     recall_score,
 )
 
-from mtlsearch.evaluation import CategoriesScorer, CategoryScorer, MaskScorer, bootstrap, resamples
-from mtlsearch.prediction import CategoriesPrediction, CategoryPrediction, MaskPrediction
+from mtlsearch.evaluation import (
+    CategoriesScorer,
+    CategoryScorer,
+    MaskScorer,
+    NumberScorer,
+    bootstrap,
+    resamples,
+)
+from mtlsearch.prediction import (
+    CategoriesPrediction,
+    CategoryPrediction,
+    MaskPrediction,
+    NumberPrediction,
+)
 
 CLASSES = ("cat", "dog", "hare", "mole")
 LABELS = list(range(len(CLASSES)))
@@ -155,3 +169,28 @@ def test_undefined_resamples_do_not_enter_an_interval() -> None:
         scorer.add(CategoriesPrediction((), score), (0,) if index == 3 else ())
     estimate = bootstrap(scorer, 4, count=200, seed=0).metrics["mAP"]
     assert (estimate.value, estimate.low, estimate.high) == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("mean", [0.0, 2000.0])
+def test_number_results_equal_scikit_learn(seed: int, mean: float) -> None:
+    generator = np.random.default_rng(seed)
+    true = mean + generator.standard_normal(NUM_IMAGES)
+    predicted = true + generator.standard_normal(NUM_IMAGES)
+    scorer, counts = NumberScorer(), random_counts(seed)
+    for value, label in zip(predicted.tolist(), true.tolist(), strict=True):
+        scorer.add(NumberPrediction(value), label)
+    drawn = np.repeat(np.arange(NUM_IMAGES), counts)
+    metrics = scorer.compute(counts)
+    assert metrics["MAE"] == pytest.approx(mean_absolute_error(true[drawn], predicted[drawn]))
+    assert metrics["R2"] == pytest.approx(r2_score(true[drawn], predicted[drawn]))
+    assert scorer.qualities() == pytest.approx(-np.abs(true - predicted))
+
+
+def test_r2_of_equal_or_missing_numbers_is_undefined() -> None:
+    scorer = NumberScorer()
+    for value in (1.0, 2.0):
+        scorer.add(NumberPrediction(value), 3.0)
+    assert scorer.compute(np.array([2, 1]))["MAE"] == pytest.approx(5 / 3)
+    assert math.isnan(scorer.compute(np.array([2, 1]))["R2"])
+    assert math.isnan(scorer.compute(np.array([0, 0]))["MAE"])

@@ -15,6 +15,7 @@ import torch
 from mtlsearch_plugins.classification import Classification
 from mtlsearch_plugins.detection import Detection
 from mtlsearch_plugins.manifest import Manifest
+from mtlsearch_plugins.regression import Regression
 from mtlsearch_plugins.segmentation import Segmentation
 
 from mtlsearch.config import DataConfig
@@ -33,6 +34,7 @@ BACKBONE = "test_resnet"
 LABELS: dict[str, dict[str, Any]] = {
     "pennfudan": {
         "pedestrians": {"form": "category", "classes": ["1", "2", "3", "4"]},
+        "number": {"form": "number", "column": "pedestrians", "scale": 10, "unit": "%"},
         "boxes": {"form": "boxes", "classes": ["person"]},
         "segmentation": {"form": "mask", "classes": ["background", "person"]},
     },
@@ -118,6 +120,13 @@ def test_classification_overfits(real_data: Path) -> None:
     metrics = overfit(Classification, "pedestrians", data, steps=40, learning_rate=2e-3)
     assert metrics["accuracy"] == 1
     assert metrics["f1"] == 1
+
+
+def test_regression_overfits(real_data: Path) -> None:
+    data = photographs(real_data, "pennfudan", (64, 64))
+    metrics = overfit(Regression, "number", data, steps=60, learning_rate=2e-3)
+    assert metrics["MAE"] < 0.5  # the numbers are 10 to 40
+    assert metrics["R2"] > 0.99
 
 
 def test_detection_overfits(real_data: Path) -> None:

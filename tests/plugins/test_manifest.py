@@ -249,6 +249,59 @@ def test_truncated_images_are_reported(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(whole)
 
 
+NUMBER = {"weight": {"form": "number", "unit": "kg", "scale": 0.001}}
+
+
+def numbers(root: Path, *cells: str) -> Manifest:
+    rows = [[f"{name}.png", cell] for name, cell in zip("abcd", cells, strict=False)]
+    write_table(root, rows, ["image", "weight"])
+    return make(root, labels=NUMBER)
+
+
+def test_cells_are_read_as_numbers(tmp_path: Path) -> None:
+    source = numbers(tmp_path, "71500", " -2.5e3 ", "", "0")
+    assert source.labels["weight"].describe() == "number in kg"
+    labels = [source.read("train", index).labels for index in range(4)]
+    assert labels == [{"weight": 71.5}, {"weight": -2.5}, {}, {"weight": 0.0}]
+
+
+def test_mean_and_spread_of_training_numbers_are_counted(tmp_path: Path) -> None:
+    data = data_of(numbers(tmp_path, "1000", "2000", "6000", ""))
+    assert data.check().problems == ()
+    label = data.labels["weight"]
+    values = [
+        float(target)
+        for batch in data.eval_batches("train", 4)
+        for target in batch.targets["weight"].values
+    ]
+    assert label.mean == pytest.approx(np.mean(values))
+    assert label.std == pytest.approx(np.std(values))
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("71.5 kg", "without a unit"),
+        ('"71,5"', "a decimal point instead of the comma"),
+        ("1_5", "got '1_5'"),
+        ("nan", "got 'nan'"),
+        ("inf", "got 'inf'"),
+        ("true", "got 'true'"),
+        ("1e42", "not finite in float32"),
+    ],
+)
+def test_cell_without_a_number_is_reported(tmp_path: Path, cell: str, message: str) -> None:
+    text = error_of_numbers(tmp_path, cell)
+    assert message in text
+    assert "row 2" in text
+
+
+def error_of_numbers(root: Path, cell: str) -> str:
+    with pytest.raises(DataError) as caught:
+        data_of(numbers(root, cell, "1", "2", "3")).check().raise_if_bad()
+    return str(caught.value)
+
+
 def test_maps_of_another_size_or_not_finite_are_reported(tmp_path: Path) -> None:
     write_table(tmp_path)
     np.save(tmp_path / "c_depth.npy", np.ones((40, 30)))

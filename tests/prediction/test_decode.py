@@ -95,6 +95,11 @@ def test_mask_with_300_classes_keeps_its_indices():
     assert (prediction.indices == 299).all()
 
 
+def test_number_is_unchanged():
+    output = OutputSpec(Form.NUMBER, unit="kg")
+    assert decode(output, {"value": np.float32(71.5)}, **SIZES).value == 71.5
+
+
 def test_constant_map_stays_constant():
     values = np.full((2, 64, 96), 1.25, np.float32)
     prediction = decode(OutputSpec(Form.MAP, unit="m"), {"values": values}, **SIZES)

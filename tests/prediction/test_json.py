@@ -14,6 +14,7 @@ from mtlsearch.prediction import (
     CategoryPrediction,
     MapPrediction,
     MaskPrediction,
+    NumberPrediction,
     OutputSpec,
     to_json,
 )
@@ -58,6 +59,9 @@ CASES = [
         MaskPrediction(np.array([[0, 0, 2, 255]])),
         {"size": [1, 4], "fractions": {"background": 0.5, "dog": 0.25, "void": 0.25}},
     ),
+    (Form.NUMBER, NumberPrediction(71.30000305), {"value": 71.3, "unit": "m"}),
+    (Form.NUMBER, NumberPrediction(0.000123456789), {"value": 0.000123457, "unit": "m"}),
+    (Form.NUMBER, NumberPrediction(np.nan), {"value": None, "unit": "m"}),
     (
         Form.MAP,
         MapPrediction(np.array([[[1, 2, 9, np.nan]]], np.float32)),

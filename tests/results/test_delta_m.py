@@ -53,6 +53,18 @@ def defined(result: dict[str, TaskResult], reference: dict[str, TaskResult]) -> 
     return value
 
 
+@pytest.mark.parametrize("value", [-3.0, 0.0, 0.9, math.nan])
+def test_metric_outside_delta_m_does_not_change_it(value: float) -> None:
+    specs = (
+        Metric("MAE", False, primary=True, high=math.inf),
+        Metric("R2", True, low=-math.inf, in_delta_m=False),
+    )
+    reference = {"age": TaskResult({"MAE": 4.0, "R2": 0.0}, specs)}
+    result = {"age": TaskResult({"MAE": 3.0, "R2": value}, specs)}
+    assert delta_m(result, reference) == (25.0, "")
+    assert not counted_metrics(reference).not_counted
+
+
 @given(pairs())
 def test_delta_m_of_the_reference_is_zero(pair) -> None:
     assert delta_m(pair[1], pair[1]) == (0.0, "")

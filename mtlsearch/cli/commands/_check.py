@@ -132,4 +132,6 @@ def _lines(counts: LabelCounts, images: int) -> list[tuple[str, str, str]]:
     if counts.extent is not None:
         low, high = counts.extent
         lines.append(("(range)", f"{low:.4g} to {high:.4g}", ""))
+    if counts.mean is not None and counts.std is not None:
+        lines.append(("(mean ± std)", f"{counts.mean:.4g} ± {counts.std:.4g}", ""))
     return lines

@@ -24,8 +24,8 @@ def pack(form: Form, values: Sequence[PreparedLabel | None]) -> dict[str, NDArra
 
     Returns:
         ``present`` bool ``[N]``. Except for dense labels also ``counts`` int64 ``[N]``, the
-        entries per sample, and ``values`` int64 ``[M]``, the class indices of all entries. For
-        boxes also ``xyxy`` float32 ``[M, 4]`` and ``crowd`` bool ``[M]``.
+        entries per sample, and ``values`` int64 ``[M]``, the class indices of all entries, or
+        float64 for numbers. For boxes also ``xyxy`` float32 ``[M, 4]`` and ``crowd`` bool ``[M]``.
     """
     packed: dict[str, NDArray[Any]] = {"present": np.array([value is not None for value in values])}
     if form in DENSE_FORMS:
@@ -38,7 +38,8 @@ def pack(form: Form, values: Sequence[PreparedLabel | None]) -> dict[str, NDArra
         counts = [len(boxes.classes) for boxes in rows]
     else:
         entries = [_entries(value) for value in values]
-        packed["values"] = np.array([index for row in entries for index in row], np.int64)
+        kind = np.float64 if form is Form.NUMBER else np.int64
+        packed["values"] = np.array([item for row in entries for item in row], kind)
         counts = [len(row) for row in entries]
     packed["counts"] = np.array(counts, np.int64)
     return packed
@@ -49,9 +50,9 @@ _NO_BOXES = BoxTargets(
 )
 
 
-def _entries(value: PreparedLabel | None) -> tuple[int, ...]:
-    """Return the class indices of a category or of categories."""
-    if isinstance(value, int):
+def _entries(value: PreparedLabel | None) -> tuple[float, ...]:
+    """Return the class indices of a category or of categories, or a number."""
+    if isinstance(value, int | float):
         return (value,)
     return value if isinstance(value, tuple) else ()
 
@@ -99,4 +100,6 @@ class LabelColumn:
         if self._form is Form.BOXES:
             return BoxTargets(self._xyxy[rows], self._values[rows], self._crowd[rows])
         entries = self._values[rows].tolist()
+        if self._form is Form.NUMBER:
+            return float(entries[0])
         return int(entries[0]) if self._form is Form.CATEGORY else tuple(entries)

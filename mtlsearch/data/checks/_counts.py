@@ -24,14 +24,14 @@ class Tally:
 
     Attributes:
         classes: 1 for the classes of the image (categories), boxes that are not crowds (boxes),
-            or pixels (masks); empty for maps.
+            or pixels (masks); empty for numbers and maps.
         visible: the same in the size of the network's input: boxes of at least a pixel in width
             and height, and pixels of the resized mask.
         crowd: crowd boxes; empty for other forms.
         num_void: number of void pixels of a mask.
         num_unit_boxes: number of boxes within the first pixel of the image, as fractions of its
             width and height are.
-        extent: minimum and maximum of a label without classes, such as a map.
+        extent: minimum and maximum of a label without classes, a number or a map.
     """
 
     classes: Counts
@@ -50,14 +50,16 @@ class LabelCounts:
         present: number of images with the label.
         missing: number of images without it.
         classes: class name to number of images (categories), of boxes that are not crowds
-            (boxes), or of pixels (masks); empty for maps.
-        extent: minimum and maximum of a map; None if no image has one.
+            (boxes), or of pixels (masks); empty for numbers and maps.
+        extent: minimum and maximum of numbers or maps; None if no image has one.
         visible: the same as ``classes`` in the size of the network's input, without a crop: boxes
             of at least a pixel in width and height, and pixels of resized masks.
         crowd: class name to number of crowd boxes; empty for other forms.
         num_void: number of void pixels of masks.
         num_unit_boxes: number of boxes within the first pixel of their image, as fractions of its
             width and height are.
+        mean: mean of numbers; None for other forms and without labels.
+        std: standard deviation of numbers, 0 if all are equal; None for other forms.
     """
 
     present: int
@@ -68,6 +70,8 @@ class LabelCounts:
     crowd: Mapping[str, int] = field(default_factory=dict)
     num_void: int = 0
     num_unit_boxes: int = 0
+    mean: float | None = None
+    std: float | None = None
 
 
 def count_labels(
@@ -177,7 +181,10 @@ def _sum(spec: LabelSpec, tallies: Sequence[Tally], num_images: int) -> LabelCou
     if not spec.classes:
         pairs = np.array([tally.extent for tally in tallies], np.float64).reshape(-1, 2)
         extent = (float(pairs[:, 0].min()), float(pairs[:, 1].max())) if present else None
-        return LabelCounts(present, missing, {}, extent)
+        if spec.form is not Form.NUMBER or not present:
+            return LabelCounts(present, missing, {}, extent)
+        mean, std = float(pairs[:, 0].mean()), float(pairs[:, 0].std())
+        return LabelCounts(present, missing, {}, extent, mean=mean, std=std)
     has_crowd = spec.form is Form.BOXES
     return LabelCounts(
         present,

@@ -12,6 +12,9 @@ from mtlsearch.labels import Boxes, Form, LabelSpec, RawLabel, Sample
 TOLERANCE = 1.0
 """Pixels by which a box may exceed its image: rounding, and coordinates from 0 or from 1."""
 
+MAX_NUMBER = float(np.finfo(np.float32).max)
+"""Largest magnitude of a number."""
+
 
 def problems_of(sample: Sample, labels: Mapping[str, LabelSpec]) -> tuple[str, ...]:
     """Return all problems of a sample.
@@ -107,6 +110,12 @@ def _values_in(mask: NDArray[np.integer]) -> list[int]:
     return [int(value) for value in values]
 
 
+def _check_number(spec: LabelSpec, value: RawLabel, size: tuple[int, int]) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        return f"expected a number, got {_describe(value)}"
+    return "" if abs(value) <= MAX_NUMBER else f"the number {value:g} is not finite in float32"
+
+
 def _check_map(spec: LabelSpec, value: RawLabel, size: tuple[int, int]) -> str:
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
         return f"expected a map of floats, got {_describe(value)}"
@@ -123,6 +132,7 @@ _CHECKS: Mapping[Form, Callable[[LabelSpec, RawLabel, tuple[int, int]], str]] = 
     Form.CATEGORIES: _check_categories,
     Form.BOXES: _check_boxes,
     Form.MASK: _check_mask,
+    Form.NUMBER: _check_number,
     Form.MAP: _check_map,
 }
 
@@ -132,6 +142,7 @@ _FIXES: Mapping[Form, str] = {
     "the format that the source's settings name",
     Form.MASK: "correct these masks, or the settings `classes`, `values`, `index_offset` and "
     "`ignore_index` of the label",
+    Form.NUMBER: "correct these numbers; leave the cell of a missing number empty",
 }
 
 

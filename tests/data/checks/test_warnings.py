@@ -13,7 +13,7 @@ from PIL import Image
 
 from mtlsearch.data import DATA_WARNINGS, CheckReport, DataWarning, data_warnings
 from mtlsearch.data.checks import _warnings
-from mtlsearch.labels import Boxes, LabelSpec, RawLabel, Sample
+from mtlsearch.labels import Boxes, Form, LabelSpec, RawLabel, Sample
 from mtlsearch.plugin import DatasetSource
 from tests.data.fake import LABELS, Fake, opened, square
 
@@ -89,6 +89,16 @@ def test_single_class_in_train_is_reported() -> None:
         "label 'kind' (task 'sort') has only class 'b' in 'train', there is nothing to distinguish"
     )
     assert warnings_of(squares(0), squares(10, kind=1)) == ()
+
+
+@pytest.mark.parametrize(("last", "count"), [(5.0, 1), (6.0, 0)])
+def test_equal_numbers_in_train_are_reported(last: float, count: int) -> None:
+    train = [replace(square(index), labels={"age": 5.0}) for index in range(3)]
+    train.append(replace(square(3), labels={"age": last}))
+    val = [replace(square(10), labels={"age": 1.0})]
+    data = opened(Fake({"train": train, "val": val}, {"age": LabelSpec(Form.NUMBER)}))
+    message = "label 'age' (task 'guess') is 5 in all images of 'train', there is nothing to learn"
+    assert data_warnings(data.check(), data.labels, {"guess": "age"}) == (message,) * count
 
 
 def cats(*xyxy: list[float], crowd: bool = False) -> Boxes:
