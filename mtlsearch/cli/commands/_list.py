@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,10 +21,15 @@ if TYPE_CHECKING:
     from mtlsearch.plugin import DatasetSource, Task
     from mtlsearch.registry import PluginRegistry
 
-Kind = Literal["tasks", "datasets", "spaces", "balancers", "backbones", "plugins"]
+Kind = Literal["tasks", "datasets", "sources", "spaces", "balancers", "backbones", "plugins"]
 
 _ROLE = re.compile(r":\w+:`~?([^`]+)`")
 """Reference of a docstring, such as ``:mod:`name```."""
+
+_SECTION = re.compile(
+    r"^(Args|Returns|Raises|Attributes):\n.*?(?=^\S|\Z)", re.DOTALL | re.MULTILINE
+)
+"""Section of a docstring for authors of Python code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,8 @@ def list_kind(
     kind: Annotated[
         Kind,
         typer.Argument(
-            metavar="KIND", help="tasks, datasets, spaces, balancers, backbones or plugins."
+            metavar="KIND",
+            help="tasks, datasets (or sources), spaces, balancers, backbones or plugins.",
         ),
     ],
     name: Annotated[
@@ -91,7 +97,7 @@ def _show_class(listing: Listing, registry: PluginRegistry, name: str, console: 
     # Only the docstring of the class itself: that of its base is for authors of plugins.
     documentation = inspect.cleandoc(cls.__dict__.get("__doc__") or "")
     if documentation:
-        console.print("\n" + _ROLE.sub(r"\1", documentation))
+        console.print("\n" + _ROLE.sub(r"\1", _SECTION.sub("", documentation)).strip())
     if note := listing.note(cls):
         console.print(f"\n{note}")
     rows = [*listing.rows(cls), *settings_rows(cls.Settings)]
@@ -102,9 +108,25 @@ def _show_class(listing: Listing, registry: PluginRegistry, name: str, console: 
     console.table(COLUMNS, rows)
 
 
-def _forms(kind: type[Task[Any]]) -> str:
+def _forms_and_metrics(kind: type[Task[Any]]) -> str:
     forms = ", ".join(form.value for form in kind.accepts)
-    return f"Labels: {forms}."
+    return "\n".join([f"Labels: {forms}.", *_metrics(kind)])
+
+
+def _metrics(kind: type[Task[Any]]) -> Iterator[str]:
+    """Yield the metrics with default settings, one line per form if they depend on it."""
+    from mtlsearch.labels import LabelSpec
+
+    if any(info.is_required() for info in kind.Settings.model_fields.values()):
+        return
+    forms_by_metrics: dict[str, list[str]] = {}
+    for form in kind.accepts:
+        task = kind("NAME", kind.Settings(), LabelSpec(form, ("first", "second")))
+        metrics = ", ".join(f"NAME.{metric.name}" for metric in task.metrics)
+        forms_by_metrics.setdefault(metrics, []).append(form.value)
+    for metrics, forms in forms_by_metrics.items():
+        where = f" ({', '.join(forms)})" if len(forms_by_metrics) > 1 else ""
+        yield f"Metrics{where}: {metrics}."
 
 
 def _label(kind: type[Task[Any]]) -> Iterable[Row]:
@@ -119,18 +141,21 @@ def _root(source: type[DatasetSource[Any]]) -> Iterable[Row]:
     return [row for row in settings_rows(SourceEntry) if row[0] == "root" and not source.generated]
 
 
+_SOURCES = Listing(
+    lambda registry: registry.datasets,
+    lambda registry, name: registry.dataset(name),
+    rows=_root,
+)
+
 LISTINGS: Mapping[str, Listing] = {
     "tasks": Listing(
         lambda registry: registry.tasks,
         lambda registry, name: registry.task(name),
-        _forms,
+        _forms_and_metrics,
         _label,
     ),
-    "datasets": Listing(
-        lambda registry: registry.datasets,
-        lambda registry, name: registry.dataset(name),
-        rows=_root,
-    ),
+    "datasets": _SOURCES,
+    "sources": _SOURCES,
     "spaces": Listing(
         lambda registry: registry.spaces,
         lambda registry, name: registry.space(name),

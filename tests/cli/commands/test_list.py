@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from pathlib import Path
 from typing import get_args
@@ -42,7 +43,9 @@ def settings_of(kind: str, name: str) -> dict[str, str]:
 
 
 def test_every_kind_can_be_listed() -> None:
-    assert set(get_args(Kind)) == {*LISTINGS, "backbones", "plugins"} == {*RENAMED} - {"train"}
+    assert set(get_args(Kind)) == {*LISTINGS, "backbones", "plugins"}
+    assert {*LISTINGS, "backbones", "plugins"} - {"sources"} == {*RENAMED} - {"train"}
+    assert call("list", "sources").stdout == call("list", "datasets").stdout
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -96,6 +99,20 @@ def test_task_kind_shows_its_labels(tmp_path: Path) -> None:
     result = call("list", "tasks", "shades", "--plugins", good(tmp_path))
     assert "Labels: category." in result.stdout
     assert inspect.cleandoc(Task.__doc__ or "").splitlines()[0] not in result.stdout
+
+
+def test_task_kind_shows_its_metrics() -> None:
+    assert "Metrics: NAME.mAP, NAME.mAP50." in call("list", "tasks", "detection").stdout
+    lines = call("list", "tasks", "classification").stdout.splitlines()
+    assert "Metrics (category): NAME.accuracy, NAME.f1." in lines
+    assert "Metrics (categories): NAME.mAP." in lines
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_list_leaves_out_sections_for_python_code(registry: PluginRegistry, kind: str) -> None:
+    for name in getattr(registry, kind):
+        output = call("list", kind, name).stdout
+        assert not re.search(r"^(Args|Returns|Raises):", output, re.MULTILINE)
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "plugins"])
