@@ -14,6 +14,9 @@ from mtlsearch.report._marks import ZERO_CLASS
 MAX_CONFUSION = 12
 """Number of classes up to which a confusion matrix is printed."""
 
+GAP, MAX_NAMES = 4, 80
+"""Width of the space around a heading, and of all class names that are headings."""
+
 MAX_ZERO_CLASSES = 5
 """Number of classes that a note names."""
 
@@ -90,7 +93,8 @@ def _interval_notes(evaluation: Evaluation) -> list[str]:
 
 def _task_sections(name: str, task: TaskEvaluation) -> Iterator[str]:
     if "image" in task.sizes and task.sizes["image"].per_class:
-        yield f"{name}: classes, at the size of the image\n\n{_classes(task)}"
+        size = ", at the size of the image" if task.form in COUNTED else ""
+        yield f"{name}: classes{size}\n\n{_classes(task)}"
     if task.confusion is not None and len(task.confusion) <= MAX_CONFUSION:
         title = f"{name}: {_support_noun(task)} by true class (row) and predicted class (column)"
         yield f"{title}\n\n{_confusion(task)}"
@@ -113,13 +117,16 @@ def _classes(task: TaskEvaluation) -> str:
 
 
 def _confusion(task: TaskEvaluation) -> str:
-    """Return the confusion matrix; columns have the numbers of the classes."""
+    """Return the confusion matrix; if names are long, columns have the numbers of the classes."""
     matrix = [] if task.confusion is None else task.confusion.tolist()
+    is_short = sum(len(name) + GAP for name in task.classes) <= MAX_NAMES
+    columns = task.classes if is_short else tuple(f"({index})" for index in range(len(matrix)))
+    names = task.classes if is_short else map(" ".join, zip(columns, task.classes, strict=True))
     rows = [
-        (f"{index} {name}", *(str(count) for count in counts))
-        for index, (name, counts) in enumerate(zip(task.classes, matrix, strict=True))
+        (name, *(str(count) for count in counts))
+        for name, counts in zip(names, matrix, strict=True)
     ]
-    return _table(("true class", *(str(index) for index in range(len(rows)))), rows)
+    return _table(("true class", *columns), rows)
 
 
 def _support_noun(task: TaskEvaluation) -> str:

