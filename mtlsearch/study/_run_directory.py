@@ -145,12 +145,12 @@ class RunDirectory:
         return RunDirectory(self.long_trainings / name)
 
     def require(self) -> None:
-        """Check that the folder is a run directory.
+        """Check that the folder is a run directory with a study.
 
         Raises:
-            RunError: it is not; run directories directly below it are listed.
+            RunError: it is not, or a part is missing; run directories directly below it are listed.
         """
-        if not self.config.is_file():
+        if not (self.config.is_file() and self._has_study):
             raise self._missing()
 
     def _missing(self) -> RunError:
@@ -166,6 +166,8 @@ class RunDirectory:
                 where=str(self.config),
                 next_step="restore run.yaml",
             )
+        if self.config.is_file():
+            return self._missing_study()
         folders = (file.parent for file in self.path.glob(f"*/{self.config.name}"))
         below = sorted(str(folder) for folder in folders if RunDirectory(folder)._has_study)
         next_step = f"run `mtlsearch search RUN.yaml --out {self.path}` to create one"
@@ -174,6 +176,22 @@ class RunDirectory:
             where=str(self.path),
             allowed=below,
             next_step=None if below else next_step,
+        )
+
+    def _missing_study(self) -> RunError:
+        if numbers := self.trial_numbers():
+            return RunError(
+                f"{self.journal.name} is missing, but the run directory contains "
+                f"{len(numbers)} trial folder{'s' if len(numbers) > 1 else ''}",
+                where=str(self.path),
+                next_step=f"restore {self.journal.name} ({self.study_name.name} if "
+                "`search.storage` is set)",
+            )
+        return RunError(
+            "the folder contains a run file but no search",
+            where=str(self.path),
+            next_step=f"run `mtlsearch search {self.config}` and pass its run directory, such as "
+            f"{Path('results') / self.path.resolve().name}",
         )
 
     @property

@@ -157,7 +157,8 @@ def test_read_records_finds_trials_of_the_run(
     with first.locked():
         assert [record.state for record in read_records(first.path, chosen)] == ["running"]
     assert read_records(first.path, chosen) == [record]
-    assert read_records(second.path, chosen) == []
+    with pytest.raises(RunError, match="a run file but no search"):
+        read_records(second.path, chosen)
     assert start_trial(second, chosen).number == 0
     moved = shutil.move(first.path, tmp_path / "moved")
     assert read_records(moved, chosen) == [record]
@@ -167,7 +168,8 @@ def test_read_records_finds_trials_of_the_run(
 def test_read_records_writes_nothing(tmp_path: Path, storage: str | None) -> None:
     chosen = config(search__storage=storage)
     run = started(tmp_path / "run", chosen)
-    assert read_records(run.path, chosen) == []
+    with pytest.raises(RunError, match="a run file but no search"):
+        read_records(run.path, chosen)
     assert [path.name for path in run.path.iterdir()] == ["run.yaml"]
 
 

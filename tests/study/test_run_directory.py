@@ -99,7 +99,19 @@ def test_require_without_run_file_raises(tmp_path: Path) -> None:
     assert "mtlsearch search" in str(error.value)
     run.path.mkdir()
     run.config.write_text("seed: 0\n")
+    run.journal.touch()
     run.require()
+
+
+def test_require_with_run_file_but_no_study_raises(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.config.write_text("seed: 0\n")
+    with pytest.raises(RunError, match="contains a run file but no search") as error:
+        run.require()
+    assert f"mtlsearch search {run.config}" in str(error.value)
+    run.trial(0).mkdir(parents=True)
+    with pytest.raises(RunError, match=r"study\.journal is missing, but .* 1 trial folder"):
+        run.require()
 
 
 def test_require_of_file_raises(tmp_path: Path) -> None:
