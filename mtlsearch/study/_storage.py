@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,14 +30,42 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
         An Optuna storage.
 
     Raises:
-        RunError: the storage cannot be opened, or its password is missing.
+        RunError: the storage cannot be opened, its password is missing, or a line of the
+            journal is damaged.
     """
     if url is None:
+        _require_readable(journal)
         lock = _JournalLock(journal.with_suffix(".lock"))
         return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
     require_storage(url)
     with _translated_errors(url):
         return optuna.storages.get_storage(_with_absolute_file(url, journal.parent))
+
+
+def _require_readable(journal: Path) -> None:
+    """Check that each complete line of a journal is a JSON object.
+
+    Optuna ignores an incomplete last line. Empty lines and other damage stop it.
+    """
+    if not journal.is_file():
+        return
+    with journal.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if line.endswith(b"\n") and not _is_entry(line):
+                raise RunError(
+                    f"the journal is damaged: line {number} is not an entry of Optuna",
+                    where=f"{journal}:{number}",
+                    next_step="restore the file from a backup, or set --out to another folder for "
+                    "a new search",
+                )
+
+
+def _is_entry(line: bytes) -> bool:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(entry, dict) and {"op_code", "worker_id"} <= entry.keys()
 
 
 def require_storage(url: str | None) -> None:

@@ -50,6 +50,19 @@ def test_records_of_journal_with_partial_line_write_nothing(tmp_path: Path) -> N
     assert journal.read_bytes() == before
 
 
+@pytest.mark.parametrize("garbage", [b"garbage", b"", b"3", b"{}", b"\xff\0", b'{"op_code": 5'])
+@pytest.mark.parametrize("number", [1, 3])
+def test_damaged_journal_raises_with_its_line(tmp_path: Path, garbage: bytes, number: int) -> None:
+    run(tmp_path, Formula(), 2)
+    journal = tmp_path / "study.journal"
+    lines = journal.read_bytes().splitlines()
+    lines.insert(number - 1, garbage)
+    journal.write_bytes(b"\n".join(lines) + b"\n")
+    with pytest.raises(RunError, match="the journal is damaged") as error:
+        store_at(tmp_path)
+    assert error.value.where == f"{journal}:{number}"
+
+
 HOLD = """
 import os, sys
 from pathlib import Path
