@@ -172,8 +172,8 @@ def test_lost_bands_and_contrast_are_warned_of_once(tmp_path: Path) -> None:
     for reread in (True, False):  # `check` and, from the cache, `search`
         data = opened(source, cache=str(tmp_path))
         report = data.check(reread=reread)
-        found = data_warnings(report, data.labels, {"sort": "kind"})
-        messages.append([text for text in found if "contrast" in text or "bands" in text])
+        warnings = data_warnings(report, data.labels, {"sort": "kind"})
+        messages.append([text for text in warnings if "contrast" in text or "bands" in text])
     assert messages[0] == messages[1]
     flat, dropped = messages[0]
     assert flat.startswith("4 pictures have hardly any contrast")
@@ -181,8 +181,8 @@ def test_lost_bands_and_contrast_are_warned_of_once(tmp_path: Path) -> None:
     assert dropped.startswith("5 pictures have bands that the network does not get")
     assert "train row 2 and 2 more; set `data.channels: rgba`" in dropped
     data = opened(source, channels="rgba", pixel_range=(0, 4095), cache=None)
-    found = data_warnings(data.check(), data.labels, {"sort": "kind"})
-    assert not [text for text in found if "contrast" in text or "bands" in text]
+    warnings = data_warnings(data.check(), data.labels, {"sort": "kind"})
+    assert not [text for text in warnings if "contrast" in text or "bands" in text]
     assert {"low contrast", "dropped bands"} <= {warning.name for warning in DATA_WARNINGS}
 
 
@@ -195,7 +195,7 @@ def test_pictures_without_a_range_are_problems() -> None:
     assert not opened(source, pixel_range=[0, 1]).check().problems
 
 
-def test_transparent_pixels_do_not_change_the_colors_when_resized() -> None:
+def test_alpha_does_not_change_the_colors_when_resized() -> None:
     values = np.random.default_rng(0).integers(0, 256, (4, 90, 70), np.uint8)
     rgba = Image.fromarray(values.transpose(1, 2, 0))
     with_alpha = resize_image(PixelFormat("rgba").apply(rgba), (48, 64))
