@@ -119,6 +119,14 @@ def test_predictions_in_a_crowd_are_not_false_positives() -> None:
     assert measure(make(), outputs, concatenate(real, crowd)) == {"mAP": 1, "mAP50": 1}
 
 
+def test_box_below_a_pixel_counts_as_missed() -> None:
+    real, tiny = boxes((0, 0, 20, 20, 0)), boxes((40, 40, 40.3, 40.1, 0))
+    outputs = outputs_of(real, [0.9])
+    assert measure(make(), outputs, real)["mAP"] == 1
+    assert measure(make(), outputs, concatenate(real, tiny))["mAP"] == pytest.approx(0.5, abs=0.01)
+    assert measure(make(), outputs_of(boxes((0, 0, 9, 9, 0)), [0.9]), tiny)["mAP"] == 0
+
+
 def test_scores_in_a_crowd_have_no_gradient() -> None:
     head = make().build_head(FEATURES["cnn"])
     outputs = head(random_levels(FEATURES["cnn"], 1, torch.Generator().manual_seed(0)))
