@@ -97,7 +97,7 @@ class AccumulatingStep:
 
     def _gradient(self, batch: Batch, counts: Mapping[str, int]) -> BatchLosses | None:
         """Compute the gradient of this process's images; return None if they have no label."""
-        local = self._process_group.local_batch(batch)
+        local = self._process_group.local_batch(batch) if self.is_distributed else batch
         max_images = -(-len(batch.images) // self._process_group.size)
         while True:
             losses, is_full = None, False
@@ -106,14 +106,15 @@ class AccumulatingStep:
                 losses = self._step.gradient(placed, counts, len(batch.images))
             except RuntimeError as error:
                 # Several processes have to raise together, see below.
-                is_single = self._process_group.size == 1
                 cannot_split = (
                     self.num_micro_batches >= max_images or self._full_batch_balancer is not None
                 )
-                if not is_out_of_memory(error) or (is_single and cannot_split):
+                if not is_out_of_memory(error) or (not self.is_distributed and cannot_split):
                     raise
                 is_full = True
-            if not self._process_group.any(is_full, self.device):
+            if self.is_distributed:
+                is_full = self._process_group.any(is_full, self.device)
+            if not is_full:
                 return losses
             if self.num_micro_batches >= max_images:
                 raise torch.OutOfMemoryError("out of memory in one of the processes")
@@ -130,7 +131,7 @@ class AccumulatingStep:
 
     def _all_reduce(self, losses: BatchLosses | None, counts: Mapping[str, int]) -> BatchLosses:
         """Sum losses and gradients over all processes."""
-        if self._process_group.size == 1 and losses is not None:
+        if not self.is_distributed and losses is not None:
             return losses
         numbers = torch.zeros(len(counts) + 1, device=self.device)
         if losses is not None:

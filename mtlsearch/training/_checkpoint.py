@@ -81,7 +81,10 @@ def load_checkpoint(
     Raises:
         RunError: the file is broken or belongs to another network.
     """
-    if process_group.any(not path.is_file(), step.device):
+    is_missing = not path.is_file()
+    if step.is_distributed:
+        is_missing = process_group.any(is_missing, step.device)
+    if is_missing:
         return (), 0
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

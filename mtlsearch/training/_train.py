@@ -207,7 +207,8 @@ class _TrainingLoop:
     def validate(self, *, should_split: bool) -> Evaluated:
         """Evaluate on the validation split, with batches of the size of a micro batch."""
         job = self.job
-        job.process_group.average_buffers(job.network)
+        if self.step.is_distributed:
+            job.process_group.average_buffers(job.network)
         num_parts = job.process_group.size * self.step.num_micro_batches
         batches = job.data.eval_batches("val", -(-job.config.batch_size // num_parts))
         return evaluate_classes(
