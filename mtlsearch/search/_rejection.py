@@ -43,17 +43,24 @@ def too_many_rejections(records: Sequence[TrialRecord], limits: ResourceLimits) 
     return f"the last {len(last)} candidates are {_over_latency_limit(records, limits)}"
 
 
-def exhaustion_reason(records: Sequence[TrialRecord], limits: ResourceLimits | None) -> str:
+def exhaustion_reason(
+    records: Sequence[TrialRecord], limits: ResourceLimits | None, *, is_enumerated: bool
+) -> str:
     """Return why a search ends if the sampler has no further candidate.
 
     Args:
         records: all trials, by number.
         limits: the limits of the candidate space.
+        is_enumerated: whether the sampler can list all candidates, so that none is left.
 
     Returns:
         The reason.
     """
-    reason = "no further candidate was found that is feasible and has not been measured"
+    if is_enumerated:
+        within = "" if limits is None else " within the limits"
+        reason = f"all candidates of the search space{within} were measured"
+    else:
+        reason = "no further candidate was found that is feasible and has not been measured"
     if num_infeasible := sum(record.state == "infeasible" for record in records):
         reason += f". {num_infeasible} candidates are {_over_latency_limit(records, limits)}"
     return reason

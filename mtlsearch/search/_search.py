@@ -86,7 +86,9 @@ def search(
         else:
             proposal = _next_proposal(space, sampler, history, view, seed)
             if proposal is None:
-                reason = exhaustion_reason(view.records, space.limits)
+                reason = exhaustion_reason(
+                    view.records, space.limits, is_enumerated=space.enumerate() is not None
+                )
                 return SearchOutcome(view.num_finished, exhausted=True, reason=reason)
             runner.start(proposal, view)
         view = store.view()

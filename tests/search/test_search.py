@@ -184,6 +184,14 @@ def test_single_task_has_one_baseline(tmp_path: Path) -> None:
     assert len(store_at(tmp_path / "rates").records()) == 4
 
 
+def test_end_of_an_enumerated_space_is_named(tmp_path: Path) -> None:
+    evaluator = Formula(tasks=("a", "b"), count=2)
+    outcome = search(space_for(evaluator), evaluator, store_at(tmp_path), trials=200, seed=0)
+    assert outcome.exhausted
+    assert outcome.num_finished == len(space_for(evaluator).enumerate() or ())
+    assert outcome.reason == "all candidates of the search space were measured"
+
+
 def test_after_each_gets_a_view_at_start_and_per_trial(tmp_path: Path) -> None:
     """At the start too: an earlier session may have been killed before its last call."""
     counts: list[int] = []

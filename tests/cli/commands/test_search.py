@@ -154,7 +154,7 @@ def test_search_ends_when_the_space_is_exhausted(small_search: SmallSearch, tmp_
         "9",
     )
     assert result.returncode == 0
-    assert "2 of 9 trials: no further candidate was found" in result.stderr
+    assert "2 of 9 trials: all candidates of the search space" in result.stderr
     assert len(records_of(tmp_path / "run")) == 2
 
 
