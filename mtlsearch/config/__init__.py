@@ -15,7 +15,7 @@ with its line, the allowed values and the closest valid name.
 
 from mtlsearch.config._backbone import BackboneConfig
 from mtlsearch.config._data import AugmentConfig, DataConfig, SourceEntry
-from mtlsearch.config._diff import difference
+from mtlsearch.config._diff import describe_difference, difference
 from mtlsearch.config._early_stopping import EarlyStoppingConfig
 from mtlsearch.config._errors import ConfigErrors
 from mtlsearch.config._limits import Limit, LimitsConfig, parse_limit
@@ -69,6 +69,7 @@ __all__ = [
     "SpaceEntry",
     "TaskEntry",
     "TrainConfig",
+    "describe_difference",
     "difference",
     "hide_password",
     "is_hidden",

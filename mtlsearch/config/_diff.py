@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from mtlsearch.config._run import RunConfig
 from mtlsearch.config._save import plain
 from mtlsearch.config._storage import without_password
+
+MAX_LENGTH = 60
+"""Number of characters of a value in a description."""
 
 
 def difference(first: RunConfig, second: RunConfig) -> list[str]:
@@ -23,6 +27,33 @@ def difference(first: RunConfig, second: RunConfig) -> list[str]:
         The keys, sorted, such as ``["train.epochs"]``.
     """
     return sorted(_different_paths(_comparable(first), _comparable(second), ""))
+
+
+def describe_difference(first: RunConfig, second: RunConfig, key: str) -> str:
+    """Return the two values of a key, such as ``"`train.epochs` is 12 in this run and 2 now"``.
+
+    Args:
+        first: the run file of the run.
+        second: the run file of now.
+        key: a key of :func:`difference`.
+
+    Returns:
+        The key with both values; a value that is absent is "not set".
+    """
+    before, now = (_text_at(_comparable(config), key) for config in (first, second))
+    return f"`{key}` is {before} in this run and {now} now"
+
+
+def _text_at(tree: Any, key: str) -> str:
+    for part in key.split("."):
+        if isinstance(tree, list) and part.isdigit() and int(part) < len(tree):
+            tree = tree[int(part)]
+        elif isinstance(tree, dict) and part in tree:
+            tree = tree[part]
+        else:
+            return "not set"
+    text = json.dumps(tree, ensure_ascii=False)
+    return text if len(text) <= MAX_LENGTH else f"{text[: MAX_LENGTH - 3]}..."
 
 
 def _comparable(config: RunConfig) -> Any:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mtlsearch.config import RunConfig, difference, hide_password, is_resolved, load_run
+from mtlsearch.config import (
+    RunConfig,
+    describe_difference,
+    difference,
+    hide_password,
+    is_resolved,
+    load_run,
+)
 from mtlsearch.errors import RunError
 from mtlsearch.study._run_directory import RunDirectory
 from mtlsearch.study._study import stored_trial_numbers
@@ -103,11 +110,14 @@ def require_same_search(run: RunDirectory, config: RunConfig) -> None:
 
 
 def _require_same_settings(run: RunDirectory, config: RunConfig) -> None:
-    differing = difference(load_run(run.config).config, config)
+    stored = load_run(run.config).config
+    differing = difference(stored, config)
     changed = [key for key in differing if not key.startswith(RESUMABLE_CHANGES)]
     if changed:
+        values = [f"\n  {describe_difference(stored, config, key)}" for key in changed]
         raise RunError(
-            f"the search in this run directory has other settings: {', '.join(changed)}",
+            f"the search in this run directory has other settings: {', '.join(changed)}"
+            f"{''.join(values)}",
             where=str(run.path),
             next_step="set --out to another folder, or undo the changes",
         )

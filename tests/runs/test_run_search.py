@@ -87,6 +87,19 @@ def test_run_search_with_other_settings_raises(
     assert run.config.read_text() == before
 
 
+def test_other_settings_are_shown_with_both_values(tmp_path: Path) -> None:
+    run = started(tmp_path / "run", config())
+    url = "postgresql://me:secret@here/study"
+    changes = {"train__epochs": 4, "tasks__b": {"kind": "nothing"}, "search__storage": url}
+    with pytest.raises(RunError) as error:
+        start(run.path, config(**changes))
+    text = str(error.value)
+    assert "`train.epochs` is 3 in this run and 4 now" in text
+    assert '`tasks.b` is not set in this run and {"kind": "nothing"' in text
+    assert "`search.storage` is null in this run and" in text
+    assert "secret" not in text
+
+
 @pytest.mark.parametrize(
     "changes",
     [
