@@ -131,13 +131,24 @@ class ResolvedRun:
             return ConfigError(
                 f"the folder {root} does not exist",
                 where=self.where("data", "sources", index, "root"),
-                next_step=f"set a path relative to `data.root`, which is {parent}",
+                next_step=self._next_step_for_root(index),
             )
         return ConfigError(
             f"the folder {root} does not exist",
             where=self.where("data", "root"),
             next_step="set the folder of the data by `--set data.root=DIR` or by the "
             "environment variable MTLSEARCH_DATA_ROOT",
+        )
+
+    def _next_step_for_root(self, index: int) -> str:
+        """Return what to set: ``data.root``, or the root of the source if that is absolute."""
+        root = self.config.data.sources[index].root
+        key = f"data.sources.{index}.root"
+        if root is None or root.is_absolute():
+            return f"set `{key}` to the folder of the images"
+        return (
+            f"set `data.root`, which is {self.config.data.root}, to the folder that contains "
+            f"{root} (--data-root DIR), or `{key}` to a path relative to it"
         )
 
     def _build_task(self, name: str, labels: Mapping[str, LabelSpec]) -> Task[Any]:

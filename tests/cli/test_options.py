@@ -64,16 +64,38 @@ search: {space: tree, early_stopping: {rungs: [2]}}
 """
 
 
-@pytest.mark.parametrize("command", ["check", "search"])
+@pytest.mark.parametrize("command", ["check", "search", "affinity", "sample"])
 def test_error_names_the_option_of_the_value(command: str, tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text(RUN_FILE)
-    out = ["--out", str(tmp_path / "run")] if command == "search" else []
+    out = [] if command == "check" else ["--out", str(tmp_path / "run")]
     result = call(command, file, *out, "--data-root", tmp_path / "nowhere")
     assert result.returncode == 2
     assert f"where:   --data-root {tmp_path / 'nowhere'} (data.root)" in result.stderr
     assert "--set" not in result.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_missing_root_of_a_source_names_the_data_root(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(
+        RUN_FILE.replace("{kind: scenes", "{kind: coco, root: people").replace(
+            "train: 4, val: 2, test: 1, image_size: 32}", "train: train.json}"
+        )
+    )
+    result = call("check", file)
+    assert result.returncode == 2
+    expected = f"set `data.root`, which is {tmp_path}, to the folder that contains people"
+    assert expected in " ".join(result.stderr.split())
+
+
+def test_sample_without_a_split_names_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(RUN_FILE.replace("test: 1", "test: 0"))
+    result = call("sample", file, "--out", tmp_path / "images")
+    assert result.returncode == 1
+    assert "the split 'test' has no images" in result.stderr
+    assert "allowed: train, val\n" in result.stderr
 
 
 def test_short_option_overrides_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

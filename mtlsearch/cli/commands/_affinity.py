@@ -12,7 +12,7 @@ import typer
 from mtlsearch.cli._console import Console
 from mtlsearch.cli._context import open_run, pick_device, run_name
 from mtlsearch.cli._global_options import GlobalOptions
-from mtlsearch.cli._options import Device, Overrides, RunFile
+from mtlsearch.cli._options import DataRoot, Device, Overrides, RunFile, merge_overrides
 from mtlsearch.cli._progress import ProgressView
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def affinity(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Output folder. Default: results/NAME/affinity."),
     ] = None,
+    data_root: DataRoot = None,
     overrides: Overrides = None,
     device: Device = "auto",
 ) -> None:
@@ -47,7 +48,7 @@ def affinity(
     representations. Recommends sharing plans and groups. These are estimates for a search.
     """
     options = GlobalOptions.of(ctx)
-    resolved = open_run(file, options, overrides or ())
+    resolved = open_run(file, options, merge_overrides(overrides, data_root=data_root))
 
     from mtlsearch.affinity import AFFINITY_FILES
     from mtlsearch.files import Outputs

@@ -10,7 +10,7 @@ import typer
 
 from mtlsearch.cli._context import open_run
 from mtlsearch.cli._global_options import GlobalOptions
-from mtlsearch.cli._options import Overrides, RunFile
+from mtlsearch.cli._options import DataRoot, Overrides, RunFile, merge_overrides
 
 
 def sample(
@@ -22,6 +22,7 @@ def sample(
         typer.Option(metavar="SPLIT", help="Split: train, val or test."),
     ] = "test",
     count: Annotated[int, typer.Option(metavar="N", min=1, help="Number of images.")] = 4,
+    data_root: DataRoot = None,
     overrides: Overrides = None,
 ) -> None:
     """Write a few images of the data as PNG files, to test a bundle.
@@ -34,11 +35,20 @@ def sample(
     from mtlsearch.images import PixelFormat, exact_suffix, write_exact
 
     options = GlobalOptions.of(ctx)
-    resolved = open_run(file, options, overrides or ())
+    resolved = open_run(file, options, merge_overrides(overrides, data_root=data_root))
     sources = resolved.open_sources()
     rows = [(source, index) for source in sources for index in range(source.size(split))]
     if not rows:
-        raise DataError(f"split {split!r} has no images", where=str(file))
+        raise DataError(
+            f"the split {split!r} has no images",
+            where=str(file),
+            allowed=[
+                name
+                for name in ("train", "val", "test")
+                if any(source.size(name) for source in sources)
+            ],
+            next_step="set --split to a split with images",
+        )
     rows = rows[:count]
     pixels = PixelFormat(resolved.config.data.channels, resolved.config.data.pixel_range)
     suffix = exact_suffix(pixels.num_channels)
