@@ -339,3 +339,16 @@ COLUMNS: tuple[Column, ...] = (
     ),
 )
 """All columns in order, without the columns ``task.metric``."""
+
+HEADINGS: Mapping[str, str] = {
+    "Δm": "delta_m",
+    "Δm %": "delta_m",
+    "Δm over seeds": "delta_m_mean",
+    "parameters": "params",
+    "FLOPs": "flops",
+    "latency": "latency_ms",
+    "time": "seconds",
+    "loss weights": "loss_weights",
+    "rate": "learning_rate",
+}
+"""Headings of tables that are not names of columns -> column, for ``--sort``."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mtlsearch.errors import ConfigError, did_you_mean
 from mtlsearch.plugin import Metric
 from mtlsearch.results._baseline_remarks import baseline_remarks
-from mtlsearch.results._columns import COLUMNS, DType, Row, Rows
+from mtlsearch.results._columns import COLUMNS, HEADINGS, DType, Row, Rows
 from mtlsearch.results._delta_m import counted_metrics, delta_m, reference_at, reference_of
 from mtlsearch.results._metric_columns import metric_columns, metric_value
 from mtlsearch.results._objective import DELTA_M, Objective
@@ -51,8 +52,8 @@ def leaderboard(
     Args:
         records: the trials of a run.
         objectives: the objectives of the search.
-        sort: a column, or any metric, which then has a column. Values for which higher is better
-            descend, all others ascend. Missing values are last.
+        sort: a column or its heading in a table, or any metric, which then has a column. Values
+            for which higher is better descend, all others ascend. Missing values are last.
         top: maximum number of rows; None: all. ``pareto``, ``tied_with_best`` and ``best`` refer
             to all trials.
         all_metrics: one column per metric, not only the primary metric of each task.
@@ -71,7 +72,8 @@ def leaderboard(
         raise ConfigError(
             f"`top` must be at least 1, got {top}", where="--top", next_step="set 1 or more"
         )
-    trials = list(records)
+    trials = _with_reruns(list(records))
+    sort = HEADINGS.get(sort, sort)
     metrics = metric_columns(trials, all_metrics=all_metrics, sort=sort)
     rows = Rows(_rows(trials, objectives, confirmed), all_metrics)
     frame = _frame(rows, metrics)
@@ -88,6 +90,19 @@ def leaderboard(
         )
         ranked = ranked.reset_index(drop=True)
     return ranked if top is None else ranked.head(top)
+
+
+def _with_reruns(trials: list[TrialRecord]) -> list[TrialRecord]:
+    """Replace the reason of interrupted trials whose candidate ran again."""
+    number_by_digest: dict[str, int] = {}
+    replaced = []
+    for trial in sorted(trials, key=lambda trial: trial.number, reverse=True):
+        again = number_by_digest.get(trial.candidate.digest)
+        if trial.state == "interrupted" and again is not None:
+            trial = replace(trial, reason=f"its candidate ran again as trial {again}")
+        number_by_digest[trial.candidate.digest] = trial.number
+        replaced.append(trial)
+    return replaced[::-1]
 
 
 def _rows(

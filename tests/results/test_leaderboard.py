@@ -10,6 +10,7 @@ import pytest
 
 from mtlsearch.errors import ConfigError
 from mtlsearch.plugin import Distillation
+from mtlsearch.report._display_columns import DISPLAY_COLUMNS
 from mtlsearch.results import (
     TrialRecord,
     _leaderboard,
@@ -18,7 +19,7 @@ from mtlsearch.results import (
     leaderboard,
     objectives_in,
 )
-from mtlsearch.results._columns import COLUMNS, Column, Condition
+from mtlsearch.results._columns import COLUMNS, HEADINGS, Column, Condition
 from tests.results.trials import SPECS, baselines, results, run, trial
 
 
@@ -109,6 +110,16 @@ def test_sort_by_a_metric_adds_only_its_column() -> None:
     with pytest.raises(ConfigError, match=r"did you mean 'boxes\.mAP50'") as error:
         leaderboard(run(), sort="boxes.mAP500")
     assert set(leaderboard(run(), all_metrics=True).columns) == set(error.value.allowed)
+
+
+@pytest.mark.parametrize("heading", [*(column.title for column in DISPLAY_COLUMNS), "parameters"])
+def test_sort_takes_the_headings_of_tables(heading: str) -> None:
+    name = HEADINGS.get(heading, heading)
+    assert name in {column.name for column in COLUMNS}
+    if name in leaderboard(run()):
+        pd.testing.assert_frame_equal(
+            leaderboard(run(), sort=heading), leaderboard(run(), sort=name)
+        )
 
 
 def test_sort_by_unknown_column_suggests_the_closest() -> None:
@@ -213,3 +224,11 @@ def test_column_names_are_unique() -> None:
     names = [column.name for column in COLUMNS]
     assert len(set(names)) == len(names)
     assert not [name for name in names if "." in name]  # these names belong to metrics
+
+
+def test_interrupted_trial_names_the_trial_that_ran_again() -> None:
+    frame = leaderboard(run()).set_index("trial")
+    assert frame.loc[8, "plan"] == frame.loc[9, "plan"]
+    assert frame.loc[8, "reason"] == "its candidate ran again as trial 9"
+    frame = leaderboard(run()[:9]).set_index("trial")
+    assert frame.loc[8, "reason"] == "stopped before it ended"
