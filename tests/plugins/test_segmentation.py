@@ -142,8 +142,10 @@ def test_results_per_class_equal_those_of_scikit_learn(void: int) -> None:
     assert isinstance(meter, PerClassMeter)
     meter.update({"logits": F.one_hot(predicted, count).movedim(3, 1).float()}, truth)
     is_labeled = truth != void
-    true, found = truth[is_labeled], predicted[is_labeled]
-    expected = jaccard_score(true, found, average=None, labels=range(count), zero_division=0)
+    true, predicted_classes = truth[is_labeled], predicted[is_labeled]
+    expected = jaccard_score(
+        true, predicted_classes, average=None, labels=range(count), zero_division=0
+    )
     values = meter.per_class()["IoU"]
     for index, name in enumerate(CLASSES):
         if index == void:
