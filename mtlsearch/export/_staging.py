@@ -52,6 +52,12 @@ def require_replaceable(out: Path) -> None:
     """
     if not os.path.lexists(out):
         return
+    if Path.cwd().is_relative_to(out.resolve()):
+        raise ExportError(
+            "a bundle cannot replace the working directory",
+            where=str(out.resolve()),
+            next_step="set --out to a new folder in it, or run the command in another folder",
+        )
     what = "the output path exists and is not a bundle"
     if out.is_dir() and not out.is_symlink():
         if not any(out.iterdir()):

@@ -326,6 +326,18 @@ def test_export_replaces_no_file_of_the_user(exported, tmp_path, change, name):
     assert {path.name: path.lstat().st_mtime_ns for path in out.iterdir()} == before
 
 
+@pytest.mark.parametrize("out", [".", "..", "../empty"])
+def test_export_to_the_working_directory_raises(out, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    tasks = networks.tasks()
+    network = networks.network("test_resnet", tasks)
+    with pytest.raises(ExportError, match="working directory") as caught:
+        export_bundle(network, tasks, Path(out), **networks.export_arguments(network))
+    assert caught.value.next_step
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+
+
 @pytest.mark.parametrize("entry", ["folder", "file"])
 def test_export_bundle_to_other_path_raises(entry, tmp_path):
     out = tmp_path / "mine"
