@@ -64,7 +64,9 @@ def read_affinity(path: Path) -> Affinity:
         return Affinity.from_json(json.loads(file.read_text(encoding="utf-8")))
     except OSError as error:
         raise RunError(
-            f"there is no task affinity ({error.strerror})",
+            "the task affinity does not exist"
+            if isinstance(error, FileNotFoundError)
+            else f"cannot read the task affinity: {error.strerror}",
             where=str(file),
             next_step="run `mtlsearch affinity RUN.yaml` to measure it",
         ) from error

@@ -98,5 +98,8 @@ def pick_device(name: str) -> torch.device:
     allowed = ["auto", "cpu", *(["cuda"] if gpus else []), *gpus]
     device = f"cuda:{name}" if name.isdecimal() else name
     if device not in allowed:
-        raise ConfigError(f"device {name!r} is not available", where="--device", allowed=allowed)
+        reason = "" if gpus or device == "cpu" else ": no GPU was found"
+        raise ConfigError(
+            f"device {name!r} is not available{reason}", where="--device", allowed=allowed
+        )
     return torch.device(device)

@@ -171,7 +171,7 @@ class Voc(DatasetSource[VocSettings]):
         )
         if not any(by_split.values()):
             raise DataError(
-                "the devkit has no list of images and no XML file",
+                "ImageSets/Main has no train.txt or val.txt, and there is no XML file",
                 where=f"{lists} and {self._annotations}",
                 allowed=[f"{split}.txt" for split in SPLITS],
                 next_step=next_step,

@@ -64,7 +64,7 @@ def test_matrices_are_read_only_copies() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "there is no task affinity"),
+        (None, "the task affinity does not exist"),
         ("{", "cannot read the task affinity: not JSON"),
         ("{}", "cannot read the task affinity: not a task affinity"),
         (

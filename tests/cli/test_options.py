@@ -154,4 +154,5 @@ class TestDevice:
         with pytest.raises(ConfigError, match="is not available") as caught:
             pick_device(name)
         assert caught.value.where == "--device"
+        assert "no GPU" not in caught.value.what
         assert caught.value.allowed == ("auto", "cpu", "cuda", "cuda:0", "cuda:1")

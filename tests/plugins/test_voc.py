@@ -340,7 +340,7 @@ def test_mask_with_an_unknown_class_is_reported(devkit: Path) -> None:
 
 
 def test_folder_without_image_lists_raises(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no list of images"):
+    with pytest.raises(DataError, match=r"has no train\.txt or val\.txt"):
         make(tmp_path)
 
 

@@ -86,7 +86,7 @@ def test_task_without_label_is_an_error(folder: Path) -> None:
 INVALID = [
     ("search.objectives=[flop]", "did you mean 'flops'?"),
     ("search.objectives=[shade.nothing]", "the objective 'shade.nothing' does not exist"),
-    ("search.warm_start=nowhere", "there is no task affinity"),
+    ("search.warm_start=nowhere", "the task affinity does not exist"),
     ("search.storage=nosuch://here", "the storage cannot be opened"),
     ("search.storage=study.db", "the storage cannot be opened"),
 ]

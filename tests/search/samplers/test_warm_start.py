@@ -157,5 +157,5 @@ class TestReadWarmStart:
         assert read_warm_start(SearchConfig(), run) is None
 
     def test_missing_affinity_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(RunError, match="no task affinity"):
+        with pytest.raises(RunError, match="task affinity does not exist"):
             read_warm_start(SearchConfig(warm_start="affinity"), RunDirectory(tmp_path))
