@@ -18,16 +18,16 @@ INK = "#22272e"
 TITLES = {
     "gradients": "gradient similarity\n(cosine)",
     "representations": "representation similarity\n(linear CKA)",
-    "unit_lookahead": "loss reduction, %\n(row: step for, column: loss of)",
+    "unit_lookahead": "first-order affinity, %\n(row: step for, column: loss of)",
 }
 
 
 def draw_affinity(affinity: Affinity, path: Path) -> None:
     """Draw all affinity matrices as a PNG file.
 
-    The colors of cosine and CKA range from -1 (red) to 1 (blue). The color range of the lookahead
-    is the largest effect on another task in any unit, because the effect on the same task is far
-    larger.
+    The colors of cosine and CKA range from -1 (red) to 1 (blue). The color range of the first-order
+    affinity is the largest effect on another task in the unit: the effect on the same task is far
+    larger, and so are the effects in some units.
 
     Args:
         affinity: the measured affinity.
@@ -42,12 +42,13 @@ def draw_affinity(affinity: Affinity, path: Path) -> None:
     )
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(affinity.units), len(TITLES), squeeze=False)
-    limit_of_lookahead = _largest_effect(affinity)
     for unit, (name, row) in enumerate(zip(affinity.units, grid, strict=True)):
         for axes, (measure, title) in zip(row, TITLES.items(), strict=True):
             values = getattr(affinity, measure)[unit]
             if measure == "unit_lookahead":
-                _matrix(axes, 100 * values, affinity.tasks, 100 * limit_of_lookahead, form=".2g")
+                _matrix(
+                    axes, 100 * values, affinity.tasks, 100 * _largest_effect(values), form=".2g"
+                )
             else:
                 _matrix(axes, values, affinity.tasks, 1.0, form=".2f")
             if unit == 0:
@@ -57,10 +58,9 @@ def draw_affinity(affinity: Affinity, path: Path) -> None:
         figure.savefig(temporary, format="png")
 
 
-def _largest_effect(affinity: Affinity) -> float:
+def _largest_effect(values: np.ndarray) -> float:
     """Return the largest effect of a step on another task."""
-    others = ~np.eye(len(affinity.tasks), dtype=bool)
-    effects = np.abs(affinity.unit_lookahead[:, others])
+    effects = np.abs(values[~np.eye(len(values), dtype=bool)])
     finite = effects[np.isfinite(effects)]
     return float(finite.max()) if finite.size and finite.max() > 0 else 1.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,3 +42,14 @@ def test_draw_affinity_accepts_nan(tmp_path: Path) -> None:
     )
     assert (tmp_path / "a.png").is_file()
     assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_draw_affinity_colors_small_effects_beside_large_ones(tmp_path: Path) -> None:
+    """Each unit has its own color range."""
+    measured = affinity("ab", similarity=[{}, {}])
+    effects = np.array([[[0.9, 0.5], [0.5, 0.9]], [[0.01, 0.001], [0.001, 0.01]]])
+    draw_affinity(replace(measured, unit_lookahead=effects), tmp_path / "plot.png")
+    with Image.open(tmp_path / "plot.png") as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    lower = pixels[pixels.shape[0] // 2 :, -pixels.shape[1] // 3 :]
+    assert (lower[..., 2] > lower[..., 0] + 60).mean() > 0.1
