@@ -23,7 +23,7 @@ class LossTracker:
     make the CPU wait for every step. On the CPU, each outcome is read immediately.
 
     Args:
-        epoch: number of the epoch, for messages.
+        epoch: number of the epoch from 0; messages count from 1.
         device: device of the outcomes.
         by_count: whether the number of steps alone decides when to read, not the time.
             Processes of one training must find a non-finite loss at the same step.
@@ -110,7 +110,7 @@ class LossTracker:
 
     def _non_finite(self, what: str, step: int) -> NonFiniteLossError:
         return NonFiniteLossError(
-            f"{what} in step {step} (epoch {self._epoch})",
+            f"{what} in step {step} (epoch {self._epoch + 1})",
             next_step="set train.learning_rate to a smaller value, train.warmup to a larger one, "
             "or train.precision to fp32",
         )

@@ -82,7 +82,7 @@ def test_hooks_get_every_step_and_epoch() -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_non_finite_loss_names_task_step_and_epoch(value: float) -> None:
-    with pytest.raises(NonFiniteLossError, match=r"task 'a' became nan in step 1 \(epoch 0\)"):
+    with pytest.raises(NonFiniteLossError, match=r"task 'a' became nan in step 1 \(epoch 1\)"):
         run(Network("a", "b"), guesses("a", "b"), Points(corrupt_value=value))
 
 
