@@ -74,13 +74,11 @@ class RunConfig(Section):
         if rungs and rungs[-1] >= epochs:
             raise PydanticCustomError(
                 "early_stopping",
-                "`search.early_stopping.rungs` must be between 1 and {last}, below `train.epochs` "
-                "({epochs}), got {rung}",
+                "`search.early_stopping.rungs` must be below `train.epochs` ({epochs}), got {rung}",
                 {
                     "key": ["search", "early_stopping", "rungs"],
                     "epochs": epochs,
                     "rung": rungs[-1],
-                    "last": epochs - 1,
                 },
             )
         return self

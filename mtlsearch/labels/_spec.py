@@ -45,5 +45,6 @@ class LabelSpec:
         if self.form is Form.NUMBER:
             return f"{self.form.value}{unit}"
         if self.form is Form.MAP:
-            return f"{self.form.value} of {self.channels} channel(s){unit}"
-        return f"{self.form.value} of {len(self.classes)} classes: {', '.join(self.classes)}"
+            return f"{self.form.value} of {self.channels} channel{'s' * (self.channels != 1)}{unit}"
+        noun = "class" if len(self.classes) == 1 else "classes"
+        return f"{self.form.value} of {len(self.classes)} {noun}: {', '.join(self.classes)}"

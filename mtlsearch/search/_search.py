@@ -110,10 +110,12 @@ def _report_start(
             f"the independent baseline failed as trial {failed.number} and is trained again"
         )
     if space.config.early_stopping is not None and not halving.rungs:
+        epochs = evaluator.epochs
+        few = "1 epoch is" if epochs == 1 else f"{epochs} epochs are"
+        advice = "" if epochs == 1 else ". Set search.early_stopping.rungs to compare them anyway"
         progress.note(
-            f"early stopping: {evaluator.epochs} epochs are too few to compare trials before "
-            "their end, so every trial is trained in full. "
-            "Set search.early_stopping.rungs to compare them anyway"
+            f"early stopping: {few} too few to compare trials before their end, so every trial is "
+            f"trained in full{advice}"
         )
     if space.limits is not None and (text := space.limits.describe()):
         progress.note(f"limits: {text}")

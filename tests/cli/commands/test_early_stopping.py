@@ -74,7 +74,7 @@ def test_killed_search_gives_the_same_results(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("search.early_stopping={rungs: [1, 3]}", "must be between 1 and 2"),
+        ("search.early_stopping={rungs: [1, 3]}", "must be below `train.epochs` (3)"),
         ("search.early_stopping={rungs: [2, 1]}", "must be a rising list of epochs"),
         ("search.early_stopping={reduction_factor: 1}", "greater than or equal to 2"),
         ("search.objectives=[flops, flops]", "twice"),
