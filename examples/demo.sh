@@ -13,7 +13,7 @@ mtlsearch search examples/scenes.yaml --out "$RUN"
 step "2/4  Leaderboard"
 mtlsearch leaderboard "$RUN" --plot "$RUN/leaderboard.png"
 
-step "3/4  Export the best architecture"
+step "3/4  Export the best trial"
 mtlsearch export "$RUN" --trial best --out "$RUN/best"
 
 step "4/4  Predict unseen images with ONNX Runtime"

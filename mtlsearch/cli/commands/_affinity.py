@@ -35,7 +35,11 @@ def affinity(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Output folder. Default: results/NAME/affinity."),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Output folder. Default: results/NAME/affinity, with NAME as in search --help.",
+        ),
     ] = None,
     data_root: DataRoot = None,
     overrides: Overrides = None,

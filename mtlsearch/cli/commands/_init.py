@@ -53,7 +53,7 @@ def init(
     with atomic_write(file) as partial:
         partial.write_text(text, encoding="utf-8")
     options.console.print(str(file))
-    options.console.info(f"next: mtlsearch search {file} --out {out}")
+    options.console.info(f"next: mtlsearch check {file}, then mtlsearch search {file} --out {out}")
 
 
 def first_run(registry: PluginRegistry) -> str:

@@ -30,7 +30,12 @@ def search(
     file: RunFile,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Run directory. Default: results/NAME."),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Run directory. Default: results/NAME, with the name of the run file, or of "
+            "its folder for run.yaml.",
+        ),
     ] = None,
     trials: Trials = None,
     epochs: Epochs = None,
