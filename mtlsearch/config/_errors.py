@@ -11,11 +11,25 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from mtlsearch.config._locations import Key, KeyPath, SourceLocations
-from mtlsearch.config._renamed import names_of, renamed_key, renamed_value
+from mtlsearch.config._renamed import USUAL_NAMES, names_of, renamed_key, renamed_value
 from mtlsearch.config._schema import description_at, keys_at, paths_named
 from mtlsearch.errors import ConfigError, did_you_mean, nearest
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+NAME_PATTERN = "^[a-z][a-z0-9_]*$"
+"""Pattern of the names of tasks."""
+
+_PLAIN_WORDS = {
+    "a valid dictionary": "a mapping",
+    "a valid tuple": "a list",
+    "a valid list": "a list",
+    "a valid integer": "an integer",
+    "a valid number": "a number",
+    "a valid boolean": "true or false",
+    "a valid string": "a text",
+}
+"""Terms of run files, by those of pydantic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,18 +181,26 @@ def _describe_unknown_key(
     key, allowed = path[-1], keys_at(model, loc[:-1])
     if new_path := renamed_key(path, allowed):
         return f"`{'.'.join(path)}` was renamed to `{new_path}`", ()
-    suggestions = [
-        ".".join(path) for name in sorted(names_of(key)) for path in paths_named(model, name)
-    ]
-    suggestions += [name for name in [nearest(key, allowed)] if name is not None]
+    places = [place for name in sorted(names_of(key)) for place in paths_named(model, name)]
+    at_top = (
+        " at the top level" if len(path) > 1 and any(len(place) == 1 for place in places) else ""
+    )
+    suggestions = [".".join(place) for place in places]
+    usual = USUAL_NAMES.get(key)
+    match = usual if usual in allowed else nearest(key, allowed)
+    suggestions += [match] if match is not None else []
     if not suggestions:
         return f"unknown key {key!r}", allowed
-    return f"unknown key {key!r}; did you mean {' or '.join(map(repr, suggestions))}?", allowed
+    return (
+        f"unknown key {key!r}; did you mean {' or '.join(map(repr, suggestions))}{at_top}?",
+        allowed,
+    )
 
 
 def _describe_wrong_value(model: type[BaseModel], group: _Group) -> tuple[str, Sequence[str]]:
-    key = group.path[-1] if group.path else ""
-    subject = f"item {key}" if key.isdigit() else repr(key)
+    *before, key = group.path or ("",)
+    name = f"`{'.'.join(group.path)}`"
+    subject = f"item {key} of `{'.'.join(before)}`" if key.isdigit() else name
     detail = group.details[0]
     value = detail["input"]
     names = [name for detail in group.details for name in _expected(detail)]
@@ -187,7 +209,8 @@ def _describe_wrong_value(model: type[BaseModel], group: _Group) -> tuple[str, S
     required = " or ".join(dict.fromkeys(_requirement(detail) for detail in group.details))
     nearest = did_you_mean(value, names) if isinstance(value, str) else ""
     what = f"{subject} {required}, got {_short(value)}{nearest}{_purpose(model, detail['loc'])}"
-    return what.replace(" or must", " or"), names
+    others = [_noun(detail) for detail in group.details if not _expected(detail)] if names else []
+    return what.replace(" or must", " or"), list(dict.fromkeys([*names, *others]))
 
 
 def _purpose(model: type[BaseModel], loc: Sequence[Key]) -> str:
@@ -199,17 +222,25 @@ def _requirement(detail: ErrorDetails) -> str:
     """Return ``"must be a valid integer"`` from ``"Input should be a valid integer, ..."``."""
     if detail["type"] == "path_type":
         return "must be a path"
+    if detail["type"] == "string_pattern_mismatch" and detail["ctx"]["pattern"] == NAME_PATTERN:
+        return "must start with a letter and contain only a-z, 0-9 and _, such as my_task"
     if detail["type"] == "too_short":
         minimum = detail["ctx"]["min_length"]
         return f"must have at least {minimum} {'item' if minimum == 1 else 'items'}"
     message = re.sub(r"^(Input|String|Tuple|List|Dictionary)\s+", "", detail["msg"])
-    message = re.sub(r" or instance of \w+", "", message)
-    return (
-        message.split(", unable")[0]
-        .replace("should", "must", 1)
-        .replace("valid dictionary", "mapping")
-        .replace("valid tuple", "list")
-    )
+    message = re.sub(r" or instance of \w+| after validation, not \d+", "", message)
+    message = re.split(r", unable|, got a number with", message)[0].replace("should", "must", 1)
+    for word, plain in _PLAIN_WORDS.items():
+        message = message.replace(word, plain)
+    return message
+
+
+def _noun(detail: ErrorDetails) -> str:
+    """Return an alternative of named values, such as ``"an integer"``."""
+    requirement = _requirement(detail)
+    if requirement.startswith("must be greater"):
+        return requirement.replace("must be", "a number", 1)
+    return requirement.removeprefix("must be ")
 
 
 def _expected(detail: ErrorDetails) -> list[str]:
@@ -220,5 +251,7 @@ def _expected(detail: ErrorDetails) -> list[str]:
 
 
 def _short(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -22,6 +22,15 @@ RENAMED_KEYS: dict[KeyPath, str] = {
 }
 """New name of the last key, by former path without list indices."""
 
+USUAL_NAMES = {
+    "amp": "precision",
+    "bs": "batch_size",
+    "lr": "learning_rate",
+    "wd": "weight_decay",
+    "workers": "num_workers",
+}
+"""Key by a name that other programs use for it."""
+
 RENAMED_VALUES: dict[KeyPath, dict[str, str]] = {
     ("search", "distillation"): {"distil": "baseline"},
     ("search", "distillation", "kind"): {"distil": "baseline"},

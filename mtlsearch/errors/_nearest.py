@@ -16,7 +16,10 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     Returns:
         One of ``names``, or None if none is similar.
     """
-    matches = get_close_matches(name, list(names), n=1, cutoff=0.6)
+    candidates = list(names)
+    matches = get_close_matches(name, candidates, n=1, cutoff=0.7)
+    # In a short name, two letters in wrong order lower the similarity below the cutoff.
+    matches += [candidate for candidate in candidates if sorted(candidate) == sorted(name)]
     return matches[0] if matches else None
 
 

@@ -42,7 +42,14 @@ def failure(folder: Path, text: str, *overrides: str) -> ConfigError:
     ("right", "wrong", "line", "key", "message", "allowed"),
     [
         ("epochs: 3", "epoch: 3", 10, "train.epoch", "did you mean 'epochs'?", "epochs"),
-        ("epochs: 3", "epochs: ten", 10, "train.epochs", "a valid integer, got 'ten'", ""),
+        (
+            "epochs: 3",
+            "epochs: ten",
+            10,
+            "train.epochs",
+            "`train.epochs` must be an integer, got 'ten'",
+            "",
+        ),
         ("epochs: 3", "epochs: 0", 10, "train.epochs", "greater than 0, got 0", ""),
         ("optimizer: adamw", "optimizer: adam", 11, "train.optimizer", "mean 'adamw'?", "sgd"),
         (
@@ -60,7 +67,7 @@ def failure(folder: Path, text: str, *overrides: str) -> ConfigError:
         ("{kind: some}", "{root: x}", 3, "data.sources.kind", "'kind' is missing", ""),
         ("{kind: some}", "[]", 3, "data.sources", "at least 1 item, got []", ""),
         ("{kind: any}", "{}", 6, "tasks.one.kind", "'kind' is missing", ""),
-        ("  one:", "  One:", 6, "tasks.One", "the name 'One' must match", ""),
+        ("  one:", "  One:", 6, "tasks.One", "the name 'One' must start with a letter", ""),
         ("stage", "stages", 8, "backbone.granularity", "did you mean 'stage'?", "block"),
         ("equal", "{two: 1}", 14, "search.loss_weights", "one number per task (one), got two", ""),
         ("equal", "{one: -1}", 14, "search.loss_weights.one", "greater than 0", ""),
@@ -268,7 +275,11 @@ class Outer(Settings):
     [
         ({"focal": {"gama": 1}}, "tasks.one.focal.gama", "did you mean 'gamma'?"),
         ({"focal": {"gamma": 0}}, "tasks.one.focal.gamma", "(exponent)"),
-        ({"steps": [1, "x"]}, "tasks.one.steps.1", "item 1 must be a valid integer"),
+        (
+            {"steps": [1, "x"]},
+            "tasks.one.steps.1",
+            "item 1 of `tasks.one.steps` must be an integer",
+        ),
         ({"names": {"a": {"gamm": 1}}}, "tasks.one.names.a.gamm", "did you mean 'gamma'?"),
     ],
 )
@@ -288,6 +299,46 @@ def test_config_errors_without_problem_does_not_raise() -> None:
     problems = ConfigErrors(SourceLocations())
     assert problems.validate(Outer, {"steps": [1]}) == Outer(steps=[1])
     problems.raise_if_any()
+
+
+@pytest.mark.parametrize(
+    ("override", "what", "allowed"),
+    [
+        ("train.epochs=2.5", "`train.epochs` must be an integer, got 2.5", ()),
+        ("train.epochs=null", "`train.epochs` must be an integer, got null", ()),
+        ("backbone.pretrained=maybe", "`backbone.pretrained` must be true or false, got", ()),
+        ("train=true", "`train` must be a mapping, got true", ()),
+        ("data.image_size=[1, 2, 3]", "must have at most 2 items, got [1, 2, 3]", ()),
+        (
+            "backbone.granularity=blocks",
+            "`backbone.granularity` must be",
+            ("stage", "block", "an integer"),
+        ),
+    ],
+)
+def test_wrong_value_names_its_full_key_in_plain_words(
+    tmp_path: Path, override: str, what: str, allowed: tuple[str, ...]
+) -> None:
+    error = failure(tmp_path, GOOD, override)
+    assert what in error.what
+    assert error.allowed == allowed
+    assert "valid " not in error.what
+
+
+@pytest.mark.parametrize(
+    ("override", "suggestion"),
+    [
+        ("train.lr=1", "did you mean 'learning_rate'?"),
+        ("train.amp=true", "did you mean 'precision'?"),
+        ("search.budget=3", "did you mean 'limits' at the top level?"),
+        ("search.finals=3", ""),
+    ],
+)
+def test_unknown_key_suggests_only_its_meaning(
+    tmp_path: Path, override: str, suggestion: str
+) -> None:
+    error = failure(tmp_path, GOOD, override)
+    assert error.what.partition("; ")[2] == suggestion
 
 
 RENAMED = [

@@ -212,7 +212,7 @@ def test_open_balancers_passes_settings_and_tasks(tmp_path: Path) -> None:
         ("hlaf", "search.balancer", "did you mean 'half'?"),
         ("[static, hlaf]", "search.balancer.1", "did you mean 'half'?"),
         ("[{kind: half, prat: 1}]", "search.balancer.0.prat", "did you mean 'part'?"),
-        ("{kind: half, part: much}", "search.balancer.part", "a valid number"),
+        ("{kind: half, part: much}", "search.balancer.part", "must be a number"),
     ],
 )
 def test_resolve_wrong_balancer_names_its_key(
