@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from mtlsearch.export import TOLERANCE, export_bundle, open_bundle
-from mtlsearch.models.programs import ExportedNetwork
 from mtlsearch.models import HeadWithAttention, MultiTaskNetwork, cut_backbone
+from mtlsearch.models.programs import ExportedNetwork
 from tests.export import networks
 
 
