@@ -98,6 +98,12 @@ def _translated_errors(url: str) -> Iterator[None]:
     errors = (ImportError, ValueError, OSError, SQLAlchemyError, StorageInternalError)
     try:
         yield
+    except ModuleNotFoundError as error:
+        raise RunError(
+            f"the database driver {error.name} of the storage is not installed",
+            where=f"search.storage: {hide_password(url)}",
+            next_step=f"install the driver: pip install {error.name}",
+        ) from error
     except errors as error:
         raise RunError(
             f"the storage cannot be opened: {str(error).partition(chr(10))[0]}",

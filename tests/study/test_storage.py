@@ -63,6 +63,16 @@ def test_damaged_journal_raises_with_its_line(tmp_path: Path, garbage: bytes, nu
     assert error.value.where == f"{journal}:{number}"
 
 
+def test_missing_database_driver_names_its_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pymysql", None)
+    with pytest.raises(RunError, match="driver pymysql .* is not installed") as error:
+        open_storage("mysql+pymysql://me:secret@here/study", tmp_path / "study.journal")
+    assert error.value.next_step == "install the driver: pip install pymysql"
+    assert "secret" not in str(error.value)
+
+
 HOLD = """
 import os, sys
 from pathlib import Path
