@@ -67,7 +67,7 @@ def test_missing_database_driver_names_its_installation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pymysql", None)
-    with pytest.raises(RunError, match="driver pymysql .* is not installed") as error:
+    with pytest.raises(RunError, match=r"driver pymysql .* is not installed") as error:
         open_storage("mysql+pymysql://me:secret@here/study", tmp_path / "study.journal")
     assert error.value.next_step == "install the driver: pip install pymysql"
     assert "secret" not in str(error.value)
