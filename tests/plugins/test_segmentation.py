@@ -145,8 +145,6 @@ def test_results_per_class_equal_those_of_scikit_learn(void: int) -> None:
     true, predicted_classes = truth[is_labeled], predicted[is_labeled]
     labels = range(count)
     expected = jaccard_score(true, predicted_classes, average=None, labels=labels, zero_division=0)
-        true, predicted_classes, average=None, labels=range(count), zero_division=0
-    )
     values = meter.per_class()["IoU"]
     for index, name in enumerate(CLASSES):
         if index == void:
