@@ -13,13 +13,14 @@ these bands. This package needs numpy and Pillow only.
 (3, 4, 6)
 """
 
-from mtlsearch.images._bands import Bands, Picture
+from mtlsearch.images._bands import NUM_BANDS, Bands, Picture
 from mtlsearch.images._pixel_format import Channels, PixelFormat, PixelRange
 from mtlsearch.images._read import load_array, open_picture, read_image, require_file
 from mtlsearch.images._resize import contrast, resize_image, to_rgb
 from mtlsearch.images._write import exact_suffix, write_exact
 
 __all__ = [
+    "NUM_BANDS",
     "Bands",
     "Channels",
     "Picture",

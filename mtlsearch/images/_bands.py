@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+NUM_BANDS = "num_bands"
+"""Key of ``Image.info``: number of bands of the file, if Pillow decodes fewer."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bands:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mtlsearch.errors import DataError
-from mtlsearch.images._bands import Bands, Picture
+from mtlsearch.images._bands import NUM_BANDS, Bands, Picture
 from mtlsearch.images._read import read_image
 
 Channels: TypeAlias = Literal["rgb", "rgba"] | int
@@ -120,16 +120,23 @@ class PixelFormat:
             count = len(picture.values)
             used = 1 if count == 2 and self.channels == "rgb" else self.num_channels
             return max(0, count - used)
-        if self.num_channels not in (1, 3):
-            return 0
+        hidden = _num_hidden(picture)
+        if hidden or self.num_channels not in (1, 3):
+            return hidden
         has_fourth_band = picture.mode in ("RGBA", "RGBa", "RGBX")
         return int(has_fourth_band or (_has_alpha(picture) and _is_transparent(picture)))
 
     def _from_image(self, picture: Image.Image) -> Picture:
         if self.num_channels == 3:
             return _as_rgb(picture)
+        if _num_hidden(picture) and self.num_channels > 1:
+            raise DataError(
+                f"only {len(picture.getbands())} of the {picture.info[NUM_BANDS]} bands of the "
+                "picture can be read",
+                next_step="save its bands as an .npy file of [bands, height, width]",
+            )
         if self.channels == "rgba":
-            return _bands(_as_rgba(picture))
+            return _bands(picture if picture.mode == "RGBX" else _as_rgba(picture))
         if self.channels == 1:
             gray = picture if picture.mode in _GRAY else _as_rgb(picture)
             return _bands(gray.convert("L"))
@@ -221,6 +228,11 @@ def _as_rgba(picture: Image.Image) -> Image.Image:
     if not _has_alpha(picture):
         picture = picture.convert("RGB")
     return picture.convert("RGBA")
+
+
+def _num_hidden(picture: Image.Image) -> int:
+    """Return the number of bands of the file that Pillow did not decode."""
+    return max(0, int(picture.info.get(NUM_BANDS, 0)) - len(picture.getbands()))
 
 
 def _has_alpha(picture: Image.Image) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from mtlsearch.errors import DataError
-from mtlsearch.images._bands import Bands, Picture
+from mtlsearch.images._bands import NUM_BANDS, Bands, Picture
 
 # Errors of Pillow's decoders for files that are truncated, broken or not images.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError)
@@ -20,6 +20,9 @@ _BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 _PAGE_MODES = ("L", "I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 """Modes in which the pages of one TIFF are the bands of one picture."""
+
+SAMPLES_PER_PIXEL = 277
+"""Tag of a TIFF: number of bands."""
 
 _AS_ARRAY = "save its bands as an .npy file of [bands, height, width]"
 
@@ -50,7 +53,7 @@ def read_image(path: Path, where: str | None = None) -> Picture:
             pages = _pages(picture, path, where)
             if pages is not None:
                 return pages
-        return _upright(picture)
+        return _upright(_with_all_bands(picture))
 
 
 def open_picture(path: Path, where: str | None = None) -> Image.Image:
@@ -141,6 +144,20 @@ def _opened(path: Path, where: str | None) -> Iterator[Image.Image]:
         ) from error
     except (*_BROKEN, *_BOMB) as error:
         raise _decoding_error(path, where, error) from error
+
+
+def _with_all_bands(picture: Image.Image) -> Image.Image:
+    """Return a picture of which Pillow decodes the fourth band too, if it can.
+
+    A TIFF of red, green, blue and an unspecified band has the mode RGB, without the fourth. The
+    decoder also writes all four. Further bands are only counted.
+    """
+    samples = int(getattr(picture, "tag_v2", {}).get(SAMPLES_PER_PIXEL, 0))
+    if samples > len(picture.getbands()) and picture.mode != "P":
+        picture.info[NUM_BANDS] = samples
+        if samples == 4 and picture.mode == "RGB":
+            picture._mode = "RGBX"
+    return picture
 
 
 def _upright(picture: Image.Image) -> Image.Image:

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from mtlsearch.errors import DataError
-from mtlsearch.images import Bands, load_array, open_picture, read_image
+from mtlsearch.images import Bands, PixelFormat, load_array, open_picture, read_image
+from tests.images.tiff import GRAY, RGB, write_tiff
 
 
 def _planes(count: int, dtype: str = "uint8") -> np.ndarray:
@@ -92,3 +93,40 @@ def test_masks_are_read_from_the_first_page(tmp_path: Path) -> None:
     planes = _planes(3)
     _save_pages(tmp_path / "x.tif", planes)
     assert np.array_equal(np.asarray(open_picture(tmp_path / "x.tif")), planes[0])
+
+
+def _noise(count: int, dtype: str = "uint8") -> np.ndarray:
+    shape = (count, 5, 7)
+    return np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape).astype(dtype)
+
+
+def test_fourth_band_of_a_tiff_is_read(tmp_path: Path) -> None:
+    """Pillow opens such a file as RGB, without the fourth band."""
+    values = _noise(4)
+    write_tiff(tmp_path / "x.tif", values)
+    picture = read_image(tmp_path / "x.tif")
+    assert PixelFormat().num_dropped(picture) == 1
+    rgb = np.asarray(PixelFormat().apply(picture)).transpose(2, 0, 1)
+    assert np.array_equal(rgb, values[:3])
+    for channels in ("rgba", 4):
+        assert PixelFormat(channels).num_dropped(picture) == 0
+        assert np.array_equal(PixelFormat(channels).apply(picture).values, values)
+
+
+@pytest.mark.parametrize(("count", "photometric"), [(5, RGB), (6, RGB), (2, GRAY)])
+def test_bands_that_pillow_drops_are_counted(tmp_path: Path, count: int, photometric: int) -> None:
+    write_tiff(tmp_path / "x.tif", _noise(count), photometric=photometric)
+    picture = read_image(tmp_path / "x.tif")
+    assert PixelFormat().num_dropped(picture) >= 1
+    assert PixelFormat().apply(picture).mode == "RGB"
+    for channels in ("rgba", count):
+        with pytest.raises(DataError, match="bands of the picture can be read") as caught:
+            PixelFormat(channels).apply(picture)
+        assert ".npy" in str(caught.value.next_step)
+
+
+def test_tiff_that_pillow_cannot_open_names_the_way_out(tmp_path: Path) -> None:
+    write_tiff(tmp_path / "x.tif", _noise(8, "uint16"))
+    with pytest.raises(DataError, match="known image format") as caught:
+        read_image(tmp_path / "x.tif")
+    assert ".npy" in str(caught.value.next_step)

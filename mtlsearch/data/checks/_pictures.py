@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mtlsearch.images import Bands, Picture, PixelFormat, contrast
+from mtlsearch.images import NUM_BANDS, Bands, Picture, PixelFormat, contrast
 
 MIN_CONTRAST = 20
 """Least difference of two pixels of a band, of 255; 12 bits in 16 give at most 16."""
@@ -52,7 +52,9 @@ class PictureFacts:
 
 def _num_bands(picture: Picture) -> int:
     """Return the number of bands; alpha of a palette or of gray counts as the fourth band."""
-    return len(picture.values) if isinstance(picture, Bands) else 4
+    if isinstance(picture, Bands):
+        return len(picture.values)
+    return max(4, int(picture.info.get(NUM_BANDS, 0)))
 
 
 def _is_deep(picture: Picture) -> bool:
