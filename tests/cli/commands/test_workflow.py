@@ -125,10 +125,20 @@ class TestLeaderboard:
         self, small_search: SmallSearch, tmp_path: Path
     ) -> None:
         run = small_search.copy(tmp_path)
+        shutil.rmtree(run / "trials")
+        (run / "study.journal").write_bytes(b"")
+        result = call("leaderboard", run)
+        assert result.returncode == 0, result.stderr
+        assert "the run has no trials yet" in result.stderr
+
+    def test_leaderboard_without_journal_names_it(
+        self, small_search: SmallSearch, tmp_path: Path
+    ) -> None:
+        run = small_search.copy(tmp_path)
         (run / "study.journal").unlink()
         result = call("leaderboard", run)
-        assert result.returncode == 0
-        assert "the run has no trials yet" in result.stderr
+        assert result.returncode != 0
+        assert "study.journal is missing" in result.stderr
 
 
 @pytest.fixture(scope="module")
