@@ -41,7 +41,7 @@ def test_late_read_names_the_step_of_the_error() -> None:
     tracker.add(31, outcome(1.0))
     tracker.add(32, outcome(math.nan))
     tracker.add(33, outcome(math.nan))
-    with pytest.raises(NonFiniteLossError, match=r"task 'a' became nan in step 32 \(epoch 2\)"):
+    with pytest.raises(NonFiniteLossError, match=r"task 'a' became nan in step 32 \(epoch 3\)"):
         tracker.read()
 
 
