@@ -10,6 +10,7 @@ from mtlsearch.data.checks._absent_classes import (
     find_absent_classes,
     list_names,
 )
+from mtlsearch.data.checks._counts import LabelCounts
 from mtlsearch.data.checks._report import CheckReport
 from mtlsearch.labels import Form, LabelSpec
 
@@ -54,23 +55,21 @@ def warn_small_boxes(
         "train": "training leaves them out",
         "val": "the network cannot see them, and metrics count them as missed",
     }
-    for label in _labels_of_form(Form.BOXES, labels, label_of):
-        for split, by_label in report.counts.items():
-            counts = by_label[label]
-            small = {
-                name: f"{name} {number - counts.visible[name]}"
-                for name, number in counts.classes.items()
-                if number > counts.visible[name]
-            }
-            if not small or are_fractions(counts):
-                continue
-            total = sum(counts.classes.values())
-            number = total - sum(counts.visible.values())
-            yield (
-                f"{number} of {total} boxes of label {label!r} in {split!r} are smaller than a "
-                f"pixel at `data.image_size` {report.size_text} ({', '.join(small.values())}): "
-                f"{effect.get(split, effect['val'])}; set a larger `data.image_size`"
-            )
+    for label, split, counts in _counts_of_form(Form.BOXES, report, labels, label_of):
+        small = {
+            name: f"{name} {number - counts.visible[name]}"
+            for name, number in counts.classes.items()
+            if number > counts.visible[name]
+        }
+        if not small or are_fractions(counts):
+            continue
+        total = sum(counts.classes.values())
+        number = total - sum(counts.visible.values())
+        yield (
+            f"{number} of {total} boxes of label {label!r} in {split!r} are smaller than a "
+            f"pixel at `data.image_size` {report.size_text} ({', '.join(small.values())}): "
+            f"{effect.get(split, effect['val'])}; set a larger `data.image_size`"
+        )
 
 
 def warn_fractions(
@@ -83,15 +82,13 @@ def warn_fractions(
         labels: specification of every label.
         label_of: label of each task.
     """
-    for label in _labels_of_form(Form.BOXES, labels, label_of):
-        for split, by_label in report.counts.items():
-            counts = by_label[label]
-            if are_fractions(counts):
-                yield (
-                    f"{counts.num_unit_boxes} boxes of label {label!r} in {split!r} look like "
-                    f"fractions of width and height: they lie within the first pixel of their "
-                    f"image; {FRACTIONS_FIX}"
-                )
+    for label, split, counts in _counts_of_form(Form.BOXES, report, labels, label_of):
+        if are_fractions(counts):
+            yield (
+                f"{counts.num_unit_boxes} boxes of label {label!r} in {split!r} look like "
+                f"fractions of width and height: they lie within the first pixel of their "
+                f"image; {FRACTIONS_FIX}"
+            )
 
 
 def warn_crowd(
@@ -104,15 +101,14 @@ def warn_crowd(
         labels: specification of every label.
         label_of: label of each task.
     """
-    for label in _labels_of_form(Form.BOXES, labels, label_of):
-        for split, by_label in report.counts.items():
-            crowd = sum(by_label[label].crowd.values())
-            total = crowd + sum(by_label[label].classes.values())
-            if crowd > MAX_IGNORED * total:
-                yield (
-                    f"{crowd} of {total} boxes of label {label!r} in {split!r} are crowd "
-                    "(difficult), which is neither learned nor measured"
-                )
+    for label, split, counts in _counts_of_form(Form.BOXES, report, labels, label_of):
+        crowd = sum(counts.crowd.values())
+        total = crowd + sum(counts.classes.values())
+        if crowd > MAX_IGNORED * total:
+            yield (
+                f"{crowd} of {total} boxes of label {label!r} in {split!r} are crowd "
+                "(difficult), which is neither learned nor measured"
+            )
 
 
 def warn_void(
@@ -125,15 +121,14 @@ def warn_void(
         labels: specification of every label.
         label_of: label of each task.
     """
-    for label in _labels_of_form(Form.MASK, labels, label_of):
-        for split, by_label in report.counts.items():
-            void = by_label[label].num_void
-            total = void + sum(by_label[label].classes.values())
-            if void > MAX_IGNORED * total:
-                yield (
-                    f"{void / total:.0%} of the mask pixels of label {label!r} in {split!r} are "
-                    f"void ({labels[label].ignore_index}), which is neither learned nor measured"
-                )
+    for label, split, counts in _counts_of_form(Form.MASK, report, labels, label_of):
+        void = counts.num_void
+        total = void + sum(counts.classes.values())
+        if void > MAX_IGNORED * total:
+            yield (
+                f"{void / total:.0%} of the mask pixels of label {label!r} in {split!r} are "
+                f"void ({labels[label].ignore_index}), which is neither learned nor measured"
+            )
 
 
 def warn_cropped_boxes(
@@ -161,3 +156,15 @@ def _labels_of_form(
 ) -> list[str]:
     """Return the labels of a form that tasks learn."""
     return [label for label in dict.fromkeys(label_of.values()) if labels[label].form is form]
+
+
+def _counts_of_form(
+    form: Form,
+    report: CheckReport,
+    labels: Mapping[str, LabelSpec],
+    label_of: Mapping[str, str],
+) -> Iterator[tuple[str, str, LabelCounts]]:
+    """Yield label, split and counts of the labels of a form that tasks learn."""
+    for label in _labels_of_form(form, labels, label_of):
+        for split, counts_by_label in report.counts.items():
+            yield label, split, counts_by_label[label]
