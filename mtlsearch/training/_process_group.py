@@ -37,8 +37,6 @@ class ProcessGroup:
         Returns:
             This process's images; None if the batch has fewer images than there are processes.
         """
-        if self.size == 1:
-            return batch
         parts = micro_batches(batch, self.size)
         return parts[self.rank] if self.rank < len(parts) else None
 
