@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -31,3 +32,10 @@ def real_data() -> Path:
     if not (folder / "pennfudan").is_dir():
         pytest.skip(f"{folder} has no real photographs, set MTLSEARCH_DATA_ROOT")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def seeded_weights() -> None:
+    """Seed torch, so that random weights do not depend on the order of the tests."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
