@@ -21,7 +21,9 @@ class BackboneConfig(Section):
     )
     pretrained: bool = Field(False, description="start from timm's pretrained weights (download)")
     checkpoint_path: Path | None = Field(
-        None, description="weights file to start from: safetensors or a torch state dict"
+        None,
+        description="weights file to start from: safetensors or a torch state dict; a relative "
+        "path starts from the run file's folder, or from `data.root`",
     )
 
     @property

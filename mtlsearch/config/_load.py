@@ -21,6 +21,8 @@ from mtlsearch.errors import ConfigError
 _WORD_BY_KEY: dict[KeyPath, str] = {("data", "cache"): "auto", ("search", "warm_start"): "affinity"}
 """Keys of paths with a word that is not a path."""
 
+_WEIGHTS: KeyPath = ("backbone", "checkpoint_path")
+
 DATA_ROOT = "MTLSEARCH_DATA_ROOT"
 """Environment variable that sets ``data.root``."""
 
@@ -77,7 +79,7 @@ class LoadedRun:
                 problems.add(f"the folder {folder} does not exist", ("plugins", index))
         weights = self.config.backbone.checkpoint_path
         if weights is not None and not weights.is_file():
-            problems.add(f"the file {weights} does not exist", ("backbone", "checkpoint_path"))
+            problems.add(f"the file {weights} does not exist", _WEIGHTS)
         root = self.config.data.root
         if not root.is_dir():
             problems.add(f"the folder {root} does not exist", ("data", "root"))
@@ -93,7 +95,8 @@ def load_run(
 ) -> LoadedRun:
     """Read and validate a run file.
 
-    Relative paths in the file start in its folder. Relative paths in overrides and in the
+    Relative paths in the file start in its folder; ``backbone.checkpoint_path`` starts in
+    ``data.root`` where the file exists there only. Relative paths in overrides and in the
     environment start in the working directory.
 
     Args:
@@ -172,7 +175,7 @@ def _with_absolute_paths(
     path_keys: list[KeyPath] = [
         ("data", "root"),
         *_WORD_BY_KEY,
-        ("backbone", "checkpoint_path"),
+        _WEIGHTS,
     ]
     if isinstance(plugins, list):
         path_keys += [("plugins", str(index)) for index in range(len(plugins))]
@@ -182,8 +185,17 @@ def _with_absolute_paths(
             is_overridden = any(keys[: len(path)] == path for path in origins)
             base = Path.cwd() if is_overridden else folder
             absolute = os.path.abspath(base / Path(value).expanduser())  # noqa: PTH100
+            if keys == _WEIGHTS and not is_overridden and not Path(absolute).is_file():
+                absolute = _below_data_root(tree, value) or absolute
             tree = with_value(tree, keys, absolute, "")
     return tree
+
+
+def _below_data_root(tree: Any, value: str) -> str | None:
+    """Return the absolute path of a file below ``data.root``; None where it does not exist."""
+    root = _value(tree, ("data", "root"))
+    path = Path(root) / value if isinstance(root, str) else None
+    return os.path.abspath(path) if path and path.is_file() else None  # noqa: PTH100
 
 
 def _value(tree: Any, keys: KeyPath) -> Any:

@@ -115,6 +115,20 @@ def test_file_paths_are_relative_to_its_folder(
     assert load_run(run_file, ["search.warm_start=affinity"]).config.search.warm_start == "affinity"
 
 
+def test_weights_are_searched_below_the_data_root_last(run_file: Path, tmp_path: Path) -> None:
+    run_file.write_text(MINIMAL + "backbone: {checkpoint_path: weights.safetensors}\n")
+    root = tmp_path / "elsewhere"
+    root.mkdir()
+    override = f"data.root={root}"
+    beside = tmp_path / "weights.safetensors"
+    assert load_run(run_file, [override]).config.backbone.checkpoint_path == beside
+    (root / "weights.safetensors").touch()
+    below = load_run(run_file, [override]).config.backbone.checkpoint_path
+    assert below == root / "weights.safetensors"
+    beside.touch()
+    assert load_run(run_file, [override]).config.backbone.checkpoint_path == beside
+
+
 def test_override_paths_are_relative_to_the_working_dir(
     run_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
