@@ -13,23 +13,12 @@ from pydantic_core import ErrorDetails
 from mtlsearch.config._locations import Key, KeyPath, SourceLocations
 from mtlsearch.config._renamed import USUAL_NAMES, names_of, renamed_key, renamed_value
 from mtlsearch.config._schema import description_at, keys_at, paths_named
-from mtlsearch.errors import ConfigError, did_you_mean, nearest
+from mtlsearch.errors import ConfigError, did_you_mean, nearest, requirement
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 NAME_PATTERN = "^[a-z][a-z0-9_]*$"
 """Pattern of the names of tasks."""
-
-_PLAIN_WORDS = {
-    "a valid dictionary": "a mapping",
-    "a valid tuple": "a list",
-    "a valid list": "a list",
-    "a valid integer": "an integer",
-    "a valid number": "a number",
-    "a valid boolean": "true or false",
-    "a valid string": "a text",
-}
-"""Terms of run files, by those of pydantic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,20 +208,10 @@ def _purpose(model: type[BaseModel], loc: Sequence[Key]) -> str:
 
 
 def _requirement(detail: ErrorDetails) -> str:
-    """Return ``"must be a valid integer"`` from ``"Input should be a valid integer, ..."``."""
-    if detail["type"] == "path_type":
-        return "must be a path"
+    """Return what a value must be: ``"must be an integer"``."""
     if detail["type"] == "string_pattern_mismatch" and detail["ctx"]["pattern"] == NAME_PATTERN:
         return "must start with a letter and contain only a-z, 0-9 and _, such as my_task"
-    if detail["type"] == "too_short":
-        minimum = detail["ctx"]["min_length"]
-        return f"must have at least {minimum} {'item' if minimum == 1 else 'items'}"
-    message = re.sub(r"^(Input|String|Tuple|List|Dictionary)\s+", "", detail["msg"])
-    message = re.sub(r" or instance of \w+| after validation, not \d+", "", message)
-    message = re.split(r", unable|, got a number with", message)[0].replace("should", "must", 1)
-    for word, plain in _PLAIN_WORDS.items():
-        message = message.replace(word, plain)
-    return message
+    return requirement(detail)
 
 
 def _noun(detail: ErrorDetails) -> str:

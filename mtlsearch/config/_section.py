@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema
+
+from mtlsearch.errors import refuse_booleans
 
 
-class Section(BaseModel):
+class _StrictModel(BaseModel):
+    """A frozen model; true is not a number."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the schema of the model; its numbers refuse booleans."""
+        schema = handler(source)
+        definition = handler.resolve_ref_schema(schema)
+        definition.update(refuse_booleans(definition, cls))
+        return schema
+
+
+class Section(_StrictModel):
     """A section of a run file: typed, frozen, unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid")
 
 
-class OpenSection(BaseModel):
+class OpenSection(_StrictModel):
     """A section with further keys, which the plugin validates."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow")
 
     @property
     def settings(self) -> dict[str, Any]:

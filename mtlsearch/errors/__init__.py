@@ -26,7 +26,7 @@ step*. ``str(error)`` has one line for each part that is set::
 Only :mod:`mtlsearch.cli` converts errors to exit codes.
 """
 
-from mtlsearch.errors._invalid import describe_invalid
+from mtlsearch.errors._invalid import describe_invalid, refuse_booleans, requirement
 from mtlsearch.errors._nearest import did_you_mean, nearest
 from mtlsearch.errors._tree import (
     BackboneError,
@@ -57,4 +57,6 @@ __all__ = [
     "describe_invalid",
     "did_you_mean",
     "nearest",
+    "refuse_booleans",
+    "requirement",
 ]

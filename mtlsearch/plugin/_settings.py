@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema
 from typing_extensions import TypeVar
+
+from mtlsearch.errors import refuse_booleans
 
 
 class Settings(BaseModel):
-    """Base model of a plugin's options, frozen and without unknown keys.
+    """Base model of a plugin's options, frozen and without unknown keys; true is not a number.
 
     Give each field a default if a sensible one exists, and a ``Field(description=...)``:
     ``mtlsearch list tasks NAME`` and the documentation print both::
@@ -17,6 +22,14 @@ class Settings(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the schema of the model; its numbers refuse booleans."""
+        schema = handler(source)
+        definition = handler.resolve_ref_schema(schema)
+        definition.update(refuse_booleans(definition, cls))
+        return schema
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings, default=Settings, covariant=True)

@@ -50,6 +50,13 @@ def failure(folder: Path, text: str, *overrides: str) -> ConfigError:
             "`train.epochs` must be an integer, got 'ten'",
             "",
         ),
+        ("epochs: 3", "epochs: true", 10, "train.epochs", "must be an integer, got true", ""),
+        ("epochs: 3", "warmup: false", 10, "train.warmup", "must be a number, got false", ""),
+        ("epochs: 3", "compile: 1", 10, "train.compile", "must be true or false, got 1", ""),
+        ("epochs: 3", "compile: yes", 10, "train.compile", "must be true or false, got 'yes'", ""),
+        ("equal", "{one: true}", 14, "search.loss_weights.one", "a number, got true", ""),
+        ("stage", "true", 8, "backbone.granularity", "an integer, got true", "block"),
+        ("seed: 0", "seed: true", 1, "seed", "must be an integer, got true", ""),
         ("epochs: 3", "epochs: 0", 10, "train.epochs", "greater than 0, got 0", ""),
         ("optimizer: adamw", "optimizer: adam", 11, "train.optimizer", "mean 'adamw'?", "sgd"),
         (

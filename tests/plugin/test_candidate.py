@@ -80,7 +80,7 @@ def test_equal_numbers_give_equal_digests() -> None:
     ("change", "reason"),
     [
         ({"distillation": {"kind": "magic", "alpha": 1.0}}, "`distillation.kind` .* got 'magic'"),
-        ({"loss_weights": [1.0]}, "`loss_weights` .* dictionary"),
+        ({"loss_weights": [1.0]}, "`loss_weights` must be a mapping"),
         ({"learning_rate": "fast"}, "`learning_rate` .* number"),
         ({"plan": {"tasks": ["a"]}}, "not a sharing plan"),
     ],

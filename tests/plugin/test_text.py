@@ -146,3 +146,21 @@ def test_hidden_and_other_files_are_not_images(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert list_images(tmp_path) == [tmp_path / "a.png", tmp_path / "b" / "2.JPG"]
+
+
+class Numbers(Settings):
+    count: int = 1
+    share: float = 0.5
+    sizes: tuple[int, ...] = ()
+    is_flipped: bool = False
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"count": True}, {"share": False}, {"sizes": [8, True]}, {"is_flipped": 1}],
+    ids=str,
+)
+def test_settings_refuse_booleans_as_numbers(values: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Numbers.model_validate(values)
+    assert Numbers(count=3, share=1, sizes=(8,), is_flipped=True).share == 1.0
