@@ -23,6 +23,8 @@ from mtlsearch.results._delta_m import (
     counted_metrics,
     delta_m,
     delta_m_by_task,
+    delta_m_error,
+    delta_m_error_by_task,
     deltas,
     reference_at,
     reference_of,
@@ -42,7 +44,7 @@ from mtlsearch.results._objective import (
 )
 from mtlsearch.results._pareto import front_of, pareto_front
 from mtlsearch.results._per_class import per_class_results
-from mtlsearch.results._result import TaskResult
+from mtlsearch.results._result import TaskResult, jackknife_error
 from mtlsearch.results._rung_ranking import RungRank, rank_at_epoch, rung_ranks
 from mtlsearch.results._seed_statistics import (
     ResultsBySeed,
@@ -72,9 +74,12 @@ __all__ = [
     "counted_metrics",
     "delta_m",
     "delta_m_by_task",
+    "delta_m_error",
+    "delta_m_error_by_task",
     "deltas",
     "finalists",
     "front_of",
+    "jackknife_error",
     "leaderboard",
     "objective_values",
     "objectives_in",

@@ -8,12 +8,12 @@ has no room above, and its last image is chance, so only larger losses change Δ
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from mtlsearch.plugin import Metric
-from mtlsearch.results._result import TaskResult
+from mtlsearch.results._result import TaskResult, jackknife_error
 from mtlsearch.results._trial import TrialRecord
 
 
@@ -118,6 +118,61 @@ def delta_m_by_task(
     return {task: scale * changes.get(task, 0.0) for task in sorted(reference)}
 
 
+def delta_m_error(
+    result: Mapping[str, TaskResult], reference: Mapping[str, TaskResult]
+) -> float | None:
+    """Return the standard error of Δm over validation images, in percent.
+
+    It contains the error of the reference. Results with replicates of the same images are paired:
+    Δm is computed without each fold in turn, so that what images do to both results, and to several
+    tasks, cancels or adds as it does in Δm. Without replicates, errors are propagated as if result,
+    reference and tasks were independent and the metrics of a task were not, which is too large for
+    results on the same images.
+
+    Args:
+        result: results by task.
+        reference: results of the ``independent`` trial by task.
+
+    Returns:
+        The error; None if Δm or the error of a counted metric is undefined.
+    """
+    changes = _change_errors(result, reference)
+    if not changes:
+        return None
+    paired = [change.replicates for change in changes.values()]
+    if len({len(values) for values in paired}) == 1 and paired[0]:
+        return 100.0 * jackknife_error([fmean(values) for values in zip(*paired, strict=True)])
+    return 100.0 * math.hypot(*(change.error for change in changes.values())) / len(changes)
+
+
+def delta_m_error_by_task(
+    result: Mapping[str, TaskResult], reference: Mapping[str, TaskResult]
+) -> dict[str, float] | None:
+    """Return the standard error of the part of each task in Δm, in percent.
+
+    The parts are those of :func:`delta_m_by_task`, the errors those of :func:`delta_m_error`.
+
+    Args:
+        result: results by task.
+        reference: results of the ``independent`` trial by task.
+
+    Returns:
+        Error by task, 0 for a task of which no metric is counted, without tasks that have a counted
+        metric of unknown error; None if Δm is undefined.
+    """
+    changes, _ = _changes(result, reference)
+    if not changes:
+        return None
+    scale = 100.0 * len(reference) / len(changes)
+    errors = dict.fromkeys(sorted(reference.keys() - changes.keys()), 0.0)
+    counted = counted_metrics(reference).by_task
+    for task in changes:
+        error = _task_error(counted[task], result[task], reference[task])
+        if error is not None:
+            errors[task] = scale * error.error
+    return dict(sorted(errors.items()))
+
+
 def reference_trial(records: Iterable[TrialRecord]) -> TrialRecord | None:
     """Return the reference of Δm: the complete ``independent`` trial.
 
@@ -216,9 +271,81 @@ def _change(spec: Metric, result: TaskResult, baseline: TaskResult) -> tuple[flo
         return None, "was not measured for the independent baseline"
     if not math.isfinite(value):
         return None, "was not measured"
-    limit = baseline.saturation_limit(spec)
+    return _relative_change(spec, value, reference, baseline.saturation_limit(spec)), ""
+
+
+def _relative_change(spec: Metric, value: float, reference: float, limit: float | None) -> float:
+    """Return the relative change, positive if better; ``limit``: see ``saturation_limit``."""
     if limit is not None:
         worse = min if spec.higher_is_better else max
         value, reference = worse(value, limit), limit
     change = (value - reference) / abs(reference)
-    return (change if spec.higher_is_better else -change), ""
+    return change if spec.higher_is_better else -change
+
+
+@dataclass(frozen=True, slots=True)
+class _ChangeError:
+    """Standard error of the relative change of a task.
+
+    Attributes:
+        error: the error, as a fraction.
+        replicates: the change without each fold in turn; empty if results are not paired.
+    """
+
+    error: float
+    replicates: tuple[float, ...] = ()
+
+
+def _change_errors(
+    result: Mapping[str, TaskResult], reference: Mapping[str, TaskResult]
+) -> dict[str, _ChangeError]:
+    """Return the error of the change of each counted task; empty if one is unknown."""
+    changes, _ = _changes(result, reference)
+    counted = counted_metrics(reference).by_task
+    errors = {}
+    for task in changes:
+        error = _task_error(counted[task], result[task], reference[task])
+        if error is None:
+            return {}
+        errors[task] = error
+    return errors
+
+
+def _task_error(
+    specs: Sequence[Metric], result: TaskResult, baseline: TaskResult
+) -> _ChangeError | None:
+    """Return the error of the mean change of the counted metrics of a task; None if unknown."""
+    replicates = [_paired_changes(spec, result, baseline) for spec in specs]
+    if all(replicates):
+        means = tuple(fmean(values) for values in zip(*replicates, strict=True))
+        return _ChangeError(jackknife_error(means), means)
+    errors = [_unpaired_error(spec, result, baseline) for spec in specs]
+    known = [error for error in errors if error is not None]
+    # Metrics of one task rise and fall together: the mean of their errors is the largest error.
+    return _ChangeError(fmean(known)) if len(known) == len(errors) else None
+
+
+def _paired_changes(spec: Metric, result: TaskResult, baseline: TaskResult) -> tuple[float, ...]:
+    """Return the change of a metric without each fold; empty without replicates of both."""
+    values = result.replicates.get(spec.name, ())
+    references = baseline.replicates.get(spec.name, ())
+    if len(values) != len(references):
+        return ()
+    limit = baseline.saturation_limit(spec)
+    return tuple(
+        _relative_change(spec, value, reference, limit)
+        for value, reference in zip(values, references, strict=True)
+    )
+
+
+def _unpaired_error(spec: Metric, result: TaskResult, baseline: TaskResult) -> float | None:
+    """Return the error of the change of a metric, as if both results were independent."""
+    error, reference_error = result.errors.get(spec.name), baseline.errors.get(spec.name)
+    if error is None or reference_error is None:
+        return None
+    value, reference = result.value(spec), baseline.value(spec)
+    limit = baseline.saturation_limit(spec)
+    if limit is not None:
+        is_equal = value >= limit if spec.higher_is_better else value <= limit
+        return 0.0 if is_equal else error / abs(limit)
+    return math.hypot(error / reference, value * reference_error / reference**2)

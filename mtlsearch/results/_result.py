@@ -1,15 +1,17 @@
-"""Metrics of one task, and their noise near the bounds of a metric.
+"""Metrics of one task with their standard errors, and their noise near the bounds of a metric.
 
 The mean over n images of a number from 0 to 1 has a standard error of at most
 ``sqrt(m (1 - m) / n)``, so a metric m is within two standard errors of 0 up to ``4 / (n + 4)``.
+This bound holds for a metric whose error was not measured.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
+from statistics import fmean
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -59,6 +61,11 @@ class TaskResult:
         per_class: value by metric and class name; empty if unknown. The first metric is the one
             that tables show.
         num_images: number of validation images with the task's label; None if unknown.
+        errors: standard error by metric name, in the unit of the metric, over validation images;
+            without metrics whose error is unknown. Those of ``replicates`` are added.
+        replicates: value by metric name without each fold of the validation images in turn, as
+            many as there are folds. Results on equal images have equal folds, so that the error
+            of a difference can be computed.
     """
 
     metrics: Annotated[Mapping[str, _MetricValue], MAPPING_TO_JSON]
@@ -67,6 +74,10 @@ class TaskResult:
         Mapping[str, Annotated[Mapping[str, _MetricValue], MAPPING_TO_JSON]], MAPPING_TO_JSON
     ] = field(default_factory=dict)
     num_images: int | None = None
+    errors: Annotated[Mapping[str, _MetricValue], MAPPING_TO_JSON] = field(default_factory=dict)
+    replicates: Annotated[Mapping[str, tuple[float, ...]], MAPPING_TO_JSON] = field(
+        default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metrics", MappingProxyType(dict(self.metrics)))
@@ -78,6 +89,9 @@ class TaskResult:
             for metric, values in self.per_class.items()
         }
         object.__setattr__(self, "per_class", MappingProxyType(per_class))
+        object.__setattr__(self, "replicates", MappingProxyType(dict(self.replicates)))
+        measured = {name: jackknife_error(values) for name, values in self.replicates.items()}
+        object.__setattr__(self, "errors", MappingProxyType(dict(self.errors) | measured))
 
     @property
     def zero_classes(self) -> tuple[str, ...]:
@@ -109,12 +123,16 @@ class TaskResult:
 
         Returns:
             True if the value is 0, unless 0 is the best value and its noise is known, or if it is
-            within two standard errors of the worst value.
+            within two standard errors of the worst value: the measured ones, else the largest
+            possible ones for the number of images.
         """
         value = self.value(spec)
         if value == 0 and self.saturation_limit(spec) is None:
             return True
         worst, best = _bounds(spec)
+        error = self.errors.get(spec.name)
+        if error is not None and math.isfinite(value) and math.isfinite(worst):
+            return abs(value - worst) <= STANDARD_ERRORS * error
         if not self.num_images or not math.isfinite(value) or not math.isfinite(best - worst):
             return False
         return (value - worst) / (best - worst) <= _noise(self.num_images)
@@ -142,6 +160,20 @@ class TaskResult:
         distance = abs(best - self.value(spec))
         # A division such as 19 / 20 is not exact.
         return limit if distance <= abs(best - limit) * (1 + 1e-9) else None
+
+
+def jackknife_error(values: Sequence[float]) -> float:
+    """Return the standard error of an estimate from its values without one fold each.
+
+    Args:
+        values: the estimates, one per fold, two or more.
+
+    Returns:
+        The error by the delete-group jackknife (Quenouille, Tukey), in the unit of the values.
+    """
+    mean = fmean(values)
+    squares = sum((value - mean) ** 2 for value in values)
+    return math.sqrt(squares * (len(values) - 1) / len(values))
 
 
 def _noise(num_images: int) -> float:
