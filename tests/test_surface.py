@@ -163,6 +163,7 @@ mtlsearch.plugin:
   hooks: mtlsearch_balancers, mtlsearch_datasets, mtlsearch_search_spaces, mtlsearch_tasks
   list_images(folder)
   parse_flag(value, *, name, where)
+  parse_json(text, *, what, where)
   read_image(path, where=...)
   read_plane(path, where)
   read_text(path, *, what=..., where=...)

@@ -11,7 +11,7 @@ from typing import Any
 from mtlsearch.affinity._affinity import Affinity
 from mtlsearch.affinity._recommendation import recommend
 from mtlsearch.errors import RunError
-from mtlsearch.files import Outputs
+from mtlsearch.files import Outputs, load_json
 
 JSON_NAME, CSV_NAME = "affinity.json", "affinity.csv"
 
@@ -61,7 +61,7 @@ def read_affinity(path: Path) -> Affinity:
     """
     file = path / JSON_NAME if path.is_dir() else path
     try:
-        return Affinity.from_json(json.loads(file.read_text(encoding="utf-8")))
+        return Affinity.from_json(load_json(file.read_text(encoding="utf-8")))
     except OSError as error:
         raise RunError(
             "the task affinity does not exist"

@@ -46,7 +46,7 @@ def is_bundle(folder: Path) -> bool:
     """
     try:
         value = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(value, dict) and value.get("format") == FORMAT
 

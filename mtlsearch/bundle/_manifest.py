@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 from mtlsearch.bundle._preprocessing import Preprocessing
 from mtlsearch.bundle._typed import read_fields
 from mtlsearch.errors import ExportError, PlanError
+from mtlsearch.files import load_json
 from mtlsearch.plan import SharingPlan, UnitSpec
 from mtlsearch.prediction import OutputSpec
 
@@ -112,8 +112,8 @@ class Manifest:
                 version is unknown.
         """
         try:
-            value = json.loads(text, parse_constant=_finite, parse_float=_finite)
-        except (ValueError, RecursionError) as error:
+            value = load_json(text, parse_constant=_finite, parse_float=_finite)
+        except ValueError as error:
             raise _damaged(f"{MANIFEST} is not valid JSON: {error}", where) from error
         _check_format(value, where)
         try:

@@ -1,4 +1,4 @@
-"""Atomic writes, outputs that replace no file of the user, and locks between processes.
+"""Atomic writes, outputs that replace no file of the user, locks between processes, and JSON.
 
 >>> from pathlib import Path
 >>> from tempfile import TemporaryDirectory
@@ -14,8 +14,17 @@
 """
 
 from mtlsearch.files._atomic import atomic_write
+from mtlsearch.files._json import load_json
 from mtlsearch.files._lock import FileLock, LockHeldError
 from mtlsearch.files._names import unique_stems
 from mtlsearch.files._outputs import RECORD, Outputs
 
-__all__ = ["RECORD", "FileLock", "LockHeldError", "Outputs", "atomic_write", "unique_stems"]
+__all__ = [
+    "RECORD",
+    "FileLock",
+    "LockHeldError",
+    "Outputs",
+    "atomic_write",
+    "load_json",
+    "unique_stems",
+]

@@ -64,6 +64,7 @@ from mtlsearch.plugin._text import (
     ClassNames,
     backslash_warnings,
     parse_flag,
+    parse_json,
     read_text,
     resolve_path,
 )
@@ -116,6 +117,7 @@ __all__ = [
     "hooks",
     "list_images",
     "parse_flag",
+    "parse_json",
     "read_image",
     "read_plane",
     "read_text",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from json import JSONDecodeError
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
 
 from mtlsearch.errors import DataError
+from mtlsearch.files import load_json
 
 _FLAGS = {
     **dict.fromkeys(("1", "true", "yes"), True),
@@ -42,6 +44,34 @@ def read_text(path: Path, *, what: str = "file", where: str | None = None) -> st
     except UnicodeDecodeError as error:
         raise DataError(
             f"the {what} is not in UTF-8: {error}", where=where, next_step="save it as UTF-8"
+        ) from error
+
+
+def parse_json(text: str, *, what: str, where: str) -> Any:
+    """Return the value of a JSON document or of a row of JSON Lines.
+
+    Args:
+        text: the document.
+        what: what the text is, for messages, such as ``"annotation file"``.
+        where: place of the text in the data set, for messages.
+
+    Returns:
+        The value.
+
+    Raises:
+        DataError: the text is not JSON, or a key occurs twice in an object. The message contains
+            the key and both places.
+    """
+    try:
+        return load_json(text)
+    except ValueError as error:
+        is_syntax = isinstance(error, JSONDecodeError)
+        raise DataError(
+            f"the {what} is not valid JSON: {error}",
+            where=where,
+            next_step="check the file with a JSON validator"
+            if is_syntax
+            else "correct this value in the file",
         ) from error
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mtlsearch.errors import RunError, TrainingError
-from mtlsearch.files import atomic_write
+from mtlsearch.files import atomic_write, load_json
 from mtlsearch.results import TrialRecord
 from mtlsearch.runs._session import Session, load_cut_backbone
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
@@ -110,7 +110,7 @@ def read_retrained(folder: RunDirectory) -> list[TrialRecord]:
 
 def _read(file: Path) -> TrialRecord:
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
+        value = load_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise RunError(
             f"the record of a trial is not valid JSON ({error})",

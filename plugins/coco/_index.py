@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from pydantic import (
     ValidationError,
 )
 
-from mtlsearch.plugin import DataError, parse_flag, read_text, require_unique
+from mtlsearch.plugin import DataError, parse_flag, parse_json, read_text, require_unique
 
 EntryT = TypeVar("EntryT")
 
@@ -194,10 +193,8 @@ def _normalized(name: str) -> str:
 
 
 def _load(path: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(read_text(path, what="annotation file"))
-    except json.JSONDecodeError as error:
-        raise DataError(f"the file is not valid JSON: {error}", where=str(path)) from error
+    text = read_text(path, what="annotation file")
+    content = parse_json(text, what="file", where=str(path))
     if not isinstance(content, dict):
         raise DataError(
             "the JSON must be an object with `images` and `annotations`", where=str(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlsearch.plugin import DataError, parse_flag
+from mtlsearch.plugin import DataError, parse_flag, parse_json
 
 from ._settings import BoxFormat, ColumnSettings
 
@@ -103,10 +102,7 @@ def parse_cell(cell: Any, format_: BoxFormat, where: str) -> list[BoxEntry]:
     Raises:
         DataError: the cell is not a list of boxes.
     """
-    try:
-        entries = json.loads(cell) if isinstance(cell, str) else cell
-    except json.JSONDecodeError as error:
-        raise DataError(f"the boxes are not valid JSON: {error}", where=where) from error
+    entries = parse_json(cell, what="cell", where=where) if isinstance(cell, str) else cell
     if not isinstance(entries, list):
         raise DataError(f"the cell must be a path or a list of boxes, got {cell!r}", where=where)
     return [

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from mtlsearch.plugin import DataError, require_unique
+from mtlsearch.plugin import DataError, parse_json, require_unique
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -150,11 +149,7 @@ def _json_rows(path: Path) -> Iterator[Row]:
         for line, text in enumerate(file, start=1):
             if not text.strip():
                 continue
-            try:
-                cells = json.loads(text)
-            except json.JSONDecodeError as error:
-                where = f"{path} row {line}"
-                raise DataError(f"the row is not valid JSON: {error}", where=where) from error
+            cells = parse_json(text, what="row", where=f"{path} row {line}")
             if not isinstance(cells, dict):
                 raise DataError("the row must be a JSON object", where=f"{path} row {line}")
             filled = {name: cell for name, cell in cells.items() if cell not in (None, "")}

@@ -47,17 +47,18 @@ class ImageFolder:
 
     root: Path
     folder: Path
-    _names: dict[Path, Mapping[str, Path]] = field(default_factory=dict, repr=False)
+    _names: dict[Path, Mapping[str, list[Path]]] = field(default_factory=dict, repr=False)
 
-    def find(self, text: str) -> Path | None:
-        """Return the image that a line of a list names.
+    def find(self, text: str) -> list[Path]:
+        """Return the images that a line of a list names.
 
         Args:
             text: name with or without suffix, or a path that starts from the folder of the
                 images, from the root or from a folder above.
 
         Returns:
-            The image; None if no such image exists.
+            The image; none if no such image exists, several if they differ in their suffix only
+            and the text has none.
         """
         text = text.replace("\\", "/")
         _, is_below, below = text.rpartition(f"/{self.folder.name}/")
@@ -66,11 +67,11 @@ class ImageFolder:
         paths += [self.folder / Path(text).name]
         for path in paths:
             if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
-                return path
+                return [path]
             # A name without suffix; it can contain dots.
-            if image := self._images_in(path.parent).get(path.name):
-                return image
-        return None
+            if images := self._images_in(path.parent).get(path.name):
+                return images
+        return []
 
     def entry(self, texts: Sequence[str], place: str) -> ImageEntry:
         """Return the image that one of several texts names.
@@ -81,8 +82,14 @@ class ImageFolder:
 
         Returns:
             The image. If no image exists, the path is the expected one of the last name.
+
+        Raises:
+            DataError: a name without suffix is that of several images.
         """
-        path = next((path for text in texts if (path := self.find(text))), None)
+        images = next((images for text in texts if (images := self.find(text))), [])
+        if len(images) > 1:
+            raise _ambiguous([path.name for path in images], images[0], place)
+        path = images[0] if images else None
         if path is None:
             text = texts[-1].replace("\\", "/")
             has_suffix = Path(text).suffix.lower() in IMAGE_SUFFIXES
@@ -91,18 +98,25 @@ class ImageFolder:
         name = path.relative_to(self.folder) if is_below else Path(path.name)
         return ImageEntry(name.with_suffix("").as_posix(), path, place)
 
-    def _images_in(self, folder: Path) -> Mapping[str, Path]:
-        """Return the images in a folder by name; the first suffix wins."""
+    def _images_in(self, folder: Path) -> Mapping[str, list[Path]]:
+        """Return the images in a folder by name without suffix."""
         if folder not in self._names:
-            files = list(folder.iterdir()) if folder.is_dir() else []
-            images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
-            images.sort(key=_suffix_rank, reverse=True)
-            self._names[folder] = {path.stem: path for path in images}
+            names: dict[str, list[Path]] = {}
+            for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+                if path.suffix.lower() in IMAGE_SUFFIXES:
+                    names.setdefault(path.stem, []).append(path)
+            self._names[folder] = names
         return self._names[folder]
 
 
-def _suffix_rank(path: Path) -> tuple[int, str]:
-    return IMAGE_SUFFIXES.index(path.suffix.lower()), path.name
+def _ambiguous(names: Sequence[str], image: Path, place: str) -> DataError:
+    return DataError(
+        f"{place} names {len(names)} images, which differ in their suffix only: "
+        f"{' and '.join(names)}",
+        where=str(image.parent),
+        next_step="remove or rename all but one of them, or name one with its suffix in the list "
+        "or in `<filename>`",
+    )
 
 
 def read_lists(
@@ -140,7 +154,9 @@ def read_lists(
             next_step=f"set `image_set` of the source to a folder in ImageSets with these lists "
             f"(there are {', '.join(others[:3])}), or to null to use every XML file",
         )
-    _require_unique([entry for split in SPLITS for entry in entries[split]], lists)
+    images = [entry for split in SPLITS for entry in entries[split]]
+    _require_unique(images, lists)
+    _require_one_suffix(images, lists)
     return entries, lines
 
 
@@ -156,13 +172,14 @@ def images_of_xml(folder: ImageFolder, annotations: Path) -> list[ImageEntry]:
         or that in ``<filename>``.
 
     Raises:
-        DataError: two XML files belong to the same image, or a file is not XML.
+        DataError: two XML files belong to the same image, an XML file belongs to several images,
+            or a file is not XML.
     """
     entries = []
     for path in sorted(annotations.rglob("*.xml")):
         name = path.relative_to(annotations).with_suffix("").as_posix()
         texts = [name]
-        if folder.find(name) is None:
+        if len(folder.find(name)) != 1:
             file_name = (read_xml(path, str(path)).findtext("filename") or "").strip()
             texts = [file_name, name] if file_name else texts
         entry = folder.entry(texts, str(path))
@@ -203,4 +220,16 @@ def _require_unique(entries: Sequence[ImageEntry], where: Path) -> None:
         lambda index: entries[index].place,
         where=str(where),
         next_step="name each image once, in one split",
+    )
+
+
+def _require_one_suffix(entries: Sequence[ImageEntry], where: Path) -> None:
+    """Check that no two images have the same XML file and mask."""
+    require_unique(
+        "image name",
+        [entry.name for entry in entries],
+        lambda index: f"{entries[index].path.name} ({entries[index].place})",
+        where=str(where),
+        next_step="remove or rename one of the images; XML files and masks belong to an image by "
+        "its name without suffix",
     )

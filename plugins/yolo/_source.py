@@ -17,6 +17,7 @@ from mtlsearch.plugin import (
     Sample,
     hookimpl,
     read_image,
+    require_unique,
 )
 
 from ._data_file import DataFile
@@ -36,8 +37,8 @@ class Yolo(DatasetSource[YoloSettings]):
         seed: not used.
 
     Raises:
-        DataError: the data file is missing or malformed, a class or an image occurs twice, or all
-            images or all label files are missing.
+        DataError: the data file is missing or malformed, a class or an image occurs twice, a
+            label file belongs to two images, or all images or all label files are missing.
     """
 
     name = "yolo"
@@ -55,6 +56,7 @@ class Yolo(DatasetSource[YoloSettings]):
                 next_step="set `segmentation` of the source to false, or change `names`",
             )
         self._warnings = [*self._data.warnings, *self._unlabeled()]
+        self._require_own_labels()
 
     @property
     def labels(self) -> Mapping[str, LabelSpec]:
@@ -121,6 +123,19 @@ class Yolo(DatasetSource[YoloSettings]):
                     f"count as images without objects, such as {missing[0]}"
                 )
         return messages
+
+    def _require_own_labels(self) -> None:
+        """Check that no label file belongs to several images, such as ``a.jpg`` and ``a.png``."""
+        listed = [path for images in self._data.images.values() for path in images]
+        images = [path for path in dict.fromkeys(listed) if label_file(path).is_file()]
+        require_unique(
+            "label file",
+            [str(label_file(path)) for path in images],
+            lambda index: str(images[index]),
+            where=str(self._data.path),
+            next_step="remove or rename all but one of these images; a label file belongs to an "
+            "image by its name without suffix",
+        )
 
     def _labels_of(
         self, objects: Sequence[YoloObject], size: tuple[int, int]

@@ -440,3 +440,14 @@ def test_pennfudan_is_clean(real_data: Path) -> None:
         if "FudanPed00005" in source.locate("train", index)
     )
     assert np.array_equal(source.read("train", image_index).labels["segmentation"], picture)
+
+
+def test_key_that_occurs_twice_raises_with_both_places(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    file = tmp_path / "train.json"
+    text = file.read_text()
+    file.write_text(text.replace('"iscrowd"', '"bbox": [0, 0, 1, 1], "iscrowd"', 1))
+    with pytest.raises(DataError, match=r"'bbox' occurs twice in annotations\[0\]") as caught:
+        make(tmp_path)
+    assert str(file) in str(caught.value)
+    assert str(caught.value).count("line 1 column") == 2

@@ -633,3 +633,11 @@ def test_nyuv2_is_clean(real_data: Path) -> None:
     extent = report.counts["train"]["depth"].extent
     assert extent is not None
     assert 0.5 < extent[0] < extent[1] < 10.1
+
+
+def test_key_of_a_row_that_occurs_twice_raises(tmp_path: Path) -> None:
+    write_table(tmp_path)
+    (tmp_path / "t.jsonl").write_text('{"image": "a.jpg"}\n{"image": "b.jpg", "image": "c.jpg"}\n')
+    with pytest.raises(DataError, match="'image' occurs twice") as caught:
+        make(tmp_path, file="t.jsonl")
+    assert "t.jsonl row 2" in str(caught.value)

@@ -351,3 +351,34 @@ def test_pennfudan_is_clean(real_data: Path) -> None:
     report.raise_if_bad()
     assert report.counts["train"]["boxes"].classes == {"person": 280}
     assert report.counts["val"]["segmentation"].present == 23
+
+
+@pytest.mark.parametrize("has_lists", [True, False])
+def test_images_that_differ_in_their_suffix_raise(devkit: Path, has_lists: bool) -> None:
+    Image.new("RGB", (40, 30)).save(devkit / "JPEGImages" / "a.png")
+    settings = {} if has_lists else {"image_set": None}
+    with pytest.raises(DataError, match=r"suffix only: a\.jpg and a\.png") as caught:
+        make(devkit, **settings)
+    assert ("train.txt line 1" if has_lists else "a.xml") in str(caught.value)
+
+
+def test_listed_suffix_decides_between_two_images(devkit: Path) -> None:
+    Image.new("RGB", (40, 30), "red").save(devkit / "JPEGImages" / "a.png")
+    train = devkit / "ImageSets" / "Main" / "train.txt"
+    train.write_text("a.png\nb\n")
+    assert make(devkit).files("train", 0)[0].name == "a.png"
+    train.write_text("a.png\nb\na.jpg\n")
+    with pytest.raises(DataError, match="image name 'a' occurs twice") as caught:
+        make(devkit)
+    assert "a.png (" in str(caught.value)
+    assert "a.jpg (" in str(caught.value)
+
+
+def test_file_name_in_xml_decides_between_two_images(devkit: Path) -> None:
+    Image.new("RGB", (40, 30), "red").save(devkit / "JPEGImages" / "a.png")
+    file = devkit / "Annotations" / "a.xml"
+    text = file.read_text().replace("<annotation>", "<annotation><filename>a.png</filename>")
+    file.write_text(text)
+    source = make(devkit, image_set=None)
+    assert source.files("train", 0)[0].name == "a.png"
+    assert any("a.jpg" in warning for warning in source.warnings)

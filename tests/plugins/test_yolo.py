@@ -148,3 +148,12 @@ def test_label_files_beside_images_are_read(tmp_path: Path) -> None:
         for file in (tmp_path / "labels" / split).iterdir():
             file.rename(tmp_path / "images" / split / file.name)
     assert boxes_of(make(tmp_path)) == [[10, 9, 30, 21]]
+
+
+def test_label_file_of_two_images_raises_with_both(tmp_path: Path) -> None:
+    write_yolo(tmp_path)
+    Image.new("RGB", (40, 30)).save(tmp_path / "images" / "train" / "a.png")
+    with pytest.raises(DataError, match=r"label file .* occurs twice") as caught:
+        make(tmp_path)
+    assert "a.jpg and " in str(caught.value)
+    assert "a.png" in str(caught.value)
