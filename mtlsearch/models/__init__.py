@@ -37,13 +37,14 @@ from mtlsearch.models._latency import measure_latency
 from mtlsearch.models._network import MultiTaskNetwork
 from mtlsearch.models.cutting import Granularity
 from mtlsearch.models.loading import list_backbones, require_backbone
-from mtlsearch.models.sharing import SharedBackbones, module_keys
+from mtlsearch.models.sharing import Rows, SharedBackbones, module_keys
 
 __all__ = [
     "CutBackbone",
     "Granularity",
     "HeadWithAttention",
     "MultiTaskNetwork",
+    "Rows",
     "SharedBackbones",
     "count_flops",
     "count_parameters",

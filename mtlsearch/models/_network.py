@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mtlsearch.errors import PlanError, did_you_mean
 from mtlsearch.models._cut_backbone import CutBackbone
 from mtlsearch.models._flops import count_flops, count_parameters, head_cost
 from mtlsearch.models.cutting import dry_run
-from mtlsearch.models.sharing import module_keys
+from mtlsearch.models.sharing import Rows, module_keys
 from mtlsearch.plan import Cost, FeatureSpec, SharingPlan, UnitSpec
+from mtlsearch.plugin import to_device
 
 Outputs = dict[str, Tensor]
 
@@ -60,40 +63,67 @@ class MultiTaskNetwork(nn.Module):
         """The names of the tasks, sorted."""
         return self.plan.tasks
 
-    def forward(self, images: Tensor, tasks: Sequence[str] | None = None) -> dict[str, Outputs]:
+    def forward(
+        self,
+        images: Tensor,
+        tasks: Sequence[str] | None = None,
+        rows: Mapping[str, Rows] | None = None,
+    ) -> dict[str, Outputs]:
         """Run the backbones and heads of some tasks.
+
+        A single image has no batch statistics in training, so a network with BatchNorm then
+        runs on one more image of the batch; its outputs are removed.
 
         Args:
             images: float ``[B, C, H, W]``, normalized.
             tasks: the tasks; all tasks by default. Units that only other tasks use do not run.
+            rows: ascending indices of a task's images, at least one, for tasks that do not need
+                all images of the batch. A unit runs on the images of its tasks.
 
         Returns:
-            Outputs of the head by task.
+            Outputs of the head for the task's images, by task.
 
         Raises:
             PlanError: the network does not have one of the tasks.
         """
-        features = self.features(images, tasks)
-        return {task: self.head(task)(levels) for task, levels in features.items()}
+        if not rows:
+            features = self.features(images, tasks)
+            return {task: self.head(task)(levels) for task, levels in features.items()}
+        padded = self._with_statistics(rows, len(images))
+        outputs: dict[str, Outputs] = {}
+        for task, levels in self.features(images, tasks, padded).items():
+            outputs[task] = self.head(task)(levels)
+            if padded.get(task) != rows.get(task):
+                positions = torch.tensor([padded[task].index(row) for row in rows[task]])
+                index = to_device(positions, images.device)
+                outputs[task] = {
+                    name: value.index_select(0, index) for name, value in outputs[task].items()
+                }
+        return outputs
 
     def features(
-        self, images: Tensor, tasks: Sequence[str] | None = None
+        self,
+        images: Tensor,
+        tasks: Sequence[str] | None = None,
+        rows: Mapping[str, Rows] | None = None,
     ) -> dict[str, list[Tensor]]:
         """Run the backbones of some tasks.
 
         Args:
             images: float ``[B, C, H, W]``, normalized.
             tasks: the tasks; all tasks by default.
+            rows: ascending indices of a task's images, at least one, for tasks that do not need
+                all images of the batch.
 
         Returns:
-            Feature levels ``[B, C, h, w]`` by task, the finest first.
+            Feature levels ``[n, C, h, w]`` of the task's n images by task, the finest first.
 
         Raises:
             PlanError: the network does not have one of the tasks.
         """
         for task in tasks or ():
             self._check_task(task)
-        features: dict[str, list[Tensor]] = self.backbones(images, tasks)
+        features: dict[str, list[Tensor]] = self.backbones(images, tasks, rows)
         return features
 
     def head(self, task: str) -> nn.Module:
@@ -114,7 +144,7 @@ class MultiTaskNetwork(nn.Module):
     def unit_modules(self, unit: int, group: Sequence[str]) -> dict[str, nn.Module]:
         """Return the modules of a group's copy of a unit.
 
-        With ``statistics="path"``, each path of the group has its own modules with the same
+        With ``statistics="path"``, each path of the group has its chosen modules with the same
         parameters. The modules are then those of the group's first task.
 
         Args:
@@ -190,6 +220,19 @@ class MultiTaskNetwork(nn.Module):
                 f"the network does not have task {task!r}{did_you_mean(task, self.plan.tasks)}",
                 allowed=self.plan.tasks,
             )
+
+    def _with_statistics(self, rows: Mapping[str, Rows], num_images: int) -> Mapping[str, Rows]:
+        """Add an image to single ones where BatchNorm needs two."""
+        is_single = num_images > 1 and any(len(chosen) == 1 for chosen in rows.values())
+        if not is_single or not any(
+            isinstance(module, _BatchNorm) and module.training for module in self.modules()
+        ):
+            return rows
+        neighbors = {row: row + 1 if row + 1 < num_images else row - 1 for row in range(num_images)}
+        return {
+            task: tuple(sorted((*chosen, neighbors[chosen[0]]))) if len(chosen) == 1 else chosen
+            for task, chosen in rows.items()
+        }
 
     def _first_task(self, unit: int, group: Sequence[str]) -> str:
         groups = self.plan.groups(unit)

@@ -77,7 +77,8 @@ class Targets:
     """Values of one label for the samples of a batch that have it.
 
     Attributes:
-        rows: ascending indices of these samples in the batch, int64 ``[n]``, ``n >= 1``.
+        rows: ascending indices of these samples in the batch, int64 ``[n]``, ``n >= 1``, on
+            the CPU.
         values: their labels.
     """
 
@@ -91,14 +92,14 @@ class Targets:
             device: target device.
 
         Returns:
-            New targets with all tensors on ``device``.
+            New targets with the values on ``device``; the rows stay on the CPU.
         """
         values: TargetValues
         if isinstance(self.values, tuple):
             values = tuple(boxes.to(device) for boxes in self.values)
         else:
             values = to_device(self.values, device)
-        return Targets(to_device(self.rows, device), values)
+        return Targets(self.rows, values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +121,7 @@ class Batch:
             device: target device.
 
         Returns:
-            A new batch with all tensors on ``device``.
+            A new batch with images and labels on ``device``.
         """
         return Batch(
             to_device(self.images, device),

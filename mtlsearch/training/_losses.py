@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from mtlsearch.plugin import Batch, Outputs, TargetValues, Task
+from mtlsearch.models import MultiTaskNetwork, Rows
+from mtlsearch.plugin import Batch, Outputs, TargetValues, Task, to_device
 from mtlsearch.training._device import Precision
 
 
@@ -35,6 +36,9 @@ def run_labeled(
 ) -> dict[str, LabeledOutputs]:
     """Run the network for the tasks that the batch has labels of.
 
+    A :class:`MultiTaskNetwork` runs each task on the images that carry its label. Any other
+    network, such as a compiled one, runs on all images.
+
     Args:
         network: ``network(images, tasks) -> {task: outputs}``.
         tasks: tasks by name.
@@ -48,9 +52,10 @@ def run_labeled(
     present = present_tasks(tasks, label_by_task, batch)
     if not present:
         return {}
+    rows = partial_rows(network, present, label_by_task, batch)
     with precision.autocast(batch.images.device):
-        outputs = network(batch.images, present)
-    return select_labeled({task: outputs[task] for task in present}, label_by_task, batch)
+        outputs = network(batch.images, present, rows) if rows else network(batch.images, present)
+    return select_labeled({task: outputs[task] for task in present}, label_by_task, batch, rows)
 
 
 def present_tasks(
@@ -60,15 +65,46 @@ def present_tasks(
     return [task for task in tasks if label_by_task[task] in batch.targets]
 
 
+def partial_rows(
+    network: nn.Module, tasks: Iterable[str], label_by_task: Mapping[str, str], batch: Batch
+) -> dict[str, Rows]:
+    """Return the labeled images by task, of tasks that some images lack a label of.
+
+    It is empty if the network cannot select images.
+    """
+    if not isinstance(network, MultiTaskNetwork):
+        return {}
+    rows_by_task = {task: batch.targets[label_by_task[task]].rows for task in tasks}
+    return {
+        task: tuple(rows.tolist())
+        for task, rows in rows_by_task.items()
+        if len(rows) < len(batch.images)
+    }
+
+
 def select_labeled(
-    outputs: Mapping[str, Outputs], label_by_task: Mapping[str, str], batch: Batch
+    outputs: Mapping[str, Outputs],
+    label_by_task: Mapping[str, str],
+    batch: Batch,
+    selected_tasks: Collection[str] = (),
 ) -> dict[str, LabeledOutputs]:
-    """Select, from the outputs of all samples, those of samples with the task's label."""
+    """Select the outputs of samples with the task's label.
+
+    Args:
+        outputs: outputs by task, of all samples.
+        label_by_task: the label that each task learns.
+        batch: the batch.
+        selected_tasks: tasks whose outputs contain samples with a label only.
+
+    Returns:
+        Labeled outputs by task.
+    """
     labeled = {}
     for task in present_tasks(outputs, label_by_task, batch):
         targets = batch.targets[label_by_task[task]]
         count = len(targets.rows)
-        rows = None if count == len(batch.images) else targets.rows
+        is_complete = task in selected_tasks or count == len(batch.images)
+        rows = None if is_complete else to_device(targets.rows, batch.images.device)
         selected = {name: _select_rows(value, rows) for name, value in outputs[task].items()}
         labeled[task] = LabeledOutputs(selected, targets.values, count)
     return labeled

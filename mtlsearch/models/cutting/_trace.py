@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,9 @@ class Call:
         input_id: number of the first input tensor in this trace; None if it was not a tensor.
         output_id: number of the output tensor; None if the output was not a single tensor.
         keeps_shape: whether input and output have the same shape and dtype.
+        batched: for each tensor of ``output_shapes``, whether its first dimension is the batch
+            (else it does not depend on the batch); None if a tensor contains the batch in
+            another form, so that images cannot be selected from it.
     """
 
     path: str
@@ -43,6 +47,7 @@ class Call:
     input_id: int | None = None
     output_id: int | None = None
     keeps_shape: bool = False
+    batched: tuple[bool, ...] | None = None
 
     def encloses(self, other: Call) -> bool:
         """Return whether another call happened inside this one.
@@ -105,20 +110,49 @@ def _record(model: nn.Module, image: Tensor, compute: ComputeLevels) -> Trace:
     trace = Trace()
     clock = _Clock()
     counter = FlopCounterMode(display=False)
+    # The FLOP counters of some PyTorch versions ignore the CPU's fused attention.
+    attention = sdpa_kernel(SDPBackend.MATH)
+    with torch.no_grad(), attention:
+        uses = _ParameterUses(model, trace, clock)
+        with _recorded_calls(model, clock, counter) as calls, counter, uses:
+            trace.levels = compute(model, image)
+        # The shapes for two images show which dimension is the batch.
+        with _recorded_calls(model, _Clock(), counter) as calls_for_two:
+            compute(model, image.repeat(2, 1, 1, 1))
+    trace.flops = counter.get_total_flops()
+    tensor_ids: dict[int, int] = {}
+    trace.calls = [
+        call.to_call(tensor_ids, for_two.output_shapes)
+        for call, for_two in zip(calls, calls_for_two, strict=True)
+    ]
+    return trace
+
+
+@contextmanager
+def _recorded_calls(
+    model: nn.Module, clock: _Clock, counter: FlopCounterMode
+) -> Iterator[list[_ActiveCall]]:
+    """Yield a list to which each call of each module is appended."""
     calls: list[_ActiveCall] = []
     handles = list(_add_hooks(model, calls, clock, counter))
     try:
-        # The FLOP counters of some PyTorch versions ignore the CPU's fused attention.
-        attention = sdpa_kernel(SDPBackend.MATH)
-        with torch.no_grad(), attention, counter, _ParameterUses(model, trace, clock):
-            trace.levels = compute(model, image)
+        yield calls
     finally:
         for handle in handles:
             handle.remove()
-    trace.flops = counter.get_total_flops()
-    tensor_ids: dict[int, int] = {}
-    trace.calls = [call.to_call(tensor_ids) for call in calls]
-    return trace
+
+
+def _batched(
+    shapes_for_one: Sequence[tuple[int, ...]], shapes_for_two: Sequence[tuple[int, ...]]
+) -> tuple[bool, ...] | None:
+    """Return ``Call.batched`` from the output shapes for one and for two images."""
+    pairs = list(zip(shapes_for_one, shapes_for_two, strict=True))
+    batched = tuple(shape != for_two for shape, for_two in pairs)
+    is_first = all(
+        shape == for_two or (shape[:1] == (1,) and for_two == (2, *shape[1:]))
+        for shape, for_two in pairs
+    )
+    return batched if is_first else None
 
 
 @dataclass(slots=True)
@@ -134,11 +168,19 @@ class _ActiveCall:
     outputs: tuple[Tensor, ...] = ()
     versions: tuple[int, ...] = ()
 
-    def to_call(self, tensor_ids: dict[int, int]) -> Call:
+    @property
+    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the tensors that it returned."""
+        return tuple(tuple(map(int, tensor.shape)) for tensor in self.outputs)
+
+    def to_call(
+        self, tensor_ids: dict[int, int], shapes_for_two: Sequence[tuple[int, ...]]
+    ) -> Call:
         """Return the call as a value without tensors.
 
         Args:
             tensor_ids: number of every tensor so far by ``id()``; new tensors are added.
+            shapes_for_two: shapes of its outputs for two images.
         """
         input_id, output_id = (
             None if tensor is None else tensor_ids.setdefault(id(tensor), len(tensor_ids))
@@ -149,12 +191,13 @@ class _ActiveCall:
             start=self.start,
             stop=self.stop,
             flops=self.flops,
-            output_shapes=tuple(tuple(map(int, tensor.shape)) for tensor in self.outputs),
+            output_shapes=self.output_shapes,
             # PyTorch increases a tensor's version with every in-place operation.
             is_modified=tuple(tensor._version for tensor in self.outputs) != self.versions,
             input_id=input_id,
             output_id=output_id,
             keeps_shape=self._keeps_shape(),
+            batched=_batched(self.output_shapes, shapes_for_two),
         )
 
     def _keeps_shape(self) -> bool:

@@ -10,6 +10,9 @@ outputs of shared units, so that the tasks of a group compute a unit once as lon
 the same *path*: the same groups and skips in all units before. Tasks that arrive by another
 path have other inputs, and the unit runs again for them. Each such execution is a *run*.
 
+Tasks may need some images of a batch only. ``_passes.py`` then plans on which images each task
+model runs, so that a run computes the images of its tasks.
+
 ``_verify.py`` checks each new cut backbone: with sharing, every task must get exactly the
 features that its task model computes alone.
 
@@ -27,10 +30,12 @@ features that its task model computes alone.
 [(1, 32, 16, 16), (1, 48, 8, 8), (1, 192, 4, 4), (1, 96, 2, 2)]
 """
 
+from mtlsearch.models.sharing._passes import Rows
 from mtlsearch.models.sharing._shared_backbones import SharedBackbones, module_keys
 from mtlsearch.models.sharing._verify import verify_sharing
 
 __all__ = [
+    "Rows",
     "SharedBackbones",
     "module_keys",
     "verify_sharing",

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from mtlsearch.models.sharing._passes import PassEnd, Selection
+
 Key = tuple[int, int, int]
 """Run, cut point, and number of the cut point's call in this task model."""
 
@@ -17,11 +19,15 @@ class ActivationCache:
     A task model runs after :meth:`begin_task`. Each output is removed when the last task that
     needs it took it. Outside of a forward pass the cache is empty and modules simply run. The
     cache is not thread-safe.
+
+    With images that lack labels, a task model may run on fewer images than a run before it. Then
+    its images are selected from the output. See ``_passes.py``.
     """
 
     def __init__(self) -> None:
         self._num_uses: dict[int, int] = {}
         self._run_ids: tuple[int, ...] = ()
+        self._selection: Selection | None = None
         self._outputs: dict[Key, tuple[Any, int]] = {}
         self._num_calls: dict[int, int] = {}
         self._is_computing = False
@@ -35,19 +41,23 @@ class ActivationCache:
         self.end_forward()
         self._num_uses = dict(num_uses)
 
-    def begin_task(self, run_ids: tuple[int, ...]) -> None:
+    def begin_task(self, run_ids: tuple[int, ...], selection: Selection | None = None) -> None:
         """Start the next task of the forward pass.
 
         Args:
             run_ids: the run that the task takes part in, for every unit.
+            selection: images of the task model in the outputs of each run; None if all task
+                models get the same images.
         """
         self._run_ids = run_ids
+        self._selection = selection
         self._num_calls = {}
 
     def end_forward(self) -> None:
         """End the forward pass and remove all outputs."""
         self._num_uses = {}
         self._run_ids = ()
+        self._selection = None
         self._outputs = {}
         self._num_calls = {}
         self._is_computing = False
@@ -67,6 +77,9 @@ class ActivationCache:
 
         Returns:
             The output of the module; other tasks can hold the same tensors.
+
+        Raises:
+            PassEnd: the run needs more images than this task model gets, and has not run yet.
         """
         if self._is_computing or not self._run_ids:
             return forward.compute(args, kwargs)
@@ -77,7 +90,12 @@ class ActivationCache:
             output, remaining = self._outputs.pop(key)
             if remaining > 1:
                 self._outputs[key] = (output, remaining - 1)
+            if self._selection is not None and not self._selection.is_complete(run_id):
+                batched = iter(forward.batched[call])
+                return self._selection.select(run_id, output, batched)
             return _for_consumer(output, forward.is_modified)
+        if self._selection is not None and not self._selection.is_complete(run_id):
+            raise PassEnd
         # Cut points inside this one must neither count nor be cached.
         self._is_computing = True
         output = forward.compute(args, kwargs)
@@ -104,6 +122,8 @@ class CachedForward:
         units: the unit of each of its calls in a forward pass, without calls inside other cut
             points.
         is_modified: whether its output is modified in place after the call.
+        batched: for each of its calls, which tensors of its output have the batch as first
+            dimension.
     """
 
     def __init__(
@@ -114,12 +134,14 @@ class CachedForward:
         index: int,
         units: tuple[int, ...],
         is_modified: bool,
+        batched: tuple[tuple[bool, ...], ...] = (),
     ) -> None:
         self.module = module
         self.cache = cache
         self.index = index
         self.units = units
         self.is_modified = is_modified
+        self.batched = batched
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.cache.get_or_compute(self, args, kwargs)

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import accumulate, chain
 from typing import Any
 
 from torch import Tensor, nn
 
-from mtlsearch.models.cutting import SkipUnit, UnitModules, compute_levels
+from mtlsearch.models.cutting import Call, SkipUnit, UnitModules, compute_levels
 from mtlsearch.models.sharing._activation_cache import ActivationCache, CachedForward
 from mtlsearch.models.sharing._build import build_task_models
+from mtlsearch.models.sharing._passes import (
+    PassEnd,
+    Path,
+    Rows,
+    RowSelector,
+    Selection,
+    plan_passes,
+    union_of_connected,
+)
 from mtlsearch.plan import SKIPPED, SharingPlan
 
 
@@ -22,9 +32,10 @@ class SharedBackbones(nn.Module):
     on different paths have modules of their own with the *same* parameters. State-dict keys are
     ``<task>.<timm's key>``; a shared weight has the key of its first task only.
 
-    All tasks of one forward pass get the same batch. A shared unit draws one stochastic-depth
-    mask and updates its running statistics once per run. Tasks with different batches need one
-    forward pass each, and each pass updates the statistics.
+    All tasks of one forward pass get the same batch, or some of its images each. A run computes
+    the images of its tasks. A shared unit draws one stochastic-depth mask and updates its
+    running statistics once per run. Tasks with different batches need one forward pass each,
+    and each pass updates the statistics.
 
     Args:
         template: the backbone that every copy starts from; it does not change.
@@ -50,6 +61,7 @@ class SharedBackbones(nn.Module):
         self._cache = ActivationCache()
         self._keys = module_keys(plan.tasks)
         self._run_ids = _number_runs(plan)
+        self._can_select = all(call.batched is not None for unit in units for call in unit.calls)
         for task, task_model in build_task_models(template, self._units, plan).items():
             self.add_module(self._keys[task], task_model)
         if any(num_runs < len(plan.tasks) for num_runs in plan.runs):
@@ -57,18 +69,25 @@ class SharedBackbones(nn.Module):
         _deduplicate_weights(self)
 
     def forward(
-        self, images: Tensor, tasks: Sequence[str] | None = None
+        self,
+        images: Tensor,
+        tasks: Sequence[str] | None = None,
+        rows: Mapping[str, Rows] | None = None,
     ) -> dict[str, list[Tensor]]:
         """Compute the feature levels of some tasks.
 
         Args:
             images: float ``[B, C, H, W]``, normalized.
             tasks: the tasks; all tasks of the plan by default.
+            rows: ascending indices of a task's images, at least one, for tasks that do not need
+                all images of the batch.
 
         Returns:
-            Levels ``[B, C, h, w]`` by task, the finest first.
+            Levels ``[n, C, h, w]`` of the task's n images by task, the finest first.
         """
         chosen = self._plan.tasks if tasks is None else tuple(tasks)
+        if rows:
+            return self._forward_rows(images, chosen, rows)
         # Tasks with the same runs in all units have the same features.
         first_task: dict[tuple[int, ...], str] = {}
         for task in chosen:
@@ -83,6 +102,42 @@ class SharedBackbones(nn.Module):
             return {task: list(levels_by_path[self._run_ids[task]]) for task in chosen}
         finally:
             self._cache.end_forward()
+
+    def _forward_rows(
+        self, images: Tensor, chosen: Sequence[str], rows: Mapping[str, Rows]
+    ) -> dict[str, list[Tensor]]:
+        """Compute the feature levels of each task for its images; see ``_passes.py``."""
+        every = tuple(range(len(images)))
+        rows_by_task = {task: tuple(rows.get(task, every)) for task in chosen}
+        path_by_task = {task: self._run_ids[task] for task in chosen}
+        plan = plan_passes(
+            path_by_task,
+            rows_by_task if self._can_select else union_of_connected(path_by_task, rows_by_task),
+        )
+        select = RowSelector(images.device)
+        inputs = {every: images}
+        levels_by_path: dict[Path, tuple[Rows, list[Tensor]]] = {}
+        self._cache.begin_forward(plan.num_uses)
+        try:
+            for planned in plan.passes:
+                if planned.rows not in inputs:
+                    inputs[planned.rows] = select(images, every, planned.rows)
+                self._cache.begin_task(
+                    planned.path, Selection(planned.rows, plan.rows_by_run, select)
+                )
+                with suppress(PassEnd):
+                    task_model = self.task_model(planned.task)
+                    levels = compute_levels(task_model, inputs[planned.rows], self._out_indices)
+                    levels_by_path[planned.path] = planned.rows, levels
+        finally:
+            self._cache.end_forward()
+        selected: dict[tuple[Path, Rows], list[Tensor]] = {}
+        for task, path in path_by_task.items():
+            present, levels = levels_by_path[path]
+            key = path, rows_by_task[task]
+            if key not in selected:
+                selected[key] = [select(level, present, rows_by_task[task]) for level in levels]
+        return {task: list(selected[path_by_task[task], rows_by_task[task]]) for task in chosen}
 
     @property
     def is_cache_empty(self) -> bool:
@@ -128,10 +183,10 @@ class SharedBackbones(nn.Module):
 
     def _cache_outputs(self) -> None:
         """Put a cached forward in place of the forward of every cut point."""
-        calls_by_path: dict[str, list[tuple[int, bool]]] = {}
+        calls_by_path: dict[str, list[tuple[int, Call]]] = {}
         for unit, unit_modules in enumerate(self._units):
             for call in unit_modules.calls:
-                calls_by_path.setdefault(call.path, []).append((unit, call.is_modified))
+                calls_by_path.setdefault(call.path, []).append((unit, call))
         for task in self._plan.tasks:
             for index, (path, calls) in enumerate(calls_by_path.items()):
                 module = self.task_model(task).get_submodule(path)
@@ -142,7 +197,8 @@ class SharedBackbones(nn.Module):
                     self._cache,
                     index=index,
                     units=tuple(unit for unit, _ in calls),
-                    is_modified=any(is_modified for _, is_modified in calls),
+                    is_modified=any(call.is_modified for _, call in calls),
+                    batched=tuple(call.batched or () for _, call in calls),
                 )
                 object.__setattr__(module, "forward", forward)
 
