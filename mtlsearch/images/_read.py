@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import struct
+import tokenize
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +17,23 @@ from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 from mtlsearch.errors import DataError
 from mtlsearch.images._bands import NUM_BANDS, Bands, Picture
 
-# Errors of Pillow's decoders for files that are truncated, broken or not images.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError)
+# Errors of the decoders of Pillow and numpy for files that are truncated, broken or not images.
+# A damaged header also leads them to wrong types, keys and sizes.
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    struct.error,
+    tokenize.TokenError,
+    zlib.error,
+)
 _BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 _PAGE_MODES = ("L", "I;16", "I;16B", "I;16L", "I;16N", "I", "F")

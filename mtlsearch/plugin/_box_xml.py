@@ -186,6 +186,12 @@ def read_xml(path: Path, where: str) -> Element:
         root = ElementTree.parse(path).getroot()
     except ElementTree.ParseError as error:
         raise DataError(f"{path} is not valid XML: {error}", where=where) from error
+    except (LookupError, ValueError) as error:  # of the encoding that the file states
+        raise DataError(
+            f"{path} is in an encoding that cannot be read: {error}",
+            where=where,
+            next_step="save it as UTF-8, and remove `encoding` from its first line",
+        ) from error
     for element in root.iter():
         if isinstance(element.tag, str):
             element.tag = element.tag.rpartition("}")[2]

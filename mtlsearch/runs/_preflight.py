@@ -21,6 +21,7 @@ from mtlsearch.plugin import Metric, Task
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.results import Objective, objectives_of
 from mtlsearch.runs._exportable import ExportTrial
+from mtlsearch.runs._loss_trial import try_losses
 from mtlsearch.runs._warm_start import read_warm_start
 from mtlsearch.study import RunDirectory, require_storage
 
@@ -279,6 +280,14 @@ def _warn_data(context: PreflightContext) -> Iterator[str]:
         yield from data_warnings(context.valid_report, context.data.labels, labels)
 
 
+def _require_losses(context: PreflightContext) -> None:
+    resolved, data = context.resolved, context.data
+    for cut in context.cut_backbones.values() if data is not None else ():
+        # Built again, because reading the images counts their classes.
+        tasks = resolved.build_tasks(data.labels)
+        try_losses(tasks, resolved.config.labels, data, cut.features, resolved.config.seed)
+
+
 def _require_exportable(context: PreflightContext) -> None:
     for trial in _export_trials(context):
         trial.run()
@@ -309,6 +318,7 @@ PREFLIGHT_CHECKS: tuple[PreflightCheck, ...] = (
     PreflightCheck("label coverage", Stage.IMAGES, require=_require_label_coverage),
     PreflightCheck("named classes", Stage.IMAGES, require=_require_named_classes),
     PreflightCheck("data", Stage.IMAGES, warn=_warn_data),
+    PreflightCheck("losses", Stage.NETWORK, require=_require_losses),
     PreflightCheck("export", Stage.NETWORK, require=_require_exportable, warn=_warn_large_networks),
 )
 """All preflight checks, in the order in which they run within a stage."""

@@ -36,7 +36,12 @@ def open_storage(url: str | None, journal: Path) -> BaseStorage:
     if url is None:
         _require_readable(journal)
         lock = _JournalLock(journal.with_suffix(".lock"))
-        return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+        try:
+            return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            # Optuna reads all entries here and expects their keys and types.
+            what = f"an entry of Optuna is invalid ({type(error).__name__}: {error})"
+            raise _damaged(what, str(journal)) from error
     require_storage(url)
     with _translated_errors(url):
         return optuna.storages.get_storage(_with_absolute_file(url, journal.parent))
@@ -52,18 +57,21 @@ def _require_readable(journal: Path) -> None:
     with journal.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if line.endswith(b"\n") and not _is_entry(line):
-                raise RunError(
-                    f"the journal is damaged: line {number} is not an entry of Optuna",
-                    where=f"{journal}:{number}",
-                    next_step="restore the file from a backup, or set --out to another folder for "
-                    "a new search",
-                )
+                raise _damaged(f"line {number} is not an entry of Optuna", f"{journal}:{number}")
+
+
+def _damaged(what: str, where: str) -> RunError:
+    return RunError(
+        f"the journal is damaged: {what}",
+        where=where,
+        next_step="restore the file from a backup, or set --out to another folder for a new search",
+    )
 
 
 def _is_entry(line: bytes) -> bool:
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(entry, dict) and {"op_code", "worker_id"} <= entry.keys()
 

@@ -100,7 +100,7 @@ class Classification(Task[ClassificationSettings]):
         from ._loss import categories_loss, category_loss
 
         logits, truth = outputs["logits"].float(), cast("Tensor", targets)
-        where = f"task {self.name}, class_weights"
+        where = f"tasks.{self.name}.class_weights"
         weight = class_weights(self.settings.class_weights, self.label, where=where)
         losses = (categories_loss if self._is_multilabel else category_loss)(
             logits,

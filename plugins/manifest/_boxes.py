@@ -155,7 +155,7 @@ def _parse_entry(entry: Any, place: str, sides: str, where: str) -> BoxEntry:
     elif isinstance(entry, list) and len(entry) == 5:
         numbers, name = entry[:4], entry[4]
     is_valid = isinstance(numbers, list) and len(numbers) == 4 and isinstance(name, str | int)
-    if not is_valid or not all(isinstance(side, int | float) for side in numbers or ()):
+    if not is_valid or not all(_is_side(side) for side in numbers or ()):
         raise DataError(
             f"{place} of the list is {entry!r}",
             where=where,
@@ -169,8 +169,12 @@ def _parse_entry(entry: Any, place: str, sides: str, where: str) -> BoxEntry:
     return BoxEntry((left, top, right, bottom), str(name), flag, place)
 
 
+def _is_side(value: Any) -> bool:
+    return not isinstance(value, str) and _is_number(value)
+
+
 def _is_number(cell: Any) -> bool:
     try:
         return not isinstance(cell, bool) and math.isfinite(float(cell))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False

@@ -166,7 +166,7 @@ def _by_column(rows: Sequence[Row], column: str, file: Path) -> dict[str, list[R
     splits: dict[str, list[Row]] = {split: [] for split in SPLITS}
     for row in rows:
         name = row.cells.get(column)
-        if name not in splits:
+        if not isinstance(name, str) or name not in splits:
             raise DataError(
                 f"unknown split {name!r} in column {column!r}",
                 where=f"{file} row {row.line}",

@@ -91,7 +91,7 @@ class Segmentation(Task[SegmentationSettings]):
         from ._loss import cross_entropy, dice
 
         logits, truth = outputs["logits"].float(), cast("Tensor", targets)
-        ignore, where = self.label.ignore_index, f"task {self.name}, class_weights"
+        ignore, where = self.label.ignore_index, f"tasks.{self.name}.class_weights"
         weight = class_weights(self.settings.class_weights, self.label, where=where)
         weight = None if weight is None else weight.to(logits.device)
         losses = cross_entropy(logits, truth, ignore_index=ignore, weight=weight)

@@ -130,3 +130,30 @@ def test_tiff_that_pillow_cannot_open_names_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="known image format") as caught:
         read_image(tmp_path / "x.tif")
     assert ".npy" in str(caught.value.next_step)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of Pillow, about damaged tags
+@pytest.mark.parametrize(
+    "suffix", [".png", ".tif", ".gif", ".dds", ".bmp", ".jpg", ".npy", ".avif"]
+)
+def test_damaged_files_are_refused_or_read(tmp_path: Path, suffix: str) -> None:
+    """Decoders raise errors of many types; all of them become one that names the file."""
+    path, generator = tmp_path / f"x{suffix}", np.random.default_rng(0)
+    pixels = generator.integers(0, 255, (12, 16, 3), dtype=np.uint8)
+    if suffix == ".npy":
+        np.save(path, pixels.transpose(2, 0, 1))
+    else:
+        Image.fromarray(pixels).save(path)
+    content = path.read_bytes()
+    messages = []
+    for _ in range(150):
+        damaged = np.frombuffer(content, np.uint8).copy()
+        places = generator.integers(0, min(len(damaged), 200), generator.integers(1, 9))
+        damaged[places] = generator.choice([0, 1, 127, 128, 255], len(places))
+        path.write_bytes(damaged.tobytes()[: generator.integers(1, 2 * len(damaged))])
+        try:
+            PixelFormat(pixel_range=(0, 1)).read(path)
+        except DataError as error:
+            messages.append(str(error))
+    assert messages
+    assert all(path.name in message for message in messages)

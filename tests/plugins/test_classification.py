@@ -101,7 +101,8 @@ def test_class_weights_scale_the_loss() -> None:
 
 
 def test_invalid_class_weights_raise() -> None:
-    with pytest.raises(TrainingError, match=r"3 classes need 3 class weights, got 2(.|\n)*task it"):
+    message = r"3 classes need 3 class weights, got 2(.|\n)*tasks\.it\.class_weights"
+    with pytest.raises(TrainingError, match=message):
         make(class_weights=[1, 2]).loss(logits((0, 0, 0)), torch.tensor([0]))
     with pytest.raises(TrainingError, match="were not counted"):
         make(class_weights="balanced").loss(logits((0, 0, 0)), torch.tensor([0]))

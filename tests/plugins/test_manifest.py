@@ -190,6 +190,8 @@ def test_seed_draws_the_test_split_without_a_split_column(tmp_path: Path) -> Non
         (2, "heads", '"[[1, 2, 99, 4, ""dog""]]"', "outside the image of 40 x 30"),
         (2, "heads", '"[[1, 2, 1, 4, ""dog""]]"', "no area"),
         (2, "heads", '"[[1, 2,"', "not valid JSON"),
+        (2, "heads", f'"[[1{400 * "0"}, 2, 9, 9, ""dog""]]"', "box 1 of the list is [1000"),
+        (2, "heads", '"[[NaN, 2, 9, 9, ""dog""]]"', "box 1 of the list is [nan"),
         (2, "mask", "a_depth.png", "class 2500 does not exist"),
         (2, "mask", "d.png", "must have one channel, got 3 (RGB)"),
     ],
@@ -641,3 +643,11 @@ def test_key_of_a_row_that_occurs_twice_raises(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="'image' occurs twice") as caught:
         make(tmp_path, file="t.jsonl")
     assert "t.jsonl row 2" in str(caught.value)
+
+
+def test_split_that_is_no_text_is_reported(tmp_path: Path) -> None:
+    write_table(tmp_path)
+    cells = '{"image": "a.png", "kind": "x", "split": [[]]}'
+    (tmp_path / "t.jsonl").write_text(cells)
+    with pytest.raises(DataError, match=r"unknown split \[\[\]\] in column 'split'"):
+        make(tmp_path, file="t.jsonl", labels={"kind": {"form": "category"}})

@@ -137,6 +137,8 @@ def test_mask_keeps_indices_and_void(devkit: Path) -> None:
         (xml(("dog", (9, 9, 8, 20), 0)), "no area"),
         (xml(("dog", ("left", 9, 8, 20), 0)), "must be a number, got 'left'"),
         ("<annotation><size>", "not valid XML"),
+        ("<?xml version='1.0' encoding='big5'?><annotation/>", "an encoding that cannot be read"),
+        ("<?xml version='1.0' encoding='idna'?><annotation/>", "an encoding that cannot be read"),
         (xml(("", (1, 1, 9, 9), 0)), "object 1 lacks <name>"),
     ],
 )

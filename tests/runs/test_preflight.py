@@ -125,6 +125,29 @@ def test_batch_larger_than_train_is_reported(
     assert ("warning: `train.batch_size`" in stderr) == is_reported
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("kind: classification", "kind: classification, class_weights: [1, 2]", "6 class weights"),
+        (
+            "{name: test_resnet}",
+            "{name: test_resnet, granularity: 50}",
+            "`granularity` is 50, the backbone has",
+        ),
+    ],
+)
+def test_settings_that_only_networks_show_are_refused(
+    tmp_path: Path, command: str, old: str, new: str, message: str
+) -> None:
+    assert old in RUN_FILE
+    result = call(*arguments_of(command, tmp_path, RUN_FILE.replace(old, new)))
+    assert result.returncode != 0
+    assert message in result.stderr
+    assert ("tasks.scene.class_weights" if "weights" in new else "backbone") in result.stderr
+    assert not (tmp_path / "run" / "trials").exists()
+
+
 def test_page_has_a_row_per_warning() -> None:
     checks = [check.name for check in PREFLIGHT_CHECKS if check.warn and check.name != "data"]
     table = PAGE.read_text(encoding="utf-8").partition("These are warnings")[2].partition("##")[0]

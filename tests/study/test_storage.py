@@ -63,6 +63,18 @@ def test_damaged_journal_raises_with_its_line(tmp_path: Path, garbage: bytes, nu
     assert error.value.where == f"{journal}:{number}"
 
 
+@pytest.mark.parametrize(("old", "new"), [(b"+00:", b"+00:G"), (b'"study_id"', b'"study"')])
+def test_journal_with_an_invalid_entry_raises(tmp_path: Path, old: bytes, new: bytes) -> None:
+    run(tmp_path, Formula(), 2)
+    journal = tmp_path / "study.journal"
+    content = journal.read_bytes()
+    assert old in content
+    journal.write_bytes(content.replace(old, new, 1))
+    with pytest.raises(RunError, match="the journal is damaged: an entry") as error:
+        store_at(tmp_path)
+    assert error.value.where == str(journal)
+
+
 def test_missing_database_driver_names_its_installation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,34 @@ def warn_absent_classes(
             yield f"label {label!r}: {absent}, so that it cannot be learned; {absent.fix}"
 
 
+def warn_unmeasured_classes(
+    report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield the classes that occur in ``train`` and never in ``val``.
+
+    Args:
+        report: result of reading all images, without problems.
+        labels: specification of every label.
+        label_of: label of each task.
+    """
+    if "val" not in report.counts:
+        return
+    for label in dict.fromkeys(label_of.values()):
+        counts = report.counts["val"][label]
+        # Evaluation keeps boxes below a pixel, so that a metric counts them as missed.
+        measured = counts.classes if labels[label].form is Form.BOXES else counts.visible
+        learned = report.counts["train"][label].visible
+        missing = [name for name, number in learned.items() if number and not measured.get(name)]
+        if not missing or not any(measured.values()):
+            continue  # an error if there is no class at all
+        noun = "class" if len(missing) == 1 else f"{len(missing)} classes"
+        verb = "occurs" if len(missing) == 1 else "occur"
+        yield (
+            f"label {label!r}: {noun} {list_names(missing)} {verb} in 'train' but never in 'val', "
+            "so that no metric measures it; change the split, or add images to 'val'"
+        )
+
+
 def warn_small_boxes(
     report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
 ) -> Iterator[str]:

@@ -15,6 +15,7 @@ from mtlsearch.data.checks._label_warnings import (
     warn_crowd,
     warn_fractions,
     warn_small_boxes,
+    warn_unmeasured_classes,
     warn_void,
 )
 from mtlsearch.data.checks._pictures import MIN_CONTRAST, FlaggedPictures, PictureCounts
@@ -149,6 +150,7 @@ def _name_examples(flagged: FlaggedPictures) -> str:
 DATA_WARNINGS: tuple[DataWarning, ...] = (
     DataWarning("single class", _single_class),
     DataWarning("absent class", warn_absent_classes),
+    DataWarning("unmeasured class", warn_unmeasured_classes),
     DataWarning("fractions", warn_fractions),
     DataWarning("small boxes", warn_small_boxes),
     DataWarning("cropped boxes", warn_cropped_boxes),

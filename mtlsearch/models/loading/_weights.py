@@ -71,6 +71,8 @@ def _read(path: Path) -> dict[str, Tensor]:
         state = load_state_dict(str(path), use_ema=True, weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise _read_error(path, error) from error
+    except (AttributeError, LookupError, TypeError) as error:  # timm expects a dictionary
+        raise _read_error(path, error) from error
     except SafetensorError as error:
         raise _read_error(path, error) from error
     tensors = {str(key): value for key, value in state.items() if isinstance(value, Tensor)}

@@ -88,7 +88,8 @@ def test_single_class_in_train_is_reported() -> None:
     assert warning == (
         "label 'kind' (task 'sort') has only class 'b' in 'train', there is nothing to distinguish"
     )
-    assert warnings_of(squares(0), squares(10, kind=1)) == ()
+    (unmeasured,) = warnings_of(squares(0), squares(10, kind=1))
+    assert "2 classes 'a', 'c' occur in 'train' but never in 'val'" in unmeasured
 
 
 @pytest.mark.parametrize(("last", "count"), [(5.0, 1), (6.0, 0)])
@@ -114,6 +115,23 @@ def test_class_of_the_data_in_val_only_is_reported() -> None:
         "label 'kind': class 'c' never occurs in 'train': only 'val' has it, so that it cannot be "
         "learned; change the split, so that both have the class"
     )
+
+
+def test_class_that_val_lacks_is_reported() -> None:
+    warning, *others = warnings_of(squares(0), [square(10), square(12)])
+    assert len(others) == 1  # both have the same tag
+    assert warning == (
+        "label 'kind': class 'c' occurs in 'train' but never in 'val', so that no metric measures "
+        "it; change the split, or add images to 'val'"
+    )
+
+
+def test_classes_that_one_val_image_lacks_are_reported_per_label() -> None:
+    empty = np.zeros((60, 80), np.uint8)
+    first, second, third = warnings_of(squares(0), [square(10, mask=empty)])
+    assert "label 'kind': 2 classes 'a', 'c' occur in 'train' but never in 'val'" in first
+    assert "label 'tags': class 'y' occurs in 'train'" in second
+    assert "label 'mask': class 'thing' occurs in 'train'" in third
 
 
 def test_many_classes_that_never_occur_are_one_warning() -> None:

@@ -133,6 +133,13 @@ def test_missing_file_is_named(tmp_path):
         loaded(tmp_path / "nowhere.pth")
 
 
+@pytest.mark.parametrize("content", [[1, 2], 3, "text", None])
+def test_file_without_dictionary_is_rejected(tmp_path, content):
+    torch.save(content, tmp_path / "list.pth")
+    with pytest.raises(BackboneError, match=r"list\.pth"):
+        loaded(tmp_path / "list.pth")
+
+
 def test_file_without_tensors_is_rejected(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "epoch.pth")
     with pytest.raises(BackboneError, match="does not contain a state dict"):
