@@ -79,6 +79,7 @@ mtlsearch.plugin:
   IMAGE_SUFFIXES
   LabelSpec(form, classes=..., ignore_index=..., channels=..., unit=..., counts=..., mean=..., std=..., named_classes=...)
     describe()
+  MapPrediction(values)
   MaskValues(index_by_value, ignore_index=...)
     apply(plane, where)
     of(values, classes, *, ignore_index=..., where)
@@ -133,6 +134,8 @@ mtlsearch.plugin:
     with_skips(skips)
     with_statistics(statistics)
   SizeRule
+  SubsetMeter
+    compute_subset(images)
   Suggest
     suggest_categorical(name, choices)
     suggest_float(name, low, high, *, log=...)

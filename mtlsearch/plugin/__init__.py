@@ -59,7 +59,7 @@ from mtlsearch.plugin._scorer import Scorer
 from mtlsearch.plugin._settings import Settings
 from mtlsearch.plugin._source import DatasetSource
 from mtlsearch.plugin._space import SearchSpace, Suggest
-from mtlsearch.plugin._task import Meter, Outputs, PerClassMeter, Task
+from mtlsearch.plugin._task import Meter, Outputs, PerClassMeter, SubsetMeter, Task
 from mtlsearch.plugin._text import (
     ClassNames,
     backslash_warnings,
@@ -69,7 +69,7 @@ from mtlsearch.plugin._text import (
     resolve_path,
 )
 from mtlsearch.plugin._unique import require_unique
-from mtlsearch.prediction import OutputSpec, Prediction
+from mtlsearch.prediction import MapPrediction, OutputSpec, Prediction
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -90,6 +90,7 @@ __all__ = [
     "FeatureSpec",
     "Form",
     "LabelSpec",
+    "MapPrediction",
     "MaskValues",
     "Meter",
     "Metric",
@@ -104,6 +105,7 @@ __all__ = [
     "Settings",
     "SharingPlan",
     "SizeRule",
+    "SubsetMeter",
     "Suggest",
     "TargetValues",
     "Targets",

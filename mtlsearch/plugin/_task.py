@@ -68,6 +68,27 @@ class PerClassMeter(Meter, Protocol):
         """
 
 
+@runtime_checkable
+class SubsetMeter(Meter, Protocol):
+    """Meter that also computes its metrics over some of the images, for their standard errors.
+
+    A meter without :meth:`compute_subset` is valid; its metrics have no standard errors.
+    """
+
+    def compute_subset(self, images: Sequence[int]) -> Mapping[str, float]:
+        """Return the metrics of some of the images.
+
+        Called several times after the last batch, when a training ends or pauses.
+
+        Args:
+            images: ascending indices of images in the order of :meth:`update`, from 0, each at
+                most once; all images give the metrics of :meth:`compute`.
+
+        Returns:
+            A value per metric name; NaN if the metric is undefined, for example without images.
+        """
+
+
 class Task(ABC, Generic[SettingsT]):
     """A head, a loss and metrics for one label.
 

@@ -184,6 +184,7 @@ class TrainingEvaluator:
     ) -> TrainJob:
         from mtlsearch.training import TrainJob
 
+        stopping = self.config.search.early_stopping
         return TrainJob(
             network=network,
             tasks=self.task_by_name,
@@ -198,6 +199,7 @@ class TrainingEvaluator:
             balancer=self._balancer(candidate, network),
             auxiliary_loss=self._auxiliary_loss(candidate, network),
             checkpointing=checkpointing,
+            rungs=() if stopping is None else stopping.rungs_of(config.epochs),
         )
 
     def _results(self, record: EpochRecord) -> dict[str, TaskResult]:
@@ -207,6 +209,7 @@ class TrainingEvaluator:
                 tuple(task.metrics),
                 record.per_class.get(name, {}),
                 self.data.num_labeled("val", self.label_by_task[name]),
+                replicates=record.replicates.get(name, {}),
             )
             for name, task in self.task_by_name.items()
         }

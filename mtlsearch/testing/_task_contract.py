@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Generator, Tensor, nn
 
 from mtlsearch.labels import Form, LabelSpec
-from mtlsearch.plugin import FeatureSpec, Outputs, PerClassMeter, TargetValues, Task
+from mtlsearch.plugin import FeatureSpec, Outputs, PerClassMeter, SubsetMeter, TargetValues, Task
 from mtlsearch.prediction import to_json
 from mtlsearch.testing._features import FEATURES, random_levels
 from mtlsearch.testing._head_fit import HeadFit, compute_metrics
@@ -154,6 +154,22 @@ class TaskContract:
         assert all(tuple(values) == self.label.classes for values in meter.per_class().values())
         assert all(math.isnan(value) or 0 <= value <= 1 for value in _class_values(meter))
         assert any(math.isfinite(value) for value in _class_values(meter))
+
+    def test_metrics_of_a_subset_are_those_of_its_samples(self) -> None:
+        """Compare metrics of a subset, if the meter has them, with a meter of these samples."""
+        fit = self.make_fit(FEATURES["cnn"])
+        outputs, meter = fit.outputs(), fit.task.meter()
+        if not isinstance(meter, SubsetMeter):
+            return  # standard errors are optional
+        meter.update(outputs, fit.targets)
+        for rows in (range(self.samples), range(0, self.samples, 2), range(0)):
+            other = fit.task.meter()
+            for row in rows:
+                other.update(_row(outputs, row), fit.targets[row : row + 1])
+            values = meter.compute_subset(list(rows))
+            assert set(values) == {metric.name for metric in fit.task.metrics}
+            for name, value in other.compute().items():
+                assert values[name] == pytest.approx(value, abs=1e-5, nan_ok=True), name
 
     def test_metrics_do_not_depend_on_the_batch_size(self) -> None:
         """Compare one batch of all samples with one batch per sample."""

@@ -14,6 +14,9 @@ Metrics = Mapping[str, Mapping[str, float]]
 ClassResults = Mapping[str, Mapping[str, Mapping[str, float]]]
 """Values by task, metric and class name."""
 
+Replicates = Mapping[str, Mapping[str, tuple[float, ...]]]
+"""Values by task and metric name, one without each fold of the validation images."""
+
 
 class TrainingData(Protocol):
     """Batches of a training and a validation split, such as :class:`~mtlsearch.data.DataModule`."""
@@ -87,6 +90,8 @@ class EpochRecord:
         seconds: wall time in seconds, evaluation included.
         per_class: validation results per class by task; only in the last epoch before the
             training ends or pauses.
+        replicates: metrics by task and metric name without each fold of the validation images;
+            in the last epoch before the training ends or pauses, and in rungs.
     """
 
     epoch: int
@@ -94,6 +99,7 @@ class EpochRecord:
     metrics: Metrics
     seconds: float
     per_class: ClassResults = field(default_factory=dict)
+    replicates: Replicates = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -47,6 +47,10 @@ class TrainJob:
         checkpointing: epoch after which to pause, and the checkpoint to resume from. On the CPU,
             a resumed training gives the same numbers, bit for bit, as one without a pause. It
             requires the same job with an untrained network. None trains all epochs in one call.
+        val_groups: group of each validation image; images of one group are not independent. None:
+            each image is a group.
+        rungs: epochs, from 1, after which the replicates of the metrics are computed, beside the
+            last one.
     """
 
     network: nn.Module
@@ -62,6 +66,8 @@ class TrainJob:
     balancer: BalancerConfig | None = None
     auxiliary_loss: AuxiliaryLoss | None = None
     checkpointing: Checkpointing | None = None
+    val_groups: Sequence[Hashable] | None = None
+    rungs: Collection[int] = ()
 
 
 def check_job(job: TrainJob) -> None:

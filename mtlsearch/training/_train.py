@@ -178,9 +178,12 @@ class _TrainingLoop:
         """Train on every batch once, evaluate and report."""
         start = time.monotonic()
         losses = self.train_epoch(epoch)
-        results = self.validate(should_split=is_last)
+        should_replicate = is_last or epoch + 1 in self.job.rungs
+        results = self.validate(should_split=is_last, should_replicate=should_replicate)
         seconds = time.monotonic() - start
-        record = EpochRecord(epoch, losses, results.metrics, seconds, results.per_class)
+        record = EpochRecord(
+            epoch, losses, results.metrics, seconds, results.per_class, results.replicates
+        )
         self.hooks.on_epoch(record, self.job.config.epochs)
         return record
 
@@ -204,7 +207,7 @@ class _TrainingLoop:
         if self.probe is not None:
             self.probe(self.num_steps, self.placement.batch(batch))
 
-    def validate(self, *, should_split: bool) -> Evaluated:
+    def validate(self, *, should_split: bool, should_replicate: bool) -> Evaluated:
         """Evaluate on the validation split, with batches of the size of a micro batch."""
         job = self.job
         if self.step.is_distributed:
@@ -220,4 +223,5 @@ class _TrainingLoop:
             self.precision,
             job.config.channels_last,
             should_split=should_split,
+            groups=job.val_groups or range(job.data.size("val")) if should_replicate else None,
         )

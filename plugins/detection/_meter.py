@@ -14,6 +14,7 @@ from torchvision.ops import batched_nms
 from mtlsearch.plugin import BoxTargets, Outputs, TargetValues
 
 from ._predict import predict
+from ._subsets import SubsetEvaluation
 
 MIN_SCORE = 0.01
 """Smallest score that counts; average precision also depends on predictions of low score."""
@@ -44,6 +45,7 @@ class DetectionMeter:
         self._detections: list[dict[str, Tensor]] = []
         self._truth: list[dict[str, Tensor]] = []
         self._num_boxes = 0
+        self._subsets: SubsetEvaluation | None = None
 
     def update(self, outputs: Outputs, targets: TargetValues) -> None:
         """Add outputs of the head and a tuple of true boxes."""
@@ -58,6 +60,7 @@ class DetectionMeter:
         self._detections += detections
         self._truth += true_boxes
         self._num_boxes += sum(int((~boxes.crowd).sum()) for boxes in truth)
+        self._subsets = None
 
     def compute(self) -> dict[str, float]:
         """Return both metrics; NaN without true boxes."""
@@ -65,6 +68,12 @@ class DetectionMeter:
             return {"mAP": math.nan, "mAP50": math.nan}
         result = self._metric.compute()
         return {"mAP": float(result["map"]), "mAP50": float(result["map_50"])}
+
+    def compute_subset(self, images: Sequence[int]) -> dict[str, float]:
+        """Return both metrics of some of the images."""
+        if self._subsets is None:
+            self._subsets = SubsetEvaluation(self._detections, self._truth, len(self._classes))
+        return self._subsets.compute(images)
 
     def per_class(self) -> dict[str, dict[str, float]]:
         """Return AP and AP50 of each class; NaN for a class without true boxes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -33,11 +34,21 @@ class NumberMeter:
         """Return both metrics; NaN without images."""
         if not self._truth:
             return {"MAE": math.nan, "R2": math.nan}
-        predicted, truth = torch.cat(self._predicted), torch.cat(self._truth)
-        error = float(mean_absolute_error(predicted, truth))
-        if bool((truth == truth[0]).all()):
-            return {"MAE": error, "R2": math.nan}
-        # torchmetrics takes a variance below 1e-8 for 0.
-        center, scale = truth.mean(), truth.std()
-        scaled = (predicted - center) / scale, (truth - center) / scale
-        return {"MAE": error, "R2": float(r2_score(*scaled))}
+        return _compute(torch.cat(self._predicted), torch.cat(self._truth))
+
+    def compute_subset(self, images: Sequence[int]) -> dict[str, float]:
+        """Return both metrics of some of the images."""
+        if not images:
+            return {"MAE": math.nan, "R2": math.nan}
+        rows = list(images)
+        return _compute(torch.cat(self._predicted)[rows], torch.cat(self._truth)[rows])
+
+
+def _compute(predicted: Tensor, truth: Tensor) -> dict[str, float]:
+    error = float(mean_absolute_error(predicted, truth))
+    if bool((truth == truth[0]).all()):
+        return {"MAE": error, "R2": math.nan}
+    # torchmetrics takes a variance below 1e-8 for 0.
+    center, scale = truth.mean(), truth.std()
+    scaled = (predicted - center) / scale, (truth - center) / scale
+    return {"MAE": error, "R2": float(r2_score(*scaled))}

@@ -43,12 +43,14 @@ class SegmentationMeter:
             }
         )
         self._has_labels = False
+        self._counts: list[Tensor] = []  # [n, 3, C]: correct, true and predicted pixels
 
     def update(self, outputs: Outputs, targets: TargetValues) -> None:
         """Add logits ``[n, C, H, W]`` and class indices ``[n, H, W]``."""
-        truth = cast("Tensor", targets)
+        truth, predicted = cast("Tensor", targets), outputs["logits"].argmax(1)
         with _nondeterministic_kernels():
-            self._metrics.to(truth.device).update(outputs["logits"].argmax(1), truth)
+            self._metrics.to(truth.device).update(predicted, truth)
+            self._counts.append(self._count(predicted, truth))
         self._has_labels = self._has_labels or bool(torch.any(truth != self._ignore_index))
 
     def compute(self) -> dict[str, float]:
@@ -56,6 +58,21 @@ class SegmentationMeter:
         if not self._has_labels:
             return {"mIoU": math.nan, "pixel_accuracy": math.nan}
         return {name: float(value) for name, value in self._metrics.compute().items()}
+
+    def compute_subset(self, images: Sequence[int]) -> dict[str, float]:
+        """Return both metrics of some of the images."""
+        rows = torch.cat(self._counts)[list(images)]
+        correct, true, predicted = rows.sum(0).double()
+        if not true.sum():
+            return {"mIoU": math.nan, "pixel_accuracy": math.nan}
+        union = true + predicted - correct
+        is_present = union > 0
+        if 0 <= self._ignore_index < len(self._classes):
+            is_present[self._ignore_index] = False
+        return {
+            "mIoU": float((correct[is_present] / union[is_present]).mean()),
+            "pixel_accuracy": float(correct.sum() / true.sum()),
+        }
 
     def per_class(self) -> dict[str, dict[str, float]]:
         """Return IoU, accuracy and F1 of each class; NaN for a class that is void."""
@@ -72,6 +89,19 @@ class SegmentationMeter:
             void = self._classes[self._ignore_index]
             scores = {metric: {**values, void: math.nan} for metric, values in scores.items()}
         return {metric: scores[metric] for metric in ("IoU", "accuracy", "F1")}
+
+    def _count(self, predicted: Tensor, truth: Tensor) -> Tensor:
+        """Return correct, true and predicted pixels by image and class, ``[n, 3, C]``."""
+        num_images, size = len(truth), len(self._classes)
+        void = torch.full_like(predicted, size)  # one more class, which is dropped
+        true = truth.where(truth != self._ignore_index, void).flatten(1)
+        shown = predicted.where(truth != self._ignore_index, void).flatten(1)
+        offsets = torch.arange(num_images, device=truth.device)[:, None] * (size + 1)
+        counts = [
+            torch.bincount((offsets + classes).flatten(), minlength=num_images * (size + 1))
+            for classes in (true.where(true == shown, size), true, shown)
+        ]
+        return torch.stack(counts, 1).view(num_images, size + 1, 3)[:, :size].mT
 
 
 @contextmanager
