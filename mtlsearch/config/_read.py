@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from mtlsearch.config._locations import KeyPath
 from mtlsearch.errors import ConfigError
+
+MAX_ENTRIES = 100_000
+"""Maximum number of values in a run file. Nested anchors multiply them without limit."""
 
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
@@ -27,10 +31,18 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     try:
         constructor, _ = YAML(typ="safe", pure=True).get_constructor_parser(StringIO(text))
         node = constructor.composer.get_single_node()
-        lines = dict(_lines(node, (), (), str(path)))
+        entries = list(islice(_lines(node, (), (), str(path)), MAX_ENTRIES + 1))
         tree = None if node is None else constructor.construct_document(node)
     except YAMLError as error:
         raise _explain(error, str(path)) from error
+    except _INVALID_VALUES as error:
+        raise _invalid_value(error, str(path)) from error
+    if len(entries) > MAX_ENTRIES:
+        raise ConfigError(
+            f"the run file has more than {MAX_ENTRIES} values, counted with those of its anchors",
+            where=str(path),
+            next_step="remove anchors that repeat others",
+        )
     if tree is None:
         raise ConfigError(
             "the run file is empty",
@@ -41,7 +53,7 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
         raise ConfigError(
             f"the run file must be a mapping of keys, got a {type(tree).__name__}", where=str(path)
         )
-    return tree, lines
+    return tree, dict(entries)
 
 
 def read_value(text: str, where: str) -> Any:
@@ -54,6 +66,8 @@ def read_value(text: str, where: str) -> Any:
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
         raise _explain(error, where) from error
+    except _INVALID_VALUES as error:
+        raise _invalid_value(error, where) from error
 
 
 def _read_text(path: Path) -> str:
@@ -89,6 +103,30 @@ def _lines(
     for name, marked, value in items:
         yield (*path, name), marked.start_mark.line + 1
         yield from _lines(value, (*path, name), (*above, node), file)
+
+
+_INVALID_VALUES = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RecursionError,
+)
+"""Errors of a value that does not fit its tag, such as ``!!float text``, and of deep nesting."""
+
+
+def _invalid_value(error: Exception, where: str) -> ConfigError:
+    reason = (
+        "its values are nested too deeply"
+        if isinstance(error, RecursionError)
+        else f"a value does not fit its type or tag: {error}"
+    )
+    return ConfigError(
+        f"the YAML is not valid: {reason}",
+        where=where,
+        next_step="remove tags such as `!!float`, and write plain numbers and text",
+    )
 
 
 _DUPLICATE = re.compile(r'found duplicate key "(?P<key>.*?)" with value', re.DOTALL)

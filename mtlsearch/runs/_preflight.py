@@ -282,9 +282,11 @@ def _warn_data(context: PreflightContext) -> Iterator[str]:
 
 def _require_losses(context: PreflightContext) -> None:
     resolved, data = context.resolved, context.data
-    for cut in context.cut_backbones.values() if data is not None else ():
-        # Built again, because reading the images counts their classes.
-        tasks = resolved.build_tasks(data.labels)
+    if data is None:
+        return
+    # Built again, because reading the images counts their classes.
+    tasks = resolved.build_tasks(data.labels)
+    for cut in context.cut_backbones.values():
         try_losses(tasks, resolved.config.labels, data, cut.features, resolved.config.seed)
 
 

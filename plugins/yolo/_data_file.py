@@ -24,6 +24,16 @@ from mtlsearch.plugin import (
 SPLITS = ("train", "val", "test")
 NEXT_STEP = "set `file` of the source to the YAML file, relative to its `root`"
 
+_INVALID_VALUES = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RecursionError,
+)
+"""Errors of a value that does not fit its tag, such as ``!!float text``, and of deep nesting."""
+
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
@@ -84,7 +94,7 @@ def _load(path: Path) -> Mapping[str, Any]:
     text = read_text(path, what="data file")
     try:
         content = YAML(typ="safe").load(io.StringIO(text))
-    except YAMLError as error:
+    except (YAMLError, *_INVALID_VALUES) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"the data file is not valid YAML: {reason}", where=str(path)) from error
     if not isinstance(content, dict) or "names" not in content:
@@ -128,7 +138,8 @@ def _classes(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
 def _keypoint_values(content: Mapping[str, Any]) -> int:
     """Return how many numbers of keypoints follow a box."""
     shape = content.get("kpt_shape")
-    return int(shape[0]) * int(shape[1]) if isinstance(shape, list) and len(shape) == 2 else 0
+    is_shape = isinstance(shape, list) and len(shape) == 2 and all(type(n) is int for n in shape)
+    return int(shape[0] * shape[1]) if is_shape else 0
 
 
 def _base(content: Mapping[str, Any], file: Path) -> Path:

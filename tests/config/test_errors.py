@@ -228,6 +228,12 @@ def test_invalid_set_raises(tmp_path: Path, override: str, message: str) -> None
     assert str(error.where).startswith("--set")
 
 
+ANCHORS = "a0: &a0 [0, 0]\n" + "".join(
+    f"a{depth}: &a{depth} [{', '.join([f'*a{depth - 1}'] * 9)}]\n" for depth in range(1, 12)
+)
+"""Anchors that contain others, with 9^11 values."""
+
+
 @pytest.mark.parametrize(
     ("text", "message", "line"),
     [
@@ -241,6 +247,10 @@ def test_invalid_set_raises(tmp_path: Path, override: str, message: str) -> None
         ("a: &x {b: *x}\n", "contains itself", ":1"),
         ("a: !!python/object:os.system {}\n", "YAML is not valid", ":1"),
         ("a: 1\n--- \nb: 2\n", "YAML is not valid", ""),
+        ("a: !!float text\n", "a value does not fit its type or tag", ""),
+        ("a: !!int x\n", "a value does not fit its type or tag", ""),
+        ("[" * 5000, "nested too deeply", ""),
+        (ANCHORS, "more than 100000 values, counted with those of its anchors", ""),
     ],
 )
 def test_invalid_yaml_raises_with_line(tmp_path: Path, text: str, message: str, line: str) -> None:
@@ -416,3 +426,13 @@ def test_misplaced_key_suggests_its_path(tmp_path: Path, override: str, suggesti
     error = failure(tmp_path, GOOD, override)
     assert f"did you mean {suggestion}" in error.what
     assert str(error.where).startswith(f"--set {override} (")
+
+
+def test_unknown_setting_lists_the_keys_of_the_run_file_too() -> None:
+    tree = {"tasks": {"scene": {"type": "any"}}}
+    problems = ConfigErrors(SourceLocations(tree=tree))
+    assert problems.validate(Inner, {"type": "any"}, ("tasks", "scene")) is None
+    error = problems.error()
+    assert error.what == "unknown key 'type'; did you mean 'kind'?"
+    assert error.allowed[:2] == ("kind", "label")
+    assert set(Inner.model_fields) < set(error.allowed)

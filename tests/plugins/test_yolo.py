@@ -114,6 +114,7 @@ def test_data_files_of_exports_are_read(tmp_path: Path, data: str) -> None:
         (f"{DATA}nc: 3\n", "`nc` must be the number of `names`, 2, got 3"),
         (DATA.replace("images/val", "pictures"), "folder of the 'val' images does not exist"),
         ("train: [\n", "not valid YAML"),
+        ("train: !!float a\n", "not valid YAML"),
         (DATA.replace("images/val", "list.txt"), "image '"),
     ],
 )

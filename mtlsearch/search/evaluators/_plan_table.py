@@ -118,17 +118,23 @@ def read_table(path: Path, setting: str | None = None) -> pd.DataFrame:
         The rows.
 
     Raises:
-        DataError: the file, the setting or a column does not exist.
+        DataError: the file, the setting or a column does not exist, the file is not a table, or a
+            cell is not a number.
     """
     import pandas as pd  # takes longer than all other imports of this package
 
     if not path.is_file():
         raise DataError("the table does not exist", where=str(path))
-    table = pd.read_csv(path, dtype={"plan": str, "setting": str})
+    try:
+        table = pd.read_csv(path, dtype={"plan": str, "setting": str})
+    except ValueError as error:  # also of other encodings and of rows with too many cells
+        reason = " ".join(str(error).split())
+        raise DataError(f"the file is not a CSV table: {reason}", where=str(path)) from error
     missing = REQUIRED_COLUMNS - set(table.columns)
     if missing or not metrics_by_task(table):
         columns = ", ".join(sorted(missing)) or "metrics, such as scene.accuracy:max"
         raise DataError(f"the table lacks columns: {columns}", where=str(path))
+    _require_numbers(table, str(path))
     if "setting" not in table.columns:
         return table
     settings = sorted(table["setting"].unique())
@@ -144,6 +150,29 @@ def read_table(path: Path, setting: str | None = None) -> pd.DataFrame:
             next_step="set `setting` to one of them",
         )
     return table[table["setting"] == setting]
+
+
+def _require_numbers(table: pd.DataFrame, where: str) -> None:
+    """Check that all columns but ``plan`` and ``setting`` contain numbers; a metric can be NaN.
+
+    Raises:
+        DataError: a cell does not.
+    """
+    import numpy as np
+    import pandas as pd
+
+    counted = sorted(REQUIRED_COLUMNS - {"plan"})
+    metrics = [column for of_task in metrics_by_task(table).values() for column in of_task]
+    for column in (*counted, *metrics):
+        cells = table[column]
+        numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
+        is_valid = np.isfinite(numbers) | (cells.isna().to_numpy() & (column in metrics))
+        if not is_valid.all():
+            row = int(is_valid.argmin())
+            raise DataError(
+                f"column {column!r} must contain numbers, got {str(cells.iloc[row])!r}",
+                where=f"{where} row {row + 2}",
+            )
 
 
 def metrics_by_task(table: pd.DataFrame) -> dict[str, dict[str, Metric]]:
