@@ -17,7 +17,7 @@ Only this layer turns errors into exit codes:
 ====  ========================================================================================
 """
 
-from mtlsearch.cli._app import main
+from mtlsearch.cli._main import main
 from mtlsearch.cli._table import COMMANDS, Command
 
 __all__ = ["COMMANDS", "Command", "main"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -12,10 +13,12 @@ import typer
 from typer.main import get_command as build_command
 
 import mtlsearch
-from mtlsearch.cli._errors import handle_errors
+from mtlsearch.cli._errors import WRONG_INPUT, handle_errors, report_error
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._help import PlainCommand, PlainGroup, help_text
 from mtlsearch.cli._table import COMMANDS, RENAMED, Command
+from mtlsearch.cli._usage import usage_error
+from mtlsearch.errors import ConfigError, MtlsearchError, did_you_mean
 
 EVERYWHERE = ("verbose", "quiet", "debug", "plugins")
 """Options that may precede or follow the command's name."""
@@ -35,10 +38,24 @@ class _Commands(PlainGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import and return a command; refuse a renamed one with its new name."""
-        if cmd_name in RENAMED:
-            ctx.fail(f"`mtlsearch {cmd_name}` is now `mtlsearch {RENAMED[cmd_name]}`.")
         entry = self._table.get(cmd_name)
+        if entry is None and not ctx.resilient_parsing and not cmd_name.startswith("-"):
+            raise _unknown_command(cmd_name)
         return None if entry is None else _load(entry, self.params)
+
+
+def _unknown_command(name: str) -> ConfigError:
+    names = [command.name for command in COMMANDS]
+    if name in RENAMED:
+        return ConfigError(
+            f"`mtlsearch {name}` is now `mtlsearch {RENAMED[name]}`", where="mtlsearch"
+        )
+    return ConfigError(
+        f"unknown command {name!r}{did_you_mean(name, names)}",
+        where="mtlsearch",
+        allowed=names,
+        next_step="`mtlsearch --help` describes the commands",
+    )
 
 
 def _load(entry: Command, options: Sequence[Any]) -> Any:
@@ -77,7 +94,6 @@ def _print_version(is_wanted: bool) -> None:
 
 app = typer.Typer(
     cls=_Commands,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -112,13 +128,18 @@ def set_global_options(
     ctx.obj = GlobalOptions(verbose, quiet, debug, tuple(plugins or ()))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit; see :mod:`mtlsearch.cli` for the exit codes.
+def run(arguments: Sequence[str] | None) -> int:
+    """Run the command line and return the exit code.
 
     Args:
-        arguments: arguments after ``mtlsearch``; by default those of the process.
-
-    Raises:
-        SystemExit: always, with the exit code.
+        arguments: arguments after ``mtlsearch``; None for those of the process.
     """
-    app(args=None if arguments is None else list(arguments), prog_name="mtlsearch")
+    texts = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        code = app(args=texts or ["--help"], prog_name="mtlsearch", standalone_mode=False)
+    except MtlsearchError as error:
+        return report_error(error, GlobalOptions())
+    except typer.TyperException as error:
+        return report_error(usage_error(error), GlobalOptions())
+    # Typer returns None after success.
+    return int(code or 0) if texts else WRONG_INPUT

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import functools
-import os
 import traceback
 import warnings
 from collections.abc import Callable
@@ -13,25 +11,10 @@ from typing import Any
 import typer
 
 from mtlsearch.cli._global_options import GlobalOptions
+from mtlsearch.cli._path_errors import path_error_of
 from mtlsearch.errors import ConfigError, MtlsearchError, UnknownNameError
 
 FAILURE, WRONG_INPUT, BUG, INTERRUPTED = 1, 2, 70, 130
-
-PATH_ERRORS = {
-    errno.EACCES,
-    errno.EDQUOT,
-    errno.EEXIST,
-    errno.EISDIR,
-    errno.ELOOP,
-    errno.ENAMETOOLONG,
-    errno.ENOENT,
-    errno.ENOSPC,
-    errno.ENOTDIR,
-    errno.ENOTEMPTY,
-    errno.EPERM,
-    errno.EROFS,
-}
-"""Error numbers that the user can resolve by another path or by a change to this path."""
 
 
 def handle_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -57,14 +40,15 @@ def handle_errors(command: Callable[..., None]) -> Callable[..., None]:
             options.console.interrupted(str(stop) or "by Ctrl-C")
             raise typer.Exit(INTERRUPTED) from stop
         except MtlsearchError as error:
-            show_error(error, options)
-            raise typer.Exit(exit_code(error)) from error
+            raise typer.Exit(report_error(error, options)) from error
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except Exception as error:
-            if (path_error := _path_error(error)) is not None:
-                show_error(path_error, options)
-                raise typer.Exit(exit_code(path_error)) from error
+            if _is_interrupted(error):  # a library replaced the interrupt by its own error
+                options.console.interrupted("by Ctrl-C")
+                raise typer.Exit(INTERRUPTED) from error
+            if (path_error := path_error_of(error, ctx)) is not None:
+                raise typer.Exit(report_error(path_error, options)) from error
             # Any other error is a bug in mtlsearch or in a plugin: report it, hide nothing.
             _show_bug(error, options)
             raise typer.Exit(BUG) from error
@@ -77,20 +61,19 @@ def exit_code(error: MtlsearchError) -> int:
     return WRONG_INPUT if isinstance(error, ConfigError | UnknownNameError) else FAILURE
 
 
-def _path_error(error: Exception) -> MtlsearchError | None:
-    """Return a message about a path that the operating system refuses; else None."""
-    if not isinstance(error, OSError) or error.errno not in PATH_ERRORS:
-        return None
-    path = error.filename if error.filename2 is None else error.filename2
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        return None
-    path_error = MtlsearchError(
-        f"cannot read or write: {error.strerror}",
-        where=os.fspath(path),
-        next_step="use another path or repair this one (--debug shows the traceback)",
-    )
-    path_error.__cause__ = error  # for --debug
-    return path_error
+def report_error(error: MtlsearchError, options: GlobalOptions) -> int:
+    """Print an error and return its exit code."""
+    show_error(error, options)
+    return exit_code(error)
+
+
+def _is_interrupted(error: BaseException | None) -> bool:
+    """Return whether an error was raised while an interrupt was handled."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def show_error(error: MtlsearchError, options: GlobalOptions) -> None:

@@ -12,7 +12,9 @@ from pydantic_core import ErrorDetails
 
 from mtlsearch.config._locations import Key, KeyPath, SourceLocations
 from mtlsearch.config._renamed import USUAL_NAMES, names_of, renamed_key, renamed_value
-from mtlsearch.config._schema import description_at, keys_at, paths_named
+from mtlsearch.config._run import RunConfig
+from mtlsearch.config._schema import description_at, keys_at, paths_named, sections_at
+from mtlsearch.config._section import OpenSection
 from mtlsearch.errors import ConfigError, did_you_mean, nearest, requirement
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -82,7 +84,7 @@ class ConfigErrors:
         """
         details = error.errors(include_url=False)
         for group in _group_by_path(details, tuple(path), self._origins):
-            what, allowed = _describe(model, group)
+            what, allowed = _describe(model, group, _entry_keys(path))
             self.add(what, group.path, allowed)
 
     def raise_if_any(self) -> None:
@@ -145,13 +147,25 @@ def _path_of(detail: ErrorDetails, prefix: tuple[Key, ...], origins: SourceLocat
     return (*path, str(loc[-1])) if detail["type"] == "missing" else path
 
 
-def _describe(model: type[BaseModel], group: _Group) -> tuple[str, Sequence[str]]:
+def _entry_keys(path: Sequence[Key]) -> list[str]:
+    """Return the keys of the run file itself beside the settings of a plugin at a path."""
+    return [
+        key
+        for section in sections_at(RunConfig, path)
+        if issubclass(section, OpenSection)
+        for key in section.model_fields
+    ]
+
+
+def _describe(
+    model: type[BaseModel], group: _Group, entry_keys: Sequence[str]
+) -> tuple[str, Sequence[str]]:
     """Return the message of a group and the allowed values."""
     detail = group.details[0]
     kind, loc, ctx = detail["type"], detail["loc"], detail.get("ctx", {})
     key = group.path[-1] if group.path else ""
     if kind == "extra_forbidden":
-        return _describe_unknown_key(model, group.path, loc)
+        return _describe_unknown_key(model, group.path, loc, entry_keys)
     if kind == "missing":
         noun = f"item {key}" if key.isdigit() else f"key {key!r}"
         return f"{noun} is missing{_purpose(model, loc)}", ()
@@ -165,9 +179,11 @@ def _describe(model: type[BaseModel], group: _Group) -> tuple[str, Sequence[str]
 
 
 def _describe_unknown_key(
-    model: type[BaseModel], path: KeyPath, loc: Sequence[Key]
+    model: type[BaseModel], path: KeyPath, loc: Sequence[Key], entry_keys: Sequence[str]
 ) -> tuple[str, Sequence[str]]:
     key, allowed = path[-1], keys_at(model, loc[:-1])
+    if len(loc) == 1:
+        allowed = [*entry_keys, *allowed]
     if new_path := renamed_key(path, allowed):
         return f"`{'.'.join(path)}` was renamed to `{new_path}`", ()
     places = [place for name in sorted(names_of(key)) for place in paths_named(model, name)]

@@ -26,6 +26,7 @@ USUAL_NAMES = {
     "amp": "precision",
     "bs": "batch_size",
     "lr": "learning_rate",
+    "type": "kind",
     "wd": "weight_decay",
     "workers": "num_workers",
 }

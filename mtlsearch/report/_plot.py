@@ -22,12 +22,18 @@ SIZE = (12.0, 7.5)  # inches of 100 pixels
 INK, GRAY, GRID = "#22272e", "#8b949e", "#e6e9ed"
 TRIAL, FRONT, INDEPENDENT, HARD = "#9db4d0", "#1f6feb", "#d1495b", "#edae49"
 BASELINES = {"independent": (INDEPENDENT, "s"), "hard": (HARD, "D")}
+AXES = {"delta_m", "flops"}
+"""Names of the objectives that the axes show."""
+
 MAX_NOTE = 130  # characters, so that the note fits the width
 SUFFIXES = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 
 
 def plot(frame: pd.DataFrame, path: Path) -> None:
-    """Draw all trials with a Δm, the baselines and the Pareto front.
+    """Draw all trials with a Δm and the baselines.
+
+    The trials on the Pareto front of the objectives are marked. A line joins them if the
+    objectives are the two axes.
 
     Args:
         frame: a leaderboard of :func:`mtlsearch.results.leaderboard`.
@@ -80,7 +86,8 @@ def _figure(frame: pd.DataFrame, *, missing: int) -> Figure:
     y = frame["delta_m"].to_numpy(np.float64)
     _style_axes(axes, f"{prefix}FLOPs for one image", _note(frame, missing))
     _set_limits(axes, x, y)
-    _front(axes, x, y, frame["pareto"].to_numpy(bool))
+    if set(frame.attrs["front"]) == AXES:
+        _front(axes, x, y, frame["pareto"].to_numpy(bool))
     _trials(axes, frame, x, y)
     _legend(axes)
     first = [*np.flatnonzero(frame["baseline"].notna() | frame["pareto"])]
@@ -146,7 +153,7 @@ def _trials(axes: Axes, frame: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> No
     proposed = baseline.isna().to_numpy()
     for chosen, color, name in (
         (proposed & ~front, TRIAL, "trial"),
-        (proposed & front, FRONT, "trial on the front"),
+        (proposed & front, FRONT, _front_label(frame)),
     ):
         if chosen.any():
             axes.scatter(
@@ -166,6 +173,13 @@ def _trials(axes: Axes, frame: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> No
             label=f"{name} (baseline)",
             zorder=4,
         )
+
+
+def _front_label(frame: pd.DataFrame) -> str:
+    objectives = frame.attrs["front"]
+    if set(objectives) == AXES:
+        return "trial on the front"
+    return f"trial on the front of {', '.join(objectives)}".replace("delta_m", "Δm")
 
 
 def _names(frame: pd.DataFrame) -> list[str]:

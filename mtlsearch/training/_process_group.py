@@ -17,8 +17,8 @@ class ProcessGroup:
     """Processes of one distributed training, and the rank of this process.
 
     Each process has the whole network and trains on its part of every batch. Gradients are
-    summed after the backward pass. All processes call the methods in the same order. With a
-    single process, nothing is communicated.
+    summed after the backward pass. All processes call the methods in the same order. All methods
+    but :meth:`local_batch` communicate and need a group of at least two processes.
 
     Attributes:
         rank: rank of this process, from 0.
@@ -50,8 +50,6 @@ class ProcessGroup:
         Returns:
             The same value in every process.
         """
-        if self.size == 1:
-            return flag
         value = torch.tensor(float(flag), device=device)
         distributed.all_reduce(value, distributed.ReduceOp.MAX)
         return bool(value.item())
@@ -65,8 +63,7 @@ class ProcessGroup:
         Returns:
             ``values``.
         """
-        if self.size > 1:
-            distributed.all_reduce(values)
+        distributed.all_reduce(values)
         return values
 
     def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
@@ -78,8 +75,6 @@ class ProcessGroup:
         Args:
             parameters: the trained parameters, in the same order in every process.
         """
-        if self.size == 1:
-            return
         has_gradient = [parameter.grad is not None for parameter in parameters]
         used = torch.tensor(has_gradient, dtype=torch.float32, device=parameters[0].device)
         distributed.all_reduce(used, distributed.ReduceOp.MAX)
@@ -104,7 +99,7 @@ class ProcessGroup:
         Args:
             network: module with buffers such as running statistics.
         """
-        for buffer in network.buffers() if self.size > 1 else ():
+        for buffer in network.buffers():
             if buffer.is_floating_point():
                 self.sum(buffer).div_(self.size)
 

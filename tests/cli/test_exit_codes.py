@@ -39,7 +39,7 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException, *arguments: s
         (UnknownNameError("task kind", "brred", ["breed"]), 2, "did you mean 'breed'?"),
         (DataError("truncated", where="photos/1.jpg"), 1, "photos/1.jpg"),
         (ZeroDivisionError("oh"), 70, "--debug shows the traceback"),
-        (FileExistsError(17, "File exists", "a"), 1, "cannot read or write: File exists"),
+        (FileExistsError(17, "File exists", "a"), 1, "cannot be written: it exists and is not a"),
         (IsADirectoryError(21, "Is a directory", ".a.tmp", None, "a"), 1, "where:   a\n"),
         (OSError("oh"), 70, "--debug shows the traceback"),
         (OSError(9, "Bad file descriptor", "a"), 70, "--debug shows the traceback"),
@@ -109,7 +109,82 @@ def test_misspelled_command_is_corrected() -> None:
     """In a process of its own: its exit code must reach the shell."""
     result = run("serch")
     assert result.returncode == 2
-    assert "Did you mean 'search'" in result.stderr
+    assert "did you mean 'search'?" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["search"], "the argument RUN.yaml is missing"),
+        (["search", "a", "b"], "unexpected argument 'b'"),
+        (["search", "a", "--trials", "x"], "`--trials` must be an integer, got 'x'"),
+        (["search", "a", "--trials", "0"], "`--trials` must be greater than or equal to 1"),
+        (["search", "a", "--trials"], "`--trials` needs a value"),
+        (["search", "a", "--trails", "1"], "unknown option '--trails'; did you mean '--trials'?"),
+        (["search", "a", "--quiet=1"], "`--quiet` takes no value"),
+        (["export", "a"], "`--out` is missing"),
+        (["leaderboard", "a", "--format", "xml"], "allowed: table, csv, json, markdown"),
+        (["-v"], "the command is missing"),
+        (["tasks"], "`mtlsearch tasks` is now `mtlsearch list tasks`"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_wrong_command_line_is_described(arguments: list[str], message: str) -> None:
+    result = call(*arguments)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert "where:   mtlsearch" in result.stderr
+    assert not any(word in result.stderr for word in ("Input should", "Invalid value", "valid "))
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"), [(13, "permission denied"), (28, "no space is left"), (30, "read-only")]
+)
+def test_refused_output_names_option_and_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int, reason: str
+) -> None:
+    def refuse(path: Path, *arguments: object, **options: object) -> None:
+        raise OSError(number, "refused", str(path))
+
+    bundle = tmp_path / "network"
+    monkeypatch.setattr("mtlsearch.cli.commands._sample.open_run", lambda *_: refuse(bundle / "a"))
+    result = call("sample", "run.yaml", "--out", bundle)
+    assert result.returncode == 1
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith("error: the path of `--out` cannot be written: ")
+    assert reason in lines[0]
+    assert lines[1] == f"  where:   {bundle / 'a'} (--out {bundle})"
+    assert "set --out to another path" in lines[2]
+    assert number == 30 or str(tmp_path) in lines[2]
+
+
+SLOW_IMPORT = """
+import os, signal, sys, types
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == "torch":
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            except KeyboardInterrupt as stop:
+                raise ImportError("initialization failed") from stop
+sys.meta_path.insert(0, Finder())
+"""
+
+
+def test_interrupt_during_an_import_ends_quietly() -> None:
+    result = run("units", "resnet18", prelude=SLOW_IMPORT)
+    assert result.returncode == 130
+    assert result.stderr == "interrupted: by Ctrl-C\n"
+
+
+def test_error_raised_for_an_interrupt_ends_with_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = ImportError("initialization failed")
+    error.__context__ = KeyboardInterrupt()
+    assert raising(monkeypatch, error) == 130
+    assert capsys.readouterr().err == "interrupted: by Ctrl-C\n"
 
 
 @pytest.mark.parametrize("command", ["leaderboard", "export"])
@@ -120,14 +195,14 @@ def test_missing_run_directory_is_an_error(tmp_path: Path, command: str) -> None
     assert "not a run directory" in result.stderr
 
 
-@pytest.mark.parametrize("below", ["", "g", "g/h"])
+@pytest.mark.parametrize("below", ["g", "g/h"])
 def test_file_in_place_of_a_folder_is_an_error(tmp_path: Path, below: str) -> None:
     (tmp_path / "f").write_text("a file")
     result = call("init", tmp_path / "f" / below)
     assert result.returncode == 1
-    assert result.stderr.startswith("error: cannot read or write: ")
+    assert result.stderr.startswith("error: the path")
     assert f"  where:   {tmp_path / 'f'}" in result.stderr
-    assert "use another path" in result.stderr
+    assert "another path" in result.stderr
     assert (tmp_path / "f").read_text() == "a file"
 
 

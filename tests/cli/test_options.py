@@ -126,7 +126,7 @@ def test_short_option_overrides_set(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_number_below_one_is_refused(option: str, tmp_path: Path) -> None:
     result = call("search", tmp_path / "run.yaml", option, "0")
     assert result.returncode == 2
-    assert f"'{option}'" in result.stderr
+    assert f"`{option}`" in result.stderr
 
 
 class TestDevice:

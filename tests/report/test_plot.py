@@ -11,7 +11,7 @@ from PIL import Image
 from mtlsearch.errors import ConfigError, RunError
 from mtlsearch.report import plot
 from mtlsearch.report._plot import _figure
-from mtlsearch.results import leaderboard
+from mtlsearch.results import leaderboard, objectives_in
 from tests.results.trials import baselines, results, run, trial
 
 
@@ -52,6 +52,22 @@ def test_plot_of_cut_leaderboard_names_the_best_of_all(tmp_path: Path) -> None:
     plot(frame, tmp_path / "front.png")
     texts = [text.get_text() for text in _figure(frame, missing=0).axes[0].texts]
     assert "best: trial 6, not drawn" in texts
+
+
+@pytest.mark.parametrize(
+    ("names", "is_drawn"),
+    [(["delta_m"], True), (["flops", "delta_m"], True), (["delta_m", "params"], False)],
+    ids=str,
+)
+def test_front_is_a_line_only_over_its_objectives(names: list[str], is_drawn: bool) -> None:
+    records = run()
+    frame = leaderboard(records, objectives=objectives_in(records, names))
+    assert frame["pareto"].any()
+    axes = _figure(frame[frame["delta_m"].notna()], missing=0).axes[0]
+    labels = [str(line.get_label()) for line in axes.lines]
+    assert ("Pareto front" in labels) is is_drawn
+    points = [str(points.get_label()) for points in axes.collections]
+    assert any("front of Δm, params" in label for label in points) is not is_drawn
 
 
 def test_plot_labels_do_not_overlap_and_name_the_front() -> None:

@@ -89,7 +89,7 @@ def _show_matrices(affinity: Affinity, console: Console) -> None:
             (str(unit), name, *(_number(matrices[unit, i, j], "+.2f") for i, j in pairs))
             for unit, name in enumerate(affinity.units)
         ]
-        names = [f"{tasks[i]}+{tasks[j]}" for i, j in pairs]
+        names = [f"{tasks[i]} + {tasks[j]}" for i, j in pairs]  # wrapped at the blanks
         console.table(("unit", "modules", *names), rows)
     console.print("\nlookahead: decrease of a loss in percent after a step for one task")
     rows = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mtlsearch.cli._context import open_registry
+from mtlsearch.cli._context import open_registry, run_name
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.files import atomic_write
 
@@ -28,27 +28,40 @@ HEADER = """\
 
 """
 
+SUFFIXES = (".yaml", ".yml")
+
 SMALL = {"data.image_size": (64, 64), "train.epochs": 4}
 """Small enough for a first search without a GPU."""
 
 
 def init(
     ctx: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for run.yaml.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing run.yaml.")] = False,
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="DIR|FILE.yaml", help="Folder for run.yaml, or the file to write."),
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a commented run file that works without changes."""
     from mtlsearch.errors import ConfigError
 
     options = GlobalOptions.of(ctx)
-    file = folder / "run.yaml"
+    is_file = target.suffix.lower() in SUFFIXES and not target.is_dir()
+    file = target if is_file else target / "run.yaml"
+    if target.is_file() and not is_file:
+        raise ConfigError(
+            "the path is a file and its name does not end in .yaml, so it is not a run file",
+            where=str(target),
+            allowed=["a folder", "a file name that ends in .yaml"],
+            next_step="set another path",
+        )
     if os.path.lexists(file) and not force:
         raise ConfigError(
             "the run file exists already",
             where=str(file),
             next_step="use --force to replace it",
         )
-    out = Path("results") / folder.resolve().name
+    out = Path("results") / run_name(file)
     text = HEADER.format(file=file, out=out) + first_run(open_registry(options))
     with atomic_write(file) as partial:
         partial.write_text(text, encoding="utf-8")

@@ -11,7 +11,13 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 
 from mtlsearch.errors import BackboneError, UnknownNameError, nearest
-from mtlsearch.models.loading._hub import WITHOUT_DOWNLOAD, check_hub
+from mtlsearch.models.loading._hub import (
+    WITHOUT_DOWNLOAD,
+    WITHOUT_HUB,
+    check_hub,
+    is_described,
+    is_on_hub,
+)
 
 ImageSize = tuple[int, int]
 
@@ -52,12 +58,12 @@ def create_model(
             size.
     """
     require_backbone(name)
-    if pretrained:
+    if pretrained or is_on_hub(name):
         check_hub(name)
-    arguments: dict[str, Any] = {"img_size": image_size} if _has_fixed_size(name) else {}
-    if channels != 3:
-        arguments["in_chans"] = channels
     try:
+        arguments: dict[str, Any] = {"img_size": image_size} if _has_fixed_size(name) else {}
+        if channels != 3:
+            arguments["in_chans"] = channels
         return _create(name, seed, pretrained=pretrained, **arguments)
     except Exception as error:  # timm, the hub's client and PyTorch raise different classes
         if pretrained:
@@ -65,6 +71,10 @@ def create_model(
                 f"cannot load the pretrained weights of {name!r}: {error}",
                 where="backbone.pretrained",
                 next_step=WITHOUT_DOWNLOAD,
+            ) from error
+        if is_on_hub(name) and not is_described(name):
+            raise BackboneError(
+                f"cannot download the description of {name!r}: {error}", next_step=WITHOUT_HUB
             ) from error
         bands = "" if channels == 3 else f" and {channels} channels"
         raise BackboneError(

@@ -23,8 +23,28 @@ _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safe
 """Names of weight files on the hub."""
 
 
+HUB_PREFIXES = ("hf_hub", "hf-hub")
+"""Prefixes of timm's names of models that the hub describes."""
+
+WITHOUT_HUB = (
+    "repeat it with network access, which stores the description, or set a model of timm itself "
+    "(`mtlsearch list backbones`)"
+)
+
+
+def is_on_hub(name: str) -> bool:
+    """Return whether the hub describes a model, so that even creating it needs a file of it."""
+    return name.partition(":")[0] in HUB_PREFIXES
+
+
+def is_described(name: str) -> bool:
+    """Return whether the description of a model of the hub is on disk."""
+    repository, file = _hub_location(name)
+    return repository is not None and _is_downloaded(repository, file)
+
+
 def check_hub(name: str) -> None:
-    """Check that the model hub responds if a model's weights must be downloaded.
+    """Check that the model hub responds if a file of a model must be downloaded.
 
     The hub's own client tries for minutes, file by file, and prints every attempt. This check
     requests one file at most twice. Any response passes, including "not found", because the
@@ -51,17 +71,20 @@ def check_hub(name: str) -> None:
             if reason is None:
                 return  # the hub responded, or the client is in offline mode
             if is_last:
+                what = "description" if is_on_hub(name) else "pretrained weights"
                 raise BackboneError(
-                    f"cannot download the pretrained weights of {name!r}: the model hub is "
+                    f"cannot download the {what} of {name!r}: the model hub is "
                     f"unreachable ({reason}), two attempts at {url}",
-                    where="backbone.pretrained",
-                    next_step=WITHOUT_DOWNLOAD,
+                    where=None if is_on_hub(name) else "backbone.pretrained",
+                    next_step=WITHOUT_HUB if is_on_hub(name) else WITHOUT_DOWNLOAD,
                 ) from error
         time.sleep(RETRY_DELAY)
 
 
 def _hub_location(name: str) -> tuple[str | None, str | None]:
-    """Return repository and file of a model's weights; None where timm does not specify them."""
+    """Return the repository of a model and the file to ask for; None where timm has none."""
+    if is_on_hub(name):
+        return name.partition(":")[2].partition("@")[0], "config.json"
     config = timm.get_pretrained_cfg(name, allow_unregistered=True)
     if config is None or config.file:
         return None, None

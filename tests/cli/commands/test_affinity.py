@@ -45,7 +45,7 @@ def result(file: Path) -> CompletedProcess[str]:
 def test_affinity_prints_measures_and_plans(result: CompletedProcess[str], file: Path) -> None:
     lines = result.stdout.splitlines()
     start = lines.index("gradient similarity: cosine, -1 to 1")
-    assert lines[start + 1].split() == ["unit", "modules", "scene+shapes"]
+    assert lines[start + 1].split() == ["unit", "modules", "scene", "+", "shapes"]
     assert [line.split()[0] for line in lines[start + 2 : start + 7]] == list("01234")
     assert "similarity of single-task representations: linear CKA, 0 to 1" in lines
     assert any(line.startswith("step for  loss of scene") for line in lines)

@@ -45,6 +45,25 @@ def test_existing_run_file_needs_force(tmp_path: Path) -> None:
     assert file.read_text() != "mine"
 
 
+def test_name_of_a_yaml_file_is_that_file(tmp_path: Path) -> None:
+    file = tmp_path / "horses.yaml"
+    result = call("init", file)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"{file}\n"
+    assert "--out results/horses" in result.stderr
+    load_run(file).require_paths()
+    assert call("init", file).returncode == 2
+
+
+def test_existing_file_that_is_not_yaml_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    result = call("init", file, "--force")
+    assert result.returncode == 2
+    assert "a file name that ends in .yaml" in result.stderr
+    assert file.read_text() == "mine"
+
+
 def test_without_generated_source_it_fails(tmp_path: Path) -> None:
     from mtlsearch.cli.commands._init import first_run
     from mtlsearch.errors import PluginError

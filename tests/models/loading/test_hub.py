@@ -92,3 +92,22 @@ def test_downloaded_weights_need_no_request(
 def test_weights_without_hub_need_no_request(unreachable: str) -> None:
     hub.check_hub("mobilenetv2_035")
     assert unreachable
+
+
+def test_description_on_an_unreachable_hub_fails_fast(
+    unreachable: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING), pytest.raises(BackboneError) as caught:
+        cut_backbone("hf_hub:timm/resnet18.a1_in1k", SIZE)
+    assert "the description of 'hf_hub:timm/resnet18.a1_in1k'" in caught.value.what
+    assert f"{unreachable}/timm/resnet18.a1_in1k/resolve/main/config.json" in caught.value.what
+    assert "network access" in str(caught.value.next_step)
+    assert not caplog.records
+
+
+def test_description_without_network_is_not_a_wrong_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(BackboneError) as caught:
+        cut_backbone("hf-hub:timm/resnet18.a1_in1k", SIZE)
+    assert "image size" not in str(caught.value)
+    assert "`mtlsearch list backbones`" in str(caught.value.next_step)
