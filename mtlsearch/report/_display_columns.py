@@ -33,6 +33,9 @@ MARKS = (
 )
 """Marks of trials and the columns that are true or not empty for them."""
 
+ERROR = "_error"
+"""End of the name of a column with standard errors."""
+
 HIDE_METRICS = 1000
 """The metrics have a ``hide_order`` above this number, the last metric the lowest."""
 
@@ -86,7 +89,14 @@ def best_row(frame: pd.DataFrame) -> int | None:
 
 def metric_names(frame: pd.DataFrame) -> list[str]:
     """Return the names of the ``task.metric`` columns."""
-    return [str(name) for name in frame.columns if "." in str(name)]
+    names = [str(name) for name in frame.columns if "." in str(name)]
+    return [name for name in names if error_of(frame, name.removesuffix(ERROR)) != name]
+
+
+def error_of(frame: pd.DataFrame, name: str) -> str | None:
+    """Return the column with the standard errors of a column; None if there is none."""
+    error = f"{name}{ERROR}"
+    return error if name in frame and error in frame else None
 
 
 def formatted_columns(frame: pd.DataFrame) -> list[FormattedColumn]:
@@ -119,11 +129,13 @@ def _metric_cells(name: str) -> FrameFormatter:
     def format_cells(frame: pd.DataFrame) -> list[str]:
         by_class = frame.attrs.get("zero_classes", {}).get(name.partition(".")[0], {})
         marked = {number for numbers in by_class.values() for number in numbers}
+        error = error_of(frame, name)
+        cells = formatting.format_metrics(frame[name])
+        if error is not None:
+            cells = formatting.with_errors(cells, frame[error])
         return [
             f"{ZERO_CLASS} {cell}" if number in marked and cell else cell
-            for number, cell in zip(
-                frame["trial"], formatting.format_metrics(frame[name]), strict=True
-            )
+            for number, cell in zip(frame["trial"], cells, strict=True)
         ]
 
     return format_cells
@@ -158,6 +170,9 @@ def _over_seeds(frame: pd.DataFrame) -> list[str]:
 def _deltas(frame: pd.DataFrame) -> list[str]:
     """Return Δm; for a paused trial, Δm at its rung in parentheses."""
     deltas = formatting.format_percents(frame["delta_m"])
+    error = error_of(frame, "delta_m")
+    if error is not None:
+        deltas = formatting.with_errors(deltas, frame[error])
     if "delta_m_when_paused" not in frame:
         return deltas
     at_rung = formatting.format_percents(frame["delta_m_when_paused"])

@@ -39,6 +39,14 @@ def format_metrics(column: pd.Series) -> list[str]:
     return [MISSING if pd.isna(value) else f"{value:.{decimals}f}" for value in column]
 
 
+def with_errors(cells: Sequence[str], errors: pd.Series) -> list[str]:
+    """Append standard errors, with the decimals of each number: ``0.800 ± 0.045``."""
+    return [
+        cell if pd.isna(error) or not cell else f"{cell} ± {error:.{len(cell.partition('.')[2])}f}"
+        for cell, error in zip(cells, errors, strict=True)
+    ]
+
+
 def format_durations(column: pd.Series) -> list[str]:
     """Format seconds: ``9.3 s``, ``142 s``, ``17 min``."""
     return [_format_duration(value) for value in column]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mtlsearch.results._columns import ALWAYS, COLUMNS, Column, DType
+from mtlsearch.results._columns import ALWAYS, COLUMNS, IF_ERRORS, Column, DType
 
 HEADER = "| column | type | included | contents |\n| --- | --- | --- | --- |\n"
 TYPE_NAMES: Mapping[DType, str] = {
@@ -16,6 +16,8 @@ TYPE_NAMES: Mapping[DType, str] = {
 METRICS = (
     f"| `TASK.METRIC` | number | {ALWAYS.description} | primary metric of each task; all metrics "
     "with `--all-metrics` |\n"
+    f"| `TASK.METRIC_error` | number | {IF_ERRORS.description} | standard error of the metric over "
+    "validation images, in its unit; empty if unknown |\n"
 )
 
 

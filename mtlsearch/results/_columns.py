@@ -34,6 +34,8 @@ class Row:
         rung_rank: rank of a paused trial at its rung; None for other trials.
         is_on_front: whether the trial is on the Pareto front.
         counted: the metrics that Δm counts, of a paused trial at its rung; None without Δm.
+        delta_m_error: standard error of Δm over validation images, in percent; None if unknown or
+            not requested.
     """
 
     record: TrialRecord
@@ -43,6 +45,7 @@ class Row:
     rung_rank: RungRank | None
     is_on_front: bool
     counted: CountedMetrics | None = None
+    delta_m_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,12 @@ class Rows:
     Attributes:
         rows: one row per trial, without ``top``.
         all_metrics: whether all metrics are requested (``--all-metrics``).
+        with_errors: whether standard errors are requested (``--errors``).
     """
 
     rows: Sequence[Row]
     all_metrics: bool = False
+    with_errors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class Condition:
 
 
 ALWAYS = Condition("always", lambda rows: True)
+IF_ERRORS = Condition("with `--errors`", lambda rows: rows.with_errors)
 IF_CONFIRMED = Condition(
     "if trials are confirmed",
     lambda rows: any(row.statistics is not None for row in rows.rows),
@@ -188,6 +194,14 @@ COLUMNS: tuple[Column, ...] = (
         lambda row: row.delta_m,
         "Δm in percent against `independent`; empty unless complete",
         is_descending=True,
+        is_before_metrics=True,
+    ),
+    Column(
+        "delta_m_error",
+        "float64",
+        lambda row: row.delta_m_error,
+        "standard error of `delta_m` over validation images, in percent",
+        IF_ERRORS,
         is_before_metrics=True,
     ),
     Column(

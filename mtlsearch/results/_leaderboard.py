@@ -11,8 +11,14 @@ from mtlsearch.errors import ConfigError, did_you_mean
 from mtlsearch.plugin import Metric
 from mtlsearch.results._baseline_remarks import baseline_remarks
 from mtlsearch.results._columns import COLUMNS, HEADINGS, DType, Row, Rows
-from mtlsearch.results._delta_m import counted_metrics, delta_m, reference_at, reference_of
-from mtlsearch.results._metric_columns import metric_columns, metric_value
+from mtlsearch.results._delta_m import (
+    counted_metrics,
+    delta_m,
+    delta_m_error,
+    reference_at,
+    reference_of,
+)
+from mtlsearch.results._metric_columns import ERROR, metric_columns, metric_error, metric_value
 from mtlsearch.results._objective import DELTA_M, Objective
 from mtlsearch.results._pareto import front_objectives, is_on_front
 from mtlsearch.results._per_class import zero_classes
@@ -35,6 +41,7 @@ def leaderboard(
     sort: str = "delta_m",
     top: int | None = None,
     all_metrics: bool = False,
+    with_errors: bool = False,
     confirmed: Mapping[int, SeedStatistics] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Build the leaderboard: one row per trial, the best first.
@@ -57,6 +64,8 @@ def leaderboard(
         top: maximum number of rows; None: all. ``pareto``, ``tied_with_best`` and ``best`` refer
             to all trials.
         all_metrics: one column per metric, not only the primary metric of each task.
+        with_errors: the standard error of Δm and, in columns ``task.metric_error``, of each metric
+            with a column, over validation images.
         confirmed: statistics over seeds by trial number. Confirmed trials come first, by
             ``delta_m_mean`` over ``num_seeds``, with its standard error ``delta_m_stderr``.
             ``tied_with_best`` marks trials that differ from the best by at most one standard
@@ -75,7 +84,9 @@ def leaderboard(
     trials = _with_reruns(list(records))
     sort = HEADINGS.get(sort, sort)
     metrics = metric_columns(trials, all_metrics=all_metrics, sort=sort)
-    rows = Rows(_rows(trials, objectives, confirmed), all_metrics)
+    rows = Rows(
+        _rows(trials, objectives, confirmed, with_errors=with_errors), all_metrics, with_errors
+    )
     frame = _frame(rows, metrics)
     frame.attrs["front"] = [objective.name for objective in front_objectives(objectives)]
     frame.attrs["best"] = _best(frame)
@@ -109,20 +120,23 @@ def _rows(
     trials: Sequence[TrialRecord],
     objectives: Sequence[Objective],
     confirmed: Mapping[int, SeedStatistics],
+    *,
+    with_errors: bool,
 ) -> list[Row]:
     reference = reference_of(trials)
     ranks = rung_ranks(trials, objectives)
     on_front = is_on_front(trials, front_objectives(objectives))
     rows = []
     for trial, is_member in zip(trials, on_front, strict=True):
-        value, reason, counted = None, "", None
+        value, reason, counted, error = None, "", None, None
         statistics, rank = confirmed.get(trial.number), ranks.get(trial.number)
         if trial.state == "complete":
             value, reason = delta_m(trial.results, reference)
             counted = None if value is None else counted_metrics(reference)
+            error = delta_m_error(trial.results, reference) if with_errors else None
         elif rank is not None:
             counted = counted_metrics(reference_at(trials, rank.epoch))
-        rows.append(Row(trial, value, reason, statistics, rank, bool(is_member), counted))
+        rows.append(Row(trial, value, reason, statistics, rank, bool(is_member), counted, error))
     return rows
 
 
@@ -155,15 +169,18 @@ def _frame(rows: Rows, metrics: Mapping[str, Metric]) -> pd.DataFrame:
     cells_by_column: dict[str, list[Any]] = {
         column.name: [column.value(row) for row in rows.rows] for column in included
     }
-    cells_by_metric = {
-        name: [metric_value(row.record, name) for row in rows.rows] for name in metrics
-    }
+    cells_by_metric = {}
+    for name in metrics:
+        cells_by_metric[name] = [metric_value(row.record, name) for row in rows.rows]
+        if rows.with_errors:
+            errors = [metric_error(row.record, name) for row in rows.rows]
+            cells_by_metric[f"{name}{ERROR}"] = errors
     before = [column.name for column in included if column.is_before_metrics]
     after = [column.name for column in included if not column.is_before_metrics]
     frame = pd.DataFrame(cells_by_column | cells_by_metric)
     dtypes: dict[str, DType] = {column.name: column.dtype for column in included}
-    dtypes |= dict.fromkeys(metrics, "float64")
-    return frame[[*before, *metrics, *after]].astype(dtypes)
+    dtypes |= dict.fromkeys(cells_by_metric, "float64")
+    return frame[[*before, *cells_by_metric, *after]].astype(dtypes)
 
 
 def _best(frame: pd.DataFrame) -> int | None:

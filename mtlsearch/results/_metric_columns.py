@@ -29,6 +29,17 @@ def metric_columns(
     }
 
 
+ERROR = "_error"
+"""End of the name of a column with standard errors, which follows that of the metric."""
+
+
+def metric_error(record: TrialRecord, column: str) -> float:
+    """Return the standard error of a record in a metric column; NaN if it is unknown."""
+    task, _, metric = column.partition(".")
+    result = record.results.get(task)
+    return float("nan") if result is None else result.errors.get(metric, float("nan"))
+
+
 def metric_value(record: TrialRecord, column: str) -> float:
     """Return the value of a record in a metric column; NaN if there is none."""
     task, _, metric = column.partition(".")

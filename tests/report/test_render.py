@@ -31,6 +31,16 @@ def test_render_shows_every_trial_in_every_format(form: str, records: list) -> N
         assert str(record.candidate.plan).replace("|", "\\|" if form == "markdown" else "|") in text
 
 
+def test_table_shows_errors_beside_numbers() -> None:
+    scene = replace(results()["scene"], errors={"accuracy": 0.0512, "F1": 0.06})
+    records = [replace(record, results={**results(), "scene": scene}) for record in baselines()]
+    text = render(leaderboard(records, with_errors=True), "table")
+    assert "0.600 ± 0.051" in text
+    assert "scene.accuracy_error" not in text
+    assert "0.300 " in text  # the error of boxes.mAP is unknown
+    assert "±" not in render(leaderboard(records), "table")
+
+
 def test_csv_and_json_keep_all_digits_and_columns() -> None:
     frame = leaderboard(run(), all_metrics=True)
     lines = list(csv.DictReader(StringIO(render(frame, "csv"))))

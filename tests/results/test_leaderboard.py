@@ -15,6 +15,7 @@ from mtlsearch.results import (
     TrialRecord,
     _leaderboard,
     delta_m,
+    delta_m_error,
     front_of,
     leaderboard,
     objectives_in,
@@ -54,6 +55,31 @@ def test_leaderboard_columns_are_primary_metrics_or_all() -> None:
     assert {name for name in every.columns if "." in name} == {
         f"{task}.{spec.name}" for task, specs in SPECS.items() for spec in specs
     }
+
+
+def test_errors_follow_their_numbers() -> None:
+    measured = results()
+    scene = replace(measured["scene"], errors={"accuracy": 0.05, "F1": 0.06})
+    records = [replace(record, results={**measured, "scene": scene}) for record in baselines()]
+    frame = leaderboard(records, with_errors=True)
+    columns = list(frame.columns)
+    assert columns[columns.index("delta_m") + 1] == "delta_m_error"
+    assert columns[columns.index("scene.accuracy") + 1] == "scene.accuracy_error"
+    assert list(frame["scene.accuracy_error"]) == [0.05, 0.05]
+    assert frame[["boxes.mAP_error", "delta_m_error"]].isna().all(axis=None)  # unknown
+    assert not [name for name in leaderboard(records).columns if name.endswith("_error")]
+
+
+def test_error_of_delta_m_is_in_percent() -> None:
+    measured = {
+        task: replace(result, errors={spec.name: 0.01 for spec in result.specs})
+        for task, result in results().items()
+    }
+    records = [replace(record, results=measured) for record in baselines()]
+    frame = leaderboard(records, with_errors=True)
+    error = delta_m_error(measured, measured)
+    assert error is not None
+    assert list(frame["delta_m_error"]) == [error, error]
 
 
 def test_leaderboard_dtypes_do_not_depend_on_rows() -> None:

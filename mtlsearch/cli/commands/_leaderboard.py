@@ -34,6 +34,10 @@ def leaderboard(
     all_metrics: Annotated[
         bool, typer.Option("--all-metrics", help="Show all metrics, not only the primary ones.")
     ] = False,
+    errors: Annotated[
+        bool,
+        typer.Option("--errors", help="Show standard errors over validation images."),
+    ] = False,
     per_class: Annotated[
         str | None,
         typer.Option("--per-class", metavar="TASK", help="Show results per class of a task."),
@@ -67,7 +71,8 @@ def leaderboard(
         objectives=objectives_in(records, loaded.config.search.objectives),
         sort=sort,
         all_metrics=all_metrics or form in ("csv", "json"),
-        confirmed=read_confirmed(run, loaded.config, records),
+        with_errors=errors,
+        confirmed=read_confirmed(run, records),
     )
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None

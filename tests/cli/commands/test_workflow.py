@@ -65,6 +65,16 @@ class TestLeaderboard:
         )
         assert "measured on 8 validation images: one image is 12.5 %." in result.stdout
 
+    def test_errors_are_shown_on_demand(self, small_search: SmallSearch) -> None:
+        records = records_of(small_search.run)
+        assert all(result.errors for record in records for result in record.results.values())
+        assert "±" not in call("leaderboard", small_search.run).stdout
+        assert "±" in call("leaderboard", small_search.run, "--errors").stdout
+        result = call("leaderboard", small_search.run, "--errors", "--format", "csv")
+        frame = pd.read_csv(io.StringIO(result.stdout))
+        assert (frame["delta_m_error"] >= 0).all()
+        assert (frame["scene.accuracy_error"] >= 0).all()
+
     def test_all_metrics_shows_other_metrics(self, small_search: SmallSearch) -> None:
         assert "pixel_accuracy" not in call("leaderboard", small_search.run).stdout
         assert "pixel_accuracy" in call("leaderboard", small_search.run, "--all-metrics").stdout
