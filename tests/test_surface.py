@@ -58,6 +58,7 @@ mtlsearch.plugin:
     Settings
     files(split, index)
     generated
+    group(split, index)
     labels (abstract)
     locate(split, index) (abstract)
     name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
@@ -26,7 +26,7 @@ class ReadResult:
         problems: what is wrong with the image or its labels.
         sample: the resized sample; None if there are problems.
         counts: counts by label; empty if there are problems.
-        facts: what reading the picture lost.
+        facts: what reading the image lost.
         digest: digest of the pixels; None if it was not requested or there are problems.
     """
 
@@ -46,7 +46,7 @@ class Images:
         splits: the images of each split.
         labels: the union of the sources' labels.
         prepared_size: ``(height, width)`` after resizing, by split.
-        pixel_format: rule that converts pictures to the network's bands.
+        pixel_format: rule that converts images to the network's bands.
     """
 
     sources: Sequence[DatasetSource]
@@ -94,6 +94,21 @@ class Images:
         """
         ref = self.splits[split][index]
         return self.sources[ref.source].locate(ref.split, ref.index)
+
+    def groups(self, split: str) -> list[Hashable]:
+        """Return the group of each image; images of one group are not independent.
+
+        Args:
+            split: the split.
+
+        Returns:
+            Groups in the order of the split. An image without a group is a group of its own.
+        """
+        groups: list[Hashable] = []
+        for index, ref in enumerate(self.splits[split]):
+            group = self.sources[ref.source].group(ref.split, ref.index)
+            groups.append(index if group is None else (ref.source, group))
+        return groups
 
     def original(self, split: str, index: int) -> Sample:
         """Read an image and its labels in their original size.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -116,6 +116,17 @@ class DataModule:
         """
         return self._images.locate(split, index)
 
+    def groups(self, split: str) -> list[Hashable]:
+        """Return the group of each image; images of one group are not independent.
+
+        Args:
+            split: the split.
+
+        Returns:
+            Groups in the order of the split. An image without a group is a group of its own.
+        """
+        return self._images.groups(split)
+
     def check(
         self,
         progress: Callable[[int, int], None] | None = None,
@@ -132,7 +143,7 @@ class DataModule:
             progress: called with the number of images done and of all images.
             splits: the splits; ``test`` is not read by default.
             reread: whether to decode every image, even if it is stored, and to search for
-                duplicate pictures.
+                duplicate images.
 
         Returns:
             Problems, counts and duplicates.

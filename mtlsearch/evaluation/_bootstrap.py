@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -63,23 +63,29 @@ class Estimates:
     per_class: Mapping[str, Mapping[str, Estimate]]
 
 
-def resamples(num_images: int, count: int, seed: int) -> Iterable[NDArray[np.int64]]:
+def resamples(
+    num_images: int, count: int, seed: int, groups: Sequence[Hashable] | None = None
+) -> Iterable[NDArray[np.int64]]:
     """Yield how often each image occurs in each resample.
 
-    A resample draws as many images as there are, with replacement.
+    A resample draws as many groups as there are, with replacement, and all images of each.
 
     Args:
         num_images: number of images.
         count: number of resamples.
         seed: seed of numpy's generator.
+        groups: the group of each image; None: each image is a group.
 
     Yields:
         Counts, int64 ``[num_images]``.
     """
+    names = range(num_images) if groups is None else groups
+    number_by_group = {group: number for number, group in enumerate(dict.fromkeys(names))}
+    group_by_image = np.array([number_by_group[group] for group in names], np.int64)
     generator = np.random.default_rng(seed)
     for _ in range(count):
-        drawn = generator.integers(num_images, size=num_images)
-        yield np.bincount(drawn, minlength=num_images)
+        drawn = generator.integers(len(number_by_group), size=len(number_by_group))
+        yield np.bincount(drawn, minlength=len(number_by_group))[group_by_image]
 
 
 def bootstrap(
@@ -88,19 +94,22 @@ def bootstrap(
     *,
     count: int,
     seed: int,
+    groups: Sequence[Hashable] | None = None,
     on_resample: Callable[[], None] | None = None,
 ) -> Estimates:
     """Compute the results of a scorer with percentile intervals.
 
     Every result is computed again for every resample. A resample in which it is undefined, such
-    as one without any image of a class, does not enter its interval. With one image there are no
-    intervals.
+    as one without any image of a class, does not enter its interval. With one image or one group
+    there are no intervals.
 
     Args:
         scorer: scorer of all images.
         num_images: number of images that the scorer received.
         count: number of resamples; 0: no intervals.
         seed: seed of the resamples.
+        groups: the group of each image, all images of which are drawn together; None: each image
+            is a group.
         on_resample: called after each resample.
 
     Returns:
@@ -112,7 +121,8 @@ def bootstrap(
         metric: {name: _Samples(float(value)) for name, value in values.items()}
         for metric, values in scorer.per_class(ones).items()
     }
-    for counts in resamples(num_images, count if num_images > 1 else 0, seed):
+    num_groups = num_images if groups is None else len(set(groups))
+    for counts in resamples(num_images, count if num_groups > 1 else 0, seed, groups):
         for name, value in scorer.compute(counts).items():
             metrics[name].resampled.append(float(value))
         for metric, values in scorer.per_class(counts).items():

@@ -190,6 +190,7 @@ def _finish(
         results[name] = task.finish(
             resamples=job.resamples,
             seed=job.seed,
+            groups=job.data.groups(job.split),
             on_resample=count_resample,
             locate=lambda index: job.data.locate(job.split, index),
             measured=measured,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -93,6 +93,7 @@ class ScoredTask:
         *,
         resamples: int,
         seed: int,
+        groups: Sequence[Hashable],
         on_resample: Callable[[], None],
         locate: Callable[[int], str],
         measured: Mapping[str, float],
@@ -103,6 +104,7 @@ class ScoredTask:
         Args:
             resamples: number of resamples.
             seed: seed of the resamples.
+            groups: the group of each image of the split.
             on_resample: called after each resample.
             locate: function from the index of an image to its file and row.
             measured: metrics of the task's meter that no scorer has.
@@ -117,6 +119,7 @@ class ScoredTask:
                 len(self._indices),
                 count=resamples,
                 seed=seed,
+                groups=[groups[index] for index in self._indices],
                 on_resample=on_resample,
             )
             for size, scorer in self._scorers.items()

@@ -106,6 +106,22 @@ class DatasetSource(ABC, Generic[SettingsT]):
         """
         return None
 
+    def group(self, split: str, index: int) -> str | None:
+        """Return the group of an image: images that are not independent of each other.
+
+        Examples are photographs of one plant or frames of one video. Standard errors and confidence
+        intervals treat the images of a group as one.
+
+        Args:
+            split: name of the split.
+            index: index in the split, from 0.
+
+        Returns:
+            Name of the group, unique within the source; None, the default, if the image is
+            independent of all others.
+        """
+        return None
+
     @abstractmethod
     def locate(self, split: str, index: int) -> str:
         """Return the origin of an image for messages.

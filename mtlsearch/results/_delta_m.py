@@ -320,9 +320,10 @@ def _task_error(
         means = tuple(fmean(values) for values in zip(*replicates, strict=True))
         return _ChangeError(jackknife_error(means), means)
     errors = [_unpaired_error(spec, result, baseline) for spec in specs]
-    known = [error for error in errors if error is not None]
+    known_errors = [error for error in errors if error is not None]
     # Metrics of one task rise and fall together: the mean of their errors is the largest error.
-    return _ChangeError(fmean(known)) if len(known) == len(errors) else None
+    is_known = len(known_errors) == len(errors)
+    return _ChangeError(fmean(known_errors)) if is_known else None
 
 
 def _paired_changes(spec: Metric, result: TaskResult, baseline: TaskResult) -> tuple[float, ...]:

@@ -199,6 +199,7 @@ class TrainingEvaluator:
             balancer=self._balancer(candidate, network),
             auxiliary_loss=self._auxiliary_loss(candidate, network),
             checkpointing=checkpointing,
+            val_groups=self.data.groups("val"),
             rungs=() if stopping is None else stopping.rungs_of(config.epochs),
         )
 

@@ -10,7 +10,11 @@ import torch
 from torch import Tensor
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
-from torchmetrics.functional.classification import binary_average_precision
+from torchmetrics.functional.classification import (
+    binary_average_precision,
+    multiclass_accuracy,
+    multiclass_f1_score,
+)
 
 from mtlsearch.plugin import Outputs, TargetValues, class_scores
 
@@ -33,18 +37,35 @@ class CategoryMeter:
             }
         )
         self._num_images = 0
+        self._predicted: list[Tensor] = []
+        self._truth: list[Tensor] = []
 
     def update(self, outputs: Outputs, targets: TargetValues) -> None:
         """Add logits ``[n, C]`` and class indices ``[n]``."""
-        logits = outputs["logits"].detach()
-        self._metrics.to(logits.device).update(logits, targets)
+        logits, truth = outputs["logits"].detach(), cast("Tensor", targets)
+        self._metrics.to(logits.device).update(logits, truth)
         self._num_images += len(logits)
+        self._predicted.append(logits.argmax(1))
+        self._truth.append(truth)
 
     def compute(self) -> dict[str, float]:
         """Return both metrics; NaN without images."""
         if not self._num_images:
             return {"accuracy": math.nan, "f1": math.nan}
         return {name: float(value) for name, value in self._metrics.compute().items()}
+
+    def compute_subset(self, images: Sequence[int]) -> dict[str, float]:
+        """Return both metrics of some of the images."""
+        if not images:
+            return {"accuracy": math.nan, "f1": math.nan}
+        predicted, truth = (
+            torch.cat(values)[list(images)] for values in (self._predicted, self._truth)
+        )
+        size = len(self._classes)
+        return {
+            "accuracy": float(multiclass_accuracy(predicted, truth, size, average="micro")),
+            "f1": float(multiclass_f1_score(predicted, truth, size, average="macro")),
+        }
 
     def per_class(self) -> dict[str, dict[str, float]]:
         """Return accuracy, F1 and IoU of each class."""
@@ -81,22 +102,30 @@ class CategoriesMeter:
 
     def compute(self) -> dict[str, float]:
         """Return the metric; NaN if no class occurs."""
-        precisions = [value for value in self._precisions() if not math.isnan(value)]
+        return self.compute_subset(range(sum(map(len, self._logits))))
+
+    def compute_subset(self, images: Sequence[int]) -> dict[str, float]:
+        """Return the metric of some of the images."""
+        if not images:
+            return {"mAP": math.nan}
+        logits, truth = torch.cat(self._logits)[list(images)], torch.cat(self._truth)[list(images)]
+        precisions = [value for value in _precisions(logits, truth) if not math.isnan(value)]
         return {"mAP": sum(precisions) / len(precisions) if precisions else math.nan}
 
     def per_class(self) -> dict[str, dict[str, float]]:
         """Return the average precision of each class."""
-        precisions = self._precisions()
-        return {"AP": dict(zip(self._classes, precisions, strict=True))} if precisions else {}
-
-    def _precisions(self) -> list[float]:
-        """Return the average precision by class index; NaN for a class that does not occur."""
         if not self._logits:
-            return []
-        scores, truth = torch.cat(self._logits).sigmoid(), torch.cat(self._truth)
-        return [
-            float(binary_average_precision(scores[:, index], truth[:, index]))
-            if truth[:, index].any()
-            else math.nan
-            for index in range(truth.shape[1])
-        ]
+            return {}
+        precisions = _precisions(torch.cat(self._logits), torch.cat(self._truth))
+        return {"AP": dict(zip(self._classes, precisions, strict=True))}
+
+
+def _precisions(logits: Tensor, truth: Tensor) -> list[float]:
+    """Return the average precision by class index; NaN for a class that does not occur."""
+    scores = logits.sigmoid()
+    return [
+        float(binary_average_precision(scores[:, index], truth[:, index]))
+        if truth[:, index].any()
+        else math.nan
+        for index in range(truth.shape[1])
+    ]

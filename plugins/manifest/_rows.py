@@ -50,6 +50,7 @@ def rows_by_image(rows: Sequence[Row], settings: ManifestSettings, file: str) ->
     for key, row in zip(keys, rows, strict=True):
         groups.setdefault(key, []).append(row)
     other = [settings.image_column, settings.split_column]
+    other += [] if settings.group_column is None else [settings.group_column]
     other += [column_name(*item) for item in settings.labels.items() if item[0] not in box_labels]
     return [_join(group, other, box_labels, file) for group in groups.values()]
 

@@ -118,6 +118,11 @@ class ManifestSettings(Settings):
         "split",
         description="name of the column with train, val or test; without it, all rows are train",
     )
+    group_column: str | None = Field(
+        None,
+        description="name of the column with the group of an image, such as the plant that several "
+        "photographs show; standard errors and confidence intervals treat a group as one image",
+    )
     test_fraction: float = Field(
         0.0, ge=0, lt=1, description="fraction of rows for test, without a split column"
     )

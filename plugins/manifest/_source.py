@@ -48,11 +48,13 @@ class Manifest(DatasetSource[ManifestSettings]):
         self._root = root
         self._file = root / settings.file
         self._image_column = settings.image_column
+        self._group_column = settings.group_column
         columns, rows = read_table(self._file)
         label_columns = [
             name for item in settings.labels.items() for name in _columns_in_table(*item)
         ]
-        for name in (settings.image_column, *label_columns):
+        group_columns = [] if settings.group_column is None else [settings.group_column]
+        for name in (settings.image_column, *group_columns, *label_columns):
             if name not in columns:
                 raise DataError(
                     f"there is no column {name!r}",
@@ -100,6 +102,12 @@ class Manifest(DatasetSource[ManifestSettings]):
         image = row.cells.get(self._image_column)
         images = [resolve_path(self._root, image)] if isinstance(image, str) else []
         return [self._file, *images, *label_files]
+
+    def group(self, split: str, index: int) -> str | None:
+        if self._group_column is None:
+            return None
+        cell = self._row(split, index).cells.get(self._group_column)
+        return None if cell is None else str(cell)
 
     def locate(self, split: str, index: int) -> str:
         row = self._row(split, index)

@@ -116,6 +116,28 @@ def test_cells_are_read_as_labels(tmp_path: Path) -> None:
     assert sorted(np.unique(np.asarray(labels["outline"])).tolist()) == [0, 1, 255]
 
 
+def test_group_column_names_images_that_belong_together(tmp_path: Path) -> None:
+    plants = ["oak", "oak", "", "elm"]
+    rows = [[*cells, plant] for cells, plant in zip(ROWS, plants, strict=True)]
+    write_table(tmp_path, rows, [*HEADER, "plant"])
+    source = make(tmp_path, group_column="plant")
+    assert [source.group("train", index) for index in range(3)] == ["oak", "oak", None]
+    assert source.group("val", 0) == "elm"
+    groups = data_of(source).groups("train")
+    assert groups[0] == groups[1]
+    assert len(set(groups)) == 2
+    assert make(tmp_path).group("train", 0) is None
+    assert "there is no column 'tree'" in error_of(tmp_path, group_column="tree")
+
+
+def test_rows_of_one_image_have_one_group(tmp_path: Path) -> None:
+    box = {"form": "boxes", "columns": ["x1", "y1", "x2", "y2"], "classes": ["dog"]}
+    rows = [["a.png", "1", "2", "9", "9", "oak"], ["a.png", "2", "3", "9", "9", "elm"]]
+    write_table(tmp_path, rows, ["image", "x1", "y1", "x2", "y2", "plant"])
+    with pytest.raises(DataError, match="rows of one image differ in column 'plant'"):
+        make(tmp_path, labels={"heads": box}, group_column="plant")
+
+
 def test_empty_cells_are_missing_labels(tmp_path: Path) -> None:
     write_table(tmp_path)
     source = make(tmp_path)
