@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from mtlsearch.config._section import OpenSection, Section
 
@@ -26,6 +27,12 @@ class AugmentConfig(Section):
         (0.6, 1.0), description="range of the area of a random crop, as fractions; null: no crop"
     )
     flip: Fraction = Field(0.5, description="probability of a horizontal flip")
+    flip_vertical: Fraction = Field(0.0, description="probability of a vertical flip")
+    rotate_90: Fraction = Field(
+        0.0,
+        description="probability of a rotation by 90, 180 or 270 degrees; needs a square "
+        "`data.image_size`",
+    )
     jitter: Fraction = Field(0.2, description="strength of color jitter, 0 to 1; 0: none")
 
     @field_validator("crop")
@@ -82,6 +89,19 @@ class DataConfig(Section):
         description="number of processes that read images and of threads that build batches; "
         "0: none",
     )
+
+    @model_validator(mode="after")
+    def _check_rotation(self) -> DataConfig:
+        height, width = self.image_size
+        if self.augment.rotate_90 and height != width:
+            raise PydanticCustomError(
+                "rotate_90",
+                "`data.augment.rotate_90` needs a square `data.image_size`, got {size}: a rotated "
+                "image has another shape; set it to 0, or use `flip` and `flip_vertical`, which "
+                "together rotate by 180 degrees",
+                {"key": ["data", "augment", "rotate_90"], "size": [height, width]},
+            )
+        return self
 
     @property
     def num_channels(self) -> int:

@@ -25,6 +25,11 @@ class TaskEntry(OpenSection):
     label: str | None = Field(
         None, description="name of the label to learn; null: the name of the task"
     )
+    rank_by: str | None = Field(
+        None,
+        description="the one metric of the task that Δm and the search count, such as nll; null: "
+        "those that the kind counts",
+    )
 
 
 class RunConfig(Section):

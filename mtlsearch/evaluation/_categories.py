@@ -27,7 +27,8 @@ class CategoriesScorer(Scorer):
     """Scorer of ``mAP``: average precision per class, averaged over the classes that occur.
 
     Accuracy, F1 and IoU of a class count the images in which it occurs and is predicted. The
-    quality of an image is the mean logarithm of the probability of the truth over classes.
+    quality of an image is the mean logarithm of the probability of the truth over classes, and
+    ``nll`` the negative mean of that over images.
 
     Args:
         classes: class names by index.
@@ -49,7 +50,10 @@ class CategoriesScorer(Scorer):
     def compute(self, counts: NDArray[np.int64]) -> Mapping[str, float]:
         """See :meth:`mtlsearch.plugin.Scorer.compute`."""
         values = [value for value in self._precisions(counts) if not math.isnan(value)]
-        return {"mAP": sum(values) / len(values) if values else math.nan}
+        return {
+            "mAP": sum(values) / len(values) if values else math.nan,
+            "nll": -float(counts @ self.qualities() / counts.sum()) if counts.sum() else math.nan,
+        }
 
     def per_class(self, counts: NDArray[np.int64]) -> Mapping[str, Mapping[str, float]]:
         """See :meth:`mtlsearch.plugin.Scorer.per_class`."""
@@ -71,6 +75,22 @@ class CategoriesScorer(Scorer):
     def support(self) -> Mapping[str, int]:
         """See :meth:`mtlsearch.plugin.Scorer.support`."""
         return dict(zip(self._classes, self._stack(self._true).sum(0).tolist(), strict=True))
+
+    def confusion(self) -> NDArray[np.int64]:
+        """Return pairs of a missed and a wrongly predicted class, and correct classes.
+
+        Returns:
+            Number of images ``[C + 1, C + 1]``. An image without a wrong class counts its missed
+            classes in the last column, one without a missed class its wrong ones in the last row.
+        """
+        true, predicted = self._stack(self._true), self._stack(self._predicted)
+        missed, wrong = (true & ~predicted).astype(np.int64), (predicted & ~true).astype(np.int64)
+        size = len(self._classes)
+        matrix = np.zeros((size + 1, size + 1), np.int64)
+        matrix[:size, :size] = missed.T @ wrong + np.diag((true & predicted).sum(axis=0))
+        matrix[:size, size] = missed.T @ ~wrong.any(axis=1)
+        matrix[size, :size] = wrong.T @ ~missed.any(axis=1)
+        return matrix
 
     def _precisions(self, counts: NDArray[np.int64]) -> list[float]:
         scores, true = self._stack(self._scores), self._stack(self._true)

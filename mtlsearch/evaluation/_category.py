@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from mtlsearch.prediction import CategoryPrediction, Prediction
 
 
+MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
+"""Smallest probability in a logarithm."""
+
+
 class CategoryScorer(Scorer):
-    """Scorer of ``accuracy`` over images, and of ``f1``, averaged over classes.
+    """Scorer of ``accuracy`` and ``nll`` over images, and of ``f1``, averaged over classes.
 
     A class that neither occurs nor is predicted has no F1 and is excluded. The quality of an
-    image is the probability of its true class.
+    image is the probability of its true class, and ``nll`` the mean of its negative logarithm.
 
     Args:
         classes: class names by index.
@@ -42,10 +46,15 @@ class CategoryScorer(Scorer):
         """See :meth:`mtlsearch.plugin.Scorer.compute`."""
         matrix = self._matrix(counts)
         if not matrix.sum():
-            return {"accuracy": math.nan, "f1": math.nan}
+            return {"accuracy": math.nan, "f1": math.nan, "nll": math.nan}
         both, sides = matrix.diagonal(), matrix.sum(1) + matrix.sum(0)
         f1 = 2 * both[sides > 0] / sides[sides > 0]
-        return {"accuracy": float(both.sum() / matrix.sum()), "f1": float(f1.mean())}
+        nll = -np.log(np.array(self._qualities).clip(MIN_PROBABILITY))
+        return {
+            "accuracy": float(both.sum() / matrix.sum()),
+            "f1": float(f1.mean()),
+            "nll": float(counts @ nll / counts.sum()),
+        }
 
     def per_class(self, counts: NDArray[np.int64]) -> Mapping[str, Mapping[str, float]]:
         """See :meth:`mtlsearch.plugin.Scorer.per_class`."""

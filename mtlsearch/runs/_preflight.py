@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mtlsearch.affinity import Affinity
-from mtlsearch.errors import ConfigError, MtlsearchError
+from mtlsearch.errors import ConfigError, MtlsearchError, did_you_mean
 from mtlsearch.plugin import Metric, Task
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.results import Objective, objectives_of
@@ -225,6 +225,20 @@ def _require_objectives(context: PreflightContext) -> None:
     _ = context.objectives
 
 
+def _require_rank_by(context: PreflightContext) -> None:
+    for name, task in context.tasks.items():
+        rank_by = context.resolved.config.tasks[name].rank_by
+        # A relative change of a metric that can be negative, such as R2, has no meaning.
+        countable = [spec.name for spec in task.metrics if spec.low >= 0]
+        if rank_by is not None and rank_by not in countable:
+            raise ConfigError(
+                f"`tasks.{name}.rank_by` must be a metric of the task that is never negative, got "
+                f"{rank_by!r}{did_you_mean(rank_by, countable)}",
+                where=context.resolved.where("tasks", name, "rank_by"),
+                allowed=countable,
+            )
+
+
 def _require_valid_images(context: PreflightContext) -> None:
     report = context.report
     if report is None or not report.problems:
@@ -314,6 +328,7 @@ PREFLIGHT_CHECKS: tuple[PreflightCheck, ...] = (
     PreflightCheck("warm start", Stage.RUN_FILE, require=_require_warm_start),
     PreflightCheck("one task", Stage.RUN_FILE, warn=_warn_one_task),
     PreflightCheck("objectives", Stage.LABELS, require=_require_objectives),
+    PreflightCheck("rank by", Stage.LABELS, require=_require_rank_by),
     PreflightCheck("sources", Stage.LABELS, warn=_warn_sources),
     PreflightCheck("batch size", Stage.LABELS, warn=_warn_batch_exceeds_train),
     PreflightCheck("images", Stage.IMAGES, require=_require_valid_images),

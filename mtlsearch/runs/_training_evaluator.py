@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mtlsearch.config import RunConfig, TrainConfig
 from mtlsearch.errors import TrainingError
 from mtlsearch.plan import Cost, SharingPlan, UnitSpec, plan_cost
-from mtlsearch.plugin import STATIC, Candidate, Task
+from mtlsearch.plugin import STATIC, Candidate, Metric, Task
 from mtlsearch.results import TaskResult
 from mtlsearch.runs._history import write_history
 from mtlsearch.runs._teacher import find_teacher, load_teacher, require_teacher_backbone
@@ -207,13 +207,20 @@ class TrainingEvaluator:
         return {
             name: TaskResult(
                 record.metrics[name],
-                tuple(task.metrics),
+                self._specs(name, task),
                 record.per_class.get(name, {}),
                 self.data.num_labeled("val", self.label_by_task[name]),
                 replicates=record.replicates.get(name, {}),
             )
             for name, task in self.task_by_name.items()
         }
+
+    def _specs(self, name: str, task: Task) -> tuple[Metric, ...]:
+        """Return the metrics of a task, of which Δm counts only ``rank_by`` if it is set."""
+        rank_by = self.config.tasks[name].rank_by
+        if rank_by is None:
+            return tuple(task.metrics)
+        return tuple(replace(spec, in_delta_m=spec.name == rank_by) for spec in task.metrics)
 
     def _balancer(self, candidate: Candidate, network: MultiTaskNetwork) -> BalancerConfig | None:
         """Return the balancer of a candidate with its shared groups; None if it is static."""

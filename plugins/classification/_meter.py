@@ -1,4 +1,4 @@
-"""Meters: accuracy and F1 for one class per image, mean average precision for several."""
+"""Meters: accuracy and F1 for one class per image, mAP for several, and the likelihood."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import cast
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from torchmetrics.functional.classification import (
@@ -20,9 +21,10 @@ from mtlsearch.plugin import Outputs, TargetValues, class_scores
 
 
 class CategoryMeter:
-    """Meter of ``accuracy`` over images, and of ``f1``, averaged over classes.
+    """Meter of ``accuracy`` and ``nll`` over images, and of ``f1``, averaged over classes.
 
-    A class that neither occurs nor is predicted has no F1 and is excluded.
+    A class that neither occurs nor is predicted has no F1 and is excluded. ``nll`` is the mean
+    negative logarithm of the probability of the true class.
 
     Args:
         classes: class names by index.
@@ -36,7 +38,7 @@ class CategoryMeter:
                 "f1": MulticlassF1Score(len(classes), average="macro"),
             }
         )
-        self._num_images = 0
+        self._losses: list[Tensor] = []
         self._predicted: list[Tensor] = []
         self._truth: list[Tensor] = []
 
@@ -44,32 +46,35 @@ class CategoryMeter:
         """Add logits ``[n, C]`` and class indices ``[n]``."""
         logits, truth = outputs["logits"].detach(), cast("Tensor", targets)
         self._metrics.to(logits.device).update(logits, truth)
-        self._num_images += len(logits)
+        self._losses.append(F.cross_entropy(logits.float(), truth, reduction="none"))
         self._predicted.append(logits.argmax(1))
         self._truth.append(truth)
 
     def compute(self) -> dict[str, float]:
-        """Return both metrics; NaN without images."""
-        if not self._num_images:
-            return {"accuracy": math.nan, "f1": math.nan}
-        return {name: float(value) for name, value in self._metrics.compute().items()}
+        """Return all metrics; NaN without images."""
+        if not self._losses:
+            return {"accuracy": math.nan, "f1": math.nan, "nll": math.nan}
+        values = {name: float(value) for name, value in self._metrics.compute().items()}
+        return {**values, "nll": float(torch.cat(self._losses).mean())}
 
     def compute_subset(self, images: Sequence[int]) -> dict[str, float]:
-        """Return both metrics of some of the images."""
+        """Return all metrics of some of the images."""
         if not images:
-            return {"accuracy": math.nan, "f1": math.nan}
-        predicted, truth = (
-            torch.cat(values)[list(images)] for values in (self._predicted, self._truth)
+            return {"accuracy": math.nan, "f1": math.nan, "nll": math.nan}
+        predicted, truth, losses = (
+            torch.cat(values)[list(images)]
+            for values in (self._predicted, self._truth, self._losses)
         )
         size = len(self._classes)
         return {
             "accuracy": float(multiclass_accuracy(predicted, truth, size, average="micro")),
             "f1": float(multiclass_f1_score(predicted, truth, size, average="macro")),
+            "nll": float(losses.mean()),
         }
 
     def per_class(self) -> dict[str, dict[str, float]]:
         """Return accuracy, F1 and IoU of each class."""
-        if not self._num_images:
+        if not self._losses:
             return {}
         counts = cast("MulticlassF1Score", self._metrics["f1"])
         correct, missed, wrong = (
@@ -86,6 +91,8 @@ class CategoryMeter:
 class CategoriesMeter:
     """Meter of ``mAP``: average precision per class, averaged over the classes that occur.
 
+    ``nll`` is the mean negative logarithm of the probability of the truth over images and classes.
+
     Args:
         classes: class names by index.
     """
@@ -101,16 +108,20 @@ class CategoriesMeter:
         self._truth.append(cast("Tensor", targets).long().cpu())
 
     def compute(self) -> dict[str, float]:
-        """Return the metric; NaN if no class occurs."""
+        """Return both metrics; the mAP is NaN if no class occurs, both without images."""
         return self.compute_subset(range(sum(map(len, self._logits))))
 
     def compute_subset(self, images: Sequence[int]) -> dict[str, float]:
-        """Return the metric of some of the images."""
+        """Return both metrics of some of the images."""
         if not images:
-            return {"mAP": math.nan}
+            return {"mAP": math.nan, "nll": math.nan}
         logits, truth = torch.cat(self._logits)[list(images)], torch.cat(self._truth)[list(images)]
         precisions = [value for value in _precisions(logits, truth) if not math.isnan(value)]
-        return {"mAP": sum(precisions) / len(precisions) if precisions else math.nan}
+        nll = F.binary_cross_entropy_with_logits(logits, truth.float())
+        return {
+            "mAP": sum(precisions) / len(precisions) if precisions else math.nan,
+            "nll": float(nll),
+        }
 
     def per_class(self) -> dict[str, dict[str, float]]:
         """Return the average precision of each class."""

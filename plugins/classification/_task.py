@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -56,12 +57,15 @@ class Classification(Task[ClassificationSettings]):
 
     @property
     def metrics(self) -> Sequence[Metric]:
-        """Accuracy and macro F1 for one class per image, mAP for several."""
+        """Accuracy and macro F1 for one class per image, mAP for several; the likelihood."""
+        # It measures what accuracy measures, so that Δm counts it only if `rank_by` names it.
+        nll = Metric("nll", higher_is_better=False, high=math.inf, in_delta_m=False)
         if self._is_multilabel:
-            return (Metric("mAP", higher_is_better=True, primary=True),)
+            return (Metric("mAP", higher_is_better=True, primary=True), nll)
         return (
             Metric("accuracy", higher_is_better=True, primary=True),
             Metric("f1", higher_is_better=True),
+            nll,
         )
 
     @property

@@ -14,6 +14,7 @@ from sklearn.metrics import (
     f1_score,
     jaccard_score,
     mean_absolute_error,
+    multilabel_confusion_matrix,
     r2_score,
     recall_score,
 )
@@ -68,6 +69,7 @@ def test_category_results_equal_scikit_learn(seed: int) -> None:
     metrics = scorer.compute(counts)
     assert metrics["accuracy"] == pytest.approx(accuracy_score(y, predicted))
     assert metrics["f1"] == pytest.approx(f1_score(y, predicted, average="macro"))
+    assert metrics["nll"] == pytest.approx(-np.log(scores[drawn, y]).mean(), rel=1e-5)
     per_class = scorer.per_class(counts)
     functions: dict[str, Callable[..., np.ndarray]] = {
         "accuracy": recall_score,
@@ -108,11 +110,62 @@ def test_categories_results_equal_scikit_learn(seed: int) -> None:
     per_class = scorer.per_class(counts)
     assert list(per_class["AP"].values())[:3] == pytest.approx(expected)
     assert math.isnan(per_class["AP"]["mole"])
-    assert scorer.compute(counts)["mAP"] == pytest.approx(np.mean(expected))
+    metrics = scorer.compute(counts)
+    assert metrics["mAP"] == pytest.approx(np.mean(expected))
+    of_truth = np.where(true, scores, 1 - scores)[drawn].astype(float).clip(1e-7)
+    assert metrics["nll"] == pytest.approx(-np.log(of_truth).mean(), rel=1e-4)
     for index, name in enumerate(CLASSES[:3]):
         y, predicted = true[drawn, index], scores[drawn, index] >= 0.5
         assert per_class["F1"][name] == pytest.approx(f1_score(y, predicted))
         assert per_class["IoU"][name] == pytest.approx(jaccard_score(y, predicted))
+
+
+def categories_confusion(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return the confusion matrix of flags ``[n, C]``."""
+    scorer = CategoriesScorer(CLASSES)
+    for row, flags in zip(predicted, true, strict=True):
+        indices = tuple(np.flatnonzero(row).tolist())
+        label = tuple(np.flatnonzero(flags).tolist())
+        scorer.add(CategoriesPrediction(indices, row.astype(np.float32)), label)
+    return scorer.confusion()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_categories_confusion_equals_scikit_learn(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    true, predicted = generator.random((2, NUM_IMAGES, 4)) < 0.4
+    confusion = categories_confusion(true, predicted)
+    by_class = multilabel_confusion_matrix(true, predicted)
+    assert np.array_equal(confusion.diagonal()[:4], by_class[:, 1, 1])
+    missed, wrong = by_class[:, 1, 0], by_class[:, 0, 1]
+    assert (confusion[:4].sum(1) - confusion.diagonal()[:4] >= missed).all()
+    assert (confusion[:, :4].sum(0) - confusion.diagonal()[:4] >= wrong).all()
+    assert confusion[4, 4] == 0
+    one_true, one_predicted = generator.integers(0, 4, (2, NUM_IMAGES))
+    assert np.array_equal(
+        categories_confusion(np.eye(4)[one_true] > 0, np.eye(4)[one_predicted] > 0)[:4, :4],
+        confusion_matrix(one_true, one_predicted, labels=LABELS),
+    )
+
+
+@pytest.mark.parametrize(
+    ("true", "predicted", "cells"),
+    [
+        ((0, 1), (0, 1), [(0, 0), (1, 1)]),
+        ((0, 1), (0,), [(0, 0), (1, 4)]),
+        ((0,), (0, 2), [(0, 0), (4, 2)]),
+        ((0, 1), (0, 2, 3), [(0, 0), (1, 2), (1, 3)]),
+        ((), (3,), [(4, 3)]),
+        ((), (), []),
+    ],
+)
+def test_categories_confusion_pairs_missed_and_wrong_classes(
+    true: tuple[int, ...], predicted: tuple[int, ...], cells: list[tuple[int, int]]
+) -> None:
+    rows = [np.isin(np.arange(4), indices)[None] for indices in (true, predicted)]
+    confusion = categories_confusion(*rows)
+    assert list(map(tuple, np.argwhere(confusion).tolist())) == cells
+    assert confusion.max() <= 1
 
 
 @pytest.mark.parametrize("ignore_index", [VOID, 3, -1])
@@ -160,6 +213,30 @@ def test_one_image_has_no_interval() -> None:
     estimate = bootstrap(category_scorer(scores[:1], true[:1]), 1, count=50, seed=0).metrics
     assert math.isnan(estimate["accuracy"].low)
     assert math.isnan(estimate["accuracy"].high)
+
+
+def test_resample_draws_whole_groups() -> None:
+    groups = [index // 4 for index in range(NUM_IMAGES)]
+    for counts in resamples(NUM_IMAGES, 20, 0, groups):
+        by_group = counts.reshape(-1, 4)
+        assert (by_group == by_group[:, :1]).all()
+        assert counts.sum() == NUM_IMAGES
+    alone, named = resamples(NUM_IMAGES, 1, 3), resamples(NUM_IMAGES, 1, 3, list("abcd" * 10))
+    assert not np.array_equal(next(iter(alone)), next(iter(named)))
+    numbered = resamples(NUM_IMAGES, 1, 3, range(NUM_IMAGES))
+    assert np.array_equal(next(iter(resamples(NUM_IMAGES, 1, 3))), next(iter(numbered)))
+
+
+def test_interval_of_equal_images_in_a_group_is_wider() -> None:
+    scorer = CategoryScorer(CLASSES)
+    for index in range(NUM_IMAGES):  # the images of a group are all correct or all wrong
+        scores = np.eye(4, dtype=np.float32)[(index // 8) % 2]
+        scorer.add(CategoryPrediction(int(scores.argmax()), scores), 0)
+    groups = [index // 8 for index in range(NUM_IMAGES)]
+    alone = bootstrap(scorer, NUM_IMAGES, count=300, seed=0).metrics["accuracy"]
+    grouped = bootstrap(scorer, NUM_IMAGES, count=300, seed=0, groups=groups).metrics["accuracy"]
+    assert grouped.value == alone.value == 0.6
+    assert grouped.high - grouped.low > 2 * (alone.high - alone.low)
 
 
 def test_undefined_resamples_do_not_enter_an_interval() -> None:

@@ -8,7 +8,13 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from mtlsearch_plugins.classification import Classification
-from sklearn.metrics import average_precision_score, f1_score, jaccard_score, recall_score
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    jaccard_score,
+    log_loss,
+    recall_score,
+)
 from torch import Tensor
 
 from mtlsearch.errors import TrainingError
@@ -58,8 +64,28 @@ def measure(task: Classification, outputs: dict[str, Tensor], targets: Tensor) -
 
 def test_correct_predictions_score_1_and_wrong_ones_0() -> None:
     outputs = logits((9, 0, 0), (0, 9, 0), (0, 0, 9))
-    assert measure(make(), outputs, torch.tensor([0, 1, 2])) == {"accuracy": 1, "f1": 1}
-    assert measure(make(), outputs, torch.tensor([1, 2, 0])) == {"accuracy": 0, "f1": 0}
+    right = measure(make(), outputs, torch.tensor([0, 1, 2]))
+    assert (right["accuracy"], right["f1"]) == (1, 1)
+    assert right["nll"] == pytest.approx(math.log(1 + 2 * math.exp(-9)), rel=1e-3)
+    wrong = measure(make(), outputs, torch.tensor([1, 2, 0]))
+    assert (wrong["accuracy"], wrong["f1"]) == (0, 0)
+    assert wrong["nll"] == pytest.approx(9, rel=1e-3)
+
+
+@pytest.mark.parametrize("label", [SINGLE, SEVERAL], ids=["one", "several"])
+def test_nll_over_batches_equals_log_loss(label: LabelSpec) -> None:
+    generator = torch.Generator().manual_seed(3)
+    outputs = torch.randn(11, 3, generator=generator)
+    if label is SINGLE:
+        truth = torch.arange(11) % 3
+        expected = log_loss(truth, outputs.double().softmax(1))
+    else:
+        truth = (torch.rand(11, 3, generator=generator) < 0.4).float()
+        expected = log_loss(truth.flatten(), outputs.double().sigmoid().flatten())
+    meter = make(label).meter()
+    for rows in (slice(0, 4), slice(4, 11)):
+        meter.update({"logits": outputs[rows]}, truth[rows])
+    assert meter.compute()["nll"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_classes_that_do_not_occur_are_excluded() -> None:

@@ -1,8 +1,8 @@
-"""Augmentation: crop, flip, resize and color jitter of a whole batch on its device.
+"""Augmentation: crop, flip, rotation, resize and color jitter of a whole batch on its device.
 
 All random numbers of a batch are sampled first, as *augmentation params* (``_params.py``). They
 depend only on seed, epoch and image index, never on the batch. Images, masks, maps and boxes are
-then cropped, flipped and resized together (``_geometry.py``), and colors are jittered
+then cropped, flipped, rotated and resized together (``_geometry.py``), and colors are jittered
 (``_color.py``). The result equals that of torchvision's transforms, applied to each image with
 the same numbers.
 

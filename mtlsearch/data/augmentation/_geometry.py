@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mtlsearch.data.augmentation._params import AugmentationParams
-from mtlsearch.plugin import BoxTargets
+from mtlsearch.plugin import BoxTargets, to_device
 
 MIN_SIDE = 1.0
 """Minimum width and height of a training box in pixels; smaller boxes are removed."""
@@ -52,7 +52,7 @@ class Resample:
             float ``[B, C, H, W]``.
         """
         if not self._needs_resize:
-            return self._flip(images, self.params.flip)
+            return self._flip_and_turn(images, slice(None))
         # The center of a pixel is half a pixel from its border.
         x, y = (
             (2 * (start + (offset - 0.5).clamp(min=0).minimum(last)) + 1) / side - 1
@@ -60,20 +60,22 @@ class Resample:
         )
         shape = (len(images), *self.size)
         grid = torch.stack([x[:, None].expand(shape), y[:, :, None].expand(shape)], -1)
-        return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+        resampled = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+        return self._turn(resampled, slice(None))
 
     def nearest(self, values: Tensor, rows: Tensor) -> Tensor:
         """Resample masks or maps by the nearest pixel.
 
         Args:
             values: masks ``[n, h, w]`` or maps ``[n, K, h, w]``.
-            rows: int64 ``[n]``, row of each of them in the batch.
+            rows: int64 ``[n]``, row of each of them in the batch, on any device.
 
         Returns:
             ``[n, H, W]`` or ``[n, K, H, W]`` with the same dtype.
         """
+        rows = to_device(rows, values.device)
         if not self._needs_resize:
-            return self._flip(values, self.params.flip[rows])
+            return self._flip_and_turn(values, rows)
         x, y = (
             (start + offset.floor().minimum(last)).long()
             for start, offset, last, _ in self._axes(rows)
@@ -81,8 +83,8 @@ class Resample:
         batch_index = torch.arange(len(rows), device=values.device)[:, None, None]
         index = (batch_index, y[:, :, None], x[:, None])
         if values.ndim == 3:
-            return values[index]
-        return torch.stack([channel[index] for channel in values.unbind(1)], 1)
+            return self._turn(values[index], rows)
+        return self._turn(torch.stack([channel[index] for channel in values.unbind(1)], 1), rows)
 
     def _axes(self, rows: Tensor | slice) -> list[tuple[Tensor, Tensor, Tensor, int]]:
         """Return, for x and y: window start, offsets from it, last offset, prepared side."""
@@ -92,15 +94,29 @@ class Resample:
         for axis, (side, count) in enumerate(sides):
             center = torch.arange(count, device=start.device) + 0.5
             offset = center * (extent[:, axis, None] / count)
-            if axis == 0:
-                offset = torch.where(self.params.flip[rows, None], offset.flip(1), offset)
+            flip = self.params.flip if axis == 0 else self.params.flip_vertical
+            if flip is not None:
+                offset = torch.where(flip[rows, None], offset.flip(1), offset)
             axes.append((start[:, axis, None], offset, extent[:, axis, None] - 1, side))
         return axes
 
-    @staticmethod
-    def _flip(values: Tensor, flip: Tensor) -> Tensor:
-        """Flip the rows of ``[n, ..., w]`` for which ``flip`` is true."""
-        return torch.where(flip.view(-1, *[1] * (values.ndim - 1)), values.flip(-1), values)
+    def _flip_and_turn(self, values: Tensor, rows: Tensor | slice) -> Tensor:
+        """Flip and transpose ``[n, ..., h, w]`` of images that need no resizing."""
+        values = _choose(self.params.flip[rows], values.flip(-1), values)
+        if self.params.flip_vertical is not None:
+            values = _choose(self.params.flip_vertical[rows], values.flip(-2), values)
+        return self._turn(values, rows)
+
+    def _turn(self, values: Tensor, rows: Tensor | slice) -> Tensor:
+        """Transpose the flipped ``[n, ..., s, s]`` of images that are rotated by 90 degrees."""
+        if self.params.transpose is None:
+            return values
+        return _choose(self.params.transpose[rows], values.transpose(-1, -2), values)
+
+
+def _choose(flags: Tensor, changed: Tensor, values: Tensor) -> Tensor:
+    """Return the rows of ``changed`` for which a flag is true, else those of ``values``."""
+    return torch.where(flags.view(-1, *[1] * (values.ndim - 1)), changed, values)
 
 
 def transform_boxes(
@@ -111,7 +127,7 @@ def transform_boxes(
     *,
     should_keep_all: bool = False,
 ) -> tuple[BoxTargets, ...]:
-    """Crop, resize and flip the boxes of some images and clip them to the image.
+    """Crop, resize, flip and turn the boxes of some images and clip them to the image.
 
     Boxes of which too little is visible are removed. A crowd box stays while one pixel of it is
     visible, because predictions inside it must not count as false positives. In evaluation, all
@@ -135,11 +151,7 @@ def transform_boxes(
     limit = torch.tensor([size[1], size[0]], dtype=xyxy.dtype)
     scale = limit / params.extent[row_of_box]
     corners = (xyxy.view(-1, 2, 2) - params.start[row_of_box, None]) * scale[:, None]
-    left, right = corners[:, 0, 0], corners[:, 1, 0]
-    flip = params.flip[row_of_box]
-    x_min = torch.where(flip, size[1] - right, left)
-    x_max = torch.where(flip, size[1] - left, right)
-    moved = torch.stack([x_min, corners[:, 0, 1], x_max, corners[:, 1, 1]], 1)
+    moved = _flip_boxes(corners, params, row_of_box, size)
     clipped = torch.minimum(moved.clamp(min=0), limit.repeat(2))
     sides, full_sides = clipped[:, 2:] - clipped[:, :2], moved[:, 2:] - moved[:, :2]
     visible = sides.prod(dim=1) / full_sides.prod(dim=1).clamp(min=1e-6)
@@ -154,3 +166,17 @@ def transform_boxes(
             strict=True,
         )
     )
+
+
+def _flip_boxes(
+    corners: Tensor, params: AugmentationParams, rows: Tensor, size: tuple[int, int]
+) -> Tensor:
+    """Return flipped and turned boxes ``[n, 4]`` of corners ``[n, 2, 2]``, row by row."""
+    x, y = corners[:, :, 0], corners[:, :, 1]
+    x = torch.where(params.flip[rows, None], size[1] - x.flip(1), x)
+    if params.flip_vertical is not None:
+        y = torch.where(params.flip_vertical[rows, None], size[0] - y.flip(1), y)
+    boxes = torch.stack([x, y], 2).flatten(1)
+    if params.transpose is None:
+        return boxes
+    return torch.where(params.transpose[rows, None], boxes[:, [1, 0, 3, 2]], boxes)

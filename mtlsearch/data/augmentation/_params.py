@@ -24,7 +24,9 @@ _AREAS, _ASPECTS = slice(0, NUM_ATTEMPTS), slice(NUM_ATTEMPTS, 2 * NUM_ATTEMPTS)
 _LEFT, _TOP, _FLIP = 2 * NUM_ATTEMPTS, 2 * NUM_ATTEMPTS + 1, 2 * NUM_ATTEMPTS + 2
 _FACTORS = slice(2 * NUM_ATTEMPTS + 3, 2 * NUM_ATTEMPTS + 6)
 _ORDER = slice(2 * NUM_ATTEMPTS + 6, 2 * NUM_ATTEMPTS + 9)
-_NUM_COLUMNS = 2 * NUM_ATTEMPTS + 9
+# New columns come last, so that the numbers of the others stay.
+_VERTICAL, _TURN = 2 * NUM_ATTEMPTS + 9, 2 * NUM_ATTEMPTS + 10
+_NUM_COLUMNS = 2 * NUM_ATTEMPTS + 11
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +39,9 @@ class AugmentationParams:
         flip: bool ``[B]``, whether to flip horizontally.
         factors: float32 ``[B, 3]`` for brightness, contrast and saturation; 1 keeps the image.
         order: int64 ``[B, 3]``, column of ``factors`` that is applied first, second and last.
+        flip_vertical: bool ``[B]``, whether to flip vertically; None if no image is.
+        transpose: bool ``[B]``, whether to swap rows and columns after the flips; None if no
+            image is. A rotation by 90 degrees is a flip and this.
     """
 
     start: Tensor
@@ -44,6 +49,8 @@ class AugmentationParams:
     flip: Tensor
     factors: Tensor
     order: Tensor
+    flip_vertical: Tensor | None = None
+    transpose: Tensor | None = None
 
     def to(self, device: torch.device) -> AugmentationParams:
         """Copy the params to a device.
@@ -60,6 +67,8 @@ class AugmentationParams:
             to_device(self.flip, device),
             to_device(self.factors, device),
             to_device(self.order, device),
+            None if self.flip_vertical is None else to_device(self.flip_vertical, device),
+            None if self.transpose is None else to_device(self.transpose, device),
         )
 
 
@@ -93,8 +102,8 @@ def sample_params(
 ) -> AugmentationParams:
     """Sample the params of some images from seed, epoch and the index of each image.
 
-    The distributions are those of torchvision's ``RandomResizedCrop``, ``RandomHorizontalFlip``
-    and ``ColorJitter``.
+    The distributions are those of torchvision's ``RandomResizedCrop``, ``RandomHorizontalFlip``,
+    ``RandomVerticalFlip`` and ``ColorJitter``. A rotation is by 90, 180 or 270 degrees.
 
     Args:
         config: ranges and probabilities.
@@ -110,17 +119,36 @@ def sample_params(
     uniform = _uniform(seed, epoch, indices)
     start, extent = _crops(config, prepared_size, size, uniform)
     factors = 1 + config.jitter * (2 * uniform[:, _FACTORS] - 1)
+    flip, flip_vertical = (
+        uniform[:, _FLIP] < config.flip,
+        uniform[:, _VERTICAL] < config.flip_vertical,
+    )
+    turns = _turns(config.rotate_90, uniform[:, _TURN])
+    # A quarter turn counterclockwise is a horizontal flip and a transposition; half a turn is
+    # both flips.
+    flip ^= (turns == 1) | (turns == 2)
+    flip_vertical ^= turns >= 2
     return AugmentationParams(
         torch.from_numpy(start),
         torch.from_numpy(extent),
-        torch.from_numpy(uniform[:, _FLIP] < config.flip),
+        torch.from_numpy(flip),
         torch.from_numpy(factors.astype(np.float32)),
         torch.from_numpy(uniform[:, _ORDER].argsort(axis=1)),
+        torch.from_numpy(flip_vertical) if config.flip_vertical or config.rotate_90 else None,
+        torch.from_numpy(turns % 2 == 1) if config.rotate_90 else None,
     )
 
 
+def _turns(probability: float, uniform: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the number of quarter turns ``[B]``: 0, or with the probability 1, 2 or 3."""
+    if probability == 0:
+        return np.zeros(len(uniform), np.int64)
+    turns = 1 + np.floor(3 * uniform / probability)
+    return np.where(uniform < probability, turns.clip(max=3), 0).astype(np.int64)
+
+
 def _uniform(seed: int, epoch: int, indices: Sequence[int]) -> NDArray[np.float64]:
-    """Return uniform numbers ``[B, 29]`` in which a row depends on seed, epoch and index only.
+    """Return uniform numbers ``[B, 31]`` in which a row depends on seed, epoch and index only.
 
     The index is the counter of a counter-based generator (Philox) with one key per epoch, so
     that no generator must be seeded per image.

@@ -1,4 +1,4 @@
-"""Batch transform: crop, flip, resize, jitter and normalize."""
+"""Batch transform: crop, flip, rotate, resize, jitter and normalize."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ Columns:
 ``seed``           the training seed
 ``epoch``          from 1; the last epoch of a plan is its result, ``search.early_stopping``
                    uses the others
-``TASK.METRIC:max``  a validation metric; ``:min`` if lower is better
+``TASK.METRIC:max``  a validation metric; ``:min`` if lower is better; ``:max-not-counted`` or
+                   ``:min-not-counted`` if Δm does not count it
 ``delta_m``        Δm in percent against ``independent`` of the same setting, seed and epoch
 ``parameters``     scalars in the network's weights
 ``flops``          floating-point operations for one image (2 per multiply-add)
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 GROUPS = "0123456789abcdefghijklmnopqrstuvwxyz"
 SKIPS = "-"
 HIGHER_IS_BETTER = {"max": True, "min": False}
+NOT_COUNTED = "-not-counted"
+"""Ending of the column of a metric that Δm does not count."""
+
 REQUIRED_COLUMNS = {"plan", "seed", "epoch", "parameters", "flops", "seconds"}
 
 
@@ -186,13 +190,18 @@ def metrics_by_task(table: pd.DataFrame) -> dict[str, dict[str, Metric]]:
     """
     metrics: dict[str, dict[str, Metric]] = {}
     for column in table.columns:
-        name, _, direction = str(column).rpartition(":")
+        name, _, kind = str(column).rpartition(":")
         task, dot, metric = name.partition(".")
+        direction = kind.removesuffix(NOT_COUNTED)
         if dot and direction in HIGHER_IS_BETTER:
             of_task = metrics.setdefault(task, {})
             is_primary = not of_task
             of_task[column] = Metric(
-                metric, HIGHER_IS_BETTER[direction], primary=is_primary, high=float("inf")
+                metric,
+                HIGHER_IS_BETTER[direction],
+                primary=is_primary,
+                high=float("inf"),
+                in_delta_m=not kind.endswith(NOT_COUNTED),
             )
     return dict(sorted(metrics.items()))
 

@@ -104,8 +104,8 @@ def test_task_kind_shows_its_labels(tmp_path: Path) -> None:
 def test_task_kind_shows_its_metrics() -> None:
     assert "Metrics: NAME.mAP, NAME.mAP50." in call("list", "tasks", "detection").stdout
     lines = call("list", "tasks", "classification").stdout.splitlines()
-    assert "Metrics (category): NAME.accuracy, NAME.f1." in lines
-    assert "Metrics (categories): NAME.mAP." in lines
+    assert "Metrics (category): NAME.accuracy, NAME.f1, NAME.nll." in lines
+    assert "Metrics (categories): NAME.mAP, NAME.nll." in lines
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,7 +12,7 @@ from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 from mtlsearch.errors import DataError, PlanError
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.search import TableEvaluator, build_candidate_space, plan_code, search
-from mtlsearch.search.evaluators._plan_table import parse_plan_code
+from mtlsearch.search.evaluators._plan_table import metrics_by_task, parse_plan_code, read_table
 from mtlsearch.study import TrialStore
 
 HEAD = "setting,plan,seed,epoch,b.f1:max,d.error:min,parameters,flops,seconds\n"
@@ -112,3 +112,17 @@ def test_invalid_table_is_refused(
 def test_missing_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the table does not exist"):
         TableEvaluator.read(tmp_path / "none.csv")
+
+
+def test_column_that_is_not_counted_has_no_effect_on_delta_m(tmp_path: Path) -> None:
+    text = HEAD.replace("d.error:min", "d.error:min,d.nll:min-not-counted")
+    rows = ROWS.replace(",20,200", ",9.5,20,200").replace(",15,150", ",0.1,15,150")
+    both = write(tmp_path, text + rows)
+    counted = TableEvaluator.read(both, setting="x")
+    (plain := tmp_path / "plain.csv").write_text(HEAD + ROWS)
+    plans = TableEvaluator.read(plain, setting="x").plans
+    assert list(counted.plans) == list(plans)
+    metrics = metrics_by_task(read_table(both, "x"))
+    assert [spec.name for spec in metrics["d"].values()] == ["error", "nll"]
+    assert [spec.in_delta_m for spec in metrics["d"].values()] == [True, False]
+    assert not any(spec.higher_is_better for spec in metrics["d"].values())
