@@ -1,4 +1,4 @@
-"""Readers of picture and array files that report a broken file by name."""
+"""Readers of image and array files that report a broken file by name."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from mtlsearch.errors import DataError
 from mtlsearch.images._bands import NUM_BANDS, Bands, Picture
+from mtlsearch.images._tiff_bands import BITS, SAMPLES, TiffLayout
 
 # Errors of the decoders of Pillow and numpy for files that are truncated, broken or not images.
 # A damaged header also leads them to wrong types, keys and sizes.
@@ -37,20 +38,20 @@ _BROKEN = (
 _BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 _PAGE_MODES = ("L", "I;16", "I;16B", "I;16L", "I;16N", "I", "F")
-"""Modes in which the pages of one TIFF are the bands of one picture."""
+"""Modes in which the pages of one TIFF are the bands of one image."""
 
-SAMPLES_PER_PIXEL = 277
-"""Tag of a TIFF: number of bands."""
+_TIFF_SUFFIXES = (".tif", ".tiff")
 
 _AS_ARRAY = "save its bands as an .npy file of [bands, height, width]"
 
 
 def read_image(path: Path, where: str | None = None) -> Picture:
-    """Read a picture as its file has it, rotated by its EXIF orientation.
+    """Read an image as its file has it, rotated by its EXIF orientation.
 
-    A TIFF of several equal pages of one channel has one band per page. An ``.npy`` file has the
-    shape ``[H, W]`` or ``[C, H, W]``. :meth:`PixelFormat.apply` converts the result to the bands
-    of a network.
+    A TIFF of several equal pages of one channel has one band per page. Another TIFF has the bands
+    of its first page, also those that Pillow does not read. An ``.npy`` file has the shape
+    ``[H, W]`` or ``[C, H, W]``. :meth:`PixelFormat.apply` converts the result to the bands of a
+    network.
 
     Args:
         path: the file, in any format and mode of Pillow, or an ``.npy`` file.
@@ -66,6 +67,10 @@ def read_image(path: Path, where: str | None = None) -> Picture:
         array = _load(path, where)
         is_bilevel = array.dtype == np.bool_
         return _bands_of(array.astype(np.uint8) * 255 if is_bilevel else array, path, where)
+    if path.suffix.lower() in _TIFF_SUFFIXES:
+        hidden = _bands_beyond_pillow(path, where)
+        if hidden is not None:
+            return hidden
     with _opened(path, where) as picture:
         if picture.format == "TIFF" and getattr(picture, "n_frames", 1) > 1:
             pages = _pages(picture, path, where)
@@ -75,14 +80,14 @@ def read_image(path: Path, where: str | None = None) -> Picture:
 
 
 def open_picture(path: Path, where: str | None = None) -> Image.Image:
-    """Read the first page of a picture file, rotated by its EXIF orientation.
+    """Read the first page of an image file, rotated by its EXIF orientation.
 
     Args:
         path: the file, in any format and mode of Pillow.
         where: reference to the file in the data set, for messages.
 
     Returns:
-        The picture in the mode of the file.
+        The image in the mode of the file.
 
     Raises:
         DataError: the file is missing, truncated, too large or not an image.
@@ -140,7 +145,7 @@ def require_file(path: Path, where: str | None = None) -> None:
 
 @contextmanager
 def _opened(path: Path, where: str | None) -> Iterator[Image.Image]:
-    """Open a picture; errors of opening and decoding name the file.
+    """Open an image; errors of opening and decoding name the file.
 
     Raises:
         DataError: the file is missing, truncated, too large or not an image.
@@ -152,7 +157,7 @@ def _opened(path: Path, where: str | None) -> Iterator[Image.Image]:
             yield picture
     except UnidentifiedImageError as error:
         kind = "is not in a known image format" if path.stat().st_size else "is empty"
-        is_tiff = path.suffix.lower() in (".tif", ".tiff")
+        is_tiff = path.suffix.lower() in _TIFF_SUFFIXES
         raise DataError(
             f"{path} {kind}",
             where=where,
@@ -164,13 +169,47 @@ def _opened(path: Path, where: str | None) -> Iterator[Image.Image]:
         raise _decoding_error(path, where, error) from error
 
 
+def _bands_beyond_pillow(path: Path, where: str | None) -> Bands | None:
+    """Return the bands of a TIFF that Pillow does not open or of which it decodes a part.
+
+    Returns:
+        None if Pillow decodes all bands, or if the layout of the TIFF is not supported.
+
+    Raises:
+        DataError: the file is missing, or its bands are too large or damaged.
+    """
+    require_file(path, where)
+    try:
+        if _pillow_reads_all_bands(path) or (layout := TiffLayout.read(path)) is None:
+            return None
+    except (*_BROKEN, *_BOMB):
+        return None  # reported when Pillow opens the file
+    _require_pixels(layout.width * layout.height * layout.num_bands, path, where)
+    try:
+        return Bands(layout.decode(path))
+    except (*_BROKEN, *_BOMB) as error:
+        raise _decoding_error(path, where, error) from error
+
+
+def _pillow_reads_all_bands(path: Path) -> bool:
+    """Return whether Pillow decodes the bands of a TIFF, perhaps one per page."""
+    try:
+        with path.open("rb") as file, Image.open(file) as picture:
+            tags = getattr(picture, "tag_v2", {})
+            samples, decoded = int(tags.get(SAMPLES, 0)), len(picture.getbands())
+            has_four_bytes = picture.mode == "RGB" and tags.get(BITS) == (8, 8, 8, 8)
+            return picture.mode == "P" or samples <= decoded or has_four_bytes
+    except UnidentifiedImageError:
+        return False
+
+
 def _with_all_bands(picture: Image.Image) -> Image.Image:
-    """Return a picture of which Pillow decodes the fourth band too, if it can.
+    """Return an image of which Pillow decodes the fourth band too, if it can.
 
     A TIFF of red, green, blue and an unspecified band has the mode RGB, without the fourth. The
     decoder also writes all four. Further bands are only counted.
     """
-    samples = int(getattr(picture, "tag_v2", {}).get(SAMPLES_PER_PIXEL, 0))
+    samples = int(getattr(picture, "tag_v2", {}).get(SAMPLES, 0))
     if samples > len(picture.getbands()) and picture.mode != "P":
         picture.info[NUM_BANDS] = samples
         if samples == 4 and picture.mode == "RGB":
@@ -179,7 +218,7 @@ def _with_all_bands(picture: Image.Image) -> Image.Image:
 
 
 def _upright(picture: Image.Image) -> Image.Image:
-    """Return the decoded picture, rotated by its EXIF orientation."""
+    """Return the decoded image, rotated by its EXIF orientation."""
     upright = ImageOps.exif_transpose(picture)
     # The pixel format depends on it: the numbers of a 16-bit PGM have the mode of 32 bits.
     upright.format = picture.format
@@ -214,14 +253,14 @@ def _bands_of(array: NDArray[np.generic], path: Path, where: str | None) -> Band
         raise DataError(
             f"{path} has the shape {list(shape)}{hint}, expected [bands, height, width]",
             where=where,
-            next_step="save the picture as [bands, height, width], such as "
+            next_step="save the image as [bands, height, width], such as "
             "`np.save(path, pixels.transpose(2, 0, 1))`",
         )
     return Bands(array if len(shape) == 3 else array[None])
 
 
 def _require_pixels(count: int, path: Path, where: str | None) -> None:
-    """Check that a picture is within Pillow's limit, which bounds memory.
+    """Check that an image is within Pillow's limit, which bounds memory.
 
     Raises:
         DataError: it has more numbers.
@@ -247,5 +286,5 @@ def _size_error(what: str, limit: int, where: str | None) -> DataError:
     return DataError(
         f"{what}, at most {limit} pixels can be read",
         where=where,
-        next_step="reduce the picture, or cut it into tiles",
+        next_step="reduce the image, or cut it into tiles",
     )

@@ -138,8 +138,9 @@ def _classes(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
 def _keypoint_values(content: Mapping[str, Any]) -> int:
     """Return how many numbers of keypoints follow a box."""
     shape = content.get("kpt_shape")
-    is_shape = isinstance(shape, list) and len(shape) == 2 and all(type(n) is int for n in shape)
-    return int(shape[0] * shape[1]) if is_shape else 0
+    if not isinstance(shape, list) or [type(number) for number in shape] != [int, int]:
+        return 0
+    return int(shape[0] * shape[1])
 
 
 def _base(content: Mapping[str, Any], file: Path) -> Path:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mtlsearch.errors import DataError
 from mtlsearch.images import Bands, PixelFormat, load_array, open_picture, read_image
+from mtlsearch.images._tiff_bands import PREDICTOR, TiffLayout
 from tests.images.tiff import GRAY, RGB, write_tiff
 
 
@@ -113,20 +114,64 @@ def test_fourth_band_of_a_tiff_is_read(tmp_path: Path) -> None:
         assert np.array_equal(PixelFormat(channels).apply(picture).values, values)
 
 
-@pytest.mark.parametrize(("count", "photometric"), [(5, RGB), (6, RGB), (2, GRAY)])
-def test_bands_that_pillow_drops_are_counted(tmp_path: Path, count: int, photometric: int) -> None:
-    write_tiff(tmp_path / "x.tif", _noise(count), photometric=photometric)
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32"])
+@pytest.mark.parametrize(("count", "photometric"), [(5, RGB), (6, RGB), (2, GRAY), (13, GRAY)])
+@pytest.mark.parametrize("is_planar", [False, True])
+def test_bands_beyond_those_of_pillow_are_read(
+    tmp_path: Path, count: int, photometric: int, dtype: str, is_planar: bool
+) -> None:
+    values = _noise(count, dtype)
+    write_tiff(tmp_path / "x.tif", values, photometric=photometric, is_planar=is_planar)
     picture = read_image(tmp_path / "x.tif")
-    assert PixelFormat().num_dropped(picture) >= 1
-    assert PixelFormat().apply(picture).mode == "RGB"
-    for channels in ("rgba", count):
-        with pytest.raises(DataError, match="bands of the picture can be read") as caught:
+    assert isinstance(picture, Bands)
+    assert picture.values.dtype == dtype
+    assert np.array_equal(picture.values, values)
+    assert PixelFormat().num_dropped(picture) == max(1, count - 3)
+    assert len(PixelFormat(count, (0, 9)).apply(picture).values) == count
+
+
+@pytest.mark.parametrize("compression", [None, "packbits", "tiff_lzw", "tiff_deflate"])
+@pytest.mark.parametrize("has_differences", [False, True])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_layout_decodes_every_compression(
+    tmp_path: Path, compression: str | None, has_differences: bool, dtype: str
+) -> None:
+    gray, path = _noise(1, dtype)[0], tmp_path / "x.tif"
+    pictures = [gray, _noise(3).transpose(1, 2, 0)]
+    for pixels in pictures[: 2 if dtype == "uint8" else 1]:
+        tags = {PREDICTOR: 2} if has_differences and "tiff" in (compression or "") else {}
+        Image.fromarray(pixels).save(path, compression=compression, tiffinfo=tags)
+        layout = TiffLayout.read(path)
+        assert layout is not None
+        assert layout.has_differences == bool(tags)
+        expected = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+        assert np.array_equal(layout.decode(path), expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_bands_are_rotated_as_pillow_does(tmp_path: Path, orientation: int) -> None:
+    values = _noise(6)
+    write_tiff(tmp_path / "x.tif", values, orientation=orientation)
+    bands = read_image(tmp_path / "x.tif")
+    assert isinstance(bands, Bands)
+    for band, plane in zip(bands.values, values, strict=True):
+        picture = Image.fromarray(plane)
+        picture.getexif()[0x0112] = orientation
+        assert np.array_equal(band, np.asarray(ImageOps.exif_transpose(picture)))
+
+
+def test_bands_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
+    write_tiff(tmp_path / "x.tif", _noise(5), predictor=3)
+    picture = read_image(tmp_path / "x.tif")
+    assert PixelFormat().num_dropped(picture) == 2
+    for channels in ("rgba", 5):
+        with pytest.raises(DataError, match=r"bands of the \w+ can be read") as caught:
             PixelFormat(channels).apply(picture)
         assert ".npy" in str(caught.value.next_step)
 
 
-def test_tiff_that_pillow_cannot_open_names_the_way_out(tmp_path: Path) -> None:
-    write_tiff(tmp_path / "x.tif", _noise(8, "uint16"))
+def test_tiff_that_cannot_be_read_names_the_way_out(tmp_path: Path) -> None:
+    write_tiff(tmp_path / "x.tif", _noise(8, "uint16"), predictor=3)
     with pytest.raises(DataError, match="known image format") as caught:
         read_image(tmp_path / "x.tif")
     assert ".npy" in str(caught.value.next_step)
