@@ -9,7 +9,9 @@ import math
 from collections.abc import Sequence
 from typing import cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
@@ -17,10 +19,14 @@ from torchmetrics import MeanMetric
 from mtlsearch.plugin import (
     FeatureSpec,
     Form,
+    MapPrediction,
     Meter,
     Metric,
     Outputs,
     OutputSpec,
+    Prediction,
+    RawLabel,
+    Scorer,
     Settings,
     TargetValues,
     Task,
@@ -66,16 +72,21 @@ class DepthMeter:
 
     def __init__(self) -> None:
         self.means = {"abs_rel": MeanMetric(), "delta1": MeanMetric()}
+        self.sums: list[Tensor] = []  # [n, 3]: relative errors, close and valid pixels
 
     def update(self, outputs: Outputs, targets: TargetValues) -> None:
         """Add log-depths and true depths, both ``[n, K, H, W]``."""
         truth = cast("Tensor", targets)
         valid = is_valid(truth)
         true, predicted = truth[valid], to_depth(outputs["log_depth"].detach())[valid]
+        error = (predicted - true).abs() / true
+        close = (torch.maximum(predicted / true, true / predicted) < 1.25).float()
         if true.numel():
-            ratio = torch.maximum(predicted / true, true / predicted)
-            self.means["abs_rel"].to(true.device).update((predicted - true).abs() / true)
-            self.means["delta1"].to(true.device).update((ratio < 1.25).float())
+            self.means["abs_rel"].to(true.device).update(error)
+            self.means["delta1"].to(true.device).update(close)
+        pixels = (error, close, torch.ones_like(true))
+        planes = [torch.zeros_like(truth).masked_scatter(valid, values) for values in pixels]
+        self.sums.append(torch.stack([plane.sum((1, 2, 3)) for plane in planes], 1).double().cpu())
 
     def compute(self) -> dict[str, float]:
         """Return both metrics; NaN if no pixel was valid."""
@@ -83,6 +94,40 @@ class DepthMeter:
             name: float(mean.compute()) if mean.update_called else math.nan
             for name, mean in self.means.items()
         }
+
+    def compute_subset(self, images: Sequence[int]) -> dict[str, float]:
+        """Return both metrics of some of the images, for their standard errors."""
+        error, close, pixels = torch.cat(self.sums)[list(images)].sum(0).tolist()
+        if not pixels:
+            return {"abs_rel": math.nan, "delta1": math.nan}
+        return {"abs_rel": error / pixels, "delta1": close / pixels}
+
+
+class DepthScorer(Scorer):
+    """Scorer of both metrics for ``mtlsearch evaluate``; the quality of an image is -abs_rel."""
+
+    def __init__(self) -> None:
+        self.sums: list[tuple[float, float, float]] = []
+
+    def add(self, prediction: Prediction, label: RawLabel) -> None:
+        """Add predicted and true depths, both ``[K, H, W]``: sums over the valid pixels."""
+        truth = np.asarray(label, np.float64)
+        valid = np.isfinite(truth) & (truth > 0)
+        true, predicted = truth[valid], cast("MapPrediction", prediction).values[valid]
+        ratio = np.maximum(predicted / true, true / predicted)
+        errors = np.abs(predicted - true) / true
+        self.sums.append((float(errors.sum()), float((ratio < 1.25).sum()), true.size))
+
+    def compute(self, counts: NDArray[np.int64]) -> dict[str, float]:
+        """Return both metrics of a resample; NaN if no pixel is valid."""
+        errors, close, pixels = (counts @ np.array(self.sums)).tolist()
+        if not pixels:
+            return {"abs_rel": math.nan, "delta1": math.nan}
+        return {"abs_rel": errors / pixels, "delta1": close / pixels}
+
+    def qualities(self) -> list[float]:
+        """Return the negative ``abs_rel`` of each image."""
+        return [-errors / pixels if pixels else math.nan for errors, _, pixels in self.sums]
 
 
 class Depth(Task[DepthSettings]):
@@ -117,6 +162,10 @@ class Depth(Task[DepthSettings]):
     def meter(self) -> Meter:
         """Return a meter of :attr:`metrics`."""
         return DepthMeter()
+
+    def scorer(self) -> Scorer:
+        """Return a scorer of :attr:`metrics`."""
+        return DepthScorer()
 
     def predict(self, outputs: Outputs) -> Outputs:
         """Return ``values`` ``[B, K, H, W]``."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from mtlsearch.evaluation._average_precision import coco_average_precision
+from mtlsearch.evaluation._box_confusion import box_confusion
 from mtlsearch.evaluation._match_boxes import IOU_THRESHOLDS, match_boxes
 from mtlsearch.plugin import Scorer, class_scores
 
@@ -63,6 +64,7 @@ class BoxesScorer(Scorer):
         self._num_boxes: list[NDArray[np.int64]] = []  # by image, [C]
         self._qualities: list[float] = []
         self._joined: list[_Matches] | None = None
+        self._confusion = np.zeros((len(classes) + 1, len(classes) + 1), np.int64)
 
     def add(self, prediction: Prediction, label: RawLabel) -> None:
         """See :meth:`mtlsearch.plugin.Scorer.add`."""
@@ -76,6 +78,7 @@ class BoxesScorer(Scorer):
         of_class = np.bincount(true.classes[~true.crowd], minlength=len(self._classes))
         self._num_boxes.append(of_class.astype(np.int64))
         self._qualities.append(self._quality(list(matches_by_class.values()), int(of_class.sum())))
+        self._confusion += box_confusion(predicted, true, len(self._classes), self._score_threshold)
         self._joined = None
 
     def compute(self, counts: NDArray[np.int64]) -> Mapping[str, float]:
@@ -111,6 +114,10 @@ class BoxesScorer(Scorer):
     def support(self) -> Mapping[str, int]:
         """See :meth:`mtlsearch.plugin.Scorer.support`."""
         return dict(zip(self._classes, self._true_boxes().sum(0).tolist(), strict=True))
+
+    def confusion(self) -> NDArray[np.int64]:
+        """See :meth:`mtlsearch.plugin.Scorer.confusion`."""
+        return self._confusion
 
     def _match(self, predicted: BoxesPrediction, true: Boxes, index: int) -> _Matches:
         """Match the boxes of one class in one image."""

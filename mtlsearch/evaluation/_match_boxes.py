@@ -39,7 +39,7 @@ def match_boxes(
     is_counted = np.ones_like(is_hit)
     if not len(true) or not len(predicted):
         return is_hit, is_counted
-    overlaps = _overlaps(predicted, true, is_crowd)
+    overlaps = box_overlaps(predicted, true, is_crowd)
     is_free = np.tile(~is_crowd, (num_thresholds, 1))
     rows = np.arange(num_thresholds)
     for index, row in enumerate(overlaps):
@@ -54,10 +54,19 @@ def match_boxes(
     return is_hit, is_counted
 
 
-def _overlaps(
+def box_overlaps(
     predicted: NDArray[np.float64], true: NDArray[np.float64], is_crowd: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return the IoU ``[D, G]``; with a crowd, the part of the prediction that is in it."""
+    """Return the IoU of each pair; with a crowd, the part of the prediction that is in it.
+
+    Args:
+        predicted: xyxy, ``[D, 4]``.
+        true: xyxy, ``[G, 4]``.
+        is_crowd: whether a true box is a crowd, ``[G]``.
+
+    Returns:
+        Values from 0 to 1, ``[D, G]``.
+    """
     low = np.maximum(predicted[:, None, :2], true[None, :, :2])
     high = np.minimum(predicted[:, None, 2:], true[None, :, 2:])
     both = np.clip(high - low, 0, None).prod(axis=-1)

@@ -6,17 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from mtlsearch.labels import Form
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from mtlsearch.evaluation._bootstrap import Estimates
-    from mtlsearch.labels import Form
     from mtlsearch.plugin import Metric
 
 Size = Literal["network", "image"]
 """Pixels in which predictions and labels are compared: those of the network's input, or those of
 each image as its file has it."""
+
+NO_BOX, NO_CLASS = "(background)", "(none)"
+"""Name of the last row and column of a confusion matrix of boxes, and of other forms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ class TaskEvaluation:
         sizes: results by size; a task whose metrics only its meter has lacks ``"image"``.
         validation: metric values of the search on the validation split, by name.
         support: number of images, boxes or pixels by class name, at the size of the images.
-        confusion: number of images or pixels, ``[true, predicted class]``, at the size of the
-            images; None if the form has none.
+        confusion: number of images, boxes or pixels, ``[true, predicted class]``, at the size of
+            the images; None if the form has none.
         images: quality of each image, the worst first.
     """
 
@@ -60,6 +64,14 @@ class TaskEvaluation:
     support: Mapping[str, int]
     confusion: NDArray[np.int64] | None
     images: tuple[ImageResult, ...]
+
+    @property
+    def confusion_names(self) -> tuple[str, ...]:
+        """Names of the rows and columns of :attr:`confusion`; empty without one."""
+        if self.confusion is None:
+            return ()
+        no_counterpart = NO_BOX if self.form is Form.BOXES else NO_CLASS
+        return (*self.classes, no_counterpart)[: len(self.confusion)]
 
     @property
     def zero_classes(self) -> tuple[str, ...]:

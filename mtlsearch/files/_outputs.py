@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,6 +85,20 @@ class Outputs:
             self.check({path: source})
         self._written.add(_key(path))
 
+    def remove_earlier(self, folders: Iterable[Path]) -> None:
+        """Remove what earlier calls of the command wrote without a source, so that nothing mixes.
+
+        Files that were changed since, outputs of this call and inputs are kept.
+
+        Args:
+            folders: folders of the outputs; they may be missing.
+        """
+        for folder in folders:
+            for line in sorted(self._lines(folder)):
+                path = folder / _name_in(line)
+                if path.is_file() and self._reason(path, None) is None:
+                    path.unlink()
+
     def _reason(self, path: Path, source: Path | None) -> str | None:
         """Return whose file a path is if it must not be written, else None."""
         if _key(path) in self._written:
@@ -116,6 +131,12 @@ class Outputs:
             text = record.read_text("ascii", "replace") if record.is_file() else ""
             self._records[folder] = set(text.splitlines())
         return self._records[folder]
+
+
+def _name_in(line: str) -> str:
+    """Return the name of the file in a line of a record; empty if the line is partial."""
+    match = re.match(r'\["((?:[^"\\]|\\.)*)", ', line)
+    return str(json.loads(f'"{match[1]}"')) if match else ""
 
 
 def _digest(path: Path) -> str:

@@ -76,6 +76,8 @@ class Scorer(ABC):
         """Return the confusion matrix of all images.
 
         Returns:
-            Number of images or pixels, ``[true class, predicted class]``; None by default.
+            Number of images, boxes or pixels, ``[true class, predicted class]``; None by
+            default. One more row and column than classes count what has no counterpart, such
+            as a predicted box without a true one.
         """
         return None

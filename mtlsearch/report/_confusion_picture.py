@@ -44,7 +44,7 @@ def draw_confusion(title: str, task: TaskEvaluation, path: Path) -> None:
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     if len(matrix) <= MAX_NAMES:
-        names = [_shorten(name) for name in task.classes]
+        names = [_shorten(name) for name in task.confusion_names]
         size = 9 if len(matrix) <= MAX_NUMBERS else 6
         axes.set_xticks(range(len(names)), names, rotation=45, ha="right", fontsize=size)
         axes.set_yticks(range(len(names)), names, fontsize=size)

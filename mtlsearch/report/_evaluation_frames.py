@@ -101,8 +101,8 @@ def confusion_frame(task: TaskEvaluation) -> pd.DataFrame | None:
     """
     if task.confusion is None:
         return None
-    index = pd.Index(task.classes, name="true class")
-    return pd.DataFrame(task.confusion, index=index, columns=list(task.classes))
+    names = list(task.confusion_names)
+    return pd.DataFrame(task.confusion, index=pd.Index(names, name="true class"), columns=names)
 
 
 def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -149,6 +149,7 @@ def _task_json(task: TaskEvaluation) -> dict[str, Any]:
         },
         "support": dict(task.support),
         "confusion": None if task.confusion is None else task.confusion.tolist(),
+        "confusion_names": list(task.confusion_names),
         "images_worst_first": [
             {"index": image.index, "image": image.where, "quality": _number(image.quality)}
             for image in task.images

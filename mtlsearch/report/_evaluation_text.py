@@ -69,7 +69,7 @@ def _metrics(evaluation: Evaluation, network_title: str) -> str:
                     str(task.num_images),
                 )
             )
-    titles = ("metric", network_title, "size of the image", "val in search", "images")
+    titles = ("metric", network_title, "size of the image", "val after training", "images")
     return _table(titles, rows)
 
 
@@ -95,7 +95,7 @@ def _task_sections(name: str, task: TaskEvaluation) -> Iterator[str]:
     if "image" in task.sizes and task.sizes["image"].per_class:
         size = ", at the size of the image" if task.form in COUNTED else ""
         yield f"{name}: classes{size}\n\n{_classes(task)}"
-    if task.confusion is not None and len(task.confusion) <= MAX_CONFUSION:
+    if task.confusion is not None and len(task.classes) <= MAX_CONFUSION:
         title = f"{name}: {_support_noun(task)} by true class (row) and predicted class (column)"
         yield f"{title}\n\n{_confusion(task)}"
     if task.images:
@@ -119,9 +119,10 @@ def _classes(task: TaskEvaluation) -> str:
 def _confusion(task: TaskEvaluation) -> str:
     """Return the confusion matrix; if names are long, columns have the numbers of the classes."""
     matrix = [] if task.confusion is None else task.confusion.tolist()
-    is_short = sum(len(name) + GAP for name in task.classes) <= MAX_NAMES
-    columns = task.classes if is_short else tuple(f"({index})" for index in range(len(matrix)))
-    names = task.classes if is_short else map(" ".join, zip(columns, task.classes, strict=True))
+    names = columns = task.confusion_names
+    if sum(len(name) + GAP for name in names) > MAX_NAMES:
+        columns = tuple(f"({index})" for index in range(len(names)))
+        names = tuple(map(" ".join, zip(columns, names, strict=True)))
     rows = [
         (name, *(str(count) for count in counts))
         for name, counts in zip(names, matrix, strict=True)

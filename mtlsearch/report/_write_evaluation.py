@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from mtlsearch.evaluation import EvaluationJob
     from mtlsearch.files import Outputs
 
+WORST = "worst"
+"""Subfolder of the pictures of the worst images."""
+
 NUM_WORST = 20
 """Number of images per task that are drawn."""
 
@@ -51,7 +54,7 @@ def write_evaluation(
     outputs: Outputs,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Write an evaluation to a folder.
+    """Write an evaluation to a folder, in place of what an earlier call wrote there.
 
     ========================  ==========================================================
     ``evaluation.json``       all results
@@ -73,6 +76,7 @@ def write_evaluation(
     Raises:
         ConfigError: a file exists that this command did not write.
     """
+    outputs.remove_earlier([folder, folder / WORST])
     texts = {
         "evaluation.json": json.dumps(
             evaluation_json(evaluation), indent=1, ensure_ascii=False, allow_nan=False
@@ -100,4 +104,4 @@ def write_evaluation(
 
 
 def _worst_name(task: str, rank: int) -> str:
-    return f"worst/{task}-{rank:02d}.png"
+    return f"{WORST}/{task}-{rank:02d}.png"

@@ -1,4 +1,4 @@
-"""Assignment of boxes, compared with pycocotools."""
+"""Assignment of boxes, compared with pycocotools and with every pair of boxes."""
 
 from __future__ import annotations
 
@@ -102,3 +102,71 @@ def test_boxes_without_images_have_no_metrics() -> None:
     assert all(np.isnan(value) for value in scorer.compute(np.ones(1, np.int64)).values())
     assert scorer.qualities() == [1.0]
     assert scorer.support() == dict.fromkeys(CLASSES, 0)
+
+
+def confusion_of_all_pairs(predicted: BoxesPrediction, true: Boxes, threshold: float) -> np.ndarray:
+    """Return the confusion matrix by repeatedly taking the best of all remaining pairs."""
+    num_classes = len(CLASSES)
+    matrix = np.zeros((num_classes + 1, num_classes + 1), np.int64)
+    rows = [row for row in range(len(predicted.scores)) if predicted.scores[row] >= threshold]
+    columns = [column for column in range(len(true.classes)) if not true.crowd[column]]
+    while pairs := [
+        (overlap, float(predicted.scores[row]), -row, -column)
+        for row in rows
+        for column in columns
+        if (overlap := iou(predicted.xyxy[row], true.xyxy[column])) >= 0.5
+    ]:
+        *_, row, column = max(pairs)
+        rows.remove(-row)
+        columns.remove(-column)
+        matrix[true.classes[-column], predicted.classes[-row]] += 1
+    for column in columns:
+        matrix[true.classes[column], num_classes] += 1
+    for row in rows:
+        is_in_crowd = any(
+            true.crowd[column]
+            and true.classes[column] == predicted.classes[row]
+            and part_inside(predicted.xyxy[row], true.xyxy[column]) >= 0.5
+            for column in range(len(true.classes))
+        )
+        matrix[num_classes, predicted.classes[row]] += not is_in_crowd
+    return matrix
+
+
+def area(box: np.ndarray) -> float:
+    return float((box[2] - box[0]) * (box[3] - box[1]))
+
+
+def part_inside(box: np.ndarray, other: np.ndarray) -> float:
+    sides = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
+    return float(sides.clip(0).prod()) / area(box)
+
+
+def iou(box: np.ndarray, other: np.ndarray) -> float:
+    both = part_inside(box, other) * area(box)
+    return both / (area(box) + area(other) - both)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_confusion_equals_that_of_all_pairs(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    images = [random_image(generator) for _ in range(5)]
+    scorer = BoxesScorer(CLASSES, 0.3)
+    for image in images:
+        scorer.add(*image)
+    expected = sum(confusion_of_all_pairs(*image, threshold=0.3) for image in images)
+    assert np.array_equal(scorer.confusion(), expected)
+    assert scorer.confusion()[:-1].sum(1).tolist() == list(scorer.support().values())
+
+
+def test_confusion_has_box_of_other_class_and_background() -> None:
+    predicted = np.array([[0, 0, 10, 10], [50, 50, 60, 60], [0, 0, 10, 9]], np.float32)
+    true = np.array([[0, 0, 10, 10], [80, 80, 90, 90]], np.float32)
+    scorer = BoxesScorer(CLASSES, 0.3)
+    scorer.add(
+        BoxesPrediction(predicted, np.array([1, 2, 0]), np.array([0.9, 0.8, 0.2], np.float32)),
+        Boxes(true, np.array([0, 3]), np.zeros(2, np.bool_)),
+    )
+    confusion = scorer.confusion()
+    assert [tuple(cell) for cell in np.argwhere(confusion).tolist()] == [(0, 1), (3, 4), (4, 2)]
+    assert confusion.sum() == 3

@@ -129,6 +129,43 @@ def test_name_is_written_once_per_command(tmp_path: Path, second: str) -> None:
         outputs.check({tmp_path / second: None})
 
 
+def test_earlier_outputs_of_the_command_are_removed(tmp_path: Path) -> None:
+    for name in ("a.png", 'b", "c.png', "é.png", "again.png"):
+        write(tmp_path / name, name)
+    write(tmp_path / "again.png", "changed by the command")
+    outputs = Outputs("draw")
+    outputs.remove_earlier([tmp_path, tmp_path / "missing"])
+    assert [path.name for path in tmp_path.iterdir()] == [RECORD]
+    with outputs.write(tmp_path / "a.png") as temporary:
+        temporary.write_text("new")
+    outputs.remove_earlier([tmp_path])
+    assert (tmp_path / "a.png").read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    "change", [changed, lost_record, cut_record, renamed, linked, dangling, folder]
+)
+def test_earlier_output_that_was_changed_is_not_removed(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "sheet.png"
+    write(path, "first")
+    change(path)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    Outputs("draw").remove_earlier([tmp_path])
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_files_that_the_command_did_not_write_are_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "mine.png").write_text("first")
+    write(tmp_path / "other.png", "first", command="sample")
+    write(tmp_path / "of-a-photo.png", "first", source=tmp_path / "photo.jpg")
+    write(tmp_path / "input.png", "first")
+    Outputs("draw", inputs=[tmp_path / "input.png"]).remove_earlier([tmp_path])
+    names = {"mine.png", "other.png", "of-a-photo.png", "input.png", RECORD}
+    assert {path.name for path in tmp_path.iterdir()} == names
+
+
 def test_many_refused_outputs_are_summarized(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.png" for number in range(5)]
     for path in paths:

@@ -11,7 +11,7 @@ from mtlsearch.cli._context import open_run, pick_device, reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._options import Device
 from mtlsearch.cli._progress import ProgressView
-from mtlsearch.cli._trial import parse_trial, select_trial
+from mtlsearch.cli._trial import require_one_network, select_network
 
 if TYPE_CHECKING:
     from mtlsearch.evaluation import Evaluation, EvaluationJob
@@ -28,6 +28,10 @@ def evaluate(
     trial: Annotated[
         str | None,
         typer.Option("--trial", metavar="best|N", help="Trial of the run. Default: best."),
+    ] = None,
+    retrained: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Evaluate a network of `mtlsearch train-longer`."),
     ] = None,
     data: Annotated[
         Path | None,
@@ -57,11 +61,12 @@ def evaluate(
     with ProgressView(options.console) as progress:
         if is_bundle(network):
             _refuse("--trial", trial, "a bundle contains one network")
+            _refuse("--retrained", retrained, "a bundle contains one network")
             job = _bundle_job(network, data, split, resamples, seed, options)
         else:
             _refuse("--data", data, "a run has its own data")
             job = _trial_job(
-                network, trial or "best", device, split, resamples, seed, options, progress
+                network, trial, retrained, device, split, resamples, seed, options, progress
             )
         evaluation = _evaluate(job, out, progress)
     options.console.print(evaluation_text(evaluation).rstrip("\n"))
@@ -94,7 +99,8 @@ def _evaluate(job: EvaluationJob, out: Path | None, progress: ProgressView) -> E
 
 def _trial_job(
     run: Path,
-    trial: str,
+    trial: str | None,
+    retrained: str | None,
     device: str,
     split: str,
     resamples: int,
@@ -102,16 +108,15 @@ def _trial_job(
     options: GlobalOptions,
     progress: ProgressView,
 ) -> EvaluationJob:
-    number = parse_trial(trial)
+    number = require_one_network(trial, retrained)
     resolved = reopen_run(run, options)
 
     from mtlsearch.evaluation import trial_job
     from mtlsearch.runs import open_session
-    from mtlsearch.study import RunDirectory, read_records
 
-    record = select_trial(run, resolved.config, read_records(run, resolved.config), number, options)
+    record, folder = select_network(run, resolved, number, retrained, options)
     session = open_session(
-        resolved, RunDirectory(run), device=pick_device(device), progress=progress, check=False
+        resolved, folder, device=pick_device(device), progress=progress, check=False
     )
     return trial_job(session, record, split=split, resamples=resamples, seed=seed)
 

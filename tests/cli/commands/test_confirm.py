@@ -75,6 +75,19 @@ def test_long_training_is_exported(small_search: SmallSearch, tmp_path: Path) ->
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "bundle").is_dir()
     assert "twice" in call("export", run, "--retrained", "no", "--out", tmp_path / "other").stderr
+    evaluate = ("evaluate", run, "--split", "val", "--resamples", "0", "--out", tmp_path / "report")
+    evaluated = call(*evaluate, "--retrained", "twice")
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert evaluated.stdout.startswith(f"trial 1 of {run / 'long_training' / 'twice'}")
+    document = json.loads((tmp_path / "report" / "evaluation.json").read_text("utf-8"))
+    for task in document["tasks"].values():
+        network = task["sizes"]["network"]["metrics"]
+        for metric, value in task["validation"].items():
+            assert network[metric]["value"] == pytest.approx(value, abs=1e-5)
+    assert "twice" in call(*evaluate, "--retrained", "no").stderr
+    both = call(*evaluate, "--retrained", "twice", "--trial", "1")
+    assert both.returncode == 2
+    assert "use only one of the two options" in both.stderr
 
 
 @pytest.mark.parametrize("trial", ["1", "best"])

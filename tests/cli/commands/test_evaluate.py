@@ -70,7 +70,7 @@ def test_evaluate_prints_metrics_with_intervals(small_search: SmallSearch) -> No
     assert lines[1] == "test: 3 images"
     (scene,) = (line for line in lines if line.startswith("scene.accuracy"))
     assert scene.count("[") == 2
-    for title in ("network, 32 x 32 px", "size of the image", "val in search", "worst images"):
+    for title in ("network, 32 x 32 px", "size of the image", "val after training", "worst images"):
         assert title in result.stdout
     assert "95 % confidence interval, 50 resamples of the images, seed 0" in result.stdout
 
@@ -98,6 +98,22 @@ def test_evaluate_writes_files_and_replaces_its_own(
     assert len(list((tmp_path / "out" / "worst").glob("shapes-*.png"))) == 3
     again = call(*command)
     assert again.returncode == 0, again.stderr
+
+
+def test_pictures_of_an_earlier_evaluation_are_removed(
+    small_search: SmallSearch, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = ("evaluate", small_search.run, "--resamples", "0", "--out", out)
+    assert call(*command, "--split", "val").returncode == 0
+    num_val = len(pd.read_csv(out / "images.csv").query("task == 'scene'"))
+    assert len(list((out / "worst").glob("scene-*.png"))) == num_val > 3
+    (out / "worst" / "mine.png").write_text("of the user")
+    (out / "worst" / "scene-21.png").write_text("of the user")
+    assert call(*command).returncode == 0
+    names = {path.name for path in (out / "worst").glob("scene-*.png")}
+    assert names == {"scene-01.png", "scene-02.png", "scene-03.png", "scene-21.png"}
+    assert (out / "worst" / "mine.png").read_text() == "of the user"
 
 
 def test_evaluate_replaces_no_file_of_the_user(small_search: SmallSearch, tmp_path: Path) -> None:
@@ -147,11 +163,11 @@ def test_bundle_without_a_run_file_is_refused(bundle: Path) -> None:
     assert "--data RUN.yaml" in result.stderr
 
 
-@pytest.mark.parametrize("option", ["--trial", "--data"])
+@pytest.mark.parametrize("option", ["--trial", "--retrained", "--data"])
 def test_option_that_does_not_apply_is_refused(
     small_search: SmallSearch, bundle: Path, option: str
 ) -> None:
-    network = bundle if option == "--trial" else small_search.run
+    network = small_search.run if option == "--data" else bundle
     result = call("evaluate", network, option, "1")
     assert result.returncode == 2
     assert f"`{option}` does not apply" in result.stderr
