@@ -73,7 +73,9 @@ def read_value(text: str, where: str) -> Any:
 def _read_text(path: Path) -> str:
     if path.is_dir():
         inside = path / "run.yaml"
-        hint = f"pass the run file in it: {inside}" if inside.is_file() else None
+        hint = f"pass the run file in it: {inside}"
+        if not inside.is_file():
+            hint = f"pass a YAML file; `mtlsearch init {path}` writes a run file to this folder"
         raise ConfigError("the path is a folder, not a run file", where=str(path), next_step=hint)
     try:
         return path.read_text(encoding="utf-8")
@@ -83,8 +85,19 @@ def _read_text(path: Path) -> str:
             where=str(path),
             next_step="run `mtlsearch init DIR` to write a run file",
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the run file cannot be read: {error}", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"the run file is not UTF-8 text: byte 0x{error.object[error.start]:02x} at position "
+            f"{error.start}",
+            where=str(path),
+            next_step="save the file with the encoding UTF-8",
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"the run file cannot be read: {(error.strerror or str(error)).lower()}",
+            where=str(path),
+            next_step="pass another file, or change the permissions of this one",
+        ) from error
 
 
 def _lines(

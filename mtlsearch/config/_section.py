@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema
@@ -19,7 +19,7 @@ class _StrictModel(BaseModel):
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return the schema of the model; its numbers refuse booleans."""
         schema = handler(source)
-        definition = handler.resolve_ref_schema(schema)
+        definition = cast(dict[str, Any], handler.resolve_ref_schema(schema))
         definition.update(refuse_booleans(definition, cls))
         return schema
 

@@ -29,7 +29,7 @@ class SplitResult:
     Attributes:
         problems: all problems, in the order of the images.
         counts: counts of valid images by label.
-        pictures: what reading the pictures lost.
+        pictures: what reading the images lost.
         digests: digest of the pixels of each image; empty for an image that cannot be read.
     """
 
@@ -80,7 +80,7 @@ def check_splits(
 def _duplicates(
     images: Images, digests_by_split: Mapping[str, Sequence[bytes]]
 ) -> tuple[tuple[tuple[str, str], ...], ...]:
-    """Return split and file of every occurrence of the pictures that occur several times."""
+    """Return split and file of every occurrence of the images that occur several times."""
     occurrences: dict[bytes, list[tuple[str, int]]] = {}
     for split, digests in digests_by_split.items():
         for index, digest in enumerate(digests):

@@ -1,6 +1,6 @@
 """Images: the one reader of pictures for training, checks, bundles and drawing.
 
-A picture is read as its file has it (:func:`read_image`). A :class:`PixelFormat` then converts it
+An image is read as its file has it (:func:`read_image`). A :class:`PixelFormat` then converts it
 to 8-bit bands, by the rule of the run file that the bundle repeats. :func:`resize_image` resizes
 these bands. This package needs numpy and Pillow only.
 

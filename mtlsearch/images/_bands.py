@@ -1,4 +1,4 @@
-"""Bands: a picture as an array, for what Pillow has no mode for."""
+"""Bands: an image as an array, for what Pillow has no mode for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NUM_BANDS = "num_bands"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bands:
-    """A picture of any number of bands and any type of number.
+    """An image of any number of bands and any type of number.
 
     Attributes:
         values: ``[C, H, W]``, integers or floats.

@@ -1,4 +1,4 @@
-"""Pixel format: which 8-bit bands a network gets from a picture."""
+"""Pixel format: which 8-bit bands a network gets from an image."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COUNT = {"rgb": 3, "rgba": 4}
 
 @dataclass(frozen=True, slots=True)
 class PixelFormat:
-    """Rule that converts any picture to 8-bit bands.
+    """Rule that converts any image to 8-bit bands.
 
     Numbers of 8 bits stay as they are. Other numbers ``x`` become
     ``round((x - low) / (high - low) * 255)``, clipped to 0..255. Halves are rounded to even. The
@@ -36,8 +36,8 @@ class PixelFormat:
 
     Attributes:
         channels: ``"rgb"``, ``"rgba"`` or a number of bands. Gray is repeated for both names, and
-            a picture without alpha is opaque for ``"rgba"``. 1 is gray, 3 is ``"rgb"``.
-        pixel_range: the numbers that become 0 and 255 in pictures of more than 8 bits, or
+            an image without alpha is opaque for ``"rgba"``. 1 is gray, 3 is ``"rgb"``.
+        pixel_range: the numbers that become 0 and 255 in images of more than 8 bits, or
             ``"auto"``.
 
     Raises:
@@ -66,11 +66,11 @@ class PixelFormat:
         return isinstance(self.channels, str) or self.channels == 3
 
     def apply(self, picture: Picture, where: str | None = None) -> Picture:
-        """Convert a picture; a converted picture stays as it is.
+        """Convert an image; a converted image stays as it is.
 
         Args:
-            picture: an upright picture in any mode, or bands.
-            where: reference to the picture, for messages.
+            picture: an upright image in any mode, or bands.
+            where: reference to the image, for messages.
 
         Returns:
             A Pillow image in mode RGB for three channels, otherwise uint8 bands.
@@ -91,7 +91,7 @@ class PixelFormat:
         return self._from_image(decoded)
 
     def read(self, path: Path, where: str | None = None) -> Picture:
-        """Read a picture file and convert it.
+        """Read an image file and convert it.
 
         Args:
             path: the file.
@@ -106,12 +106,12 @@ class PixelFormat:
         return self.apply(read_image(path, where), where or str(path))
 
     def num_dropped(self, picture: Picture) -> int:
-        """Return how many bands of a picture :meth:`apply` does not use.
+        """Return how many bands of an image :meth:`apply` does not use.
 
-        Alpha of a gray or palette picture counts if some pixel is transparent.
+        Alpha of a gray or palette image counts if some pixel is transparent.
 
         Args:
-            picture: the picture before :meth:`apply`.
+            picture: the image before :meth:`apply`.
 
         Returns:
             The number; 0 for colors that are converted, such as CMYK.
@@ -132,7 +132,7 @@ class PixelFormat:
         if _num_hidden(picture) and self.num_channels > 1:
             raise DataError(
                 f"only {len(picture.getbands())} of the {picture.info[NUM_BANDS]} bands of the "
-                "picture can be read",
+                "image can be read",
                 next_step="save its bands as an .npy file of [bands, height, width]",
             )
         if self.channels == "rgba":
@@ -164,8 +164,8 @@ class PixelFormat:
     def _require_count(self, count: int) -> None:
         if count != self.num_channels:
             raise DataError(
-                f"the picture has {count} band(s), but `data.channels` is {self.channels}",
-                next_step=f"set `data.channels` to {count}, or remove the picture",
+                f"the image has {count} band(s), but `data.channels` is {self.channels}",
+                next_step=f"set `data.channels` to {count}, or remove the image",
             )
 
     def _to_uint8(self, values: NDArray[np.generic]) -> NDArray[np.uint8]:
@@ -173,7 +173,7 @@ class PixelFormat:
             return values.astype(np.uint8, copy=False)
         if not np.isfinite(values).all():
             raise DataError(
-                f"{int((~np.isfinite(values)).sum())} numbers of the picture are not finite",
+                f"{int((~np.isfinite(values)).sum())} numbers of the image are not finite",
                 next_step="replace NaN and infinity by numbers of the range",
             )
         low, high = self._range_of(values)
@@ -190,7 +190,7 @@ class PixelFormat:
             return 0.0, 65535.0
         low, high = float(values.min()), float(values.max())
         raise DataError(
-            f"the picture has {values.dtype} numbers from {low:g} to {high:g}, which need "
+            f"the image has {values.dtype} numbers from {low:g} to {high:g}, which need "
             "`data.pixel_range`",
             next_step="set `data.pixel_range` to the numbers that are black and white, such as "
             f"[{min(low, 0.0):g}, {high if high > min(low, 0.0) else 1:g}]",
@@ -198,7 +198,7 @@ class PixelFormat:
 
 
 def _as_bands_if_deep(picture: Picture) -> Picture:
-    """Return bands for an array and for more than 8 bits, other pictures unchanged."""
+    """Return bands for an array and for more than 8 bits, other images unchanged."""
     if isinstance(picture, Bands):
         values = picture.values
         native = values.dtype.newbyteorder("=")

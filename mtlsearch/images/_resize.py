@@ -13,7 +13,7 @@ from mtlsearch.images._pixel_format import PixelFormat
 
 
 def resize_image(picture: Picture, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Resize a picture bilinearly without keeping its aspect ratio; shrinking averages.
+    """Resize an image bilinearly without keeping its aspect ratio; shrinking averages.
 
     Every band is resized on its own, so that transparent pixels count as opaque ones do.
 
@@ -58,10 +58,10 @@ def to_rgb(picture: Picture) -> Image.Image:
     """Return a picture that can be drawn: its first three bands, or gray.
 
     Args:
-        picture: a picture of 8 bits, or of 16 bits from 0 to 65535.
+        picture: an image of 8 bits, or of 16 bits from 0 to 65535.
 
     Returns:
-        A picture in mode RGB.
+        An image in mode RGB.
 
     Raises:
         DataError: the range of its numbers is unknown.

@@ -1,4 +1,4 @@
-"""Writing of pictures in a pixel format without loss."""
+"""Writing of images in a pixel format without loss."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def exact_suffix(num_channels: int) -> str:
-    """Return the suffix of a file that holds pictures of some bands without loss.
+    """Return the suffix of a file that holds images of some bands without loss.
 
     Args:
         num_channels: number of bands.
@@ -25,7 +25,7 @@ def exact_suffix(num_channels: int) -> str:
 
 
 def write_exact(picture: Picture, path: Path) -> None:
-    """Write a picture so that reading it gives the same bands.
+    """Write an image so that reading it gives the same bands.
 
     Args:
         picture: result of :meth:`PixelFormat.apply`.

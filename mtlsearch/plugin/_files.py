@@ -18,18 +18,18 @@ _ONE_CHANNEL = ("1", "L", "P", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
 def read_plane(path: Path, where: str) -> NDArray[np.generic]:
-    """Read the numbers of a one-channel picture or of an ``.npy`` file.
+    """Read the numbers of a one-channel image or of an ``.npy`` file.
 
     Args:
-        path: the file; a palette picture gives its indices.
+        path: the file; a palette image gives its indices.
         where: reference to the file in the data set, for messages.
 
     Returns:
-        ``[H, W]`` in the file's integer or float type for a picture; an array of any shape for
+        ``[H, W]`` in the file's integer or float type for an image; an array of any shape for
         an ``.npy`` file. Booleans become uint8.
 
     Raises:
-        DataError: the file is missing or truncated, or the picture has several channels.
+        DataError: the file is missing or truncated, or the image has several channels.
     """
     if path.suffix.lower() == ".npy":
         return load_array(path, where)

@@ -213,10 +213,10 @@ class Task(ABC, Generic[SettingsT]):
         """Return a copy of an image with the prediction drawn on it.
 
         Args:
-            image: picture in mode RGB.
+            image: image in mode RGB.
             prediction: prediction for this image.
 
         Returns:
-            The new picture.
+            The new image.
         """
         return draw(self.output, image, prediction)

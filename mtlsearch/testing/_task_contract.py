@@ -291,7 +291,7 @@ class TaskContract:
             json.dumps(to_json(fit.task.output, prediction))
             drawn = fit.task.draw(picture, prediction)
             assert drawn is not picture
-        assert not np.asarray(picture).any(), "the original picture was changed"
+        assert not np.asarray(picture).any(), "the original image was changed"
 
     @pytest.mark.parametrize("name", TWO_BACKBONES)
     def test_head_and_prediction_can_be_exported(self, name: str) -> None:

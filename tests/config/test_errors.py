@@ -72,6 +72,7 @@ def failure(folder: Path, text: str, *overrides: str) -> ConfigError:
         ("size: 96", "size: true", 4, "data.image_size", "pixels or [height, width]", ""),
         ("size: 96", "size: [1]", 4, "data.image_size.1", "item 1 is missing", ""),
         ("{kind: some}", "{root: x}", 3, "data.sources.kind", "'kind' is missing", ""),
+        ("{kind: some}", "some", 3, "data.sources", "set `sources: {kind: some}`", ""),
         ("{kind: some}", "[]", 3, "data.sources", "at least 1 item, got []", ""),
         ("{kind: any}", "{}", 6, "tasks.one.kind", "'kind' is missing", ""),
         ("  one:", "  One:", 6, "tasks.One", "the name 'One' must start with a letter", ""),
@@ -273,7 +274,7 @@ def test_folder_as_run_file_names_the_file_in_it(tmp_path: Path) -> None:
 
 def test_binary_run_file_raises(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="is not UTF-8 text"):
         load_run(tmp_path / "run.yaml")
 
 

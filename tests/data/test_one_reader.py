@@ -176,9 +176,9 @@ def test_lost_bands_and_contrast_are_warned_of_once(tmp_path: Path) -> None:
         messages.append([text for text in warnings if "contrast" in text or "bands" in text])
     assert messages[0] == messages[1]
     flat, dropped = messages[0]
-    assert flat.startswith("4 pictures have hardly any contrast")
+    assert flat.startswith("4 images have hardly any contrast")
     assert "val row 2 and 1 more; set `data.pixel_range`" in flat
-    assert dropped.startswith("5 pictures have bands that the network does not get")
+    assert dropped.startswith("5 images have bands that the network does not get")
     assert "train row 2 and 2 more; set `data.channels: rgba`" in dropped
     data = opened(source, channels="rgba", pixel_range=(0, 4095), cache=None)
     warnings = data_warnings(data.check(), data.labels, {"sort": "kind"})

@@ -32,7 +32,7 @@ class SplitWriter:
         images.npy    uint8 [N, C, h, w]
         dense-2.npy   masks or maps [N, ...] of the label with this number
         labels.npz    classes and boxes of all samples, and which samples have which label
-        index.json    counts of labels, classes and flagged pictures, digests; written last
+        index.json    counts of labels, classes and flagged images, digests; written last
 
     Args:
         folder: an empty folder.
@@ -98,8 +98,8 @@ class SplitWriter:
 
         Args:
             counts: occurrences of each label and class.
-            pictures: what reading the pictures lost.
-            digests: digest of the pixels of each picture.
+            pictures: what reading the images lost.
+            digests: digest of the pixels of each image.
         """
         packed = {
             f"{number}.{part}": array
@@ -126,8 +126,8 @@ class CachedSplit:
 
     Attributes:
         counts: occurrences of each label and class.
-        pictures: what reading the pictures lost.
-        digests: digest of the pixels of each picture.
+        pictures: what reading the images lost.
+        digests: digest of the pixels of each image.
 
     Args:
         folder: the folder.

@@ -5,7 +5,7 @@ Errors, warnings and reports about images and labels:
 * ``_validate.py`` checks the labels of one image against their specifications.
 * ``_counts.py`` counts labels and classes, also in the size of the network's input.
 * ``_absent_classes.py`` explains why a class never occurs in ``train``.
-* ``_pictures.py`` counts pictures that lost bands or contrast.
+* ``_pictures.py`` counts images that lost bands or contrast.
 * ``_image_errors.py`` groups the problems of images by their kind.
 * ``_report.py`` collects problems and counts of all images.
 * ``_label_coverage.py`` raises an error if a task has no labels or classes in ``train`` or

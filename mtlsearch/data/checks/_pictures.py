@@ -1,4 +1,4 @@
-"""What reading a picture lost: dropped bands and contrast."""
+"""What reading an image lost: dropped bands and contrast."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ MIN_CONTRAST = 20
 """Least difference of two pixels of a band, of 255; 12 bits in 16 give at most 16."""
 
 MAX_EXAMPLES = 3
-"""Number of pictures that a warning names."""
+"""Number of images that a warning names."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureFacts:
-    """What reading one picture lost.
+    """What reading one image lost.
 
     Attributes:
         num_bands: number of bands of the file if the network does not get them all, else 0.
@@ -32,10 +32,10 @@ class PictureFacts:
     def of(
         cls, original: Picture, read: Picture, resized: Bands, pixel_format: PixelFormat
     ) -> PictureFacts:
-        """Compare a picture before and after its conversion.
+        """Compare an image before and after its conversion.
 
         Args:
-            original: the picture as its file has it.
+            original: the image as its file has it.
             read: the result of ``pixel_format``.
             resized: the same after resizing. Its contrast is never larger, and faster to compute.
             pixel_format: the rule of the run.
@@ -65,10 +65,10 @@ def _is_deep(picture: Picture) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FlaggedPictures:
-    """Pictures of one kind in a split.
+    """Images of one kind in a split.
 
     Attributes:
-        count: number of pictures.
+        count: number of images.
         examples: location of the first three.
     """
 
@@ -76,10 +76,10 @@ class FlaggedPictures:
     examples: tuple[str, ...] = ()
 
     def add(self, where: str) -> FlaggedPictures:
-        """Return these pictures and one more.
+        """Return these images and one more.
 
         Args:
-            where: location of the picture.
+            where: location of the image.
 
         Returns:
             The new value.
@@ -87,20 +87,20 @@ class FlaggedPictures:
         return self + FlaggedPictures(1, (where,))
 
     def __add__(self, other: FlaggedPictures) -> FlaggedPictures:
-        """Return the pictures of both."""
+        """Return the images of both."""
         examples = (*self.examples, *other.examples)[:MAX_EXAMPLES]
         return FlaggedPictures(self.count + other.count, examples)
 
 
 @dataclass(frozen=True, slots=True)
 class PictureCounts:
-    """What reading the pictures of a split lost.
+    """What reading the images of a split lost.
 
     Attributes:
-        dropped: pictures with bands that the network does not get.
-        num_bands: largest number of bands of these pictures.
-        flat: pictures of at most 8 bits with hardly any contrast.
-        flat_deep: pictures of more bits with hardly any contrast.
+        dropped: images with bands that the network does not get.
+        num_bands: largest number of bands of these images.
+        flat: images of at most 8 bits with hardly any contrast.
+        flat_deep: images of more bits with hardly any contrast.
     """
 
     dropped: FlaggedPictures = field(default_factory=FlaggedPictures)
@@ -119,10 +119,10 @@ class PictureCounts:
 
 
 def count_pictures(facts: Iterable[tuple[str, PictureFacts]]) -> PictureCounts:
-    """Count the pictures that lost bands or contrast.
+    """Count the images that lost bands or contrast.
 
     Args:
-        facts: location and facts of every picture of a split.
+        facts: location and facts of every image of a split.
 
     Returns:
         The counts.

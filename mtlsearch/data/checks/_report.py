@@ -25,9 +25,9 @@ class CheckReport:
         problems: all problems, in the order of the images.
         counts: counts of valid images, by split and label.
         num_images: number of images by split.
-        duplicates: for every picture that occurs several times, split and file of each
-            occurrence. Pictures are compared by pixels.
-        pictures: what reading the pictures lost, by split.
+        duplicates: for every image that occurs several times, split and file of each
+            occurrence. Images are compared by pixels.
+        pictures: what reading the images lost, by split.
         input_size: ``(height, width)`` of the network's input in pixels.
         kept_by_crops: fraction of the visible training boxes that random crops keep, by label
             and class; empty without random crops.

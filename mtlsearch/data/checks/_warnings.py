@@ -23,7 +23,7 @@ from mtlsearch.data.checks._report import CheckReport
 from mtlsearch.labels import Form, LabelSpec
 
 Occurrence = tuple[str, str]
-"""Split and file of a picture."""
+"""Split and file of an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +100,11 @@ def _duplicates(
 
 
 def _count(pictures: Sequence[Sequence[Occurrence]]) -> str:
-    return "1 picture occurs" if len(pictures) == 1 else f"{len(pictures)} pictures occur"
+    return "1 image occurs" if len(pictures) == 1 else f"{len(pictures)} images occur"
 
 
 def _example(pictures: Sequence[Sequence[Occurrence]]) -> str:
-    """Return two files of the first picture, in two splits if it occurs in two."""
+    """Return two files of the first image, in two splits if it occurs in two."""
     first, *others = pictures[0]
     second = next((place for place in others if place[0] != first[0]), others[0])
     prefix = "" if len(pictures) == 1 else "such as "
@@ -139,7 +139,7 @@ def _dropped_bands(
 
 
 def _pictures(flagged: FlaggedPictures) -> str:
-    return "1 picture has" if flagged.count == 1 else f"{flagged.count} pictures have"
+    return "1 image has" if flagged.count == 1 else f"{flagged.count} images have"
 
 
 def _name_examples(flagged: FlaggedPictures) -> str:
@@ -156,7 +156,7 @@ DATA_WARNINGS: tuple[DataWarning, ...] = (
     DataWarning("cropped boxes", warn_cropped_boxes),
     DataWarning("crowd", warn_crowd),
     DataWarning("void", warn_void),
-    DataWarning("duplicate pictures", _duplicates),
+    DataWarning("duplicate images", _duplicates),
     DataWarning("low contrast", _low_contrast),
     DataWarning("dropped bands", _dropped_bands),
 )

@@ -87,5 +87,5 @@ def test_pictures_that_do_not_fit_a_bundle_are_reported(folder: Path) -> None:
     np.save(folder / "34.npy", np.full((5, 40, 30), np.nan))
     checked = call("check", folder / "run.yaml")
     assert checked.returncode == 1
-    assert "33.npy): the picture has 3 band(s), but `data.channels` is 5" in checked.stderr
-    assert "34.npy): 6000 numbers of the picture are not finite" in checked.stderr
+    assert "33.npy): the image has 3 band(s), but `data.channels` is 5" in checked.stderr
+    assert "34.npy): 6000 numbers of the image are not finite" in checked.stderr

@@ -167,7 +167,7 @@ def test_split_without_labels_is_an_error(folder: Path, split: str) -> None:
 def test_data_warning_is_not_a_problem(folder: Path) -> None:
     result = call("check", "run.yaml", "--set", "train.batch_size=7")
     assert result.returncode == 0
-    assert "warning: 1 picture occurs in 'train' and in 'val'" in result.stderr
+    assert "warning: 1 image occurs in 'train' and in 'val'" in result.stderr
     assert "warning: `train.batch_size` is 7, more than the 6 training images" in result.stderr
     assert "No problems found." in result.stderr
     assert "train.batch_size" not in call("check", "run.yaml", "--set", "train.batch_size=6").stderr

@@ -63,14 +63,14 @@ def test_ordinary_data_has_no_warnings() -> None:
 def test_duplicate_in_train_and_val_is_reported(workers: int) -> None:
     again = replace(square(2), labels={"kind": 0})
     (warning,) = warnings_of(squares(0), [*squares(10), again], workers=workers)
-    assert warning.startswith("1 picture occurs in 'train' and in 'val'")
+    assert warning.startswith("1 image occurs in 'train' and in 'val'")
     assert warning.endswith(": fake train row 2 and fake val row 4")
 
 
 def test_duplicates_in_one_split_are_counted() -> None:
     (warning,) = warnings_of([*squares(0), square(1), square(1), square(3)], squares(10))
     assert warning == (
-        "2 pictures occur several times in 'train': such as fake train row 1 and fake train row 4"
+        "2 images occur several times in 'train': such as fake train row 1 and fake train row 4"
     )
 
 
