@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mtlsearch.models import MultiTaskNetwork
+from mtlsearch.models.cutting import UnitModules
 from mtlsearch.plan import SharingPlan
 from tests.models.families import ALL, cut, images
 from tests.models.heads import TASKS, any_plans, middle, network
@@ -89,6 +91,25 @@ def test_unit_runs_once_on_the_images_of_its_tasks(rows, data):
             if task not in built.plan.skips(unit):
                 images_by_run.setdefault(run, set()).update(rows.get(task, range(BATCH)))
         assert counts[unit] == sum(map(len, images_by_run.values()))
+
+
+def test_images_are_not_selected_without_a_batch_dimension():
+    """If images cannot be selected from the output of a unit, they are from feature levels."""
+    backbone = cut("test_resnet")
+    units = tuple(
+        UnitModules(tuple(replace(call, batched=None) for call in unit.calls), unit.parameters)
+        for unit in backbone.unit_modules
+    )
+    opaque = replace(backbone, unit_modules=units)
+    pair = SharingPlan.from_groups([["boxes", "outline"], ["breed"]] for _ in backbone.units)
+    built = network(opaque, pair, vary=True)
+    check_rows(built, MASKS)
+    counts: list[int] = []
+    for task in ("boxes", "breed"):
+        leaf = next(m for m in built.backbones.task_model(task).modules() if not list(m.children()))
+        leaf.register_forward_hook(lambda _, inputs, output: counts.append(len(output)))
+    built(images(BATCH), rows=MASKS)
+    assert counts == [3, 2]
 
 
 @settings(max_examples=10, deadline=None)

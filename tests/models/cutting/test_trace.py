@@ -140,3 +140,30 @@ def test_fused_attention_counts_on_every_device(reads_values):
 
     trace = trace_model(Model(), SIZE, lambda model, images: model(images))
     assert trace.flops == trace.calls[0].flops == 2 * (2 * 96 * 96 * 8)
+
+
+class Returns(nn.Module):
+    """Returns what a function makes of its input."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda x: x, (True,)),
+        (lambda x: x.new_zeros(1, 5), (False,)),
+        (lambda x: [x.mean(1), x.new_zeros(3)], (True, False)),
+        (lambda x: x.transpose(0, 1), None),
+        (lambda x: x.reshape(2 * len(x), -1), None),
+    ],
+)
+def test_trace_finds_the_batch_in_outputs(function, expected):
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), Returns(function))
+    trace = trace_model(model, SIZE, lambda twin, images: [twin(images)])
+    assert [call.batched for call in trace.calls] == [(True,), expected]
