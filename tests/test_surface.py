@@ -59,6 +59,7 @@ mtlsearch.plugin:
     files(split, index)
     generated
     group(split, index)
+    label_summary
     labels (abstract)
     locate(split, index) (abstract)
     name

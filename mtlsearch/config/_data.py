@@ -112,6 +112,11 @@ class DataConfig(Section):
     @field_validator("sources", mode="before")
     @classmethod
     def _as_list(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError(
+                f"a source must be a mapping with `kind`, got {value!r}; "
+                f"set `sources: {{kind: {value}}}`"
+            )
         return [value] if isinstance(value, dict) else value
 
     @field_validator("pixel_range")

@@ -27,6 +27,8 @@ class DatasetSource(ABC, Generic[SettingsT]):
     Attributes:
         name: name in run files (``data.sources``), such as ``"coco"``.
         summary: one line for ``mtlsearch list datasets``.
+        label_summary: names and forms of the labels, one line for ``mtlsearch list datasets NAME``,
+            such as ``"`boxes` (boxes)"``; empty to show none.
         generated: whether the source draws its images itself, so that it needs neither files
             nor settings. ``mtlsearch init`` can start from such a source.
         Settings: pydantic model of the options in a run file.
@@ -34,6 +36,7 @@ class DatasetSource(ABC, Generic[SettingsT]):
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    label_summary: ClassVar[str] = ""
     generated: ClassVar[bool] = False
     Settings: ClassVar[type[PluginSettings]] = PluginSettings
 

@@ -52,9 +52,14 @@ Id = Annotated[int | str, PlainValidator(_as_id)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 """Name without surrounding blanks."""
 
-Box = Annotated[
-    tuple[float, float, float, float] | None, BeforeValidator(lambda value: value or None)
-]
+
+def _as_box(value: object) -> object:
+    if isinstance(value, list) and len(value) not in (0, 4):
+        raise ValueError(f"4 numbers are expected, got {value}")
+    return value or None
+
+
+Box = Annotated[tuple[float, float, float, float] | None, BeforeValidator(_as_box)]
 """Left, top, width, height in pixels; None if the list is empty or missing."""
 
 
@@ -219,4 +224,8 @@ def _entries(
         field = ".".join(str(part) for part in rest) or "the entry"
         message = first["msg"].removeprefix("Value error, ")
         where = f"{path} {key}[{row}]"
+        if first["type"] == "missing" and len(rest) == 1:
+            raise DataError(
+                f"`{field}` is missing", where=where, next_step=f"add it to each entry of `{key}`"
+            ) from error
         raise DataError(f"{field}: {message[:1].lower()}{message[1:]}", where=where) from error

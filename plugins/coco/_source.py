@@ -70,6 +70,10 @@ class Coco(DatasetSource[CocoSettings]):
 
     name = "coco"
     summary = "COCO instances JSON: boxes, crowd regions, masks from polygons or run lengths"
+    label_summary = (
+        "`boxes` (boxes); with `segmentation: true`, `segmentation` (mask); with `presence: true`, "
+        "`classes` (categories)"
+    )
     Settings = CocoSettings
 
     def __init__(self, settings: CocoSettings, *, root: Path, seed: int) -> None:

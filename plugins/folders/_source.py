@@ -25,6 +25,7 @@ class Folders(DatasetSource[FoldersSettings]):
 
     name = "folders"
     summary = "one folder of images per class, with or without a folder per split (ImageFolder)"
+    label_summary = "`class` (category), or the name in `label`"
     Settings = FoldersSettings
 
     def __init__(self, settings: FoldersSettings, *, root: Path, seed: int) -> None:

@@ -42,6 +42,7 @@ class Manifest(DatasetSource[ManifestSettings]):
 
     name = "manifest"
     summary = "CSV or JSON Lines table with one row per image and labels of any form"
+    label_summary = "those in `labels`, of any form"
     Settings = ManifestSettings
 
     def __init__(self, settings: ManifestSettings, *, root: Path, seed: int) -> None:

@@ -59,6 +59,7 @@ class Scenes(DatasetSource[ScenesSettings]):
 
     name = "scenes"
     summary = "generated images of textured shapes, with a scene, boxes and masks; no files"
+    label_summary = "`scene` (category), `objects` (boxes), `shapes` (mask)"
     generated = True
     Settings = ScenesSettings
 

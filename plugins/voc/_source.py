@@ -52,6 +52,10 @@ class Voc(DatasetSource[VocSettings]):
 
     name = "voc"
     summary = "PASCAL VOC XML: images, Annotations, SegmentationClass, with or without ImageSets"
+    label_summary = (
+        "`boxes` (boxes); `segmentation` (mask) if there are masks; with `presence: true`, "
+        "`classes` (categories)"
+    )
     Settings = VocSettings
 
     def __init__(self, settings: VocSettings, *, root: Path, seed: int) -> None:

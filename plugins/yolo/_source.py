@@ -43,6 +43,10 @@ class Yolo(DatasetSource[YoloSettings]):
 
     name = "yolo"
     summary = "Ultralytics YOLO: data.yaml, images, labels as txt with boxes or polygons"
+    label_summary = (
+        "`boxes` (boxes); with `segmentation: true`, `segmentation` (mask); with `presence: true`, "
+        "`classes` (categories)"
+    )
     Settings = YoloSettings
 
     def __init__(self, settings: YoloSettings, *, root: Path, seed: int) -> None:

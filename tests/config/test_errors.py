@@ -73,6 +73,7 @@ def failure(folder: Path, text: str, *overrides: str) -> ConfigError:
         ("size: 96", "size: [1]", 4, "data.image_size.1", "item 1 is missing", ""),
         ("{kind: some}", "{root: x}", 3, "data.sources.kind", "'kind' is missing", ""),
         ("{kind: some}", "some", 3, "data.sources", "set `sources: {kind: some}`", ""),
+        ("{kind: some}", "some", 3, "data.sources", "set `sources: {kind: some}`", ""),
         ("{kind: some}", "[]", 3, "data.sources", "at least 1 item, got []", ""),
         ("{kind: any}", "{}", 6, "tasks.one.kind", "'kind' is missing", ""),
         ("  one:", "  One:", 6, "tasks.One", "the name 'One' must start with a letter", ""),

@@ -144,7 +144,8 @@ def _root(source: type[DatasetSource[Any]]) -> Iterable[Row]:
 _SOURCES = Listing(
     lambda registry: registry.datasets,
     lambda registry, name: registry.dataset(name),
-    rows=_root,
+    lambda source: f"Labels: {source.label_summary}." if source.label_summary else "",
+    _root,
 )
 
 LISTINGS: Mapping[str, Listing] = {

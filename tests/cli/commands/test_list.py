@@ -68,6 +68,14 @@ def test_list_shows_settings_of_each_class(registry: PluginRegistry, kind: str) 
             assert joined([info.description or ""]) in rows[field]
 
 
+def test_dataset_shows_the_labels_of_each_source() -> None:
+    for name, source in build_registry().datasets.items():
+        assert source.label_summary
+        lines = call("list", "datasets", name).stdout.splitlines()
+        shown = joined(lines)
+        assert joined([f"Labels: {source.label_summary}."]) in shown
+
+
 def test_setting_has_type_default_and_description(tmp_path: Path) -> None:
     result = call("list", "datasets", "squares", "--plugins", good(tmp_path))
     settings = [line.split(maxsplit=3) for line in result.stdout.splitlines()[-2:]]
