@@ -10,6 +10,10 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from timm.models import adapt_input_conv
 
 from mtlsearch.errors import BackboneError
 from mtlsearch.models import cut_backbone
@@ -111,3 +115,25 @@ def test_description_without_network_is_not_a_wrong_size(monkeypatch: pytest.Mon
         cut_backbone("hf-hub:timm/resnet18.a1_in1k", SIZE)
     assert "image size" not in str(caught.value)
     assert "`mtlsearch list backbones`" in str(caught.value.next_step)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4, 6])
+def test_downloaded_weights_are_adapted_to_channels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channels: int
+) -> None:
+    """The hub's own client reads the file from its cache, without a network."""
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        state = timm.create_model("test_resnet").state_dict()
+    config = timm.get_pretrained_cfg("test_resnet")
+    repository = tmp_path / f"models--{str(config.hf_hub_id).replace('/', '--')}"
+    for folder in ("refs", "snapshots/0"):
+        (repository / folder).mkdir(parents=True)
+    (repository / "refs" / "main").write_text("0")
+    save_file(state, repository / "snapshots" / "0" / "model.safetensors")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    cut = cut_backbone("test_resnet", SIZE, pretrained=True, channels=channels)
+    loaded = cut.template.state_dict()
+    first = next(key for key in loaded if loaded[key].ndim == 4)
+    assert torch.equal(loaded[first], adapt_input_conv(channels, state[first]))
+    assert all(torch.equal(loaded[key], state[key]) for key in loaded if key != first)
