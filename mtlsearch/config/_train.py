@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from mtlsearch.config._section import Section
@@ -19,6 +26,23 @@ class TrainConfig(Section):
         "adamw", description="adamw, or sgd with momentum 0.9"
     )
     learning_rate: PositiveFloat = Field(1e-3, description="peak learning rate, after the warm-up")
+    backbone_lr_factor: PositiveFloat = Field(
+        1.0,
+        description="factor of the learning rate for the units of the backbone; heads have the "
+        "full rate",
+    )
+    freeze: NonNegativeInt = Field(
+        0,
+        description="number of units, counted from the image, whose weights and statistics do "
+        "not change",
+    )
+    ema: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="decay per step of an exponential moving average of the weights, such as "
+        "0.99, which is validated and kept; null: the weights of the last step",
+    )
     weight_decay: NonNegativeFloat = Field(
         0.05, description="weight decay; not applied to norms and biases"
     )

@@ -29,6 +29,7 @@ class MultiTaskNetwork(nn.Module):
         plan: the sharing plan.
         feature_spec: the feature levels that heads get.
         units: the units of the backbone.
+        num_frozen: number of frozen units, see :meth:`freeze`.
         backbones: the task models.
         heads: the heads.
 
@@ -54,6 +55,8 @@ class MultiTaskNetwork(nn.Module):
         self.plan = plan
         self.feature_spec: FeatureSpec = cut.features
         self.units: tuple[UnitSpec, ...] = cut.units
+        self.num_frozen = 0
+        self._frozen_modules: list[nn.Module] = []
         self._keys = module_keys(plan.tasks)
         self.backbones = cut.build_backbones(plan)
         self.heads = nn.ModuleDict({self._keys[task]: heads[task] for task in plan.tasks})
@@ -125,6 +128,46 @@ class MultiTaskNetwork(nn.Module):
             self._check_task(task)
         features: dict[str, list[Tensor]] = self.backbones(images, tasks, rows)
         return features
+
+    def freeze(self, num_units: int) -> None:
+        """Freeze the first units: their weights, and everything that training mode changes.
+
+        All copies of these units stay in evaluation mode, so that running statistics do not
+        change, and dropout and stochastic depth do not apply. Their weights have no gradient.
+
+        Args:
+            num_units: number of units, counted from the image.
+
+        Raises:
+            PlanError: the backbone has fewer units.
+        """
+        if num_units > len(self.units):
+            raise PlanError(
+                f"cannot freeze {num_units} units, the backbone has {len(self.units)}",
+                allowed=[f"0 to {len(self.units)}"],
+            )
+        self.num_frozen = num_units
+        for unit in range(num_units):
+            for group in self.plan.groups(unit):
+                for parameter in self.unit_parameters(unit, group).values():
+                    parameter.requires_grad_(False)
+                for task in group:  # with statistics by path, tasks have modules of their own
+                    self._frozen_modules += self.backbones.unit_modules(unit, task).values()
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> MultiTaskNetwork:
+        """Set the training mode; frozen units stay in evaluation mode.
+
+        Args:
+            mode: whether to train.
+
+        Returns:
+            The network.
+        """
+        super().train(mode)
+        for module in self._frozen_modules:
+            module.eval()
+        return self
 
     def head(self, task: str) -> nn.Module:
         """Return the head of a task.

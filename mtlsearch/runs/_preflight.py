@@ -304,6 +304,19 @@ def _require_losses(context: PreflightContext) -> None:
         try_losses(tasks, resolved.config.labels, data, cut.features, resolved.config.seed)
 
 
+def _require_freezable(context: PreflightContext) -> None:
+    num_frozen = context.resolved.config.train.freeze
+    for name, cut in context.cut_backbones.items():
+        if num_frozen > (num_units := len(cut.units)):
+            raise ConfigError(
+                f"`train.freeze` is {num_frozen}, but the backbone {name} is cut into "
+                f"{num_units} units",
+                where=context.resolved.where("train", "freeze"),
+                allowed=[f"0 to {num_units}"],
+                next_step=f"run `mtlsearch units {name}` for the units",
+            )
+
+
 def _require_exportable(context: PreflightContext) -> None:
     for trial in _export_trials(context):
         trial.run()
@@ -336,6 +349,7 @@ PREFLIGHT_CHECKS: tuple[PreflightCheck, ...] = (
     PreflightCheck("named classes", Stage.IMAGES, require=_require_named_classes),
     PreflightCheck("data", Stage.IMAGES, warn=_warn_data),
     PreflightCheck("losses", Stage.NETWORK, require=_require_losses),
+    PreflightCheck("freeze", Stage.NETWORK, require=_require_freezable),
     PreflightCheck("export", Stage.NETWORK, require=_require_exportable, warn=_warn_large_networks),
 )
 """All preflight checks, in the order in which they run within a stage."""

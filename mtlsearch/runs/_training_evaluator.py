@@ -100,7 +100,8 @@ class TrainingEvaluator:
     def build(self, candidate: Candidate) -> MultiTaskNetwork:
         """Build the untrained network of a candidate.
 
-        The seed determines the weights of a unit and of a head, whatever the plan.
+        The seed determines the weights of a unit and of a head, whatever the plan. The first
+        ``train.freeze`` units are frozen.
 
         Args:
             candidate: the candidate.
@@ -112,7 +113,9 @@ class TrainingEvaluator:
 
         cut = self.cut_backbones[self._backbone(candidate)]
         heads = self._heads(cut, self._tasks_with_attention(candidate))
-        return MultiTaskNetwork(cut, candidate.plan, heads)
+        network = MultiTaskNetwork(cut, candidate.plan, heads)
+        network.freeze(self.config.train.freeze)
+        return network
 
     @property
     def epochs(self) -> int:

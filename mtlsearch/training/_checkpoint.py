@@ -52,6 +52,7 @@ def save_checkpoint(
     step: AccumulatingStep,
     epochs: Sequence[EpochRecord],
     num_steps: int,
+    average: nn.Module | None = None,
 ) -> None:
     """Write everything that the next step depends on, atomically.
 
@@ -60,6 +61,7 @@ def save_checkpoint(
     state = {
         "network": network.state_dict(),
         "step": step.state(),
+        "average": None if average is None else average.state_dict(),
         "epochs": [_as_dicts(asdict(record)) for record in epochs],
         "num_steps": num_steps,
         "cpu": torch.get_rng_state(),
@@ -70,7 +72,11 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, network: nn.Module, step: AccumulatingStep, process_group: ProcessGroup
+    path: Path,
+    network: nn.Module,
+    step: AccumulatingStep,
+    process_group: ProcessGroup,
+    average: nn.Module | None = None,
 ) -> tuple[tuple[EpochRecord, ...], int]:
     """Restore a training from a checkpoint.
 
@@ -90,6 +96,8 @@ def load_checkpoint(
         state = torch.load(path, map_location="cpu", weights_only=True)
         network.load_state_dict(state["network"])
         step.load_state(state["step"])
+        if average is not None:
+            average.load_state_dict(state["average"])
     except (RuntimeError, ValueError, KeyError, EOFError, UnpicklingError) as error:
         raise RunError(
             f"cannot resume the training from this checkpoint ({type(error).__name__}: "

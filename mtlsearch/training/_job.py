@@ -80,6 +80,7 @@ def check_job(job: TrainJob) -> None:
     _check_data(job)
     _check_balancer(job)
     _check_auxiliary_loss(job)
+    _check_units(job)
 
 
 def _check_tasks(job: TrainJob) -> None:
@@ -123,4 +124,22 @@ def _check_auxiliary_loss(job: TrainJob) -> None:
             f"an auxiliary loss needs the features of a MultiTaskNetwork, got "
             f"{type(job.network).__name__}",
             next_step="pass a MultiTaskNetwork",
+        )
+
+
+def _check_units(job: TrainJob) -> None:
+    """Check the settings that refer to units of the backbone."""
+    config, network = job.config, job.network
+    has_units = isinstance(network, MultiTaskNetwork)
+    if config.backbone_lr_factor != 1 and not has_units:
+        raise TrainingError(
+            f"`backbone_lr_factor` needs the units of a MultiTaskNetwork, got "
+            f"{type(network).__name__}",
+            next_step="pass a MultiTaskNetwork",
+        )
+    num_frozen = network.num_frozen if isinstance(network, MultiTaskNetwork) else 0
+    if num_frozen != config.freeze:
+        raise TrainingError(
+            f"`freeze` is {config.freeze}, but the network has {num_frozen} frozen units",
+            next_step=f"call `network.freeze({config.freeze})`",
         )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
@@ -20,6 +20,8 @@ def build_optimizer(
     *,
     learning_rate: float,
     weight_decay: float,
+    backbone: nn.Module | None = None,
+    backbone_lr_factor: float = 1.0,
 ) -> Optimizer:
     """Return AdamW, or SGD with momentum, with every trainable parameter once.
 
@@ -31,22 +33,28 @@ def build_optimizer(
         name: the optimizer.
         learning_rate: initial learning rate.
         weight_decay: factor of the weight decay.
+        backbone: the part of the network with the scaled learning rate; None scales none.
+        backbone_lr_factor: factor of its learning rate.
 
     Returns:
-        The optimizer, with one parameter group with and one without weight decay.
+        The optimizer, with one parameter group with and one without weight decay. With a factor,
+        the backbone has two groups of its own.
     """
     excluded = _without_weight_decay(network)
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups = [
-        {
-            "params": [parameter for parameter in parameters if id(parameter) not in excluded],
-            "weight_decay": weight_decay,
-        },
-        {
-            "params": [parameter for parameter in parameters if id(parameter) in excluded],
-            "weight_decay": 0.0,
-        },
-    ]
+    if backbone is None or backbone_lr_factor == 1:
+        groups = _groups(parameters, excluded, weight_decay)
+    else:
+        scaled = {id(parameter) for parameter in backbone.parameters()}
+        groups = [
+            {**group, "lr_factor": factor}
+            for factor, is_scaled in ((backbone_lr_factor, True), (1.0, False))
+            for group in _groups(
+                [parameter for parameter in parameters if (id(parameter) in scaled) is is_scaled],
+                excluded,
+                weight_decay,
+            )
+        ]
     if name == "adamw":
         return AdamW(groups, lr=learning_rate, fused=True)
     # Not fused: if float16 skips the first step, fused SGD (torch 2.15) continues with
@@ -89,13 +97,29 @@ class Schedule:
         return self.peak * 0.5 * (1.0 + math.cos(math.pi * progress))
 
     def before(self, step: int) -> None:
-        """Set the learning rate of the optimizer for the next step.
+        """Set the learning rate of each parameter group for the next step.
 
         Args:
             step: number of the next step, from 0.
         """
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate(step)
+            group["lr"] = self.rate(step) * group.get("lr_factor", 1.0)
+
+
+def _groups(
+    parameters: Sequence[nn.Parameter], excluded: Collection[int], weight_decay: float
+) -> list[dict[str, Any]]:
+    """Return one parameter group with and one without weight decay."""
+    return [
+        {
+            "params": [parameter for parameter in parameters if id(parameter) not in excluded],
+            "weight_decay": weight_decay,
+        },
+        {
+            "params": [parameter for parameter in parameters if id(parameter) in excluded],
+            "weight_decay": 0.0,
+        },
+    ]
 
 
 def _without_weight_decay(network: nn.Module) -> set[int]:

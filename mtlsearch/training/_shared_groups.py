@@ -16,7 +16,7 @@ class SharedGroup:
 
     Attributes:
         tasks: names of the tasks, sorted.
-        parameters: parameters of the copy.
+        parameters: trained parameters of the copy.
     """
 
     tasks: tuple[str, ...]
@@ -30,11 +30,13 @@ def shared_groups(network: MultiTaskNetwork) -> list[SharedGroup]:
         network: the network.
 
     Returns:
-        One entry per unit and group of two or more tasks, in depth order.
+        One entry per unit and group of two or more tasks, in depth order. Tasks do not influence
+        each other in frozen units, which have no entry.
     """
     return [
         SharedGroup(group, tuple(network.unit_parameters(unit, group).values()))
         for unit, group in network.plan.shared_groups()
+        if unit >= network.num_frozen
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from torch import nn
 
@@ -35,6 +35,9 @@ from mtlsearch.training._loss_tracker import LossTracker
 from mtlsearch.training._optimizer import Schedule, build_optimizer
 from mtlsearch.training._reproducibility import reproducible
 from mtlsearch.training._step import TrainingStep
+
+if TYPE_CHECKING:
+    from mtlsearch.training._weight_average import WeightAverage
 
 NO_HOOKS = NoHooks()
 
@@ -102,6 +105,8 @@ def _build_loop(
         config.optimizer,
         learning_rate=job.learning_rate,
         weight_decay=config.weight_decay,
+        backbone=job.network.backbones if isinstance(job.network, MultiTaskNetwork) else None,
+        backbone_lr_factor=config.backbone_lr_factor,
     )
     step = TrainingStep(
         forward,
@@ -129,8 +134,25 @@ def _build_loop(
         notify=hooks.notify,
     )
     return _TrainingLoop(
-        job, hooks, probe, learner, accumulating_step, schedule, placement, precision
+        job,
+        hooks,
+        probe,
+        learner,
+        accumulating_step,
+        schedule,
+        placement,
+        precision,
+        _weight_average(job),
     )
+
+
+def _weight_average(job: TrainJob) -> WeightAverage | None:
+    """Return the average of the placed network; None without one."""
+    if job.config.ema is None:
+        return None
+    from mtlsearch.training._weight_average import WeightAverage
+
+    return WeightAverage(job.network, job.config.ema)
 
 
 @dataclass(slots=True)
@@ -145,21 +167,30 @@ class _TrainingLoop:
     schedule: Schedule
     placement: Placement
     precision: Precision
+    average: WeightAverage | None
     num_steps: int = 0
     epochs: tuple[EpochRecord, ...] = ()
 
     def run(self) -> TrainingResult:
         """Train all epochs, or those up to the pause, from the checkpoint if there is one."""
         num_epochs, checkpointing = self.job.config.epochs, self.job.checkpointing
-        if checkpointing is None:
-            return self.train_epochs(num_epochs)
-        self.epochs, self.num_steps = load_checkpoint(
-            checkpointing.path, self.learner, self.step, self.job.process_group
-        )
-        result = self.train_epochs(checkpointing.stop_after)
-        if checkpointing.stop_after < num_epochs and checkpointing.can_save(self.step):
+        average = None if self.average is None else self.average.network
+        stop_after = num_epochs
+        if checkpointing is not None:
+            stop_after = checkpointing.stop_after
+            self.epochs, self.num_steps = load_checkpoint(
+                checkpointing.path, self.learner, self.step, self.job.process_group, average
+            )
+        result = self.train_epochs(stop_after)
+        if stop_after == num_epochs and self.average is not None:
+            self.average.copy_to_network()
+        if (
+            checkpointing is not None
+            and stop_after < num_epochs
+            and checkpointing.can_save(self.step)
+        ):
             save_checkpoint(
-                checkpointing.path, self.learner, self.step, result.epochs, result.steps
+                checkpointing.path, self.learner, self.step, result.epochs, result.steps, average
             )
         return result
 
@@ -196,6 +227,8 @@ class _TrainingLoop:
             self.run_probe(batch)
             outcome = self.step(batch)
             self.num_steps += 1
+            if self.average is not None:
+                self.average.update(self.num_steps)
             if outcome is not None and tracker.add(self.num_steps, outcome):
                 self.hooks.on_step(self.num_steps, self.schedule.steps, tracker.latest)
         tracker.read()
@@ -210,12 +243,15 @@ class _TrainingLoop:
     def validate(self, *, should_split: bool, should_replicate: bool) -> Evaluated:
         """Evaluate on the validation split, with batches of the size of a micro batch."""
         job = self.job
+        network = job.network if self.average is None else self.average.network
         if self.step.is_distributed:
             job.process_group.average_buffers(job.network)
+            if self.average is not None:
+                job.process_group.average_buffers(network)
         num_parts = job.process_group.size * self.step.num_micro_batches
         batches = job.data.eval_batches("val", -(-job.config.batch_size // num_parts))
         return evaluate_classes(
-            job.network,
+            network,
             job.tasks,
             batches,
             job.label_by_task,

@@ -7,7 +7,12 @@ from torch.nn import functional as F
 
 
 def cross_entropy(
-    logits: Tensor, truth: Tensor, *, ignore_index: int, weight: Tensor | None
+    logits: Tensor,
+    truth: Tensor,
+    *,
+    ignore_index: int,
+    weight: Tensor | None,
+    smoothing: float = 0.0,
 ) -> Tensor:
     """Return the cross-entropy, averaged over the labeled pixels of each image.
 
@@ -16,11 +21,19 @@ def cross_entropy(
         truth: class indices, ``[n, H, W]``.
         ignore_index: value of void pixels.
         weight: class weights, ``[C]``; None for equal weights.
+        smoothing: fraction of the target that is distributed over all classes.
 
     Returns:
         One loss per image, ``[n]``; 0 without labeled pixels.
     """
-    losses = F.cross_entropy(logits, truth, weight, ignore_index=ignore_index, reduction="none")
+    losses = F.cross_entropy(
+        logits,
+        truth,
+        weight,
+        ignore_index=ignore_index,
+        reduction="none",
+        label_smoothing=smoothing,
+    )
     num_labeled = (truth != ignore_index).sum((1, 2))
     return losses.sum((1, 2)) / num_labeled.clamp(min=1)
 

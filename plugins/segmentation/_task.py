@@ -94,7 +94,13 @@ class Segmentation(Task[SegmentationSettings]):
         ignore, where = self.label.ignore_index, f"tasks.{self.name}.class_weights"
         weight = class_weights(self.settings.class_weights, self.label, where=where)
         weight = None if weight is None else weight.to(logits.device)
-        losses = cross_entropy(logits, truth, ignore_index=ignore, weight=weight)
+        losses = cross_entropy(
+            logits,
+            truth,
+            ignore_index=ignore,
+            weight=weight,
+            smoothing=self.settings.label_smoothing,
+        )
         if self.settings.dice:
             losses = losses + self.settings.dice * dice(logits, truth, ignore_index=ignore)
         return losses.mean()

@@ -40,8 +40,10 @@ class TestWithEverySetting(TaskContract):
         "channels": 12,
         "stride": 8,
         "dice": 0.5,
+        "label_smoothing": 0.1,
         "class_weights": [1.0, 2.0, 0.5],
     }
+    max_loss_ratio = 0.7  # smoothed labels leave a loss that no head removes
 
 
 def make(label: LabelSpec = LABEL, **settings: object) -> Segmentation:
@@ -153,3 +155,18 @@ def test_results_per_class_equal_those_of_scikit_learn(void: int) -> None:
             assert values[name] == pytest.approx(expected[index])
     kept = [value for value in values.values() if not math.isnan(value)]
     assert meter.compute()["mIoU"] == pytest.approx(sum(kept) / len(kept))
+
+
+def test_label_smoothing_mixes_in_uniform_targets() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 3, 4, 5, generator=generator)
+    truth = torch.randint(3, (2, 4, 5), generator=generator)
+    truth[0, 0, :2] = LABEL.ignore_index
+    outputs = {"logits": logits}
+    plain = float(make().loss(outputs, truth))
+    is_labeled = truth != LABEL.ignore_index
+    uniform = -logits.log_softmax(1).mean(1) * is_labeled
+    of_image = uniform.sum((1, 2)) / is_labeled.sum((1, 2))
+    expected = 0.8 * plain + 0.2 * float(of_image.mean())
+    assert float(make(label_smoothing=0.2).loss(outputs, truth)) == pytest.approx(expected)
+    assert float(make(label_smoothing=0.0).loss(outputs, truth)) == plain

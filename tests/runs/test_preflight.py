@@ -135,6 +135,7 @@ def test_batch_larger_than_train_is_reported(
             "{name: test_resnet, granularity: 50}",
             "`granularity` is 50, the backbone has",
         ),
+        ("{epochs: 1,", "{epochs: 1, freeze: 99,", "`train.freeze` is 99, but the backbone"),
     ],
 )
 def test_settings_that_only_networks_show_are_refused(
