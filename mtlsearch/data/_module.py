@@ -57,6 +57,7 @@ class DataModule:
         self._cache = SampleCache(images, cache_folder(config), config.sources)
         self._labels = dict(images.labels)
         self._num_labeled: dict[str, dict[str, int]] = {}
+        self._groups: dict[str, list[Hashable]] = {}
 
     @property
     def labels(self) -> Mapping[str, LabelSpec]:
@@ -125,7 +126,9 @@ class DataModule:
         Returns:
             Groups in the order of the split. An image without a group is a group of its own.
         """
-        return self._images.groups(split)
+        if split not in self._groups:
+            self._groups[split] = self._images.groups(split)
+        return self._groups[split]
 
     def check(
         self,
