@@ -6,6 +6,7 @@ import copy
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from mtlsearch.export._compare import (
     Runner,
     check_format,
     module_runner,
+    sensitivity,
 )
 from mtlsearch.export._runner import write_runner
 from mtlsearch.export._staging import require_replaceable, staged
@@ -77,8 +79,8 @@ def export_bundle(
     Each format is compared with the network in eval mode on the CPU: ONNX with ONNX Runtime,
     the ``torch.export`` program after a reload, the safetensors weights in a copy of the
     network. All tensors of all tasks must agree at batch sizes 1 and 4, up to 1e-4 of the
-    tensor's largest magnitude. Fewer than four images are repeated. Only then is the folder
-    created, or an existing bundle replaced.
+    tensor's largest magnitude, or up to rounding if the network multiplies it. Fewer than four
+    images are repeated. Only then is the folder created, or an existing bundle replaced.
 
     Args:
         network: the trained network, which stays unchanged and on its device.
@@ -166,6 +168,7 @@ def _write_formats(
     """Write and verify the three formats; return the differences by format and tensor."""
     exported = ExportedNetwork(network, tasks).eval()
     expected = module_runner(exported)
+    noise = cache(lambda: sensitivity(exported, images))
     names = sorted(expected(images[:1]))
     differences: Check = {}
 
@@ -178,12 +181,12 @@ def _write_formats(
     program = make_program(exported, images[: max(BATCH_SIZES)])
     report(f"writing {GRAPH}")
     save_graph(program, names, folder / GRAPH)
-    differences[GRAPH] = check_format(GRAPH, _graph_runner(folder / GRAPH), expected, images)
+    differences[GRAPH] = check_format(GRAPH, _graph_runner(folder / GRAPH), expected, images, noise)
 
     report(f"writing {PROGRAM}")
     save_program(program, folder / PROGRAM)
     reloaded = torch.export.load(folder / PROGRAM).module()
-    differences[PROGRAM] = check_format(PROGRAM, module_runner(reloaded), expected, images)
+    differences[PROGRAM] = check_format(PROGRAM, module_runner(reloaded), expected, images, noise)
     return differences
 
 

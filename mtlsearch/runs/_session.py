@@ -54,6 +54,7 @@ def open_session(
     device: torch.device,
     progress: SearchProgress,
     check: bool = True,
+    should_load_weights: bool = True,
     is_search: bool = False,
     process_group: ProcessGroup | None = None,
 ) -> Session:
@@ -65,6 +66,8 @@ def open_session(
         device: device of the training.
         progress: callbacks for reading images and for warnings.
         check: read all training and validation images and check them. Export does not need it.
+        should_load_weights: whether to load the weights that the run file names. A trained
+            trial has its own.
         is_search: whether candidates are proposed. The session then reads the warm start.
         process_group: the processes of a distributed training; None for a single process.
 
@@ -89,7 +92,7 @@ def open_session(
         is_search=is_search,
     )
     run_checks(Stage.RUN_FILE, context, on_warning=progress.warning)
-    cut_backbones = _cut_backbones(resolved)
+    cut_backbones = _cut_backbones(resolved, should_load_weights)
     data = context.data = _open_data(resolved, cut_backbones, device)
     context.tasks = resolved.build_tasks(data.labels)
     if check:
@@ -154,10 +157,13 @@ def _build_space(context: PreflightContext, evaluator: TrainingEvaluator) -> Can
     )
 
 
-def _cut_backbones(resolved: ResolvedRun) -> dict[str, CutBackbone]:
+def _cut_backbones(resolved: ResolvedRun, should_load_weights: bool) -> dict[str, CutBackbone]:
     config = resolved.config
     try:
-        return {name: load_cut_backbone(config, name) for name in config.backbone.names}
+        return {
+            name: load_cut_backbone(config, name, should_load_weights=should_load_weights)
+            for name in config.backbone.names
+        }
     except BackboneError as error:
         raise error.named_in(resolved.where("backbone")) from error
 

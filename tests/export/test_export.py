@@ -208,6 +208,28 @@ def test_export_bundle_supports_plan_with_skips(tmp_path):
     assert max(max(gaps.values()) for gaps in differences) <= TOLERANCE
 
 
+class Sharp(networks.Category):
+    """Task whose logits are large, as after a training that overfits."""
+
+    kind = "sharp"
+
+    def predict(self, outputs):
+        return {"scores": (outputs["raw"].mean((2, 3)) * 1e5).sigmoid()}
+
+
+def test_export_bundle_allows_rounding_of_large_logits(tmp_path):
+    tasks = networks.tasks(breed=Sharp("breed"))
+    network = networks.network("test_resnet", tasks)
+    arguments = networks.export_arguments(network)
+    with torch.no_grad():  # the logits of the first image are near zero, where sigmoid is steep
+        raw = network(arguments["images"])["breed"]["raw"]
+        network.heads["breed"].project.bias.sub_(raw.mean((2, 3))[0])
+    out = export_bundle(network, tasks, tmp_path / "bundle", **arguments)
+    check = open_bundle(out).manifest.check
+    assert check["differences"][WEIGHTS]["breed.scores"] == 0
+    assert check["differences"][GRAPH]["outline.scores"] <= TOLERANCE
+
+
 class RandomScale(networks.Category):
     """Task that multiplies by a new random number per call; a graph keeps the first."""
 

@@ -116,7 +116,12 @@ def _trial_job(
 
     record, folder = select_network(run, resolved, number, retrained, options)
     session = open_session(
-        resolved, folder, device=pick_device(device), progress=progress, check=False
+        resolved,
+        folder,
+        device=pick_device(device),
+        progress=progress,
+        check=False,
+        should_load_weights=False,
     )
     return trial_job(session, record, split=split, resamples=resamples, seed=seed)
 

@@ -46,7 +46,12 @@ def export(
     record, folder = select_network(run, resolved, number, retrained, options)
     options.console.info(f"exporting {retrained or f'trial {record.number}'}: {record.plan}")
     session = open_session(
-        resolved, folder, device=torch.device("cpu"), progress=NullProgress(), check=False
+        resolved,
+        folder,
+        device=torch.device("cpu"),
+        progress=NullProgress(),
+        check=False,
+        should_load_weights=False,
     )
     export_trial(session, record, out, progress=options.console.info)
     options.console.debug(open_bundle(out).describe())

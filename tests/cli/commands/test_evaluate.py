@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -161,6 +162,20 @@ def test_bundle_without_a_run_file_is_refused(bundle: Path) -> None:
     result = call("evaluate", bundle)
     assert result.returncode == 2
     assert "--data RUN.yaml" in result.stderr
+
+
+def test_trained_network_needs_no_initial_weights(
+    small_search: SmallSearch, tmp_path: Path
+) -> None:
+    run = small_search.copy(tmp_path)
+    config = run / "run.yaml"
+    text = config.read_text()
+    changed = re.sub(r"checkpoint_path: null", "checkpoint_path: gone.safetensors", text)
+    assert changed != text
+    config.write_text(changed)
+    assert call("evaluate", run, "--resamples", "0").returncode == 0
+    result = call("export", run, "--out", tmp_path / "bundle")
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize("option", ["--trial", "--retrained", "--data"])
