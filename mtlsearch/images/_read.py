@@ -137,9 +137,13 @@ def require_file(path: Path, where: str | None = None) -> None:
     Raises:
         DataError: the path does not exist or is a folder.
     """
-    if path.is_dir():
+    try:
+        is_file, is_dir = path.is_file(), path.is_dir()
+    except OSError as error:  # such as a name that is too long
+        raise DataError(f"{path} cannot be opened: {error.strerror}", where=where) from error
+    if is_dir:
         raise DataError(f"{path} is a folder, expected a file", where=where)
-    if not path.is_file():
+    if not is_file:
         raise DataError(f"{path} is missing", where=where, next_step="check the path")
 
 

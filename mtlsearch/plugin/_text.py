@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from json import JSONDecodeError
 from pathlib import Path
@@ -17,6 +18,9 @@ _FLAGS = {
     **dict.fromkeys(("0", "false", "no", "", "unspecified"), False),
 }
 """Value of a flag by its text in lower case. Some tools write VOC's placeholder "Unspecified"."""
+
+MAX_NAME, MAX_PATH = 255, 4096
+"""Maximum length of a file's name and of a path on common disks."""
 
 
 def read_text(path: Path, *, what: str = "file", where: str | None = None) -> str:
@@ -110,7 +114,18 @@ def resolve_path(folder: Path, text: str) -> Path:
 
     Returns:
         The path. A file whose name contains backslashes is returned if it exists.
+
+    Raises:
+        DataError: a name in the path is longer than any disk supports.
     """
+    longest = max(map(len, re.split(r"[/\\]", text)))
+    if longest > MAX_NAME or len(text) > MAX_PATH:
+        raise DataError(
+            f"the path {text[:40]!r}... is too long: {len(text)} characters, at most {MAX_PATH}; "
+            f"its longest name {longest}, at most {MAX_NAME}",
+            where=str(folder),
+            next_step="correct the path in the data file; a quote or a line break may be missing",
+        )
     path = folder / text
     return path if "\\" not in text or path.exists() else folder / text.replace("\\", "/")
 

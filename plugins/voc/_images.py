@@ -14,6 +14,7 @@ from mtlsearch.plugin import (
     read_text,
     read_xml,
     require_unique,
+    resolve_path,
 )
 
 SPLITS = ("train", "val", "test")
@@ -59,9 +60,13 @@ class ImageFolder:
         Returns:
             The image; none if no such image exists, several if they differ in their suffix only
             and the text has none.
+
+        Raises:
+            DataError: the name is too long.
         """
         text = text.replace("\\", "/")
         _, is_below, below = text.rpartition(f"/{self.folder.name}/")
+        resolve_path(self.folder, f"{text}.jpeg")  # raises an error if the name is too long
         paths = [self.folder / text, self.root / text]
         paths += [self.folder / below] if is_below else []
         paths += [self.folder / Path(text).name]

@@ -164,3 +164,13 @@ def test_settings_refuse_booleans_as_numbers(values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Numbers.model_validate(values)
     assert Numbers(count=3, share=1, sizes=(8,), is_flipped=True).share == 1.0
+
+
+@pytest.mark.parametrize("text", ["a" * 300, f"images/{'a' * 256}.jpg", "a/" * 2500])
+def test_path_that_no_disk_supports_raises(tmp_path: Path, text: str) -> None:
+    with pytest.raises(
+        DataError,
+        match=r"too long: \d+ characters, at most 4096; its longest name \d+, at most 255",
+    ):
+        resolve_path(tmp_path, text)
+    assert resolve_path(tmp_path, f"{'a' * 251}.jpg").parent == tmp_path

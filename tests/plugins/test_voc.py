@@ -384,3 +384,9 @@ def test_file_name_in_xml_decides_between_two_images(devkit: Path) -> None:
     source = make(devkit, image_set=None)
     assert source.files("train", 0)[0].name == "a.png"
     assert any("a.jpg" in warning for warning in source.warnings)
+
+
+def test_name_that_no_disk_supports_raises(devkit: Path) -> None:
+    write_list(devkit, "train", f"a\n{'b' * 252}\n")
+    with pytest.raises(DataError, match=r"'bbb.* is too long"):
+        make(devkit)
