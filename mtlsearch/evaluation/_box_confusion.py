@@ -53,6 +53,7 @@ def box_confusion(
             matrix[true.classes[column], classes[row]] += 1
     is_same = classes[:, None] == true.classes[None]
     in_crowd = ((overlaps >= MIN_IOU) & is_same & true.crowd).any(axis=1)
-    np.add.at(matrix, (num_classes, classes[is_free & ~in_crowd]), 1)
-    np.add.at(matrix, (true.classes[is_missed], num_classes), 1)
+    surplus, missed = classes[is_free & ~in_crowd], true.classes[is_missed]
+    matrix[num_classes, :num_classes] = np.bincount(surplus, minlength=num_classes)
+    matrix[:num_classes, num_classes] = np.bincount(missed, minlength=num_classes)
     return matrix
