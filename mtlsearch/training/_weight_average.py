@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from timm.utils import ModelEmaV3
+from timm.utils.model_ema import ModelEmaV3
 from torch import nn
 
 
@@ -26,7 +26,8 @@ class WeightAverage:
     @property
     def network(self) -> nn.Module:
         """The averaged network, in evaluation mode."""
-        return self._average.module
+        network: nn.Module = self._average.module
+        return network
 
     def update(self, num_steps: int) -> None:
         """Add the weights after a step.
@@ -39,4 +40,4 @@ class WeightAverage:
     def copy_to_network(self) -> None:
         """Replace the weights and buffers of the trained network by the average."""
         with torch.no_grad():
-            self._trained.load_state_dict(self._average.module.state_dict())
+            self._trained.load_state_dict(self.network.state_dict())
