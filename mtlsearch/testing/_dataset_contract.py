@@ -132,6 +132,14 @@ class DatasetContract:
             assert files == reopened.files(split, index)
             assert files is None or any(file.is_file() for file in files)
 
+    def test_groups_are_stable_names(self, source: DatasetSource, tmp_path: Path) -> None:
+        """Check that two instances return the same groups, which are texts or None."""
+        reopened = self.make_source(tmp_path)
+        for split, index in self._some(source):
+            group = source.group(split, index)
+            assert group is None or (isinstance(group, str) and group)
+            assert group == reopened.group(split, index)
+
     def test_index_out_of_range_raises(self, source: DatasetSource) -> None:
         """Check the index after the last image and the index -1."""
         for index in (source.size("train"), -1):
