@@ -12,6 +12,12 @@ that an unfinished table compares all options with few seeds.
 ``--report`` prints a table per set and plan instead: of each metric after the last epoch the mean
 over seeds, the standard deviation between seeds, and the mean difference from ``default`` with the
 standard error over seeds. A difference is one between trainings with the same seed.
+
+``--signal TABLE.csv`` prints, for a table of ``benchmarks/table.py``, the signal and the noise of
+each metric after the last epoch: the standard deviation between plans, without the part that
+noise explains, and that between trainings of one plan. Both use the plans that were trained with
+the same seeds, and leave out the mean of each seed. A metric with a larger ratio ranks plans more
+reliably, see ``tasks.NAME.rank_by``.
 """
 
 from __future__ import annotations
@@ -36,6 +42,8 @@ from mtlsearch.training import resolve_device
 ROOT = Path(__file__).resolve().parents[1]
 KEYS = ["set", "option", "plan", "seed"]
 DEFAULT = "default"
+MIN_PLANS = 4
+"""Minimum number of plans for a seed to count in ``--signal``."""
 
 WEIGHTS = Path("weights") / "tf_efficientnet_lite0.safetensors"
 COMMON = (
@@ -153,6 +161,31 @@ def report(name: str, options: argparse.Namespace) -> None:
         print(pd.DataFrame(rows).set_index("option").T.to_string())
 
 
+def signal(path: Path) -> pd.DataFrame:
+    """Return signal and noise of each metric and setting of a table of plans."""
+    table = pd.read_csv(path, dtype={"plan": str})
+    settings = table.groupby("setting") if "setting" in table else [(path.stem, table)]
+    rows = []
+    for setting, of_setting in settings:
+        keys = ["plan", "seed"]
+        last = of_setting[of_setting["epoch"] == of_setting.groupby(keys)["epoch"].transform("max")]
+        for metric in [column for column in table.columns if ":" in column]:
+            grid = last.pivot(index="plan", columns="seed", values=metric)
+
+            grid = grid.dropna(axis=1, thresh=MIN_PLANS).dropna()
+            num_plans, num_seeds = grid.shape
+            if num_seeds < 2:
+                continue
+            effects = grid - grid.mean(axis=0)
+            residuals = effects.sub(effects.mean(axis=1), axis=0)
+            noise = (residuals**2).to_numpy().sum() / ((num_plans - 1) * (num_seeds - 1))
+            spread = max(effects.mean(axis=1).var() - noise / num_seeds, 0.0)
+            ratio = (spread / noise) ** 0.5 if noise else float("nan")
+            rows.append((setting, metric, num_plans, num_seeds, spread**0.5, noise**0.5, ratio))
+    columns = ["setting", "metric", "plans", "seeds", "signal", "noise", "ratio"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def parse() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
@@ -168,6 +201,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--report", action="store_true", help="only print the tables")
+    parser.add_argument("--signal", type=Path, metavar="TABLE", help="only print signal and noise")
     return parser.parse_args()
 
 
@@ -175,6 +209,9 @@ def main() -> None:
     """Fill the tables, or print them."""
     options = parse()
     options.data_root = options.data_root.resolve()
+    if options.signal:
+        print(signal(options.signal).to_string(index=False, float_format="%.4f"))
+        return
     if options.report:
         for name in options.sets:
             report(name, options)
