@@ -24,6 +24,7 @@ import mtlsearch
 from mtlsearch.cli._app import app
 from mtlsearch.config import RunConfig, difference, load_run
 from mtlsearch.data import open_data
+from mtlsearch.errors import ConfigError
 from mtlsearch.plugin import hooks
 from mtlsearch.registry import HOOKS, PluginRegistry, build_registry
 from mtlsearch.results._columns import COLUMNS
@@ -178,7 +179,7 @@ class TestRunFiles:
 USAGE = typer.BadParameter.__bases__[0]
 """Base class of all errors of a command line."""
 
-UNKNOWN = re.compile(r"no such|got unexpected|is now", re.IGNORECASE)
+UNKNOWN = re.compile(r"no such|got unexpected|is now|unknown", re.IGNORECASE)
 """Messages about commands, options and arguments that do not exist."""
 
 
@@ -186,7 +187,7 @@ def usage_error(arguments: list[str]) -> str:
     """Return the error of a command line; empty if the program would run it."""
     try:
         app(args=arguments, standalone_mode=False)
-    except USAGE as error:
+    except (USAGE, ConfigError) as error:
         return str(error) or type(error).__name__
     return ""
 
