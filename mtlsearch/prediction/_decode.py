@@ -9,7 +9,7 @@ import numpy as np
 
 from mtlsearch.errors import PluginError
 from mtlsearch.labels import Form
-from mtlsearch.prediction._nms import suppress
+from mtlsearch.prediction._nms import suppress, vote
 from mtlsearch.prediction._resize import largest, resize_plane
 from mtlsearch.prediction._spec import OutputSpec
 from mtlsearch.prediction._values import (
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 Arrays = Mapping[str, "NDArray[np.float32]"]
 Size = tuple[int, int]
 
+MIN_SCORE = 0.01
+"""Smallest score of a box that takes part in suppression and voting."""
+
 TENSORS: dict[Form, tuple[str, ...]] = {
     Form.CATEGORY: ("scores",),
     Form.CATEGORIES: ("scores",),
@@ -45,10 +48,11 @@ def decode(output: OutputSpec, arrays: Arrays, *, input_size: Size, image_size: 
     ==========  ==================================================================
     category    class with the largest score
     categories  classes with a score of at least ``score_threshold`` (0.5)
-    boxes       scores of at least ``score_threshold`` (0.05); of these the best
-                ``candidates`` (1000); NMS per class (``iou_threshold``, 0.5); the best
-                ``max_detections`` (100), scaled and clipped to the image. One box
-                can have several classes. Boxes without area are dropped.
+    boxes       scores of at least 0.01; of these the best ``candidates`` (1000); NMS per
+                class (``iou_threshold``, 0.5); each box the mean of those that overlap it
+                (``vote_threshold``, 1: only itself); the best ``max_detections`` (100) with
+                a score of at least ``score_threshold`` (0.05), scaled and clipped to the
+                image. One box can have several classes. Boxes without area are dropped.
     mask        class with the largest bilinearly resized score, per pixel
     number      the number
     map         bilinearly resized values
@@ -93,17 +97,21 @@ def _categories(output: OutputSpec, arrays: Arrays, _: Size, __: Size) -> Predic
 
 def _boxes(output: OutputSpec, arrays: Arrays, input_size: Size, image_size: Size) -> Prediction:
     options = output.options
+    threshold = options.get("score_threshold", 0.05)
     all_scores = np.asarray(arrays["scores"], np.float32)
-    rows, classes = np.nonzero(all_scores >= options.get("score_threshold", 0.05))
+    # Boxes of a low score vote too, so that a prediction does not depend on the threshold.
+    rows, classes = np.nonzero(all_scores >= min(threshold, MIN_SCORE))
     scores = all_scores[rows, classes]
     order = np.argsort(-scores, kind="stable")[: int(options.get("candidates", 1000))]
+    scores, classes = scores[order], classes[order].astype(np.int64)
     boxes = np.asarray(arrays["boxes"], np.float32)[rows[order]]
-    kept = order[suppress(boxes, classes[order], options.get("iou_threshold", 0.5))]
-    kept = kept[: int(options.get("max_detections", 100))]
-    xyxy = _to_image(np.asarray(arrays["boxes"], np.float32)[rows[kept]], input_size, image_size)
+    keep = suppress(boxes, classes, options.get("iou_threshold", 0.5))
+    keep[np.flatnonzero(keep)[int(options.get("max_detections", 100)) :]] = False
+    keep &= scores >= threshold
+    voted = vote(boxes, scores, classes, keep, options.get("vote_threshold", 1.0))
+    xyxy = _to_image(voted, input_size, image_size)
     has_area = (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
-    kept = kept[has_area]
-    return BoxesPrediction(xyxy[has_area], classes[kept].astype(np.int64), scores[kept])
+    return BoxesPrediction(xyxy[has_area], classes[keep][has_area], scores[keep][has_area])
 
 
 def _to_image(xyxy: NDArray[np.float32], input_size: Size, image_size: Size) -> NDArray[np.float32]:

@@ -31,8 +31,8 @@ class OutputSpec:
         form: form of the prediction.
         classes: class names by index; empty for numbers and maps.
         unit: unit of the numbers.
-        options: numbers for decoding: ``score_threshold``, ``iou_threshold``, ``candidates``
-            and ``max_detections`` for boxes, ``score_threshold`` for categories; and
+        options: numbers for decoding: ``score_threshold``, ``iou_threshold``, ``vote_threshold``,
+            ``candidates`` and ``max_detections`` for boxes, ``score_threshold`` for categories; and
             ``draw_threshold`` for drawing boxes. Numbers of boxes are integers.
 
     Raises:

@@ -16,6 +16,9 @@ ALPHA = 0.5
 BETA = 4.0
 """Exponent of the IoU in the alignment of a point."""
 
+RADIUS = 1.5
+"""Largest distance of a point from the center of its box along each axis, in strides."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment:
@@ -38,11 +41,13 @@ class Assignment:
 def assign(
     scores: Tensor, boxes: Tensor, grid: Tensor, truth: PaddedBoxes, *, max_points: int
 ) -> Assignment:
-    """Assign to each true box the points inside it with the best alignment.
+    """Assign to each true box the points near its center with the best alignment.
 
-    The alignment is ``score ** ALPHA * IoU ** BETA``. A point that is selected for several
-    boxes keeps the one with the largest IoU. The target score of the best point of a box is the
-    largest IoU of its points; that of the others is proportional to their alignment.
+    Candidates are points in the box and within :data:`RADIUS` strides of its center (Tian et al.
+    2020, "FCOS: A simple and strong anchor-free object detector", Section 3.1). The alignment is
+    ``score ** ALPHA * IoU ** BETA``. A point that is selected for several boxes keeps the one
+    with the largest IoU. The target score of the best point of a box is the largest IoU of its
+    points. That of the others is proportional to their alignment.
 
     Args:
         scores: class probabilities, ``[n, N, C]``.
@@ -56,7 +61,7 @@ def assign(
     """
     iou = _iou(boxes, truth)
     class_scores = scores.gather(2, truth.classes[:, None].expand(-1, scores.shape[1], -1))
-    is_candidate = _is_inside(grid, truth.xyxy) & truth.real[:, None]
+    is_candidate = _is_central(grid, truth.xyxy) & truth.real[:, None]
     alignment = (class_scores**ALPHA * iou**BETA).where(is_candidate, -1.0)
     is_chosen = _is_best(alignment, max_points) & is_candidate
     # A point that is chosen for several boxes keeps the one with the largest IoU.
@@ -80,9 +85,14 @@ def _iou(boxes: Tensor, truth: PaddedBoxes) -> Tensor:
     return iou.where(truth.real[:, None], 0.0)
 
 
-def _is_inside(grid: Tensor, xyxy: Tensor) -> Tensor:
-    """Return bool ``[n, N, M]``: points in a box, or within half a stride of a small one."""
-    points, min_half = grid[:, :, None, :2], grid[..., 2].amin(1) * 0.5
+def _is_central(grid: Tensor, xyxy: Tensor) -> Tensor:
+    """Return bool ``[n, N, M]``: points in a box, near its center.
+
+    The area of a box smaller than the finest stride is enlarged to one cell of that stride, so
+    that every box has a point.
+    """
+    points, strides = grid[:, :, None, :2], grid[:, :, None, 2:]
     middle, half = (xyxy[..., :2] + xyxy[..., 2:]) / 2, (xyxy[..., 2:] - xyxy[..., :2]) / 2
-    half = half.maximum(min_half[:, None, None])
-    return ((points - middle[:, None]).abs() <= half[:, None]).all(-1)
+    half = half.maximum(strides.amin(1) * 0.5)
+    limit = half[:, None].minimum(strides * RADIUS)
+    return ((points - middle[:, None]).abs() <= limit).all(-1)

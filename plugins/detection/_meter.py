@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor
 from torchmetrics.detection import MeanAveragePrecision
-from torchvision.ops import batched_nms
+from torchvision.ops import batched_nms, box_iou
 
 from mtlsearch.plugin import BoxTargets, Outputs, TargetValues
 
@@ -32,14 +32,21 @@ class DetectionMeter:
     Args:
         classes: class names by index.
         iou_threshold: IoU above which the box of lower score is removed, 0 to 1.
+        vote_threshold: IoU above which boxes are averaged into the box that is kept, 0 to 1.
         max_detections: largest number of boxes per image, by score.
     """
 
     def __init__(
-        self, classes: Sequence[str], *, iou_threshold: float, max_detections: int
+        self,
+        classes: Sequence[str],
+        *,
+        iou_threshold: float,
+        vote_threshold: float,
+        max_detections: int,
     ) -> None:
         self._classes = classes
         self._iou_threshold = iou_threshold
+        self._vote_threshold = vote_threshold
         self._max_detections = max_detections
         self._metric = _coco_metric()
         self._detections: list[dict[str, Tensor]] = []
@@ -55,6 +62,10 @@ class DetectionMeter:
             self._suppressed(boxes, scores)
             for boxes, scores in zip(tensors["boxes"], tensors["scores"], strict=True)
         ]
+        self.add(detections, truth)
+
+    def add(self, detections: list[dict[str, Tensor]], truth: tuple[BoxTargets, ...]) -> None:
+        """Add the final boxes, scores and labels of some images, and their true boxes."""
         true_boxes = [_true_boxes(boxes) for boxes in truth]
         self._metric.update(detections, true_boxes)
         self._detections += detections
@@ -95,14 +106,27 @@ class DetectionMeter:
         return scores
 
     def _suppressed(self, boxes: Tensor, scores: Tensor) -> dict[str, Tensor]:
-        """Return the boxes of one image after non-maximum suppression per class."""
+        """Return the boxes of one image after suppression and voting per class."""
         rows, classes = torch.nonzero(scores >= MIN_SCORE, as_tuple=True)
         values = scores[rows, classes]
         best = values.argsort(descending=True, stable=True)[:MAX_CANDIDATES]
         rows, classes, values = rows[best], classes[best], values[best]
         kept = batched_nms(boxes[rows], values, classes, self._iou_threshold)
         kept = kept[: self._max_detections]
-        return {"boxes": boxes[rows[kept]], "scores": values[kept], "labels": classes[kept]}
+        voted = _voted(boxes[rows], values, classes, kept, self._vote_threshold)
+        return {"boxes": voted, "scores": values[kept], "labels": classes[kept]}
+
+
+def _voted(
+    boxes: Tensor, scores: Tensor, classes: Tensor, kept: Tensor, iou_threshold: float
+) -> Tensor:
+    """Return each kept box as the mean of the boxes that overlap it, weighted by score."""
+    counts = box_iou(boxes[kept], boxes) > iou_threshold
+    counts &= classes[kept][:, None] == classes
+    counts[torch.arange(len(kept)), kept] = True  # a box without area has no IoU with itself
+    weights = counts * scores
+    voted: Tensor = weights @ boxes / weights.sum(1, keepdim=True)
+    return voted
 
 
 def _coco_metric(*, extended_summary: bool = False) -> MeanAveragePrecision:

@@ -28,6 +28,11 @@ class DetectionSettings(Settings):
     )
     score_threshold: Fraction = Field(0.3, description="smallest score of a shown prediction")
     iou_threshold: Fraction = Field(
-        0.6, description="IoU above which the box of lower score is removed"
+        0.5, description="IoU above which the box of lower score is removed"
+    )
+    vote_threshold: Fraction = Field(
+        0.6,
+        description="IoU above which boxes of a class are averaged, weighted by score, into the "
+        "box that is kept; 1: no averaging",
     )
     max_detections: PositiveInt = Field(100, description="largest number of boxes per image")

@@ -53,6 +53,7 @@ class Detection(Task[DetectionSettings]):
         options: dict[str, int | float] = {
             "score_threshold": self.settings.score_threshold,
             "iou_threshold": self.settings.iou_threshold,
+            "vote_threshold": self.settings.vote_threshold,
             "max_detections": self.settings.max_detections,
         }
         return OutputSpec(Form.BOXES, self.label.classes, options=options)
@@ -95,6 +96,7 @@ class Detection(Task[DetectionSettings]):
         return DetectionMeter(
             self.label.classes,
             iou_threshold=self.settings.iou_threshold,
+            vote_threshold=self.settings.vote_threshold,
             max_detections=self.settings.max_detections,
         )
 

@@ -34,6 +34,7 @@ class TestWithEverySetting(TaskContract):
         "box_weight": 1.0,
         "score_threshold": 0.1,
         "iou_threshold": 0.4,
+        "vote_threshold": 0.7,
         "max_detections": 3,
     }
 
@@ -189,6 +190,44 @@ def test_decoded_boxes_equal_the_measured_boxes() -> None:
     assert prediction.classes.tolist() == [0, 1]
     scale = torch.tensor([0.5, 2.0, 0.5, 2.0])
     torch.testing.assert_close(torch.from_numpy(prediction.xyxy), TRUTH.xyxy[:2] * scale)
+
+
+def test_overlapping_boxes_are_averaged_by_score() -> None:
+    task = make(score_threshold=0.5, iou_threshold=0.5, vote_threshold=0.6)
+    predicted = boxes((0, 0, 20, 20, 0), (2, 0, 22, 20, 0), (0, 0, 20, 20, 1), (40, 0, 60, 20, 0))
+    outputs = outputs_of(predicted, [0.8, 0.2, 0.1, 0.7])
+    mean = boxes((0.4, 0, 20.4, 20, 0), (40, 0, 60, 20, 0))
+    tensors = task.predict(outputs)
+    arrays = {name: value[0].numpy() for name, value in tensors.items()}
+    prediction = task.decode(arrays, input_size=(64, 64), image_size=(64, 64))
+    assert isinstance(prediction, BoxesPrediction)
+    assert prediction.classes.tolist() == [0, 0]
+    torch.testing.assert_close(torch.from_numpy(prediction.xyxy), mean.xyxy)
+    assert measure(task, outputs, mean) == {"mAP": 1, "mAP50": 1}
+
+
+@pytest.mark.parametrize("settings", [{}, {"vote_threshold": 1.0}, {"max_detections": 5}])
+@pytest.mark.parametrize("threshold", [0.01, 0.3, 0.6])
+def test_decoded_and_measured_boxes_are_equal(settings: dict, threshold: float) -> None:
+    task = make(score_threshold=threshold, **settings)
+    generator = torch.Generator().manual_seed(0)
+    low = torch.rand(60, 2, generator=generator) * 30
+    sides = 8 + torch.rand(60, 2, generator=generator) * 24
+    classes = torch.randint(2, (60,), generator=generator)
+    scores = (0.05 + 0.9 * torch.rand(60, generator=generator)).tolist()
+    crowded = BoxTargets(torch.cat([low, low + sides], 1), classes, torch.zeros(60).bool())
+    outputs = outputs_of(crowded, scores)
+    tensors = task.predict(outputs)
+    arrays = {name: value[0].numpy() for name, value in tensors.items()}
+    decoded = task.decode(arrays, input_size=(64, 64), image_size=(64, 64))
+    assert isinstance(decoded, BoxesPrediction)
+    meter = task.meter()
+    meter.update(outputs, (boxes(),))
+    (measured,) = meter._detections
+    shown = measured["scores"] >= threshold
+    assert 0 < len(decoded.classes) == int(shown.sum())
+    torch.testing.assert_close(torch.from_numpy(decoded.xyxy), measured["boxes"][shown])
+    assert decoded.classes.tolist() == measured["labels"][shown].tolist()
 
 
 def test_strides_larger_than_the_image_are_not_used() -> None:

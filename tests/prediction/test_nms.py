@@ -1,4 +1,4 @@
-"""NMS gives the same boxes as torchvision."""
+"""NMS gives the same boxes as torchvision; voting gives means of boxes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from torchvision.ops import batched_nms, box_iou
 
 from mtlsearch.prediction._nms import box_iou as our_iou
-from mtlsearch.prediction._nms import suppress
+from mtlsearch.prediction._nms import suppress, vote
 
 # Integers only, because torchvision adds offsets per class to coordinates, which rounds.
 corners = arrays.arrays(np.float32, (24, 2), elements=st.integers(0, 60).map(float))
@@ -33,14 +33,14 @@ def test_suppress_matches_torchvision(corner, size, label, score, threshold):
 def test_box_iou_matches_torchvision(corner, size):
     boxes = np.concatenate([corner, corner + size], axis=1)
     expected = box_iou(torch.from_numpy(boxes), torch.from_numpy(boxes)).numpy()
-    assert np.allclose(our_iou(boxes), expected, atol=1e-6)
+    assert np.allclose(our_iou(boxes, boxes), expected, atol=1e-6)
 
 
 @given(corners, sizes, classes, thresholds)
 def test_kept_boxes_overlap_at_most_by_the_threshold(corner, size, label, threshold):
     boxes = np.concatenate([corner, corner + size], axis=1)
     keep = suppress(boxes, label, threshold)
-    overlaps = our_iou(boxes[keep]) > np.float64(threshold)
+    overlaps = our_iou(boxes[keep], boxes[keep]) > np.float64(threshold)
     same = label[keep][:, None] == label[keep][None, :]
     assert not np.triu(overlaps & same, k=1).any()
 
@@ -52,3 +52,24 @@ def test_suppress_accepts_zero_boxes():
 def test_boxes_without_area_are_kept():
     boxes = np.array([[5, 5, 5, 5]] * 3, np.float32)
     assert suppress(boxes, np.zeros(3, np.int64), 0.5).all()
+
+
+@given(corners, sizes, classes, thresholds)
+def test_voted_boxes_equal_weighted_means(corner, size, label, threshold):
+    boxes = np.concatenate([corner, corner + size], axis=1)
+    scores = np.linspace(1, 0.1, len(boxes), dtype=np.float32)
+    keep = suppress(boxes, label, threshold)
+    voted = vote(boxes, scores, label, keep, threshold)
+    iou = box_iou(torch.from_numpy(boxes), torch.from_numpy(boxes)).numpy()
+    for index, result in zip(np.flatnonzero(keep), voted, strict=True):
+        counts = (iou[index] > np.float64(threshold)) & (label == label[index])
+        counts[index] = True
+        expected = np.average(boxes[counts], axis=0, weights=scores[counts])
+        assert np.allclose(result, expected, atol=1e-4)
+
+
+def test_boxes_without_area_vote_for_themselves():
+    boxes = np.array([[5, 5, 5, 5]] * 3, np.float32)
+    scores = np.array([0.5, 0.4, 0.3], np.float32)
+    keep = np.array([True, False, True])
+    assert np.array_equal(vote(boxes, scores, np.zeros(3, np.int64), keep, 0.5), boxes[keep])
