@@ -30,6 +30,9 @@ Samplers:
   numbers. On a table, ``measured`` uses the result of ``mtlsearch affinity`` in
   ``--affinity DIR``.
 
+``--named`` judges searches by the true value of the plan that they name instead: see
+``named.py``, which has options of its own.
+
 The output contains the number of seeds and trials per sampler. Reduce the number of seeds of
 slow samplers with ``--seeds tpe=50 gp=5``.
 """
@@ -38,12 +41,14 @@ from __future__ import annotations
 
 import argparse
 import csv
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+import named
 import numpy as np
 import optuna
 from landscape import NOISE, Array, make_landscape
@@ -520,6 +525,9 @@ def replay_sampler(
 
 def main() -> None:
     """Replay and print; write and plot if asked for by an option."""
+    if "--named" in sys.argv:
+        named.main([argument for argument in sys.argv[1:] if argument != "--named"])
+        return
     options = parse()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     print(

@@ -116,19 +116,50 @@ def select_trial(
     from mtlsearch.errors import RunError
     from mtlsearch.results import front_of, objectives_in
     from mtlsearch.runs import pick_trial, read_confirmed
+    from mtlsearch.search import verdict_of
+    from mtlsearch.study import read_view
 
     objectives = objectives_in(records, config.search.objectives)
     front = front_of(records, objectives) if len(objectives) > 1 else []
-    confirmed = read_confirmed(run, config, records)
+    confirmed = read_confirmed(run, records)
+    verdict = verdict_of(read_view(run, config)) if trial == "best" and not confirmed else None
+    expected = {} if verdict is None else verdict.expected_by_number
+    means = {number: expectation.mean for number, expectation in expected.items()}
     try:
-        selected = pick_trial(records, trial, confirmed, front)
+        if trial == "best" and verdict is not None and not front:
+            for sentence in verdict.sentences:
+                options.console.info(sentence)
+            trial = verdict.recommended
+        selected = pick_trial(records, trial, confirmed, front, means)
     except RunError as error:
         raise error.named_in(str(run)) from error
     if trial == "best" and front:
         names = ", ".join(objective.name for objective in objectives)
         numbers = ", ".join(str(record.number) for record in front)
         options.console.info(
-            f"Pareto front of {names}: trials {numbers}; using the highest Δm, "
+            f"Pareto front of {names}: trials {numbers}; using the highest expected Δm, "
             "--trial N selects another"
         )
     return selected
+
+
+def print_verdict(
+    run: Path, config: RunConfig, options: GlobalOptions, *, on_stdout: bool = False
+) -> None:
+    """Print the verdict of a run, if its trials allow one.
+
+    Args:
+        run: run directory.
+        config: run file of the run.
+        options: verbosity.
+        on_stdout: whether it belongs to the output of the command, followed by an empty line.
+    """
+    from mtlsearch.search import verdict_of
+    from mtlsearch.study import read_view
+
+    verdict = verdict_of(read_view(run, config))
+    if verdict is None:
+        return
+    show = options.console.print if on_stdout else options.console.info
+    for sentence in (*verdict.sentences, *([""] if on_stdout else [])):
+        show(sentence)

@@ -33,7 +33,6 @@ from mtlsearch.config._save import is_resolved, save_resolved
 from mtlsearch.config._search import (
     SAMPLER_NAMES,
     BalancerEntry,
-    ConfirmConfig,
     DistillationEntry,
     SamplerName,
     SearchConfig,
@@ -51,7 +50,6 @@ __all__ = [
     "BackboneConfig",
     "BalancerEntry",
     "ConfigErrors",
-    "ConfirmConfig",
     "DataConfig",
     "DistillationEntry",
     "EarlyStoppingConfig",

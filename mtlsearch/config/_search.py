@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from mtlsearch.config._early_stopping import EarlyStoppingConfig
 from mtlsearch.config._section import OpenSection, Section
@@ -52,15 +52,6 @@ class DistillationEntry(Section):
 
 DistillationName = DistillationKind | DistillationEntry
 DistillationInput = DistillationName | tuple[DistillationName, ...]
-
-
-class ConfirmConfig(Section):
-    """Training of the best trials on more seeds after the search."""
-
-    top: PositiveInt = Field(3, description="number of best trials to confirm")
-    seeds: Annotated[int, Field(ge=2)] = Field(
-        3, description="number of seeds, including the seed of the search"
-    )
 
 
 class SearchConfig(Section):
@@ -121,11 +112,30 @@ class SearchConfig(Section):
         description="trials whose weights stay on disk: all, or the number of best trials besides "
         "the baselines",
     )
-    confirm: ConfirmConfig | None = Field(
-        None,
-        description="train the best trials on more seeds after the search: {top: 3, seeds: 3}; "
-        "null: disabled",
+    max_seeds: Annotated[int, Field(ge=1)] = Field(
+        5,
+        description="maximum number of seeds per candidate; the default sampler trains second "
+        "seeds where they are worth more than new plans; 1: no second seeds",
     )
+    stop_when_settled: bool = Field(
+        True,
+        description="end before `trials` if no other plan is expected to exceed the best trial by "
+        "0.1 points of Δm (default sampler)",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_former_confirm(cls, value: Any) -> Any:
+        """Ignore ``confirm: null``, which earlier versions wrote to every run directory."""
+        if not isinstance(value, dict) or "confirm" not in value:
+            return value
+        if value["confirm"] is not None:
+            raise ValueError(
+                "`search.confirm` was replaced: the search trains second seeds itself, and "
+                "`search.trials` counts them. Remove `confirm`; set `max_seeds` to bound the seeds "
+                "per plan"
+            )
+        return {key: item for key, item in value.items() if key != "confirm"}
 
     @field_validator("space", mode="before")
     @classmethod

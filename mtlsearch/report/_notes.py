@@ -149,7 +149,7 @@ def _few_images(frame: pd.DataFrame) -> list[str]:
     if not few:
         return []
     if "delta_m_mean" not in frame:
-        few.append("Set `search.confirm` to train the best trials on more seeds.")
+        few.append("Raise `search.trials` for more plans and second seeds.")
     return [" ".join(few)]
 
 

@@ -50,6 +50,8 @@ class TrialRecord:
             is never the best.
         rung_results: results by task and by epoch, from 1; only with early stopping.
         val_images: number of validation images of the results; None if unknown.
+        repeats: of a second seed, the number of the trial whose candidate it trains again.
+        seed: of a second seed, the seed of weights, order and augmentation.
     """
 
     number: int
@@ -69,6 +71,8 @@ class TrialRecord:
         field(default_factory=dict)
     )
     val_images: int | None = None
+    repeats: int | None = None
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "results", _freeze(self.results))

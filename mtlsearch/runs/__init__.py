@@ -11,7 +11,7 @@ One search, :func:`run_search`, in ten steps:
 7. Open the study and write ``run.yaml``.
 8. Run :func:`mtlsearch.search.search`: it proposes candidates, the evaluator trains them.
 9. After each trial, delete the weights that ``search.keep_weights`` does not keep.
-10. Train the finalists on more seeds, if ``search.confirm`` is set.
+10. Where it is worth more than a new plan, train a plan on another seed instead.
 
 Steps 3 to 6 are :func:`open_session`, which long training, export and task affinity also use.
 

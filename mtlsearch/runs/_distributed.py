@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,9 +19,11 @@ class Rank0Evaluator:
 
     Attributes:
         evaluator: the evaluator of rank 0, whose training joins the process group.
+        seed: seed of a second seed; None for the seed of the run.
     """
 
     evaluator: Evaluator
+    seed: int | None = None
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -49,7 +51,7 @@ class Rank0Evaluator:
         epochs: int | None = None,
     ) -> Measurement:
         """Measure a candidate with all ranks; see :class:`Evaluator`."""
-        _broadcast((number, candidate.to_json(), epochs))
+        _broadcast((number, candidate.to_json(), epochs, self.seed))
         return self.evaluator.measure(number, candidate, progress, epochs)
 
 
@@ -82,18 +84,20 @@ def broadcasting(evaluator: Evaluator) -> Iterator[Rank0Evaluator]:
     _broadcast(None)
 
 
-def run_worker(evaluator: Evaluator) -> None:
+def run_worker(evaluator: Evaluator, at_seed: Callable[[int], Evaluator] | None = None) -> None:
     """Measure the candidates that rank 0 broadcasts until it releases this rank.
 
     A training that fails does so in all ranks. Rank 0 records the error.
 
     Args:
         evaluator: the evaluator of this rank.
+        at_seed: returns the evaluator of this rank for a second seed; None without second seeds.
     """
     while (message := _broadcast(None)) is not None:
-        number, candidate, epochs = message
+        number, candidate, epochs, seed = message
+        of_seed = evaluator if seed is None or at_seed is None else at_seed(seed)
         try:
-            evaluator.measure(number, Candidate.from_json(candidate), NullProgress(), epochs)
+            of_seed.measure(number, Candidate.from_json(candidate), NullProgress(), epochs)
         except TrainingError:
             continue
 

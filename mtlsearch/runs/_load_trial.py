@@ -19,16 +19,19 @@ def pick_trial(
     trial: Literal["best"] | int,
     confirmed: Mapping[int, SeedStatistics] = MappingProxyType({}),
     front: Sequence[TrialRecord] = (),
+    expected: Mapping[int, float] = MappingProxyType({}),
 ) -> TrialRecord:
     """Return the best complete trial within the limits, or the trial with a number.
 
-    The best trial has the highest Δm. Among confirmed trials it has the highest mean over seeds.
+    The best trial has the highest expected Δm, or the highest measured one if no expectation is
+    given. Among trials confirmed by an earlier version it has the highest mean over seeds.
 
     Args:
         records: all trials of a run.
         trial: ``"best"`` or a trial number.
         confirmed: statistics over seeds by trial number.
         front: Pareto front of a search with several objectives; the best trial is one of these.
+        expected: expected Δm by trial number, see :func:`mtlsearch.search.verdict_of`.
 
     Returns:
         A complete trial.
@@ -38,7 +41,7 @@ def pick_trial(
     """
     complete = [record for record in records if record.state == "complete"]
     if trial == "best":
-        return _best(complete, confirmed, front)
+        return _best(complete, confirmed, front, expected)
     record = next((record for record in records if record.number == trial), None)
     if record is None or record.state != "complete":
         raise RunError(
@@ -52,12 +55,13 @@ def _best(
     complete: Sequence[TrialRecord],
     confirmed: Mapping[int, SeedStatistics],
     front: Sequence[TrialRecord],
+    expected: Mapping[int, float],
 ) -> TrialRecord:
     if not complete:
         raise RunError(
             "no trial is complete", next_step="run `mtlsearch search` to resume the search"
         )
-    delta_by_number = deltas(complete)
+    delta_by_number = expected or deltas(complete)
     feasible = [record for record in complete if not record.over_limits]
     if not feasible:
         raise RunError(

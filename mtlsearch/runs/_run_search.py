@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from mtlsearch.config import RunConfig, save_resolved
+from mtlsearch.config import save_resolved
 from mtlsearch.registry import ResolvedRun
-from mtlsearch.runs._confirm import confirm, other_seeds, read_results_by_seed
-from mtlsearch.runs._distributed import on_all_ranks, run_worker
+from mtlsearch.runs._confirm import read_results_by_seed
+from mtlsearch.runs._distributed import Rank0Evaluator, on_all_ranks, run_worker
 from mtlsearch.runs._retrain import retraining_evaluator
 from mtlsearch.runs._session import Session, open_session
-from mtlsearch.search import NullProgress, SearchOutcome, SearchProgress, search
+from mtlsearch.search import (
+    Evaluator,
+    NullProgress,
+    SearchOutcome,
+    SearchProgress,
+    search,
+    verdict_of,
+)
 from mtlsearch.study import (
     RunDirectory,
     StudyView,
@@ -65,20 +73,19 @@ def run_search(
     with run.locked():
         require_same_search(run, resolved.config)
         truncate_partial_line(run.journal)
-        session, store = _open(resolved, run, device, progress, process_group)
+        session, store = open_search(resolved, run, device, progress, process_group)
         is_distributed = process_group is not None and process_group.size > 1
         with on_all_ranks(session.evaluator, is_distributed=is_distributed) as evaluator:
-            outcome = search(
+            return search(
                 session.space,
                 evaluator,
                 store,
                 trials=session.config.search.trials,
                 seed=session.config.seed,
                 progress=progress,
-                after_each=_weight_pruning(run, session),
+                after_each=weight_pruning(run, session),
+                at_seed=_second_seeds(session, run, is_distributed=is_distributed),
             )
-        confirm(session, run, store.records(), progress, is_distributed=is_distributed)
-        return outcome
 
 
 def run_search_worker(
@@ -105,19 +112,41 @@ def run_search_worker(
         check=False,
         process_group=process_group,
     )
-    run_worker(session.evaluator)
-    for seed in other_seeds(session.config):
-        run_worker(retraining_evaluator(session, run.at_seed(seed), seed=seed))
+    run_worker(session.evaluator, _second_seeds(session, run, is_distributed=False))
 
 
-def _open(
+def _second_seeds(
+    session: Session, run: RunDirectory, *, is_distributed: bool
+) -> Callable[[int], Evaluator]:
+    """Return a function that returns the evaluator of a seed, which is built once."""
+
+    @cache
+    def at_seed(seed: int) -> Evaluator:
+        evaluator = retraining_evaluator(session, run.at_seed(seed), seed=seed)
+        return Rank0Evaluator(evaluator, seed) if is_distributed else evaluator
+
+    return at_seed
+
+
+def open_search(
     resolved: ResolvedRun,
     run: RunDirectory,
     device: torch.device,
     progress: SearchProgress,
     process_group: ProcessGroup | None,
 ) -> tuple[Session, TrialStore]:
-    """Open session and study, and write ``run.yaml``."""
+    """Open session and study, and write ``run.yaml``.
+
+    Args:
+        resolved: the run file with its plugins.
+        run: run directory, which is locked.
+        device: device of the training.
+        progress: callbacks for reading images and for warnings.
+        process_group: the processes of a distributed search; None for a single process.
+
+    Returns:
+        The session and the trials of the run.
+    """
     config = resolved.config
     # A connection is checked before images are read. A new file is created after all checks.
     is_new_file = would_create_file(config.search.storage, run.journal)
@@ -132,22 +161,32 @@ def _open(
     return session, store
 
 
-def _weight_pruning(run: RunDirectory, session: Session) -> Callable[[StudyView], None] | None:
-    """Return a callback that deletes weights and checkpoints; None if all are kept."""
-    keep, objectives = _num_kept(session.config), session.objectives
-    if keep == "all" and session.config.search.early_stopping is None and not run.has_checkpoints:
-        return None
+def weight_pruning(run: RunDirectory, session: Session) -> Callable[[StudyView], None]:
+    """Return a callback that deletes weights and checkpoints.
+
+    Args:
+        run: run directory.
+        session: the opened run.
+
+    Returns:
+        Function of the study.
+    """
+    keep, objectives = session.config.search.keep_weights, session.objectives
+    has_checkpoints = session.config.search.early_stopping is not None or run.has_checkpoints
     confirmed = frozenset(
         record.number for records in read_results_by_seed(run).values() for record in records
     )
 
     def prune(view: StudyView) -> None:
-        prune_weights(run, view.records, keep, objectives, confirmed)
+        # The weights of a trial are those of the run's own seed: the best of several seeds would
+        # be chosen by luck.
+        for file in run.seeds.glob("*/trials/*/weights.safetensors"):
+            file.unlink()
+        if keep == "all" and not has_checkpoints:
+            return
+        repeated = {record.repeats for record in view.repeats if record.repeats is not None}
+        best = verdict_of(view) if keep != "all" else None
+        named = set() if best is None else {best.winner, best.recommended}
+        prune_weights(run, view.records, keep, objectives, confirmed | repeated | named)
 
     return prune
-
-
-def _num_kept(config: RunConfig) -> Literal["all"] | int:
-    """Return ``search.keep_weights``, or the number of finalists if that is larger."""
-    keep, confirm = config.search.keep_weights, config.search.confirm
-    return keep if keep == "all" or confirm is None else max(keep, confirm.top)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mtlsearch.results import TrialRecord
@@ -11,7 +11,14 @@ from mtlsearch.search._progress import NullProgress, SearchProgress
 from mtlsearch.search._rejection import exhaustion_reason, too_many_rejections
 from mtlsearch.search._successive_halving import SuccessiveHalving
 from mtlsearch.search._trial_runner import TrialRunner
-from mtlsearch.search.samplers import ObservationHistory, Sampler, make_sampler
+from mtlsearch.search.samplers import (
+    MAX_EXPECTED_REGRET,
+    Observation,
+    ObservationHistory,
+    Sampler,
+    make_sampler,
+    sharing_gp_of,
+)
 from mtlsearch.search.space import CandidateSpace, Proposal, propose_baseline
 from mtlsearch.study import StudyView, TrialStore
 
@@ -25,11 +32,14 @@ class SearchOutcome:
         exhausted: whether the search ended before ``search.trials``, since no feasible candidate
             is left.
         reason: why it ended early; empty if it did not.
+        settled: whether it ended early because further trainings would hardly change the best
+            plan.
     """
 
     num_finished: int
     exhausted: bool
     reason: str = ""
+    settled: bool = False
 
 
 def search(
@@ -41,12 +51,14 @@ def search(
     seed: int,
     progress: SearchProgress | None = None,
     after_each: Callable[[StudyView], None] | None = None,
+    at_seed: Callable[[int], Evaluator] | None = None,
 ) -> SearchOutcome:
-    """Run trials until a number of trials is finished.
+    """Run trials until a number of trials is finished, or the answer is settled.
 
-    Both baselines run first. No candidate is measured twice. A trial that cannot be trained
-    fails and counts. An interrupted trial does not count, and its candidate runs again. Paused
-    trials that are promoted resume before a new trial starts.
+    Both baselines run first. A trial that cannot be trained fails and counts. An interrupted trial
+    does not count, and its candidate runs again. Paused trials that are promoted resume before a
+    new trial starts. With ``at_seed``, the search trains a candidate again with another seed where
+    that is worth more than a new candidate; such a training counts too.
 
     Args:
         space: candidates that can be proposed.
@@ -56,6 +68,7 @@ def search(
         seed: seed of the sampler.
         progress: callbacks; None for none.
         after_each: called with the study at the start and after every trial.
+        at_seed: returns the evaluator that trains with another seed; None for no second seeds.
 
     Returns:
         The number of finished trials, and why the search ended early.
@@ -63,8 +76,9 @@ def search(
     Raises:
         RunError: the ``independent`` baseline cannot be measured, so no trial can be ranked.
     """
-    progress = NullProgress() if progress is None else progress
+    progress, config = NullProgress() if progress is None else progress, space.config
     sampler, history = make_sampler(space, store.objectives), ObservationHistory()
+    model = sharing_gp_of(sampler)
     halving = SuccessiveHalving.from_config(space.config, evaluator, store.view())
     store.mark_interrupted()
     view = store.view()
@@ -84,13 +98,24 @@ def search(
         elif space.limits and (reason := too_many_rejections(view.records, space.limits)):
             return SearchOutcome(view.num_finished, exhausted=True, reason=reason)
         else:
-            proposal = _next_proposal(space, sampler, history, view, seed)
-            if proposal is None:
+            observations = history.update(view)
+            proposal = _next_proposal(space, sampler, observations, view, seed)
+            repeated = None
+            if model is not None and (proposal is None or proposal.baseline is None):
+                if config.stop_when_settled and model.is_settled(observations):
+                    return _settled(view)
+                if at_seed is not None:
+                    repeated = model.second_seed(observations, proposal, config.max_seeds)
+            if repeated is not None and at_seed is not None:
+                further_seed = seed + repeated.num_second_seeds + 1
+                runner.repeat(repeated.number, further_seed, at_seed(further_seed), view)
+            elif proposal is None:
                 reason = exhaustion_reason(
                     view.records, space.limits, is_enumerated=space.enumerate() is not None
                 )
                 return SearchOutcome(view.num_finished, exhausted=True, reason=reason)
-            runner.start(proposal, view)
+            else:
+                runner.start(proposal, view)
         view = store.view()
         if after_each is not None:
             after_each(view)
@@ -136,16 +161,23 @@ def _failed_reference(view: StudyView) -> TrialRecord | None:
 def _next_proposal(
     space: CandidateSpace,
     sampler: Sampler,
-    history: ObservationHistory,
+    observations: Sequence[Observation],
     view: StudyView,
     seed: int,
 ) -> Proposal | None:
     """Return a missing baseline, or what the sampler proposes; None if the space is exhausted."""
     if view.reference is None:
         return propose_baseline(space, "independent")
-    observations = history.update(view)
     hard = propose_baseline(space, "hard")
     # A single task has one baseline only.
     if all(observation.digest != hard.candidate.digest for observation in observations):
         return hard
     return sampler.propose(observations, seed=seed)
+
+
+def _settled(view: StudyView) -> SearchOutcome:
+    reason = (
+        f"settled: the best plan of the space is expected to exceed the best trial by less than "
+        f"{MAX_EXPECTED_REGRET} points of Δm. Set `search.stop_when_settled: false` to continue"
+    )
+    return SearchOutcome(view.num_finished, exhausted=False, reason=reason, settled=True)

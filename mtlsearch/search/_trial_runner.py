@@ -65,6 +65,32 @@ class TrialRunner:
         else:
             self._run(record, epochs, view)
 
+    def repeat(self, number: int, seed: int, evaluator: Evaluator, view: StudyView) -> None:
+        """Train the candidate of a trial in full with another seed.
+
+        Args:
+            number: number of the trial, under which the evaluator writes files.
+            seed: seed of weights, order and augmentation.
+            evaluator: measures candidates with this seed.
+            view: the study before this training.
+        """
+        repeated = next(record for record in view.records if record.number == number)
+        record = TrialRecord(
+            number=0,
+            state="running",
+            baseline=repeated.baseline,
+            candidate=repeated.candidate,
+            parameters=repeated.parameters,
+            flops=repeated.flops,
+            latency=repeated.latency,
+            over_limits=repeated.over_limits,
+            repeats=number,
+            seed=seed,
+        )
+        record = self.store.start(record)
+        self.progress.note(f"trial {record.number}: seed {seed} of trial {number}")
+        self._run(record, None, view, evaluator)
+
     def resume(self, promotion: Promotion, view: StudyView) -> None:
         """Run a paused trial up to its next rung or the end.
 
@@ -76,11 +102,18 @@ class TrialRunner:
         record = self.store.write(replace(promotion.record, state="running"))
         self._run(record, promotion.epochs, view)
 
-    def _run(self, record: TrialRecord, epochs: int | None, view: StudyView) -> None:
+    def _run(
+        self,
+        record: TrialRecord,
+        epochs: int | None,
+        view: StudyView,
+        evaluator: Evaluator | None = None,
+    ) -> None:
         start_time = time.monotonic()
+        number = record.number if record.repeats is None else record.repeats
         try:
-            measurement = self.evaluator.measure(
-                record.number, record.candidate, self.progress, epochs
+            measurement = (evaluator or self.evaluator).measure(
+                number, record.candidate, self.progress, epochs
             )
         except TrainingError as error:
             self._finish(_failed(record, error.what, start_time), view, error.next_step)
@@ -117,7 +150,7 @@ class TrialRunner:
             epochs=measurement.epochs,
             seconds=measurement.seconds,
             note=measurement.note,
-            rung_results=rung_results,
+            rung_results={**record.rung_results, **rung_results},
             val_images=measurement.val_images,
         )
         if epochs is None or epochs == self.halving.epochs:
@@ -140,14 +173,16 @@ class TrialRunner:
             self._report(record, value, str(rank))
 
     def _finish(self, record: TrialRecord, view: StudyView, advice: str | None = None) -> None:
-        is_reference = record.baseline == "independent"
+        is_reference = record.baseline == "independent" and record.repeats is None
         value: float | None = None
         if record.state == "complete":
             reference = record.results if is_reference else view.reference_results()
             value, reason = delta_m(record.results, reference)
             if value is None:
                 record = replace(record, state="failed", reason=reason)
-        self.store.finish(record, objective_values(record, view.records, view.objectives))
+        # The second seed of the reference refers to the first one, as all other trials do.
+        compared = record if record.repeats is None else replace(record, baseline=None)
+        self.store.finish(record, objective_values(compared, view.records, view.objectives))
         self._report(record, value, record.reason)
         if is_reference:
             self._check_reference(record, advice)

@@ -36,7 +36,7 @@ from mtlsearch.study._storage import (
     truncate_partial_line,
     would_create_file,
 )
-from mtlsearch.study._study import open_run_storage, open_store, read_records
+from mtlsearch.study._study import open_run_storage, open_store, read_records, read_view
 from mtlsearch.study._trial_store import TrialStore
 from mtlsearch.study._view import FINISHED_STATES, StudyView, SuggestedParams
 
@@ -52,6 +52,7 @@ __all__ = [
     "open_store",
     "prune_weights",
     "read_records",
+    "read_view",
     "require_same_search",
     "require_storage",
     "truncate_partial_line",

@@ -19,7 +19,9 @@ from mtlsearch.study._study import stored_trial_numbers
 RESUMABLE_CHANGES = (
     "search.trials",
     "search.keep_weights",
-    "search.confirm",
+    "search.max_seeds",
+    "search.warm_start",
+    "search.stop_when_settled",
     "data.num_workers",
     "data.cache",
     "plugins",

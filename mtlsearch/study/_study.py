@@ -14,6 +14,7 @@ from mtlsearch.results import DELTA_M, Objective, TrialRecord
 from mtlsearch.study._run_directory import RunDirectory
 from mtlsearch.study._storage import open_storage, would_create_file
 from mtlsearch.study._trial_store import TrialStore, as_interrupted
+from mtlsearch.study._view import StudyView
 
 JOURNAL_STUDY = "mtlsearch"
 """Name of the study in a journal file, which contains no other study."""
@@ -84,6 +85,27 @@ def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:
     store = _existing_store(run, config)
     records = [] if store is None else store.records()
     return records if run.in_use else [as_interrupted(record) for record in records]
+
+
+def read_view(out: Path, config: RunConfig) -> StudyView:
+    """Return all trials of a run directory with their second seeds; write nothing.
+
+    Args:
+        out: run directory.
+        config: its run file.
+
+    Returns:
+        The study with Δm as its objective; empty before the first trial.
+
+    Raises:
+        RunError: the folder is not a run directory, or the storage cannot be opened.
+    """
+    run = RunDirectory(out)
+    run.require()
+    store = _existing_store(run, config)
+    if store is None:
+        return StudyView()
+    return StudyView(records=tuple(store.records()), repeats=tuple(store.repeats()))
 
 
 def stored_trial_numbers(run: RunDirectory, config: RunConfig) -> frozenset[int]:

@@ -80,8 +80,20 @@ class TrialStore:
         """Read the records from the storage.
 
         Returns:
-            All trial records, by number; the same objects as long as a trial does not change.
+            All trial records but second seeds, by number; the same objects as long as a trial
+            does not change.
         """
+        return [record for record in self._all_records() if record.repeats is None]
+
+    def repeats(self) -> list[TrialRecord]:
+        """Read the records of second seeds from the storage.
+
+        Returns:
+            The records, by number.
+        """
+        return [record for record in self._all_records() if record.repeats is not None]
+
+    def _all_records(self) -> list[TrialRecord]:
         return [self._parse(trial) for trial in self.trials if "record" in trial.user_attrs]
 
     def view(self) -> StudyView:
@@ -160,7 +172,7 @@ class TrialStore:
         Returns:
             Number of trials that were left running.
         """
-        records, trials = self.records(), self.trials
+        records, trials = self._all_records(), self.trials
         left_running = [
             record
             for record in records
@@ -176,12 +188,14 @@ class TrialStore:
 
     def _build_view(self) -> StudyView:
         trials = [trial for trial in self.trials if "record" in trial.user_attrs]
+        records = [self._parse(trial) for trial in trials]
         return StudyView(
-            records=tuple(self._parse(trial) for trial in trials),
+            records=tuple(record for record in records if record.repeats is None),
             objectives=self.objectives,
             params_by_number={
                 trial.number: SuggestedParams(trial.params, trial.distributions) for trial in trials
             },
+            repeats=tuple(record for record in records if record.repeats is not None),
         )
 
     def _parse(self, trial: FrozenTrial) -> TrialRecord:

@@ -49,16 +49,38 @@ class StudyView:
         records: all trial records, by number.
         objectives: the objectives of the study.
         params_by_number: params and distributions of each trial, by trial number.
+        repeats: trainings of trials with other seeds, by number; they are not in ``records``.
     """
 
     records: tuple[TrialRecord, ...] = ()
     objectives: tuple[Objective, ...] = (DELTA_M,)
     params_by_number: Mapping[int, SuggestedParams] = field(default_factory=dict)
+    repeats: tuple[TrialRecord, ...] = ()
 
     @cached_property
     def num_finished(self) -> int:
-        """Number of trials that are complete, paused or failed."""
-        return sum(record.state in FINISHED_STATES for record in self.records)
+        """Number of trials that are complete, paused or failed, second seeds included."""
+        trainings = (*self.records, *self.repeats)
+        return sum(record.state in FINISHED_STATES for record in trainings)
+
+    def repeats_of(self, number: int) -> tuple[TrialRecord, ...]:
+        """Return the finished trainings of a trial with other seeds.
+
+        Args:
+            number: trial number.
+
+        Returns:
+            The records, in the order of the trainings.
+        """
+        return self._repeats_by_number.get(number, ())
+
+    @cached_property
+    def _repeats_by_number(self) -> dict[int, tuple[TrialRecord, ...]]:
+        by_number: dict[int, list[TrialRecord]] = {}
+        for record in self.repeats:
+            if record.repeats is not None and record.state in FINISHED_STATES:
+                by_number.setdefault(record.repeats, []).append(record)
+        return {number: tuple(repeats) for number, repeats in by_number.items()}
 
     @cached_property
     def reference(self) -> TrialRecord | None:

@@ -73,7 +73,6 @@ def failure(folder: Path, text: str, *overrides: str) -> ConfigError:
         ("size: 96", "size: [1]", 4, "data.image_size.1", "item 1 is missing", ""),
         ("{kind: some}", "{root: x}", 3, "data.sources.kind", "'kind' is missing", ""),
         ("{kind: some}", "some", 3, "data.sources", "set `sources: {kind: some}`", ""),
-        ("{kind: some}", "some", 3, "data.sources", "set `sources: {kind: some}`", ""),
         ("{kind: some}", "[]", 3, "data.sources", "at least 1 item, got []", ""),
         ("{kind: any}", "{}", 6, "tasks.one.kind", "'kind' is missing", ""),
         ("  one:", "  One:", 6, "tasks.One", "the name 'One' must start with a letter", ""),
@@ -150,7 +149,7 @@ def failure(folder: Path, text: str, *overrides: str) -> ConfigError:
             "greater than or equal to 1",
             "all",
         ),
-        ("seed: 0", "seeds: 0", 1, "seeds", "mean 'search.confirm.seeds' or 'seed'?", "backbone"),
+        ("seed: 0", "seeds: 0", 1, "seeds", "mean 'seed'?", "backbone"),
     ],
 )
 def test_load_run_one_problem_names_line_and_key(

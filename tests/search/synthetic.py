@@ -84,7 +84,7 @@ class Formula:
 def space_for(evaluator: Formula, **config: object) -> CandidateSpace:
     return CandidateSpace(
         space=TreeSpace(TreeSettings()),
-        config=SearchConfig.model_validate(config),
+        config=SearchConfig.model_validate({"stop_when_settled": False, **config}),
         tasks=evaluator.tasks,
         backbones=("one",),
         learning_rate=0.1,

@@ -225,7 +225,7 @@ def test_search_builds_one_view_per_trial_transition(
     """Start and end of a trial share a view; a record is parsed once per write."""
     store = store_at(tmp_path)
     views = Counts(monkeypatch, TrialStore, "_build_view")
-    reads = Counts(monkeypatch, TrialStore, "records")
+    reads = Counts(monkeypatch, TrialStore, "_all_records")
     writes = Counts(monkeypatch, TrialStore, "write")
     parses = Counts(monkeypatch, TrialStore, "_parse_stored")
     evaluator = Formula()

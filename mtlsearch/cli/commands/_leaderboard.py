@@ -12,6 +12,7 @@ import typer
 from mtlsearch.cli._context import read_run
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._options import RunFolder
+from mtlsearch.cli._trial import print_verdict
 
 
 def leaderboard(
@@ -82,6 +83,8 @@ def leaderboard(
     else:
         results = per_class_results(records, per_class)
         text = render_per_class(results, shown, per_class, form, width=width)
+    if form == "table" and per_class is None:
+        print_verdict(run, loaded.config, options, on_stdout=True)
     options.console.print(text.rstrip("\n"))
     if plot is not None:
         with outputs.write(plot) as temporary:

@@ -22,6 +22,7 @@ from mtlsearch.cli._options import (
 )
 from mtlsearch.cli._processes import join_processes
 from mtlsearch.cli._progress import ProgressView
+from mtlsearch.cli._trial import print_verdict
 from mtlsearch.errors import RunError
 
 
@@ -75,10 +76,11 @@ def search(
                 )
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(str(_interruption(folder))) from stop
-    if outcome.exhausted:
+    if outcome.reason:
         options.console.info(
             f"{outcome.num_finished} of {resolved.config.search.trials} trials: {outcome.reason}"
         )
+    print_verdict(folder, resolved.config, options)
     options.console.print(str(folder))
     options.console.info(f"next: mtlsearch leaderboard {folder}")
 

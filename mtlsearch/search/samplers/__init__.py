@@ -12,12 +12,25 @@
 """
 
 from mtlsearch.search.samplers._base import Sampler
-from mtlsearch.search.samplers._factory import make_sampler
+from mtlsearch.search.samplers._factory import make_sampler, sharing_gp_of
+from mtlsearch.search.samplers._gp_surrogate import Array
 from mtlsearch.search.samplers._observations import Observation, ObservationHistory
+from mtlsearch.search.samplers._sharing_gp import (
+    MAX_EXPECTED_REGRET,
+    SharingModel,
+    complete_observations,
+    features_of,
+)
 
 __all__ = [
+    "MAX_EXPECTED_REGRET",
+    "Array",
     "Observation",
     "ObservationHistory",
     "Sampler",
+    "SharingModel",
+    "complete_observations",
+    "features_of",
     "make_sampler",
+    "sharing_gp_of",
 ]

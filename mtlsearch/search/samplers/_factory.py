@@ -40,6 +40,19 @@ def make_sampler(space: CandidateSpace, objectives: Sequence[Objective] = (DELTA
     return sampler if space.affinity is None else WarmStartSampler(space, space.affinity, sampler)
 
 
+def sharing_gp_of(sampler: Sampler) -> SharingGPSampler | None:
+    """Return the sharing GP sampler, which a warm start may wrap.
+
+    Args:
+        sampler: result of :func:`make_sampler`.
+
+    Returns:
+        The sampler; None for other samplers, which support neither second seeds nor an early end.
+    """
+    inner = sampler.sampler if isinstance(sampler, WarmStartSampler) else sampler
+    return inner if isinstance(inner, SharingGPSampler) else None
+
+
 def _auto(space: CandidateSpace, objectives: Sequence[Objective]) -> Sampler:
     """Create the sharing GP sampler if it supports the search, otherwise TPE."""
     if tuple(objectives) == (DELTA_M,):

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 
-from mtlsearch.results import DELTA_M, TrialRecord, delta_m_by_task
+from mtlsearch.results import (
+    DELTA_M,
+    TrialRecord,
+    delta_m_by_task,
+    delta_m_error_by_task,
+)
 from mtlsearch.search.samplers._learning_curve import LearningCurveModel
 from mtlsearch.search.space import Proposal
 from mtlsearch.study import FINISHED_STATES, StudyView, SuggestedParams
@@ -27,6 +32,13 @@ class Observation:
             training; None if the trial failed or was not trained.
         objective_values: one number per objective; None if Δm is the only objective.
         over_limits: whether the candidate exceeds a limit; only a baseline is trained then.
+        number: trial number.
+        errors: standard error of the changes over validation images, by task, in percent; without
+            tasks whose error is unknown.
+        extra_variances: of a paused trial, the noise variance that its extrapolated changes have
+            more than complete ones, by task, in percent squared; None for other trials.
+        second_seeds: changes of trainings of the same candidate with other seeds.
+        num_second_seeds: number of such trainings, failed ones included.
     """
 
     proposal: Proposal
@@ -34,6 +46,11 @@ class Observation:
     changes: Mapping[str, float] | None
     objective_values: tuple[float, ...] | None = None
     over_limits: bool = False
+    number: int = -1
+    errors: Mapping[str, float] = field(default_factory=dict)
+    extra_variances: Mapping[str, float] | None = None
+    second_seeds: tuple[Mapping[str, float], ...] = ()
+    num_second_seeds: int = 0
 
     @property
     def value(self) -> float | None:
@@ -70,12 +87,15 @@ class ObservationHistory:
         trials = [
             self._changes_of(record) for record in view.records if record.state in OBSERVED_STATES
         ]
-        model = LearningCurveModel({})
+        model = LearningCurveModel({}, {})
         if any(trial.record.state == "paused" for trial in trials):
             model = LearningCurveModel.fit(
                 [(trial.at_rungs, trial.at_end) for trial in trials if trial.at_end is not None]
             )
-        return [self._observe(trial, model, view) for trial in trials]
+        return [
+            self._observe(trial, model, view, view.repeats_of(trial.record.number))
+            for trial in trials
+        ]
 
     def _changes_of(self, record: TrialRecord) -> _TrialChanges:
         cached = self._changes_by_number.get(record.number)
@@ -86,14 +106,18 @@ class ObservationHistory:
         return cached
 
     def _observe(
-        self, trial: _TrialChanges, model: LearningCurveModel, view: StudyView
+        self,
+        trial: _TrialChanges,
+        model: LearningCurveModel,
+        view: StudyView,
+        repeats: Sequence[TrialRecord],
     ) -> Observation:
-        record, changes = trial.record, trial.at_end
+        record, changes, extra_variances = trial.record, trial.at_end, None
         if record.state == "paused":
             rung = max(record.rung_results)
-            changes = (
-                model.extrapolate(rung, trial.at_rungs[rung]) if rung in trial.at_rungs else None
-            )
+            if rung in trial.at_rungs:
+                changes = model.extrapolate(rung, trial.at_rungs[rung])
+                extra_variances = model.extrapolation_variance(rung, trial.at_rungs[rung])
         suggested = view.params_by_number.get(record.number, SuggestedParams())
         proposal = Proposal(
             record.candidate, suggested.params, suggested.distributions, record.baseline
@@ -107,6 +131,15 @@ class ObservationHistory:
             changes,
             values,
             over_limits=bool(record.over_limits),
+            number=record.number,
+            errors=trial.errors,
+            extra_variances=extra_variances,
+            second_seeds=tuple(
+                further
+                for repeat in repeats
+                if (further := self._changes_of(repeat).at_end) is not None
+            ),
+            num_second_seeds=len(repeats),
         )
 
     def _objective_values(
@@ -134,6 +167,7 @@ class _TrialChanges:
     record: TrialRecord
     at_end: Mapping[str, float] | None
     at_rungs: Mapping[int, Mapping[str, float]]
+    errors: Mapping[str, float] = field(default_factory=dict)
 
 
 def _compare(record: TrialRecord, reference: TrialRecord | None) -> _TrialChanges:
@@ -146,7 +180,10 @@ def _compare(record: TrialRecord, reference: TrialRecord | None) -> _TrialChange
         for rung, results in record.rung_results.items()
     }
     defined = {rung: changes for rung, changes in at_rungs.items() if changes is not None}
-    return _TrialChanges(record, at_end, defined)
+    errors = delta_m_error_by_task(record.results, reference.results) if is_complete else None
+    # The reference differs from itself by 0, without an error.
+    is_known = errors is not None and record is not reference
+    return _TrialChanges(record, at_end, defined, errors if errors and is_known else {})
 
 
 def measured_digests(observations: Sequence[Observation]) -> frozenset[str]:

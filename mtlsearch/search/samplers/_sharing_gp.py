@@ -7,18 +7,19 @@ the params of the space instead.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import erfcx, ndtr
 
 from mtlsearch.plugin import Candidate
 from mtlsearch.search.samplers._gp_surrogate import (
     Array,
-    KernelParams,
     SharingFeatures,
-    fit_kernel,
-    posterior,
+    SharingPosterior,
+    TaskParams,
+    TrainingRows,
+    fit_tasks,
     sharing_features,
 )
 from mtlsearch.search.samplers._observations import Observation
@@ -27,17 +28,33 @@ from mtlsearch.search.space import CandidateSpace, Proposal, proposal_of
 N_STARTUP = 1
 """Random proposals after the baselines, before the surrogate is used."""
 
+NUM_REPEATABLE = 6
+"""Best trials of which a second seed is considered, besides both baselines."""
+
+NUM_NODES = 15
+"""Nodes of the Gauss-Hermite quadrature of the knowledge gradient."""
+
+NUM_HOPEFUL, NUM_DRAWS = 64, 256
+"""Candidates and draws by which the expected regret is estimated."""
+
+MAX_EXPECTED_REGRET = 0.1
+"""Expected regret in percent of Δm below which a search is settled."""
+
+MIN_SETTLED = 8
+"""Complete trials before a search can be settled."""
+
 MAX_OBSERVATIONS = 150
 """Observations that the surrogate uses: half of them the first ones, half the best others."""
 
-REFITS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
-"""Numbers of observations at which the kernel parameters are fitted, to these observations."""
+REFITS = (*range(2, 33), 40, 48, 64)
+"""Numbers of trainings at which the hyperparameters are fitted, to the first ones."""
 
 
 class SharingGPSampler:
     """Gaussian-process sampler over the sharing features of plans.
 
-    It proposes the plan with the largest expected improvement of Δm.
+    It proposes the plan with the largest expected improvement of Δm over the best posterior mean.
+    The best measurement would be too high, by luck.
 
     Args:
         space: the candidate space.
@@ -50,12 +67,13 @@ class SharingGPSampler:
         self._index_by_digest = {
             candidate.digest: index for index, candidate in enumerate(candidates)
         }
-        features = sharing_features([candidate.plan for candidate in candidates])
+        self._features = sharing_features([candidate.plan for candidate in candidates])
         # Many plans have equal features of a task. The posterior is computed once for each.
-        unique = [np.unique(of_task, axis=0, return_inverse=True) for of_task in features]
+        unique = [np.unique(of_task, axis=0, return_inverse=True) for of_task in self._features]
         self._unique_features: list[SharingFeatures] = [rows for rows, _ in unique]
         self._unique_index = [inverse.reshape(-1) for _, inverse in unique]
-        self._kernel_params: dict[bytes, KernelParams] = {}
+        self.model = SharingModel(space.tasks)
+        self._last_moments: tuple[SharingPosterior, Array, Array] | None = None
 
     @classmethod
     def for_space(cls, space: CandidateSpace) -> SharingGPSampler | None:
@@ -100,35 +118,105 @@ class SharingGPSampler:
             observations: trials with changes.
 
         Returns:
-            ``[N]`` log of the expected improvement over the best trial within the limits.
+            ``[N]`` log of the expected improvement over the highest posterior mean of the trials
+            within the limits.
         """
-        params = self._fit(observations)
-        changes = self._changes(observations)
-        values = changes.mean(axis=1)
-        indices = _select_observations(values)
-        features = _features_of([observations[index] for index in indices])
-        means, variances = zip(
-            *posterior(features, changes[indices], self._unique_features, params), strict=True
-        )
-        num_tasks = len(means)
-        mean = (
-            sum(
-                task_mean[index] for task_mean, index in zip(means, self._unique_index, strict=True)
-            )
-            / num_tasks
-        )
-        variance = sum(
-            task_variance[index]
-            for task_variance, index in zip(variances, self._unique_index, strict=True)
-        )
-        deviation = np.sqrt(variance) / num_tasks
-        feasible_values = [
-            value
-            for value, observation in zip(values, observations, strict=True)
-            if not observation.over_limits
-        ]
-        score = (mean - max(feasible_values, default=values.max())) / deviation
-        return np.asarray(np.log(deviation) + log_improvement(score))
+        posterior = self.model.posterior(observations)
+        mean, deviation = self._moments(posterior)
+        named = select_observations(within_limits(observations))
+        best = posterior.mean(features_of(named)).max()
+        return np.asarray(np.log(deviation) + log_improvement((mean - best) / deviation))
+
+    def second_seed(
+        self, observations: Sequence[Observation], proposal: Proposal | None, max_seeds: int
+    ) -> Observation | None:
+        """Return the trial whose second seed is worth more than a new trial.
+
+        The value of a second seed is its knowledge gradient (Frazier et al. 2009): how much it is
+        expected to raise the highest posterior mean, which is the plan that a search names. The
+        value of a new plan is its expected improvement, since other trainings follow from it.
+
+        Args:
+            observations: all trials, as for :meth:`propose`.
+            proposal: what :meth:`propose` returned.
+            max_seeds: maximum number of trainings per candidate.
+
+        Returns:
+            One of the best trials or a baseline; None if the proposal is worth more.
+        """
+        complete = complete_observations(observations)
+        named = select_observations(within_limits(complete))
+        if len(complete) <= 2 + N_STARTUP:
+            return None
+        posterior = self.model.posterior([item for item in observations if item.changes])
+        means = posterior.mean(features_of(named))
+        ranked = [named[int(index)] for index in np.argsort(-means, kind="stable")]
+        baselines = [item for item in complete if item.proposal.baseline is not None]
+        chosen: dict[str, Observation] = {
+            item.digest: item for item in (*ranked[:NUM_REPEATABLE], *baselines)
+        }
+        options = [item for item in chosen.values() if item.num_second_seeds + 1 < max_seeds]
+        if not options:
+            return None
+        values = knowledge_gradient(posterior, features_of(options), features_of(named))
+        best = int(values.argmax())
+        if proposal is not None:
+            new = sharing_features([proposal.candidate.plan])
+            deviation = np.sqrt(np.maximum(posterior.covariance(new, new)[:, 0], 1e-12))
+            score = (posterior.mean(new) - means.max()) / deviation
+            if values[best] <= float((deviation * np.exp(log_improvement(score)))[0]):
+                return None
+        return options[best]
+
+    def is_settled(self, observations: Sequence[Observation]) -> bool:
+        """Return whether further trainings would hardly change the named plan.
+
+        Args:
+            observations: all trials, as for :meth:`propose`.
+
+        Returns:
+            True if the expected regret is at most :data:`MAX_EXPECTED_REGRET`.
+        """
+        return self.expected_regret(observations) <= MAX_EXPECTED_REGRET
+
+    def expected_regret(self, observations: Sequence[Observation]) -> float:
+        """Return how much the best plan of the space is expected to exceed the named one.
+
+        Args:
+            observations: all trials, as for :meth:`propose`.
+
+        Returns:
+            The expected difference of Δm in percent; infinity before enough trials.
+        """
+        named = select_observations(within_limits(complete_observations(observations)))
+        if len(named) < MIN_SETTLED:
+            return float("inf")
+        posterior = self.model.posterior([item for item in observations if item.changes])
+        means = posterior.mean(features_of(named))
+        winner = features_of([named[int(means.argmax())]])
+        mean, deviation = self._moments(posterior)
+        hopeful = np.argsort(-(mean + deviation), kind="stable")[:NUM_HOPEFUL]
+        features = np.concatenate([winner, self._features[:, hopeful]], axis=1)
+        covariance = posterior.covariance(features, features)
+        eigenvalues, eigenvectors = np.linalg.eigh(covariance)
+        root = eigenvectors * np.sqrt(np.maximum(eigenvalues, 0.0))
+        draws = np.random.default_rng(0).standard_normal((NUM_DRAWS, len(root))) @ root.T
+        values = posterior.mean(features) + draws
+        return float((values.max(axis=1) - values[:, 0]).mean())
+
+    def _moments(self, posterior: SharingPosterior) -> tuple[Array, Array]:
+        """Return mean and standard deviation of Δm of every candidate."""
+        if self._last_moments is not None and self._last_moments[0] is posterior:
+            return self._last_moments[1:]
+        mean, variance = np.zeros(len(self._candidates)), np.zeros(len(self._candidates))
+        for task, features in enumerate(self._unique_features):
+            task_mean, task_variance = posterior.moments(task, features)
+            index = self._unique_index[task]
+            mean += task_mean[index]
+            variance += task_variance[index]
+        num_tasks = len(self._unique_features)
+        self._last_moments = (posterior, mean / num_tasks, np.sqrt(variance) / num_tasks)
+        return self._last_moments[1:]
 
     def _indices_of(self, observations: Sequence[Observation]) -> list[int]:
         return [
@@ -137,41 +225,154 @@ class SharingGPSampler:
             if observation.digest in self._index_by_digest
         ]
 
-    def _fit(self, observations: Sequence[Observation]) -> KernelParams:
-        """Return the kernel parameters, the same ones before and after a resume."""
-        num_used = max(
-            (count for count in REFITS if count <= len(observations)), default=len(observations)
-        )
-        used = observations[:num_used]
-        features, changes = _features_of(used), self._changes(used)
-        # The extrapolated changes of a paused trial differ between proposals.
-        key = features.tobytes() + changes.tobytes()
-        if key not in self._kernel_params:
-            self._kernel_params = {key: fit_kernel(features, changes)}
-        return self._kernel_params[key]
 
-    def _changes(self, observations: Sequence[Observation]) -> Array:
-        """Return the changes ``[n, T]``, tasks sorted by name."""
-        return np.array(
-            [
-                [observation.changes[task] for task in self._space.tasks]
-                for observation in observations
-                if observation.changes is not None
-            ]
-        )
+class SharingModel:
+    """Surrogate of a study: hyperparameters and posterior, the same ones after a resume.
+
+    Args:
+        tasks: task names, sorted.
+    """
+
+    def __init__(self, tasks: Sequence[str]) -> None:
+        self._tasks = tasks
+        self._params: dict[bytes, tuple[TaskParams, ...]] = {}
+        self._last: tuple[list[Observation], SharingPosterior] | None = None
+
+    def posterior(self, observations: Sequence[Observation]) -> SharingPosterior:
+        """Fit the hyperparameters to the first trainings and condition on the selected ones.
+
+        Args:
+            observations: trials with changes.
+
+        Returns:
+            The posterior of Δm.
+        """
+        selected = select_observations(observations)
+        # Each decision asks several times. Trials are compared by identity, and kept alive.
+        if self._last is not None and _are_same(self._last[0], selected):
+            return self._last[1]
+        rows = training_rows(selected, self._tasks)
+        num_rows = rows.changes.shape[0]
+        count = max((count for count in REFITS if count <= num_rows), default=num_rows)
+        posterior = SharingPosterior.condition(rows, self._fit(rows.first(count)))
+        self._last = (selected, posterior)
+        return posterior
+
+    def _fit(self, rows: TrainingRows) -> tuple[TaskParams, ...]:
+        key = rows.features.tobytes() + rows.changes.tobytes() + rows.min_deviations.tobytes()
+        if key not in self._params:
+            self._params = {key: fit_tasks(rows)}
+        return self._params[key]
 
 
-def _features_of(observations: Sequence[Observation]) -> SharingFeatures:
+def _are_same(left: Sequence[Observation], right: Sequence[Observation]) -> bool:
+    return len(left) == len(right) and all(map(is_, left, right))
+
+
+def training_rows(observations: Sequence[Observation], tasks: Sequence[str]) -> TrainingRows:
+    """Return all trainings of some trials, second seeds after the first one.
+
+    Args:
+        observations: trials with changes.
+        tasks: task names, sorted.
+
+    Returns:
+        The trainings.
+    """
+    trainings = [
+        (observation, changes, observation.extra_variances if changes is first else None)
+        for observation in observations
+        if (first := observation.changes) is not None
+        for changes in (first, *observation.second_seeds)
+    ]
+    errors = [
+        [observation.errors[task] for observation in observations if task in observation.errors]
+        for task in tasks
+    ]
+    return TrainingRows(
+        features=features_of([observation for observation, _, _ in trainings]),
+        changes=np.array([[changes[task] for task in tasks] for _, changes, _ in trainings]),
+        extra_variances=np.array(
+            [[(extra or {}).get(task, 0.0) for task in tasks] for _, _, extra in trainings]
+        ),
+        # The error of a change contains that of the reference, which is half of its variance.
+        min_deviations=np.array(
+            [float(np.median(of_task)) / 2**0.5 if of_task else 0.0 for of_task in errors]
+        ),
+    )
+
+
+def complete_observations(observations: Sequence[Observation]) -> list[Observation]:
+    """Return the trials that are trained in full.
+
+    Args:
+        observations: all trials.
+
+    Returns:
+        Those with changes that are not paused, by number.
+    """
+    return [
+        observation
+        for observation in observations
+        if observation.changes is not None and observation.extra_variances is None
+    ]
+
+
+def within_limits(observations: Sequence[Observation]) -> Sequence[Observation]:
+    """Return the trials within the limits; all trials if none is."""
+    return [item for item in observations if not item.over_limits] or observations
+
+
+def knowledge_gradient(
+    posterior: SharingPosterior, features: SharingFeatures, named: SharingFeatures
+) -> Array:
+    """Compute how much one training of each plan raises the highest posterior mean.
+
+    Args:
+        posterior: the posterior of Δm.
+        features: ``[T, A, T - 1]`` features of the plans to train.
+        named: ``[T, B, T - 1]`` features of the plans that can be named.
+
+    Returns:
+        ``[A]`` expected increase in percent.
+    """
+    nodes, weights = np.polynomial.hermite_e.hermegauss(NUM_NODES)
+    variances = np.maximum(posterior.covariance(features, features).diagonal(), 0.0)
+    slopes = posterior.covariance(features, named)
+    slopes = slopes / np.sqrt(variances + posterior.noise_variance)[:, None]
+    means, values = posterior.mean(named), np.zeros(features.shape[1])
+    for node, weight in zip(nodes, weights / weights.sum(), strict=True):
+        values += weight * (means + slopes * node).max(axis=1)
+    return np.asarray(values - means.max(), dtype=float)
+
+
+def features_of(observations: Sequence[Observation]) -> SharingFeatures:
+    """Return the sharing features of the plans of some trials.
+
+    Args:
+        observations: n trials of T tasks.
+
+    Returns:
+        ``[T, n, T - 1]`` features, see :func:`sharing_features`.
+    """
     return sharing_features([observation.proposal.candidate.plan for observation in observations])
 
 
-def _select_observations(values: Array) -> NDArray[np.intp]:
-    """Return the indices of the first observations and of the best later ones."""
-    if len(values) <= MAX_OBSERVATIONS:
-        return np.arange(len(values))
+def select_observations(observations: Sequence[Observation]) -> list[Observation]:
+    """Return the first trials and the best later ones.
+
+    Args:
+        observations: trials with changes.
+
+    Returns:
+        At most :data:`MAX_OBSERVATIONS` trials, by number.
+    """
+    if len(observations) <= MAX_OBSERVATIONS:
+        return list(observations)
     half = MAX_OBSERVATIONS // 2
-    best_later = half + np.argsort(-values[half:], kind="stable")[: MAX_OBSERVATIONS - half]
-    return np.concatenate([np.arange(half), best_later])
+    values = np.array([observation.value for observation in observations[half:]])
+    best_later = half + np.argsort(-values, kind="stable")[: MAX_OBSERVATIONS - half]
+    return [observations[index] for index in (*range(half), *sorted(best_later))]
 
 
 def log_improvement(score: Array) -> Array:

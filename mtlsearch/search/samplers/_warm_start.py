@@ -27,7 +27,7 @@ class WarmStartSampler:
     def __init__(self, space: CandidateSpace, affinity: Affinity, sampler: Sampler) -> None:
         self._space = space
         self._affinity = affinity
-        self._sampler = sampler
+        self.sampler = sampler
 
     def propose(self, observations: Sequence[Observation], *, seed: int) -> Proposal | None:
         """See :class:`Sampler`."""
@@ -35,7 +35,7 @@ class WarmStartSampler:
         has_proposals = any(observation.proposal.baseline is None for observation in observations)
         measured = measured_digests(observations)
         if candidate is None or has_proposals or candidate.digest in measured:
-            return self._sampler.propose(observations, seed=seed)
+            return self.sampler.propose(observations, seed=seed)
         return proposal_of(self._space, candidate)
 
     @cached_property

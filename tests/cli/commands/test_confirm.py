@@ -1,4 +1,4 @@
-"""``search.confirm`` and ``train-longer`` from the command line."""
+"""Verdict, results of earlier confirmations and ``train-longer`` from the command line."""
 
 from __future__ import annotations
 
@@ -16,19 +16,24 @@ from tests.cli.program import call
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_search")]
 
 
-def test_search_confirms_a_finished_search(small_search: SmallSearch, tmp_path: Path) -> None:
+def test_search_with_confirm_is_refused_with_the_new_way(
+    small_search: SmallSearch, tmp_path: Path
+) -> None:
+    result = call(
+        "search", small_search.file, "--out", tmp_path / "run", "--set", "search.confirm.top=1"
+    )
+    assert result.returncode == 2
+    assert "max_seeds" in result.stderr
+
+
+def test_leaderboard_starts_with_the_verdict(small_search: SmallSearch, tmp_path: Path) -> None:
     run = small_search.copy(tmp_path)
-    wanted = ("--set", "search.confirm.top=1", "--set", "search.confirm.seeds=2")
-    result = call("search", small_search.file, "--out", run, *wanted)
-    assert result.returncode == 0, result.stderr
-    assert "confirming 3 of 3" in result.stderr
-    assert "over 2 seeds" in result.stderr
-    repeated = call("search", small_search.file, "--out", run, *wanted)
-    assert "confirming" not in repeated.stderr
-    rows = json.loads(call("leaderboard", run, "--format", "json").stdout)
-    assert sum(row["num_seeds"] == 2 for row in rows) == 3
-    assert "±" in call("leaderboard", run).stdout
-    assert not list((run / "seeds").rglob("*.safetensors"))
+    shown = call("leaderboard", run)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith("Best plan: trial ")
+    exported = call("export", run, "--out", tmp_path / "bundle")
+    assert exported.returncode == 0, exported.stderr
+    assert "Best plan: trial " in exported.stderr
 
 
 def test_weights_of_confirmed_trials_are_kept(small_search: SmallSearch, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,11 +12,15 @@ from hypothesis import strategies as st
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.search.samplers._gp_surrogate import (
     ADDITIVE_FRACTIONS,
+    CONSTANT_VARIANCE,
     LENGTH_SCALES,
-    KernelParams,
-    fit_kernel,
+    Array,
+    SharingFeatures,
+    SharingPosterior,
+    TaskParams,
+    TrainingRows,
+    fit_tasks,
     kernel,
-    posterior,
     sharing_features,
 )
 from mtlsearch.search.samplers._sharing_gp import log_improvement
@@ -43,30 +49,89 @@ def test_kernel_is_a_correlation(
     assert np.linalg.eigvalsh(correlation).min() > -1e-5
 
 
+def rows_of(indices: Sequence[int], changes: Array, min_deviation: float = 0.0) -> TrainingRows:
+    features = sharing_features([PLANS[index] for index in indices])
+    zeros = np.zeros_like(changes)
+    return TrainingRows(features, changes, zeros, np.full(changes.shape[1], min_deviation))
+
+
+def smooth_changes(indices: Sequence[int]) -> Array:
+    """Return changes that follow from the shared units, with a spread of several points."""
+    features = sharing_features([PLANS[index] for index in indices])
+    return np.asarray(2.0 * features.sum(axis=2).T, dtype=float)
+
+
 def test_posterior_equals_textbook_regression() -> None:
     rng = np.random.default_rng(0)
-    observed = sharing_features([PLANS[number] for number in range(0, 40, 4)])[:1]
-    candidates = sharing_features(PLANS[:7])[0]
-    changes = rng.standard_normal((10, 1))
-    params = KernelParams(2.0, 0.5, 0.1)
-    ((mean, variance),) = posterior(observed, changes, [candidates], params)
-    inverse = np.linalg.inv(kernel(observed[0], observed[0], 2.0, 0.5) + 0.1 * np.eye(10))
-    cross = kernel(candidates, observed[0], 2.0, 0.5)
-    residuals = changes[:, 0] - changes.mean()
-    signal_variance = (residuals @ inverse @ residuals + residuals.var()) / 11
-    assert np.allclose(mean, changes.mean() + cross @ inverse @ residuals, atol=1e-5)
-    remaining = 1.0 - np.einsum("an,nm,am->a", cross, inverse, cross)
-    assert np.allclose(variance, signal_variance * remaining, atol=1e-4)
+    rows = rows_of(range(0, 40, 4), rng.standard_normal((10, 4)))
+    candidates = sharing_features(PLANS[:7])
+    params = [TaskParams(2.0, 0.5, 3.0, 0.4)] * 4
+    posterior = SharingPosterior.condition(rows, params)
+    total_mean, total_covariance = np.zeros(7), np.zeros((7, 7))
+    for task in range(4):
+        observed, wanted = rows.features[task], candidates[task]
+
+        def covariance(left: SharingFeatures, right: SharingFeatures) -> Array:
+            return 3.0 * (CONSTANT_VARIANCE + kernel(left, right, 2.0, 0.5))
+
+        inverse = np.linalg.inv(covariance(observed, observed) + 0.4 * np.eye(10))
+        cross = covariance(wanted, observed)
+        mean = cross @ inverse @ rows.changes[:, task]
+        remaining = covariance(wanted, wanted) - cross @ inverse @ cross.T
+        moments = posterior.moments(task, wanted)
+        assert np.allclose(moments[0], mean, atol=1e-4)
+        assert np.allclose(moments[1], np.diag(remaining), atol=1e-4)
+        total_mean, total_covariance = total_mean + mean / 4, total_covariance + remaining / 16
+    assert np.allclose(posterior.mean(candidates), total_mean, atol=1e-4)
+    assert np.allclose(posterior.covariance(candidates, candidates), total_covariance, atol=1e-4)
 
 
-@pytest.mark.parametrize("noise", [0.0, 2.0])
-def test_fit_separates_noise_from_signal(noise: float) -> None:
+@pytest.mark.parametrize("noises", [(0.1, 0.1, 0.1, 8.0), (0.1, 3.0, 0.1, 8.0)])
+def test_noise_variance_of_each_task_is_recovered(noises: tuple[float, ...]) -> None:
+    """Within a factor of 4: the grid has steps of 3."""
     rng = np.random.default_rng(1)
-    chosen = rng.permutation(len(PLANS))[:60]
-    observed = sharing_features([PLANS[number] for number in chosen])
-    changes = observed.sum(axis=2).T.astype(float)
-    params = fit_kernel(observed, changes + noise * rng.standard_normal(changes.shape))
-    assert (params.noise_variance >= 0.1) == (noise > 0)
+    chosen = rng.permutation(len(PLANS))[:60].tolist()
+    changes = smooth_changes(chosen)
+    params = fit_tasks(rows_of(chosen, changes + rng.standard_normal(changes.shape) * noises))
+    for noise, of_task in zip(noises, params, strict=True):
+        deviation = of_task.noise_variance**0.5
+        assert noise / 4 < deviation < 4 * noise + 0.5, (noise, of_task)
+
+
+def test_noise_is_at_least_the_measured_error() -> None:
+    chosen = list(range(0, 60, 3))
+    params = fit_tasks(rows_of(chosen, smooth_changes(chosen), min_deviation=1.5))
+    assert all(of_task.noise_variance >= 1.5**2 for of_task in params)
+
+
+def test_second_seed_of_a_plan_reduces_its_variance() -> None:
+    chosen = [0, 10, 20, 30]
+    params = [TaskParams(4.0, 0.5, 4.0, 4.0)] * 4
+    repeated = [*chosen, 10, 10]
+    features = sharing_features([PLANS[10]])
+    once, thrice = (
+        SharingPosterior.condition(rows_of(rows, smooth_changes(rows)), params)
+        for rows in (chosen, repeated)
+    )
+    assert (
+        thrice.covariance(features, features)[0, 0]
+        < 0.8 * once.covariance(features, features)[0, 0]
+    )
+
+
+def test_paused_trial_counts_less_than_a_complete_one() -> None:
+    chosen = [0, 10, 20, 30]
+    complete = rows_of(chosen, smooth_changes(chosen))
+    extra = np.zeros_like(complete.changes)
+    extra[1] = 50.0
+    params = [TaskParams(4.0, 0.5, 4.0, 1.0)] * 4
+    paused = TrainingRows(complete.features, complete.changes, extra, complete.min_deviations)
+    features = sharing_features([PLANS[10]])
+    assert (
+        SharingPosterior.condition(paused, params).covariance(features, features)[0, 0]
+        > SharingPosterior.condition(complete, params).covariance(features, features)[0, 0]
+    )
+    assert paused.first(9).changes.shape[0] == 3  # hyperparameters are fitted to complete trials
 
 
 def test_log_improvement_increases_with_the_score() -> None:

@@ -63,7 +63,7 @@ def make_space(
     return build_candidate_space(
         TreeSpace(TreeSettings(first_shared=1)),
         FunctionEvaluator(score, tasks, units),
-        SearchConfig.model_validate({"sampler": sampler, **config}),
+        SearchConfig.model_validate({"sampler": sampler, "stop_when_settled": False, **config}),
         allowed_plans=allowed_plans,  # type: ignore[arg-type]
     )
 
@@ -125,7 +125,7 @@ def other_space(sampler: str, name: str) -> CandidateSpace:
         UnitSpec(index, f"unit{index}", 1, 1, 1, 1, skippable=index == 1) for index in range(3)
     ]
     evaluator = FunctionEvaluator(score, TASKS, units)
-    config = SearchConfig.model_validate({"sampler": sampler})
+    config = SearchConfig.model_validate({"sampler": sampler, "stop_when_settled": False})
     return build_candidate_space(OTHERS[name], evaluator, config)
 
 

@@ -1,0 +1,232 @@
+"""Verdict of a search: the best plan, what it gains and saves, and how certain that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from scipy.special import ndtr
+
+from mtlsearch.results import Baseline, TrialRecord
+from mtlsearch.search.samplers import (
+    Array,
+    Observation,
+    ObservationHistory,
+    SharingModel,
+    complete_observations,
+    features_of,
+)
+from mtlsearch.study import StudyView
+
+SHOWN = 0.9
+"""Probability from which a plan is shown to beat a baseline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """Expected Δm of a trial, given all trainings of a study.
+
+    Attributes:
+        mean: posterior mean of Δm against ``independent``, in percent.
+        deviation: its posterior standard deviation, in percent.
+        num_seeds: number of complete trainings of its candidate.
+    """
+
+    mean: float
+    deviation: float
+    num_seeds: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a search found.
+
+    Attributes:
+        winner: number of the trial with the highest expected Δm within the limits.
+        recommended: number of the trial to use: the winner if it is shown to beat the cheapest
+            baseline within the limits, otherwise that baseline.
+        measured: measured Δm of the winner in percent, of its first seed.
+        expected_by_number: expected Δm by number of each complete trial.
+        beats_independent: probability that the winner is better than ``independent``.
+        beats_hard: probability that the winner is better than ``hard``; None if ``hard`` has no
+            result.
+        sentences: the verdict in two or three sentences.
+    """
+
+    winner: int
+    recommended: int
+    measured: float
+    expected_by_number: Mapping[int, Expectation]
+    beats_independent: float
+    beats_hard: float | None
+    sentences: tuple[str, ...]
+
+    @property
+    def expected(self) -> Expectation:
+        """Expected Δm of the winner."""
+        return self.expected_by_number[self.winner]
+
+
+def verdict_of(view: StudyView) -> Verdict | None:
+    """Return the verdict of a study.
+
+    The surrogate learns from all trainings: other plans, second seeds and paused trials. The
+    highest measured Δm of many trials is too high by luck, the highest expected Δm is not.
+
+    Args:
+        view: the study.
+
+    Returns:
+        The verdict; None with a single task, before a trial besides ``independent`` is complete, if
+        plans have different numbers of units, or if no complete trial is within the limits.
+    """
+    observations = [
+        item
+        for item in ObservationHistory().update(_with_delta_m(view))
+        if item.changes is not None
+    ]
+    complete = complete_observations(observations)
+    feasible = [index for index, item in enumerate(complete) if not item.over_limits]
+    if len(complete) < 2 or not feasible or not _is_comparable(observations):
+        return None
+    tasks = complete[0].proposal.candidate.plan.tasks
+    posterior = SharingModel(tasks).posterior(observations)
+    features = features_of(complete)
+    means, covariance = posterior.mean(features), posterior.covariance(features, features)
+    winner = max(feasible, key=lambda index: means[index])
+    index_by_baseline = {
+        item.proposal.baseline: index
+        for index, item in enumerate(complete)
+        if item.proposal.baseline is not None
+    }
+    independent = index_by_baseline["independent"]
+    joint = _Joint(means, covariance)
+    expected_by_number = {
+        item.number: Expectation(
+            joint.difference(index, independent),
+            joint.deviation(index, independent),
+            1 + len(item.second_seeds),
+        )
+        for index, item in enumerate(complete)
+    }
+    probability_by_baseline = {
+        baseline: joint.probability(winner, index) for baseline, index in index_by_baseline.items()
+    }
+    record_by_number = {record.number: record for record in view.records}
+    records = [record_by_number[item.number] for item in complete]
+    cheapest = min(
+        (index for index in index_by_baseline.values() if index in feasible),
+        key=lambda index: records[index].flops,
+        default=None,
+    )
+    is_shown = cheapest is None or joint.probability(winner, cheapest) >= SHOWN
+    recommended = winner if is_shown or cheapest is None else cheapest
+    verdict = Verdict(
+        winner=complete[winner].number,
+        recommended=complete[recommended].number,
+        measured=complete[winner].value or 0.0,
+        expected_by_number=MappingProxyType(expected_by_number),
+        beats_independent=probability_by_baseline["independent"],
+        beats_hard=probability_by_baseline.get("hard"),
+        sentences=(),
+    )
+    sentences = _sentences(verdict, records[winner], records[recommended], records[independent])
+    return replace(verdict, sentences=sentences)
+
+
+def _with_delta_m(view: StudyView) -> StudyView:
+    """Return a study with Δm as its only objective, which a verdict is about."""
+    return StudyView(
+        records=view.records, params_by_number=view.params_by_number, repeats=view.repeats
+    )
+
+
+def _is_comparable(observations: Sequence[Observation]) -> bool:
+    """Return whether plans have the same units and two or more tasks."""
+    plans = [item.proposal.candidate.plan for item in observations]
+    backbones = {item.proposal.candidate.backbone for item in observations}
+    return len(plans[0].tasks) > 1 and len({len(plan.rows) for plan in plans}) == 1 == len(
+        backbones
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Joint:
+    """Joint normal distribution of the Δm of trials."""
+
+    means: Array
+    covariance: Array
+
+    def difference(self, left: int, right: int) -> float:
+        return float(self.means[left] - self.means[right])
+
+    def deviation(self, left: int, right: int) -> float:
+        covariance = self.covariance
+        variance = covariance[left, left] + covariance[right, right] - 2 * covariance[left, right]
+        return math.sqrt(max(0.0, float(variance)))
+
+    def probability(self, left: int, right: int) -> float:
+        """Return the probability that one trial is better than another; 0.5 for itself."""
+        deviation = self.deviation(left, right)
+        if left == right or deviation == 0.0:
+            return 0.5
+        return float(ndtr(self.difference(left, right) / deviation))
+
+
+def _sentences(
+    verdict: Verdict,
+    winner: TrialRecord,
+    recommended: TrialRecord,
+    independent: TrialRecord,
+) -> tuple[str, ...]:
+    expected = verdict.expected
+    seeds = "1 seed" if expected.num_seeds == 1 else f"{expected.num_seeds} seeds"
+    name = _name(winner)
+    if winner.baseline == "independent":
+        first = f"Best plan: {name}. No other plan is expected to be better."
+    else:
+        first = (
+            f"Best plan: {name}, {_saving(winner, independent)}: expected Δm "
+            f"{expected.mean:+.2f} ± {expected.deviation:.2f} %, measured "
+            f"{verdict.measured:+.2f} % ({seeds})."
+        )
+    rivals: list[tuple[Baseline, float | None]] = [
+        ("independent", verdict.beats_independent),
+        ("hard", verdict.beats_hard),
+    ]
+    beaten = [
+        f"{baseline} with probability {_percent(probability)}"
+        for baseline, probability in rivals
+        if probability is not None and baseline != winner.baseline
+    ]
+    second = (f"It beats {' and '.join(beaten)}.",) if beaten else ()
+    if recommended.number == winner.number:
+        return (first, *second)
+    third = (
+        f"No plan is shown to beat {recommended.baseline}, the cheapest baseline "
+        f"({_saving(recommended, independent)}): trial {recommended.number} is recommended."
+    )
+    return (first, *second, third)
+
+
+def _name(record: TrialRecord) -> str:
+    plan = record.baseline or record.plan
+    return f"trial {record.number}, {plan}"
+
+
+def _saving(record: TrialRecord, independent: TrialRecord) -> str:
+    """Return FLOPs relative to ``independent``, such as ``40 % of the FLOPs of independent``."""
+    if not independent.flops:
+        return "unknown FLOPs"
+    return f"{100 * record.flops / independent.flops:.0f} % of the FLOPs of independent"
+
+
+def _percent(probability: float) -> str:
+    """Return a probability in percent, never 0 or 100."""
+    if probability > 0.99:
+        return "above 99 %"
+    if probability < 0.01:
+        return "below 1 %"
+    return f"{100 * probability:.0f} %"
