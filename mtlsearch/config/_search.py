@@ -120,7 +120,7 @@ class SearchConfig(Section):
     stop_when_settled: bool = Field(
         True,
         description="end before `trials` if no other plan is expected to exceed the best trial by "
-        "0.1 points of Δm (default sampler)",
+        "0.03 points of Δm (default sampler)",
     )
 
     @model_validator(mode="before")

@@ -37,10 +37,10 @@ NUM_NODES = 15
 NUM_HOPEFUL, NUM_DRAWS = 64, 256
 """Candidates and draws by which the expected regret is estimated."""
 
-MAX_EXPECTED_REGRET = 0.1
+MAX_EXPECTED_REGRET = 0.03
 """Expected regret in percent of Δm below which a search is settled."""
 
-MIN_SETTLED = 8
+MIN_SETTLED = 10
 """Complete trials before a search can be settled."""
 
 MAX_OBSERVATIONS = 150
