@@ -9,6 +9,10 @@ one row per setting, plan, seed and epoch. ``docs/python-api.md`` describes the 
 With ``--run RUN.yaml``, the plans for the tasks and the backbone of that run file are trained
 instead. ``--set`` changes its values as in ``mtlsearch search``. The setting is the file name.
 
+With ``--draw N``, N plans drawn at random and both baselines are trained with every seed, and the
+baselines with ``--baseline-seeds`` seeds. No plan is chosen by its result, so the spread of plans
+and the noise of seeds are unbiased.
+
 The benchmark can be interrupted and resumes with the same command. The rows of a plan are
 written at once when it is trained, and plans in the table are not trained again. The table does
 not contain the training settings, so use one command per table.
@@ -22,6 +26,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,7 +47,7 @@ from mtlsearch.registry import build_registry
 from mtlsearch.results import TaskResult, delta_m
 from mtlsearch.runs import Session, open_session
 from mtlsearch.search import NullProgress, plan_code
-from mtlsearch.search.evaluators._plan_table import metrics_by_task
+from mtlsearch.search.evaluators._plan_table import NOT_COUNTED, metrics_by_task
 from mtlsearch.study import RunDirectory
 from mtlsearch.training import resolve_device
 
@@ -132,7 +137,8 @@ def train_plan(session: Session, plan: SharingPlan) -> list[Row]:
     recorder = EpochRecorder(clock, start=clock())
     evaluator.measure(0, candidate, recorder)
     direction = {
-        (name, metric.name): "max" if metric.higher_is_better else "min"
+        (name, metric.name): ("max" if metric.higher_is_better else "min")
+        + ("" if metric.in_delta_m else NOT_COUNTED)
         for name, task in evaluator.task_by_name.items()
         for metric in task.metrics
     }
@@ -214,7 +220,9 @@ def write(table: pd.DataFrame, path: Path) -> None:
 
 
 def append(rows: pd.DataFrame, path: Path) -> None:
-    """Append the rows of a plan in one write."""
+    """Append the rows of a plan in one write, with the columns that the table already has."""
+    if path.exists():
+        rows = rows.reindex(columns=list(pd.read_csv(path, nrows=0).columns))
     text = rows.to_csv(index=False, header=not path.exists(), float_format="%.6g")
     descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
     try:
@@ -226,13 +234,22 @@ def append(rows: pd.DataFrame, path: Path) -> None:
 def plans_by_seed(
     setting: str, plans: Sequence[SharingPlan], options: argparse.Namespace
 ) -> Iterator[tuple[int, list[SharingPlan]]]:
-    """Yield seed 0 with all plans of the shard, then further seeds with the best plans.
+    """Yield each seed with the plans of the shard to train.
 
-    Further seeds also train ``hard``. Only the first shard trains ``independent``. The best
-    plans depend on all results of seed 0, so further seeds start when the table has them.
+    Without ``--draw``, seed 0 trains all plans. Further seeds train the best plans and ``hard``;
+    they start when the table has all plans of seed 0. Only the first shard trains
+    ``independent``.
     """
     shard, num_shards = options.shard
     independent = plans[:1] if shard == 0 else []
+    if options.draw:
+        hard = [plan for plan in plans if str(plan) == "hard"]
+        others = [plan for plan in plans[1:] if plan not in hard]
+        drawn = [*hard, *random.Random(0).sample(others, options.draw)]
+        for seed in range(max(options.seeds, options.baseline_seeds)):
+            chosen = drawn if seed < options.seeds else hard
+            yield seed, [*independent, *chosen[shard::num_shards]]
+        return
     yield 0, [*independent, *plans[1:][shard::num_shards]]
     table = read(options.out, options.epochs)
     if not len(table):
@@ -340,6 +357,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, default=0.003)
     parser.add_argument("--seeds", type=int, default=2, help="training seeds of the best plans")
     parser.add_argument("--top", type=int, default=20, help="number of best plans")
+    parser.add_argument("--draw", type=int, default=0, metavar="N", help="plans drawn at random")
+    parser.add_argument("--baseline-seeds", type=int, default=5, help="seeds with --draw")
     parser.add_argument("--limit", type=int, default=10**6, help="maximum number of plans to train")
     parser.add_argument(
         "--shard", type=parse_shard, default=(0, 1), metavar="I/N", help="part of the plans"
