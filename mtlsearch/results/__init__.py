@@ -29,6 +29,7 @@ from mtlsearch.results._delta_m import (
     reference_at,
     reference_of,
     reference_trial,
+    why_unranked,
 )
 from mtlsearch.results._latency import Latency
 from mtlsearch.results._leaderboard import leaderboard
@@ -92,4 +93,5 @@ __all__ = [
     "reference_trial",
     "rung_ranks",
     "seed_statistics",
+    "why_unranked",
 ]

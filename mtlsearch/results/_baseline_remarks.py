@@ -19,7 +19,12 @@ def baseline_remarks(reference: Mapping[str, TaskResult]) -> list[str]:
     """
     counted = counted_metrics(reference)
     remarks = []
-    if counted.is_noise and counted.by_task:
+    if counted.is_noise and not counted.by_task and counted.not_counted:
+        remarks.append(
+            "all metrics of the independent baseline are 0, so Δm counts none and is 0 for every "
+            "trial. Train for more epochs or add validation images."
+        )
+    elif counted.is_noise and counted.by_task:
         remarks.append(
             "no metric of the independent baseline exceeds its noise, so Δm is noise. Train for "
             "more epochs or add validation images."

@@ -2,7 +2,8 @@
 
 A relative change divides by the value of the baseline. If that value is noise, so is the change:
 an mAP of 0.004 instead of 0.002 would be +100 %. Such a metric is not counted. A saturated metric
-has no room above, and its last image is chance, so only larger losses change Δm.
+has no room above, and its last image is chance, so only larger losses change Δm. If all metrics of
+the baseline are 0, none is counted, and Δm is 0 for every trial.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class CountedMetrics:
         saturated: value of the baseline by ``task.metric`` of counted metrics that are within one
             image, or as errors within two standard errors, of their best value.
         is_noise: whether no metric of the baseline exceeds its noise. Then all metrics that are
-            not 0 are counted, and Δm is noise.
+            not 0 are counted, and Δm is noise. If all are 0, Δm is 0 for every trial.
     """
 
     by_task: Mapping[str, tuple[Metric, ...]]
@@ -86,7 +87,7 @@ def delta_m(
     inverted if lower is better (Maninis et al. 2019; Vandenhende et al. 2021). A metric whose
     baseline is 0 or within its noise of the worst value is not counted, and a task without another
     metric neither. Values within one image of the best value are equal if that of the baseline is.
-    :func:`counted_metrics` returns which metrics that are.
+    :func:`counted_metrics` returns which metrics that are. If none is left, Δm is 0.
 
     Args:
         result: results by task.
@@ -97,6 +98,23 @@ def delta_m(
     """
     changes, reason = _changes(result, reference)
     return (100.0 * fmean(changes.values()), "") if changes else (None, reason)
+
+
+def why_unranked(reference: Mapping[str, TaskResult]) -> str:
+    """Return why Δm cannot rank trials, such as at a rung at which the baseline is still 0.
+
+    Args:
+        reference: results of the ``independent`` trial by task.
+
+    Returns:
+        The reason; empty if Δm is defined and counts a metric.
+    """
+    _, reason = _changes(reference, reference)
+    if reason:
+        return reason
+    counted = counted_metrics(reference)
+    names = "" if counted.by_task else ", ".join(counted.not_counted)
+    return names and f"the independent baseline is 0 in {names}, so Δm counts no metric"
 
 
 def delta_m_by_task(
@@ -164,9 +182,9 @@ def delta_m_error_by_task(
     if not changes:
         return None
     scale = 100.0 * len(reference) / len(changes)
-    errors = dict.fromkeys(sorted(reference.keys() - changes.keys()), 0.0)
     counted = counted_metrics(reference).by_task
-    for task in changes:
+    errors = dict.fromkeys(sorted(reference.keys() - counted.keys()), 0.0)
+    for task in counted:
         error = _task_error(counted[task], result[task], reference[task])
         if error is not None:
             errors[task] = scale * error.error
@@ -249,9 +267,9 @@ def _changes(
         return {}, f"task {without_metric[0]!r} has no metric"
     counted = counted_metrics(reference)
     if not counted.by_task:
-        names = ", ".join(counted.not_counted)
-        reason = f"the independent baseline is 0 in {names}, so a relative change is undefined"
-        return {}, reason if names else "no task has a metric that Δm counts"
+        if not counted.not_counted:
+            return {}, "no task has a metric that Δm counts"
+        return dict.fromkeys(sorted(reference), 0.0), ""
     changes = {}
     for task, specs in counted.by_task.items():
         changes_of_task = []
@@ -303,7 +321,7 @@ def _change_errors(
     changes, _ = _changes(result, reference)
     counted = counted_metrics(reference).by_task
     errors = {}
-    for task in changes:
+    for task in [task for task in changes if task in counted]:
         error = _task_error(counted[task], result[task], reference[task])
         if error is None:
             return {}

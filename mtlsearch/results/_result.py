@@ -2,7 +2,7 @@
 
 The mean over n images of a number from 0 to 1 has a standard error of at most
 ``sqrt(m (1 - m) / n)``, so a metric m is within two standard errors of 0 up to ``4 / (n + 4)``.
-This bound holds for a metric whose error was not measured.
+A measured error counts where it is larger, because it lacks the noise of training.
 """
 
 from __future__ import annotations
@@ -123,17 +123,18 @@ class TaskResult:
 
         Returns:
             True if the value is 0, unless 0 is the best value and its noise is known, or if it is
-            within two standard errors of the worst value: the measured ones, else the largest
-            possible ones for the number of images.
+            within two standard errors of the worst value. The error is the larger one of the
+            measured error and the largest possible one for the number of images.
         """
         value = self.value(spec)
         if value == 0 and self.saturation_limit(spec) is None:
             return True
         worst, best = _bounds(spec)
-        error = self.errors.get(spec.name)
-        if error is not None and math.isfinite(value) and math.isfinite(worst):
-            return abs(value - worst) <= STANDARD_ERRORS * error
-        if not self.num_images or not math.isfinite(value) or not math.isfinite(best - worst):
+        if not math.isfinite(value) or not math.isfinite(worst):
+            return False
+        if abs(value - worst) <= STANDARD_ERRORS * self.errors.get(spec.name, 0.0):
+            return True
+        if not self.num_images or not math.isfinite(best):
             return False
         return (value - worst) / (best - worst) <= _noise(self.num_images)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from mtlsearch.config import SearchConfig
 from mtlsearch.errors import RunError
-from mtlsearch.results import TrialRecord, delta_m
+from mtlsearch.results import TrialRecord, why_unranked
 from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.study import StudyView
 
@@ -153,6 +153,5 @@ class SuccessiveHalving:
         """
         for rung in self.rungs:
             reference = view.reference_results(rung)
-            _, reason = delta_m(reference, reference)
-            if reason:
+            if reason := why_unranked(reference):
                 yield rung, reason

@@ -16,6 +16,7 @@ from mtlsearch.results import (
     counted_metrics,
     delta_m,
     delta_m_by_task,
+    why_unranked,
 )
 
 MAP = (Metric("mAP", higher_is_better=True, primary=True),)
@@ -118,6 +119,19 @@ def test_all_metrics_near_their_worst_value_are_counted_as_noise() -> None:
     assert "Δm is noise" in baseline_remarks(reference)[0]
 
 
+def test_baseline_of_zeros_makes_delta_m_zero_with_a_remark() -> None:
+    reference = both(0.0, 0.0)
+    assert delta_m(both(0.3, 0.5), reference) == (0.0, "")
+    assert delta_m_by_task(both(0.3, 0.5), reference) == {"boxes": 0.0, "scene": 0.0}
+    remark = baseline_remarks(reference)[0]
+    assert remark.startswith("all metrics of the independent baseline are 0")
+    assert why_unranked(reference) == (
+        "the independent baseline is 0 in boxes.mAP, scene.accuracy, so Δm counts no metric"
+    )
+    assert not why_unranked(both(0.002, 0.0))
+    assert "no trained independent baseline" in why_unranked({})
+
+
 @given(st.sampled_from([MAP, ERROR]), st.floats(0.0, 1.0), st.integers(1, 50))
 def test_no_metric_is_near_both_bounds(
     specs: tuple[Metric, ...], value: float, num_images: int
@@ -132,7 +146,6 @@ def test_parts_of_tasks_have_delta_m_as_their_mean() -> None:
     assert parts is not None
     assert parts["boxes"] == 0.0
     assert fmean(parts.values()) == pytest.approx(delta_m(result, reference)[0])
-    assert delta_m_by_task(result, both(0.0, 0.0)) is None
 
 
 def test_remarks_name_metrics_and_values() -> None:

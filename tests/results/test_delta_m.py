@@ -16,7 +16,11 @@ from mtlsearch.results import (
     TrialRecord,
     counted_metrics,
     delta_m,
+    delta_m_by_task,
+    delta_m_error,
+    delta_m_error_by_task,
     reference_of,
+    why_unranked,
 )
 
 values = st.floats(-100, 100).filter(lambda value: abs(value) > 0.01)
@@ -143,10 +147,14 @@ def test_delta_m_ignores_a_metric_whose_baseline_is_0(
     if without[0]:
         assert defined(result, with_zero) == defined(*without)
         assert list(counted_metrics(with_zero).not_counted) == [f"{task}.{spec.name}"]
+        assert not why_unranked(with_zero)
     else:
-        value_or_none, reason = delta_m(result, with_zero)
-        assert value_or_none is None
-        assert f"baseline is 0 in {task}.{spec.name}" in reason
+        assert delta_m(result, with_zero) == (0.0, "")
+        assert delta_m_by_task(result, with_zero) == {task: 0.0}
+        assert delta_m_error(result, with_zero) is None
+        assert delta_m_error_by_task(result, with_zero) == {task: 0.0}
+        assert counted_metrics(with_zero).is_noise
+        assert f"baseline is 0 in {task}.{spec.name}" in why_unranked(with_zero)
 
 
 def test_delta_m_with_missing_metric_is_undefined() -> None:

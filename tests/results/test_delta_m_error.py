@@ -156,12 +156,30 @@ def test_saturated_metric_has_error_of_losses_only() -> None:
     assert error == pytest.approx(100 * worse["scene"].errors["accuracy"], rel=0.02)
 
 
-@pytest.mark.parametrize(("error", "is_near"), [(0.011, False), (0.02, True)])
-def test_measured_error_decides_whether_a_metric_is_noise(error: float, is_near: bool) -> None:
-    # The bound for 80 images is 0.048.
-    result = TaskResult({"accuracy": 0.03}, ACCURACY, num_images=80, errors={"accuracy": error})
+@pytest.mark.parametrize(
+    ("value", "error", "is_near"),
+    [
+        (0.03, None, True),  # the bound for 80 images is 0.048
+        (0.03, 0.001, True),
+        (0.03, 0.02, True),
+        (0.06, None, False),
+        (0.06, 0.02, False),
+        (0.06, 0.035, True),
+        (0.06, math.nan, False),
+    ],
+)
+def test_larger_error_decides_whether_a_metric_is_noise(
+    value: float, error: float | None, is_near: bool
+) -> None:
+    errors = {} if error is None else {"accuracy": error}
+    result = TaskResult({"accuracy": value}, ACCURACY, num_images=80, errors=errors)
     assert result.is_near_worst(ACCURACY[0]) is is_near
-    assert TaskResult({"accuracy": 0.03}, ACCURACY, num_images=80).is_near_worst(ACCURACY[0])
+
+
+@pytest.mark.parametrize(("error", "is_near"), [(0.011, False), (0.02, True)])
+def test_measured_error_counts_without_number_of_images(error: float, is_near: bool) -> None:
+    result = TaskResult({"accuracy": 0.03}, ACCURACY, errors={"accuracy": error})
+    assert result.is_near_worst(ACCURACY[0]) is is_near
 
 
 def test_errors_and_replicates_round_trip_through_json() -> None:
