@@ -14,7 +14,7 @@ from mtlsearch.affinity import (
     recommend,
     write_affinity,
 )
-from mtlsearch.errors import ConfigError, RunError
+from mtlsearch.errors import ConfigError
 from mtlsearch.plan import Cost, SharingPlan
 from mtlsearch.plugin import Candidate
 from mtlsearch.registry import ResolvedRun
@@ -65,7 +65,7 @@ def run_affinity(
 
     Raises:
         ConfigError: the run has one task only.
-        RunError: the folder is not writable.
+        OSError: the folder is not writable.
         TrainingError: a network cannot be trained.
     """
     if len(resolved.config.tasks) < 2:
@@ -74,14 +74,7 @@ def run_affinity(
             where=resolved.where("tasks"),
             next_step="add a task to the run file",
         )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(
-            f"the output folder is not writable: {error.strerror}",
-            where=str(out),
-            next_step="set --out to another folder",
-        ) from error
+    out.mkdir(parents=True, exist_ok=True)
     session = open_session(resolved, RunDirectory(out), device=device, progress=progress)
     affinity = _measure(session, epochs, device, progress)
     write_affinity(affinity, out)

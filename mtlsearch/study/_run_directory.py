@@ -214,7 +214,8 @@ class RunDirectory:
             None, while the lock is held.
 
         Raises:
-            RunError: another process holds the lock, or the folder is not writable.
+            OSError: the folder is not writable.
+            RunError: another process holds the lock.
         """
         is_new = not self.path.exists()
         lock = self._acquired()
@@ -230,12 +231,6 @@ class RunDirectory:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
-        except OSError as error:
-            raise RunError(
-                f"the run directory is not writable: {error.strerror}",
-                where=str(self.path),
-                next_step="set --out to another folder",
-            ) from error
         except LockHeldError as error:
             raise RunError(
                 f"another search uses this run directory: process {error.owner or 'unknown'}",

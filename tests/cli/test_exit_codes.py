@@ -159,6 +159,22 @@ def test_refused_output_names_option_and_folder(
     assert number == 30 or str(tmp_path) in lines[2]
 
 
+@pytest.mark.parametrize(
+    ("out", "reason"),
+    [
+        ("file", "it exists and is not a folder"),
+        ("file/folder", "a part of the path is a file"),
+    ],
+)
+def test_search_into_a_file_is_refused_plainly(tmp_path: Path, out: str, reason: str) -> None:
+    (tmp_path / "file").write_text("")
+    call("init", tmp_path / "run.yaml")
+    result = call("search", tmp_path / "run.yaml", "--out", tmp_path / out)
+    assert result.returncode == 1
+    assert f"the path of `--out` cannot be written: {reason}" in result.stderr
+    assert "set --out to another path" in result.stderr
+
+
 SLOW_IMPORT = """
 import os, signal, sys, types
 class Finder:

@@ -105,4 +105,4 @@ def test_affinity_needs_a_writable_folder(file: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = call("affinity", file, "--out", tmp_path / "file")
     assert result.returncode == 1
-    assert "the output folder is not writable" in result.stderr
+    assert "the path of `--out` cannot be written: it exists and is not a folder" in result.stderr
