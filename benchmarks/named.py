@@ -42,7 +42,7 @@ from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
 from mtlsearch.files import FileLock, atomic_write
 from mtlsearch.plan import SharingPlan, tree_plans
-from mtlsearch.results import delta_m_by_task
+from mtlsearch.results import Baseline, delta_m_by_task
 from mtlsearch.search import CandidateSpace, FunctionEvaluator, Proposal, build_candidate_space
 from mtlsearch.search.evaluators._plan_table import read_table, trained_plans
 from mtlsearch.search.samplers import Observation, Sampler
@@ -167,9 +167,6 @@ def table_problems(path: Path, setting: str | None) -> Iterator[Problem]:
             for trained in by_seed
         ]
     )
-    hard = SharingPlan.hard(plans[0].tasks, NUM_UNITS)
-    if hard not in plans:
-        raise SystemExit(f"{path}: the plan hard has one seed only")
     space = make_space(plans[0].tasks, frozenset(plans))
     values = changes.mean(axis=2)  # [S, N]
     centered = values - values.mean(axis=1, keepdims=True)
@@ -195,15 +192,20 @@ def search(problem: Problem, method: str, seed: int) -> dict[int, float]:
     names_by_posterior = method not in ("random", "former")
     max_seeds = len(problem.changes) if method in ("auto", "settled") else 1
     regrets: dict[int, float] = {}
-    for baseline in ("independent", "hard"):
-        run.train(propose_baseline(space, baseline))
+    baselines: tuple[Baseline, ...] = ("independent", "hard")
+    for baseline in baselines:
+        proposal = propose_baseline(space, baseline)
+        if proposal.candidate.plan in problem.plans:  # a table may have one seed of it only
+            run.train(proposal)
     while run.count < CHECKPOINTS[-1]:
-        proposal = sampler.propose(run.observations, seed=seed)
-        repeated = gp.second_seed(run.observations, proposal, max_seeds) if max_seeds > 1 else None
+        next_proposal = sampler.propose(run.observations, seed=seed)
+        repeated = (
+            gp.second_seed(run.observations, next_proposal, max_seeds) if max_seeds > 1 else None
+        )
         if repeated is not None:
             run.repeat(repeated)
-        elif proposal is not None:
-            run.train(proposal)
+        elif next_proposal is not None:
+            run.train(next_proposal)
         else:
             break
         is_settled = (

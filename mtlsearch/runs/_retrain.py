@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from mtlsearch.errors import RunError, TrainingError
 from mtlsearch.files import atomic_write, load_json
+from mtlsearch.plugin import Candidate
 from mtlsearch.results import TrialRecord
 from mtlsearch.runs._session import Session, load_cut_backbone
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
-from mtlsearch.search import Evaluator, SearchProgress
+from mtlsearch.search import Evaluator, Measurement, SearchProgress
 from mtlsearch.study import RunDirectory
 
 
@@ -48,6 +49,39 @@ def retraining_evaluator(
         teacher_run=evaluator.teacher_run or evaluator.run,
         _head_costs={},
     )
+
+
+class _WithoutWeights(TrainingEvaluator):
+    """Evaluator that deletes the weights of a training after it.
+
+    The weights of a trial are those of the run's own seed. The best of several seeds would be
+    chosen by luck.
+    """
+
+    def measure(
+        self,
+        number: int,
+        candidate: Candidate,
+        progress: SearchProgress,
+        epochs: int | None = None,
+    ) -> Measurement:
+        """See :class:`Evaluator`."""
+        measurement = TrainingEvaluator.measure(self, number, candidate, progress, epochs)
+        self.run.weights(number).unlink(missing_ok=True)
+        return measurement
+
+
+def without_weights(evaluator: TrainingEvaluator) -> TrainingEvaluator:
+    """Return an evaluator that deletes the weights of each training after it.
+
+    Args:
+        evaluator: result of :func:`retraining_evaluator`.
+
+    Returns:
+        An evaluator with the same settings.
+    """
+    values = {item.name: getattr(evaluator, item.name) for item in fields(evaluator)}
+    return _WithoutWeights(**values)
 
 
 def retrain(evaluator: Evaluator, record: TrialRecord, progress: SearchProgress) -> TrialRecord:

@@ -11,7 +11,7 @@ from mtlsearch.config import save_resolved
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.runs._confirm import read_results_by_seed
 from mtlsearch.runs._distributed import Rank0Evaluator, on_all_ranks, run_worker
-from mtlsearch.runs._retrain import retraining_evaluator
+from mtlsearch.runs._retrain import retraining_evaluator, without_weights
 from mtlsearch.runs._session import Session, open_session
 from mtlsearch.search import (
     Evaluator,
@@ -122,7 +122,7 @@ def _second_seeds(
 
     @cache
     def at_seed(seed: int) -> Evaluator:
-        evaluator = retraining_evaluator(session, run.at_seed(seed), seed=seed)
+        evaluator = without_weights(retraining_evaluator(session, run.at_seed(seed), seed=seed))
         return Rank0Evaluator(evaluator, seed) if is_distributed else evaluator
 
     return at_seed
@@ -161,8 +161,8 @@ def open_search(
     return session, store
 
 
-def weight_pruning(run: RunDirectory, session: Session) -> Callable[[StudyView], None]:
-    """Return a callback that deletes weights and checkpoints.
+def weight_pruning(run: RunDirectory, session: Session) -> Callable[[StudyView], None] | None:
+    """Return a callback that deletes weights and checkpoints; None if all are kept.
 
     Args:
         run: run directory.
@@ -172,18 +172,13 @@ def weight_pruning(run: RunDirectory, session: Session) -> Callable[[StudyView],
         Function of the study.
     """
     keep, objectives = session.config.search.keep_weights, session.objectives
-    has_checkpoints = session.config.search.early_stopping is not None or run.has_checkpoints
+    if keep == "all" and session.config.search.early_stopping is None and not run.has_checkpoints:
+        return None
     confirmed = frozenset(
         record.number for records in read_results_by_seed(run).values() for record in records
     )
 
     def prune(view: StudyView) -> None:
-        # The weights of a trial are those of the run's own seed: the best of several seeds would
-        # be chosen by luck.
-        for file in run.seeds.glob("*/trials/*/weights.safetensors"):
-            file.unlink()
-        if keep == "all" and not has_checkpoints:
-            return
         repeated = {record.repeats for record in view.repeats if record.repeats is not None}
         best = verdict_of(view) if keep != "all" else None
         named = set() if best is None else {best.winner, best.recommended}

@@ -103,7 +103,7 @@ def search(
             repeated = None
             if model is not None and (proposal is None or proposal.baseline is None):
                 if config.stop_when_settled and model.is_settled(observations):
-                    return _settled(view)
+                    return _outcome_of_early_end(view)
                 if at_seed is not None:
                     repeated = model.second_seed(observations, proposal, config.max_seeds)
             if repeated is not None and at_seed is not None:
@@ -175,7 +175,7 @@ def _next_proposal(
     return sampler.propose(observations, seed=seed)
 
 
-def _settled(view: StudyView) -> SearchOutcome:
+def _outcome_of_early_end(view: StudyView) -> SearchOutcome:
     reason = (
         f"settled: the best plan of the space is expected to exceed the best trial by less than "
         f"{MAX_EXPECTED_REGRET} points of Δm. Set `search.stop_when_settled: false` to continue"
