@@ -37,7 +37,7 @@ from mtlsearch.models._latency import measure_latency
 from mtlsearch.models._network import MultiTaskNetwork
 from mtlsearch.models.cutting import Granularity
 from mtlsearch.models.loading import list_backbones, require_backbone
-from mtlsearch.models.sharing import Rows, SharedBackbones, module_keys
+from mtlsearch.models.sharing import Rows, SharedBackbones, merge_states, module_keys
 
 __all__ = [
     "CutBackbone",
@@ -52,6 +52,7 @@ __all__ = [
     "head_cost",
     "list_backbones",
     "measure_latency",
+    "merge_states",
     "module_keys",
     "require_backbone",
 ]

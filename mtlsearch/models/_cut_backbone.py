@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from mtlsearch.errors import BackboneError
 from mtlsearch.models.cutting import (
@@ -25,8 +26,8 @@ from mtlsearch.models.cutting import (
     unused_weights,
 )
 from mtlsearch.models.loading import create_model, load_weights, pixel_statistics
-from mtlsearch.models.sharing import SharedBackbones, verify_sharing
-from mtlsearch.plan import FeatureSpec, SharingPlan, UnitSpec, check_plan
+from mtlsearch.models.sharing import SharedBackbones, State, merge_path, verify_sharing
+from mtlsearch.plan import FeatureSpec, SharingPlan, TaskPath, UnitSpec, check_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,25 @@ class CutBackbone:
         return SharedBackbones(
             self.template, self.unit_modules, self.out_indices, plan, self.channels
         )
+
+    def merge(
+        self, trained: Mapping[str, State], path: TaskPath, factor: float | None = None
+    ) -> dict[str, Tensor]:
+        """Return the state of a task model whose units are merged from single-task backbones.
+
+        With the paths of all tasks of a plan, the task models of the plan get equal weights
+        wherever they share a unit.
+
+        Args:
+            trained: state of a trained task model by task. All started from the weights of this
+                backbone.
+            path: the groups of one task, see :meth:`~mtlsearch.plan.SharingPlan.path_of`.
+            factor: factor of the sum of the weight changes; None for the mean of the weights.
+
+        Returns:
+            Tensors by timm's name.
+        """
+        return merge_path(self.unit_modules, self.template.state_dict(), trained, path, factor)
 
 
 def cut_backbone(

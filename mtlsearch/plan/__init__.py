@@ -27,7 +27,7 @@ boxes | scene skips @1, boxes+scene @2
 from mtlsearch.plan._canonical import SKIPPED
 from mtlsearch.plan._cost import Cost, check_plan, plan_cost
 from mtlsearch.plan._features import FeatureLevel, FeatureSpec
-from mtlsearch.plan._plan import SharingPlan, Statistics
+from mtlsearch.plan._plan import SharingPlan, Statistics, TaskPath
 from mtlsearch.plan._trees import count_tree_plans, refinements, tree_plans
 from mtlsearch.plan._unit import UnitSpec
 
@@ -38,6 +38,7 @@ __all__ = [
     "FeatureSpec",
     "SharingPlan",
     "Statistics",
+    "TaskPath",
     "UnitSpec",
     "check_plan",
     "count_tree_plans",

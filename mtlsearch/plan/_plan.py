@@ -15,6 +15,9 @@ from mtlsearch.plan._canonical import SKIPPED, Row, canonical, run_numbers
 Groups = tuple[tuple[str, ...], ...]
 """Groups of one unit, each as its task names."""
 
+TaskPath = tuple[tuple[str, ...], ...]
+"""The group that one task belongs to at every unit; empty where it skips the unit."""
+
 Statistics = Literal["shared", "path"]
 """Whether BatchNorm statistics belong to a copy (``"shared"``) or to each run (``"path"``)."""
 
@@ -239,6 +242,24 @@ class SharingPlan:
         return tuple(
             tuple(task for task, group in zip(self.tasks, row, strict=True) if group == number)
             for number in range(max(row) + 1)
+        )
+
+    def path_of(self, task: str) -> TaskPath:
+        """Return the groups of one task, of which its features are computed.
+
+        >>> SharingPlan.from_splits(["a", "b", "c"], depths=[1, 2], units=3).path_of("b")
+        (('a', 'b', 'c'), ('b', 'c'), ('b',))
+
+        Args:
+            task: a task of the plan.
+
+        Returns:
+            The group at every unit.
+        """
+        column = self.tasks.index(task)
+        return tuple(
+            () if row[column] == SKIPPED else self.groups(unit)[row[column]]
+            for unit, row in enumerate(self.rows)
         )
 
     def shared_groups(self) -> Iterator[tuple[int, tuple[str, ...]]]:

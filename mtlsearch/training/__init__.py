@@ -32,6 +32,7 @@ from mtlsearch.training._job import TrainJob
 from mtlsearch.training._losses import LabeledOutputs, run_labeled
 from mtlsearch.training._micro_batches import micro_batches
 from mtlsearch.training._process_group import ProcessGroup, joined_process_group
+from mtlsearch.training._realign import realign
 from mtlsearch.training._reproducibility import BufferSnapshot
 from mtlsearch.training._shared_groups import SharedGroup, shared_groups
 from mtlsearch.training._train import train
@@ -61,6 +62,7 @@ __all__ = [
     "load_weights",
     "micro_batches",
     "mutual_loss",
+    "realign",
     "resolve_device",
     "resolve_placement",
     "resolve_precision",

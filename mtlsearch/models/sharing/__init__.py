@@ -13,6 +13,9 @@ path have other inputs, and the unit runs again for them. Each such execution is
 Tasks may need some images of a batch only. ``_passes.py`` then plans on which images each task
 model runs, so that a run computes the images of its tasks.
 
+``_merge.py`` computes weights of a shared unit from those of backbones that were trained for
+one task each.
+
 ``_verify.py`` checks each new cut backbone: with sharing, every task must get exactly the
 features that its task model computes alone.
 
@@ -30,6 +33,7 @@ features that its task model computes alone.
 [(1, 32, 16, 16), (1, 48, 8, 8), (1, 192, 4, 4), (1, 96, 2, 2)]
 """
 
+from mtlsearch.models.sharing._merge import State, merge_path, merge_states
 from mtlsearch.models.sharing._passes import Rows
 from mtlsearch.models.sharing._shared_backbones import SharedBackbones, module_keys
 from mtlsearch.models.sharing._verify import verify_sharing
@@ -37,6 +41,9 @@ from mtlsearch.models.sharing._verify import verify_sharing
 __all__ = [
     "Rows",
     "SharedBackbones",
+    "State",
+    "merge_path",
+    "merge_states",
     "module_keys",
     "verify_sharing",
 ]
