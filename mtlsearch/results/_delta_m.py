@@ -345,12 +345,17 @@ def _task_error(
 
 
 def _paired_changes(spec: Metric, result: TaskResult, baseline: TaskResult) -> tuple[float, ...]:
-    """Return the change of a metric without each fold; empty without replicates of both."""
+    """Return the change of a metric without each fold.
+
+    Empty without replicates of both, or if the baseline is 0 without a fold.
+    """
     values = result.replicates.get(spec.name, ())
     references = baseline.replicates.get(spec.name, ())
     if len(values) != len(references):
         return ()
     limit = baseline.saturation_limit(spec)
+    if limit is None and 0.0 in references:
+        return ()
     return tuple(
         _relative_change(spec, value, reference, limit)
         for value, reference in zip(values, references, strict=True)

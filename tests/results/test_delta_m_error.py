@@ -125,6 +125,16 @@ def test_error_of_the_baseline_against_itself_is_zero() -> None:
     assert delta_m_error(baseline, baseline) == pytest.approx(0, abs=1e-12)
 
 
+def test_error_of_a_baseline_that_is_0_without_a_fold_is_propagated() -> None:
+    # One image has all of the metric, so that the replicate without its fold is 0.
+    values = np.zeros(NUM_IMAGES)
+    values[0] = 1.0
+    baseline = {"scene": measured(values, ACCURACY, paired=True)}
+    assert 0.0 in baseline["scene"].replicates["accuracy"]
+    assert delta_m_error(baseline, baseline) == pytest.approx(100 * math.sqrt(2), rel=0.01)
+    assert delta_m_error_by_task(baseline, baseline) == {"scene": delta_m_error(baseline, baseline)}
+
+
 def test_unknown_error_of_a_task_leaves_that_of_others() -> None:
     candidate, baseline = results(images(0))
     plain = TaskResult(candidate["depth"].metrics, ABS_REL)
