@@ -210,16 +210,24 @@ class TrainingEvaluator:
         return {
             name: TaskResult(
                 record.metrics[name],
-                self._specs(name, task),
+                self.metric_specs(name),
                 record.per_class.get(name, {}),
                 self.data.num_labeled("val", self.label_by_task[name]),
                 replicates=record.replicates.get(name, {}),
             )
-            for name, task in self.task_by_name.items()
+            for name in self.task_by_name
         }
 
-    def _specs(self, name: str, task: Task) -> tuple[Metric, ...]:
-        """Return the metrics of a task, of which Δm counts only ``rank_by`` if it is set."""
+    def metric_specs(self, name: str) -> tuple[Metric, ...]:
+        """Return the metrics of a task, of which Δm counts only ``rank_by`` if it is set.
+
+        Args:
+            name: name of the task.
+
+        Returns:
+            Name, direction and bounds of each metric.
+        """
+        task = self.task_by_name[name]
         rank_by = self.config.tasks[name].rank_by
         if rank_by is None:
             return tuple(task.metrics)

@@ -24,6 +24,8 @@ class RunDirectory:
         RUN/trials/0003/checkpoint.pt         checkpoint of a paused trial
         RUN/trials/0003/history.csv           losses and metrics of a trial per epoch
         RUN/affinity/                         task affinity, if it was measured
+        RUN/estimate.json                     estimate of all plans, if it was made
+        RUN/merging.json                      metrics of merged networks, if they were measured
         RUN/seeds/2/trials/0003/record.json   the trial trained on seed 2, to confirm it
         RUN/long_training/NAME/trials/0003/   the trial trained for more epochs
 
@@ -52,6 +54,16 @@ class RunDirectory:
     def affinity(self) -> Path:
         """Folder of the task affinity."""
         return self.path / "affinity"
+
+    @property
+    def merging(self) -> Path:
+        """Path of the metrics of merged single-task networks."""
+        return self.path / "merging.json"
+
+    @property
+    def estimate(self) -> Path:
+        """Path of the estimate of all plans."""
+        return self.path / "estimate.json"
 
     @property
     def seeds(self) -> Path:
