@@ -43,6 +43,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("init", WORKFLOW),
     Command("check", WORKFLOW),
     Command("affinity", WORKFLOW),
+    Command("estimate", WORKFLOW),
     Command("search", WORKFLOW),
     Command("leaderboard", WORKFLOW),
     Command("train-longer", WORKFLOW),

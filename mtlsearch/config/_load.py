@@ -18,8 +18,11 @@ from mtlsearch.config._run import RunConfig
 from mtlsearch.config._storage import STORAGE_PASSWORD, fill_password
 from mtlsearch.errors import ConfigError
 
-_WORD_BY_KEY: dict[KeyPath, str] = {("data", "cache"): "auto", ("search", "warm_start"): "affinity"}
-"""Keys of paths with a word that is not a path."""
+_WORDS_BY_KEY: dict[KeyPath, tuple[str, ...]] = {
+    ("data", "cache"): ("auto",),
+    ("search", "warm_start"): ("affinity", "estimate"),
+}
+"""Keys of paths with words that are not paths."""
 
 _WEIGHTS: KeyPath = ("backbone", "checkpoint_path")
 
@@ -174,14 +177,14 @@ def _with_absolute_paths(
         tree = {**tree, "data": {**data, "root": "."}}
     path_keys: list[KeyPath] = [
         ("data", "root"),
-        *_WORD_BY_KEY,
+        *_WORDS_BY_KEY,
         _WEIGHTS,
     ]
     if isinstance(plugins, list):
         path_keys += [("plugins", str(index)) for index in range(len(plugins))]
     for keys in path_keys:
         value = _value(tree, keys)
-        if isinstance(value, str) and value != _WORD_BY_KEY.get(keys):
+        if isinstance(value, str) and value not in _WORDS_BY_KEY.get(keys, ()):
             is_overridden = any(keys[: len(path)] == path for path in origins)
             base = Path.cwd() if is_overridden else folder
             absolute = os.path.abspath(base / Path(value).expanduser())  # noqa: PTH100

@@ -70,10 +70,11 @@ class SearchConfig(Section):
         description=f"strategy that proposes candidates: {', '.join(SAMPLER_NAMES)}; auto: the "
         "sharing GP sampler if all plans can be enumerated, otherwise tpe",
     )
-    warm_start: Literal["affinity"] | Path | None = Field(
+    warm_start: Literal["affinity", "estimate"] | Path | None = Field(
         None,
-        description="task affinity for the first proposal: its file or folder, or affinity (in "
-        "the run directory); null: no warm start",
+        description="estimate: estimate all plans from short trainings first, as `mtlsearch "
+        "estimate` does; or task affinity for the first proposal: its file or folder, or affinity "
+        "(in the run directory); null: no warm start",
     )
     objectives: tuple[str, ...] = Field(
         ("delta_m",),

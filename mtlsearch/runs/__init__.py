@@ -44,6 +44,7 @@ from mtlsearch.runs._preflight import (
     Stage,
 )
 from mtlsearch.runs._run_affinity import AffinityOutcome, run_affinity
+from mtlsearch.runs._run_estimate import run_estimate
 from mtlsearch.runs._run_search import run_search, run_search_worker
 from mtlsearch.runs._session import Session, open_session
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
@@ -65,6 +66,7 @@ __all__ = [
     "pick_trial",
     "read_confirmed",
     "run_affinity",
+    "run_estimate",
     "run_search",
     "run_search_worker",
     "train_longer",

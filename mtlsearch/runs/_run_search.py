@@ -11,6 +11,7 @@ from mtlsearch.config import save_resolved
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.runs._confirm import read_results_by_seed
 from mtlsearch.runs._distributed import Rank0Evaluator, on_all_ranks, run_worker
+from mtlsearch.runs._estimate_plans import estimate_plans
 from mtlsearch.runs._retrain import retraining_evaluator, without_weights
 from mtlsearch.runs._session import Session, open_session
 from mtlsearch.search import (
@@ -76,6 +77,16 @@ def run_search(
         session, store = open_search(resolved, run, device, progress, process_group)
         is_distributed = process_group is not None and process_group.size > 1
         with on_all_ranks(session.evaluator, is_distributed=is_distributed) as evaluator:
+            if session.config.search.warm_start == "estimate" and not run.estimate.is_file():
+                estimate_plans(
+                    session,
+                    run,
+                    evaluator,
+                    store,
+                    should_merge=False,
+                    progress=progress,
+                    after_each=weight_pruning(run, session),
+                )
             return search(
                 session.space,
                 evaluator,

@@ -19,12 +19,15 @@ def read_warm_start(
         where: location of the key, for messages.
 
     Returns:
-        The affinity; None without a warm start, or if it is that of a missing run directory.
+        The affinity; None without a warm start, with one from an estimate, or if the affinity is
+        that of a missing run directory.
 
     Raises:
         RunError: the affinity does not exist or cannot be read.
     """
     path = config.warm_start
+    if path == "estimate":
+        return None
     if path == "affinity":
         path = None if run is None else run.affinity
     if path is None:

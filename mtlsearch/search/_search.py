@@ -9,6 +9,7 @@ from mtlsearch.results import TrialRecord
 from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._progress import NullProgress, SearchProgress
 from mtlsearch.search._rejection import exhaustion_reason, too_many_rejections
+from mtlsearch.search._resume_paused import best_paused, resume_paused
 from mtlsearch.search._successive_halving import SuccessiveHalving
 from mtlsearch.search._trial_runner import TrialRunner
 from mtlsearch.search.samplers import (
@@ -93,20 +94,24 @@ def search(
         # A search without its reference has not ended, even if all its trials failed.
         if promotion is not None:
             runner.resume(promotion, view)
-        elif view.num_finished >= trials and view.reference is not None:
+        elif _num_counted(view, halving) >= trials and view.reference is not None:
             return SearchOutcome(view.num_finished, exhausted=False)
         elif space.limits and (reason := too_many_rejections(view.records, space.limits)):
             return SearchOutcome(view.num_finished, exhausted=True, reason=reason)
         else:
             observations = history.update(view)
             proposal = _next_proposal(space, sampler, observations, view, seed)
-            repeated = None
+            repeated, resumed = None, None
+            if unpromoted := _unpromoted(view, halving):
+                resumed = best_paused(observations, unpromoted, proposal, view)
             if model is not None and (proposal is None or proposal.baseline is None):
                 if config.stop_when_settled and model.is_settled(observations):
                     return _outcome_of_early_end(view)
-                if at_seed is not None:
+                if at_seed is not None and resumed is None:
                     repeated = model.second_seed(observations, proposal, config.max_seeds)
-            if repeated is not None and at_seed is not None:
+            if resumed is not None:
+                resume_paused(resumed, runner, halving, evaluator, view)
+            elif repeated is not None and at_seed is not None:
                 further_seed = seed + repeated.num_second_seeds + 1
                 runner.repeat(repeated.number, further_seed, at_seed(further_seed), view)
             elif proposal is None:
@@ -129,7 +134,7 @@ def _report_start(
     progress: SearchProgress,
     trials: int,
 ) -> None:
-    progress.search_started(view.num_finished, trials)
+    progress.search_started(_num_counted(view, halving), trials)
     if failed := _failed_reference(view):
         progress.note(
             f"the independent baseline failed as trial {failed.number} and is trained again"
@@ -144,6 +149,20 @@ def _report_start(
         )
     if space.limits is not None and (text := space.limits.describe()):
         progress.note(f"limits: {text}")
+
+
+def _unpromoted(view: StudyView, halving: SuccessiveHalving) -> list[TrialRecord]:
+    """Return the trials that an estimate paused at an epoch that is no rung of this search."""
+    return [
+        record
+        for record in view.records
+        if record.state == "paused" and max(record.rung_results) not in halving.rungs
+    ]
+
+
+def _num_counted(view: StudyView, halving: SuccessiveHalving) -> int:
+    """Return the number of finished trials, without short trainings of an estimate."""
+    return view.num_finished - len(_unpromoted(view, halving))
 
 
 def _failed_reference(view: StudyView) -> TrialRecord | None:

@@ -45,11 +45,13 @@ class SuccessiveHalving:
         rungs: epochs after which trials are compared, ascending; empty: no trial pauses.
         reduction_factor: one of this many trials is promoted at each rung.
         epochs: epochs of a full training; None if no trial pauses.
+        can_promote: whether paused trials resume; False for the short trainings of an estimate.
     """
 
     rungs: tuple[int, ...] = ()
     reduction_factor: int = 3
     epochs: int | None = None
+    can_promote: bool = True
 
     @classmethod
     def from_config(
@@ -109,7 +111,7 @@ class SuccessiveHalving:
         Returns:
             The best trial of the latest rung that promotes one; None if no trial is promoted.
         """
-        for rung in reversed(self.valid_rungs(view)):
+        for rung in reversed(self.valid_rungs(view) if self.can_promote else ()):
             ranked = view.rung_ranking(rung)
             for rank, record in enumerate(ranked[: self.num_promoted(len(ranked))], start=1):
                 if record.state == "paused" and max(record.rung_results) == rung:

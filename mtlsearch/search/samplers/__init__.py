@@ -13,24 +13,48 @@
 
 from mtlsearch.search.samplers._base import Sampler
 from mtlsearch.search.samplers._factory import make_sampler, sharing_gp_of
-from mtlsearch.search.samplers._gp_surrogate import Array
+from mtlsearch.search.samplers._gp_surrogate import (
+    CONSTANT_VARIANCE,
+    Array,
+    SharingFeatures,
+    SharingPosterior,
+    TaskParams,
+    TrainingRows,
+    fit_tasks,
+    kernel,
+    sharing_features,
+)
 from mtlsearch.search.samplers._observations import Observation, ObservationHistory
 from mtlsearch.search.samplers._sharing_gp import (
     MAX_EXPECTED_REGRET,
     SharingModel,
     complete_observations,
     features_of,
+    log_improvement,
+    training_rows,
+    within_limits,
 )
 
 __all__ = [
+    "CONSTANT_VARIANCE",
     "MAX_EXPECTED_REGRET",
     "Array",
     "Observation",
     "ObservationHistory",
     "Sampler",
+    "SharingFeatures",
     "SharingModel",
+    "SharingPosterior",
+    "TaskParams",
+    "TrainingRows",
     "complete_observations",
     "features_of",
+    "fit_tasks",
+    "kernel",
+    "log_improvement",
     "make_sampler",
+    "sharing_features",
     "sharing_gp_of",
+    "training_rows",
+    "within_limits",
 ]

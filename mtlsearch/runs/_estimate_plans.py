@@ -1,0 +1,177 @@
+"""The estimate of all plans in an opened run directory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from mtlsearch.errors import RunError
+from mtlsearch.files import atomic_write, load_json
+from mtlsearch.plan import SharingPlan
+from mtlsearch.runs._session import Session
+from mtlsearch.search import Evaluator, SearchProgress
+from mtlsearch.search.estimate import (
+    DEFAULT_PLANS,
+    Estimate,
+    early_epoch,
+    estimated_plans,
+    rank_plans,
+    train_for_estimate,
+)
+from mtlsearch.study import RunDirectory, StudyView, TrialStore
+
+PriorMean = Mapping[str, Mapping[SharingPlan, float]]
+
+
+def estimate_plans(
+    session: Session,
+    run: RunDirectory,
+    evaluator: Evaluator,
+    store: TrialStore,
+    *,
+    plans: int = DEFAULT_PLANS,
+    should_merge: bool | None = None,
+    progress: SearchProgress,
+    after_each: Callable[[StudyView], None] | None,
+) -> Estimate:
+    """Estimate all plans in an opened run directory.
+
+    Args:
+        session: the opened run.
+        run: its run directory, which is locked.
+        evaluator: measures candidates.
+        store: the trials of the run.
+        plans: number of plans to train to a third of the epochs.
+        should_merge: whether merged single-task networks give a prior mean; None: if the backbone
+            is pretrained and this costs at most two trainings.
+        progress: callbacks of the trainings.
+        after_each: called with the study after every trial; None for no callback.
+
+    Returns:
+        The estimate, which is also written to the run directory.
+
+    Raises:
+        RunError: the plans cannot be estimated, or a baseline cannot be measured.
+    """
+    names = estimated_plans(session.space)
+    num_epochs = _remaining_epochs(store.view(), evaluator.epochs, plans)
+    rung = train_for_estimate(
+        session.space,
+        evaluator,
+        store,
+        plans=plans,
+        progress=_EstimateProgress(progress, num_epochs),
+        after_each=after_each,
+    )
+    view = store.view()
+    prior = _merged(session, view, names, should_merge, progress)
+    estimate = rank_plans(
+        session.space,
+        view,
+        cost=session.evaluator.cost,
+        epochs=rung,
+        full_epochs=evaluator.epochs,
+        prior=prior,
+    )
+    with atomic_write(run.estimate) as temporary:
+        text = json.dumps(estimate.to_json(), indent=1, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return estimate
+
+
+def read_estimate(run: RunDirectory) -> Estimate | None:
+    """Read the estimate of a run directory.
+
+    Args:
+        run: the run directory.
+
+    Returns:
+        The estimate; None if there is none.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
+    if not run.estimate.is_file():
+        return None
+    try:
+        return Estimate.from_json(load_json(run.estimate.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"cannot read the estimate: {error}",
+            where=str(run.estimate),
+            next_step="delete the file to estimate again",
+        ) from error
+    except RunError as error:
+        raise error.named_in(str(run.estimate)) from error
+
+
+def _merged(
+    session: Session,
+    view: StudyView,
+    plans: list[SharingPlan],
+    should_merge: bool | None,
+    progress: SearchProgress,
+) -> PriorMean | None:
+    """Return the estimated changes of merged single-task networks; None if they are not merged."""
+    from mtlsearch.runs._merge_estimate import merge_estimate
+    from mtlsearch.runs._merge_price import merge_obstacle
+
+    independent = view.reference
+    assert independent is not None  # it was trained above
+    if should_merge is None:
+        should_merge = not merge_obstacle(session, independent, plans)
+    if not should_merge:
+        return None
+    return merge_estimate(session, independent, plans, progress=progress).changes(plans)
+
+
+def _remaining_epochs(view: StudyView, epochs: int, plans: int) -> int:
+    """Return how many epochs the trainings of an estimate still have."""
+    trained = [record for record in view.records if record.state in ("complete", "paused")]
+    num_baselines = sum(record.baseline is not None for record in trained)
+    num_plans = len({record.candidate.plan for record in trained if record.baseline is None})
+    full, short = max(0, 2 - num_baselines), max(0, plans - num_plans)
+    return full * epochs + short * early_epoch(epochs)
+
+
+@dataclass
+class _EstimateProgress(SearchProgress):
+    """Progress of an estimate: that of its trials, and the remaining time of all of them."""
+
+    progress: SearchProgress
+    num_epochs: int
+    _done: int = field(default=0)
+
+    def trial_started(self, number: int, what: str, steps: int) -> None:
+        if self._done == 0:
+            self._report()
+        self.progress.trial_started(number, what, steps)
+
+    def step(self, done: int, loss: float) -> None:
+        self.progress.step(done, loss)
+
+    def epoch_finished(
+        self, epoch: int, epochs: int, metrics: Mapping[str, Mapping[str, float]]
+    ) -> None:
+        self._done += 1
+        self.progress.epoch_finished(epoch, epochs, metrics)
+        self._report()
+
+    def note(self, text: str) -> None:
+        self.progress.note(text)
+
+    def warning(self, text: str) -> None:
+        self.progress.warning(text)
+
+    def trial_finished(
+        self, number: int, state: str, delta_m: float | None, seconds: float, reason: str
+    ) -> None:
+        self.progress.trial_finished(number, state, delta_m, seconds, reason)
+
+    def best(self, number: int, delta_m: float) -> None:
+        self.progress.best(number, delta_m)
+
+    def _report(self) -> None:
+        done = min(self._done, self.num_epochs)
+        self.progress.stage("training for the estimate, epochs", done, self.num_epochs)

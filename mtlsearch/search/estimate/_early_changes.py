@@ -1,0 +1,79 @@
+"""Final changes of paused trials, from those at the epoch at which they paused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from mtlsearch.results import TrialRecord, delta_m_by_task
+from mtlsearch.search.samplers import Observation
+from mtlsearch.study import StudyView
+
+PRIOR_RATE, PRIOR_PAIRS, MIN_RATE = 0.3, 1.0, 0.1
+"""Ratio of final to early changes before any training, how many trainings it counts as, and the
+lowest one."""
+
+
+def extrapolate_early(
+    trained: Sequence[Observation], view: StudyView, tasks: Sequence[str]
+) -> list[Observation]:
+    """Return the trainings, with the changes of paused trials times a factor per task and epoch.
+
+    The factor of the surrogate of a search can be 0, which would end all differences of a task.
+    Two complete trainings are too few for that.
+
+    Args:
+        trained: trials with changes.
+        view: the study.
+        tasks: task names, sorted.
+
+    Returns:
+        The trials; those that are not paused are unchanged.
+    """
+    record_by_number = {record.number: record for record in view.records}
+    items, rate_by_rung = [], dict[int, dict[str, float]]()
+    for item in trained:
+        record = record_by_number[item.number]
+        if record.state == "paused":
+            rung = max(record.rung_results)
+            if rung not in rate_by_rung:
+                rate_by_rung[rung] = _rates(view, tasks, rung)
+            early = _changes_at(record, view, rung) or dict.fromkeys(tasks, 0.0)
+            changes = {task: rate_by_rung[rung][task] * early[task] for task in tasks}
+            item = replace(item, changes=changes)
+        items.append(item)
+    return items
+
+
+def _rates(view: StudyView, tasks: Sequence[str], rung: int) -> dict[str, float]:
+    """Return the ratio of final to early changes by task, drawn toward :data:`PRIOR_RATE`."""
+    pairs = early_and_final(view, rung)
+    rates = {}
+    for task in tasks:
+        sum_of_squares = sum(early[task] ** 2 for early, _ in pairs)
+        if sum_of_squares == 0.0:
+            rates[task] = PRIOR_RATE
+            continue
+        products = sum(early[task] * final[task] for early, final in pairs)
+        weight = PRIOR_PAIRS * sum_of_squares / len(pairs)
+        rate = (products + weight * PRIOR_RATE) / (sum_of_squares + weight)
+        rates[task] = min(1.0, max(MIN_RATE, rate))
+    return rates
+
+
+def early_and_final(
+    view: StudyView, epoch: int
+) -> list[tuple[Mapping[str, float], Mapping[str, float]]]:
+    """Return changes at an epoch and at the end of all complete trials but ``independent``."""
+    pairs = list[tuple[Mapping[str, float], Mapping[str, float]]]()
+    for record in view.records:
+        if record.state == "complete" and record.baseline != "independent":
+            early = _changes_at(record, view, epoch)
+            final = delta_m_by_task(record.results, view.reference_results())
+            if early is not None and final is not None:
+                pairs.append((early, final))
+    return pairs
+
+
+def _changes_at(record: TrialRecord, view: StudyView, epoch: int) -> dict[str, float] | None:
+    return delta_m_by_task(record.rung_results.get(epoch, {}), view.reference_results(epoch))

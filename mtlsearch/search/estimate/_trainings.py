@@ -1,0 +1,149 @@
+"""Trainings of an estimate: both baselines, then a few plans to a third of the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mtlsearch.errors import RunError
+from mtlsearch.plan import SharingPlan
+from mtlsearch.results import why_unranked
+from mtlsearch.search._evaluator import Evaluator
+from mtlsearch.search._progress import SearchProgress
+from mtlsearch.search._successive_halving import SuccessiveHalving
+from mtlsearch.search._trial_runner import TrialRunner
+from mtlsearch.search.estimate._design import next_design
+from mtlsearch.search.estimate._ranking import BASELINES, estimated_plans
+from mtlsearch.search.samplers import sharing_features
+from mtlsearch.search.space import CandidateSpace, proposal_of, propose_baseline
+from mtlsearch.study import StudyView, TrialStore
+
+DEFAULT_PLANS = 6
+"""Plans that are trained to a third of the epochs: the price of two trainings."""
+
+
+def early_epoch(epochs: int) -> int:
+    """Return the epoch at which the short trainings pause.
+
+    Args:
+        epochs: epochs of a complete training.
+
+    Returns:
+        A third of the epochs, rounded up.
+    """
+    return -(-epochs // 3)
+
+
+def train_for_estimate(
+    space: CandidateSpace,
+    evaluator: Evaluator,
+    store: TrialStore,
+    *,
+    plans: int = DEFAULT_PLANS,
+    progress: SearchProgress,
+    after_each: Callable[[StudyView], None] | None = None,
+) -> int:
+    """Train both baselines in full and some plans in part, as trials of the study.
+
+    The plans are chosen by :func:`next_design`, so that an interrupted estimate continues with
+    the same ones. Trials that exist already count.
+
+    Args:
+        space: the candidate space.
+        evaluator: measures candidates.
+        store: the trials of the run.
+        plans: number of plans to train besides the baselines.
+        progress: callbacks.
+        after_each: called with the study after every trial.
+
+    Returns:
+        The epoch at which the plans were paused; the last one if Δm is undefined before.
+
+    Raises:
+        RunError: the plans of the space cannot be enumerated, a baseline cannot be measured, or
+            it was trained by a search without results at the epoch of the estimate.
+    """
+    names = estimated_plans(space)
+    store.mark_interrupted()
+    if space.limits is not None:
+        space.limits.load_latencies(store.view().records)
+    after = after_each or (lambda view: None)
+    epochs, rungs = evaluator.epochs, _rungs(space, evaluator)
+    halving = SuccessiveHalving(rungs, epochs=epochs, can_promote=False)
+    runner = TrialRunner(evaluator, store, progress, halving, space.limits)
+    for baseline in BASELINES:
+        view = store.view()
+        if not any(
+            record.baseline == baseline and record.state == "complete" for record in view.records
+        ):
+            runner.start(propose_baseline(space, baseline), view)
+            after(store.view())
+    rung = _valid_rung(store.view(), evaluator)
+    halving = SuccessiveHalving((rung,), epochs=epochs, can_promote=False)
+    if rung == epochs:
+        halving = SuccessiveHalving()
+    runner = TrialRunner(evaluator, store, progress, halving, space.limits)
+    _train_plans(space, runner, names, plans, after)
+    return rung
+
+
+def _train_plans(
+    space: CandidateSpace,
+    runner: TrialRunner,
+    plans: list[SharingPlan],
+    count: int,
+    after: Callable[[StudyView], None],
+) -> None:
+    """Start trials until ``count`` proposed plans have results, at most twice as many trials."""
+    baselines = [space.baseline_candidate(baseline).plan for baseline in BASELINES]
+    plans = list(dict.fromkeys([*baselines, *plans]))
+    features = sharing_features(plans)
+    index_by_plan = {plan: index for index, plan in enumerate(plans)}
+    for _ in range(2 * count):
+        view = runner.store.view()
+        trained = [
+            index_by_plan[record.candidate.plan]
+            for record in view.records
+            if record.state in ("complete", "paused") and record.candidate.plan in index_by_plan
+        ]
+        proposed = set(trained) - {index_by_plan[plan] for plan in baselines}
+        if len(proposed) >= count:
+            return
+        excluded = {
+            index_by_plan[record.candidate.plan]
+            for record in view.records
+            if record.state != "interrupted" and record.candidate.plan in index_by_plan
+        }
+        index = next_design(features, trained, excluded)
+        candidate = None if index is None else space.candidate_of(plans[index])
+        if candidate is None:
+            return
+        runner.start(proposal_of(space, candidate), view)
+        after(runner.store.view())
+
+
+def _rungs(space: CandidateSpace, evaluator: Evaluator) -> tuple[int, ...]:
+    """Return the epochs at which the results of the baselines are kept."""
+    epochs, stopping = evaluator.epochs, space.config.early_stopping
+    rungs = {early_epoch(epochs), -(-2 * epochs // 3)}
+    if stopping is not None:
+        rungs |= set(stopping.rungs_of(epochs))
+    return tuple(sorted(rung for rung in rungs if rung < epochs))
+
+
+def _valid_rung(view: StudyView, evaluator: Evaluator) -> int:
+    """Return a third of the epochs, or two thirds if Δm is undefined there; else all epochs."""
+    epochs = evaluator.epochs
+    for rung in (early_epoch(epochs), -(-2 * epochs // 3)):
+        if rung >= epochs:
+            break
+        reference = view.reference_results(rung)
+        if not reference:
+            raise RunError(
+                f"the independent baseline of this run has no results at epoch {rung}, with which "
+                "short trainings are compared",
+                where="trial 0" if view.reference is None else f"trial {view.reference.number}",
+                next_step="estimate in a new run directory: set --out to another folder",
+            )
+        if not why_unranked(reference):
+            return rung
+    return epochs
