@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from mtlsearch.errors import RunError
-from mtlsearch.files import atomic_write, load_json
+from mtlsearch.files import atomic_write
 from mtlsearch.plan import SharingPlan
 from mtlsearch.runs._session import Session
 from mtlsearch.search import Evaluator, SearchProgress
@@ -80,32 +79,6 @@ def estimate_plans(
     return estimate
 
 
-def read_estimate(run: RunDirectory) -> Estimate | None:
-    """Read the estimate of a run directory.
-
-    Args:
-        run: the run directory.
-
-    Returns:
-        The estimate; None if there is none.
-
-    Raises:
-        RunError: the file cannot be read.
-    """
-    if not run.estimate.is_file():
-        return None
-    try:
-        return Estimate.from_json(load_json(run.estimate.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"cannot read the estimate: {error}",
-            where=str(run.estimate),
-            next_step="delete the file to estimate again",
-        ) from error
-    except RunError as error:
-        raise error.named_in(str(run.estimate)) from error
-
-
 def _merged(
     session: Session,
     view: StudyView,
@@ -120,7 +93,10 @@ def _merged(
     independent = view.reference
     assert independent is not None  # it was trained above
     if should_merge is None:
-        should_merge = not merge_obstacle(session, independent, plans)
+        obstacle = merge_obstacle(session, independent, plans)
+        should_merge = not obstacle
+        if obstacle:
+            progress.note(f"merged networks are not used: {obstacle}")
     if not should_merge:
         return None
     return merge_estimate(session, independent, plans, progress=progress).changes(plans)

@@ -52,7 +52,8 @@ def estimate(
         bool | None,
         typer.Option(
             "--merge/--no-merge",
-            help="Use merged single-task networks too. Default: if the backbone is pretrained.",
+            help="Use merged single-task networks too. Default: if the backbone is pretrained "
+            "and this costs at most two trainings.",
         ),
     ] = None,
     epochs: Epochs = None,
@@ -126,13 +127,12 @@ def _show_plans(estimate: Estimate, top: int, console: Console) -> None:
         for item in (*estimate.plans[:top], *baselines)
     ]
     console.table(("rank", "plan", "Δm", *tasks, "FLOPs", "parameters"), rows)
-    until = (
-        "trained in full"
+    console.print(
+        "* trained in full"
         if estimate.epochs == estimate.full_epochs
-        else f"trained, baselines to the end and others for at least {estimate.epochs} of "
-        f"{estimate.full_epochs} epochs"
+        else f"* trained: baselines in full, others for {estimate.epochs} of "
+        f"{estimate.full_epochs} epochs or more"
     )
-    console.print(f"* {until}")
 
 
 def _show_tasks(estimate: Estimate, console: Console) -> None:
@@ -171,8 +171,8 @@ def _verdict(estimate: Estimate) -> Sequence[str]:
     if estimate.is_shown:
         return (
             first,
-            f"It is expected to exceed {estimate.better_baseline}, the better baseline, by "
-            f"{difference} points.",
+            f"It is expected to exceed {estimate.better_baseline}, the better baseline, by more "
+            f"than one standard deviation ({difference} points).",
         )
     return (
         first,
