@@ -39,7 +39,7 @@ def run_estimate(
         out: run directory; created if it does not exist.
         plans: number of plans to train to a third of the epochs.
         should_merge: whether merged single-task networks give a prior mean; None: if the backbone
-            is pretrained.
+            is pretrained and this takes at most two trainings.
         device: device of the training.
         progress: callbacks of the trainings.
 

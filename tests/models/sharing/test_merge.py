@@ -144,7 +144,7 @@ def test_task_models_of_a_plan_load_their_paths(plan: SharingPlan) -> None:
         shared.backbones.task_model(task).load_state_dict(states[task])
     for task in TASKS:
         assert is_equal(shared.backbones.task_model(task).state_dict(), states[task])
-    alone = {}
+    alone: dict[str, list[Tensor]] = {}
     for task in TASKS:
         skips = {unit: [task] for unit in range(len(plan.rows)) if not plan.path_of(task)[unit]}
         single = SharingPlan.hard([task], len(plan.rows)).with_skips(skips)
