@@ -68,7 +68,7 @@ def prose(page: Path) -> str:
 
 
 def links(page: Path) -> list[str]:
-    """Return the targets of links and pictures inside the repository."""
+    """Return the targets of links and images inside the repository."""
     targets = [first or second for first, second in LINK.findall(prose(page))]
     return [target for target in targets if not re.match(r"[a-z]+:", target)]
 

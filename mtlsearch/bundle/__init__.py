@@ -16,6 +16,7 @@ Opening a bundle reads JSON and an ONNX graph. It neither unpickles nor executes
 from mtlsearch.bundle._folder import (
     CARD,
     GRAPH,
+    GRAPH_WEIGHTS,
     MODULES,
     PROGRAM,
     RUNNER,
@@ -25,9 +26,9 @@ from mtlsearch.bundle._folder import (
     is_bundle,
     seal,
 )
+from mtlsearch.bundle._image_like import ImageLike
 from mtlsearch.bundle._manifest import FORMAT_VERSION, MANIFEST, FileEntry, Manifest
 from mtlsearch.bundle._outputs import draw_all, save_outputs
-from mtlsearch.bundle._pictures import ImageLike
 from mtlsearch.bundle._predict_files import predict_files
 from mtlsearch.bundle._preprocessing import Preprocessing
 from mtlsearch.bundle._runtime import Bundle, open_bundle, open_graph
@@ -37,6 +38,7 @@ __all__ = [
     "CARD",
     "FORMAT_VERSION",
     "GRAPH",
+    "GRAPH_WEIGHTS",
     "MANIFEST",
     "MODULES",
     "PROGRAM",

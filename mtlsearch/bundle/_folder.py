@@ -11,6 +11,8 @@ from mtlsearch.bundle._manifest import FORMAT, MANIFEST, FileEntry, Manifest
 from mtlsearch.errors import ExportError
 
 GRAPH = "model.onnx"
+GRAPH_WEIGHTS = "model.safetensors"
+"""Weights of a graph of more than 2 GiB; in smaller bundles, :data:`GRAPH` contains them."""
 PROGRAM = "model.pt2"
 WEIGHTS = "weights.safetensors"
 CARD = "README.md"

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from mtlsearch.files import atomic_write
-from mtlsearch.images import Picture, to_rgb
+from mtlsearch.images import AnyImage, to_rgb
 from mtlsearch.labels import Form
 from mtlsearch.prediction import (
     MapPrediction,
@@ -48,7 +48,7 @@ def output_suffixes(tasks: Mapping[str, OutputSpec]) -> dict[str, str]:
 
 
 def draw_all(
-    tasks: Mapping[str, OutputSpec], image: Picture, predictions: Mapping[str, Prediction]
+    tasks: Mapping[str, OutputSpec], image: AnyImage, predictions: Mapping[str, Prediction]
 ) -> Image.Image:
     """Return the image next to one panel per task with its prediction.
 
@@ -58,7 +58,7 @@ def draw_all(
         predictions: prediction of each task.
 
     Returns:
-        The picture in mode RGB.
+        The drawn picture in mode RGB.
     """
     drawn = to_rgb(image)
     panels = [("input", drawn)]
@@ -70,7 +70,7 @@ def save_outputs(
     folder: Path,
     stem: str,
     tasks: Mapping[str, OutputSpec],
-    image: Picture,
+    image: AnyImage,
     predictions: Mapping[str, Prediction],
     *,
     write: Writer = atomic_write,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mtlsearch.images import Channels, Picture, PixelFormat, PixelRange, resize_image
+from mtlsearch.images import AnyImage, Channels, PixelFormat, PixelRange, resize_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Preprocessing:
     """Pixel format, resizing and normalization of an image.
 
-    An upright picture (see :func:`~mtlsearch.images.read_image`) is converted to 8-bit bands,
+    An upright image (see :func:`~mtlsearch.images.read_image`) is converted to 8-bit bands,
     resized to ``size``, divided by 255 and normalized. Resizing does not keep the aspect ratio,
     so predictions are scaled back by one factor per side.
 
@@ -26,7 +26,7 @@ class Preprocessing:
         mean: mean of each channel, in 0..1.
         std: standard deviation of each channel, in 0..1.
         channels: ``"rgb"``, ``"rgba"`` or a number of bands.
-        pixel_range: the numbers that become 0 and 255 in pictures of more than 8 bits, or
+        pixel_range: the numbers that become 0 and 255 in images of more than 8 bits, or
             ``"auto"``: 0 and 65535 for 16-bit integers, and no other type.
         resize: filter; always ``bilinear``, which averages when shrinking.
 
@@ -54,22 +54,22 @@ class Preprocessing:
 
     @property
     def pixel_format(self) -> PixelFormat:
-        """Rule that converts a picture to 8-bit bands."""
+        """Rule that converts a image to 8-bit bands."""
         return PixelFormat(self.channels, self.pixel_range)
 
-    def __call__(self, picture: Picture) -> NDArray[np.float32]:
+    def __call__(self, image: AnyImage) -> NDArray[np.float32]:
         """Return the network's input.
 
         Args:
-            picture: an upright picture of any size, mode and number of bands.
+            image: an upright image of any size, mode and number of bands.
 
         Returns:
             float32 ``[C, H, W]``, normalized.
 
         Raises:
-            DataError: the picture does not fit the pixel format.
+            DataError: the image does not fit the pixel format.
         """
-        resized = resize_image(self.pixel_format.apply(picture), self.size)
+        resized = resize_image(self.pixel_format.apply(image), self.size)
         pixels = resized.transpose(1, 2, 0).astype(np.float32) / np.float32(255)
         scaled = (pixels - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
         return np.ascontiguousarray(scaled.transpose(2, 0, 1), np.float32)

@@ -12,10 +12,11 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
 from mtlsearch.bundle._describe import describe
-from mtlsearch.bundle._folder import GRAPH, check_files, read_manifest
+from mtlsearch.bundle._folder import GRAPH, GRAPH_WEIGHTS, check_files, read_manifest
+from mtlsearch.bundle._image_like import ImageLike, to_image
 from mtlsearch.bundle._manifest import Manifest
 from mtlsearch.bundle._outputs import draw_all
-from mtlsearch.bundle._pictures import ImageLike, to_picture
+from mtlsearch.bundle._tensor_file import read_tensors
 from mtlsearch.errors import ExportError
 from mtlsearch.prediction import TENSORS, OutputSpec, Prediction, decode
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-    from mtlsearch.images import Picture
+    from mtlsearch.images import AnyImage
 
 # The exceptions of onnxruntime have no common base class below Exception.
 _LOAD_ERRORS = (
@@ -118,10 +119,10 @@ class Bundle:
             DataError: an image cannot be read or does not fit the pixel format of the bundle.
         """
         if not isinstance(images, list | tuple):
-            return self._predict_batch([to_picture(cast("ImageLike", images))])[0]
+            return self._predict_batch([to_image(cast("ImageLike", images))])[0]
         predictions: list[dict[str, Prediction]] = []
         for start in range(0, len(images), batch_size):
-            batch = [to_picture(image) for image in images[start : start + batch_size]]
+            batch = [to_image(image) for image in images[start : start + batch_size]]
             predictions += self._predict_batch(batch)
         return predictions
 
@@ -133,15 +134,15 @@ class Bundle:
             predictions: prediction of each task for this image.
 
         Returns:
-            The picture in mode RGB.
+            The drawn picture in mode RGB.
 
         Raises:
             DataError: the image cannot be read or does not fit the pixel format of the bundle.
         """
-        picture = self.manifest.preprocessing.pixel_format.apply(to_picture(image))
-        return draw_all(self.tasks, picture, predictions)
+        converted = self.manifest.preprocessing.pixel_format.apply(to_image(image))
+        return draw_all(self.tasks, converted, predictions)
 
-    def _predict_batch(self, images: Sequence[Picture]) -> list[dict[str, Prediction]]:
+    def _predict_batch(self, images: Sequence[AnyImage]) -> list[dict[str, Prediction]]:
         preprocessing = self.manifest.preprocessing
         arrays = self.run(np.stack([preprocessing(image) for image in images]))
         return [
@@ -177,21 +178,26 @@ def open_bundle(
     folder = Path(path)
     manifest = read_manifest(folder)
     check_files(folder, manifest)
-    bundle = Bundle(folder, manifest, open_graph(folder / GRAPH, providers))
+    weights = folder / GRAPH_WEIGHTS if GRAPH_WEIGHTS in manifest.files else None
+    bundle = Bundle(folder, manifest, open_graph(folder / GRAPH, providers, weights))
     _check_tensors(bundle)
     return bundle
 
 
 def open_graph(
-    path: Path, providers: Sequence[str] = ("CPUExecutionProvider",)
+    path: Path,
+    providers: Sequence[str] = ("CPUExecutionProvider",),
+    weights: Path | None = None,
 ) -> onnxruntime.InferenceSession:
     """Load a graph.
 
-    ONNX Runtime gets the graph as bytes, so that it cannot read weights from other files.
+    ONNX Runtime gets the graph as bytes and the weights as arrays, so that it cannot read other
+    files.
 
     Args:
         path: the ONNX file.
         providers: execution providers of ONNX Runtime, the preferred one first.
+        weights: the safetensors file with the weights of the graph; None if it contains them.
 
     Returns:
         The session.
@@ -201,6 +207,10 @@ def open_graph(
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors are raised, so the log would only repeat them
+    if weights is not None:
+        arrays = read_tensors(weights)
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in arrays.values()]
+        options.add_external_initializers(list(arrays), values)
     try:
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=list(providers))
     except _LOAD_ERRORS as error:

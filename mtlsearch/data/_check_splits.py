@@ -12,12 +12,12 @@ from mtlsearch.data._samples import PreparedSample
 from mtlsearch.data.cache import CacheEntry, SampleCache, SplitWriter, translate_disk_errors
 from mtlsearch.data.checks import (
     CheckReport,
+    ImageCounts,
+    ImageFacts,
     LabelCounts,
-    PictureCounts,
-    PictureFacts,
     Problem,
     Tally,
-    count_pictures,
+    count_flagged,
     sum_tallies,
 )
 
@@ -29,13 +29,13 @@ class SplitResult:
     Attributes:
         problems: all problems, in the order of the images.
         counts: counts of valid images by label.
-        pictures: what reading the images lost.
+        flagged: what reading the images lost.
         digests: digest of the pixels of each image; empty for an image that cannot be read.
     """
 
     problems: Sequence[Problem]
     counts: Mapping[str, LabelCounts]
-    pictures: PictureCounts
+    flagged: ImageCounts
     digests: Sequence[bytes]
 
 
@@ -72,7 +72,7 @@ def check_splits(
         {split: result.counts for split, result in results.items()},
         {split: images.size(split) for split in splits},
         _duplicates(images, {split: result.digests for split, result in results.items()}),
-        {split: result.pictures for split, result in results.items()},
+        {split: result.flagged for split, result in results.items()},
         input_size=images.input_size,
     )
 
@@ -131,7 +131,7 @@ class _Check:
         if cached is None or self.reread:
             return self._read(split, lambda index, sample: None)
         self.counter.add(self.images.size(split))
-        return SplitResult((), cached.counts, cached.pictures, cached.digests)
+        return SplitResult((), cached.counts, cached.flagged, cached.digests)
 
     def _fill(self, split: str, entry: CacheEntry) -> SplitResult:
         """Read a split and write its cache entry, unless an image is bad."""
@@ -146,7 +146,7 @@ class _Check:
                 writer.close()
             if not result.problems:
                 with translate_disk_errors(entry.folder.parent):
-                    writer.finish(result.counts, result.pictures, result.digests)
+                    writer.finish(result.counts, result.flagged, result.digests)
                 entry.commit(temporary)
                 self.cache.set_cached_split(split, entry.open())
         finally:
@@ -157,7 +157,7 @@ class _Check:
         """Read all images of a split and pass the valid ones to ``store``."""
         problems: list[Problem] = []
         tallies: list[dict[str, Tally]] = []
-        facts: list[tuple[str, PictureFacts]] = []
+        facts: list[tuple[str, ImageFacts]] = []
         indices = range(self.images.size(split))
         digests: list[bytes] = []
         dataset = ImageDataset(self.images, split, with_digest=True)
@@ -169,8 +169,8 @@ class _Check:
                 tallies.append(dict(result.counts))
                 facts.append((self.images.locate(split, index), result.facts))
             self.counter.add(1)
-        pictures = count_pictures(facts)
-        return SplitResult(problems, sum_tallies(tallies, self.images.labels), pictures, digests)
+        flagged = count_flagged(facts)
+        return SplitResult(problems, sum_tallies(tallies, self.images.labels), flagged, digests)
 
 
 def _add(writer: SplitWriter, index: int, sample: PreparedSample) -> None:

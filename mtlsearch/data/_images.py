@@ -8,9 +8,9 @@ from hashlib import blake2b
 
 from mtlsearch.data._samples import PreparedSample, prepare_sample
 from mtlsearch.data._splits import Splits
-from mtlsearch.data.checks import PictureFacts, Problem, Tally, count_labels, find_problems
+from mtlsearch.data.checks import ImageFacts, Problem, Tally, count_labels, find_problems
 from mtlsearch.errors import DataError
-from mtlsearch.images import Bands, Picture, PixelFormat
+from mtlsearch.images import AnyImage, Bands, PixelFormat
 from mtlsearch.labels import LabelSpec, Sample
 from mtlsearch.plugin import DatasetSource
 
@@ -33,7 +33,7 @@ class ReadResult:
     problems: tuple[Problem, ...]
     sample: PreparedSample | None
     counts: Mapping[str, Tally]
-    facts: PictureFacts = field(default_factory=PictureFacts)
+    facts: ImageFacts = field(default_factory=ImageFacts)
     digest: bytes | None = None
 
 
@@ -160,7 +160,7 @@ class Images:
                 tuple(Problem(split, index, where, what, fix) for what, fix in problems), None, {}
             )
         prepared = prepare_sample(sample, labels, self.prepared_size[split])
-        facts = PictureFacts.of(
+        facts = ImageFacts.of(
             raw.image, sample.image, Bands(prepared.image.numpy()), self.pixel_format
         )
         counts = count_labels(sample, prepared, labels, self.input_size)
@@ -168,7 +168,7 @@ class Images:
         return ReadResult((), prepared, counts, facts, digest)
 
 
-def _digest(image: Picture) -> bytes:
+def _digest(image: AnyImage) -> bytes:
     digest = blake2b(repr(image.size).encode(), digest_size=16)
     digest.update(image.tobytes())
     return digest.digest()

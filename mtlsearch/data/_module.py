@@ -21,7 +21,7 @@ from mtlsearch.data._loader import BatchLoader, ImageDataset, read_images, requi
 from mtlsearch.data.augmentation import BatchTransform
 from mtlsearch.data.cache import SampleCache, cache_folder
 from mtlsearch.data.checks import CheckReport
-from mtlsearch.images import Picture
+from mtlsearch.images import AnyImage
 from mtlsearch.labels import LabelSpec, Sample
 from mtlsearch.plugin import Batch
 
@@ -249,7 +249,7 @@ class DataModule:
         """What evaluation and exported bundles do to an image."""
         return self._preprocessing
 
-    def prepare(self, image: Picture) -> Tensor:
+    def prepare(self, image: AnyImage) -> Tensor:
         """Apply the preprocessing of evaluation and exported bundles to an image.
 
         Args:

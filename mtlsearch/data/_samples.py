@@ -112,8 +112,8 @@ def mask_dtype(spec: LabelSpec) -> np.dtype[np.integer]:
 
 
 def _resize_nearest(plane: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.generic]:
-    picture = Image.fromarray(np.ascontiguousarray(plane))
-    return np.array(picture.resize((size[1], size[0]), Image.Resampling.NEAREST))
+    image = Image.fromarray(np.ascontiguousarray(plane))
+    return np.array(image.resize((size[1], size[0]), Image.Resampling.NEAREST))
 
 
 def _resize_boxes(boxes: Boxes, image_size: tuple[int, int], size: tuple[int, int]) -> BoxTargets:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mtlsearch.bundle import Bundle, Preprocessing
-    from mtlsearch.images import Picture
+    from mtlsearch.images import AnyImage
     from mtlsearch.models import MultiTaskNetwork
     from mtlsearch.plugin import OutputSpec, Task
 
@@ -32,7 +32,7 @@ class Predictor(Protocol):
     def input_size(self) -> tuple[int, int]:
         """``(height, width)`` of the network's input in pixels."""
 
-    def run(self, images: Sequence[Picture]) -> Arrays:
+    def run(self, images: Sequence[AnyImage]) -> Arrays:
         """Return the tensors of some images.
 
         Args:
@@ -69,7 +69,7 @@ class NetworkPredictor:
         """See :class:`Predictor`."""
         return self.preprocessing.size
 
-    def run(self, images: Sequence[Picture]) -> Arrays:
+    def run(self, images: Sequence[AnyImage]) -> Arrays:
         """See :class:`Predictor`."""
         import torch
 
@@ -105,7 +105,7 @@ class BundlePredictor:
         """See :class:`Predictor`."""
         return self.bundle.manifest.preprocessing.size
 
-    def run(self, images: Sequence[Picture]) -> Arrays:
+    def run(self, images: Sequence[AnyImage]) -> Arrays:
         """See :class:`Predictor`."""
         preprocessing = self.bundle.manifest.preprocessing
         return self.bundle.run(np.stack([preprocessing(image) for image in images]))

@@ -17,6 +17,7 @@ from mtlsearch import __version__
 from mtlsearch.bundle import (
     CARD,
     GRAPH,
+    GRAPH_WEIGHTS,
     MANIFEST,
     PROGRAM,
     WEIGHTS,
@@ -191,7 +192,8 @@ def _write_formats(
 
 
 def _graph_runner(path: Path) -> Runner:
-    session = open_graph(path)
+    weights = path.with_name(GRAPH_WEIGHTS)
+    session = open_graph(path, weights=weights if weights.exists() else None)
     names = [output.name for output in session.get_outputs()]
 
     def run(images: Tensor) -> Arrays:
@@ -220,7 +222,8 @@ def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write program and model card, then ``bundle.json`` with the checksums of all other files."""
     write_runner(folder)
-    (folder / CARD).write_text(write_card(manifest), encoding="utf-8")
+    card = write_card(manifest, has_graph_weights=(folder / GRAPH_WEIGHTS).exists())
+    (folder / CARD).write_text(card, encoding="utf-8")
     value = manifest.to_json()
     value["files"] = {
         path.name: {"sha256": entry.sha256, "bytes": entry.bytes}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mtlsearch.bundle import (
     CARD,
     GRAPH,
+    GRAPH_WEIGHTS,
     MANIFEST,
     MODULES,
     PROGRAM,
@@ -33,7 +34,7 @@ Exported by mtlsearch {version}. Sharing plan: {plan}.
 | file | contents |
 | --- | --- |
 | `{graph}` | the network for ONNX Runtime: images to tensors of all tasks, any batch size |
-| `{program}` | the network as a `torch.export` program |
+{graph_weights}| `{program}` | the network as a `torch.export` program |
 | `{weights}` | the weights, with timm's names |
 | `{runner}` | a program that predicts images and draws the predictions |
 | `{modules}` | the Python modules that `{runner}` imports |
@@ -67,6 +68,8 @@ The tensors of each task, as `task.tensor` (B images, C classes):
 {tensors}
 {tensor_code}"""
 
+_GRAPH_WEIGHTS = f"| `{GRAPH_WEIGHTS}` | the weights of `{GRAPH}`, which exceed 2 GiB |\n"
+
 _TENSOR_CODE = """\
 
 The tensors of a picture of 8 bits, by ONNX Runtime alone:
@@ -92,14 +95,20 @@ for name, array in outputs.items():
 """
 
 
-def write_card(manifest: Manifest) -> str:
-    """Return the text of the model card."""
+def write_card(manifest: Manifest, *, has_graph_weights: bool = False) -> str:
+    """Return the text of the model card.
+
+    Args:
+        manifest: the manifest of the bundle.
+        has_graph_weights: whether the weights of the graph are a file of their own.
+    """
     return _PAGE.format(
         backbone=manifest.backbone,
         tasks=", ".join(manifest.tasks),
         version=manifest.mtlsearch,
         plan=manifest.plan,
         graph=GRAPH,
+        graph_weights=_GRAPH_WEIGHTS if has_graph_weights else "",
         program=PROGRAM,
         weights=WEIGHTS,
         manifest=MANIFEST,

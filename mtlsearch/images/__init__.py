@@ -1,4 +1,4 @@
-"""Images: the one reader of pictures for training, checks, bundles and drawing.
+"""Images: the one reader of image files for training, checks, bundles and drawing.
 
 An image is read as its file has it (:func:`read_image`). A :class:`PixelFormat` then converts it
 to 8-bit bands, by the rule of the run file that the bundle repeats. :func:`resize_image` resizes
@@ -13,23 +13,23 @@ these bands. This package needs numpy and Pillow only.
 (3, 4, 6)
 """
 
-from mtlsearch.images._bands import NUM_BANDS, Bands, Picture
+from mtlsearch.images._bands import NUM_BANDS, AnyImage, Bands
 from mtlsearch.images._pixel_format import Channels, PixelFormat, PixelRange
-from mtlsearch.images._read import load_array, open_picture, read_image, require_file
+from mtlsearch.images._read import load_array, open_image, read_image, require_file
 from mtlsearch.images._resize import contrast, resize_image, to_rgb
 from mtlsearch.images._write import exact_suffix, write_exact
 
 __all__ = [
     "NUM_BANDS",
+    "AnyImage",
     "Bands",
     "Channels",
-    "Picture",
     "PixelFormat",
     "PixelRange",
     "contrast",
     "exact_suffix",
     "load_array",
-    "open_picture",
+    "open_image",
     "read_image",
     "require_file",
     "resize_image",

@@ -38,5 +38,5 @@ class Bands:
         return self.values.tobytes()
 
 
-Picture: TypeAlias = Image.Image | Bands
+AnyImage: TypeAlias = Image.Image | Bands
 """A Pillow image in any mode, or an array of bands. Both have ``size`` and ``tobytes()``."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mtlsearch.errors import DataError
-from mtlsearch.images._bands import NUM_BANDS, Bands, Picture
+from mtlsearch.images._bands import NUM_BANDS, AnyImage, Bands
 from mtlsearch.images._read import read_image
 
 Channels: TypeAlias = Literal["rgb", "rgba"] | int
@@ -65,11 +65,11 @@ class PixelFormat:
         """Whether the first three bands are red, green and blue."""
         return isinstance(self.channels, str) or self.channels == 3
 
-    def apply(self, picture: Picture, where: str | None = None) -> Picture:
+    def apply(self, image: AnyImage, where: str | None = None) -> AnyImage:
         """Convert an image; a converted image stays as it is.
 
         Args:
-            picture: an upright image in any mode, or bands.
+            image: an upright image in any mode, or bands.
             where: reference to the image, for messages.
 
         Returns:
@@ -80,17 +80,17 @@ class PixelFormat:
                 do not fit.
         """
         try:
-            return self._convert(picture)
+            return self._convert(image)
         except DataError as error:
             raise (error.named_in(where) if where else error) from None
 
-    def _convert(self, picture: Picture) -> Picture:
-        decoded = _as_bands_if_deep(picture)
+    def _convert(self, image: AnyImage) -> AnyImage:
+        decoded = _as_bands_if_deep(image)
         if isinstance(decoded, Bands):
             return self._from_bands(Bands(self._to_uint8(decoded.values)))
         return self._from_image(decoded)
 
-    def read(self, path: Path, where: str | None = None) -> Picture:
+    def read(self, path: Path, where: str | None = None) -> AnyImage:
         """Read an image file and convert it.
 
         Args:
@@ -105,48 +105,48 @@ class PixelFormat:
         """
         return self.apply(read_image(path, where), where or str(path))
 
-    def num_dropped(self, picture: Picture) -> int:
+    def num_dropped(self, image: AnyImage) -> int:
         """Return how many bands of an image :meth:`apply` does not use.
 
         Alpha of a gray or palette image counts if some pixel is transparent.
 
         Args:
-            picture: the image before :meth:`apply`.
+            image: the image before :meth:`apply`.
 
         Returns:
             The number; 0 for colors that are converted, such as CMYK.
         """
-        if isinstance(picture, Bands):
-            count = len(picture.values)
+        if isinstance(image, Bands):
+            count = len(image.values)
             used = 1 if count == 2 and self.channels == "rgb" else self.num_channels
             return max(0, count - used)
-        hidden = _num_hidden(picture)
+        hidden = _num_hidden(image)
         if hidden or self.num_channels not in (1, 3):
             return hidden
-        has_fourth_band = picture.mode in ("RGBA", "RGBa", "RGBX")
-        return int(has_fourth_band or (_has_alpha(picture) and _is_transparent(picture)))
+        has_fourth_band = image.mode in ("RGBA", "RGBa", "RGBX")
+        return int(has_fourth_band or (_has_alpha(image) and _is_transparent(image)))
 
-    def _from_image(self, picture: Image.Image) -> Picture:
+    def _from_image(self, image: Image.Image) -> AnyImage:
         if self.num_channels == 3:
-            return _as_rgb(picture)
-        if _num_hidden(picture) and self.num_channels > 1:
+            return _as_rgb(image)
+        if _num_hidden(image) and self.num_channels > 1:
             raise DataError(
-                f"only {len(picture.getbands())} of the {picture.info[NUM_BANDS]} bands of the "
+                f"only {len(image.getbands())} of the {image.info[NUM_BANDS]} bands of the "
                 "image can be read",
                 next_step="save its bands as an .npy file of [bands, height, width]",
             )
         if self.channels == "rgba":
-            return _bands(picture if picture.mode == "RGBX" else _as_rgba(picture))
+            return _bands(image if image.mode == "RGBX" else _as_rgba(image))
         if self.channels == 1:
-            gray = picture if picture.mode in _GRAY else _as_rgb(picture)
+            gray = image if image.mode in _GRAY else _as_rgb(image)
             return _bands(gray.convert("L"))
-        if picture.mode in ("P", "PA"):
-            picture = _as_rgba(picture) if _has_alpha(picture) else _as_rgb(picture)
-        bands = _bands(picture)
+        if image.mode in ("P", "PA"):
+            image = _as_rgba(image) if _has_alpha(image) else _as_rgb(image)
+        bands = _bands(image)
         self._require_count(len(bands.values))
         return bands
 
-    def _from_bands(self, bands: Bands) -> Picture:
+    def _from_bands(self, bands: Bands) -> AnyImage:
         values, count = bands.values, len(bands.values)
         if self.num_channels == 3:
             rgb = values[[0, 0, 0]] if count < 3 else values[:3]
@@ -197,54 +197,54 @@ class PixelFormat:
         )
 
 
-def _as_bands_if_deep(picture: Picture) -> Picture:
+def _as_bands_if_deep(image: AnyImage) -> AnyImage:
     """Return bands for an array and for more than 8 bits, other images unchanged."""
-    if isinstance(picture, Bands):
-        values = picture.values
+    if isinstance(image, Bands):
+        values = image.values
         native = values.dtype.newbyteorder("=")
         return Bands(values.astype(native, copy=False))
-    if picture.mode.startswith("I;16"):
-        return Bands(np.asarray(picture).astype(np.uint16)[None])
-    if picture.mode in _ARRAY_MODES:
+    if image.mode.startswith("I;16"):
+        return Bands(np.asarray(image).astype(np.uint16)[None])
+    if image.mode in _ARRAY_MODES:
         # Pillow reads the 16 bits of these formats as 32 bits.
-        has_16_bits = picture.mode == "I" and picture.format in ("PNG", "PPM")
-        values = np.asarray(picture)[None]
+        has_16_bits = image.mode == "I" and image.format in ("PNG", "PPM")
+        values = np.asarray(image)[None]
         return Bands(values.astype(np.uint16) if has_16_bits else values)
-    return picture
+    return image
 
 
-def _as_rgb(picture: Image.Image) -> Image.Image:
+def _as_rgb(image: Image.Image) -> Image.Image:
     # Pillow warns unless a palette with transparency is converted to RGBA first.
-    if picture.mode == "P" and "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-    if picture.mode == "La":  # Pillow converts it to LA only
-        picture = picture.convert("LA")
-    return picture.convert("RGB")
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    if image.mode == "La":  # Pillow converts it to LA only
+        image = image.convert("LA")
+    return image.convert("RGB")
 
 
-def _as_rgba(picture: Image.Image) -> Image.Image:
-    if picture.mode == "La":
-        picture = picture.convert("LA")
-    if not _has_alpha(picture):
-        picture = picture.convert("RGB")
-    return picture.convert("RGBA")
+def _as_rgba(image: Image.Image) -> Image.Image:
+    if image.mode == "La":
+        image = image.convert("LA")
+    if not _has_alpha(image):
+        image = image.convert("RGB")
+    return image.convert("RGBA")
 
 
-def _num_hidden(picture: Image.Image) -> int:
+def _num_hidden(image: Image.Image) -> int:
     """Return the number of bands of the file that Pillow did not decode."""
-    return max(0, int(picture.info.get(NUM_BANDS, 0)) - len(picture.getbands()))
+    return max(0, int(image.info.get(NUM_BANDS, 0)) - len(image.getbands()))
 
 
-def _has_alpha(picture: Image.Image) -> bool:
-    return picture.has_transparency_data
+def _has_alpha(image: Image.Image) -> bool:
+    return image.has_transparency_data
 
 
-def _is_transparent(picture: Image.Image) -> bool:
+def _is_transparent(image: Image.Image) -> bool:
     """Return whether some pixel is not opaque."""
-    return bool(np.asarray(_as_rgba(picture).getchannel("A")).min() < 255)
+    return bool(np.asarray(_as_rgba(image).getchannel("A")).min() < 255)
 
 
-def _bands(picture: Image.Image) -> Bands:
-    pixels = np.asarray(picture, np.uint8)
+def _bands(image: Image.Image) -> Bands:
+    pixels = np.asarray(image, np.uint8)
     planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     return Bands(np.ascontiguousarray(planes))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from mtlsearch.errors import DataError
-from mtlsearch.images._bands import NUM_BANDS, Bands, Picture
+from mtlsearch.images._bands import NUM_BANDS, AnyImage, Bands
 from mtlsearch.images._tiff_bands import BITS, SAMPLES, TiffLayout
 
 # Errors of the decoders of Pillow and numpy for files that are truncated, broken or not images.
@@ -45,7 +45,7 @@ _TIFF_SUFFIXES = (".tif", ".tiff")
 _AS_ARRAY = "save its bands as an .npy file of [bands, height, width]"
 
 
-def read_image(path: Path, where: str | None = None) -> Picture:
+def read_image(path: Path, where: str | None = None) -> AnyImage:
     """Read an image as its file has it, rotated by its EXIF orientation.
 
     A TIFF of several equal pages of one channel has one band per page. Another TIFF has the bands
@@ -71,15 +71,15 @@ def read_image(path: Path, where: str | None = None) -> Picture:
         hidden = _bands_beyond_pillow(path, where)
         if hidden is not None:
             return hidden
-    with _opened(path, where) as picture:
-        if picture.format == "TIFF" and getattr(picture, "n_frames", 1) > 1:
-            pages = _pages(picture, path, where)
+    with _opened(path, where) as image:
+        if image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
+            pages = _pages(image, path, where)
             if pages is not None:
                 return pages
-        return _upright(_with_all_bands(picture))
+        return _upright(_with_all_bands(image))
 
 
-def open_picture(path: Path, where: str | None = None) -> Image.Image:
+def open_image(path: Path, where: str | None = None) -> Image.Image:
     """Read the first page of an image file, rotated by its EXIF orientation.
 
     Args:
@@ -92,8 +92,8 @@ def open_picture(path: Path, where: str | None = None) -> Image.Image:
     Raises:
         DataError: the file is missing, truncated, too large or not an image.
     """
-    with _opened(path, where) as picture:
-        return _upright(picture)
+    with _opened(path, where) as image:
+        return _upright(image)
 
 
 def load_array(path: Path, where: str | None = None) -> NDArray[np.generic]:
@@ -157,8 +157,8 @@ def _opened(path: Path, where: str | None) -> Iterator[Image.Image]:
     require_file(path, where)
     try:
         # Pillow maps uncompressed files that it opens by name, and scrambles a rotated TIFF then.
-        with path.open("rb") as file, Image.open(file) as picture:
-            yield picture
+        with path.open("rb") as file, Image.open(file) as image:
+            yield image
     except UnidentifiedImageError as error:
         kind = "is not in a known image format" if path.stat().st_size else "is empty"
         is_tiff = path.suffix.lower() in _TIFF_SUFFIXES
@@ -198,47 +198,47 @@ def _bands_beyond_pillow(path: Path, where: str | None) -> Bands | None:
 def _pillow_reads_all_bands(path: Path) -> bool:
     """Return whether Pillow decodes the bands of a TIFF, perhaps one per page."""
     try:
-        with path.open("rb") as file, Image.open(file) as picture:
-            tags = getattr(picture, "tag_v2", {})
-            samples, decoded = int(tags.get(SAMPLES, 0)), len(picture.getbands())
-            has_four_bytes = picture.mode == "RGB" and tags.get(BITS) == (8, 8, 8, 8)
-            return picture.mode == "P" or samples <= decoded or has_four_bytes
+        with path.open("rb") as file, Image.open(file) as image:
+            tags = getattr(image, "tag_v2", {})
+            samples, decoded = int(tags.get(SAMPLES, 0)), len(image.getbands())
+            has_four_bytes = image.mode == "RGB" and tags.get(BITS) == (8, 8, 8, 8)
+            return image.mode == "P" or samples <= decoded or has_four_bytes
     except UnidentifiedImageError:
         return False
 
 
-def _with_all_bands(picture: Image.Image) -> Image.Image:
+def _with_all_bands(image: Image.Image) -> Image.Image:
     """Return an image of which Pillow decodes the fourth band too, if it can.
 
     A TIFF of red, green, blue and an unspecified band has the mode RGB, without the fourth. The
     decoder also writes all four. Further bands are only counted.
     """
-    samples = int(getattr(picture, "tag_v2", {}).get(SAMPLES, 0))
-    if samples > len(picture.getbands()) and picture.mode != "P":
-        picture.info[NUM_BANDS] = samples
-        if samples == 4 and picture.mode == "RGB":
-            picture._mode = "RGBX"
-    return picture
+    samples = int(getattr(image, "tag_v2", {}).get(SAMPLES, 0))
+    if samples > len(image.getbands()) and image.mode != "P":
+        image.info[NUM_BANDS] = samples
+        if samples == 4 and image.mode == "RGB":
+            image._mode = "RGBX"
+    return image
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def _upright(image: Image.Image) -> Image.Image:
     """Return the decoded image, rotated by its EXIF orientation."""
-    upright = ImageOps.exif_transpose(picture)
+    upright = ImageOps.exif_transpose(image)
     # The pixel format depends on it: the numbers of a 16-bit PGM have the mode of 32 bits.
-    upright.format = picture.format
+    upright.format = image.format
     return upright
 
 
-def _pages(picture: Image.Image, path: Path, where: str | None) -> Bands | None:
+def _pages(image: Image.Image, path: Path, where: str | None) -> Bands | None:
     """Return the pages as bands; None if they are pages of a document."""
-    num_pages, first = int(getattr(picture, "n_frames", 1)), (picture.mode, picture.size)
-    if picture.mode not in _PAGE_MODES:
+    num_pages, first = int(getattr(image, "n_frames", 1)), (image.mode, image.size)
+    if image.mode not in _PAGE_MODES:
         return None
-    _require_pixels(num_pages * math.prod(picture.size), path, where)
+    _require_pixels(num_pages * math.prod(image.size), path, where)
     planes = []
-    for page in ImageSequence.Iterator(picture):
+    for page in ImageSequence.Iterator(image):
         if (page.mode, page.size) != first:
-            picture.seek(0)
+            image.seek(0)
             return None
         planes.append(np.asarray(ImageOps.exif_transpose(page)))
     return Bands(np.stack(planes))

@@ -1,4 +1,4 @@
-"""Resizing, contrast and drawing form of pictures in a pixel format."""
+"""Resizing, contrast and drawing form of images in a pixel format."""
 
 from __future__ import annotations
 
@@ -8,57 +8,57 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mtlsearch.images._bands import Picture
+from mtlsearch.images._bands import AnyImage
 from mtlsearch.images._pixel_format import PixelFormat
 
 
-def resize_image(picture: Picture, size: tuple[int, int]) -> NDArray[np.uint8]:
+def resize_image(image: AnyImage, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Resize an image bilinearly without keeping its aspect ratio; shrinking averages.
 
     Every band is resized on its own, so that transparent pixels count as opaque ones do.
 
     Args:
-        picture: result of :meth:`PixelFormat.apply`.
+        image: result of :meth:`PixelFormat.apply`.
         size: ``(height, width)`` after resizing.
 
     Returns:
         uint8 ``[C, height, width]``, contiguous and writable.
     """
-    if isinstance(picture, Image.Image):
-        pixels = np.asarray(_resized(picture, size))
+    if isinstance(image, Image.Image):
+        pixels = np.asarray(_resized(image, size))
         return pixels.transpose(2, 0, 1).copy()
-    values = picture.values.astype(np.uint8, copy=False)
+    values = image.values.astype(np.uint8, copy=False)
     planes = [np.asarray(_resized(Image.fromarray(plane), size)) for plane in values]
     return np.stack(planes)
 
 
-def _resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    if picture.size == (size[1], size[0]):
-        return picture
-    return picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    if image.size == (size[1], size[0]):
+        return image
+    return image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
 
 
-def contrast(picture: Picture) -> int:
+def contrast(image: AnyImage) -> int:
     """Return the largest difference between two pixels in one band.
 
     Args:
-        picture: result of :meth:`PixelFormat.apply`.
+        image: result of :meth:`PixelFormat.apply`.
 
     Returns:
         The difference, 0 to 255.
     """
-    if isinstance(picture, Image.Image):
-        extrema = np.asarray(picture.getextrema()).reshape(-1, 2)
+    if isinstance(image, Image.Image):
+        extrema = np.asarray(image.getextrema()).reshape(-1, 2)
         return int((extrema[:, 1] - extrema[:, 0]).max())
-    values = picture.values.reshape(len(picture.values), -1).astype(np.int64, copy=False)
+    values = image.values.reshape(len(image.values), -1).astype(np.int64, copy=False)
     return int((values.max(axis=1) - values.min(axis=1)).max())
 
 
-def to_rgb(picture: Picture) -> Image.Image:
-    """Return a picture that can be drawn: its first three bands, or gray.
+def to_rgb(image: AnyImage) -> Image.Image:
+    """Return a image that can be drawn: its first three bands, or gray.
 
     Args:
-        picture: an image of 8 bits, or of 16 bits from 0 to 65535.
+        image: an image of 8 bits, or of 16 bits from 0 to 65535.
 
     Returns:
         An image in mode RGB.
@@ -66,4 +66,4 @@ def to_rgb(picture: Picture) -> Image.Image:
     Raises:
         DataError: the range of its numbers is unknown.
     """
-    return cast("Image.Image", PixelFormat().apply(picture))  # three channels give no Bands
+    return cast("Image.Image", PixelFormat().apply(image))  # three channels give no Bands

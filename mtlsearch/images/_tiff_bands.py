@@ -124,8 +124,8 @@ class TiffLayout:
     def _decode_gray(self, parts: Sequence[bytes], num_bands: int) -> NDArray[Any]:
         """Return the numbers of interleaved bands, ``[H, W, C]``."""
         scale = num_bands * self.dtype.itemsize
-        with Image.open(io.BytesIO(self._gray_tiff(parts, scale))) as picture:
-            pixels = np.asarray(picture, np.uint8)
+        with Image.open(io.BytesIO(self._gray_tiff(parts, scale))) as image:
+            pixels = np.asarray(image, np.uint8)
         numbers = pixels.view(self.dtype).reshape(self.height, self.width, num_bands)
         if not self.has_differences:
             return numbers

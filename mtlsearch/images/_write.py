@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mtlsearch.images._bands import Picture
+from mtlsearch.images._bands import AnyImage
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -24,17 +24,17 @@ def exact_suffix(num_channels: int) -> str:
     return ".png" if num_channels in _MODES else ".npy"
 
 
-def write_exact(picture: Picture, path: Path) -> None:
+def write_exact(image: AnyImage, path: Path) -> None:
     """Write an image so that reading it gives the same bands.
 
     Args:
-        picture: result of :meth:`PixelFormat.apply`.
+        image: result of :meth:`PixelFormat.apply`.
         path: the file; its format follows :func:`exact_suffix`, whatever its name is.
     """
-    if isinstance(picture, Image.Image):
-        picture.save(path, "PNG")
+    if isinstance(image, Image.Image):
+        image.save(path, "PNG")
         return
-    values = picture.values.astype(np.uint8, copy=False)
+    values = image.values.astype(np.uint8, copy=False)
     if len(values) not in _MODES:
         with path.open("wb") as file:
             np.save(file, values, allow_pickle=False)

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mtlsearch.images import Picture
+    from mtlsearch.images import AnyImage
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,5 +53,5 @@ class Sample:
         labels: labels by name; a missing label has no entry.
     """
 
-    image: Picture
+    image: AnyImage
     labels: Mapping[str, RawLabel] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mtlsearch.errors import DataError
-from mtlsearch.images import load_array, open_picture
+from mtlsearch.images import load_array, open_image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,12 +33,12 @@ def read_plane(path: Path, where: str) -> NDArray[np.generic]:
     """
     if path.suffix.lower() == ".npy":
         return load_array(path, where)
-    picture = open_picture(path, where)
-    if picture.mode not in _ONE_CHANNEL:
+    image = open_image(path, where)
+    if image.mode not in _ONE_CHANNEL:
         raise DataError(
-            f"{path} must have one channel, got {len(picture.getbands())} ({picture.mode})",
+            f"{path} must have one channel, got {len(image.getbands())} ({image.mode})",
             where=where,
             next_step="write class indices or numbers into one channel (8 or 16 bit PNG, .npy)",
         )
-    plane = np.asarray(picture)
+    plane = np.asarray(image)
     return plane.astype(np.uint8) if plane.dtype == np.bool_ else plane

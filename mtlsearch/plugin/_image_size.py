@@ -56,5 +56,5 @@ def require_image_size(
 def _is_transposed(path: Path) -> bool:
     if path.suffix.lower() == ".npy":
         return False
-    with Image.open(path) as picture:
-        return int(picture.getexif().get(ORIENTATION, 1)) >= FIRST_TRANSPOSED
+    with Image.open(path) as image:
+        return int(image.getexif().get(ORIENTATION, 1)) >= FIRST_TRANSPOSED

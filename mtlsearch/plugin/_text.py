@@ -116,8 +116,14 @@ def resolve_path(folder: Path, text: str) -> Path:
         The path. A file whose name contains backslashes is returned if it exists.
 
     Raises:
-        DataError: a name in the path is longer than any disk supports.
+        DataError: a name in the path is longer than any disk supports, or contains a character 0.
     """
+    if "\0" in text:
+        raise DataError(
+            f"the path {text[:40]!r} contains a character 0, which no path contains",
+            where=str(folder),
+            next_step="correct the path in the data file, which may be damaged",
+        )
     longest = max(map(len, re.split(r"[/\\]", text)))
     if longest > MAX_NAME or len(text) > MAX_PATH:
         raise DataError(

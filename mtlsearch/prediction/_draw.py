@@ -25,7 +25,7 @@ from mtlsearch.prediction._values import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mtlsearch.images import Picture
+    from mtlsearch.images import AnyImage
     from mtlsearch.prediction._spec import OutputSpec
 
 DRAW_THRESHOLD = 0.3
@@ -35,7 +35,7 @@ OPACITY = 0.5
 """Opacity of a mask over the image, 0 to 1."""
 
 
-def draw(output: OutputSpec, image: Picture, prediction: Prediction) -> Image.Image:
+def draw(output: OutputSpec, image: AnyImage, prediction: Prediction) -> Image.Image:
     """Return a copy of an image with a prediction drawn on it and a caption below.
 
     Images are enlarged by a whole factor until the shorter side has 256 pixels. Strips

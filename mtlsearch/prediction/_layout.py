@@ -8,7 +8,7 @@ from math import ceil, floor, sqrt
 
 from PIL import Image, ImageDraw, ImageFont
 
-from mtlsearch.images import Picture, to_rgb
+from mtlsearch.images import AnyImage, to_rgb
 from mtlsearch.prediction._palette import Color
 
 MIN_SIDE = 256
@@ -31,18 +31,18 @@ Entry = tuple[Color | None, str]
 """Color of the swatch, or None, and text of one entry in a caption."""
 
 
-def canvas_of(picture: Picture) -> tuple[Image.Image, tuple[float, float]]:
+def canvas_of(image: AnyImage) -> tuple[Image.Image, tuple[float, float]]:
     """Return an RGB copy to draw on, and its scale factors across and down.
 
     The factor is a whole number that gives the shorter side 256 pixels or more, so that text on
     the copy is readable and pixels stay sharp. Strips and very large images get other factors, so
     that the copy has a bound whatever the aspect.
     """
-    image = to_rgb(picture)
-    size = canvas_size(image.size)
+    rgb = to_rgb(image)
+    size = canvas_size(rgb.size)
     # Without a change of size, `resize` returns a copy.
-    copy = image.resize(size, Image.Resampling.BICUBIC)
-    return copy, (size[0] / image.width, size[1] / image.height)
+    copy = rgb.resize(size, Image.Resampling.BICUBIC)
+    return copy, (size[0] / rgb.width, size[1] / rgb.height)
 
 
 def canvas_size(size: tuple[int, int]) -> tuple[int, int]:

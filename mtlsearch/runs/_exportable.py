@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 
 _EXPORTABLE: set[Hashable] = set()
 """Architectures that this process has exported; their weights do not matter."""
-
-
-BYTES_PER_PARAMETER = 4
-"""Weights are exported as float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +52,6 @@ class ExportTrial:
         except ExportError as error:
             raise self._with_origin(error) from error
         _EXPORTABLE.add(self._architecture)
-
-    def warnings(self) -> Iterator[str]:
-        """Yield a warning if plans that share little cannot be exported."""
-        from mtlsearch.models.programs import MAX_BYTES
-
-        parameters = len(self.tasks) * sum(unit.parameters for unit in self.cut.units)
-        limit = MAX_BYTES // BYTES_PER_PARAMETER
-        if parameters > limit:
-            yield (
-                f"plans with more than {limit:,} parameters cannot be exported, because an ONNX "
-                f"file is limited to 2 GiB. Without sharing, {self.backbone} has {parameters:,}; "
-                f"set `limits.params` to {limit}"
-            )
 
     @property
     def _architecture(self) -> Hashable:

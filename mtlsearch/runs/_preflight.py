@@ -318,19 +318,8 @@ def _require_freezable(context: PreflightContext) -> None:
 
 
 def _require_exportable(context: PreflightContext) -> None:
-    for trial in _export_trials(context):
-        trial.run()
-
-
-def _export_trials(context: PreflightContext) -> Iterator[ExportTrial]:
-    config = context.resolved.config
     for name, cut in context.cut_backbones.items():
-        yield ExportTrial(config, cut, context.tasks, name)
-
-
-def _warn_large_networks(context: PreflightContext) -> Iterator[str]:
-    for trial in _export_trials(context):
-        yield from trial.warnings()
+        ExportTrial(context.resolved.config, cut, context.tasks, name).run()
 
 
 PREFLIGHT_CHECKS: tuple[PreflightCheck, ...] = (
@@ -350,6 +339,6 @@ PREFLIGHT_CHECKS: tuple[PreflightCheck, ...] = (
     PreflightCheck("data", Stage.IMAGES, warn=_warn_data),
     PreflightCheck("losses", Stage.NETWORK, require=_require_losses),
     PreflightCheck("freeze", Stage.NETWORK, require=_require_freezable),
-    PreflightCheck("export", Stage.NETWORK, require=_require_exportable, warn=_warn_large_networks),
+    PreflightCheck("export", Stage.NETWORK, require=_require_exportable),
 )
 """All preflight checks, in the order in which they run within a stage."""

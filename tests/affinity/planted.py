@@ -1,4 +1,4 @@
-"""Tasks with a given relation, on pictures."""
+"""Tasks with a given relation, on images."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from mtlsearch.models import CutBackbone, MultiTaskNetwork
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Batch, FeatureSpec, Outputs, Settings, Targets, TargetValues, Task
 from mtlsearch.training import seeded_heads
-from tests.training import pictures
+from tests.training import images as training_images
 from tests.training.fakes import CLASSES
-from tests.training.pictures import PooledGuess
+from tests.training.images import PooledGuess
 
 
 class EqualHeadGuess(PooledGuess):
@@ -41,8 +41,8 @@ def make_tasks(names: str, opposed: str = "") -> dict[str, Task]:
 
 
 @dataclass
-class Pictures(pictures.Pictures):
-    """Pictures with random classes for the labels in ``noisy``."""
+class Images(training_images.Images):
+    """Images with random classes for the labels in ``noisy``."""
 
     noisy: str = ""
 

@@ -12,7 +12,7 @@ from mtlsearch.affinity._gradient_probe import GradientProbe, LookaheadStep
 from mtlsearch.models import CutBackbone, MultiTaskNetwork, cut_backbone
 from mtlsearch.plugin import Task
 from mtlsearch.training import Precision, train
-from tests.affinity.planted import Pictures, build, make_tasks
+from tests.affinity.planted import Images, build, make_tasks
 from tests.training.fakes import config, make_job
 
 
@@ -43,7 +43,7 @@ def make_probe(
 
 
 def probe_one_epoch(
-    cut: CutBackbone, tasks: Mapping[str, Task], data: Pictures, **changes: float
+    cut: CutBackbone, tasks: Mapping[str, Task], data: Images, **changes: float
 ) -> GradientProbe:
     network = build(cut, tasks).train()
     probe = make_probe(network, tasks, **changes)  # type: ignore[arg-type]
@@ -53,7 +53,7 @@ def probe_one_epoch(
 
 
 def test_cosines_are_symmetric_with_a_diagonal_of_1(cut: CutBackbone) -> None:
-    probe = probe_one_epoch(cut, make_tasks("abc"), Pictures(labels=("a", "b", "c"), noisy="bc"))
+    probe = probe_one_epoch(cut, make_tasks("abc"), Images(labels=("a", "b", "c"), noisy="bc"))
     cosines = probe.gradients.mean
     np.testing.assert_allclose(cosines, cosines.transpose(0, 2, 1), atol=1e-9)
     np.testing.assert_allclose(np.einsum("utt->ut", cosines), 1.0)
@@ -63,7 +63,7 @@ def test_cosines_are_symmetric_with_a_diagonal_of_1(cut: CutBackbone) -> None:
 
 
 def test_task_with_negated_loss_has_opposed_gradients(cut: CutBackbone) -> None:
-    probe = probe_one_epoch(cut, make_tasks("ab", opposed="b"), Pictures(labels=("a", "b")))
+    probe = probe_one_epoch(cut, make_tasks("ab", opposed="b"), Images(labels=("a", "b")))
     np.testing.assert_allclose(probe.gradients.mean[:, 0, 1], -1.0, atol=1e-5)
     lookahead = probe.lookahead.mean
     assert lookahead[0, 0] > 0
@@ -73,7 +73,7 @@ def test_task_with_negated_loss_has_opposed_gradients(cut: CutBackbone) -> None:
 
 
 def test_contributions_of_units_add_up_for_a_short_step(cut: CutBackbone) -> None:
-    data = Pictures(labels=("a", "b"), noisy="b")
+    data = Images(labels=("a", "b"), noisy="b")
     probe = probe_one_epoch(cut, make_tasks("ab"), data, rate=1e-4)
     whole, by_unit = probe.lookahead.mean, probe.unit_lookahead.mean
     np.testing.assert_allclose(by_unit.sum(axis=0), whole, rtol=0.1, atol=2e-6)
@@ -87,7 +87,7 @@ def test_clipped_step_has_the_largest_norm() -> None:
 
 
 def test_only_steps_with_labels_of_both_tasks_count(cut: CutBackbone) -> None:
-    data = Pictures(labels=("a", "b", "c"), labeled={"b": range(8), "c": range(8, 16)})
+    data = Images(labels=("a", "b", "c"), labeled={"b": range(8), "c": range(8, 16)})
     tasks = make_tasks("abc")
     probe = make_probe(build(cut, tasks).train(), tasks)
     for num_steps, batch in enumerate(data.eval_batches("val", 8)):
@@ -101,14 +101,14 @@ def test_only_steps_with_labels_of_both_tasks_count(cut: CutBackbone) -> None:
 def test_probe_compares_once_per_interval(cut: CutBackbone) -> None:
     tasks = make_tasks("ab")
     probe = make_probe(build(cut, tasks).train(), tasks, interval=3, accumulation_steps=2)
-    batch = Pictures().batch(list(range(8)))
+    batch = Images().batch(list(range(8)))
     for num_steps in range(10):
         probe(num_steps, batch)
     assert probe.lookahead.count[0, 1] == 3
 
 
 def test_probe_does_not_change_the_training(cut: CutBackbone) -> None:
-    tasks, data = make_tasks("ab"), Pictures(labels=("a", "b"), noisy="b")
+    tasks, data = make_tasks("ab"), Images(labels=("a", "b"), noisy="b")
     weights = []
     for has_probe in (False, True):
         network = build(cut, tasks)

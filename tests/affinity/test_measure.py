@@ -8,7 +8,7 @@ import pytest
 from mtlsearch.affinity import Affinity, AffinityMeasurement, best_groups, recommend
 from mtlsearch.errors import TrainingError
 from mtlsearch.models import CutBackbone, cut_backbone
-from tests.affinity.planted import Pictures, build, make_tasks
+from tests.affinity.planted import Images, build, make_tasks
 from tests.training.fakes import CPU, config
 
 
@@ -17,7 +17,7 @@ def cut() -> CutBackbone:
     return cut_backbone("test_resnet", (32, 32))
 
 
-def measure(cut: CutBackbone, data: Pictures, calls: list[tuple[str, int, int]]) -> Affinity:
+def measure(cut: CutBackbone, data: Images, calls: list[tuple[str, int, int]]) -> Affinity:
     tasks = make_tasks("abc")
     measurement = AffinityMeasurement(
         tasks=tasks,
@@ -35,7 +35,7 @@ def measure(cut: CutBackbone, data: Pictures, calls: list[tuple[str, int, int]])
 @pytest.mark.slow
 def test_equal_tasks_are_grouped_and_noise_is_separate(cut: CutBackbone) -> None:
     calls: list[tuple[str, int, int]] = []
-    data = Pictures(images=96, labels=("a", "b", "c"), noisy="c")
+    data = Images(images=96, labels=("a", "b", "c"), noisy="c")
     measured = measure(cut, data, calls)
     deepest = len(measured.units) - 1
     assert measured.tasks == ("a", "b", "c")
@@ -62,5 +62,5 @@ def test_equal_tasks_are_grouped_and_noise_is_separate(cut: CutBackbone) -> None
 def test_too_few_images_raise_before_training(cut: CutBackbone) -> None:
     calls: list[tuple[str, int, int]] = []
     with pytest.raises(TrainingError, match="3 images, comparing representations needs 4"):
-        measure(cut, Pictures(images=3, labels=("a", "b", "c")), calls)
+        measure(cut, Images(images=3, labels=("a", "b", "c")), calls)
     assert calls == []

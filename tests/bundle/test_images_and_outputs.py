@@ -32,7 +32,7 @@ def test_preprocessing_matches_torchvision():
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "1", "CMYK"])
-def test_preprocessing_accepts_any_picture_mode(mode):
+def test_preprocessing_accepts_any_image_mode(mode):
     pixels = Preprocessing((8, 8), (0, 0, 0), (1, 1, 1))(Image.new(mode, (5, 9)))
     assert pixels.shape == (3, 8, 8)
 
@@ -44,12 +44,12 @@ def test_read_image_applies_the_exif_orientation(tmp_path):
     assert read_image(tmp_path / "rotated.jpg").size == (20, 40)
 
 
-def test_read_image_reports_broken_pictures(tmp_path):
+def test_read_image_reports_broken_images(tmp_path):
     whole = tmp_path / "whole.png"
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     Image.fromarray(noise).save(whole)
     (tmp_path / "cut.png").write_bytes(whole.read_bytes()[:2000])
-    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "text.jpg").write_text("no image")
     for name, reason in (
         ("cut.png", "cannot be decoded"),
         ("text.jpg", "is not in a known image format"),

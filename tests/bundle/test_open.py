@@ -71,7 +71,7 @@ def test_predict_accepts_paths_arrays_and_lists(bundle, tmp_path):
         assert (predictions["tint"].indices == expected["tint"].indices).all()
 
 
-def test_predict_rotates_pictures_by_their_orientation(bundle, tmp_path):
+def test_predict_rotates_images_by_their_orientation(bundle, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     path = tmp_path / "rotated.png"

@@ -1,4 +1,4 @@
-"""Training, check and bundle read every picture by the same rule."""
+"""Training, check and bundle read every image by the same rule."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PIL import Image
 
 from mtlsearch.bundle import Preprocessing, read_image
 from mtlsearch.data import DATA_WARNINGS, data_warnings
-from mtlsearch.images import Bands, Picture, PixelFormat, resize_image
+from mtlsearch.images import AnyImage, Bands, PixelFormat, resize_image
 from mtlsearch.labels import LabelSpec, Sample
 from mtlsearch.plugin import DatasetSource, Settings
 from mtlsearch.plugin import read_image as read_for_training
@@ -38,8 +38,8 @@ FORMATS = (
 
 
 @st.composite
-def pictures(draw: st.DrawFn) -> Image.Image:
-    """Return a picture of noise in any mode, of any size, with and without transparency."""
+def noise_images(draw: st.DrawFn) -> Image.Image:
+    """Return an image of noise in any mode, of any size, with and without transparency."""
     mode = draw(st.sampled_from(sorted(MODES)))
     width, height = draw(st.integers(1, 60)), draw(st.integers(1, 60))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
@@ -60,7 +60,7 @@ def _needs_range(image: Image.Image, pixels: PixelFormat) -> bool:
     return image.mode in ("I", "F") and pixels.pixel_range == "auto"
 
 
-def _of_bundle(picture: Picture, pixels: PixelFormat) -> Any:
+def _of_bundle(image: AnyImage, pixels: PixelFormat) -> Any:
     count = pixels.num_channels
     rule = Preprocessing(
         (48, 64), (0.0,) * count, (1 / 255,) * count, pixels.channels, pixels.pixel_range
@@ -70,7 +70,7 @@ def _of_bundle(picture: Picture, pixels: PixelFormat) -> Any:
         *json.loads(json.dumps([rule.channels])),
         tuple(rule.pixel_range) if rule.pixel_range != "auto" else "auto",
     )
-    return rule(picture)
+    return rule(image)
 
 
 def _of_training(source: DatasetSource, pixels: PixelFormat) -> torch.Tensor:
@@ -83,7 +83,7 @@ def _of_training(source: DatasetSource, pixels: PixelFormat) -> torch.Tensor:
     return (numbers * 255).round().to(torch.uint8)
 
 
-@given(pictures(), st.sampled_from(FORMATS))
+@given(noise_images(), st.sampled_from(FORMATS))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_training_gets_the_pixels_of_the_bundle(image: Image.Image, pixels: PixelFormat) -> None:
     if _needs_range(image, pixels):
@@ -92,7 +92,7 @@ def test_training_gets_the_pixels_of_the_bundle(image: Image.Image, pixels: Pixe
     assert np.array_equal(trained.numpy(), np.rint(_of_bundle(image, pixels)))
 
 
-@given(pictures(), st.sampled_from([None, *range(1, 9)]), st.sampled_from([".tif", ".png"]))
+@given(noise_images(), st.sampled_from([None, *range(1, 9)]), st.sampled_from([".tif", ".png"]))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_files_are_read_alike_by_source_and_bundle(
     tmp_path_factory: pytest.TempPathFactory,
@@ -100,7 +100,7 @@ def test_files_are_read_alike_by_source_and_bundle(
     orientation: int | None,
     suffix: str,
 ) -> None:
-    path = tmp_path_factory.mktemp("pictures") / f"x{suffix}"
+    path = tmp_path_factory.mktemp("images") / f"x{suffix}"
     exif = Image.Exif()
     if orientation is not None:
         exif[ORIENTATION] = orientation
@@ -186,7 +186,7 @@ def test_lost_bands_and_contrast_are_warned_of_once(tmp_path: Path) -> None:
     assert {"low contrast", "dropped bands"} <= {warning.name for warning in DATA_WARNINGS}
 
 
-def test_pictures_without_a_range_are_problems() -> None:
+def test_images_without_a_range_are_problems() -> None:
     image = Image.fromarray(np.linspace(0, 1, 48 * 64, dtype=np.float32).reshape(48, 64))
     source = Fake({"train": [square()], "val": [Sample(image, {"kind": 0})]})
     (problem,) = opened(source).check().problems

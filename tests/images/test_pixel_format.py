@@ -48,10 +48,10 @@ def test_every_byte_order_of_16_bits_is_read_alike(mode: str) -> None:
 @pytest.mark.parametrize("channels", ["rgb", "rgba", 1, 3])
 def test_every_mode_gives_the_bands_of_the_format(mode: str, channels: str | int) -> None:
     pixels = PixelFormat(channels)
-    picture = pixels.apply(Image.new(mode, (12, 7)))
-    assert resize_image(picture, (4, 6)).shape == (pixels.num_channels, 4, 6)
-    assert pixels.apply(picture).tobytes() == picture.tobytes()
-    assert to_rgb(picture).mode == "RGB"
+    image = pixels.apply(Image.new(mode, (12, 7)))
+    assert resize_image(image, (4, 6)).shape == (pixels.num_channels, 4, 6)
+    assert pixels.apply(image).tobytes() == image.tobytes()
+    assert to_rgb(image).mode == "RGB"
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"])
@@ -66,7 +66,7 @@ def test_8_bits_are_what_pillow_converts_them_to(mode: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "dtype"),
+    ("image", "dtype"),
     [
         (Image.new("I", (3, 2), 70000), "int32"),
         (Image.new("F", (3, 2), 0.5), "float32"),
@@ -74,26 +74,26 @@ def test_8_bits_are_what_pillow_converts_them_to(mode: str) -> None:
         (Bands(np.zeros((1, 2, 3), np.float64)), "float64"),
     ],
 )
-def test_numbers_without_a_known_range_are_refused(picture: Image.Image, dtype: str) -> None:
+def test_numbers_without_a_known_range_are_refused(image: Image.Image, dtype: str) -> None:
     with pytest.raises(DataError, match=dtype) as caught:
-        PixelFormat().apply(picture)
+        PixelFormat().apply(image)
     assert "data.pixel_range" in str(caught.value.next_step)
-    assert PixelFormat(pixel_range=(0, 1)).apply(picture).mode == "RGB"
+    assert PixelFormat(pixel_range=(0, 1)).apply(image).mode == "RGB"
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_not_finite_are_refused(number: float) -> None:
-    picture = Bands(np.array([[[0.0, number]]]))
+    image = Bands(np.array([[[0.0, number]]]))
     with pytest.raises(DataError, match="not finite"):
-        PixelFormat(pixel_range=(0, 1)).apply(picture)
+        PixelFormat(pixel_range=(0, 1)).apply(image)
 
 
 def test_a_pgm_of_16_bits_has_the_range_of_16_bits(tmp_path) -> None:
     numbers = _noise("uint16", 4, 5)
     (tmp_path / "x.pgm").write_bytes(b"P5 5 4 65535\n" + numbers.astype(">u2").tobytes())
     with Image.open(tmp_path / "x.pgm") as image:
-        picture = PixelFormat().apply(image)
-    assert picture.tobytes() == PixelFormat().apply(Bands(numbers[None])).tobytes()
+        image = PixelFormat().apply(image)
+    assert image.tobytes() == PixelFormat().apply(Bands(numbers[None])).tobytes()
 
 
 @pytest.mark.parametrize(("count", "used"), [(1, 1), (2, 1), (3, 3), (4, 3), (7, 3)])

@@ -1,4 +1,4 @@
-"""Reading of picture and array files."""
+"""Reading of image and array files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from mtlsearch.errors import DataError
-from mtlsearch.images import Bands, PixelFormat, load_array, open_picture, read_image
+from mtlsearch.images import Bands, PixelFormat, load_array, open_image, read_image
 from mtlsearch.images._tiff_bands import PREDICTOR, TiffLayout
 from tests.images.tiff import GRAY, RGB, write_tiff
 
@@ -28,18 +28,18 @@ def _save_pages(path: Path, planes: np.ndarray) -> None:
 def test_pages_of_a_tiff_are_bands(tmp_path: Path, dtype: str) -> None:
     planes = _planes(6, dtype)
     _save_pages(tmp_path / "x.tif", planes)
-    picture = read_image(tmp_path / "x.tif")
-    assert isinstance(picture, Bands)
-    assert np.array_equal(picture.values, planes)
-    assert picture.size == (7, 5)
+    image = read_image(tmp_path / "x.tif")
+    assert isinstance(image, Bands)
+    assert np.array_equal(image.values, planes)
+    assert image.size == (7, 5)
 
 
 def test_pages_that_differ_are_a_document(tmp_path: Path) -> None:
     first, second = Image.new("L", (4, 4), 9), Image.new("L", (2, 2))
     first.save(tmp_path / "x.tif", save_all=True, append_images=[second])
-    picture = read_image(tmp_path / "x.tif")
-    assert isinstance(picture, Image.Image)
-    assert picture.getpixel((3, 3)) == 9
+    image = read_image(tmp_path / "x.tif")
+    assert isinstance(image, Image.Image)
+    assert image.getpixel((3, 3)) == 9
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
@@ -47,17 +47,17 @@ def test_the_first_frame_of_an_animation_is_read(tmp_path: Path, kind: str) -> N
     first, second = Image.new("RGB", (6, 6), (255, 0, 0)), Image.new("RGB", (6, 6), (0, 0, 255))
     path = tmp_path / f"x.{kind.lower()}"
     first.save(path, kind, save_all=True, append_images=[second])
-    picture = read_image(path)
-    assert isinstance(picture, Image.Image)
-    assert picture.convert("RGB").getpixel((0, 0))[0] > 250
+    image = read_image(path)
+    assert isinstance(image, Image.Image)
+    assert image.convert("RGB").getpixel((0, 0))[0] > 250
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (1, 5, 7), (9, 5, 7)])
 def test_an_array_is_bands(tmp_path: Path, shape: tuple[int, ...]) -> None:
     numbers = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     np.save(tmp_path / "x.npy", numbers)
-    picture = read_image(tmp_path / "x.npy")
-    assert np.array_equal(picture.values, numbers.reshape(-1, 5, 7))
+    image = read_image(tmp_path / "x.npy")
+    assert np.array_equal(image.values, numbers.reshape(-1, 5, 7))
 
 
 def test_a_boolean_array_is_black_and_white(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_an_array_of_another_shape_is_refused(tmp_path: Path, shape: tuple[int, 
 
 
 @pytest.mark.parametrize("name", ["x.png", "x.npy", "x.tif"])
-def test_a_picture_above_the_limit_is_refused(
+def test_an_image_above_the_limit_is_refused(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if name == "x.npy":
@@ -93,7 +93,7 @@ def test_a_picture_above_the_limit_is_refused(
 def test_masks_are_read_from_the_first_page(tmp_path: Path) -> None:
     planes = _planes(3)
     _save_pages(tmp_path / "x.tif", planes)
-    assert np.array_equal(np.asarray(open_picture(tmp_path / "x.tif")), planes[0])
+    assert np.array_equal(np.asarray(open_image(tmp_path / "x.tif")), planes[0])
 
 
 def _noise(count: int, dtype: str = "uint8") -> np.ndarray:
@@ -105,13 +105,13 @@ def test_fourth_band_of_a_tiff_is_read(tmp_path: Path) -> None:
     """Pillow opens such a file as RGB, without the fourth band."""
     values = _noise(4)
     write_tiff(tmp_path / "x.tif", values)
-    picture = read_image(tmp_path / "x.tif")
-    assert PixelFormat().num_dropped(picture) == 1
-    rgb = np.asarray(PixelFormat().apply(picture)).transpose(2, 0, 1)
+    image = read_image(tmp_path / "x.tif")
+    assert PixelFormat().num_dropped(image) == 1
+    rgb = np.asarray(PixelFormat().apply(image)).transpose(2, 0, 1)
     assert np.array_equal(rgb, values[:3])
     for channels in ("rgba", 4):
-        assert PixelFormat(channels).num_dropped(picture) == 0
-        assert np.array_equal(PixelFormat(channels).apply(picture).values, values)
+        assert PixelFormat(channels).num_dropped(image) == 0
+        assert np.array_equal(PixelFormat(channels).apply(image).values, values)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32"])
@@ -122,12 +122,12 @@ def test_bands_beyond_those_of_pillow_are_read(
 ) -> None:
     values = _noise(count, dtype)
     write_tiff(tmp_path / "x.tif", values, photometric=photometric, is_planar=is_planar)
-    picture = read_image(tmp_path / "x.tif")
-    assert isinstance(picture, Bands)
-    assert picture.values.dtype == dtype
-    assert np.array_equal(picture.values, values)
-    assert PixelFormat().num_dropped(picture) == max(1, count - 3)
-    assert len(PixelFormat(count, (0, 9)).apply(picture).values) == count
+    image = read_image(tmp_path / "x.tif")
+    assert isinstance(image, Bands)
+    assert image.values.dtype == dtype
+    assert np.array_equal(image.values, values)
+    assert PixelFormat().num_dropped(image) == max(1, count - 3)
+    assert len(PixelFormat(count, (0, 9)).apply(image).values) == count
 
 
 @pytest.mark.parametrize("compression", [None, "packbits", "tiff_lzw", "tiff_deflate"])
@@ -137,8 +137,8 @@ def test_layout_decodes_every_compression(
     tmp_path: Path, compression: str | None, has_differences: bool, dtype: str
 ) -> None:
     gray, path = _noise(1, dtype)[0], tmp_path / "x.tif"
-    pictures = [gray, _noise(3).transpose(1, 2, 0)]
-    for pixels in pictures[: 2 if dtype == "uint8" else 1]:
+    images = [gray, _noise(3).transpose(1, 2, 0)]
+    for pixels in images[: 2 if dtype == "uint8" else 1]:
         tags = {PREDICTOR: 2} if has_differences and "tiff" in (compression or "") else {}
         Image.fromarray(pixels).save(path, compression=compression, tiffinfo=tags)
         layout = TiffLayout.read(path)
@@ -155,18 +155,18 @@ def test_bands_are_rotated_as_pillow_does(tmp_path: Path, orientation: int) -> N
     bands = read_image(tmp_path / "x.tif")
     assert isinstance(bands, Bands)
     for band, plane in zip(bands.values, values, strict=True):
-        picture = Image.fromarray(plane)
-        picture.getexif()[0x0112] = orientation
-        assert np.array_equal(band, np.asarray(ImageOps.exif_transpose(picture)))
+        image = Image.fromarray(plane)
+        image.getexif()[0x0112] = orientation
+        assert np.array_equal(band, np.asarray(ImageOps.exif_transpose(image)))
 
 
 def test_bands_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     write_tiff(tmp_path / "x.tif", _noise(5), predictor=3)
-    picture = read_image(tmp_path / "x.tif")
-    assert PixelFormat().num_dropped(picture) == 2
+    image = read_image(tmp_path / "x.tif")
+    assert PixelFormat().num_dropped(image) == 2
     for channels in ("rgba", 5):
         with pytest.raises(DataError, match=r"bands of the \w+ can be read") as caught:
-            PixelFormat(channels).apply(picture)
+            PixelFormat(channels).apply(image)
         assert ".npy" in str(caught.value.next_step)
 
 

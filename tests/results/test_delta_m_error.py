@@ -125,7 +125,7 @@ def test_error_of_the_baseline_against_itself_is_zero() -> None:
     assert delta_m_error(baseline, baseline) == pytest.approx(0, abs=1e-12)
 
 
-def test_error_of_a_baseline_that_is_0_without_a_fold_is_propagated() -> None:
+def test_error_of_a_baseline_of_0_in_a_fold_is_propagated() -> None:
     # One image has all of the metric, so that the replicate without its fold is 0.
     values = np.zeros(NUM_IMAGES)
     values[0] = 1.0

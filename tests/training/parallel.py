@@ -19,7 +19,7 @@ from mtlsearch.training import (
 )
 from tests.models.heads import disturb
 from tests.training.fakes import Network, Points, config, guesses, make_job
-from tests.training.pictures import Pictures, build, tasks
+from tests.training.images import Images, build, tasks
 
 TASKS = ("a", "b", "c")
 SCENARIOS = ("few labels", "little memory", "short batch", "statistics", "distillation")
@@ -71,7 +71,7 @@ def train_with_distillation(process_group: ProcessGroup) -> tuple[nn.Module, Tra
     job = make_job(
         network,
         tasks(*TASKS),
-        Pictures(labels=TASKS, labeled={"a": range(9), "b": range(2), "c": range(12, 24)}),
+        Images(labels=TASKS, labeled={"a": range(9), "b": range(2), "c": range(12, 24)}),
         config(optimizer="sgd", epochs=1),
         learning_rate=0.1,
         process_group=process_group,

@@ -25,7 +25,7 @@ from mtlsearch.training import (
     shared_groups,
 )
 from tests.training.fakes import CLASSES, Points, config, guesses, run
-from tests.training.pictures import Pictures, build, tasks
+from tests.training.images import Images, build, tasks
 
 NAMES = ("a", "b", "c")
 BALANCERS = build_registry().balancers
@@ -148,15 +148,15 @@ def test_independent_plan_is_not_balanced(cut: CutBackbone, name: str) -> None:
     """The gradients are those of single-task networks, bit for bit."""
     plan = SharingPlan.independent(("a", "b"), len(cut.units))
     plain, network = build(cut, plan), build(cut, plan)
-    expected = one_batch(plain, None, Pictures(labels=("a", "b")))
-    gradients = one_batch(network, name, Pictures(labels=("a", "b")))
+    expected = one_batch(plain, None, Images(labels=("a", "b")))
+    gradients = one_batch(network, name, Images(labels=("a", "b")))
     assert all(torch.equal(gradients[key], value) for key, value in expected.items())
 
 
 @pytest.mark.parametrize("name", REPRESENTATIVE)
 def test_memory_order_does_not_change_the_weights(cut: CutBackbone, name: str) -> None:
     """A gradient has the memory order of its parameter, which fused optimizers assume."""
-    data, settings = Pictures(labels=NAMES), {"batch_size": 24, "epochs": 2, "optimizer": "sgd"}
+    data, settings = Images(labels=NAMES), {"batch_size": 24, "epochs": 2, "optimizer": "sgd"}
     weights = []
     for channels_last in (False, True):
         network = build(cut, tree(len(cut.units)))
@@ -171,7 +171,7 @@ def test_memory_order_does_not_change_the_weights(cut: CutBackbone, name: str) -
 def test_static_balancer_equals_the_weighted_sum(cut: CutBackbone) -> None:
     """Equal to a hand-written training step, bit for bit."""
     plan = SharingPlan.from_splits(NAMES, [3, 1], len(cut.units))
-    data = Pictures(labels=NAMES)
+    data = Images(labels=NAMES)
     network = build(cut, plan).train()
     batch = next(iter(data.train_batches(0, 24)))
     outputs = network(batch.images)
@@ -210,7 +210,7 @@ def test_gradient_of_a_unit_is_combined_over_its_group(
 ) -> None:
     """Equal to Jacobians of single-task backward passes; other gradients are unchanged."""
     plan = shape(len(cut.units))
-    data = Pictures(labels=NAMES)
+    data = Images(labels=NAMES)
     batch = next(iter(data.train_batches(0, 24)))
     network = build(cut, plan)
     rows: dict[str, dict[str, Tensor]] = {}
@@ -249,7 +249,7 @@ def test_balancing_does_not_change_which_weights_have_gradients(
     cut: CutBackbone, name: str
 ) -> None:
     plan = SharingPlan.from_splits(("a", "b"), [3], len(cut.units))
-    data = Pictures(labels=("a", "b"))
+    data = Images(labels=("a", "b"))
     expected = one_batch(build(cut, plan), None, data)
     gradients = one_batch(build(cut, plan), name, data)
     assert set(gradients) == set(expected)
@@ -289,16 +289,16 @@ def test_balancers_get_the_tasks_of_their_group(cut: CutBackbone) -> None:
     )
     network = build(cut, SharingPlan.from_groups(partitions))
     RecordingBalancer.calls = []
-    data = Pictures(labels=network.tasks, labeled={"a": range(12)})
+    data = Images(labels=network.tasks, labeled={"a": range(12)})
 
-    class OrderedPictures(Pictures):
+    class OrderedImages(Images):
         def train_batches(self, epoch, batch_size):
             yield from self._batches(list(range(self.images)), batch_size)
 
     balancer = BalancerConfig(
         lambda tasks: RecordingBalancer(Settings(), tasks), shared_groups(network)
     )
-    ordered = OrderedPictures(labels=network.tasks, labeled=data.labeled)
+    ordered = OrderedImages(labels=network.tasks, labeled=data.labeled)
     fit(network, balancer, ordered, tasks(*network.tasks), batch_size=12)
     three, two = ("a", "b", "c"), ("b", "c")
     calls = RecordingBalancer.calls

@@ -27,9 +27,9 @@ from mtlsearch.training._feature_distillation import Adapters, NetworkWithAuxili
 from mtlsearch.training._optimizer import build_optimizer
 from mtlsearch.training._step import TrainingStep
 from tests.training.fakes import Network, config, guesses, run
-from tests.training.pictures import TASKS, Pictures, build, tasks
+from tests.training.images import TASKS, Images, build, tasks
 
-DATA = Pictures(labels=TASKS, labeled={"b": range(9)})
+DATA = Images(labels=TASKS, labeled={"b": range(9)})
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def trained(
     cut: CutBackbone,
     kind: str | None,
     alpha: float = 1.0,
-    data: Pictures = DATA,
+    data: Images = DATA,
     **changes: object,
 ) -> MultiTaskNetwork:
     network = build(cut, split_plan(cut))
@@ -89,8 +89,8 @@ def trained(
 def test_alpha_of_zero_changes_nothing(cut: CutBackbone, kind: str) -> None:
     # With clipping, the last bit would differ, because a longer sum is rounded differently.
     # With missing labels, BatchNorm would differ: distillation runs on all images.
-    plain = trained(cut, None, data=Pictures(), clip_norm=None)
-    with_term = trained(cut, kind, 0.0, data=Pictures(), clip_norm=None)
+    plain = trained(cut, None, data=Images(), clip_norm=None)
+    with_term = trained(cut, kind, 0.0, data=Images(), clip_norm=None)
     for name, value in plain.state_dict().items():
         assert torch.equal(with_term.state_dict()[name], value), name
 
@@ -210,7 +210,7 @@ def test_micro_batches_have_the_gradient_of_the_batch(
     cut: CutBackbone, kind: str, labeled: range
 ) -> None:
     """Some micro batches have no label of a task, or none; the auxiliary loss needs no label."""
-    data = Pictures(labels=TASKS, labeled={"a": range(5), "b": labeled})
+    data = Images(labels=TASKS, labeled={"a": range(5), "b": labeled})
     (batch,) = data._batches(list(range(8)), 8)
     expected, summed = gradients(cut, kind, batch, 1), gradients(cut, kind, batch, 4)
     assert expected.keys() == summed.keys()

@@ -13,14 +13,14 @@ from mtlsearch.plugin import Batch, Targets
 from mtlsearch.training import Precision, evaluate
 from mtlsearch.training._losses import partial_rows, run_labeled
 from tests.training.fakes import CPU, config, run
-from tests.training.pictures import TASKS, Pictures, build, tasks
+from tests.training.images import TASKS, Images, build, tasks
 
 CUT = cut_backbone("test_resnet", (32, 32))
 INDEPENDENT = SharingPlan.independent(TASKS, len(CUT.units))
 BOTH = {"a": "a", "b": "b"}
 
 
-class WithoutUnlabeled(Pictures):
+class WithoutUnlabeled(Images):
     """The same batches without the images that lack label ``b``."""
 
     def batch(self, indices: list[int]) -> Batch:
@@ -44,7 +44,7 @@ def head_calls(network: MultiTaskNetwork) -> dict[str, list[int]]:
 def test_head_gets_labeled_images_only(plan: SharingPlan) -> None:
     network = build(CUT, plan)
     calls = head_calls(network)
-    run(network, tasks(*TASKS), Pictures(labeled={"b": range(9)}), config(epochs=1, batch_size=12))
+    run(network, tasks(*TASKS), Images(labeled={"b": range(9)}), config(epochs=1, batch_size=12))
     # Training and evaluation of 24 images each, of which 9 have label b.
     assert sum(calls["a"]) == 48
     assert sum(calls["b"]) == 18
@@ -55,7 +55,7 @@ def test_independent_equals_single_task_training_on_its_images() -> None:
     settings_ = config(epochs=2, batch_size=24, clip_norm=None)
     labeled = {"b": range(9)}
     both = build(CUT, INDEPENDENT)
-    run(both, tasks(*TASKS), Pictures(labels=TASKS, labeled=labeled), settings_)
+    run(both, tasks(*TASKS), Images(labels=TASKS, labeled=labeled), settings_)
     single = build(CUT, SharingPlan.independent(["b"], len(CUT.units)))
     run(single, tasks("b"), WithoutUnlabeled(labels=("b",), labeled=labeled), settings_)
     states = both.state_dict()
@@ -65,7 +65,7 @@ def test_independent_equals_single_task_training_on_its_images() -> None:
 
 def test_full_labels_take_the_path_without_selection() -> None:
     network = build(CUT, INDEPENDENT)
-    batch = Pictures().batch(list(range(6)))
+    batch = Images().batch(list(range(6)))
     assert partial_rows(network, TASKS, BOTH, batch) == {}
     num_arguments: list[int] = []
     network.register_forward_pre_hook(lambda _, inputs: num_arguments.append(len(inputs)))
@@ -77,11 +77,11 @@ def test_full_labels_take_the_path_without_selection() -> None:
 @settings(max_examples=15, deadline=None)
 @given(carriers=st.sets(st.integers(0, 23), min_size=1), batch_size=st.integers(1, 24))
 def test_evaluation_equals_that_of_all_images(carriers: set[int], batch_size: int) -> None:
-    data = Pictures(labeled={"b": carriers})  # type: ignore[dict-item]
+    data = Images(labeled={"b": carriers})  # type: ignore[dict-item]
     network = build(CUT, SharingPlan.from_splits(TASKS, [2], len(CUT.units))).eval()
     values = evaluate(network, tasks(*TASKS), data.eval_batches("val", batch_size), BOTH, CPU)
     rows = sorted(carriers)
-    batch = Pictures().batch(list(range(24)))
+    batch = Images().batch(list(range(24)))
     with torch.inference_mode():
         scores = network(batch.images)["b"]["scores"][rows]
     expected = (scores.argmax(1) == batch.targets["b"].values[rows]).float().mean().item()
@@ -91,7 +91,7 @@ def test_evaluation_equals_that_of_all_images(carriers: set[int], batch_size: in
 @pytest.mark.parametrize("batch_size", [3, 4, 6])
 def test_one_labeled_image_in_a_batch_trains(batch_size: int) -> None:
     """The deepest maps have one pixel, for which BatchNorm needs two images."""
-    data = Pictures(labeled={"b": range(1)})
+    data = Images(labeled={"b": range(1)})
     network = build(CUT, INDEPENDENT)
     before = network.head("b").linear.weight.detach().clone()
     result = run(network, tasks(*TASKS), data, config(epochs=1, batch_size=batch_size))

@@ -51,6 +51,7 @@ def test_statistics_are_the_mean_over_batches(cut: CutBackbone) -> None:
     handle = first.register_forward_pre_hook(lambda _, args: inputs.append(args[0].detach()))
     for module in network.backbones.modules():
         if isinstance(module, _BatchNorm):
+            assert module.running_mean is not None
             module.running_mean.fill_(7.0)  # of a merged network: of no use
     job = make_job(network, tasks("a"), data, settings)
     realign(job, num_images=16, num_steps=0)

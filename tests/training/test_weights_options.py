@@ -15,7 +15,7 @@ from mtlsearch.plan import SharingPlan
 from mtlsearch.training import Checkpointing, shared_groups
 from mtlsearch.training._optimizer import Schedule, build_optimizer
 from tests.training.fakes import Network, Points, RecordingHooks, config, guesses, run
-from tests.training.pictures import TASKS, Pictures, build, tasks
+from tests.training.images import TASKS, Images, build, tasks
 from tests.training.test_checkpoint import is_equal, numbers
 
 DATA = Points(labeled={"b": range(9)})
@@ -110,7 +110,7 @@ def test_resumed_average_equals_one_without_a_pause(
 def test_average_of_a_shared_network_keeps_sharing(cut: CutBackbone, index: int) -> None:
     plan = plans(cut)[index]
     network, plain = build(cut, plan), build(cut, plan)
-    data = Pictures(labels=TASKS)
+    data = Images(labels=TASKS)
     result = run(network, tasks(*TASKS), data, config(ema=0.0))
     expected = run(plain, tasks(*TASKS), data, config())
     assert result.metrics == expected.metrics
@@ -128,7 +128,7 @@ def test_frozen_units_do_not_change_bit_for_bit(
     network = build(cut, plans(cut)[index])
     network.freeze(2)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    run(network, tasks(*TASKS), Pictures(labels=TASKS), config(freeze=2, **changes))
+    run(network, tasks(*TASKS), Images(labels=TASKS), config(freeze=2, **changes))
     frozen = frozen_names(network, 2)
     assert any(name.endswith("running_mean") for name in frozen)
     after = network.state_dict()
@@ -176,13 +176,13 @@ def test_all_units_can_be_frozen_and_no_more(cut: CutBackbone) -> None:
     network.freeze(len(cut.units))
     assert not any(parameter.requires_grad for parameter in network.backbones.parameters())
     settings = config(freeze=len(cut.units))
-    assert run(network, tasks(*TASKS), Pictures(labels=TASKS), settings).metrics
+    assert run(network, tasks(*TASKS), Images(labels=TASKS), settings).metrics
 
 
 def test_network_that_is_not_frozen_as_set_is_refused(cut: CutBackbone) -> None:
     network = build(cut, SharingPlan.hard(TASKS, len(cut.units)))
     with pytest.raises(TrainingError, match="0 frozen units") as error:
-        run(network, tasks(*TASKS), Pictures(labels=TASKS), config(freeze=1))
+        run(network, tasks(*TASKS), Images(labels=TASKS), config(freeze=1))
     assert "network.freeze(1)" in str(error.value)
 
 
@@ -226,7 +226,7 @@ def test_backbone_factor_slows_the_backbone_only(cut: CutBackbone) -> None:
             weight_decay=0.0,
             backbone_lr_factor=factor,
         )
-        run(network, tasks(*TASKS), Pictures(labels=TASKS), settings)
+        run(network, tasks(*TASKS), Images(labels=TASKS), settings)
         changes.append({name: value - before[name] for name, value in network.named_parameters()})
     plain, scaled = changes
     for name, change in plain.items():

@@ -13,7 +13,7 @@ from mtlsearch.models import CutBackbone, MultiTaskNetwork, cut_backbone
 from mtlsearch.plan import SharingPlan
 from mtlsearch.training import load_weights, save_weights
 from tests.training.fakes import config, run
-from tests.training.pictures import TASKS, Pictures, build, tasks
+from tests.training.images import TASKS, Images, build, tasks
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def parameters_of(network: MultiTaskNetwork, task: str) -> dict[str, Tensor]:
 def test_independent_plan_equals_single_task_networks(cut: CutBackbone, optimizer: str) -> None:
     settings = config(clip_norm=None, optimizer=optimizer)
     independent = build(cut, SharingPlan.independent(TASKS, len(cut.units)))
-    data = Pictures(labels=TASKS, labeled={"b": range(9)})
+    data = Images(labels=TASKS, labeled={"b": range(9)})
     metrics = run(independent, tasks(*TASKS), data, settings).metrics
     for task in TASKS:
         single = build(cut, SharingPlan.hard([task], len(cut.units)))
@@ -50,7 +50,7 @@ def test_independent_plan_equals_single_task_networks(cut: CutBackbone, optimize
 def test_shared_units_stay_shared_and_split_units_differ(cut: CutBackbone) -> None:
     plan = SharingPlan.from_splits(TASKS, [2], len(cut.units))
     network = build(cut, plan)
-    run(network, tasks(*TASKS), Pictures(labels=TASKS))
+    run(network, tasks(*TASKS), Images(labels=TASKS))
     first = network.unit_parameters(0, TASKS)
     last = len(cut.units) - 1
     last_a, last_b = (network.unit_parameters(last, (task,)) for task in TASKS)
@@ -62,7 +62,7 @@ def test_shared_units_stay_shared_and_split_units_differ(cut: CutBackbone) -> No
 def test_saved_weights_give_the_same_outputs(cut: CutBackbone, tmp_path: Path) -> None:
     plan = SharingPlan.from_splits(TASKS, [1], len(cut.units))
     network, loaded = build(cut, plan), build(cut, plan)
-    run(network, tasks(*TASKS), Pictures(labels=TASKS))
+    run(network, tasks(*TASKS), Images(labels=TASKS))
     save_weights(network, tmp_path / "w.safetensors")
     load_weights(loaded, tmp_path / "w.safetensors")
     network.to(memory_format=torch.contiguous_format)  # sums have the same order
@@ -76,7 +76,7 @@ def test_saved_weights_give_the_same_outputs(cut: CutBackbone, tmp_path: Path) -
 def test_hard_trial_can_be_the_checkpoint_of_a_run(cut: CutBackbone, tmp_path: Path) -> None:
     """With every plan, all copies of a unit start from the trained weights."""
     hard = build(cut, SharingPlan.hard(TASKS, len(cut.units)))
-    run(hard, tasks(*TASKS), Pictures(labels=TASKS), config(epochs=1))
+    run(hard, tasks(*TASKS), Images(labels=TASKS), config(epochs=1))
     save_weights(hard, tmp_path / "w.safetensors")
     warm = cut_backbone("test_resnet", (32, 32), checkpoint_path=tmp_path / "w.safetensors")
     network = build(warm, SharingPlan.independent(TASKS, len(cut.units)))
@@ -91,7 +91,7 @@ def test_trial_with_split_tasks_is_refused_as_checkpoint(
     cut: CutBackbone, tmp_path: Path, depth: int
 ) -> None:
     split = build(cut, SharingPlan.from_splits(TASKS, [depth], len(cut.units)))
-    run(split, tasks(*TASKS), Pictures(labels=TASKS), config(epochs=1))
+    run(split, tasks(*TASKS), Images(labels=TASKS), config(epochs=1))
     save_weights(split, tmp_path / "w.safetensors")
     with pytest.raises(BackboneError, match="a, b have units of their own") as error:
         cut_backbone("test_resnet", (32, 32), checkpoint_path=tmp_path / "w.safetensors")
@@ -102,7 +102,7 @@ def test_same_seed_gives_identical_numbers_with_every_plan(cut: CutBackbone) -> 
     for depth in range(len(cut.units) + 1):
         plan = SharingPlan.from_splits(TASKS, [depth], len(cut.units))
         first, second = (
-            run(build(cut, plan), tasks(*TASKS), Pictures(labels=TASKS), config(epochs=1))
+            run(build(cut, plan), tasks(*TASKS), Images(labels=TASKS), config(epochs=1))
             for _ in range(2)
         )
         assert first.epochs[0].train_losses == second.epochs[0].train_losses
@@ -123,7 +123,7 @@ def test_gradients_have_the_memory_order_of_their_weights(
     settings = config(
         channels_last=True, epochs=1, batch_size=12, accumulation_steps=accumulation_steps
     )
-    run(network, tasks(*TASKS), Pictures(labels=TASKS), settings)
+    run(network, tasks(*TASKS), Images(labels=TASKS), settings)
     trained = {
         name: parameter
         for name, parameter in network.named_parameters()

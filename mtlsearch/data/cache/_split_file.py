@@ -14,7 +14,7 @@ from torch import Tensor
 from mtlsearch.data._samples import DENSE_FORMS, PreparedLabel, PreparedSample, mask_dtype
 from mtlsearch.data.cache._array_writer import ArrayWriter, fsync, open_memmap
 from mtlsearch.data.cache._label_column import LabelColumn, pack
-from mtlsearch.data.checks import FlaggedPictures, LabelCounts, PictureCounts
+from mtlsearch.data.checks import FlaggedImages, ImageCounts, LabelCounts
 from mtlsearch.labels import Form, LabelSpec
 
 IMAGES, LABELS, INDEX = "images.npy", "labels.npz", "index.json"
@@ -91,14 +91,14 @@ class SplitWriter:
     def finish(
         self,
         counts: Mapping[str, LabelCounts],
-        pictures: PictureCounts,
+        flagged: ImageCounts,
         digests: Sequence[bytes],
     ) -> None:
         """Write labels and index, after all samples are written and the files are closed.
 
         Args:
             counts: occurrences of each label and class.
-            pictures: what reading the images lost.
+            flagged: what reading the images lost.
             digests: digest of the pixels of each image.
         """
         packed = {
@@ -113,7 +113,7 @@ class SplitWriter:
             labels = {name: asdict(count) for name, count in counts.items()}
             index = {
                 "labels": labels,
-                "pictures": asdict(pictures),
+                "flagged": asdict(flagged),
                 "digests": [digest.hex() for digest in digests],
             }
             json.dump(index, text)
@@ -126,7 +126,7 @@ class CachedSplit:
 
     Attributes:
         counts: occurrences of each label and class.
-        pictures: what reading the images lost.
+        flagged: what reading the images lost.
         digests: digest of the pixels of each image.
 
     Args:
@@ -143,7 +143,7 @@ class CachedSplit:
         self._arguments = (folder, dict(labels))
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         self.counts = {name: _read_counts(index["labels"][name]) for name in labels}
-        self.pictures = _read_pictures(index["pictures"])
+        self.flagged = _read_flagged(index["flagged"])
         self.digests = tuple(map(bytes.fromhex, index["digests"]))
         self._images = open_memmap(folder / IMAGES)
         with np.load(folder / LABELS, allow_pickle=False) as file:
@@ -187,13 +187,13 @@ def _arrays_of_label(arrays: Mapping[str, np.ndarray[Any, Any]], number: int) ->
     }
 
 
-def _read_pictures(value: Mapping[str, Any]) -> PictureCounts:
+def _read_flagged(value: Mapping[str, Any]) -> ImageCounts:
     flagged = {
-        name: FlaggedPictures(item["count"], tuple(item["examples"]))
+        name: FlaggedImages(item["count"], tuple(item["examples"]))
         for name, item in value.items()
         if name != "num_bands"
     }
-    return PictureCounts(num_bands=value["num_bands"], **flagged)
+    return ImageCounts(num_bands=value["num_bands"], **flagged)
 
 
 def _read_counts(value: Mapping[str, Any]) -> LabelCounts:

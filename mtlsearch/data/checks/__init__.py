@@ -5,7 +5,7 @@ Errors, warnings and reports about images and labels:
 * ``_validate.py`` checks the labels of one image against their specifications.
 * ``_counts.py`` counts labels and classes, also in the size of the network's input.
 * ``_absent_classes.py`` explains why a class never occurs in ``train``.
-* ``_pictures.py`` counts images that lost bands or contrast.
+* ``_flagged_images.py`` counts images that lost bands or contrast.
 * ``_image_errors.py`` groups the problems of images by their kind.
 * ``_report.py`` collects problems and counts of all images.
 * ``_label_coverage.py`` raises an error if a task has no labels or classes in ``train`` or
@@ -27,14 +27,14 @@ Errors, warnings and reports about images and labels:
 """
 
 from mtlsearch.data.checks._counts import LabelCounts, Tally, count_labels, sum_tallies
+from mtlsearch.data.checks._flagged_images import (
+    FlaggedImages,
+    ImageCounts,
+    ImageFacts,
+    count_flagged,
+)
 from mtlsearch.data.checks._image_errors import Problem
 from mtlsearch.data.checks._label_coverage import check_label_coverage, check_named_classes
-from mtlsearch.data.checks._pictures import (
-    FlaggedPictures,
-    PictureCounts,
-    PictureFacts,
-    count_pictures,
-)
 from mtlsearch.data.checks._report import CheckReport
 from mtlsearch.data.checks._validate import find_problems, problems_of
 from mtlsearch.data.checks._warnings import DATA_WARNINGS, DataWarning, data_warnings
@@ -43,16 +43,16 @@ __all__ = [
     "DATA_WARNINGS",
     "CheckReport",
     "DataWarning",
-    "FlaggedPictures",
+    "FlaggedImages",
+    "ImageCounts",
+    "ImageFacts",
     "LabelCounts",
-    "PictureCounts",
-    "PictureFacts",
     "Problem",
     "Tally",
     "check_label_coverage",
     "check_named_classes",
+    "count_flagged",
     "count_labels",
-    "count_pictures",
     "data_warnings",
     "find_problems",
     "problems_of",

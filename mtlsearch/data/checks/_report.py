@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mtlsearch.data.checks._counts import LabelCounts
+from mtlsearch.data.checks._flagged_images import ImageCounts
 from mtlsearch.data.checks._image_errors import (
     MAX_KINDS,
     Problem,
@@ -13,7 +14,6 @@ from mtlsearch.data.checks._image_errors import (
     kind_errors,
     list_examples,
 )
-from mtlsearch.data.checks._pictures import PictureCounts
 from mtlsearch.errors import DataError
 
 
@@ -27,7 +27,7 @@ class CheckReport:
         num_images: number of images by split.
         duplicates: for every image that occurs several times, split and file of each
             occurrence. Images are compared by pixels.
-        pictures: what reading the images lost, by split.
+        flagged: what reading the images lost, by split.
         input_size: ``(height, width)`` of the network's input in pixels.
         kept_by_crops: fraction of the visible training boxes that random crops keep, by label
             and class; empty without random crops.
@@ -38,7 +38,7 @@ class CheckReport:
     counts: Mapping[str, Mapping[str, LabelCounts]]
     num_images: Mapping[str, int]
     duplicates: tuple[tuple[tuple[str, str], ...], ...] = ()
-    pictures: Mapping[str, PictureCounts] = field(default_factory=dict)
+    flagged: Mapping[str, ImageCounts] = field(default_factory=dict)
     input_size: tuple[int, int] = (0, 0)
     kept_by_crops: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     is_subset: bool = False

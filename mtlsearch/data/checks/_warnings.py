@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from mtlsearch.data.checks._flagged_images import MIN_CONTRAST, FlaggedImages, ImageCounts
 from mtlsearch.data.checks._label_warnings import (
     warn_absent_classes,
     warn_cropped_boxes,
@@ -18,7 +19,6 @@ from mtlsearch.data.checks._label_warnings import (
     warn_unmeasured_classes,
     warn_void,
 )
-from mtlsearch.data.checks._pictures import MIN_CONTRAST, FlaggedPictures, PictureCounts
 from mtlsearch.data.checks._report import CheckReport
 from mtlsearch.labels import Form, LabelSpec
 
@@ -99,29 +99,29 @@ def _duplicates(
             yield f"{_count(repeated)} several times in {split!r}: {_example(repeated)}"
 
 
-def _count(pictures: Sequence[Sequence[Occurrence]]) -> str:
-    return "1 image occurs" if len(pictures) == 1 else f"{len(pictures)} images occur"
+def _count(images: Sequence[Sequence[Occurrence]]) -> str:
+    return "1 image occurs" if len(images) == 1 else f"{len(images)} images occur"
 
 
-def _example(pictures: Sequence[Sequence[Occurrence]]) -> str:
+def _example(images: Sequence[Sequence[Occurrence]]) -> str:
     """Return two files of the first image, in two splits if it occurs in two."""
-    first, *others = pictures[0]
+    first, *others = images[0]
     second = next((place for place in others if place[0] != first[0]), others[0])
-    prefix = "" if len(pictures) == 1 else "such as "
+    prefix = "" if len(images) == 1 else "such as "
     return f"{prefix}{first[1]} and {second[1]}"
 
 
 def _low_contrast(
     report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
 ) -> Iterator[str]:
-    pictures = sum(report.pictures.values(), start=PictureCounts())
+    counts = sum(report.flagged.values(), start=ImageCounts())
     for flagged, fix in (
-        (pictures.flat_deep, "set `data.pixel_range` to the range of their numbers"),
-        (pictures.flat, "if they use a part of 0..255 only, stretch it"),
+        (counts.flat_deep, "set `data.pixel_range` to the range of their numbers"),
+        (counts.flat, "if they use a part of 0..255 only, stretch it"),
     ):
         if flagged.count:
             yield (
-                f"{_pictures(flagged)} hardly any contrast after reading (less than "
+                f"{_images_with(flagged)} hardly any contrast after reading (less than "
                 f"{MIN_CONTRAST} of 255): {_name_examples(flagged)}; {fix}"
             )
 
@@ -129,20 +129,20 @@ def _low_contrast(
 def _dropped_bands(
     report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
 ) -> Iterator[str]:
-    pictures = sum(report.pictures.values(), start=PictureCounts())
-    if pictures.dropped.count:
-        fix = "rgba" if pictures.num_bands == 4 else str(pictures.num_bands)
+    counts = sum(report.flagged.values(), start=ImageCounts())
+    if counts.dropped.count:
+        fix = "rgba" if counts.num_bands == 4 else str(counts.num_bands)
         yield (
-            f"{_pictures(pictures.dropped)} bands that the network does not get, such as alpha: "
-            f"{_name_examples(pictures.dropped)}; set `data.channels: {fix}` to use them"
+            f"{_images_with(counts.dropped)} bands that the network does not get, such as alpha: "
+            f"{_name_examples(counts.dropped)}; set `data.channels: {fix}` to use them"
         )
 
 
-def _pictures(flagged: FlaggedPictures) -> str:
+def _images_with(flagged: FlaggedImages) -> str:
     return "1 image has" if flagged.count == 1 else f"{flagged.count} images have"
 
 
-def _name_examples(flagged: FlaggedPictures) -> str:
+def _name_examples(flagged: FlaggedImages) -> str:
     rest = flagged.count - len(flagged.examples)
     return ", ".join(flagged.examples) + (f" and {rest} more" if rest else "")
 

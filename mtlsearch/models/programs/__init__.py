@@ -9,11 +9,10 @@ from mtlsearch.models.programs._exported_network import (
     make_program,
     save_program,
 )
-from mtlsearch.models.programs._onnx_graph import INPUT, MAX_BYTES, convert_to_onnx, save_graph
+from mtlsearch.models.programs._onnx_graph import INPUT, convert_to_onnx, save_graph
 
 __all__ = [
     "INPUT",
-    "MAX_BYTES",
     "ExportedNetwork",
     "convert_to_onnx",
     "make_program",

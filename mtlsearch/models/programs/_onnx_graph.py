@@ -1,10 +1,16 @@
-"""The ONNX graph of a network."""
+"""The ONNX graph of a network.
+
+A file of ONNX is a protobuf message, which is limited to 2 GiB. The weights of larger networks are
+stored beside it as safetensors, to which the graph refers as external data. So any reader of ONNX
+loads them, and the tensors can be read without a parser of ONNX.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import onnx_ir
 import torch
 from torch.export import ExportedProgram
 
@@ -13,11 +19,14 @@ from mtlsearch.errors import ExportError
 INPUT = "images"
 """Name of the graph's input."""
 MAX_BYTES = 2**31 - 2**20
-"""Limit of the weights: an ONNX file is a protobuf message of 2 GiB, graph included."""
+"""Largest size of weights in an ONNX file: a protobuf message has 2 GiB, graph included."""
 
 
 def save_graph(program: ExportedProgram, names: Sequence[str], path: Path) -> None:
-    """Write a program as one ONNX file with its weights and a dynamic batch size.
+    """Write a program as an ONNX file with a dynamic batch size.
+
+    The file contains the weights, or if they exceed 2 GiB, those below 256 bytes. The others are
+    then in a file beside it with the suffix ``.safetensors``.
 
     Args:
         program: the network as a program.
@@ -25,9 +34,16 @@ def save_graph(program: ExportedProgram, names: Sequence[str], path: Path) -> No
         path: the file to write.
 
     Raises:
-        ExportError: an operation has no ONNX form, or the weights exceed 2 GiB.
+        ExportError: an operation has no ONNX form.
     """
-    _convert(program, names, path, should_optimize=True)
+    graph = _convert(program, names, should_optimize=True)
+    if _num_bytes(program) > MAX_BYTES:
+        for name, value in graph.model.graph.initializers.items():
+            if value.const_value is not None:
+                value.const_value.name = name  # the keys of the file
+        onnx_ir.save_safetensors(graph.model, path)
+    else:
+        graph.save(path, external_data=False)
 
 
 def convert_to_onnx(program: ExportedProgram, names: Sequence[str]) -> None:
@@ -40,28 +56,23 @@ def convert_to_onnx(program: ExportedProgram, names: Sequence[str]) -> None:
     Raises:
         ExportError: see :func:`save_graph`.
     """
-    _convert(program, names, None, should_optimize=False)
+    _convert(program, names, should_optimize=False)
+
+
+def _num_bytes(program: ExportedProgram) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in program.state_dict.values())
 
 
 def _convert(
-    program: ExportedProgram, names: Sequence[str], path: Path | None, *, should_optimize: bool
-) -> None:
-    size = sum(tensor.numel() * tensor.element_size() for tensor in program.state_dict.values())
-    if size > MAX_BYTES:
-        raise ExportError(
-            f"the weights have {size / 2**30:.1f} GiB, but an ONNX file is limited to 2 GiB",
-            next_step="use a network with fewer parameters: another trial (--trial), or a smaller "
-            "backbone",
-        )
+    program: ExportedProgram, names: Sequence[str], *, should_optimize: bool
+) -> torch.onnx.ONNXProgram:
     try:
-        torch.onnx.export(
+        graph = torch.onnx.export(
             program,
             (),
-            path,
             dynamo=True,
             input_names=[INPUT],
             output_names=list(names),
-            external_data=False,
             verbose=False,
             optimize=should_optimize,
         )
@@ -70,3 +81,5 @@ def _convert(
             f"torch.onnx cannot write the network: {error}",
             next_step="replace the operation that the message names in the head",
         ) from error
+    assert graph is not None  # with `dynamo=True`
+    return graph

@@ -82,7 +82,7 @@ def test_five_bands_are_trained_and_predicted_alike(folder: Path) -> None:
     assert first == original
 
 
-def test_pictures_that_do_not_fit_a_bundle_are_reported(folder: Path) -> None:
+def test_images_that_do_not_fit_a_bundle_are_reported(folder: Path) -> None:
     np.save(folder / "33.npy", np.zeros((3, 40, 30), np.uint16))
     np.save(folder / "34.npy", np.full((5, 40, 30), np.nan))
     checked = call("check", folder / "run.yaml")

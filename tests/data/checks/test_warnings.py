@@ -51,7 +51,7 @@ def with_cat(sample: Sample) -> Sample:
 
 
 def squares(start: int, count: int = 4, **changes: RawLabel) -> list[Sample]:
-    """Return different pictures with the same kinds of labels."""
+    """Return different images with the same kinds of labels."""
     return [square(index, **changes) for index in range(start, start + count)]
 
 

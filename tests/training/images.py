@@ -1,4 +1,4 @@
-"""Pictures, tasks that classify them, and a multi-task network."""
+"""Images, tasks that classify them, and a multi-task network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PooledGuess(Guess):
         return Pooled(features)
 
 
-class Pictures(Points):
+class Images(Points):
     """Points, enlarged to 32 x 32 pixels."""
 
     def batch(self, indices: list[int]) -> Batch:

@@ -1,4 +1,4 @@
-"""Pictures from what users have: Pillow images, paths and arrays."""
+"""Images from what users have: Pillow images, paths and arrays."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from mtlsearch.errors import DataError
-from mtlsearch.images import Bands, Picture, read_image
+from mtlsearch.images import AnyImage, Bands, read_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ImageLike: TypeAlias = "Picture | str | os.PathLike[str] | NDArray[Any]"
+ImageLike: TypeAlias = "AnyImage | str | os.PathLike[str] | NDArray[Any]"
 """A Pillow image, bands, a path, or an array ``[H, W]`` or ``[H, W, C]``."""
 
 
-def to_picture(image: ImageLike) -> Picture:
-    """Return an image as an upright picture.
+def to_image(image: ImageLike) -> AnyImage:
+    """Return an image in upright form.
 
     Args:
         image: a Pillow image, which is rotated by its EXIF orientation; the path of a file; an
             array ``[H, W]`` or ``[H, W, C]`` of integers or floats; or bands.
 
     Returns:
-        The picture, before it is converted to 8-bit bands.
+        The image, before it is converted to 8-bit bands.
 
     Raises:
         DataError: the file cannot be read, or the value is none of these.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mtlsearch.images import NUM_BANDS, Bands, Picture, PixelFormat, contrast
+from mtlsearch.images import NUM_BANDS, AnyImage, Bands, PixelFormat, contrast
 
 MIN_CONTRAST = 20
 """Least difference of two pixels of a band, of 255; 12 bits in 16 give at most 16."""
@@ -15,7 +15,7 @@ MAX_EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class PictureFacts:
+class ImageFacts:
     """What reading one image lost.
 
     Attributes:
@@ -30,8 +30,8 @@ class PictureFacts:
 
     @classmethod
     def of(
-        cls, original: Picture, read: Picture, resized: Bands, pixel_format: PixelFormat
-    ) -> PictureFacts:
+        cls, original: AnyImage, read: AnyImage, resized: Bands, pixel_format: PixelFormat
+    ) -> ImageFacts:
         """Compare an image before and after its conversion.
 
         Args:
@@ -50,21 +50,21 @@ class PictureFacts:
         )
 
 
-def _num_bands(picture: Picture) -> int:
+def _num_bands(image: AnyImage) -> int:
     """Return the number of bands; alpha of a palette or of gray counts as the fourth band."""
-    if isinstance(picture, Bands):
-        return len(picture.values)
-    return max(4, int(picture.info.get(NUM_BANDS, 0)))
+    if isinstance(image, Bands):
+        return len(image.values)
+    return max(4, int(image.info.get(NUM_BANDS, 0)))
 
 
-def _is_deep(picture: Picture) -> bool:
-    if isinstance(picture, Bands):
-        return picture.values.dtype.itemsize > 1
-    return picture.mode[0] in "IF"
+def _is_deep(image: AnyImage) -> bool:
+    if isinstance(image, Bands):
+        return image.values.dtype.itemsize > 1
+    return image.mode[0] in "IF"
 
 
 @dataclass(frozen=True, slots=True)
-class FlaggedPictures:
+class FlaggedImages:
     """Images of one kind in a split.
 
     Attributes:
@@ -75,7 +75,7 @@ class FlaggedPictures:
     count: int = 0
     examples: tuple[str, ...] = ()
 
-    def add(self, where: str) -> FlaggedPictures:
+    def add(self, where: str) -> FlaggedImages:
         """Return these images and one more.
 
         Args:
@@ -84,16 +84,16 @@ class FlaggedPictures:
         Returns:
             The new value.
         """
-        return self + FlaggedPictures(1, (where,))
+        return self + FlaggedImages(1, (where,))
 
-    def __add__(self, other: FlaggedPictures) -> FlaggedPictures:
+    def __add__(self, other: FlaggedImages) -> FlaggedImages:
         """Return the images of both."""
         examples = (*self.examples, *other.examples)[:MAX_EXAMPLES]
-        return FlaggedPictures(self.count + other.count, examples)
+        return FlaggedImages(self.count + other.count, examples)
 
 
 @dataclass(frozen=True, slots=True)
-class PictureCounts:
+class ImageCounts:
     """What reading the images of a split lost.
 
     Attributes:
@@ -103,14 +103,14 @@ class PictureCounts:
         flat_deep: images of more bits with hardly any contrast.
     """
 
-    dropped: FlaggedPictures = field(default_factory=FlaggedPictures)
+    dropped: FlaggedImages = field(default_factory=FlaggedImages)
     num_bands: int = 0
-    flat: FlaggedPictures = field(default_factory=FlaggedPictures)
-    flat_deep: FlaggedPictures = field(default_factory=FlaggedPictures)
+    flat: FlaggedImages = field(default_factory=FlaggedImages)
+    flat_deep: FlaggedImages = field(default_factory=FlaggedImages)
 
-    def __add__(self, other: PictureCounts) -> PictureCounts:
+    def __add__(self, other: ImageCounts) -> ImageCounts:
         """Return the counts of two splits together."""
-        return PictureCounts(
+        return ImageCounts(
             self.dropped + other.dropped,
             max(self.num_bands, other.num_bands),
             self.flat + other.flat,
@@ -118,7 +118,7 @@ class PictureCounts:
         )
 
 
-def count_pictures(facts: Iterable[tuple[str, PictureFacts]]) -> PictureCounts:
+def count_flagged(facts: Iterable[tuple[str, ImageFacts]]) -> ImageCounts:
     """Count the images that lost bands or contrast.
 
     Args:
@@ -127,7 +127,7 @@ def count_pictures(facts: Iterable[tuple[str, PictureFacts]]) -> PictureCounts:
     Returns:
         The counts.
     """
-    dropped = flat = flat_deep = FlaggedPictures()
+    dropped = flat = flat_deep = FlaggedImages()
     num_bands = 0
     for where, fact in facts:
         if fact.num_bands:
@@ -137,4 +137,4 @@ def count_pictures(facts: Iterable[tuple[str, PictureFacts]]) -> PictureCounts:
             flat_deep = flat_deep.add(where)
         elif fact.is_flat:
             flat = flat.add(where)
-    return PictureCounts(dropped, num_bands, flat, flat_deep)
+    return ImageCounts(dropped, num_bands, flat, flat_deep)
