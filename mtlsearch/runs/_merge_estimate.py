@@ -150,14 +150,15 @@ class _Merging:
         of_unshared = [(task, unshared.path_of(task), None) for task in tasks]
         paths = {task: sorted({plan.path_of(task) for plan in plans}) for task in tasks}
         num_paths = sum(map(len, paths.values())) + len(on_hard)
-        self._measure([*of_unshared, *on_hard], num_paths)
+        first = [*of_unshared, *on_hard]
+        self._measure(first, num_paths)
         factor = self._best_factor(unshared, hard)
         keys = [
             (task, path, None if path == unshared.path_of(task) else factor)
             for task in tasks
             for path in paths[task]
         ]
-        self._measure(keys, len({*keys, *of_unshared, *on_hard}))
+        self._measure([*first, *keys], len({*first, *keys}))
         results: dict[str, dict[TaskPath, TaskResult]] = {task: {} for task in tasks}
         for task, path, used in [*of_unshared, *keys]:
             results[task][path] = self._result(task, path, used)
@@ -181,12 +182,14 @@ class _Merging:
     def _measure(self, keys: Sequence[MergeKey], total: int) -> None:
         """Measure what is not in the store yet, some paths of one task at a time."""
         missing = [key for key in dict.fromkeys(keys) if key not in self.store.metrics]
+        done = len(set(keys)) - len(missing)
         for task in self.network.tasks:
             of_task = sorted((key for key in missing if key[0] == task), key=lambda key: key[1])
             for chosen in merge_batches(of_task):
-                self.progress.stage("measuring merged paths", len(self.store.metrics), total)
+                self.progress.stage("measuring merged paths", done, total)
                 self.store.add(dict(zip(chosen, self._metrics(task, chosen), strict=True)))
-        self.progress.stage("measuring merged paths", len(self.store.metrics), total)
+                done += len(chosen)
+        self.progress.stage("measuring merged paths", done, total)
 
     def _metrics(self, task: str, keys: Sequence[MergeKey]) -> list[dict[str, float]]:
         """Return the metrics of a task on merged paths; NaN if a loss is not finite."""

@@ -148,6 +148,7 @@ def test_interrupted_estimate_resumes(trained: Path, monkeypatch: pytest.MonkeyP
     stages = Stages()
     assert estimate(trained, stages).results == expected
     assert stages.counts[0][0] > 0
+    assert stages.counts[-1][0] == stages.counts[-1][1]
 
 
 def test_damaged_file_is_an_error(trained: Path) -> None:
@@ -223,3 +224,13 @@ def test_obstacles_are_named(trained: Path, tmp_path: Path) -> None:
     config = session.config.model_copy(update={"backbone": backbone})
     reason = merge_obstacle(replace(session, config=config), independent, plans)
     assert reason == "the backbone is not pretrained"
+
+
+def test_progress_counts_only_the_paths_of_the_call(trained: Path) -> None:
+    estimate(trained)
+    session, _ = session_of(trained)
+    stages = Stages()
+    estimate(trained, stages, plans=plans_of(session)[:1])
+    written = json.loads((trained / "merging.json").read_text())["paths"]
+    done, total = stages.counts[-1]
+    assert done == total < len(written)
