@@ -152,7 +152,7 @@ def _report_start(
 
 
 def _unpromoted(view: StudyView, halving: SuccessiveHalving) -> list[TrialRecord]:
-    """Return the trials that an estimate paused at an epoch that is no rung of this search."""
+    """Return the trials that an estimate paused between the rungs of this search."""
     return [
         record
         for record in view.records

@@ -319,7 +319,14 @@ def complete_observations(observations: Sequence[Observation]) -> list[Observati
 
 
 def within_limits(observations: Sequence[Observation]) -> Sequence[Observation]:
-    """Return the trials within the limits; all trials if none is."""
+    """Return the trials within the limits; all trials if none is.
+
+    Args:
+        observations: trials.
+
+    Returns:
+        At least one trial if there is one.
+    """
     return [item for item in observations if not item.over_limits] or observations
 
 
