@@ -1,0 +1,68 @@
+"""``estimate``: short trainings, the ranking it prints, a second call and a search."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from mtlsearch.search.estimate import Estimate
+from tests.cli.conftest import RUN_FILE, records_of
+from tests.cli.program import call
+
+pytestmark = pytest.mark.slow
+
+OPTIONS = ("--epochs", "2", "--plans", "2")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("estimate") / "run"
+    path.with_name("run.yaml").write_text(RUN_FILE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def result(run: Path) -> CompletedProcess[str]:
+    completed = call("estimate", run.with_name("run.yaml"), "--out", run, *OPTIONS)
+    assert completed.returncode == 0, completed.stderr
+    return completed
+
+
+def test_estimate_prints_plans_tasks_and_verdict(result: CompletedProcess[str]) -> None:
+    lines = result.stdout.splitlines()
+    header = next(line for line in lines if line.startswith("rank"))
+    assert header.split() == ["rank", "plan", "Δm", "scene", "shapes", "FLOPs", "parameters"]
+    assert any(line.split()[1:3] == ["independent", "*"] for line in lines)
+    assert any(line.split()[1:3] == ["hard", "*"] for line in lines)
+    assert "* trained: baselines in full, others for 1 of 2 epochs or more" in lines
+    tasks = next(line for line in lines if line.startswith("task"))
+    assert tasks.split()[:6] == ["task", "spread", "%", "noise", "%", "expected"]
+    assert lines[-2].startswith("Best of ")
+    assert "the better baseline" in lines[-1]
+    assert "training for the estimate, epochs ..." in result.stderr
+
+
+def test_trials_of_estimate_are_in_the_study(result: CompletedProcess[str], run: Path) -> None:
+    records = records_of(run)
+    assert [record.state for record in records] == ["complete", "complete", "paused", "paused"]
+    estimate = Estimate.from_json(json.loads((run / "estimate.json").read_text()))
+    assert {str(item.plan) for item in estimate.plans if item.is_trained} == {
+        record.plan for record in records
+    }
+
+
+def test_later_calls_reuse_what_is_trained(result: CompletedProcess[str], run: Path) -> None:
+    before = records_of(run)
+    again = call("estimate", run.with_name("run.yaml"), "--out", run, *OPTIONS)
+    assert again.stdout == result.stdout
+    assert records_of(run) == before
+    warm_start = ("--set", "search.warm_start=estimate", "--trials", "3", "--epochs", "2")
+    search = call("search", run.with_name("run.yaml"), "--out", run, *warm_start)
+    assert search.returncode == 0, search.stderr
+    after = records_of(run)
+    assert len(after) == len(before)
+    assert [record.state for record in after].count("complete") == 3
+    assert "resumes until epoch 2" in search.stderr
