@@ -32,7 +32,7 @@ class MergeSettings:
     factors: tuple[float | None, ...] = (None, 0.5, 0.7, 1.0)
 
 
-SETTINGS = (MergeSettings(), MergeSettings(256, 25), MergeSettings(128, 10))
+SETTINGS = (MergeSettings(), MergeSettings(256, 20), MergeSettings(128, 10))
 """Settings from the most to the least expensive."""
 
 MAX_PRICE = 2.0
