@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from mtlsearch.errors import DataError
-from mtlsearch.images import AnyImage, Bands, read_image
+from mtlsearch.images import AnyImage, Bands, is_band_axis, read_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,8 @@ def to_image(image: ImageLike) -> AnyImage:
 
     Args:
         image: a Pillow image, which is rotated by its EXIF orientation; the path of a file; an
-            array ``[H, W]`` or ``[H, W, C]`` of integers or floats; or bands.
+            array ``[H, W]`` or ``[H, W, C]`` of integers or floats; or bands. Two bands are gray
+            and alpha.
 
     Returns:
         The image, before it is converted to 8-bit bands.
@@ -60,7 +61,7 @@ def _from_array(array: NDArray[Any]) -> Bands:
             f"{array.dtype}",
             next_step="pass a list of arrays for several images",
         )
-    if array.ndim == 3 and array.shape[0] <= 4 < min(array.shape[1:]):
+    if array.ndim == 3 and is_band_axis(array.shape[0], array.shape[1:]):
         raise DataError(
             f"the array has the shape {list(array.shape)}, which looks like [C, H, W]",
             allowed=["[H, W]", "[H, W, C]"],

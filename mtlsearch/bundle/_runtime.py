@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -108,6 +109,8 @@ class Bundle:
         Args:
             images: an image or a list of images of any size. Each is a Pillow image in any mode,
                 the path of a file, or an array ``[H, W]`` or ``[H, W, C]`` such as RGB in uint8.
+                Two bands are gray and alpha. Bands that the network does not get are left out
+                with a ``UserWarning``, by the rule of training.
             batch_size: number of images per forward pass.
 
         Returns:
@@ -144,6 +147,14 @@ class Bundle:
 
     def _predict_batch(self, images: Sequence[AnyImage]) -> list[dict[str, Prediction]]:
         preprocessing = self.manifest.preprocessing
+        num_dropped = max(map(preprocessing.pixel_format.num_dropped, images))
+        if num_dropped:
+            warnings.warn(
+                f"an image has {num_dropped} band(s) that the network does not get, such as alpha: "
+                f"`channels` of the bundle is {preprocessing.channels}",
+                UserWarning,
+                stacklevel=3,
+            )
         arrays = self.run(np.stack([preprocessing(image) for image in images]))
         return [
             {

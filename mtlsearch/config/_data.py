@@ -12,6 +12,9 @@ from mtlsearch.config._section import OpenSection, Section
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
+MAX_NUMBERS, BYTES_PER_NUMBER = 2**28, 4
+"""Largest number of pixels times channels of the network's input, and bytes of each (float32)."""
+
 
 class SourceEntry(OpenSection):
     """One data set source. All other keys are settings of the source."""
@@ -130,6 +133,26 @@ class DataConfig(Section):
                 f"got {list(value)}"
             )
         return value
+
+    @model_validator(mode="after")
+    def _check_memory(self) -> DataConfig:
+        height, width = self.image_size
+        count = height * width * self.num_channels
+        if count > MAX_NUMBERS:
+            raise PydanticCustomError(
+                "image_memory",
+                "`data.image_size` {size} with {channels} channels needs {memory} of memory for "
+                "each image of a batch, at most {limit} is possible; set a smaller size, such as "
+                "224, or cut the images into tiles",
+                {
+                    "key": ["data", "image_size"],
+                    "size": [height, width],
+                    "channels": self.num_channels,
+                    "memory": f"{count * BYTES_PER_NUMBER / 1e9:.1f} GB",
+                    "limit": f"{MAX_NUMBERS * BYTES_PER_NUMBER / 1e9:.1f} GB",
+                },
+            )
+        return self
 
     @field_validator("image_size", mode="before")
     @classmethod

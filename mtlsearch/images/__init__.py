@@ -15,7 +15,13 @@ these bands. This package needs numpy and Pillow only.
 
 from mtlsearch.images._bands import NUM_BANDS, AnyImage, Bands
 from mtlsearch.images._pixel_format import Channels, PixelFormat, PixelRange
-from mtlsearch.images._read import load_array, open_image, read_image, require_file
+from mtlsearch.images._read import (
+    is_band_axis,
+    load_array,
+    open_image,
+    read_image,
+    require_file,
+)
 from mtlsearch.images._resize import contrast, resize_image, to_rgb
 from mtlsearch.images._write import exact_suffix, write_exact
 
@@ -28,6 +34,7 @@ __all__ = [
     "PixelRange",
     "contrast",
     "exact_suffix",
+    "is_band_axis",
     "load_array",
     "open_image",
     "read_image",

@@ -143,7 +143,7 @@ class PixelFormat:
         if image.mode in ("P", "PA"):
             image = _as_rgba(image) if _has_alpha(image) else _as_rgb(image)
         bands = _bands(image)
-        self._require_count(len(bands.values))
+        self._require_count(bands.values.shape)
         return bands
 
     def _from_bands(self, bands: Bands) -> AnyImage:
@@ -158,15 +158,25 @@ class PixelFormat:
             return Bands(np.concatenate([color, alpha]))
         if self.channels == 1 and count == 3:
             return _bands(Image.fromarray(values.transpose(1, 2, 0).copy()).convert("L"))
-        self._require_count(count)
+        self._require_count(values.shape)
         return bands
 
-    def _require_count(self, count: int) -> None:
-        if count != self.num_channels:
+    def _require_count(self, shape: tuple[int, ...]) -> None:
+        count, height, width = shape
+        if count == self.num_channels:
+            return
+        if width == self.num_channels < min(count, height):
             raise DataError(
-                f"the image has {count} band(s), but `data.channels` is {self.channels}",
-                next_step=f"set `data.channels` to {count}, or remove the image",
+                f"the image has the shape {list(shape)}, which looks like [height, width, bands]: "
+                f"`data.channels` is {self.channels}",
+                next_step="save the image as [bands, height, width], such as "
+                "`np.save(path, pixels.transpose(2, 0, 1))`",
             )
+        raise DataError(
+            f"the image has {count} band(s), its shape [bands, height, width] is {list(shape)}, "
+            f"but `data.channels` is {self.channels}",
+            next_step=f"set `data.channels` to {count}, or remove the image",
+        )
 
     def _to_uint8(self, values: NDArray[np.generic]) -> NDArray[np.uint8]:
         if values.dtype == np.uint8:

@@ -6,7 +6,7 @@ import math
 import struct
 import tokenize
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -251,7 +251,7 @@ def _bands_of(array: NDArray[np.generic], path: Path, where: str | None) -> Band
         DataError: the array has another shape than ``[H, W]`` or ``[C, H, W]``.
     """
     shape = array.shape
-    is_channels_last = len(shape) == 3 and shape[2] <= 4 < min(shape[:2])
+    is_channels_last = len(shape) == 3 and is_band_axis(shape[2], shape[:2])
     if len(shape) not in (2, 3) or 0 in shape or is_channels_last:
         hint = ", which looks like [height, width, bands]" if is_channels_last else ""
         raise DataError(
@@ -261,6 +261,19 @@ def _bands_of(array: NDArray[np.generic], path: Path, where: str | None) -> Band
             "`np.save(path, pixels.transpose(2, 0, 1))`",
         )
     return Bands(array if len(shape) == 3 else array[None])
+
+
+def is_band_axis(count: int, others: Sequence[int]) -> bool:
+    """Return whether an axis of an array is so short that it must be the bands of an image.
+
+    Args:
+        count: length of the axis.
+        others: lengths of the other two axes.
+
+    Returns:
+        True for at most 4 beside longer axes, and for at most a quarter of the shorter other axis.
+    """
+    return count <= 4 < min(others) or 4 * count <= min(others)
 
 
 def _require_pixels(count: int, path: Path, where: str | None) -> None:

@@ -71,6 +71,20 @@ def test_predict_accepts_paths_arrays_and_lists(bundle, tmp_path):
         assert (predictions["tint"].indices == expected["tint"].indices).all()
 
 
+@pytest.mark.parametrize("count", [2, 4, 7])
+def test_predict_warns_of_bands_it_does_not_get(bundle, tmp_path, count):
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 14, count), np.uint8)
+    used = pixels[..., [0, 0, 0]] if count == 2 else pixels[..., :3]
+    np.save(tmp_path / "bands.npy", pixels.transpose(2, 0, 1))
+    opened = open_bundle(bundle)
+    expected = opened.predict(used)
+    for image in (pixels, tmp_path / "bands.npy"):
+        with pytest.warns(UserWarning, match="the network does not get"):
+            predictions = opened.predict(image)
+        assert (predictions["tint"].indices == expected["tint"].indices).all()
+        assert (predictions["color"].scores == expected["color"].scores).all()
+
+
 def test_predict_rotates_images_by_their_orientation(bundle, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -88,6 +102,7 @@ def test_predict_rotates_images_by_their_orientation(bundle, tmp_path):
     [
         (np.zeros((2, 9, 9, 3), np.uint8), "list of arrays"),
         (np.zeros((3, 9, 9), np.uint8), "looks like"),
+        (np.zeros((5, 64, 80), np.uint8), "looks like"),
         (np.zeros((9, 9, 3), np.float32), "pixel_range"),
         (np.full((9, 9, 3), "x"), "numbers"),
         (7, "got int"),

@@ -70,6 +70,8 @@ def failure(folder: Path, text: str, *overrides: str) -> ConfigError:
         ("size: 96", "size: big", 4, "data.image_size", "pixels or [height, width]", ""),
         ("size: 96", "size: big", 4, "data.image_size", "got 'big'", ""),
         ("size: 96", "size: true", 4, "data.image_size", "pixels or [height, width]", ""),
+        ("size: 96", "size: 60000", 4, "data.image_size", "43.2 GB", ""),
+        ("size: 96", "size: [8, 99999999]", 4, "data.image_size", "set a smaller size", ""),
         ("size: 96", "size: [1]", 4, "data.image_size.1", "item 1 is missing", ""),
         ("{kind: some}", "{root: x}", 3, "data.sources.kind", "'kind' is missing", ""),
         ("{kind: some}", "some", 3, "data.sources", "set `sources: {kind: some}`", ""),

@@ -120,6 +120,15 @@ def test_another_number_of_bands_is_refused(count: int, channels: int) -> None:
     with pytest.raises(DataError, match=rf"has {count} band") as caught:
         PixelFormat(channels).apply(Bands(_noise("uint8", count, 3, 4)))
     assert f"`data.channels` to {count}" in str(caught.value.next_step)
+    assert f"[{count}, 3, 4]" in caught.value.what
+
+
+def test_bands_last_are_refused_by_the_channels() -> None:
+    bands = Bands(_noise("uint8", 32, 40, 12))
+    with pytest.raises(DataError, match=r"looks like \[height, width, bands\]") as caught:
+        PixelFormat(12).apply(bands)
+    assert "transpose(2, 0, 1)" in str(caught.value.next_step)
+    assert PixelFormat(32).apply(bands).values.shape == (32, 40, 12)
 
 
 def test_a_dropped_fourth_band_is_counted() -> None:

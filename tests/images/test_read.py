@@ -73,6 +73,15 @@ def test_an_array_of_another_shape_is_refused(tmp_path: Path, shape: tuple[int, 
         read_image(tmp_path / "x.npy", "row 1")
 
 
+@pytest.mark.parametrize("shape", [(64, 80, 5), (64, 80, 3), (40, 40, 10), (5, 6, 4)])
+def test_an_array_with_bands_last_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.save(tmp_path / "x.npy", np.zeros(shape, np.uint8))
+    with pytest.raises(DataError, match=r"looks like \[height, width, bands\]") as caught:
+        read_image(tmp_path / "x.npy")
+    assert str(list(shape)) in caught.value.what
+    assert "transpose(2, 0, 1)" in str(caught.value.next_step)
+
+
 @pytest.mark.parametrize("name", ["x.png", "x.npy", "x.tif"])
 def test_an_image_above_the_limit_is_refused(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
