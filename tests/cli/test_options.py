@@ -64,7 +64,7 @@ search: {space: tree, early_stopping: {rungs: [2]}}
 """
 
 
-@pytest.mark.parametrize("command", ["check", "search", "affinity", "sample"])
+@pytest.mark.parametrize("command", ["check", "search", "affinity", "estimate", "sample"])
 def test_error_names_the_option_of_the_value(command: str, tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text(RUN_FILE)
