@@ -30,6 +30,7 @@ from mtlsearch.bundle import (
 from mtlsearch.errors import ExportError
 from mtlsearch.export import TOLERANCE, export_bundle, open_bundle
 from mtlsearch.models.programs import ExportedNetwork
+from mtlsearch.plan import SharingPlan
 from tests.export import networks
 
 QUICK = ["test_vit"]
@@ -46,6 +47,15 @@ def _assert_close(actual, expected):
     assert set(actual) == set(expected)
     for name, value in expected.items():
         assert np.abs(actual[name] - value).max() <= TOLERANCE * np.abs(value).max()
+
+
+def test_any_name_of_a_task_can_be_exported(tmp_path):
+    names = ["class", "None", "type", "keys", "a b", "a.b", "a-b", "1", "é", "\ufb01", "_plan"]
+    tasks = {name: networks.Category(name) for name in names}
+    network = networks.network("test_resnet", tasks, plan_of=SharingPlan.hard)
+    arguments = {**networks.export_arguments(network), "metrics": {}}
+    path = export_bundle(network, tasks, tmp_path / "bundle", **arguments)
+    assert set(open_bundle(path).predict(Image.new("RGB", (9, 9)))) == set(names)
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 7])

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import copy
+import keyword
 import pickle
 import warnings
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_model, save_model
 from torch import nn
 
 from mtlsearch.errors import PlanError
-from mtlsearch.models import MultiTaskNetwork, count_flops, head_cost, measure_latency
+from mtlsearch.models import (
+    MultiTaskNetwork,
+    count_flops,
+    head_cost,
+    measure_latency,
+    module_keys,
+)
 from mtlsearch.plan import Cost, SharingPlan
 from tests.models.families import SIZE, cut, images
 from tests.models.heads import TASKS, Mean, disturb, head, middle, network, same, scores, tree
@@ -200,7 +209,17 @@ def test_unit_modules_of_two_groups_differ():
 
 
 @pytest.mark.parametrize(
-    "tasks", [("type", "half"), ("a.b", "a_b"), ("heads", "_plan"), ("é", "1")]
+    "tasks",
+    [
+        ("type", "half"),
+        ("a.b", "a_b"),
+        ("heads", "_plan"),
+        ("é", "1"),
+        ("class", "class_"),
+        ("None", "a b"),
+        ("\ufb01", "fi"),  # one identifier in Python, which normalizes names
+        ("a-b", "x'y"),
+    ],
 )
 def test_task_names_are_unrestricted(tasks):
     backbone = cut("test_resnet")
@@ -209,6 +228,19 @@ def test_task_names_are_unrestricted(tasks):
     twin = network(backbone, tree(backbone, 3, tasks=tasks), vary=True)
     twin.load_state_dict(built.state_dict())
     assert same(scores(twin, images()), scores(built, images()))
+
+
+@given(st.lists(st.text(max_size=6) | st.sampled_from([*keyword.kwlist, *dir(nn.Module())])))
+def test_module_keys_are_distinct_safe_identifiers(names):
+    tasks = list(dict.fromkeys(names))
+    keys = module_keys(tasks)
+    assert list(keys) == tasks
+    assert len(set(keys.values())) == len(tasks)
+    for key in keys.values():
+        assert key.isascii()
+        assert key.isidentifier()
+        assert not keyword.iskeyword(key)
+        assert not hasattr(nn.ModuleDict(), key)
 
 
 def test_mismatched_plan_heads_and_tasks_are_rejected():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -206,10 +208,11 @@ class SharedBackbones(nn.Module):
 def module_keys(tasks: Sequence[str]) -> dict[str, str]:
     """Return a valid submodule name for every task, which is the task itself where possible.
 
-    A dot is not allowed, and names such as ``type`` or ``half`` are methods of every module.
+    Exporters write these names into Python code, so each is an ASCII identifier and no keyword
+    such as ``class``. Names such as ``type`` or ``half`` are methods of every module.
 
     Args:
-        tasks: the tasks.
+        tasks: the tasks, any text.
 
     Returns:
         Submodule names by task, all different.
@@ -217,10 +220,10 @@ def module_keys(tasks: Sequence[str]) -> dict[str, str]:
     taken = {*dir(nn.ModuleDict()), *dir(SharedBackbones)}
     keys = {}
     for task in tasks:
-        key = task.replace(".", "_")
-        if not key or key.startswith("_"):  # names with an underscore are private attributes
+        key = re.sub(r"\W", "_", task, flags=re.ASCII)
+        if not key or key[0] == "_" or key[0].isdigit():  # with an underscore they are private
             key = f"task{key}"
-        while key in taken:
+        while key in taken or keyword.iskeyword(key):
             key += "_"
         taken.add(key)
         keys[task] = key
