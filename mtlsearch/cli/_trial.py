@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mtlsearch.config import RunConfig
     from mtlsearch.registry import ResolvedRun
     from mtlsearch.results import TrialRecord
+    from mtlsearch.search import Verdict
     from mtlsearch.study import RunDirectory
 
 
@@ -116,13 +117,11 @@ def select_trial(
     from mtlsearch.errors import RunError
     from mtlsearch.results import front_of, objectives_in
     from mtlsearch.runs import pick_trial, read_confirmed
-    from mtlsearch.search import verdict_of
-    from mtlsearch.study import read_view
 
     objectives = objectives_in(records, config.search.objectives)
     front = front_of(records, objectives) if len(objectives) > 1 else []
     confirmed = read_confirmed(run, records)
-    verdict = verdict_of(read_view(run, config)) if trial == "best" and not confirmed else None
+    verdict = read_verdict(run, config) if trial == "best" else None
     expected = {} if verdict is None else verdict.expected_by_number
     means = {number: expectation.mean for number, expectation in expected.items()}
     try:
@@ -143,23 +142,20 @@ def select_trial(
     return selected
 
 
-def print_verdict(
-    run: Path, config: RunConfig, options: GlobalOptions, *, on_stdout: bool = False
-) -> None:
-    """Print the verdict of a run, if its trials allow one.
+def read_verdict(run: Path, config: RunConfig) -> Verdict | None:
+    """Return the verdict of a run, the same one for every command.
 
     Args:
         run: run directory.
         config: run file of the run.
-        options: verbosity.
-        on_stdout: whether it belongs to the output of the command, followed by an empty line.
+
+    Returns:
+        The verdict; None if its trials allow none, or were confirmed by an earlier version: then
+        the mean over seeds decides.
     """
+    from mtlsearch.runs import read_confirmed
     from mtlsearch.search import verdict_of
     from mtlsearch.study import read_view
 
-    verdict = verdict_of(read_view(run, config))
-    if verdict is None:
-        return
-    show = options.console.print if on_stdout else options.console.info
-    for sentence in (*verdict.sentences, *([""] if on_stdout else [])):
-        show(sentence)
+    view = read_view(run, config)
+    return None if read_confirmed(run, view.records) else verdict_of(view)

@@ -3,7 +3,7 @@
 >>> from mtlsearch.results import leaderboard
 >>> from mtlsearch.report import render
 >>> print(render(leaderboard([]), "csv"), end="")
-trial,state,baseline,delta_m,params,flops,seconds,plan,loss_weights,learning_rate,backbone,pareto,reason
+trial,state,baseline,delta_m,expected_delta_m,expected_delta_m_sd,beats_independent,beats_hard,num_seeds,params,flops,seconds,plan,loss_weights,learning_rate,backbone,pareto,reason
 """
 
 from mtlsearch.report._affinity_picture import draw_affinity

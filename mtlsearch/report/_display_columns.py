@@ -167,6 +167,12 @@ def _over_seeds(frame: pd.DataFrame) -> list[str]:
     ]
 
 
+def _expected(frame: pd.DataFrame) -> list[str]:
+    """Return expected Δm and its standard deviation: ``+1.20 ± 0.80``."""
+    means = formatting.format_percents(frame["expected_delta_m"])
+    return formatting.with_errors(means, frame["expected_delta_m_sd"])
+
+
 def _deltas(frame: pd.DataFrame) -> list[str]:
     """Return Δm; for a paused trial, Δm at its rung in parentheses."""
     deltas = formatting.format_percents(frame["delta_m"])
@@ -198,6 +204,11 @@ def _if_included(name: str) -> Callable[[pd.DataFrame], bool]:
     return lambda frame: name in frame
 
 
+def _if_known(name: str) -> Callable[[pd.DataFrame], bool]:
+    """Return the condition that a trial has a value in a column."""
+    return lambda frame: name in frame and bool(frame[name].notna().any())
+
+
 def _if_varied(name: str) -> Callable[[pd.DataFrame], bool]:
     """Return the condition that trials differ in a column."""
     return lambda frame: name in frame and frame[name].nunique(dropna=False) > 1
@@ -209,6 +220,29 @@ DISPLAY_COLUMNS: tuple[DisplayColumn, ...] = (
         "state", _of("state", formatting.format_text), is_before_metrics=True, hide_order=2
     ),
     DisplayColumn("Δm %", _deltas, is_number=True, is_before_metrics=True),
+    DisplayColumn(
+        "expected Δm %",
+        _expected,
+        _if_known("expected_delta_m"),
+        is_number=True,
+        is_before_metrics=True,
+    ),
+    DisplayColumn(
+        "beats hard",
+        _of("beats_hard", formatting.format_probabilities),
+        _if_known("beats_hard"),
+        is_number=True,
+        is_before_metrics=True,
+        hide_order=12,
+    ),
+    DisplayColumn(
+        "seeds",
+        _of("num_seeds", formatting.format_significant_digits),
+        lambda frame: bool(frame["num_seeds"].max() > 1),
+        is_number=True,
+        is_before_metrics=True,
+        hide_order=13,
+    ),
     DisplayColumn(
         "Δm over seeds",
         _over_seeds,

@@ -62,6 +62,11 @@ def format_significant_digits(column: pd.Series) -> list[str]:
     return [MISSING if pd.isna(value) else f"{value:.3g}" for value in column]
 
 
+def format_probabilities(column: pd.Series) -> list[str]:
+    """Format probabilities in percent, never 0 or 100: ``93 %``, ``> 99 %``."""
+    return [MISSING if pd.isna(value) else _format_probability(value) for value in column]
+
+
 def format_text(column: pd.Series) -> list[str]:
     """Convert a column to texts; missing values become empty."""
     return [str(value) for value in column.astype(object).where(column.notna(), MISSING)]
@@ -89,6 +94,12 @@ def _format_duration(value: float) -> str:
     if value < 100:
         return f"{value:.1f} s"
     return f"{value:.0f} s" if value < 1000 else f"{value / 60:.0f} min"
+
+
+def _format_probability(value: float) -> str:
+    if value > 0.99:
+        return "> 99 %"
+    return "< 1 %" if value < 0.01 else f"{100 * value:.0f} %"
 
 
 def _format_weights(text: str) -> str:

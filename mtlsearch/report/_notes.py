@@ -69,7 +69,7 @@ def _marks(frame: pd.DataFrame) -> list[str]:
     """Return the meaning of each mark in the table."""
     marks = []
     if best_row(frame) is not None:
-        marks.append(f"{BEST} highest {'mean Δm over seeds' if 'delta_m_mean' in frame else 'Δm'}")
+        marks.append(f"{BEST} {_best(frame)}")
     if "tied_with_best" in frame and frame["tied_with_best"].any():
         marks.append(f"{TIED} differs from {BEST} by at most one standard error")
     if frame["pareto"].any():
@@ -81,9 +81,19 @@ def _marks(frame: pd.DataFrame) -> list[str]:
             marks.append(f"{mark} {meaning}")
     if frame["delta_m"].notna().any():
         marks.append("Δm: mean relative change of all metrics against the independent baseline")
+    if frame["expected_delta_m"].notna().any():
+        marks.append("expected Δm: estimate ± standard deviation from all trainings of the run")
     if "delta_m_when_paused" in frame:
         marks.append("(Δm) at N: paused at epoch N, compared at that epoch, not ranked")
     return marks
+
+
+def _best(frame: pd.DataFrame) -> str:
+    """Return the meaning of the mark of the best trial."""
+    if "delta_m_mean" in frame:
+        return "highest mean Δm over seeds"
+    is_expected = frame["expected_delta_m"].notna().any()
+    return "highest expected Δm, the best plan of the verdict" if is_expected else "highest Δm"
 
 
 def _front(frame: pd.DataFrame) -> str:

@@ -89,10 +89,13 @@ def _figure(frame: pd.DataFrame, *, missing: int) -> Figure:
     if set(frame.attrs["front"]) == AXES:
         _front(axes, x, y, frame["pareto"].to_numpy(bool))
     _trials(axes, frame, x, y)
-    _legend(axes)
     first = [*np.flatnonzero(frame["baseline"].notna() | frame["pareto"])]
+    if (best := best_row(frame)) is not None:
+        _ring(axes, float(x[best]), float(y[best]))
+        first.append(best)
+    _legend(axes)
     figure.draw_without_rendering()  # label positions depend on the layout of the axes
-    label_points(axes, x, y, _names(frame), first=[int(index) for index in first])
+    label_points(axes, x, y, _names(frame), first=list(dict.fromkeys(map(int, first))))
     return figure
 
 
@@ -102,7 +105,13 @@ def _note(frame: pd.DataFrame, missing: int) -> str:
     note = "no trial is within the limits" if number is None else f"best: trial {number}, not drawn"
     if index is not None:
         best = frame.iloc[index]
-        note = f"best: trial {best['trial']} with {best['delta_m']:+.2f} %, plan {best['plan']}"
+        value = f"{best['delta_m']:+.2f} %"
+        if not pd.isna(best["expected_delta_m"]):
+            deviation = best["expected_delta_m_sd"]
+            value = (
+                f"expected {best['expected_delta_m']:+.2f} ± {deviation:.2f} %, measured {value}"
+            )
+        note = f"best: trial {best['trial']} with {value}, plan {best['plan']}"
     note = shorten(note, MAX_NOTE, placeholder=" ...")
     return f"{note}; {missing} without a Δm not drawn" if missing else note
 
@@ -175,6 +184,11 @@ def _trials(axes: Axes, frame: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> No
         )
 
 
+def _ring(axes: Axes, x: float, y: float) -> None:
+    """Mark the best trial, which need not have the highest measured Δm."""
+    axes.scatter([x], [y], s=340, facecolors="none", edgecolors=INK, label="best", zorder=5)
+
+
 def _front_label(frame: pd.DataFrame) -> str:
     objectives = frame.attrs["front"]
     if set(objectives) == AXES:
@@ -193,7 +207,7 @@ def _legend(axes: Axes) -> None:
     axes.legend(
         loc="upper center",
         bbox_to_anchor=(0.5, -0.1),
-        ncols=5,
+        ncols=6,
         frameon=False,
         fontsize=11,
         labelcolor=INK,

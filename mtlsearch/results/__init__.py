@@ -31,6 +31,7 @@ from mtlsearch.results._delta_m import (
     reference_trial,
     why_unranked,
 )
+from mtlsearch.results._expectation import Expectation
 from mtlsearch.results._latency import Latency
 from mtlsearch.results._leaderboard import leaderboard
 from mtlsearch.results._objective import (
@@ -62,6 +63,7 @@ __all__ = [
     "Baseline",
     "CountedMetrics",
     "Direction",
+    "Expectation",
     "Latency",
     "Objective",
     "ResultsBySeed",

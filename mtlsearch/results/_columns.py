@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mtlsearch.results._delta_m import CountedMetrics
+from mtlsearch.results._expectation import Expectation
 from mtlsearch.results._rung_ranking import RungRank
 from mtlsearch.results._seed_statistics import SeedStatistics
 from mtlsearch.results._trial import TrialRecord
@@ -36,6 +37,7 @@ class Row:
         counted: the metrics that Δm counts, of a paused trial at its rung; None without Δm.
         delta_m_error: standard error of Δm over validation images, in percent; None if unknown or
             not requested.
+        expectation: expected Δm; None if the trial is not complete or the study has no verdict.
     """
 
     record: TrialRecord
@@ -46,6 +48,7 @@ class Row:
     is_on_front: bool
     counted: CountedMetrics | None = None
     delta_m_error: float | None = None
+    expectation: Expectation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,11 @@ def _is_noise(row: Row) -> bool:
     return row.counted is not None and row.counted.is_noise
 
 
+def _num_seeds(row: Row) -> int | None:
+    counted = row.statistics or row.expectation
+    return None if counted is None else counted.num_seeds
+
+
 def _balancer(row: Row) -> str:
     return row.record.candidate.balancer
 
@@ -205,6 +213,37 @@ COLUMNS: tuple[Column, ...] = (
         is_before_metrics=True,
     ),
     Column(
+        "expected_delta_m",
+        "float64",
+        lambda row: row.expectation and row.expectation.mean,
+        "expected Δm in percent, given all trainings of the run; empty without a verdict",
+        is_descending=True,
+        is_before_metrics=True,
+    ),
+    Column(
+        "expected_delta_m_sd",
+        "float64",
+        lambda row: row.expectation and row.expectation.deviation,
+        "standard deviation of `expected_delta_m`",
+        is_before_metrics=True,
+    ),
+    Column(
+        "beats_independent",
+        "float64",
+        lambda row: row.expectation and row.expectation.beats_independent,
+        "probability that the plan is better than `independent`, from 0 to 1; empty for itself",
+        is_descending=True,
+        is_before_metrics=True,
+    ),
+    Column(
+        "beats_hard",
+        "float64",
+        lambda row: row.expectation and row.expectation.beats_hard,
+        "probability that the plan is better than `hard`, from 0 to 1; empty for itself",
+        is_descending=True,
+        is_before_metrics=True,
+    ),
+    Column(
         "delta_m_mean",
         "float64",
         lambda row: row.statistics and row.statistics.mean,
@@ -222,9 +261,9 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "num_seeds",
         "float64",
-        lambda row: row.statistics and row.statistics.num_seeds,
-        "number of seeds of `delta_m_mean`",
-        IF_CONFIRMED,
+        _num_seeds,
+        "number of trainings of the plan, each with another seed, behind `expected_delta_m` or "
+        "`delta_m_mean`",
     ),
     Column(
         "tied_with_best",
@@ -357,6 +396,10 @@ COLUMNS: tuple[Column, ...] = (
 HEADINGS: Mapping[str, str] = {
     "Δm": "delta_m",
     "Δm %": "delta_m",
+    "expected Δm %": "expected_delta_m",
+    "expected Δm": "expected_delta_m",
+    "beats hard": "beats_hard",
+    "seeds": "num_seeds",
     "Δm over seeds": "delta_m_mean",
     "parameters": "params",
     "FLOPs": "flops",

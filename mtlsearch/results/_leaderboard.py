@@ -18,6 +18,7 @@ from mtlsearch.results._delta_m import (
     reference_at,
     reference_of,
 )
+from mtlsearch.results._expectation import Expectation
 from mtlsearch.results._metric_columns import ERROR, metric_columns, metric_error, metric_value
 from mtlsearch.results._objective import DELTA_M, Objective
 from mtlsearch.results._pareto import front_objectives, is_on_front
@@ -38,11 +39,12 @@ def leaderboard(
     records: Iterable[TrialRecord],
     *,
     objectives: Sequence[Objective] = (DELTA_M,),
-    sort: str = "delta_m",
+    sort: str | None = None,
     top: int | None = None,
     all_metrics: bool = False,
     with_errors: bool = False,
     confirmed: Mapping[int, SeedStatistics] = MappingProxyType({}),
+    expected: Mapping[int, Expectation] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Build the leaderboard: one row per trial, the best first.
 
@@ -50,17 +52,19 @@ def leaderboard(
     them. Columns ``task.metric`` with the metrics follow ``delta_m``. Paused trials are not ranked:
     they follow the complete trials.
 
-    ``attrs`` of the frame contain ``best`` (number of the trial with the highest Δm within the
-    limits), ``front`` (names of the objectives of ``pareto``), ``val_images``, ``num_images``
-    (validation images by task), ``best_values`` (by metric column), and of metrics near their
-    bounds ``not_counted``, ``saturated`` and ``remarks``; and ``zero_classes`` (trial numbers by
-    task and class at 0).
+    ``attrs`` of the frame contain ``best`` (number of the trial within the limits with the highest
+    expected Δm, or the highest Δm without a verdict), ``front`` (names of the objectives of
+    ``pareto``), ``val_images``, ``num_images`` (validation images by task), ``best_values`` (by
+    metric column), and of metrics near their bounds ``not_counted``, ``saturated`` and
+    ``remarks``; and ``zero_classes`` (trial numbers by task and class at 0).
 
     Args:
         records: the trials of a run.
         objectives: the objectives of the search.
         sort: a column or its heading in a table, or any metric, which then has a column. Values
-            for which higher is better descend, all others ascend. Missing values are last.
+            for which higher is better descend, all others ascend. Missing values are last. None:
+            ``delta_m_mean`` if trials are confirmed, otherwise ``expected_delta_m`` if it is
+            known, otherwise ``delta_m``.
         top: maximum number of rows; None: all. ``pareto``, ``tied_with_best`` and ``best`` refer
             to all trials.
         all_metrics: one column per metric, not only the primary metric of each task.
@@ -70,6 +74,7 @@ def leaderboard(
             ``delta_m_mean`` over ``num_seeds``, with its standard error ``delta_m_stderr``.
             ``tied_with_best`` marks trials that differ from the best by at most one standard
             error.
+        expected: expected Δm by trial number, of a verdict (``mtlsearch.search.verdict_of``).
 
     Returns:
         The leaderboard.
@@ -82,10 +87,13 @@ def leaderboard(
             f"`top` must be at least 1, got {top}", where="--top", next_step="set 1 or more"
         )
     trials = _with_reruns(list(records))
-    sort = HEADINGS.get(sort, sort)
-    metrics = metric_columns(trials, all_metrics=all_metrics, sort=sort)
+    first = "delta_m_mean" if confirmed else "expected_delta_m" if expected else "delta_m"
+    order = [first, "delta_m"] if sort is None else [HEADINGS.get(sort, sort)]
+    metrics = metric_columns(trials, all_metrics=all_metrics, sort=order[0])
     rows = Rows(
-        _rows(trials, objectives, confirmed, with_errors=with_errors), all_metrics, with_errors
+        _rows(trials, objectives, confirmed, expected, with_errors=with_errors),
+        all_metrics,
+        with_errors,
     )
     frame = _frame(rows, metrics)
     frame.attrs["front"] = [objective.name for objective in front_objectives(objectives)]
@@ -93,13 +101,8 @@ def leaderboard(
     frame.attrs |= _baseline_attrs(reference_of(trials), metrics)
     frame.attrs["zero_classes"] = zero_classes(trials)
     frame.attrs["val_images"] = max((trial.val_images or 0 for trial in trials), default=0) or None
-    _check_column(sort, frame, trials)
-    ranked = _sorted(frame, sort, metrics)
-    if confirmed and sort == "delta_m":
-        ranked = ranked.sort_values(
-            "delta_m_mean", ascending=False, kind="stable", na_position="last"
-        )
-        ranked = ranked.reset_index(drop=True)
+    _check_column(order[0], frame, trials)
+    ranked = _sorted(frame, order, metrics)
     return ranked if top is None else ranked.head(top)
 
 
@@ -120,6 +123,7 @@ def _rows(
     trials: Sequence[TrialRecord],
     objectives: Sequence[Objective],
     confirmed: Mapping[int, SeedStatistics],
+    expected: Mapping[int, Expectation],
     *,
     with_errors: bool,
 ) -> list[Row]:
@@ -136,7 +140,12 @@ def _rows(
             error = delta_m_error(trial.results, reference) if with_errors else None
         elif rank is not None:
             counted = counted_metrics(reference_at(trials, rank.epoch))
-        rows.append(Row(trial, value, reason, statistics, rank, bool(is_member), counted, error))
+        expectation = expected.get(trial.number)
+        rows.append(
+            Row(
+                trial, value, reason, statistics, rank, bool(is_member), counted, error, expectation
+            )
+        )
     return rows
 
 
@@ -184,8 +193,10 @@ def _frame(rows: Rows, metrics: Mapping[str, Metric]) -> pd.DataFrame:
 
 
 def _best(frame: pd.DataFrame) -> int | None:
-    """Return the trial with the highest Δm, or mean Δm, within the limits."""
-    value = frame["delta_m_mean"] if "delta_m_mean" in frame else frame["delta_m"]
+    """Return the trial with the highest mean, expected or measured Δm within the limits."""
+    names = [name for name in ("delta_m_mean", "expected_delta_m") if name in frame]
+    defined_names = [name for name in names if frame[name].notna().any()]
+    value = frame[[*defined_names, "delta_m"][0]]
     if "over_limits" in frame:
         value = value.mask(frame["over_limits"])
     return int(frame["trial"].iloc[int(value.argmax())]) if value.notna().any() else None
@@ -201,14 +212,17 @@ def _check_column(name: str, frame: pd.DataFrame, trials: Sequence[TrialRecord])
         )
 
 
-def _sorted(frame: pd.DataFrame, name: str, metrics: Mapping[str, Metric]) -> pd.DataFrame:
+def _sorted(
+    frame: pd.DataFrame, names: Sequence[str], metrics: Mapping[str, Metric]
+) -> pd.DataFrame:
     descending = {column.name for column in COLUMNS if column.is_descending}
     descending |= {metric for metric, spec in metrics.items() if spec.higher_is_better}
     order_by_state = {state: order for order, state in enumerate(STATES)}
+    by = list(dict.fromkeys([*names, "_state", "trial"]))
     keyed = frame.assign(_state=frame["state"].map(order_by_state))
     index = keyed.sort_values(
-        [name, "_state", "trial"] if name != "trial" else ["trial"],
-        ascending=[name not in descending, True, True] if name != "trial" else [True],
+        by,
+        ascending=[name not in descending for name in by],
         kind="stable",
         na_position="last",
     ).index

@@ -21,14 +21,13 @@ This package does not import torch and does not write files.
 from mtlsearch.search._evaluator import Evaluator, Measurement
 from mtlsearch.search._progress import NullProgress, SearchProgress
 from mtlsearch.search._search import SearchOutcome, search
-from mtlsearch.search._verdict import Expectation, Verdict, verdict_of
+from mtlsearch.search._verdict import Verdict, verdict_of
 from mtlsearch.search.evaluators import FunctionEvaluator, TableEvaluator, plan_code
 from mtlsearch.search.space import CandidateSpace, Proposal, build_candidate_space
 
 __all__ = [
     "CandidateSpace",
     "Evaluator",
-    "Expectation",
     "FunctionEvaluator",
     "Measurement",
     "NullProgress",

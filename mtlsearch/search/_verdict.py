@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from scipy.special import ndtr
 
-from mtlsearch.results import Baseline, TrialRecord
+from mtlsearch.results import Baseline, Expectation, TrialRecord
 from mtlsearch.search.samplers import (
     Array,
     Observation,
@@ -25,21 +25,6 @@ SHOWN = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Expectation:
-    """Expected Δm of a trial, given all trainings of a study.
-
-    Attributes:
-        mean: posterior mean of Δm against ``independent``, in percent.
-        deviation: its posterior standard deviation, in percent.
-        num_seeds: number of complete trainings of its candidate.
-    """
-
-    mean: float
-    deviation: float
-    num_seeds: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """What a search found.
 
@@ -49,9 +34,6 @@ class Verdict:
             baseline within the limits, otherwise that baseline.
         measured: measured Δm of the winner in percent, of its first seed.
         expected_by_number: expected Δm by number of each complete trial.
-        beats_independent: probability that the winner is better than ``independent``.
-        beats_hard: probability that the winner is better than ``hard``; None if ``hard`` has no
-            result.
         sentences: the verdict in two or three sentences.
     """
 
@@ -59,8 +41,6 @@ class Verdict:
     recommended: int
     measured: float
     expected_by_number: Mapping[int, Expectation]
-    beats_independent: float
-    beats_hard: float | None
     sentences: tuple[str, ...]
 
     @property
@@ -95,7 +75,6 @@ def verdict_of(view: StudyView) -> Verdict | None:
     posterior = SharingModel(tasks).posterior(observations)
     features = features_of(complete)
     means, covariance = posterior.mean(features), posterior.covariance(features, features)
-    winner = max(feasible, key=lambda index: means[index])
     index_by_baseline = {
         item.proposal.baseline: index
         for index, item in enumerate(complete)
@@ -103,17 +82,17 @@ def verdict_of(view: StudyView) -> Verdict | None:
     }
     independent = index_by_baseline["independent"]
     joint = _Joint(means, covariance)
-    expected_by_number = {
-        item.number: Expectation(
+    expectations = [
+        Expectation(
             joint.difference(index, independent),
             joint.deviation(index, independent),
             1 + len(item.second_seeds),
+            joint.probability(index, independent),
+            joint.probability(index, index_by_baseline.get("hard")),
         )
         for index, item in enumerate(complete)
-    }
-    probability_by_baseline = {
-        baseline: joint.probability(winner, index) for baseline, index in index_by_baseline.items()
-    }
+    ]
+    winner = max(feasible, key=lambda index: expectations[index].mean)
     record_by_number = {record.number: record for record in view.records}
     records = [record_by_number[item.number] for item in complete]
     cheapest = min(
@@ -121,15 +100,16 @@ def verdict_of(view: StudyView) -> Verdict | None:
         key=lambda index: records[index].flops,
         default=None,
     )
-    is_shown = cheapest is None or joint.probability(winner, cheapest) >= SHOWN
+    probability = joint.probability(winner, cheapest)
+    is_shown = probability is None or probability >= SHOWN
     recommended = winner if is_shown or cheapest is None else cheapest
     verdict = Verdict(
         winner=complete[winner].number,
         recommended=complete[recommended].number,
         measured=complete[winner].value or 0.0,
-        expected_by_number=MappingProxyType(expected_by_number),
-        beats_independent=probability_by_baseline["independent"],
-        beats_hard=probability_by_baseline.get("hard"),
+        expected_by_number=MappingProxyType(
+            {item.number: expectations[index] for index, item in enumerate(complete)}
+        ),
         sentences=(),
     )
     sentences = _sentences(verdict, records[winner], records[recommended], records[independent])
@@ -167,10 +147,12 @@ class _Joint:
         variance = covariance[left, left] + covariance[right, right] - 2 * covariance[left, right]
         return math.sqrt(max(0.0, float(variance)))
 
-    def probability(self, left: int, right: int) -> float:
-        """Return the probability that one trial is better than another; 0.5 for itself."""
+    def probability(self, left: int, right: int | None) -> float | None:
+        """Return the probability that one trial is better than another; None for itself."""
+        if right is None or left == right:
+            return None
         deviation = self.deviation(left, right)
-        if left == right or deviation == 0.0:
+        if deviation == 0.0:
             return 0.5
         return float(ndtr(self.difference(left, right) / deviation))
 
@@ -193,13 +175,13 @@ def _sentences(
             f"{verdict.measured:+.2f} % ({seeds})."
         )
     rivals: list[tuple[Baseline, float | None]] = [
-        ("independent", verdict.beats_independent),
-        ("hard", verdict.beats_hard),
+        ("independent", expected.beats_independent),
+        ("hard", expected.beats_hard),
     ]
     beaten = [
         f"{baseline} with probability {_percent(probability)}"
         for baseline, probability in rivals
-        if probability is not None and baseline != winner.baseline
+        if probability is not None
     ]
     second = (f"It beats {' and '.join(beaten)}.",) if beaten else ()
     if recommended.number == winner.number:

@@ -12,7 +12,7 @@ from mtlsearch.errors import ConfigError, RunError
 from mtlsearch.report import plot
 from mtlsearch.report._plot import _figure
 from mtlsearch.results import leaderboard, objectives_in
-from tests.results.trials import baselines, results, run, trial
+from tests.results.trials import baselines, expectations, results, run, trial
 
 
 def crowd() -> list:
@@ -52,6 +52,21 @@ def test_plot_of_cut_leaderboard_names_the_best_of_all(tmp_path: Path) -> None:
     plot(frame, tmp_path / "front.png")
     texts = [text.get_text() for text in _figure(frame, missing=0).axes[0].texts]
     assert "best: trial 6, not drawn" in texts
+
+
+@pytest.mark.parametrize("is_expected", [True, False])
+def test_plot_marks_and_names_the_best_trial(is_expected: bool) -> None:
+    frame = leaderboard(run(), expected=expectations() if is_expected else {})
+    measured = frame[frame["delta_m"].notna()]
+    axes = _figure(measured, missing=0).axes[0]
+    (ring,) = (points for points in axes.collections if points.get_label() == "best")
+    _, y = np.asarray(ring.get_offsets())[0]
+    number = 5 if is_expected else 6
+    assert y == measured.set_index("trial").loc[number, "delta_m"]
+    texts = [text.get_text() for text in axes.texts]
+    assert str(number) in texts
+    note = next(text for text in texts if text.startswith(f"best: trial {number} with "))
+    assert ("expected +2.10 ± 0.80 %, measured +2.25 %" in note) == is_expected
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from mtlsearch.plugin import Distillation
 from mtlsearch.report import FORMATS, _display_columns, render, write
 from mtlsearch.report._display_columns import DISPLAY_COLUMNS, DisplayColumn
 from mtlsearch.results import SeedStatistics, TrialRecord, leaderboard
-from tests.results.trials import baselines, results, run, trial
+from tests.results.trials import baselines, expectations, results, run, trial
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -39,6 +39,29 @@ def test_table_shows_errors_beside_numbers() -> None:
     assert "scene.accuracy_error" not in text
     assert "0.300 " in text  # the error of boxes.mAP is unknown
     assert "±" not in render(leaderboard(records), "table")
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_table_shows_the_expected_delta_m(form: str) -> None:
+    text = render(leaderboard(run(), expected=expectations()), form)
+    best = next(line for line in text.splitlines() if "★" in line and "complete" in line)
+    for cell in ("+2.25", "+2.10 ± 0.80", "> 99 %", " 5 ", " 2 "):
+        assert cell in best
+    assert "★ highest expected Δm, the best plan of the verdict" in text
+    assert "expected Δm: estimate ± standard deviation" in text
+    plain = render(leaderboard(run()), form)
+    assert "★ highest Δm" in plain
+    for heading in ("expected", "beats hard", "seeds  "):
+        assert heading not in plain
+
+
+def test_narrow_table_keeps_the_expected_delta_m() -> None:
+    text = render(leaderboard(run(), expected=expectations()), "table", width=80)
+    table, hidden = text.split("★ highest")
+    assert max(map(len, text.splitlines())) <= 80
+    assert "+2.10 ± 0.80" in table
+    assert "beats hard" not in table
+    assert "beats" in hidden
 
 
 def test_csv_and_json_keep_all_digits_and_columns() -> None:

@@ -21,7 +21,7 @@ from mtlsearch.results import (
     objectives_in,
 )
 from mtlsearch.results._columns import COLUMNS, HEADINGS, Column, Condition
-from tests.results.trials import SPECS, baselines, results, run, trial
+from tests.results.trials import SPECS, baselines, expectations, results, run, trial
 
 
 def test_leaderboard_has_one_row_per_trial_with_delta_m() -> None:
@@ -80,6 +80,41 @@ def test_error_of_delta_m_is_in_percent() -> None:
     error = delta_m_error(measured, measured)
     assert error is not None
     assert list(frame["delta_m_error"]) == [error, error]
+
+
+def test_expected_delta_m_ranks_trials_and_defines_the_best() -> None:
+    expected = expectations()
+    plain, frame = leaderboard(run()), leaderboard(run(), expected=expected)
+    assert plain["trial"].iloc[0] == plain.attrs["best"] == 6  # the highest measured Δm
+    assert list(frame["trial"])[: len(expected)] == sorted(
+        expected, key=lambda number: -expected[number].mean
+    )
+    assert frame["trial"].iloc[0] == frame.attrs["best"] == 5
+    rows = frame.set_index("trial")
+    for number, expectation in expected.items():
+        assert rows.loc[number, "expected_delta_m"] == expectation.mean
+        assert rows.loc[number, "expected_delta_m_sd"] == expectation.deviation
+        assert rows.loc[number, "num_seeds"] == expectation.num_seeds
+    assert rows["beats_independent"].isna().to_dict()[0]
+    assert rows["beats_hard"].isna().to_dict()[1]
+    assert rows.loc[[3, 8], "expected_delta_m"].isna().all()
+    measured = leaderboard(run(), expected=expected, sort="delta_m")
+    assert measured["trial"].tolist() == plain["trial"].tolist()
+    assert measured.attrs["best"] == 5
+
+
+def test_best_by_expected_delta_m_is_within_the_limits() -> None:
+    limited = [
+        replace(record, over_limits="params") if record.number == 5 else record for record in run()
+    ]
+    assert leaderboard(limited, expected=expectations()).attrs["best"] == 6
+
+
+def test_columns_are_the_same_without_a_verdict() -> None:
+    frame = leaderboard(run())
+    assert list(frame.columns) == list(leaderboard(run(), expected=expectations()).columns)
+    names = ["expected_delta_m", "expected_delta_m_sd", "beats_independent", "beats_hard"]
+    assert frame[[*names, "num_seeds"]].isna().all(axis=None)
 
 
 def test_leaderboard_dtypes_do_not_depend_on_rows() -> None:

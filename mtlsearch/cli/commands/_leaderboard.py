@@ -12,7 +12,8 @@ import typer
 from mtlsearch.cli._context import read_run
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._options import RunFolder
-from mtlsearch.cli._trial import print_verdict
+from mtlsearch.cli._picture import check_picture
+from mtlsearch.cli._trial import read_verdict
 
 
 def leaderboard(
@@ -27,8 +28,11 @@ def leaderboard(
         ),
     ] = "table",
     sort: Annotated[
-        str, typer.Option(metavar="COLUMN", help="Column to sort by, for example a metric.")
-    ] = "delta_m",
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="Column to sort by, for example a metric; default: expected Δm."
+        ),
+    ] = None,
     top: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Show only the first N rows.")
     ] = None,
@@ -62,11 +66,12 @@ def leaderboard(
 
     outputs = Outputs("leaderboard")
     if plot is not None:
+        check_picture(plot, outputs, loaded.config)
         require_picture(plot)
-        outputs.check({plot: None})
     records = read_records(run, loaded.config)
     if not records:
         options.console.info("the run has no trials yet; `mtlsearch search` resumes it")
+    verdict = read_verdict(run, loaded.config)
     frame = rank(
         records,
         objectives=objectives_in(records, loaded.config.search.objectives),
@@ -74,6 +79,7 @@ def leaderboard(
         all_metrics=all_metrics or form in ("csv", "json"),
         with_errors=errors,
         confirmed=read_confirmed(run, records),
+        expected={} if verdict is None else verdict.expected_by_number,
     )
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None
@@ -83,8 +89,8 @@ def leaderboard(
     else:
         results = per_class_results(records, per_class)
         text = render_per_class(results, shown, per_class, form, width=width)
-    if form == "table" and per_class is None:
-        print_verdict(run, loaded.config, options, on_stdout=True)
+    if form in ("table", "markdown") and per_class is None and verdict is not None:
+        text = "\n".join([*verdict.sentences, "", text])
     options.console.print(text.rstrip("\n"))
     if plot is not None:
         with outputs.write(plot) as temporary:

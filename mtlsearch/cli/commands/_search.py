@@ -22,7 +22,7 @@ from mtlsearch.cli._options import (
 )
 from mtlsearch.cli._processes import join_processes
 from mtlsearch.cli._progress import ProgressView
-from mtlsearch.cli._trial import print_verdict
+from mtlsearch.cli._trial import read_verdict
 from mtlsearch.errors import RunError
 
 
@@ -80,7 +80,9 @@ def search(
         options.console.info(
             f"{outcome.num_finished} of {resolved.config.search.trials} trials: {outcome.reason}"
         )
-    print_verdict(folder, resolved.config, options)
+    verdict = read_verdict(folder, resolved.config)
+    for sentence in () if verdict is None else verdict.sentences:
+        options.console.info(sentence)
     options.console.print(str(folder))
     options.console.info(f"next: mtlsearch leaderboard {folder}")
 
