@@ -41,8 +41,8 @@ def predict_files(
         The JSON document: ``bundle``, ``images`` and ``failed``.
 
     Raises:
-        ConfigError: an output would replace an image or another file of the user. Nothing is
-            predicted then.
+        ConfigError: an output would replace an image or another file of the user, or the folder
+            contains images of the user. Nothing is predicted then.
     """
     outputs = Outputs(COMMAND, inputs=images)
     suffixes = list(output_suffixes(bundle.tasks).values())
@@ -55,6 +55,7 @@ def predict_files(
                 for suffix in suffixes
             }
         )
+        outputs.check_folder(out)
     predicted: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     for path, stem in zip(images, stems, strict=True):

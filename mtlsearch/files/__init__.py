@@ -16,15 +16,17 @@
 from mtlsearch.files._atomic import atomic_write
 from mtlsearch.files._json import load_json
 from mtlsearch.files._lock import FileLock, LockHeldError
-from mtlsearch.files._names import unique_stems
-from mtlsearch.files._outputs import RECORD, Outputs
+from mtlsearch.files._names import IMAGE_SUFFIXES, unique_stems
+from mtlsearch.files._outputs import RECORD, Outputs, unchanged_outputs
 
 __all__ = [
+    "IMAGE_SUFFIXES",
     "RECORD",
     "FileLock",
     "LockHeldError",
     "Outputs",
     "atomic_write",
     "load_json",
+    "unchanged_outputs",
     "unique_stems",
 ]

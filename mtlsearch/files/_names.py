@@ -5,6 +5,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".npy")
+"""Suffixes of images in lower case; other files of a folder are not images of a data set."""
+
 
 def name_key(name: str) -> str:
     """Return a value that is equal for names that are one file on some disk.

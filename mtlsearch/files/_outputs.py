@@ -12,10 +12,12 @@ from pathlib import Path
 
 from mtlsearch.errors import ConfigError
 from mtlsearch.files._atomic import atomic_write
-from mtlsearch.files._names import name_key
+from mtlsearch.files._names import IMAGE_SUFFIXES, name_key
 
 RECORD = ".mtlsearch-outputs.jsonl"
 """File in each output folder. A line has name, SHA-256, command and source of one output."""
+
+FOLDER = "a folder"
 
 MAX_NAMES = 3
 """Number of files that a message lists."""
@@ -59,7 +61,29 @@ class Outputs:
                 f"{'the output' if len(paths) == 1 else f'{len(paths)} outputs'} would replace "
                 f"{reason}",
                 where=", ".join(paths[:MAX_NAMES]) + more,
-                next_step="set another output path, or move these files",
+                next_step="add the name of a file to the path, or set another output path"
+                if reason == FOLDER
+                else "set another output path, or move these files",
+            )
+
+    def check_folder(self, folder: Path) -> None:
+        """Check that a folder contains no images of the user, beside which pictures are data.
+
+        Args:
+            folder: the folder in which a command writes pictures; it may be missing.
+
+        Raises:
+            ConfigError: the folder contains an image that no command wrote.
+        """
+        images = [] if not folder.is_dir() else [*_foreign_images(folder, self._lines(folder))]
+        if images:
+            num_more = len(images) - 1
+            more = f" and {num_more} more" if num_more else ""
+            raise ConfigError(
+                f"the output folder contains images that mtlsearch did not write: {images[0]}"
+                f"{more}; pictures beside them can be taken for data",
+                where=str(folder),
+                next_step="set the output to a new folder outside of the data",
             )
 
     @contextmanager
@@ -107,8 +131,12 @@ class Outputs:
             return None
         if _identity(path) in self._inputs:
             return "an input of this command"
-        if path.is_symlink() or not path.is_file():
-            return "a link, a folder or a device"
+        if path.is_symlink():
+            return "a link"
+        if path.is_dir():
+            return FOLDER
+        if not path.is_file():
+            return "a device"
         if self._line(path, _digest(path), source) not in self._lines(path.parent):
             return f"a file that `mtlsearch {self._command}` did not write, or that was changed"
         return None
@@ -127,10 +155,44 @@ class Outputs:
     def _lines(self, folder: Path) -> set[str]:
         """Return the lines of a folder's record; a partial line fits no file."""
         if folder not in self._records:
-            record = folder / RECORD
-            text = record.read_text("ascii", "replace") if record.is_file() else ""
-            self._records[folder] = set(text.splitlines())
+            self._records[folder] = _read_record(folder)
         return self._records[folder]
+
+
+def unchanged_outputs(folder: Path) -> list[Path]:
+    """Return the files in a folder that are as a command wrote them there.
+
+    Args:
+        folder: the folder.
+
+    Returns:
+        Paths of the files that the folder's :data:`RECORD` lists with their checksum.
+    """
+    lines_by_name: dict[str, set[str]] = {}
+    for line in _read_record(folder):
+        if name := _name_in(line):
+            lines_by_name.setdefault(name, set()).add(line)
+    return [
+        path
+        for name, lines in sorted(lines_by_name.items())
+        if (path := folder / name).is_file()
+        and any(f'"{digest}"' in line for digest in [_digest(path)] for line in lines)
+    ]
+
+
+def _read_record(folder: Path) -> set[str]:
+    record = folder / RECORD
+    text = record.read_text("ascii", "replace") if record.is_file() else ""
+    return set(text.splitlines())
+
+
+def _foreign_images(folder: Path, lines: Iterable[str]) -> Iterator[str]:
+    """Yield the names of the images in a folder that its record does not list."""
+    recorded = {_name_in(line) for line in lines}
+    for path in sorted(folder.iterdir()):
+        is_image = path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+        if is_image and path.name not in recorded and path.is_file():
+            yield path.name
 
 
 def _name_in(line: str) -> str:

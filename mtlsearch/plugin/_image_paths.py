@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".npy")
-"""Suffixes of images in lower case; other files of a folder are not images of a data set."""
+from mtlsearch.files import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from mtlsearch.files import unchanged_outputs
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -16,15 +16,19 @@ def list_images(folder: Path) -> list[Path]:
 
     Returns:
         Sorted paths of files with one of :data:`IMAGE_SUFFIXES`, in any case. Hidden files and
-        folders are omitted; their names begin with a dot or are ``__MACOSX``.
+        folders are omitted; their names begin with a dot or are ``__MACOSX``. So are unchanged
+        pictures that a command such as ``mtlsearch predict`` wrote there.
     """
-    return sorted(
+    paths = sorted(
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in IMAGE_SUFFIXES
         and not any(_is_hidden(part) for part in path.relative_to(folder).parts)
         and path.is_file()
     )
+    folders = dict.fromkeys(path.parent for path in paths)
+    outputs = {path for parent in folders for path in unchanged_outputs(parent)}
+    return [path for path in paths if path not in outputs]
 
 
 def _is_hidden(name: str) -> bool:

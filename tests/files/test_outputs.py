@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mtlsearch.errors import ConfigError
-from mtlsearch.files import RECORD, Outputs, unique_stems
+from mtlsearch.files import RECORD, Outputs, unchanged_outputs, unique_stems
 
 
 def write(path: Path, text: str, command: str = "draw", source: Path | None = None) -> None:
@@ -83,6 +83,43 @@ def test_file_of_the_user_is_never_replaced(tmp_path: Path, change: Callable[[Pa
     assert caught.value.next_step
     assert (path.read_text() if path.is_file() else None) == before
     assert path.is_symlink() == (change in (linked, dangling))
+
+
+@pytest.mark.parametrize(
+    ("change", "what"), [(linked, "a link"), (dangling, "a link"), (folder, "a folder")]
+)
+def test_refusal_states_what_is_in_the_way(
+    tmp_path: Path, change: Callable[[Path], None], what: str
+) -> None:
+    path = tmp_path / "sheet.png"
+    write(path, "first")
+    change(path)
+    with pytest.raises(ConfigError, match=rf"would replace {what}\n") as caught:
+        Outputs("draw").check({path: None})
+    assert "the name of a file" in str(caught.value.next_step) or what != "a folder"
+
+
+def test_folder_with_images_of_the_user_is_refused(tmp_path: Path) -> None:
+    outputs = Outputs("draw")
+    outputs.check_folder(tmp_path / "missing")
+    write(tmp_path / "a.png", "mine by record")
+    (tmp_path / "notes.txt").touch()
+    outputs.check_folder(tmp_path)
+    (tmp_path / "photo.JPG").touch()
+    (tmp_path / "photo2.png").touch()
+    with pytest.raises(ConfigError, match=r"did not write: photo\.JPG and 1 more") as caught:
+        Outputs("draw").check_folder(tmp_path)
+    assert caught.value.where == str(tmp_path)
+    assert "new folder" in str(caught.value.next_step)
+
+
+def test_only_unchanged_outputs_are_listed(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        write(tmp_path / name, "first")
+    (tmp_path / "b.png").write_text("changed")
+    (tmp_path / "c.png").unlink()
+    (tmp_path / "d.png").write_text("first")
+    assert unchanged_outputs(tmp_path) == [tmp_path / "a.png"]
 
 
 def test_output_of_another_command_is_not_replaced(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from mtlsearch.errors import DataError
+from mtlsearch.files import Outputs
 from mtlsearch.plugin import (
     BoxXml,
     ClassNames,
@@ -146,6 +147,16 @@ def test_hidden_and_other_files_are_not_images(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert list_images(tmp_path) == [tmp_path / "a.png", tmp_path / "b" / "2.JPG"]
+
+
+def test_unchanged_outputs_of_commands_are_not_images(tmp_path: Path) -> None:
+    outputs = Outputs("predict")
+    for name in ("b/drawn.png", "b/new/drawn.png", "b/edited.png"):
+        with outputs.write(tmp_path / name) as partial:
+            partial.write_text("drawn")
+    (tmp_path / "b" / "edited.png").write_text("edited")
+    (tmp_path / "b" / "photo.png").touch()
+    assert list_images(tmp_path) == [tmp_path / "b" / "edited.png", tmp_path / "b" / "photo.png"]
 
 
 class Numbers(Settings):

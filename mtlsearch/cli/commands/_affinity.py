@@ -62,6 +62,7 @@ def affinity(
     folder = out or Path("results") / run_name(file) / "affinity"
     picture, outputs = folder / "affinity.png", Outputs("affinity")
     outputs.check(dict.fromkeys([picture, *(folder / name for name in AFFINITY_FILES)]))
+    outputs.check_folder(folder)
     with ProgressView(options.console) as progress:
         outcome = run_affinity(
             resolved,

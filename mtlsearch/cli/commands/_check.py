@@ -20,7 +20,7 @@ from mtlsearch.cli._options import (
     Seed,
     merge_overrides,
 )
-from mtlsearch.cli._picture import save_picture
+from mtlsearch.cli._picture import check_picture, save_picture
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.errors import MtlsearchError
 
@@ -62,7 +62,7 @@ def check(
     resolved = open_run(file, options, values)
     outputs = Outputs("check")
     if out is not None:
-        outputs.check({out: None})
+        check_picture(out, outputs, resolved.config)
     errors: list[MtlsearchError] = []
     warnings: list[str] = []
     try:

@@ -84,7 +84,10 @@ def _evaluate(job: EvaluationJob, out: Path | None, progress: ProgressView) -> E
 
     outputs = Outputs("evaluate")
     if out is not None:
-        outputs.check(dict.fromkeys(evaluation_files(job, out)))
+        files = evaluation_files(job, out)
+        outputs.check(dict.fromkeys(files))
+        for folder in dict.fromkeys(file.parent for file in files):
+            outputs.check_folder(folder)
     evaluation = evaluate_split(job, progress.stage)
     if out is not None:
         write_evaluation(

@@ -56,6 +56,7 @@ def sample(
     files = (source.files(split, index) or () for source, index in rows)
     outputs = Outputs("sample", inputs=chain.from_iterable(files))
     outputs.check(dict.fromkeys(paths))
+    outputs.check_folder(out)
     for path, (source, index) in zip(paths, rows, strict=True):
         picture = pixels.apply(source.read(split, index).image, source.locate(split, index))
         with outputs.write(path) as partial:
