@@ -67,6 +67,7 @@ class PreflightContext:
         report: result of reading all images, from :attr:`Stage.IMAGES` on. It may contain
             problems.
         cut_backbones: the cut backbones by timm name, from :attr:`Stage.NETWORK` on.
+        has_errors: whether a check has failed.
     """
 
     resolved: ResolvedRun
@@ -79,6 +80,7 @@ class PreflightContext:
     tasks: Mapping[str, Task[Any]] = field(default_factory=dict)
     report: CheckReport | None = None
     cut_backbones: Mapping[str, CutBackbone] = field(default_factory=dict)
+    has_errors: bool = False
 
     @property
     def valid_report(self) -> CheckReport | None:
@@ -166,6 +168,7 @@ def run_checks(
         if check.stage is not stage:
             continue
         errors, warnings = check.run(context)
+        context.has_errors |= bool(errors)
         for error in errors:
             if on_error is None:
                 raise error
@@ -266,7 +269,7 @@ def _require_named_classes(context: PreflightContext) -> None:
 
 def _warn_one_task(context: PreflightContext) -> Iterator[str]:
     tasks = [*context.resolved.config.tasks]
-    if context.is_search and len(tasks) == 1:
+    if context.is_search and len(tasks) == 1 and not context.has_errors:
         yield (
             f"the run has one task, {tasks[0]!r}, so that there is nothing to share; add a task to "
             "`tasks`"
@@ -328,7 +331,6 @@ PREFLIGHT_CHECKS: tuple[PreflightCheck, ...] = (
     PreflightCheck("backbones", Stage.RUN_FILE, require=_require_backbones),
     PreflightCheck("storage", Stage.RUN_FILE, require=_require_storage),
     PreflightCheck("warm start", Stage.RUN_FILE, require=_require_warm_start),
-    PreflightCheck("one task", Stage.RUN_FILE, warn=_warn_one_task),
     PreflightCheck("objectives", Stage.LABELS, require=_require_objectives),
     PreflightCheck("rank by", Stage.LABELS, require=_require_rank_by),
     PreflightCheck("sources", Stage.LABELS, warn=_warn_sources),
@@ -340,5 +342,6 @@ PREFLIGHT_CHECKS: tuple[PreflightCheck, ...] = (
     PreflightCheck("losses", Stage.NETWORK, require=_require_losses),
     PreflightCheck("freeze", Stage.NETWORK, require=_require_freezable),
     PreflightCheck("export", Stage.NETWORK, require=_require_exportable),
+    PreflightCheck("one task", Stage.NETWORK, warn=_warn_one_task),
 )
 """All preflight checks, in the order in which they run within a stage."""

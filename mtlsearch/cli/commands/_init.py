@@ -66,6 +66,7 @@ def init(
     with atomic_write(file) as partial:
         partial.write_text(text, encoding="utf-8")
     options.console.print(str(file))
+    options.console.info(f"written: {file}, a run file that works without changes")
     options.console.info(f"next: mtlsearch check {file}, then mtlsearch search {file} --out {out}")
 
 

@@ -180,6 +180,14 @@ def test_one_task_has_nothing_to_share(folder: Path) -> None:
     )
 
 
+def test_one_task_is_no_remark_beside_an_error(folder: Path) -> None:
+    spoil(folder)
+    for command in (["check"], ["search", "--out", "out"]):
+        result = call(command[0], "run.yaml", *command[1:])
+        assert result.returncode == 1
+        assert "the run has one task" not in result.stderr
+
+
 BOXES = """\
 data:
   sources:

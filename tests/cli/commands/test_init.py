@@ -17,6 +17,7 @@ def test_run_file_is_valid_and_its_names_exist(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     file = tmp_path / "first" / "run.yaml"
     assert result.stdout == f"{file}\n"
+    assert result.stderr.index(f"written: {file}") < result.stderr.index("next: ")
     loaded = load_run(file)
     loaded.require_paths()
     registry = build_registry()
