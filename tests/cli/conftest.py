@@ -9,8 +9,10 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from mtlsearch.cli._trial import read_verdict
 from mtlsearch.config import load_run
 from mtlsearch.results import TrialRecord
+from mtlsearch.search import Verdict
 from mtlsearch.study import read_records
 from tests.cli.program import call
 
@@ -50,6 +52,13 @@ class SmallSearch:
 
 def records_of(run: Path) -> list[TrialRecord]:
     return read_records(run, load_run(run / "run.yaml").config)
+
+
+def verdict_in(run: Path) -> Verdict:
+    """Return the verdict that the commands print."""
+    verdict = read_verdict(run, load_run(run / "run.yaml").config)
+    assert verdict is not None
+    return verdict
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mtlsearch.results import leaderboard
 from mtlsearch.runs._retrain import write_retrained
 from mtlsearch.study import RunDirectory
-from tests.cli.conftest import SmallSearch, records_of
+from tests.cli.conftest import SmallSearch, records_of, verdict_in
 from tests.cli.program import call
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small_search")]
@@ -31,6 +30,13 @@ def test_leaderboard_starts_with_the_verdict(small_search: SmallSearch, tmp_path
     shown = call("leaderboard", run)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.startswith("Best plan: trial ")
+    verdict = verdict_in(run)
+    sentences = "\n".join(verdict.sentences)
+    assert sentences in shown.stdout
+    assert sentences in call("leaderboard", run, "--format", "markdown").stdout
+    assert sentences in call("search", small_search.file, "--out", run).stderr  # nothing is left
+    (best,) = (line for line in shown.stdout.splitlines() if "★" in line and "complete" in line)
+    assert f" {verdict.winner}  complete" in best
     exported = call("export", run, "--out", tmp_path / "bundle")
     assert exported.returncode == 0, exported.stderr
     assert "Best plan: trial " in exported.stderr
@@ -71,7 +77,7 @@ def test_long_training_is_exported(small_search: SmallSearch, tmp_path: Path) ->
     taken = call("train-longer", run, "--trial", "0", *options, "--name", "twice")
     assert taken.returncode != 0
     assert "another long training has the name twice: trial 1, epochs 2, seed 7" in taken.stderr
-    best = int(leaderboard(records_of(run))["trial"].iloc[0])
+    best = verdict_in(run).recommended
     trained = call("train-longer", run, "--trial", "best", *options, "--name", "best")
     assert f"training trial {best}: " in trained.stderr
     for trial, message in (("99", "allowed: best, 0"), ("last", "allowed: best, a trial number")):

@@ -16,7 +16,7 @@ from PIL import Image
 from mtlsearch.results import TrialRecord, leaderboard
 from mtlsearch.study import RunDirectory
 from tests.bundle import small
-from tests.cli.conftest import SmallSearch, records_of
+from tests.cli.conftest import SmallSearch, records_of, verdict_in
 from tests.cli.program import call
 from tests.cli.program import run as run_process
 
@@ -38,13 +38,14 @@ class TestLeaderboard:
         assert {"scene.accuracy", "shapes.mIoU"} <= set(frame.columns)
 
     def test_csv_and_json_contain_the_frame(self, small_search: SmallSearch) -> None:
-        frame = leaderboard(records_of(small_search.run), all_metrics=True)
+        expected = verdict_in(small_search.run).expected_by_number
+        frame = leaderboard(records_of(small_search.run), all_metrics=True, expected=expected)
         by_csv = pd.read_csv(
             io.StringIO(call("leaderboard", small_search.run, "--format", "csv").stdout)
         )
         by_json = json.loads(call("leaderboard", small_search.run, "--format", "json").stdout)
         assert list(by_csv.columns) == list(by_json[0]) == list(frame.columns)
-        for column in ("trial", "delta_m", "shapes.mIoU", "params", "flops", "plan"):
+        for column in ("trial", "delta_m", "expected_delta_m", "shapes.mIoU", "flops", "plan"):
             assert by_csv[column].tolist() == frame[column].tolist()
             assert [row[column] for row in by_json] == frame[column].tolist()
 
@@ -102,7 +103,8 @@ class TestLeaderboard:
         ).stdout
         frame = leaderboard(records_of(small_search.run))
         cheapest = frame["trial"][frame["flops"].idxmin()]
-        assert ("★" in cut) == (cheapest == frame["trial"].iloc[0])
+        assert "Best plan: " in cut
+        assert ("★" in cut) == (cheapest == verdict_in(small_search.run).winner)
 
     def test_unknown_column_is_an_error(self, small_search: SmallSearch) -> None:
         result = call("leaderboard", small_search.run, "--sort", "flop")
@@ -167,8 +169,8 @@ class TestExport:
     ) -> None:
         bundle, result = exported
         assert result.returncode == 0, result.stderr
-        best = int(leaderboard(records_of(small_search.run))["trial"].iloc[0])
-        assert result.stderr.splitlines()[0].startswith(f"exporting trial {best}: ")
+        best = verdict_in(small_search.run).recommended
+        assert f"\nexporting trial {best}: " in result.stderr
         assert result.stdout == f"{bundle}\n"
         assert f"next: mtlsearch predict {bundle} IMAGE... --out DIR" in result.stderr
         manifest = json.loads((bundle / "bundle.json").read_text())
