@@ -65,7 +65,9 @@ def check_splits(
         DataError: the cache folder is not writable.
     """
     total = sum(images.size(split) for split in splits)
-    check = _Check(images, cache, num_workers, _Counter(total, progress), reread)
+    counter = _Counter(total, progress)
+    counter.add(0)
+    check = _Check(images, cache, num_workers, counter, reread)
     results = {split: check.split(split) for split in splits}
     return CheckReport(
         tuple(problem for result in results.values() for problem in result.problems),

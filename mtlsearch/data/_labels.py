@@ -46,6 +46,25 @@ def _describe(spec: LabelSpec) -> str:
     return f"{spec.describe()}, ignore_index {spec.ignore_index}"
 
 
+def setting_names(sources: Sequence[DatasetSource]) -> dict[str, frozenset[str]]:
+    """Return the settings of the sources of each label, nested ones too.
+
+    Args:
+        sources: the sources.
+
+    Returns:
+        Names of settings by label. A label of several sources has those that all of them have.
+    """
+    names: dict[str, frozenset[str]] = {}
+    for source in sources:
+        schema = source.Settings.model_json_schema()
+        parts = [schema, *schema.get("$defs", {}).values()]
+        own = frozenset(name for part in parts for name in part.get("properties", {}))
+        for label in source.labels:
+            names[label] = names.get(label, own) & own
+    return names
+
+
 def with_counts(
     labels: Mapping[str, LabelSpec], counts: Mapping[str, LabelCounts]
 ) -> dict[str, LabelSpec]:

@@ -16,7 +16,7 @@ from mtlsearch.config import DataConfig
 from mtlsearch.data._check_splits import check_splits
 from mtlsearch.data._crop_survey import survey_crops, surveyed_indices
 from mtlsearch.data._images import Images
-from mtlsearch.data._labels import with_counts
+from mtlsearch.data._labels import setting_names, with_counts
 from mtlsearch.data._loader import BatchLoader, ImageDataset, read_images, require_valid
 from mtlsearch.data.augmentation import BatchTransform
 from mtlsearch.data.cache import SampleCache, cache_folder
@@ -167,6 +167,7 @@ class DataModule:
                 report,
                 kept_by_crops=self._survey_crops(),
                 is_subset=self.size("train") == self._config.max_images,
+                settings=setting_names(self._images.sources),
             )
         return report
 

@@ -280,6 +280,20 @@ def _warn_sources(context: PreflightContext) -> Sequence[str]:
     return () if context.data is None else context.data.source_warnings
 
 
+def _warn_similar_classes(context: PreflightContext) -> Iterator[str]:
+    labels = {} if context.data is None else context.data.labels
+    for label in dict.fromkeys(context.resolved.config.labels.values()):
+        names_by_key: dict[str, list[str]] = {}
+        for name in labels[label].classes if label in labels else ():
+            names_by_key.setdefault("".join(name.casefold().split()), []).append(name)
+        for names in names_by_key.values():
+            if len(names) > 1:
+                yield (
+                    f"label {label!r}: classes {' and '.join(map(repr, names))} differ in case or "
+                    "blanks only; if they are one class, write it in one way"
+                )
+
+
 def _warn_batch_exceeds_train(context: PreflightContext) -> Iterator[str]:
     batch_size = context.resolved.config.train.batch_size
     if context.data is not None and batch_size > (num_images := context.data.size("train")):
@@ -334,6 +348,7 @@ PREFLIGHT_CHECKS: tuple[PreflightCheck, ...] = (
     PreflightCheck("objectives", Stage.LABELS, require=_require_objectives),
     PreflightCheck("rank by", Stage.LABELS, require=_require_rank_by),
     PreflightCheck("sources", Stage.LABELS, warn=_warn_sources),
+    PreflightCheck("similar classes", Stage.LABELS, warn=_warn_similar_classes),
     PreflightCheck("batch size", Stage.LABELS, warn=_warn_batch_exceeds_train),
     PreflightCheck("images", Stage.IMAGES, require=_require_valid_images),
     PreflightCheck("label coverage", Stage.IMAGES, require=_require_label_coverage),

@@ -148,9 +148,15 @@ class Coco(DatasetSource[CocoSettings]):
         for annotation in annotations:
             if annotation.category_id not in self._class_by_category:
                 raise DataError(
-                    f"annotation {annotation.id} has unknown category {annotation.category_id}",
+                    f"annotation {annotation.id} has the `category_id` {annotation.category_id}, "
+                    "which is not an id of `categories` in the file",
                     where=where,
-                    allowed=[str(key) for key in self._class_by_category],
+                    allowed=[
+                        f"{key} ({self._classes[index]})"
+                        for key, index in self._class_by_category.items()
+                    ],
+                    next_step="correct `category_id`, or add an entry with this id and a name to "
+                    "`categories`",
                 )
         return Sample(image, self._labels_of(annotations, (entry.height, entry.width), where))
 
@@ -200,7 +206,7 @@ class Coco(DatasetSource[CocoSettings]):
     ) -> dict[str, RawLabel]:
         labels: dict[str, RawLabel] = {}
         if self.settings.boxes:
-            labels["boxes"] = self._boxes(annotations)
+            labels["boxes"] = self._boxes(annotations, size, where)
         is_complete = all(annotation.segmentation for annotation in annotations)
         if self.settings.segmentation and is_complete:
             mask = draw_mask(annotations, self._class_by_category, size, where)
@@ -214,20 +220,35 @@ class Coco(DatasetSource[CocoSettings]):
             labels["classes"] = tuple(sorted(classes))
         return labels
 
-    def _boxes(self, annotations: Sequence[Annotation]) -> Boxes:
+    def _boxes(self, annotations: Sequence[Annotation], size: tuple[int, int], where: str) -> Boxes:
         kept = [
             annotation
             for annotation in annotations
             if not self.settings.drop_empty
             or (annotation.bbox is not None and min(annotation.bbox[2:]) > 0)
         ]
-        xyxy = np.array([annotation.bbox for annotation in kept], np.float32).reshape(-1, 4)
+        xywh = np.array([annotation.bbox for annotation in kept], np.float32).reshape(-1, 4)
+        xyxy = xywh.copy()
         xyxy[:, 2:] += xyxy[:, :2]
+        height, width = size
+        for annotation, (left, top, right, bottom) in zip(kept, xyxy.tolist(), strict=True):
+            if min(left, top, width - right, height - bottom) < -1:
+                raise DataError(
+                    f"annotation {annotation.id}: `bbox` {_text(annotation)} leaves the image of "
+                    f"{width} x {height} pixels",
+                    where=where,
+                    next_step="write `bbox` as left, top, width and height in pixels; if it is "
+                    "left, top, right and bottom, subtract the first two numbers from the others",
+                )
         return Boxes(
             xyxy,
             np.array([self._class_by_category[item.category_id] for item in kept], np.int64),
             np.array([item.iscrowd for item in kept], np.bool_),
         )
+
+
+def _text(annotation: Annotation) -> str:
+    return f"[{', '.join(f'{number:g}' for number in annotation.bbox or ())}]"
 
 
 @hookimpl

@@ -115,10 +115,15 @@ def _classes(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
             raise DataError(
                 f"the keys of `names` must be 0 to {len(names) - 1}, got {list(names)[:12]}",
                 where=str(path),
+                next_step="number `names` from 0 without gaps, as in the label files",
             )
         names = [names[index] for index in range(len(names))]
     if not isinstance(names, list) or not names:
-        raise DataError(f"`names` must be a list of class names, got {names!r}", where=str(path))
+        raise DataError(
+            f"`names` must be a list of class names, got {names!r}",
+            where=str(path),
+            next_step="write the class names as a list, such as `names: [person, car]`",
+        )
     classes = tuple(str(name).strip() for name in names)
     require_unique(
         "class name",
@@ -131,6 +136,8 @@ def _classes(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
         raise DataError(
             f"`nc` must be the number of `names`, {len(classes)}, got {content['nc']}",
             where=str(path),
+            next_step=f"add the missing names to `names`, or set `nc: {len(classes)}`, or remove "
+            "`nc`",
         )
     return classes
 

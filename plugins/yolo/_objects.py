@@ -99,7 +99,10 @@ def _parse(
     index, *values = numbers
     if not index.is_integer() or not 0 <= index < num_classes:
         raise DataError(
-            f"class {words[0]} does not exist, the classes are 0 to {num_classes - 1}", where=where
+            f"class {words[0]} does not exist, the classes are 0 to {num_classes - 1}",
+            where=where,
+            next_step="add the missing classes to `names` in the data file; if the class numbers "
+            "count from 1, subtract 1 from each of them",
         )
     if not all(-TOLERANCE <= value <= 1 + TOLERANCE for value in values):
         raise DataError(

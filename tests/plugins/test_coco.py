@@ -203,8 +203,8 @@ def test_invalid_segmentation_is_reported(tmp_path: Path, shape: object, message
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("category_id", 8, "unknown category 8"),
-        ("bbox", [30, 3, 20, 10], "outside the image of 40 x 30"),
+        ("category_id", 8, "has the `category_id` 8, which is not an id of `categories`"),
+        ("bbox", [30, 3, 20, 10], "`bbox` [30, 3, 20, 10] leaves the image of 40 x 30"),
         ("bbox", [3, 3, 0, 10], "no area"),
     ],
 )

@@ -48,8 +48,8 @@ def check(
     """Check a run file and its data, and count images and classes.
 
     Runs all checks of a search that need no training. Reads every image and label. Reports each
-    kind of problem with three examples; with -v, every problem. The exit code is not 0 if a check
-    fails.
+    kind of problem with three examples; with -v, every problem. The exit code is 0 without errors,
+    2 if the first error is about the run file or an option, and 1 if it is about data.
     """
     from mtlsearch.files import Outputs
     from mtlsearch.runs import check_run
@@ -87,7 +87,8 @@ def check(
         console.warning(warning)
     if errors:
         raise typer.Exit(exit_code(errors[0]))
-    console.info("No problems found.")
+    noun = "warning" if len(warnings) == 1 else "warnings"
+    console.info(f"No errors, {len(warnings)} {noun}." if warnings else "No problems found.")
 
 
 def _draw(
@@ -106,6 +107,8 @@ def _draw(
 def show_counts(report: CheckReport, console: Console) -> None:
     """Print per split, label and class its number of images, objects or pixels.
 
+    A split of which no image is valid has no rows; without rows, nothing is printed.
+
     Args:
         report: result of reading the data.
         console: prints the table.
@@ -113,10 +116,12 @@ def show_counts(report: CheckReport, console: Console) -> None:
     rows = [
         (split, label, *line)
         for split, labels in report.counts.items()
+        if len(report.invalid_indices(split)) < report.num_images[split]
         for label, counts in labels.items()
         for line in _lines(counts, report.num_images[split])
     ]
-    console.table(("split", "label", "class", "count", f"at {report.size_text}"), rows)
+    if rows:
+        console.table(("split", "label", "class", "count", f"at {report.size_text}"), rows)
 
 
 def _lines(counts: LabelCounts, images: int) -> list[tuple[str, str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mtlsearch.data.checks._counts import LabelCounts
@@ -62,12 +62,11 @@ def find_absent_classes(
         The absent classes, one entry per reason.
     """
     counts = report.counts["train"][label]
-    val = report.counts["val"][label].classes if "val" in report.counts else {}
     names_by_reason: dict[str, list[str]] = {}
     fix_by_reason: dict[str, str] = {}
     for name in spec.classes:
         if name in classes and not counts.visible.get(name):
-            reason, fix = _explain(name, spec, counts, report.size_text, val)
+            reason, fix = _explain(name, spec, counts, report, label)
             names_by_reason.setdefault(reason, []).append(name)
             fix_by_reason.setdefault(reason, fix)
     return tuple(
@@ -89,37 +88,55 @@ def are_fractions(counts: LabelCounts) -> bool:
     return counts.num_unit_boxes > 0 and 2 * counts.num_unit_boxes >= num_boxes
 
 
-FRACTIONS_FIX = "multiply them by width and height, or set `normalized: true` of the label"
+def fractions_fix(settings: Collection[str]) -> str:
+    """Return how to fix boxes in fractions.
+
+    Args:
+        settings: names of the settings of the label's sources.
+
+    Returns:
+        One clause, which names `normalized` only if it is a setting.
+    """
+    fix = "multiply them by width and height"
+    return f"{fix}, or set `normalized: true` of the label" if "normalized" in settings else fix
 
 
 def _explain(
-    name: str, spec: LabelSpec, counts: LabelCounts, size: str, val: Mapping[str, int]
+    name: str, spec: LabelSpec, counts: LabelCounts, report: CheckReport, label: str
 ) -> tuple[str, str]:
     """Return why a class does not occur, and how to fix it."""
+    size, settings = report.size_text, report.settings.get(label, frozenset())
+    val = report.counts["val"][label].classes if "val" in report.counts else {}
     larger = "set a larger `data.image_size`"
     if counts.classes.get(name):
         if spec.form is Form.MASK:
             return f"its pixels vanish when masks are resized to {size} pixels", larger
         if are_fractions(counts):
-            return "its boxes look like fractions of width and height", FRACTIONS_FIX
+            return "its boxes look like fractions of width and height", fractions_fix(settings)
         return f"its boxes are smaller than a pixel at `data.image_size` {size}", larger
     if counts.crowd.get(name):
         return "all of its boxes are crowd (difficult)", "unmark them, or remove the class"
     if spec.form is Form.MASK:
-        return _explain_mask(name, spec, counts)
+        return _explain_mask(name, spec, counts, settings)
     if val.get(name):
         return "only 'val' has it", "change the split, so that both have the class"
     return "no image has it", "remove the class, or add images that have it"
 
 
-def _explain_mask(name: str, spec: LabelSpec, counts: LabelCounts) -> tuple[str, str]:
+def _explain_mask(
+    name: str, spec: LabelSpec, counts: LabelCounts, settings: Collection[str]
+) -> tuple[str, str]:
     indices = [spec.classes.index(item) for item, number in counts.classes.items() if number]
     void = spec.ignore_index
+    has_values = "values" in settings
     if not counts.num_void:
-        return f"the masks contain {_join(indices)}", f"set `values` of the label, or remove {name}"
+        fix = "set `values` of the label" if has_values else "add images that have it"
+        return f"the masks contain {_join(indices)}", f"{fix}, or remove {name}"
+    value = f"set `values: {{{void}: {name}}}` of the label"
+    fix = f"{value} if {void} is this class" if has_values else "add images that have it"
     return (
         f"the masks contain {_join([*indices, void])}, and {void} is `ignore_index` (void)",
-        f"set `values: {{{void}: {name}}}` of the label if {void} is this class, or remove it",
+        f"{fix}, or remove it",
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mtlsearch.data.checks._absent_classes import (
-    FRACTIONS_FIX,
     are_fractions,
     find_absent_classes,
+    fractions_fix,
     list_names,
 )
 from mtlsearch.data.checks._counts import LabelCounts
@@ -115,7 +115,7 @@ def warn_fractions(
             yield (
                 f"{counts.num_unit_boxes} boxes of label {label!r} in {split!r} look like "
                 f"fractions of width and height: they lie within the first pixel of their "
-                f"image; {FRACTIONS_FIX}"
+                f"image; {fractions_fix(report.settings.get(label, ()))}"
             )
 
 

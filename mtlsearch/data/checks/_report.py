@@ -32,6 +32,7 @@ class CheckReport:
         kept_by_crops: fraction of the visible training boxes that random crops keep, by label
             and class; empty without random crops.
         is_subset: whether ``data.max_images`` leaves out training images, and perhaps classes.
+        settings: names of the settings of each label's sources, which a fix may name.
     """
 
     problems: tuple[Problem, ...]
@@ -42,6 +43,7 @@ class CheckReport:
     input_size: tuple[int, int] = (0, 0)
     kept_by_crops: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     is_subset: bool = False
+    settings: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def size_text(self) -> str:

@@ -138,10 +138,9 @@ _CHECKS: Mapping[Form, Callable[[LabelSpec, RawLabel, tuple[int, int]], str]] = 
 
 
 _FIXES: Mapping[Form, str] = {
-    Form.BOXES: "correct these boxes; left, top, right, bottom are in pixels of the image, or in "
-    "the format that the source's settings name",
-    Form.MASK: "correct these masks, or the settings `classes`, `values`, `index_offset` and "
-    "`ignore_index` of the label",
+    Form.BOXES: "correct these boxes; the message has left, top, right, bottom in pixels of the "
+    "image, whatever the numbers of the file are",
+    Form.MASK: "correct these masks, or the settings that state their classes",
     Form.NUMBER: "correct these numbers; leave the cell of a missing number empty",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,8 @@ def test_valid_data_is_counted(folder: Path) -> None:
     assert ["train", "edges", "(images)", "0", "of", "6"] in [
         line.split() for line in result.stdout.splitlines()
     ]
-    assert "No problems found." in result.stderr
+    assert "No problems found." not in result.stderr
+    assert re.search(r"No errors, \d+ warnings?\.$", result.stderr.strip())
 
 
 def test_invalid_data_is_reported(folder: Path) -> None:
@@ -66,6 +68,46 @@ def test_invalid_data_is_reported(folder: Path) -> None:
     assert "No problems found." not in result.stderr
     with Image.open(folder / "sheet.png") as sheet:  # of the valid images
         assert min(sheet.size) > 16
+
+
+def test_last_line_counts_the_warnings(folder: Path) -> None:
+    first = call("check", "run.yaml")
+    count = first.stderr.count("warning: ")
+    assert count
+    assert first.stderr.splitlines()[-1].startswith(f"No errors, {count} warning")
+    second = call("check", "run.yaml", "--set", "train.batch_size=6")
+    assert second.stderr.splitlines()[-1] == f"No errors, {count - 1} warnings."
+
+
+def test_split_that_cannot_be_read_is_not_counted(folder: Path) -> None:
+    file = folder / "mine" / "b.py"
+    text = file.read_text()
+    file.write_text(text.replace("index % 2", "9 if split == 'train' else index % 2"))
+    result = call("check", "run.yaml")
+    assert result.returncode == 1
+    assert {line.split()[0] for line in result.stdout.splitlines()} == {"split", "val"}
+    file.write_text(text.replace("index % 2", "9"))
+    result = call("check", "run.yaml")
+    assert result.returncode == 1
+    assert result.stdout == ""
+
+
+def test_reading_is_announced_before_the_first_image(folder: Path) -> None:
+    file = folder / "mine" / "b.py"
+    file.write_text(file.read_text().replace("index % 2", "1 // 0"))
+    result = call("check", "run.yaml")
+    assert result.returncode == 70
+    assert "reading images" in result.stderr
+
+
+@pytest.mark.parametrize("names", ['"rust", "Rust"', '"leaf rust", "leaf  rust"'])
+def test_classes_that_differ_in_case_are_a_warning(folder: Path, names: str) -> None:
+    file = folder / "mine" / "b.py"
+    file.write_text(file.read_text().replace('"dark", "light"', names))
+    result = call("check", "run.yaml")
+    assert result.returncode == 0, result.stderr
+    assert "differ in case or blanks only" in result.stderr
+    assert "label 'shade': classes " in result.stderr
 
 
 def test_contact_sheet_is_written(folder: Path) -> None:
@@ -137,7 +179,8 @@ def test_valid_search_has_no_problems(folder: Path) -> None:
     ]
     result = call("check", "run.yaml", *(part for text in overrides for part in ("--set", text)))
     assert result.returncode == 0, result.stderr
-    assert "No problems found." in result.stderr
+    assert "No problems found." not in result.stderr
+    assert re.search(r"No errors, \d+ warnings?\.$", result.stderr.strip())
     assert sorted(path.name for path in folder.iterdir()) == ["mine", "run.yaml"]
 
 
@@ -169,7 +212,8 @@ def test_data_warning_is_not_a_problem(folder: Path) -> None:
     assert result.returncode == 0
     assert "warning: 1 image occurs in 'train' and in 'val'" in result.stderr
     assert "warning: `train.batch_size` is 7, more than the 6 training images" in result.stderr
-    assert "No problems found." in result.stderr
+    assert "No problems found." not in result.stderr
+    assert re.search(r"No errors, \d+ warnings?\.$", result.stderr.strip())
     assert "train.batch_size" not in call("check", "run.yaml", "--set", "train.batch_size=6").stderr
 
 

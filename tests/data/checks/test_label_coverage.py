@@ -157,13 +157,17 @@ def test_named_class_that_never_occurs_is_an_error() -> None:
 def test_named_class_that_is_read_as_void_has_a_fix() -> None:
     labels, mask = named("mask", "background", "thing"), np.zeros((60, 80), np.uint8)
     mask[12:42, 20:60] = 255
-    (error,) = errors_of(labels, report_of(labels, mask=mask))
+    report = replace(report_of(labels, mask=mask), settings={"mask": frozenset({"values"})})
+    (error,) = errors_of(labels, report)
     assert error.what == (
         "label 'mask': class 'thing' never occurs in 'train': the masks contain 0 and 255, and 255 "
         "is `ignore_index` (void)"
     )
     assert error.next_step is not None
     assert "`values: {255: thing}`" in error.next_step
+    (other,) = errors_of(labels, replace(report, settings={}))
+    assert other.what == error.what
+    assert "values" not in str(other.next_step)
 
 
 def test_named_class_that_vanishes_when_resized_is_an_error() -> None:

@@ -157,7 +157,7 @@ def test_boxes_in_fractions_are_reported() -> None:
     fractions = cats([0.1, 0.2, 0.5, 0.6], [0.3, 0.3, 0.9, 1.0])
     (warning,) = warnings_of(squares(0), squares(10, boxes=fractions))
     assert warning.startswith("8 boxes of label 'boxes' in 'val' look like fractions")
-    assert "`normalized: true`" in warning
+    assert warning.endswith("multiply them by width and height")
 
 
 def test_small_boxes_in_pixels_are_no_fractions() -> None:
