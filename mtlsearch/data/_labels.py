@@ -59,9 +59,9 @@ def setting_names(sources: Sequence[DatasetSource]) -> dict[str, frozenset[str]]
     for source in sources:
         schema = source.Settings.model_json_schema()
         parts = [schema, *schema.get("$defs", {}).values()]
-        own = frozenset(name for part in parts for name in part.get("properties", {}))
+        names_of_source = frozenset(name for part in parts for name in part.get("properties", {}))
         for label in source.labels:
-            names[label] = names.get(label, own) & own
+            names[label] = names.get(label, names_of_source) & names_of_source
     return names
 
 

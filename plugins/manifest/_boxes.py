@@ -146,6 +146,62 @@ def to_pixels(
     return xyxy
 
 
+def require_inside(
+    entries: Sequence[BoxEntry],
+    xyxy: NDArray[np.float32],
+    settings: ColumnSettings,
+    size: tuple[int, int],
+    where: str,
+) -> None:
+    """Check that boxes have an area and lie within the image.
+
+    Args:
+        entries: the ``N`` boxes as written.
+        xyxy: the same boxes in pixels, ``[N, 4]``.
+        settings: options of the label.
+        size: ``(width, height)`` of the image in pixels.
+        where: the row and its column, for messages.
+
+    Raises:
+        DataError: a box has no area or leaves the image. The message contains its numbers as
+            written, and the formats in which all boxes of the image fit.
+    """
+    invalid = np.flatnonzero(~_fits(xyxy, size))
+    if not len(invalid):
+        return
+    entry = entries[int(invalid[0])]
+    left, top, right, bottom = xyxy[invalid[0]].tolist()
+    has_area = left < right and top < bottom
+    problem = "is outside the image of" if has_area else "has no area in the image of"
+    numbers = ", ".join(f"{number:g}" for number in entry.numbers)
+    others = [
+        format_
+        for format_ in SIDES
+        if format_ != settings.format
+        and _fits(
+            to_pixels(entries, settings.model_copy(update={"format": format_}), size, where), size
+        ).all()
+    ]
+    fix = " or ".join(f"`format: {format_}` ({SIDES[format_]})" for format_ in others)
+    raise DataError(
+        f"{entry.place} ({numbers}), read as {SIDES[settings.format]}, {problem} {size[0]} x "
+        f"{size[1]} pixels",
+        where=where,
+        next_step=f"set {fix} of the label if the numbers mean this, or correct the boxes"
+        if others
+        else "correct the boxes, or set `format` of the label to what the numbers mean",
+    )
+
+
+def _fits(xyxy: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return which boxes have an area in the image and leave it by at most a pixel."""
+    limits = np.tile(np.array(size, np.float32), 2)
+    clipped = xyxy.clip(0, limits)
+    has_area = (clipped[:, 2:] > clipped[:, :2]).all(1)
+    is_inside = ((xyxy >= -1) & (xyxy <= limits + 1)).all(1)
+    return np.asarray(is_inside & has_area, np.bool_)
+
+
 def _parse_entry(entry: Any, place: str, sides: str, where: str) -> BoxEntry:
     """Return the box ``[a, b, c, d, class]`` or a mapping."""
     crowd: Any = None

@@ -29,7 +29,7 @@ from mtlsearch.plugin import (
     resolve_path,
 )
 
-from ._boxes import parse_cell, to_pixels
+from ._boxes import parse_cell, require_inside, to_pixels
 from ._settings import ColumnSettings
 
 _WHOLE = re.compile(r"(?P<number>-?\d+)\.0+")
@@ -215,6 +215,7 @@ class Column:
         else:
             entries = parse_cell(cell, settings.format, where)
         xyxy = to_pixels(entries, settings, image_size, where)
+        require_inside(entries, xyxy, settings, image_size, where)
         has_one_class = settings.columns is not None and settings.class_column is None
         classes = [0 if has_one_class else self._index(entry.name, where) for entry in entries]
         crowd = np.array([entry.crowd for entry in entries], np.bool_)

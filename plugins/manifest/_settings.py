@@ -93,8 +93,10 @@ class ColumnSettings(Settings):
         can_read_classes = self.class_column is not None
         needs_classes = self.form in (Form.BOXES, Form.MASK) and not can_read_classes
         if needs_classes and not has_classes:
+            example = "[background, cell]" if self.form is Form.MASK else "[cat, dog]"
             raise ValueError(
-                f"a label of the form {self.form.value} needs `classes` or `classes_file`"
+                f"a label of the form {self.form.value} needs `classes` or `classes_file`, such as "
+                f"`classes: {example}`"
             )
         if self.index_offset is not None and self.form is not Form.MAP and not has_classes:
             raise ValueError("`index_offset` needs `classes` or `classes_file`")

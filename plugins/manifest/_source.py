@@ -24,7 +24,12 @@ from ._rows import rows_by_image
 from ._settings import ColumnSettings, ManifestSettings
 from ._table import Row, read_table
 
-SPLITS = ("train", "val", "test")
+SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+"""Spellings of a split, as of the folders of the source ``folders``."""
 
 
 class Manifest(DatasetSource[ManifestSettings]):
@@ -172,16 +177,19 @@ def _class_cells(rows: Sequence[Row], label: str, settings: ColumnSettings) -> l
 
 
 def _by_column(rows: Sequence[Row], column: str, file: Path) -> dict[str, list[Row]]:
-    splits: dict[str, list[Row]] = {split: [] for split in SPLITS}
+    splits: dict[str, list[Row]] = {split: [] for split in SPLIT_NAMES}
+    split_of = {name: split for split, names in SPLIT_NAMES.items() for name in names}
     for row in rows:
         name = row.cells.get(column)
-        if not isinstance(name, str) or name not in splits:
+        if not isinstance(name, str) or name not in split_of:
             raise DataError(
                 f"unknown split {name!r} in column {column!r}",
                 where=f"{file} row {row.line}",
-                allowed=SPLITS,
+                allowed=list(split_of),
+                next_step="write one of these in each row, or set `split_column` of the source to "
+                "another column",
             )
-        splits[name].append(row)
+        splits[split_of[name]].append(row)
     return splits
 
 

@@ -15,6 +15,7 @@ from mtlsearch.plugin import DataError, read_text
 
 TOLERANCE = 0.01
 """Fraction of the image by which a number may be outside of 0 to 1: rounding."""
+NUMBERS_FIX = "write the class as its number in `names`, counted from 0, and finite numbers"
 NUM_BOX = 5
 """Numbers of a line with a box: class, center and size."""
 
@@ -95,6 +96,8 @@ def _parse(
             f"a line must have 5 numbers, or a class and at least 3 corners, got {len(numbers)}",
             where=where,
             allowed=("class x-center y-center width height", "class x1 y1 x2 y2 x3 y3 ..."),
+            next_step="correct the line, or set `kpt_shape` in the data file if keypoints follow "
+            "the box",
         )
     index, *values = numbers
     if not index.is_integer() or not 0 <= index < num_classes:
@@ -123,7 +126,7 @@ def _number(word: str, where: str) -> float:
     try:
         number = float(word)
     except ValueError as error:
-        raise DataError(f"{word!r} is not a number", where=where) from error
+        raise DataError(f"{word!r} is not a number", where=where, next_step=NUMBERS_FIX) from error
     if not math.isfinite(number):
-        raise DataError(f"{word!r} is not a finite number", where=where)
+        raise DataError(f"{word!r} is not a finite number", where=where, next_step=NUMBERS_FIX)
     return number

@@ -18,7 +18,7 @@ from mtlsearch_plugins.coco._masks import decode
 from PIL import Image
 
 from mtlsearch.config import DataConfig
-from mtlsearch.data import DataModule, open_data
+from mtlsearch.data import DataModule, data_warnings, open_data
 from mtlsearch.errors import DataError
 from mtlsearch.labels import Boxes
 from mtlsearch.testing import DatasetContract
@@ -217,6 +217,23 @@ def test_invalid_annotation_is_reported(
     text = error_of(make(tmp_path))
     assert message in text
     assert "train.json images[0]" in text
+    assert "next:" in text
+
+
+def test_boxes_in_fractions_name_no_setting(tmp_path: Path) -> None:
+    changed = content()
+    for entry in changed["annotations"]:
+        entry["bbox"] = [0.1, 0.2, 0.5, 0.5]
+    write_coco(tmp_path, changed)
+    data = data_of(make(tmp_path))
+    report = data.check()
+    (warning, *_) = [
+        text
+        for text in data_warnings(report, data.labels, {"boxes": "boxes"})
+        if "fractions" in text
+    ]
+    assert "multiply them by width and height" in warning
+    assert "normalized" not in warning
 
 
 def test_drop_empty_drops_boxes_without_area(tmp_path: Path) -> None:

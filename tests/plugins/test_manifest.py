@@ -72,6 +72,32 @@ def error_of(root: Path, **options: object) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("read_as", "numbers", "format_"),
+    [
+        ("xyxy", "20, 15, 8, 9", "xywh"),
+        ("xywh", "30, 20, 18, 18", "cxcywh"),
+        ("xyxy", "38, 2, 2, 4", "xywh"),
+        ("cxcywh", "0, 0, 30, 20", "xywh"),
+    ],
+)
+def test_box_in_another_format_names_it(
+    tmp_path: Path, read_as: str, numbers: str, format_: str
+) -> None:
+    rows = changed(0, "heads", f'"[[{numbers}, ""dog""]]"')
+    write_table(tmp_path, rows)
+    labels = {"heads": {"form": "boxes", "classes": ["dog", "cat"], "format": read_as}}
+    message = error_of(tmp_path, labels=labels)
+    assert f"({numbers})" in message
+    assert f"`format: {format_}`" in message
+
+
+@pytest.mark.parametrize("name", ["valid", "validation", "val"])
+def test_split_has_the_names_of_folders(tmp_path: Path, name: str) -> None:
+    write_table(tmp_path, changed(3, "split", name))
+    assert make(tmp_path).size("val") == 1
+
+
 def changed(row: int, column: str, cell: str) -> list[list[str]]:
     rows = [list(cells) for cells in ROWS]
     rows[row][HEADER.index(column)] = cell

@@ -80,6 +80,7 @@ def test_malformed_line_is_reported(tmp_path: Path, line: str, message: str) -> 
         make(tmp_path).read("train", 0)
     assert message in str(caught.value)
     assert "a.txt line 2" in str(caught.value)
+    assert caught.value.next_step
 
 
 def test_keypoints_after_a_box_are_ignored(tmp_path: Path) -> None:
@@ -125,6 +126,7 @@ def test_invalid_data_file_raises(tmp_path: Path, data: str, message: str) -> No
         make(tmp_path)
     assert message in str(caught.value)
     assert "data.yaml" in str(caught.value) or "pictures" in str(caught.value)
+    assert caught.value.next_step or "not valid YAML" in message
 
 
 def test_missing_label_files_are_a_warning_or_an_error(tmp_path: Path) -> None:

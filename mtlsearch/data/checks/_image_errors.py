@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -82,7 +83,8 @@ def kind_errors(problems: Sequence[Problem]) -> tuple[DataError, ...]:
 
 
 def _kind_error(group: Sequence[Problem]) -> DataError:
-    fix = next((problem.fix for problem in group if problem.fix), None)
+    fixes = Counter(problem.fix for problem in group if problem.fix)
+    fix = fixes.most_common(1)[0][0] if fixes else None
     if len(group) == 1:
         return DataError(str(group[0]), next_step=fix)
     return DataError(
