@@ -127,6 +127,7 @@ mtlsearch.plugin:
     has_skips
     independent(tasks, units)
     is_tree
+    path_of(task)
     paths
     runs
     shared_groups()
