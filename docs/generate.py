@@ -25,8 +25,8 @@ INTRODUCTION = """\
 
 Every key of a run file. This page is generated from the code by `make docs`.
 
-- `mtlsearch init DIR` writes the run file `DIR/run.yaml` with all keys and their descriptions. `mtlsearch init FILE.yaml`
-  writes it to that file.
+- `mtlsearch init DIR` writes the run file `DIR/run.yaml` with all keys and their descriptions.
+  `mtlsearch init FILE.yaml` writes it to that file.
 - `--set KEY=VALUE` replaces a value. `search` has short options for some keys: `--epochs`,
   `--batch-size`, `--seed`, `--trials` and `--data-root`.
 - Items of a list are numbered from 0 in `--set`: `data.sources.0.kind`.

@@ -107,7 +107,7 @@ def refuse_booleans(schema: Any, model: type) -> Any:
         from pydantic_core.core_schema import no_info_before_validator_function
 
         check = _refuse_as_integer if kind == "int" else _refuse_as_number
-        return no_info_before_validator_function(check, schema)  # type: ignore[arg-type]
+        return no_info_before_validator_function(check, schema)
     return {
         key: item if key in _PLAIN_PARTS else refuse_booleans(item, model)
         for key, item in schema.items()

@@ -48,7 +48,9 @@ def try_losses(
                 for level, size in zip(features.levels, features.sizes, strict=True)
             ]
             head = waiting.pop(name).eval()
+            with torch.no_grad(), attribute_errors_to(tasks[name], "head"):
+                outputs = head(levels)
             with torch.no_grad(), attribute_errors_to(tasks[name], "loss"):
-                tasks[name].loss(head(levels), targets.values)
+                tasks[name].loss(outputs, targets.values)
         if not waiting:
             return

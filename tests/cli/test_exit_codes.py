@@ -254,7 +254,7 @@ class Faulty(Task):
     def meter(self):
         return self
     def update(self, outputs, targets):
-        pass
+        {update}
     def compute(self):
         return {{{metric!r}: 0.5}}
     def predict(self, outputs):
@@ -280,10 +280,12 @@ def search_with(
     pool: str = ".mean((2, 3))",
     loss: str = "outputs['logits']",
     metric: str = "accuracy",
+    update: str = "pass",
 ) -> list[str]:
     """Return the lines of the error of a search whose task has one fault."""
     (folder / "mine").mkdir()
-    (folder / "mine" / "faulty.py").write_text(FAULTY.format(pool=pool, loss=loss, metric=metric))
+    parts = {"pool": pool, "loss": loss, "metric": metric, "update": update}
+    (folder / "mine" / "faulty.py").write_text(FAULTY.format(**parts))
     (folder / "run.yaml").write_text(RUN_OF_FAULTY)
     result = call("search", folder / "run.yaml", "--out", folder / "run")
     assert result.returncode != 0
@@ -299,13 +301,22 @@ def test_head_that_fails_names_its_task(tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "trials").exists()  # nothing was trained
 
 
-def test_plugin_that_raises_names_file_and_line(tmp_path: Path) -> None:
+def test_loss_that_fails_names_its_task_before_training(tmp_path: Path) -> None:
     lines = search_with(tmp_path, loss="outputs['nothing']")
+    assert lines[0] == "error: the loss of task 'scene' fails: KeyError: 'nothing'"
+    assert lines[1] == f"  where:   task kind 'faulty', {tmp_path / 'mine' / 'faulty.py'}"
+    assert "--debug" in lines[-1]
+    assert not (tmp_path / "run" / "trials").exists()  # nothing was trained
+
+
+def test_plugin_that_raises_names_file_and_line(tmp_path: Path) -> None:
+    update = "raise KeyError('nothing')"
+    lines = search_with(tmp_path, update=update)
     file = tmp_path / "mine" / "faulty.py"
     source = file.read_text().splitlines()
-    (number,) = [number for number, text in enumerate(source, 1) if "cross_entropy" in text]
+    (number,) = [number for number, text in enumerate(source, 1) if update in text]
     assert lines[0] == "error: KeyError: 'nothing'"
-    assert lines[1] == f"  where:   {file}:{number}, in Faulty.loss"
+    assert lines[1] == f"  where:   {file}:{number}, in Faulty.update"
     assert "--debug" in lines[-1]
 
 

@@ -6,7 +6,7 @@ plans by the posterior mean of the surrogate.
 
 >>> import numpy as np
 >>> from mtlsearch.search.estimate import next_design
->>> shared = np.array([[[0], [1], [2], [3], [4]]])  # one task, five plans
+>>> shared = np.array([[[0], [1], [5], [9], [10]]])  # one task, five plans
 >>> next_design(shared, [0, 4], [0, 4])
 2
 """
