@@ -55,7 +55,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_five_bands_are_trained_and_predicted_alike(folder: Path) -> None:
     run, bundle = folder / "run", folder / "bundle"
-    checked = call("check", folder / "run.yaml", "--out", folder / "sheet.png")
+    checked = call("check", folder / "run.yaml", "--out", folder / "sheet" / "sheet.png")
     assert checked.returncode == 0, checked.stderr
     assert "contrast" not in checked.stderr
     assert call("search", folder / "run.yaml", "--out", run).returncode == 0
@@ -87,5 +87,6 @@ def test_images_that_do_not_fit_a_bundle_are_reported(folder: Path) -> None:
     np.save(folder / "34.npy", np.full((5, 40, 30), np.nan))
     checked = call("check", folder / "run.yaml")
     assert checked.returncode == 1
-    assert "33.npy): the image has 3 band(s), but `data.channels` is 5" in checked.stderr
+    assert "33.npy): the image has 3 band(s)" in checked.stderr
+    assert "[3, 40, 30], but `data.channels` is 5" in checked.stderr
     assert "34.npy): 6000 numbers of the image are not finite" in checked.stderr

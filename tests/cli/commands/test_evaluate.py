@@ -109,12 +109,17 @@ def test_pictures_of_an_earlier_evaluation_are_removed(
     assert call(*command, "--split", "val").returncode == 0
     num_val = len(pd.read_csv(out / "images.csv").query("task == 'scene'"))
     assert len(list((out / "worst").glob("scene-*.png"))) == num_val > 3
-    (out / "worst" / "mine.png").write_text("of the user")
-    (out / "worst" / "scene-21.png").write_text("of the user")
+    mine = out / "worst" / "mine.png"
+    mine.write_text("of the user")
+    refused = call(*command)
+    assert refused.returncode == 2
+    assert "images that mtlsearch did not write: mine.png" in refused.stderr
+    assert len(list((out / "worst").glob("scene-*.png"))) == num_val  # nothing was removed
+    assert mine.read_text() == "of the user"
+    mine.unlink()
     assert call(*command).returncode == 0
     names = {path.name for path in (out / "worst").glob("scene-*.png")}
-    assert names == {"scene-01.png", "scene-02.png", "scene-03.png", "scene-21.png"}
-    assert (out / "worst" / "mine.png").read_text() == "of the user"
+    assert names == {"scene-01.png", "scene-02.png", "scene-03.png"}
 
 
 def test_evaluate_replaces_no_file_of_the_user(small_search: SmallSearch, tmp_path: Path) -> None:
