@@ -42,19 +42,21 @@ def gradients(built: MultiTaskNetwork, outputs: dict[str, torch.Tensor]) -> dict
 
 def check_rows(built: MultiTaskNetwork, rows: dict[str, tuple[int, ...]]) -> None:
     """Compare outputs and gradients with those of a forward pass of all images."""
-    batch = images(BATCH)
+    built, batch = built.double(), images(BATCH).double()
     full = {
         task: outputs["scores"][list(rows.get(task, range(BATCH)))]
         for task, outputs in built(batch).items()
     }
     expected = gradients(built, full)
+    built.train().eval()  # LeViT keeps tensors of an earlier graph until the mode changes
     partial = {task: outputs["scores"] for task, outputs in built(batch, rows=rows).items()}
     assert built.backbones.is_cache_empty
-    torch.testing.assert_close(partial, full, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(partial, full, rtol=1e-6, atol=1e-6)
     actual = gradients(built, partial)
     assert actual.keys() == expected.keys()
     for name, gradient in actual.items():
-        torch.testing.assert_close(gradient, expected[name], rtol=1e-3, atol=1e-3)
+        scale = float(expected[name].abs().max())
+        torch.testing.assert_close(gradient, expected[name], rtol=0, atol=1e-6 * scale + 1e-9)
 
 
 @settings(max_examples=25, deadline=None)
@@ -108,7 +110,7 @@ def test_images_are_not_selected_without_a_batch_dimension():
     for task in ("boxes", "breed"):
         leaf = next(m for m in built.backbones.task_model(task).modules() if not list(m.children()))
         leaf.register_forward_hook(lambda _, inputs, output: counts.append(len(output)))
-    built(images(BATCH), rows=MASKS)
+    built(images(BATCH).double(), rows=MASKS)
     assert counts == [3, 2]
 
 
