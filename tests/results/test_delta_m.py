@@ -28,12 +28,15 @@ values = st.floats(-100, 100).filter(lambda value: abs(value) > 0.01)
 
 @st.composite
 def pairs(draw: st.DrawFn) -> tuple[dict[str, TaskResult], dict[str, TaskResult]]:
-    """Draw a result and a reference with the same tasks and metrics."""
+    """Draw a result and a reference with the same tasks and unbounded metrics."""
     tasks = draw(st.lists(st.sampled_from("abcd"), min_size=1, unique=True))
     result, reference = {}, {}
     for task in tasks:
         directions = draw(st.lists(st.booleans(), min_size=1, max_size=3))
-        specs = tuple(Metric(f"m{i}", higher, i == 0) for i, higher in enumerate(directions))
+        specs = tuple(
+            Metric(f"m{i}", higher, i == 0, low=-math.inf, high=math.inf)
+            for i, higher in enumerate(directions)
+        )
         result[task] = TaskResult({spec.name: draw(values) for spec in specs}, specs)
         reference[task] = TaskResult({spec.name: draw(values) for spec in specs}, specs)
     return result, reference
