@@ -118,6 +118,8 @@ class PixelFormat:
         """
         if isinstance(image, Bands):
             count = len(image.values)
+            if self.channels == 1 and count == 3:
+                return 0  # converted to gray
             used = 1 if count == 2 and self.channels == "rgb" else self.num_channels
             return max(0, count - used)
         hidden = _num_hidden(image)

@@ -188,6 +188,12 @@ def _bands_beyond_pillow(path: Path, where: str | None) -> Bands | None:
             return None
     except (*_BROKEN, *_BOMB):
         return None  # reported when Pillow opens the file
+    if layout.has_more_pages and layout.num_bands == 1:
+        raise DataError(
+            f"the TIFF has several pages of {layout.dtype.name}, of which only the first is read",
+            where=where or str(path),
+            next_step=_AS_ARRAY,
+        )
     _require_pixels(layout.width * layout.height * layout.num_bands, path, where)
     try:
         return Bands(layout.decode(path))

@@ -50,6 +50,7 @@ class TiffLayout:
         dtype: type of the numbers, in the byte order of the file.
         is_planar: whether each band is stored on its own.
         has_differences: whether a number is stored as the difference to its left neighbor.
+        has_more_pages: whether the file has further pages, which are not read.
         tags: all tags.
     """
 
@@ -59,6 +60,7 @@ class TiffLayout:
     dtype: np.dtype[Any]
     is_planar: bool
     has_differences: bool
+    has_more_pages: bool
     tags: ImageFileDirectory_v2
 
     @classmethod
@@ -92,6 +94,7 @@ class TiffLayout:
             np.dtype(f"{order}{_KINDS[formats.pop()]}{bits.pop() // 8}"),
             tags.get(PLANAR, 1) == 2,
             tags.get(PREDICTOR, 1) == 2,
+            bool(tags.next),
             tags,
         )
 
@@ -129,11 +132,13 @@ class TiffLayout:
         numbers = pixels.view(self.dtype).reshape(self.height, self.width, num_bands)
         if not self.has_differences:
             return numbers
+        # Differences are those of the bits as integers, also of floating-point numbers.
         summed = numbers.copy()
+        bits = summed.view(f"{self.dtype.byteorder.replace('|', '=')}u{self.dtype.itemsize}")
         step = int(self.tags.get(TILE_WIDTH, self.width))
         for left in range(0, self.width, step):  # differences begin again in each tile
-            tile = summed[:, left : left + step]
-            np.cumsum(tile, axis=1, dtype=self.dtype.newbyteorder("="), out=tile)
+            tile = bits[:, left : left + step]
+            np.cumsum(tile, axis=1, dtype=bits.dtype.newbyteorder("="), out=tile)
         return summed
 
     def _gray_tiff(self, parts: Sequence[bytes], scale: int) -> bytes:

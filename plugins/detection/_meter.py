@@ -82,6 +82,8 @@ class DetectionMeter:
 
     def compute_subset(self, images: Sequence[int]) -> dict[str, float]:
         """Return both metrics of some of the images."""
+        if not self._num_boxes:
+            return {"mAP": math.nan, "mAP50": math.nan}
         if self._subsets is None:
             self._subsets = SubsetEvaluation(self._detections, self._truth, len(self._classes))
         return self._subsets.compute(images)
@@ -121,7 +123,7 @@ def _voted(
     boxes: Tensor, scores: Tensor, classes: Tensor, kept: Tensor, iou_threshold: float
 ) -> Tensor:
     """Return each kept box as the mean of the boxes that overlap it, weighted by score."""
-    counts = box_iou(boxes[kept], boxes) > iou_threshold
+    counts = box_iou(boxes[kept], boxes).double() > iou_threshold  # as bundles compare
     counts &= classes[kept][:, None] == classes
     counts[torch.arange(len(kept)), kept] = True  # a box without area has no IoU with itself
     weights = counts * scores

@@ -50,7 +50,7 @@ class SegmentationMeter:
         truth, predicted = cast("Tensor", targets), outputs["logits"].argmax(1)
         with _nondeterministic_kernels():
             self._metrics.to(truth.device).update(predicted, truth)
-            self._counts.append(self._count(predicted, truth))
+            self._counts.append(self._count(predicted, truth).cpu())
         self._has_labels = self._has_labels or bool(torch.any(truth != self._ignore_index))
 
     def compute(self) -> dict[str, float]:
@@ -61,6 +61,8 @@ class SegmentationMeter:
 
     def compute_subset(self, images: Sequence[int]) -> dict[str, float]:
         """Return both metrics of some of the images."""
+        if not self._has_labels:
+            return {"mIoU": math.nan, "pixel_accuracy": math.nan}
         rows = torch.cat(self._counts)[list(images)]
         correct, true, predicted = rows.sum(0).double()
         if not true.sum():

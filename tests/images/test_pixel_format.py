@@ -131,6 +131,12 @@ def test_bands_last_are_refused_by_the_channels() -> None:
     assert PixelFormat(32).apply(bands).values.shape == (32, 40, 12)
 
 
+def test_color_bands_become_gray_without_a_dropped_band() -> None:
+    bands = Bands(np.zeros((3, 2, 2), np.uint8))
+    assert PixelFormat(1).num_dropped(bands) == 0
+    assert PixelFormat(1).num_dropped(Bands(np.zeros((4, 2, 2), np.uint8))) == 3
+
+
 def test_a_dropped_fourth_band_is_counted() -> None:
     for mode in ("RGBA", "RGBa", "RGBX"):
         assert PixelFormat().num_dropped(Image.new(mode, (2, 2))) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,29 @@ def test_layout_decodes_every_compression(
         assert layout.has_differences == bool(tags)
         expected = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
         assert np.array_equal(layout.decode(path), expected)
+
+
+def test_differences_of_floats_are_those_of_their_bits(tmp_path: Path) -> None:
+    gray, path = np.random.default_rng(0).normal(100, 3, (5, 7)).astype(np.float32), tmp_path / "x"
+    Image.fromarray(gray).save(path, "TIFF", compression="tiff_deflate", tiffinfo={PREDICTOR: 2})
+    layout = TiffLayout.read(path)
+    assert layout is not None
+    assert layout.has_differences
+    assert np.array_equal(layout.decode(path), gray[None])
+
+
+def test_pages_that_pillow_cannot_open_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.tif"
+    write_tiff(path, _noise(1, "int64"), photometric=GRAY)
+    content = bytearray(path.read_bytes())
+    (first,) = struct.unpack_from("<I", content, 4)
+    (num_tags,) = struct.unpack_from("<H", content, first)
+    assert read_image(path).values.shape == (1, 5, 7)
+    struct.pack_into("<I", content, first + 2 + 12 * num_tags, first)  # a second page
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="several pages of uint64") as caught:
+        read_image(path)
+    assert ".npy" in str(caught.value.next_step)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
