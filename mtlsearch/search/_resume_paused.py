@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mtlsearch.plugin import Candidate
 from mtlsearch.results import TrialRecord
 from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._successive_halving import Promotion, SuccessiveHalving
@@ -51,9 +52,10 @@ def best_paused(
     paused = [item for item in usable if item.number in numbers]
     if not paused:
         return None
-    units = len(paused[0].proposal.candidate.plan.rows)
-    comparable = [item for item in usable if len(item.proposal.candidate.plan.rows) == units]
-    posterior = SharingModel(paused[0].proposal.candidate.plan.tasks).posterior(comparable)
+    first = paused[0].proposal.candidate
+    comparable = [item for item in usable if _is_comparable(item.proposal.candidate, first)]
+    paused = [item for item in comparable if item.number in numbers]
+    posterior = SharingModel(first.plan.tasks).posterior(comparable)
     means = posterior.mean(features_of(paused))
     record_by_number = {record.number: record for record in unpromoted}
     best = record_by_number[paused[int(means.argmax())].number]
@@ -63,7 +65,7 @@ def best_paused(
     )
     if num_resumed < NUM_RESUMED or proposal is None:
         return best
-    if len(proposal.candidate.plan.rows) != units:
+    if not _is_comparable(proposal.candidate, first):
         return None
     new = replace(paused[0], proposal=proposal)
     features = features_of([*paused, new])
@@ -75,6 +77,10 @@ def best_paused(
     if improvement[index] < improvement[-1]:
         return None
     return record_by_number[paused[index].number]
+
+
+def _is_comparable(candidate: Candidate, other: Candidate) -> bool:
+    return len(candidate.plan.rows) == len(other.plan.rows) and candidate.backbone == other.backbone
 
 
 def resume_paused(

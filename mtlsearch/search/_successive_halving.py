@@ -75,7 +75,9 @@ class SuccessiveHalving:
         epochs, rungs = evaluator.epochs, config.early_stopping.rungs_of(evaluator.epochs)
         reference = None if view is None else view.reference
         if config.early_stopping.rungs == "auto" and reference is not None:
-            rungs = tuple(sorted(reference.rung_results))
+            kept = tuple(sorted(reference.rung_results))
+            # An estimate keeps further results of the reference, at which no trial pauses.
+            rungs = rungs if set(rungs) <= set(kept) else kept
         if not rungs:
             return cls()
         if rungs[-1] >= epochs:

@@ -124,11 +124,16 @@ def _with_delta_m(view: StudyView) -> StudyView:
 
 
 def _is_comparable(observations: Sequence[Observation]) -> bool:
-    """Return whether plans have the same units and two or more tasks."""
+    """Return whether plans have the same units, all used, and two or more tasks.
+
+    The model has no feature for skipped units: plans that skip many would look like ``hard``.
+    """
     plans = [item.proposal.candidate.plan for item in observations]
     backbones = {item.proposal.candidate.backbone for item in observations}
-    return len(plans[0].tasks) > 1 and len({len(plan.rows) for plan in plans}) == 1 == len(
-        backbones
+    return (
+        len(plans[0].tasks) > 1
+        and len({len(plan.rows) for plan in plans}) == 1 == len(backbones)
+        and not any(plan.has_skips for plan in plans)
     )
 
 

@@ -28,6 +28,7 @@ from mtlsearch.search.estimate import (
     rank_plans,
     train_for_estimate,
 )
+from mtlsearch.search.estimate._task_model import _scaled_prior
 from mtlsearch.search.samplers._gp_surrogate import sharing_features
 from mtlsearch.study import StudyView, TrialStore
 
@@ -256,6 +257,15 @@ class TestPriorMean:
             assert item.prior_correlation is not None
             assert item.prior_correlation < 0.3
         assert [item.plan for item in result.plans] == [item.plan for item in estimate.plans]
+
+    def test_prior_mean_of_opposite_sign_never_inverts_the_order(self) -> None:
+        plans = [*tree_plans(TASKS, UNITS)]
+        changes = np.linspace(1.0, 4.5, len(plans))
+        prior = dict(zip(plans, changes - 20.0, strict=True))
+        scaled = _scaled_prior(prior, changes, plans, plans)
+        assert scaled.correlation == pytest.approx(1.0)
+        assert scaled.scale == 0.0
+        assert not scaled.offsets.any()
 
 
 class TestLaterSearch:

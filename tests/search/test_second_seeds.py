@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mtlsearch_search_spaces.skip import SkipSettings, SkipSpace
 from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
 from mtlsearch.config import LimitsConfig, SearchConfig
-from mtlsearch.plan import tree_plans
+from mtlsearch.plan import Cost, UnitSpec, plan_cost, tree_plans
 from mtlsearch.plugin import Candidate
 from mtlsearch.search import (
     CandidateSpace,
@@ -20,6 +21,7 @@ from mtlsearch.search import (
     verdict_of,
 )
 from mtlsearch.study import StudyView, TrialStore, open_storage
+from tests.search.synthetic import Formula, with_space
 
 TASKS, UNITS = ("a", "b", "c"), 4
 
@@ -195,4 +197,21 @@ def test_verdict_needs_two_tasks_and_a_second_trial() -> None:
     space = build_candidate_space(TreeSpace(TreeSettings()), evaluator)
     store = TrialStore.in_memory()
     search(space, evaluator, store, trials=1, seed=0)
+    assert verdict_of(store.view()) is None
+
+
+def test_plans_that_skip_units_have_no_verdict() -> None:
+    """The model has no feature for skipped units."""
+
+    class Skippable(Formula):
+        def units(self, backbone: str) -> list[UnitSpec]:
+            return [replace(unit, skippable=True) for unit in super().units(backbone)]
+
+        def cost(self, candidate: Candidate) -> Cost:
+            return plan_cost(candidate.plan, self.units("one"))
+
+    evaluator, store = Skippable(), TrialStore.in_memory()
+    space = replace(with_space(SkipSpace(SkipSettings())), units_of=evaluator.units)
+    search(space, evaluator, store, trials=8, seed=0)
+    assert any(record.candidate.plan.has_skips for record in store.records())
     assert verdict_of(store.view()) is None

@@ -283,4 +283,6 @@ def test_auto_rungs_of_the_first_session_remain() -> None:
     resumed = SuccessiveHalving.from_config(config, Curves(), view(reference((1, 3))))
     assert resumed.rungs == (1, 3)
     assert SuccessiveHalving.from_config(config, Curves(), view(reference(()))).rungs == ()
+    estimated = SuccessiveHalving.from_config(config, Curves(), view(reference((3, 5, 6))))
+    assert estimated.rungs == (5,)  # an estimate keeps results at other epochs, too
     assert halving(rungs=[2]).rungs == (2,)

@@ -64,10 +64,18 @@ def _rates(view: StudyView, tasks: Sequence[str], rung: int) -> dict[str, float]
 def early_and_final(
     view: StudyView, epoch: int
 ) -> list[tuple[Mapping[str, float], Mapping[str, float]]]:
-    """Return changes at an epoch and at the end of all complete trials but ``independent``."""
+    """Return changes at an epoch and at the end of complete trials.
+
+    ``independent`` has no changes, and trials of other backbones are not compared.
+    """
+    backbone = None if view.reference is None else view.reference.candidate.backbone
     pairs = list[tuple[Mapping[str, float], Mapping[str, float]]]()
     for record in view.records:
-        if record.state == "complete" and record.baseline != "independent":
+        if (
+            record.state == "complete"
+            and record.baseline != "independent"
+            and record.candidate.backbone == backbone
+        ):
             early = _changes_at(record, view, epoch)
             final = delta_m_by_task(record.results, view.reference_results())
             if early is not None and final is not None:

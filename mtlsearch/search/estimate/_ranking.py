@@ -60,7 +60,7 @@ def rank_plans(
     trained = [
         item
         for item in ObservationHistory().update(with_delta_m_only(view))
-        if item.changes is not None and _is_comparable(item, plans[0])
+        if item.changes is not None and _is_comparable(item, plans[0], space.backbones[0])
     ]
     trained = extrapolate_early(trained, view, space.tasks)
     rows = _as_one_fidelity(training_rows(trained, space.tasks))
@@ -144,8 +144,9 @@ def _with_baselines(space: CandidateSpace, plans: Sequence[SharingPlan]) -> list
     return list(dict.fromkeys([*baselines, *plans]))
 
 
-def _is_comparable(item: Observation, plan: SharingPlan) -> bool:
-    return len(item.proposal.candidate.plan.rows) == len(plan.rows)
+def _is_comparable(item: Observation, plan: SharingPlan, backbone: str) -> bool:
+    candidate = item.proposal.candidate
+    return len(candidate.plan.rows) == len(plan.rows) and candidate.backbone in (None, backbone)
 
 
 def _as_one_fidelity(rows: TrainingRows) -> TrainingRows:
@@ -185,11 +186,15 @@ def _items(
     count, items = len(space.tasks), []
     baseline_by_plan = {space.baseline_candidate(name).plan: name for name in BASELINES}
     for index, plan in enumerate(plans):
-        cost_of_plan = cost(Candidate(plan, backbone=space.backbones[0]))
+        baseline = baseline_by_plan.get(plan)
+        candidate = (
+            space.candidate_of(plan) if baseline is None else space.baseline_candidate(baseline)
+        )
+        cost_of_plan = cost(candidate or Candidate(plan, backbone=space.backbones[0]))
         items.append(
             PlanEstimate(
                 plan=plan,
-                baseline=baseline_by_plan.get(plan),
+                baseline=baseline,
                 mean=float(means[:, index].mean()),
                 deviation=math.sqrt(float(variances[:, index].sum())) / count,
                 mean_by_task=_by_task(space.tasks, means[:, index]),

@@ -146,7 +146,7 @@ def _scaled_prior(
     if sum_of_squares == 0.0:
         return replace(none, scale=0.0, correlation=correlation)
     ridge = sum_of_squares / max(1, int(is_known.sum()))
-    scale = float(of_rows @ changes) / (sum_of_squares + ridge)
+    scale = max(0.0, float(of_rows @ changes)) / (sum_of_squares + ridge)  # keeps the order
     of_plans = np.array([change_by_plan.get(plan, 0.0) for plan in plans])
     return _ScaledPrior(scale * of_plans, scale * of_rows, scale, correlation)
 

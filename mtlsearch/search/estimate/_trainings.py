@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mtlsearch.errors import RunError
 from mtlsearch.plan import SharingPlan
-from mtlsearch.results import why_unranked
+from mtlsearch.results import counted_metrics, why_unranked
 from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._successive_halving import SuccessiveHalving
@@ -100,18 +100,24 @@ def _train_plans(
     index_by_plan = {plan: index for index, plan in enumerate(plans)}
     for _ in range(2 * count):
         view = runner.store.view()
+        records = [
+            record
+            for record in view.records
+            if record.candidate.plan in index_by_plan
+            and record.candidate.backbone in (None, space.backbones[0])
+        ]
         trained = [
             index_by_plan[record.candidate.plan]
-            for record in view.records
-            if record.state in ("complete", "paused") and record.candidate.plan in index_by_plan
+            for record in records
+            if record.state in ("complete", "paused")
         ]
         proposed = set(trained) - {index_by_plan[plan] for plan in baselines}
         if len(proposed) >= count:
             return
         excluded = {
             index_by_plan[record.candidate.plan]
-            for record in view.records
-            if record.state != "interrupted" and record.candidate.plan in index_by_plan
+            for record in records
+            if record.state != "interrupted"
         }
         index = next_design(features, trained, excluded)
         candidate = None if index is None else space.candidate_of(plans[index])
@@ -131,7 +137,7 @@ def _rungs(space: CandidateSpace, evaluator: Evaluator) -> tuple[int, ...]:
 
 
 def _valid_rung(view: StudyView, evaluator: Evaluator) -> int:
-    """Return a third of the epochs, or two thirds if Δm is undefined there; else all epochs."""
+    """Return a third of the epochs, or two thirds if Δm is noise there; else all epochs."""
     epochs = evaluator.epochs
     for rung in (early_epoch(epochs), -(-2 * epochs // 3)):
         if rung >= epochs:
@@ -144,6 +150,6 @@ def _valid_rung(view: StudyView, evaluator: Evaluator) -> int:
                 where="trial 0" if view.reference is None else f"trial {view.reference.number}",
                 next_step="estimate in a new run directory: set --out to another folder",
             )
-        if not why_unranked(reference):
+        if not why_unranked(reference) and not counted_metrics(reference).is_noise:
             return rung
     return epochs

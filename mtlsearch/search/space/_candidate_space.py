@@ -160,8 +160,14 @@ class CandidateSpace:
             The candidate; None if it cannot be proposed.
         """
         backbone = self.backbones[0]
-        candidate = Candidate(
-            plan, self.fixed_weights, self.learning_rate, backbone, self._balancers.default(plan)
+        candidate = self._components.with_default(
+            Candidate(
+                plan,
+                self.fixed_weights,
+                self.learning_rate,
+                backbone,
+                self._balancers.default(plan),
+            )
         )
         params = self.space.encode(candidate, self.units_of(backbone), self.tasks)
         return None if params is None or not self.is_feasible(candidate) else candidate

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal
 
@@ -106,6 +107,24 @@ class OptionalComponents:
         if len(self.attention_options) > 1:
             has_attention = suggest.suggest_categorical("attention", (WITHOUT, GATES)) == GATES
         return has_attention and candidate.plan.shares
+
+    def with_default(self, candidate: Candidate) -> Candidate:
+        """Return a candidate with the first option of each component that its plan allows.
+
+        Args:
+            candidate: a candidate without components.
+
+        Returns:
+            The candidate, with the geometric mean of a range of ``alpha``.
+        """
+        entry = self.distillation_options[0]
+        kind = self._kind_for(candidate.plan, entry.kind)
+        alpha = math.sqrt(math.prod(entry.alpha)) if isinstance(entry.alpha, tuple) else entry.alpha
+        return replace(
+            candidate,
+            distillation=None if kind == "none" else Distillation(kind, alpha),
+            attention=self.attention_options[0] and candidate.plan.shares,
+        )
 
     def params(self, candidate: Candidate) -> Params | None:
         """Return the params that give a candidate its components.

@@ -19,7 +19,9 @@ from mtlsearch.search import CandidateSpace
 from mtlsearch.search.samplers import make_sampler
 from mtlsearch.search.space._candidate_space import MAX_ENUMERATED
 from mtlsearch.testing import FixedSuggest, RandomSuggest
-from tests.search.synthetic import units
+from tests.search.synthetic import Formula, space_for, units
+
+COMPONENTS = ({"attention": True}, {"distillation": "mutual"}, {"distillation": "baseline"})
 
 SIZES = {"small": 3, "large": 5}
 """Units of each backbone."""
@@ -209,3 +211,12 @@ def test_too_large_space_is_not_enumerated() -> None:
     assert space.size > MAX_ENUMERATED
     assert space.enumerate() is None
     assert space.enumerate_plans() is None
+
+
+@pytest.mark.parametrize("components", COMPONENTS, ids=str)
+def test_candidate_of_a_plan_has_the_fixed_components(components: dict[str, object]) -> None:
+    space = space_for(Formula(), **components)
+    candidates = space.enumerate()
+    assert candidates
+    assert [space.candidate_of(candidate.plan) for candidate in candidates] == list(candidates)
+    assert any(candidate.attention or candidate.distillation for candidate in candidates)
