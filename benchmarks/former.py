@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from mtlsearch.plugin import Candidate
-from mtlsearch.search import CandidateSpace, Proposal
-from mtlsearch.search.samplers import Observation
-from mtlsearch.search.samplers._gp_surrogate import kernel, sharing_features
-from mtlsearch.search.samplers._sharing_gp import log_improvement
-from mtlsearch.search.space import proposal_of
+from mtlsearch.search import CandidateSpace
+from mtlsearch.search.samplers import Observation, features_of, log_improvement
+from mtlsearch.search.samplers._gp_surrogate import kernel
+from mtlsearch.search.samplers._sharing_gp import SharingGPSampler
 
 Array = NDArray[np.float64]
 SharingFeatures = NDArray[np.int64]
@@ -162,9 +161,6 @@ def prior_variance(changes: Array) -> float:
     return float((changes - changes.mean(axis=0)).var()) + 1e-6
 
 
-N_STARTUP = 1
-"""Random proposals after the baselines, before the surrogate is used."""
-
 MAX_OBSERVATIONS = 150
 """Observations that the surrogate uses: half of them the first ones, half the best others."""
 
@@ -172,10 +168,10 @@ REFITS = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
 """Numbers of observations at which the kernel parameters are fitted, to these observations."""
 
 
-class FormerSampler:
-    """Gaussian-process sampler over the sharing features of plans.
+class FormerSampler(SharingGPSampler):
+    """Gaussian-process sampler whose expected improvement is over the best measurement.
 
-    It proposes the plan with the largest expected improvement of Δm.
+    Only the surrogate and the improvement are frozen; plans are chosen by them as today.
 
     Args:
         space: the candidate space.
@@ -183,53 +179,8 @@ class FormerSampler:
     """
 
     def __init__(self, space: CandidateSpace, candidates: Sequence[Candidate]) -> None:
-        self._space = space
-        self._candidates = candidates
-        self._index_by_digest = {
-            candidate.digest: index for index, candidate in enumerate(candidates)
-        }
-        features = sharing_features([candidate.plan for candidate in candidates])
-        # Many plans have equal features of a task. The posterior is computed once for each.
-        unique = [np.unique(of_task, axis=0, return_inverse=True) for of_task in features]
-        self._unique_features: list[SharingFeatures] = [rows for rows, _ in unique]
-        self._unique_index = [inverse.reshape(-1) for _, inverse in unique]
+        super().__init__(space, candidates)
         self._kernel_params: dict[bytes, KernelParams] = {}
-
-    @classmethod
-    def for_space(cls, space: CandidateSpace) -> FormerSampler | None:
-        """Create a sampler if the candidates are enumerable trees that differ in the plan only.
-
-        Args:
-            space: the candidate space.
-
-        Returns:
-            The sampler; None for other spaces and for a single task.
-        """
-        candidates = space.enumerate()
-        if not candidates or len(space.tasks) < 2 or len(space.backbones) > 1:
-            return None
-        plans = {candidate.plan for candidate in candidates}
-        if len(plans) < len(candidates) or not all(plan.is_tree for plan in plans):
-            return None
-        return cls(space, candidates)
-
-    def propose(self, observations: Sequence[Observation], *, seed: int) -> Proposal | None:
-        """See :class:`Sampler`."""
-        is_free = np.ones(len(self._candidates), dtype=bool)
-        is_free[self._indices_of(observations)] = False
-        if not is_free.any():
-            return None
-        rng = np.random.default_rng([seed, len(observations)])
-        # Random numbers order candidates with equal expected improvement.
-        scores = rng.random(len(is_free))
-        usable = [observation for observation in observations if observation.changes is not None]
-        num_proposed = sum(observation.proposal.baseline is None for observation in usable)
-        if num_proposed >= N_STARTUP:
-            improvement = self.log_expected_improvement(usable)
-            is_best = improvement >= improvement[is_free].max() - 1e-9
-            scores = np.where(is_best, scores, -1.0)
-        scores[~is_free] = -2.0
-        return proposal_of(self._space, self._candidates[int(scores.argmax())])
 
     def log_expected_improvement(self, observations: Sequence[Observation]) -> Array:
         """Compute the log expected improvement of Δm of every candidate.
@@ -244,7 +195,7 @@ class FormerSampler:
         changes = self._changes(observations)
         values = changes.mean(axis=1)
         indices = _select_observations(values)
-        features = _features_of([observations[index] for index in indices])
+        features = features_of([observations[index] for index in indices])
         means, variances = zip(
             *posterior(features, changes[indices], self._unique_features, params), strict=True
         )
@@ -268,20 +219,13 @@ class FormerSampler:
         score = (mean - max(feasible_values, default=values.max())) / deviation
         return np.asarray(np.log(deviation) + log_improvement(score))
 
-    def _indices_of(self, observations: Sequence[Observation]) -> list[int]:
-        return [
-            self._index_by_digest[observation.digest]
-            for observation in observations
-            if observation.digest in self._index_by_digest
-        ]
-
     def _fit(self, observations: Sequence[Observation]) -> KernelParams:
         """Return the kernel parameters, the same ones before and after a resume."""
         num_used = max(
             (count for count in REFITS if count <= len(observations)), default=len(observations)
         )
         used = observations[:num_used]
-        features, changes = _features_of(used), self._changes(used)
+        features, changes = features_of(used), self._changes(used)
         # The extrapolated changes of a paused trial differ between proposals.
         key = features.tobytes() + changes.tobytes()
         if key not in self._kernel_params:
@@ -297,10 +241,6 @@ class FormerSampler:
                 if observation.changes is not None
             ]
         )
-
-
-def _features_of(observations: Sequence[Observation]) -> SharingFeatures:
-    return sharing_features([observation.proposal.candidate.plan for observation in observations])
 
 
 def _select_observations(values: Array) -> NDArray[np.intp]:
