@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from mtlsearch.errors._tree import PlanError
+
 if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
@@ -33,17 +35,19 @@ _PLAIN_PARTS = ("metadata", "serialization", "default", "expected", "config")
 _WRONG_TYPE = re.compile(r"([a-z]+)\w*_(type|parsing|parsing_size|from_float)")
 
 
-def describe_invalid(error: ValidationError) -> str:
+def describe_invalid(error: ValidationError | PlanError) -> str:
     """Return the first problem of a stored value: its key, the problem and the value.
 
     Run files have richer messages; this is for files that the program itself writes.
 
     Args:
-        error: the error of one validation.
+        error: the error of one validation, or of a plan in the value.
 
     Returns:
         Such as ``"`plan.units` is missing"`` or ``"`alpha` must be a number, got 'x'"``.
     """
+    if isinstance(error, PlanError):
+        return str(error)
     problem = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in problem["loc"]) or "value"
     if problem["type"] == "missing":

@@ -113,9 +113,8 @@ class TrialRecord:
         try:
             return _ADAPTER.validate_python(value)
         except (ValidationError, PlanError) as error:
-            cause = describe_invalid(error) if isinstance(error, ValidationError) else str(error)
             raise RunError(
-                f"a trial's record cannot be read: {cause}",
+                f"a trial's record cannot be read: {describe_invalid(error)}",
                 next_step="use the version of mtlsearch that wrote the record, or start a new "
                 "search in another run directory",
             ) from error

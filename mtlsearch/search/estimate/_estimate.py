@@ -125,9 +125,8 @@ class Estimate:
         try:
             return _ADAPTER.validate_python(value)
         except (ValidationError, PlanError) as error:
-            cause = describe_invalid(error) if isinstance(error, ValidationError) else str(error)
             raise RunError(
-                f"the estimate cannot be read: {cause}",
+                f"the estimate cannot be read: {describe_invalid(error)}",
                 next_step="run `mtlsearch estimate RUN.yaml` to write it again",
             ) from error
 
