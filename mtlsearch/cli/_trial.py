@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from mtlsearch.config import RunConfig
     from mtlsearch.registry import ResolvedRun
     from mtlsearch.results import TrialRecord
-    from mtlsearch.search import Verdict
     from mtlsearch.study import RunDirectory
 
 
@@ -116,7 +115,7 @@ def select_trial(
     """
     from mtlsearch.errors import RunError
     from mtlsearch.results import front_of, objectives_in
-    from mtlsearch.runs import pick_trial, read_confirmed
+    from mtlsearch.runs import pick_trial, read_confirmed, read_verdict
 
     objectives = objectives_in(records, config.search.objectives)
     front = front_of(records, objectives) if len(objectives) > 1 else []
@@ -140,22 +139,3 @@ def select_trial(
             "--trial N selects another"
         )
     return selected
-
-
-def read_verdict(run: Path, config: RunConfig) -> Verdict | None:
-    """Return the verdict of a run, the same one for every command.
-
-    Args:
-        run: run directory.
-        config: run file of the run.
-
-    Returns:
-        The verdict; None if its trials allow none, or were confirmed by an earlier version: then
-        the mean over seeds decides.
-    """
-    from mtlsearch.runs import read_confirmed
-    from mtlsearch.search import verdict_of
-    from mtlsearch.study import read_view
-
-    view = read_view(run, config)
-    return None if read_confirmed(run, view.records) else verdict_of(view)

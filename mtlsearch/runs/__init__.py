@@ -29,7 +29,7 @@ Steps 3 to 6 are :func:`open_session`, which long training, export and task affi
 """
 
 from mtlsearch.runs._check_run import check_run
-from mtlsearch.runs._confirm import read_confirmed
+from mtlsearch.runs._confirm import read_confirmed, read_verdict
 from mtlsearch.runs._load_trial import load_trial, pick_trial
 from mtlsearch.runs._long_training import (
     LongTraining,
@@ -65,6 +65,7 @@ __all__ = [
     "open_session",
     "pick_trial",
     "read_confirmed",
+    "read_verdict",
     "run_affinity",
     "run_estimate",
     "run_search",

@@ -1,13 +1,15 @@
-"""Results of trials that were trained on other seeds, by this version or an earlier one."""
+"""Verdict of a run, and results of trials that an earlier version trained on other seeds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from mtlsearch.config import RunConfig
 from mtlsearch.results import ResultsBySeed, SeedStatistics, TrialRecord, seed_statistics
 from mtlsearch.runs._retrain import read_retrained
-from mtlsearch.study import RunDirectory
+from mtlsearch.search import Verdict, verdict_of
+from mtlsearch.study import RunDirectory, read_view
 
 
 def read_results_by_seed(run: RunDirectory) -> ResultsBySeed:
@@ -37,3 +39,18 @@ def read_confirmed(out: Path, records: Sequence[TrialRecord]) -> dict[int, SeedS
         Statistics by trial number; empty without such trials.
     """
     return seed_statistics(records, read_results_by_seed(RunDirectory(out)), None)
+
+
+def read_verdict(out: Path, config: RunConfig) -> Verdict | None:
+    """Return the verdict of a run, the same one for every command.
+
+    Args:
+        out: run directory.
+        config: run file of the run.
+
+    Returns:
+        The verdict; None if its trials allow none, or were confirmed by an earlier version: then
+        the mean over seeds decides.
+    """
+    view = read_view(out, config)
+    return None if read_confirmed(out, view.records) else verdict_of(view)

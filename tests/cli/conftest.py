@@ -9,9 +9,9 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from mtlsearch.cli._trial import read_verdict
 from mtlsearch.config import load_run
 from mtlsearch.results import TrialRecord
+from mtlsearch.runs import read_verdict
 from mtlsearch.search import Verdict
 from mtlsearch.study import read_records
 from tests.cli.program import call

@@ -13,7 +13,6 @@ from mtlsearch.cli._context import read_run
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._options import RunFolder
 from mtlsearch.cli._picture import check_picture
-from mtlsearch.cli._trial import read_verdict
 
 
 def leaderboard(
@@ -61,7 +60,7 @@ def leaderboard(
     from mtlsearch.report import render, render_per_class, require_picture
     from mtlsearch.results import leaderboard as rank
     from mtlsearch.results import objectives_in, per_class_results
-    from mtlsearch.runs import read_confirmed
+    from mtlsearch.runs import read_confirmed, read_verdict
     from mtlsearch.study import read_records
 
     outputs = Outputs("leaderboard")

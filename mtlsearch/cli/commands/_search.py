@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mtlsearch.cli._context import open_run, run_name
+from mtlsearch.cli._context import open_run
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._options import (
     BatchSize,
@@ -22,7 +22,6 @@ from mtlsearch.cli._options import (
 )
 from mtlsearch.cli._processes import join_processes
 from mtlsearch.cli._progress import ProgressView
-from mtlsearch.cli._trial import read_verdict
 from mtlsearch.errors import RunError
 
 
@@ -62,7 +61,7 @@ def search(
     )
     resolved = open_run(file, options, values)  # reports errors before torch is imported
 
-    from mtlsearch.runs import run_search, run_search_worker
+    from mtlsearch.runs import read_verdict, run_search, run_search_worker
 
     folder = out or Path("results") / run_name(file)
     try:
