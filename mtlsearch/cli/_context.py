@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,15 +30,9 @@ def open_run(
         ConfigError: the run file is invalid; the message lists every problem with its line.
         PluginError: no plugin adds a name of the run file.
     """
-    from mtlsearch.config import load_run
+    from mtlsearch.registry import open_run as open_file
 
-    loaded = load_run(file, overrides, env=os.environ, plugins=options.plugins)
-    loaded.require_one_start()
-    loaded.require_paths()
-
-    from mtlsearch.registry import build_registry
-
-    return build_registry(loaded.config.plugins).resolve(loaded)
+    return open_file(file, overrides, plugins=options.plugins)
 
 
 def reopen_run(run: Path, options: GlobalOptions) -> ResolvedRun:
@@ -61,19 +54,9 @@ def read_run(run: Path, options: GlobalOptions) -> LoadedRun:
     Raises:
         RunError: the folder is not a run directory.
     """
-    from mtlsearch.config import STORAGE_PASSWORD, load_run
-    from mtlsearch.study import RunDirectory
+    from mtlsearch.study import read_run as read_file
 
-    folder = RunDirectory(run)
-    folder.require()
-    # No other variable: a run keeps the data folder of its search.
-    env = {STORAGE_PASSWORD: os.environ.get(STORAGE_PASSWORD, "")}
-    return load_run(folder.config, env=env, plugins=options.plugins)
-
-
-def run_name(file: Path) -> str:
-    """Return ``my-run`` for ``my-run/run.yaml`` and ``scenes`` for ``examples/scenes.yaml``."""
-    return file.resolve().parent.name if file.stem == "run" else file.stem
+    return read_file(run, plugins=options.plugins)
 
 
 def pick_device(name: str) -> torch.device:

@@ -76,20 +76,16 @@ def merge_overrides(
         The overrides for :func:`mtlsearch.config.load_run`, which raises errors that name the
         option.
     """
-    from mtlsearch.config import Override
+    from mtlsearch.config import shortcut_overrides
 
-    options: list[tuple[str, tuple[str, ...], int | str | None]] = [
-        ("--trials", ("search", "trials"), trials),
-        ("--epochs", ("train", "epochs"), epochs),
-        ("--batch-size", ("train", "batch_size"), batch_size),
-        ("--seed", ("seed",), seed),
-        ("--data-root", ("data", "root"), None if data_root is None else str(data_root)),
-    ]
+    values = {
+        "trials": trials,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seed": seed,
+        "data_root": None if data_root is None else str(data_root),
+    }
     return [
         *(overrides or ()),
-        *(
-            Override(keys, value, f"{option} {value}")
-            for option, keys, value in options
-            if value is not None
-        ),
+        *shortcut_overrides(values, lambda name, value: f"--{name.replace('_', '-')} {value}"),
     ]

@@ -21,7 +21,7 @@ from mtlsearch.config._errors import ConfigErrors
 from mtlsearch.config._limits import Limit, LimitsConfig, parse_limit
 from mtlsearch.config._load import DATA_ROOT, LoadedRun, load_run
 from mtlsearch.config._locations import SourceLocations
-from mtlsearch.config._override import Override
+from mtlsearch.config._override import Override, shortcut_overrides
 from mtlsearch.config._reference import (
     KeyReference,
     key_references,
@@ -79,4 +79,5 @@ __all__ = [
     "run_template",
     "save_resolved",
     "settings_reference",
+    "shortcut_overrides",
 ]

@@ -15,6 +15,7 @@ from mtlsearch.config._locations import Key, KeyPath, SourceLocations
 from mtlsearch.config._override import Override, parse_override, with_value
 from mtlsearch.config._read import read_yaml
 from mtlsearch.config._run import RunConfig
+from mtlsearch.config._save import plain
 from mtlsearch.config._storage import STORAGE_PASSWORD, fill_password
 from mtlsearch.errors import ConfigError
 
@@ -90,7 +91,7 @@ class LoadedRun:
 
 
 def load_run(
-    path: str | Path,
+    source: str | Path | Mapping[str, Any] | RunConfig,
     overrides: Sequence[str | Override] = (),
     *,
     env: Mapping[str, str] | None = None,
@@ -99,11 +100,11 @@ def load_run(
     """Read and validate a run file.
 
     Relative paths in the file start in its folder; ``backbone.checkpoint_path`` starts in
-    ``data.root`` where the file exists there only. Relative paths in overrides and in the
-    environment start in the working directory.
+    ``data.root`` where the file exists there only. Relative paths in overrides, in the environment
+    and in values without a file start in the working directory.
 
     Args:
-        path: the YAML file.
+        source: the YAML file, or its values: a mapping, or those of another run.
         overrides: each ``KEY=VALUE``, as behind ``--set``, or an :class:`Override`; the last wins.
         env: the environment. ``MTLSEARCH_DATA_ROOT`` replaces ``data.root`` of the file; an
             override replaces both. ``MTLSEARCH_STORAGE_PASSWORD`` is the password of a storage
@@ -116,7 +117,7 @@ def load_run(
     Raises:
         ConfigError: the run file is wrong; the message lists every problem with its line.
     """
-    tree, lines = read_yaml(Path(path))
+    tree, lines, file = _read(source)
     origins: dict[KeyPath, str] = {}
     root = (env or {}).get(DATA_ROOT)
     if root and isinstance(tree.get("data"), dict):
@@ -126,11 +127,27 @@ def load_run(
         tree = _override(tree, origins, override.keys, override.value, override.origin)
     for folder in plugins:
         tree = _append_plugin(tree, origins, folder)
-    tree = _with_absolute_paths(tree, origins, Path(path).parent)
+    tree = _with_absolute_paths(tree, origins, Path(file).parent)
     storage, password = _value(tree, ("search", "storage")), (env or {}).get(STORAGE_PASSWORD)
     if password and isinstance(storage, str):
         tree = with_value(tree, ("search", "storage"), fill_password(storage, password), "")
-    return _validate(tree, SourceLocations(str(path), tree, lines, origins))
+    return _validate(tree, SourceLocations(file, tree, lines, origins))
+
+
+def _read(
+    source: str | Path | Mapping[str, Any] | RunConfig,
+) -> tuple[dict[str, Any], dict[KeyPath, int], str]:
+    """Return the values of a run file, the line of each key and the path of the file."""
+    if isinstance(source, str | Path):
+        return *read_yaml(Path(source)), str(source)
+    if isinstance(source, RunConfig):
+        return plain(source), {}, ""
+    if isinstance(source, Mapping):
+        return plain(dict(source)), {}, ""
+    raise ConfigError(
+        f"a run file is a path, a mapping or the `config` of a run, got {type(source).__name__}",
+        next_step="pass the path of a YAML file, or its keys as a dictionary",
+    )
 
 
 def _validate(tree: dict[str, Any], locations: SourceLocations) -> LoadedRun:

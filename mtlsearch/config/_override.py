@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,15 @@ from mtlsearch.config._read import read_value
 from mtlsearch.errors import ConfigError
 
 _INDEX = re.compile(r"\[(\d+)\]")
+
+SHORTCUTS = {
+    "trials": ("search", "trials"),
+    "epochs": ("train", "epochs"),
+    "batch_size": ("train", "batch_size"),
+    "seed": ("seed",),
+    "data_root": ("data", "root"),
+}
+"""Keys that a search also accepts as an option or argument of a shorter name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,25 @@ class Override:
     keys: tuple[str, ...]
     value: Any
     origin: str
+
+
+def shortcut_overrides(
+    values: Mapping[str, Any], origin: Callable[[str, Any], str]
+) -> list[Override]:
+    """Return the overrides of options or arguments named as in :data:`SHORTCUTS`.
+
+    Args:
+        values: value by name; None for an absent one.
+        origin: returns what the user typed, for messages, from name and value.
+
+    Returns:
+        One override per value that is not None.
+    """
+    return [
+        Override(SHORTCUTS[name], value, origin(name, value))
+        for name, value in values.items()
+        if value is not None
+    ]
 
 
 def parse_override(text: str) -> Override:

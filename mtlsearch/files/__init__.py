@@ -16,7 +16,7 @@
 from mtlsearch.files._atomic import atomic_write
 from mtlsearch.files._json import load_json
 from mtlsearch.files._lock import FileLock, LockHeldError
-from mtlsearch.files._names import IMAGE_SUFFIXES, unique_stems
+from mtlsearch.files._names import IMAGE_SUFFIXES, run_name, unique_stems
 from mtlsearch.files._outputs import RECORD, Outputs, unchanged_outputs
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Outputs",
     "atomic_write",
     "load_json",
+    "run_name",
     "unchanged_outputs",
     "unique_stems",
 ]

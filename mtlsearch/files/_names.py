@@ -1,9 +1,10 @@
-"""Names of files that differ on every disk."""
+"""Names of files: equal on some disk, different on every disk, and of run directories."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".npy")
 """Suffixes of images in lower case; other files of a folder are not images of a data set."""
@@ -21,6 +22,18 @@ def name_key(name: str) -> str:
         The name in one case and one Unicode form.
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def run_name(file: Path) -> str:
+    """Return the name of a run file, after which its run directory is called.
+
+    Args:
+        file: the run file.
+
+    Returns:
+        ``my-run`` for ``my-run/run.yaml`` and ``scenes`` for ``examples/scenes.yaml``.
+    """
+    return file.resolve().parent.name if file.stem == "run" else file.stem
 
 
 def unique_stems(stems: Iterable[str], suffixes: Sequence[str]) -> list[str]:

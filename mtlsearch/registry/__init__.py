@@ -16,6 +16,7 @@ A registry is built per run or test and passed on. No global registry exists.
 
 from mtlsearch.registry._discovery import is_of_plugin
 from mtlsearch.registry._hooks import HOOKS
+from mtlsearch.registry._open_run import open_run
 from mtlsearch.registry._plugins import LoadedPlugin, PluginFailure
 from mtlsearch.registry._registry import PluginRegistry, build_registry
 from mtlsearch.registry._resolved_run import ResolvedRun
@@ -28,4 +29,5 @@ __all__ = [
     "ResolvedRun",
     "build_registry",
     "is_of_plugin",
+    "open_run",
 ]

@@ -30,6 +30,7 @@ How a search uses it, in ten lines:
 from mtlsearch.study._resume import check_run_directory, require_same_search
 from mtlsearch.study._retention import prune_weights
 from mtlsearch.study._run_directory import RunDirectory
+from mtlsearch.study._run_file import read_run
 from mtlsearch.study._storage import (
     open_storage,
     require_storage,
@@ -52,6 +53,7 @@ __all__ = [
     "open_store",
     "prune_weights",
     "read_records",
+    "read_run",
     "read_view",
     "require_same_search",
     "require_storage",

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mtlsearch.cli._console import Console
-from mtlsearch.cli._context import open_run, pick_device, run_name
+from mtlsearch.cli._context import open_run, pick_device
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._options import DataRoot, Device, Overrides, RunFile, merge_overrides
 from mtlsearch.cli._progress import ProgressView
+from mtlsearch.files import run_name
 
 if TYPE_CHECKING:
     from mtlsearch.affinity import Affinity, Recommendation

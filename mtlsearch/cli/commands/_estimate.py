@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mtlsearch.cli._console import Console
-from mtlsearch.cli._context import open_run, pick_device, run_name
+from mtlsearch.cli._context import open_run, pick_device
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._options import (
     BatchSize,
@@ -23,6 +23,7 @@ from mtlsearch.cli._options import (
 )
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.errors import RunError
+from mtlsearch.files import run_name
 
 if TYPE_CHECKING:
     from mtlsearch.search.estimate import Estimate, PlanEstimate

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mtlsearch.cli._context import open_registry, run_name
+from mtlsearch.cli._context import open_registry
 from mtlsearch.cli._global_options import GlobalOptions
-from mtlsearch.files import atomic_write
+from mtlsearch.files import atomic_write, run_name
 
 if TYPE_CHECKING:
     from mtlsearch.labels import Form

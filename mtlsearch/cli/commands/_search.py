@@ -23,6 +23,7 @@ from mtlsearch.cli._options import (
 from mtlsearch.cli._processes import join_processes
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.errors import RunError
+from mtlsearch.files import run_name
 
 
 def search(
