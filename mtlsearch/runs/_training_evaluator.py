@@ -31,6 +31,9 @@ if TYPE_CHECKING:
         TrainJob,
     )
 
+CHECKPOINT_SECONDS = 20.0
+"""Seconds of training after which an epoch ends with a checkpoint."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingEvaluator:
@@ -132,7 +135,8 @@ class TrainingEvaluator:
         """Train and evaluate a candidate; write its weights and history.
 
         A training that pauses writes a checkpoint instead of weights. The next call with the
-        same number resumes from it.
+        same number resumes from it. A long training also writes one after some of its epochs, so
+        that another process can continue it.
 
         Args:
             number: trial number, under which the files are written.
@@ -160,13 +164,22 @@ class TrainingEvaluator:
         steps = until * self.data.train_steps(config.batch_size)
         progress.trial_started(number, self._describe(candidate), steps)
         network = self.build(candidate).to(self.device)
-        checkpointing = Checkpointing(until, self.run.checkpoint(number, group.rank))
+        checkpoint = self.run.checkpoint(number, group.rank)
+        # Processes of one training would write theirs after different epochs.
+        interval = CHECKPOINT_SECONDS if group.size == 1 else None
+        checkpointing = Checkpointing(until, checkpoint, interval)
         job = self._job(candidate, network, config, group, checkpointing)
-        result = train(job, _ProgressHooks(progress))
+        try:
+            result = train(job, _ProgressHooks(progress))
+        except TrainingError:
+            checkpoint.unlink(missing_ok=True)
+            raise
         if group.rank == 0:
             if until == config.epochs:
                 save_weights(network, self.run.weights(number))
             write_history(self.run.history(number), result.epochs)
+        if until == config.epochs:
+            checkpoint.unlink(missing_ok=True)
         results_by_epoch = {record.epoch + 1: self._results(record) for record in result.epochs}
         return Measurement(
             results_by_epoch[until],

@@ -12,7 +12,7 @@ from torch import nn
 from mtlsearch.models import MultiTaskNetwork
 from mtlsearch.plugin import Batch
 from mtlsearch.training._accumulation import AccumulatingStep
-from mtlsearch.training._checkpoint import load_checkpoint, save_checkpoint
+from mtlsearch.training._checkpoint import EpochCheckpoints, load_checkpoint, save_checkpoint
 from mtlsearch.training._compile import compiled
 from mtlsearch.training._device import (
     Placement,
@@ -184,22 +184,29 @@ class _TrainingLoop:
         result = self.train_epochs(stop_after)
         if stop_after == num_epochs and self.average is not None:
             self.average.copy_to_network()
-        if (
-            checkpointing is not None
-            and stop_after < num_epochs
-            and checkpointing.can_save(self.step)
-        ):
-            save_checkpoint(
-                checkpointing.path, self.learner, self.step, result.epochs, result.steps, average
-            )
+        if stop_after < num_epochs:
+            self.save()
         return result
+
+    def save(self) -> None:
+        """Write a checkpoint of the completed epochs, if the job has one and can be saved."""
+        checkpointing = self.job.checkpointing
+        if checkpointing is not None and checkpointing.can_save(self.step):
+            average = None if self.average is None else self.average.network
+            save_checkpoint(
+                checkpointing.path, self.learner, self.step, self.epochs, self.num_steps, average
+            )
 
     def train_epochs(self, stop_after: int) -> TrainingResult:
         """Train until ``stop_after`` epochs are complete."""
         previous_seconds = sum(record.seconds for record in self.epochs)
+        checkpointing = self.job.checkpointing
+        checkpoints = EpochCheckpoints(None if checkpointing is None else checkpointing.interval)
         start = time.monotonic()
         for epoch in range(len(self.epochs), stop_after):
             self.epochs += (self.run_epoch(epoch, is_last=epoch + 1 == stop_after),)
+            if epoch + 1 < stop_after:
+                checkpoints.save_if_due(self.save)
         seconds = previous_seconds + time.monotonic() - start
         return TrainingResult(
             self.epochs, self.num_steps, seconds, self.step.num_micro_batches, self.step.note

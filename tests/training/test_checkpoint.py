@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -12,7 +15,14 @@ from torch import Tensor, nn
 
 from mtlsearch.errors import RunError
 from mtlsearch.plugin import Balancer, Settings
-from mtlsearch.training import BalancerConfig, Checkpointing, SharedGroup, TrainingResult
+from mtlsearch.training import (
+    BalancerConfig,
+    Checkpointing,
+    SharedGroup,
+    TrainingResult,
+    _checkpoint,
+)
+from mtlsearch.training._checkpoint import EpochCheckpoints
 from tests.training.fakes import Network, Points, RecordingHooks, config, guesses, run
 
 TASKS = ("a", "b")
@@ -141,6 +151,60 @@ def test_stateful_balancer_restarts_instead_of_resuming(
     assert path.is_file() == is_saved
     assert numbers(train(paused, Checkpointing(3, path))) == numbers(expected)
     assert is_equal(paused, uninterrupted)
+
+
+class KilledError(Exception):
+    """The process of a training ends."""
+
+
+@dataclass
+class KillingHooks(RecordingHooks):
+    """Hooks that end the training in a step."""
+
+    at_step: int = 0
+
+    def on_step(self, num_steps: int, total: int, loss: float) -> None:
+        if num_steps == self.at_step:
+            raise KilledError
+
+
+@pytest.mark.parametrize("changes", [{}, {"ema": 0.5}, {"precision": "bf16"}], ids=str)
+@pytest.mark.parametrize("at_step", [2, 5, 8, 15])
+def test_killed_training_continues_from_its_last_epoch(
+    tmp_path: Path, changes: dict[str, Any], at_step: int
+) -> None:
+    path, settings = tmp_path / "checkpoint.pt", config(epochs=5, **changes)
+    uninterrupted = Network(*TASKS)
+    expected = run(uninterrupted, guesses(*TASKS), DATA, settings)
+    often = Checkpointing(5, path, interval=0.0)
+    killing = KillingHooks(at_step=at_step)
+    with patch.object(_checkpoint, "MIN_RATIO", 0), pytest.raises(KilledError):
+        run(Network(*TASKS), guesses(*TASKS), DATA, settings, checkpointing=often, hooks=killing)
+    assert path.is_file() == (at_step > 3)
+    torch.manual_seed(9)  # another process
+    network, hooks = Network(*TASKS), RecordingHooks()
+    result = run(network, guesses(*TASKS), DATA, settings, checkpointing=often, hooks=hooks)
+    assert len(hooks.epochs) == 5 - (at_step - 1) // 3
+    assert numbers(result) == numbers(expected)
+    assert is_equal(network, uninterrupted)
+
+
+def test_checkpoints_of_epochs_take_a_small_part_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds, saved = 0.0, []
+    monkeypatch.setattr(_checkpoint, "time", SimpleNamespace(monotonic=lambda: seconds))
+    checkpoints = EpochCheckpoints(20.0)
+
+    def save() -> None:
+        nonlocal seconds
+        saved.append(seconds)
+        seconds += 2.0
+
+    for _ in range(100):
+        seconds += 5.0
+        checkpoints.save_if_due(save)
+    assert saved == [20.0, 122.0, 224.0, 326.0, 428.0]
 
 
 def test_complete_training_writes_no_checkpoint(tmp_path: Path) -> None:
