@@ -11,7 +11,7 @@ from mtlsearch.cli._context import open_run, pick_device, reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._options import Device
 from mtlsearch.cli._progress import ProgressView
-from mtlsearch.cli._trial import require_one_network, select_network
+from mtlsearch.cli._trial import require_one_network
 
 if TYPE_CHECKING:
     from mtlsearch.evaluation import Evaluation, EvaluationJob
@@ -115,9 +115,10 @@ def _trial_job(
     resolved = reopen_run(run, options)
 
     from mtlsearch.evaluation import trial_job
-    from mtlsearch.runs import open_session
+    from mtlsearch.runs import open_session, select_network
 
-    record, folder = select_network(run, resolved, number, retrained, options)
+    notify = options.console.info
+    record, folder = select_network(run, resolved.config, number, retrained, notify)
     session = open_session(
         resolved,
         folder,

@@ -9,7 +9,7 @@ import typer
 
 from mtlsearch.cli._context import reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
-from mtlsearch.cli._trial import require_one_network, select_network
+from mtlsearch.cli._trial import require_one_network
 
 
 def export(
@@ -40,11 +40,12 @@ def export(
 
     from mtlsearch.bundle import open_bundle
     from mtlsearch.export import export_trial
-    from mtlsearch.runs import open_session
+    from mtlsearch.runs import open_session, select_network
     from mtlsearch.search import NullProgress
 
-    record, folder = select_network(run, resolved, number, retrained, options)
-    options.console.info(f"exporting {retrained or f'trial {record.number}'}: {record.plan}")
+    console = options.console
+    record, folder = select_network(run, resolved.config, number, retrained, console.info)
+    console.info(f"exporting {retrained or f'trial {record.number}'}: {record.plan}")
     session = open_session(
         resolved,
         folder,
@@ -53,7 +54,7 @@ def export(
         check=False,
         should_load_weights=False,
     )
-    export_trial(session, record, out, progress=options.console.info)
-    options.console.debug(open_bundle(out).describe())
-    options.console.print(str(out))
-    options.console.info(f"next: mtlsearch predict {out} IMAGE... --out DIR")
+    export_trial(session, record, out, progress=console.info)
+    console.debug(open_bundle(out).describe())
+    console.print(str(out))
+    console.info(f"next: mtlsearch predict {out} IMAGE... --out DIR")

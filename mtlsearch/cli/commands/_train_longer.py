@@ -11,7 +11,7 @@ from mtlsearch.cli._context import pick_device, reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._options import Device, RunFolder
 from mtlsearch.cli._progress import ProgressView
-from mtlsearch.cli._trial import parse_trial, select_trial
+from mtlsearch.cli._trial import parse_trial
 
 if TYPE_CHECKING:
     from mtlsearch.runs import LongTraining
@@ -42,13 +42,13 @@ def train_longer(
     resolved = reopen_run(run, options)
 
     from mtlsearch.results import reference_trial
-    from mtlsearch.runs import find_long_training, open_session
+    from mtlsearch.runs import find_long_training, open_session, select_trial
     from mtlsearch.runs import train_longer as train
     from mtlsearch.study import RunDirectory, read_records
 
     folder, console = RunDirectory(run), options.console
     records = read_records(run, resolved.config)
-    record = select_trial(run, resolved.config, records, number, options)
+    record = select_trial(run, resolved.config, records, number, console.info)
     seed = resolved.config.seed if seed is None else seed
     training = find_long_training(folder, record, epochs=epochs, seed=seed, name=name)
     if training is not None:
