@@ -30,8 +30,6 @@ Steps 3 to 6 are :func:`open_session`, which long training, export and task affi
 
 from mtlsearch.runs._check_run import check_run
 from mtlsearch.runs._confirm import read_confirmed, read_verdict
-from mtlsearch.runs._environment import read_environments
-from mtlsearch.runs._history import read_history
 from mtlsearch.runs._load_trial import load_trial, pick_trial
 from mtlsearch.runs._long_training import (
     LongTraining,
@@ -49,7 +47,7 @@ from mtlsearch.runs._run_affinity import AffinityOutcome, run_affinity
 from mtlsearch.runs._run_estimate import run_estimate
 from mtlsearch.runs._run_search import run_search, run_search_worker
 from mtlsearch.runs._select_trial import select_network, select_trial
-from mtlsearch.runs._session import Session, load_cut_backbone, open_session
+from mtlsearch.runs._session import Session, open_session
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
 
 __all__ = [
@@ -63,14 +61,11 @@ __all__ = [
     "TrainingEvaluator",
     "check_run",
     "find_long_training",
-    "load_cut_backbone",
     "load_long_training",
     "load_trial",
     "open_session",
     "pick_trial",
     "read_confirmed",
-    "read_environments",
-    "read_history",
     "read_verdict",
     "run_affinity",
     "run_estimate",
