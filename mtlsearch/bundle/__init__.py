@@ -26,10 +26,11 @@ from mtlsearch.bundle._folder import (
     is_bundle,
     seal,
 )
-from mtlsearch.bundle._image_like import ImageLike
+from mtlsearch.bundle._image_like import ImageLike, to_image
 from mtlsearch.bundle._manifest import FORMAT_VERSION, MANIFEST, FileEntry, Manifest
 from mtlsearch.bundle._outputs import draw_all, save_outputs
 from mtlsearch.bundle._predict_files import predict_files
+from mtlsearch.bundle._predict_images import predict_images, preprocess
 from mtlsearch.bundle._preprocessing import Preprocessing
 from mtlsearch.bundle._runtime import Bundle, open_bundle, open_graph
 from mtlsearch.images import read_image
@@ -56,7 +57,10 @@ __all__ = [
     "open_bundle",
     "open_graph",
     "predict_files",
+    "predict_images",
+    "preprocess",
     "read_image",
     "save_outputs",
     "seal",
+    "to_image",
 ]

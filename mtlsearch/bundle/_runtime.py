@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast, overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import onnxruntime
@@ -17,15 +16,14 @@ from mtlsearch.bundle._folder import GRAPH, GRAPH_WEIGHTS, check_files, read_man
 from mtlsearch.bundle._image_like import ImageLike, to_image
 from mtlsearch.bundle._manifest import Manifest
 from mtlsearch.bundle._outputs import draw_all
+from mtlsearch.bundle._predict_images import predict_images
 from mtlsearch.bundle._tensor_file import read_tensors
 from mtlsearch.errors import ExportError
-from mtlsearch.prediction import TENSORS, OutputSpec, Prediction, decode
+from mtlsearch.prediction import TENSORS, OutputSpec, Prediction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
-
-    from mtlsearch.images import AnyImage
 
 # The exceptions of onnxruntime have no common base class below Exception.
 _LOAD_ERRORS = (
@@ -121,13 +119,8 @@ class Bundle:
         Raises:
             DataError: an image cannot be read or does not fit the pixel format of the bundle.
         """
-        if not isinstance(images, list | tuple):
-            return self._predict_batch([to_image(cast("ImageLike", images))])[0]
-        predictions: list[dict[str, Prediction]] = []
-        for start in range(0, len(images), batch_size):
-            batch = [to_image(image) for image in images[start : start + batch_size]]
-            predictions += self._predict_batch(batch)
-        return predictions
+        preprocessing = self.manifest.preprocessing
+        return predict_images(images, self.run, self.tasks, preprocessing, batch_size=batch_size)
 
     def draw(self, image: ImageLike, predictions: Mapping[str, Prediction]) -> Image.Image:
         """Return an image next to one panel per task with its prediction.
@@ -144,30 +137,6 @@ class Bundle:
         """
         converted = self.manifest.preprocessing.pixel_format.apply(to_image(image))
         return draw_all(self.tasks, converted, predictions)
-
-    def _predict_batch(self, images: Sequence[AnyImage]) -> list[dict[str, Prediction]]:
-        preprocessing = self.manifest.preprocessing
-        num_dropped = max(map(preprocessing.pixel_format.num_dropped, images))
-        if num_dropped:
-            warnings.warn(
-                f"an image has {num_dropped} band(s) that the network does not get, such as alpha: "
-                f"`channels` of the bundle is {preprocessing.channels}",
-                UserWarning,
-                stacklevel=3,
-            )
-        arrays = self.run(np.stack([preprocessing(image) for image in images]))
-        return [
-            {
-                task: decode(
-                    output,
-                    {name: array[row] for name, array in arrays[task].items()},
-                    input_size=preprocessing.size,
-                    image_size=(image.size[1], image.size[0]),
-                )
-                for task, output in self.tasks.items()
-            }
-            for row, image in enumerate(images)
-        ]
 
 
 def open_bundle(
