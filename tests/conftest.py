@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.study.postgresql import PostgreSQLServer
 
 # One thread per test worker: the workers share the cores. Set before torch is imported, and
 # inherited by the programs that tests start.
@@ -39,3 +44,20 @@ def seeded_weights() -> None:
     """Seed torch, so that random weights do not depend on the order of the tests."""
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSQLServer]:
+    """Run one PostgreSQL server per test worker; tests request ``postgresql``."""
+    from tests.study.postgresql import running_server
+
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql(postgresql_server: PostgreSQLServer) -> PostgreSQLServer:
+    """Return a running PostgreSQL server; a test may stop it and start it again."""
+    if not postgresql_server.is_running():
+        postgresql_server.start()
+    return postgresql_server

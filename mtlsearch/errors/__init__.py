@@ -12,6 +12,7 @@
     ├── TrainingError          a candidate cannot be trained
     │   └── NonFiniteLossError a loss became infinite or NaN
     ├── RunError               a run directory is missing, in use or of another search
+    ├── InfrastructureError    a disk, the memory or the storage fails
     └── ExportError            a bundle cannot be written or read
 
 Each error has four parts: *what* is wrong, *where*, which values are *allowed*, and the *next
@@ -26,6 +27,8 @@ step*. ``str(error)`` has one line for each part that is set::
 Only :mod:`mtlsearch.cli` converts errors to exit codes.
 """
 
+from mtlsearch.errors._infrastructure import infrastructure_error_of
+from mtlsearch.errors._interrupt import is_interrupt
 from mtlsearch.errors._invalid import describe_invalid, refuse_booleans, requirement
 from mtlsearch.errors._nearest import did_you_mean, nearest
 from mtlsearch.errors._tree import (
@@ -33,6 +36,7 @@ from mtlsearch.errors._tree import (
     ConfigError,
     DataError,
     ExportError,
+    InfrastructureError,
     MtlsearchError,
     NonFiniteLossError,
     PlanError,
@@ -47,6 +51,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "ExportError",
+    "InfrastructureError",
     "MtlsearchError",
     "NonFiniteLossError",
     "PlanError",
@@ -56,6 +61,8 @@ __all__ = [
     "UnknownNameError",
     "describe_invalid",
     "did_you_mean",
+    "infrastructure_error_of",
+    "is_interrupt",
     "nearest",
     "refuse_booleans",
     "requirement",

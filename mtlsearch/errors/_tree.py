@@ -118,5 +118,9 @@ class RunError(MtlsearchError):
     """A run directory is missing, in use or of another search."""
 
 
+class InfrastructureError(MtlsearchError):
+    """A disk, the memory or the storage fails: the same command resumes when it works again."""
+
+
 class ExportError(MtlsearchError):
     """A bundle cannot be written, or a folder is not a valid bundle."""

@@ -161,12 +161,12 @@ def open_search(
     config = resolved.config
     # A connection is checked before images are read. A new file is created after all checks.
     is_new_file = would_create_file(config.search.storage, run.journal)
-    storage = None if is_new_file else open_run_storage(run, config)
+    storage = None if is_new_file else open_run_storage(run, config, progress.warning)
     session = open_session(
         resolved, run, device=device, progress=progress, is_search=True, process_group=process_group
     )
     objectives = session.objectives
-    storage = storage or open_run_storage(run, config)
+    storage = storage or open_run_storage(run, config, progress.warning)
     store = open_store(run, config, storage, objectives)
     save_resolved(config, run.config)
     return session, store

@@ -27,6 +27,8 @@ How a search uses it, in ten lines:
 0
 """
 
+from mtlsearch.results import FINISHED_STATES
+from mtlsearch.study._journal import truncate_partial_line
 from mtlsearch.study._resume import check_run_directory, require_same_search
 from mtlsearch.study._retention import prune_weights
 from mtlsearch.study._run_directory import RunDirectory
@@ -34,7 +36,6 @@ from mtlsearch.study._run_file import read_run
 from mtlsearch.study._storage import (
     open_storage,
     require_storage,
-    truncate_partial_line,
     would_create_file,
 )
 from mtlsearch.study._study import open_run_storage, open_store, read_records, read_view

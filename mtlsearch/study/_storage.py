@@ -2,78 +2,48 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import optuna
 from optuna.exceptions import StorageInternalError
-from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages import BaseStorage
 
 from mtlsearch.config import STORAGE_PASSWORD, hide_password, is_hidden
 from mtlsearch.errors import RunError
-from mtlsearch.files import FileLock
 
 
-def open_storage(url: str | None, journal: Path) -> BaseStorage:
+def open_storage(
+    url: str | None, journal: Path, on_outage: Callable[[str], None] | None = None
+) -> BaseStorage:
     """Open the storage at a URL, or the journal file without one.
 
     Args:
         url: storage URL of Optuna, such as ``sqlite:///study.db``. A relative SQLite file is
             in the folder of the journal, independent of the working directory.
         journal: journal file for a study without a URL.
+        on_outage: called with a message before each further try when a database that was opened
+            does not answer; None raises an error at once.
 
     Returns:
-        An Optuna storage.
+        An Optuna storage. Its methods raise InfrastructureError if the database fails.
 
     Raises:
         RunError: the storage cannot be opened, its password is missing, or a line of the
             journal is damaged.
     """
     if url is None:
-        _require_readable(journal)
-        lock = _JournalLock(journal.with_suffix(".lock"))
-        try:
-            return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            # Optuna reads all entries here and expects their keys and types.
-            what = f"an entry of Optuna is invalid ({type(error).__name__}: {error})"
-            raise _damaged(what, str(journal)) from error
+        from mtlsearch.study._journal import open_journal
+
+        return open_journal(journal)
     require_storage(url)
     with _translated_errors(url):
-        return optuna.storages.get_storage(_with_absolute_file(url, journal.parent))
+        from mtlsearch.study._database import open_database, with_installed_driver
 
-
-def _require_readable(journal: Path) -> None:
-    """Check that each complete line of a journal is a JSON object.
-
-    Optuna ignores an incomplete last line. Empty lines and other damage stop it.
-    """
-    if not journal.is_file():
-        return
-    with journal.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.endswith(b"\n") and not _is_entry(line):
-                raise _damaged(f"line {number} is not an entry of Optuna", f"{journal}:{number}")
-
-
-def _damaged(what: str, where: str) -> RunError:
-    return RunError(
-        f"the journal is damaged: {what}",
-        where=where,
-        next_step="restore the file from a backup, or set --out to another folder for a new search",
-    )
-
-
-def _is_entry(line: bytes) -> bool:
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(entry, dict) and {"op_code", "worker_id"} <= entry.keys()
+        return open_database(
+            with_installed_driver(_with_absolute_file(url, journal.parent)), on_outage
+        )
 
 
 def require_storage(url: str | None) -> None:
@@ -95,7 +65,9 @@ def require_storage(url: str | None) -> None:
         with _translated_errors(url):
             from sqlalchemy import create_engine
 
-            create_engine(url)  # Connects at its first use.
+            from mtlsearch.study._database import with_installed_driver
+
+            create_engine(with_installed_driver(url))  # Connects at its first use.
 
 
 @contextmanager
@@ -110,7 +82,7 @@ def _translated_errors(url: str) -> Iterator[None]:
         raise RunError(
             f"the database driver {error.name} of the storage is not installed",
             where=f"search.storage: {hide_password(url)}",
-            next_step=f"install the driver: pip install {error.name}",
+            next_step=f"install the driver: pip install {_package_of(error.name or '')}",
         ) from error
     except errors as error:
         raise RunError(
@@ -119,6 +91,12 @@ def _translated_errors(url: str) -> Iterator[None]:
             next_step="set an Optuna storage URL, such as sqlite:///study.db, or null for a "
             "journal file in the run directory",
         ) from error
+
+
+def _package_of(module: str) -> str:
+    from mtlsearch.study._database import PACKAGES
+
+    return PACKAGES.get(module, module)
 
 
 def would_create_file(url: str | None, journal: Path) -> bool:
@@ -161,39 +139,3 @@ def _sqlite_file(url: str, folder: Path) -> Path | None:
     if parsed.get_backend_name() != "sqlite" or not file or file == ":memory:":
         return None
     return folder.resolve() / file
-
-
-def truncate_partial_line(journal: Path) -> None:
-    """Remove an incomplete last line, which a killed process left in a journal.
-
-    Optuna ignores such a line when it reads, but raises an error after the next append. Call
-    this only with the lock of the run directory: another process may be writing a line.
-
-    Args:
-        journal: journal file; it may be missing.
-    """
-    if not journal.exists():
-        return
-    content = journal.read_bytes()
-    num_complete = content.rfind(b"\n") + 1
-    if num_complete < len(content):
-        with journal.open("r+b") as file:
-            file.truncate(num_complete)
-
-
-class _JournalLock(JournalFileOpenLock):
-    """Lock of a journal file that is free as soon as its process ends.
-
-    Optuna's own lock is a file that a killed process leaves behind for 30 seconds.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
-        self._lock = FileLock(path)
-
-    def acquire(self) -> bool:
-        self._lock.acquire()
-        return True
-
-    def release(self) -> None:
-        self._lock.release()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from optuna.storages import BaseStorage
@@ -48,7 +48,9 @@ def open_store(
     return TrialStore(storage, name, objectives)
 
 
-def open_run_storage(run: RunDirectory, config: RunConfig) -> BaseStorage:
+def open_run_storage(
+    run: RunDirectory, config: RunConfig, on_outage: Callable[[str], None] | None = None
+) -> BaseStorage:
     """Open the storage of a run's study.
 
     Args:
@@ -59,9 +61,11 @@ def open_run_storage(run: RunDirectory, config: RunConfig) -> BaseStorage:
         An Optuna storage.
 
     Raises:
+        on_outage: called with a message before each further try when the database does not
+            answer; None raises an error at once.
         RunError: the storage cannot be opened.
     """
-    return open_storage(config.search.storage, run.journal)
+    return open_storage(config.search.storage, run.journal, on_outage)
 
 
 def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:

@@ -15,7 +15,7 @@ from mtlsearch.results import leaderboard
 from mtlsearch.runs import pick_trial
 from mtlsearch.search import Measurement, search
 from mtlsearch.study import StudyView, TrialStore, open_storage
-from mtlsearch.study._storage import truncate_partial_line
+from mtlsearch.study._journal import truncate_partial_line
 from tests.search.curves import Curves
 from tests.search.curves import run as run_curves
 from tests.search.synthetic import Formula, Notes, space_for

@@ -10,7 +10,7 @@ import pytest
 
 from mtlsearch.errors import RunError
 from mtlsearch.study import TrialStore, open_storage
-from mtlsearch.study._storage import truncate_partial_line
+from mtlsearch.study._journal import truncate_partial_line
 from tests.search.synthetic import Formula
 from tests.search.test_search import run, store_at
 
@@ -70,9 +70,11 @@ def test_journal_with_an_invalid_entry_raises(tmp_path: Path, old: bytes, new: b
     content = journal.read_bytes()
     assert old in content
     journal.write_bytes(content.replace(old, new, 1))
-    with pytest.raises(RunError, match="the journal is damaged: an entry") as error:
+    number = content[: content.index(old)].count(b"\n") + 1
+    with pytest.raises(RunError, match=f"damaged: line {number} is rejected by Optuna") as error:
         store_at(tmp_path)
-    assert error.value.where == str(journal)
+    assert error.value.where == f"{journal}:{number}"
+    assert "mtlsearch repair" in str(error.value)
 
 
 def test_missing_database_driver_names_its_installation(
@@ -88,8 +90,8 @@ def test_missing_database_driver_names_its_installation(
 HOLD = """
 import os, sys
 from pathlib import Path
-from mtlsearch.study._storage import _JournalLock
-_JournalLock(Path(sys.argv[1])).acquire()
+from mtlsearch.files import FileLock
+FileLock(Path(sys.argv[1])).acquire()
 os.kill(os.getpid(), 9)
 """
 
