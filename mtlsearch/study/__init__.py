@@ -27,7 +27,6 @@ How a search uses it, in ten lines:
 0
 """
 
-from mtlsearch.results import FINISHED_STATES
 from mtlsearch.study._journal import truncate_partial_line
 from mtlsearch.study._resume import check_run_directory, require_same_search
 from mtlsearch.study._retention import prune_weights
