@@ -174,9 +174,10 @@ mtlsearch.plugin:
   read_plane(path, where)
   read_text(path, *, what=..., where=...)
   read_xml(path, where)
+  require_below_root(path, where)
   require_image_size(path, size, stated, *, origin, where, next_step)
   require_unique(noun, keys, place, *, where, next_step)
-  resolve_path(folder, text)
+  resolve_path(folder, text, *, where=...)
   to_device(tensor, device)
   tree_plans(tasks, units, *, first_shared=...)
 mtlsearch.plugin.layers:

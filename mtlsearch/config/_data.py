@@ -57,6 +57,11 @@ class DataConfig(Section):
         description="folder that the sources' roots are relative to; environment variable "
         "MTLSEARCH_DATA_ROOT",
     )
+    allow_outside_root: bool = Field(
+        False,
+        description="whether data files may refer to files outside of `data.root` and of the "
+        "`root` of their source, by an absolute path, by `..` or by a link",
+    )
     sources: tuple[SourceEntry, ...] = Field(
         min_length=1, description="one data set source, or a list of sources"
     )

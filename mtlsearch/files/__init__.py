@@ -1,4 +1,4 @@
-"""Atomic writes, outputs that replace no file of the user, locks between processes, and JSON.
+"""Atomic writes, outputs that replace no file of the user, locks, roots of data, and JSON.
 
 >>> from pathlib import Path
 >>> from tempfile import TemporaryDirectory
@@ -18,6 +18,7 @@ from mtlsearch.files._json import load_json
 from mtlsearch.files._lock import FileLock, LockHeldError
 from mtlsearch.files._names import IMAGE_SUFFIXES, run_name, unique_stems
 from mtlsearch.files._outputs import RECORD, Outputs, unchanged_outputs
+from mtlsearch.files._roots import Roots, confine_reading, require_below_root
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -25,8 +26,11 @@ __all__ = [
     "FileLock",
     "LockHeldError",
     "Outputs",
+    "Roots",
     "atomic_write",
+    "confine_reading",
     "load_json",
+    "require_below_root",
     "run_name",
     "unchanged_outputs",
     "unique_stems",

@@ -32,6 +32,7 @@ for heads, and :mod:`mtlsearch.testing` has a test suite for each of the four cl
 """
 
 from mtlsearch.errors import DataError, TrainingError
+from mtlsearch.files import require_below_root
 from mtlsearch.images import Bands, read_image
 from mtlsearch.labels import Boxes, Form, LabelSpec, RawLabel, Sample
 from mtlsearch.plan import (
@@ -124,6 +125,7 @@ __all__ = [
     "read_plane",
     "read_text",
     "read_xml",
+    "require_below_root",
     "require_image_size",
     "require_unique",
     "resolve_path",

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from mtlsearch.errors import DataError, did_you_mean
+from mtlsearch.files import require_below_root
 from mtlsearch.images import require_file
 from mtlsearch.labels import Boxes
 from mtlsearch.plugin._text import parse_flag
@@ -179,8 +180,9 @@ def read_xml(path: Path, where: str) -> Element:
         a default namespace.
 
     Raises:
-        DataError: the file is missing or not XML.
+        DataError: the file is missing, not XML or leaves the data root.
     """
+    require_below_root(path, where)
     require_file(path, where)
     try:
         root = ElementTree.parse(path).getroot()

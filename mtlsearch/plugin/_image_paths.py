@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mtlsearch.files import IMAGE_SUFFIXES as IMAGE_SUFFIXES
-from mtlsearch.files import unchanged_outputs
+from mtlsearch.files import require_below_root, unchanged_outputs
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -18,7 +18,11 @@ def list_images(folder: Path) -> list[Path]:
         Sorted paths of files with one of :data:`IMAGE_SUFFIXES`, in any case. Hidden files and
         folders are omitted; their names begin with a dot or are ``__MACOSX``. So are unchanged
         pictures that a command such as ``mtlsearch predict`` wrote there.
+
+    Raises:
+        DataError: the folder leaves the data root.
     """
+    require_below_root(folder, str(folder))
     paths = sorted(
         path
         for path in folder.rglob("*")

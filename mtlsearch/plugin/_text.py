@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from json import JSONDecodeError
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator
 
 from mtlsearch.errors import DataError
-from mtlsearch.files import load_json
+from mtlsearch.files import load_json, require_below_root
 
 _FLAGS = {
     **dict.fromkeys(("1", "true", "yes"), True),
@@ -35,9 +36,11 @@ def read_text(path: Path, *, what: str = "file", where: str | None = None) -> st
         The text without the byte order mark.
 
     Raises:
-        DataError: the path does not exist or is a folder, or the text is not in UTF-8.
+        DataError: the path does not exist, is a folder or leaves the data root, or the text is not
+            in UTF-8.
     """
     where = where or str(path)
+    require_below_root(path, where)
     if path.is_dir():
         raise DataError(f"the {what} is a folder", where=where)
     if not path.is_file():
@@ -105,35 +108,47 @@ def parse_flag(value: object, *, name: str, where: str) -> bool:
     return _FLAGS[text]
 
 
-def resolve_path(folder: Path, text: str) -> Path:
+def resolve_path(folder: Path, text: str, *, where: str | None = None) -> Path:
     """Return a path in a data file, with the backslashes of Windows converted.
 
     Args:
         folder: folder that relative paths start from.
         text: the path as written.
+        where: place of the path in the data set, for messages; the folder by default.
 
     Returns:
         The path. A file whose name contains backslashes is returned if it exists.
 
     Raises:
-        DataError: a name in the path is longer than any disk supports, or contains a character 0.
+        DataError: a name in the path is longer than any disk supports, or contains a character that
+            no path contains.
     """
-    if "\0" in text:
-        raise DataError(
-            f"the path {text[:40]!r} contains a character 0, which no path contains",
-            where=str(folder),
-            next_step="correct the path in the data file, which may be damaged",
-        )
+    where = where or str(folder)
+    _require_characters(text, where)
     longest = max(map(len, re.split(r"[/\\]", text)))
     if longest > MAX_NAME or len(text) > MAX_PATH:
         raise DataError(
             f"the path {text[:40]!r}... is too long: {len(text)} characters, at most {MAX_PATH}; "
             f"its longest name {longest}, at most {MAX_NAME}",
-            where=str(folder),
+            where=where,
             next_step="correct the path in the data file; a quote or a line break may be missing",
         )
     path = folder / text
     return path if "\\" not in text or path.exists() else folder / text.replace("\\", "/")
+
+
+def _require_characters(text: str, where: str) -> None:
+    try:
+        os.fsencode(text)
+        is_possible = "\0" not in text
+    except UnicodeEncodeError:  # half of a surrogate pair
+        is_possible = False
+    if not is_possible:
+        raise DataError(
+            f"the path {text[:40]!r} contains a character that no path contains",
+            where=where,
+            next_step="correct the path in the data file, which may be damaged",
+        )
 
 
 def backslash_warnings(texts: Sequence[str], where: str) -> list[str]:

@@ -10,9 +10,13 @@ from typing import Any, Generic, TypeVar
 
 from mtlsearch.config import LoadedRun, RunConfig
 from mtlsearch.errors import ConfigError, DataError, did_you_mean
+from mtlsearch.files import Roots, confine_reading
 from mtlsearch.plugin import Balancer, DatasetSource, LabelSpec, SearchSpace, Task
 
 PluginT = TypeVar("PluginT")
+
+SPLITS = ("train", "val", "test")
+"""Splits of a source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +123,16 @@ class ResolvedRun:
         root = self.config.data.root / (self.config.data.sources[index].root or "")
         if not source.cls.generated and not root.is_dir():
             raise self._missing_folder(index, root)
+        allows_outside = source.cls.generated or self.config.data.allow_outside_root
+        roots = None if allows_outside else Roots(self.config.data.root, root)
         try:
-            return source.cls(source.settings, root=root, seed=self.config.seed)
+            with confine_reading(roots):
+                opened = source.cls(source.settings, root=root, seed=self.config.seed)
+            if roots is not None:
+                _require_files_below(roots, opened)
         except DataError as error:
             raise error.named_in(self.where("data", "sources", index)) from error
+        return opened
 
     def _missing_folder(self, index: int, root: Path) -> ConfigError:
         """Return the error that names the wrong key: the source's root or ``data.root``."""
@@ -181,6 +191,19 @@ class ResolvedRun:
     def _where_label(self, name: str) -> str:
         keys = ("tasks", name, "label") if self.config.tasks[name].label else ("tasks", name)
         return self.where(*keys)
+
+
+def _require_files_below(roots: Roots, source: DatasetSource[Any]) -> None:
+    """Check that all files of a source lie in some folders, before one of them is read."""
+    for split in SPLITS:
+        for index in range(source.size(split)):
+            try:
+                files = source.files(split, index) or ()
+            except DataError:
+                continue  # reported when the image is read, together with those of other images
+            for file in files:
+                if not roots.contains(file):
+                    roots.require(file, source.locate(split, index))
 
 
 def _fitting(kind: type[Task[Any]], labels: Mapping[str, LabelSpec]) -> list[str]:

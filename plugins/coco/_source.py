@@ -174,7 +174,8 @@ class Coco(DatasetSource[CocoSettings]):
         return self._index[split].images[index]
 
     def _image_path(self, split: str, entry: ImageEntry) -> Path:
-        return resolve_path(self._folder(split), entry.file_name)
+        where = f"{self._index[split].path} images, id {entry.id!r}"
+        return resolve_path(self._folder(split), entry.file_name, where=where)
 
     def _folder(self, split: str) -> Path:
         images = self.settings.images

@@ -134,18 +134,20 @@ class Column:
             case Form.MAP:
                 return self._map(self._path(cell, where), where)
 
-    def files(self, cell: Any) -> list[Path]:
+    def files(self, cell: Any, where: str) -> list[Path]:
         """Return the files that a cell refers to.
 
         Args:
             cell: string, number, list or None.
+            where: the row, for messages.
 
         Returns:
             At most one path, also of a file that does not exist.
         """
         can_be_path = self.settings.form in (Form.BOXES, Form.MASK, Form.MAP)
         is_path = can_be_path and isinstance(cell, str) and not cell.startswith("[")
-        return [resolve_path(self.root, cell)] if is_path else []
+        where = f"{where}, column {self.name!r}"
+        return [resolve_path(self.root, cell, where=where)] if is_path else []
 
     def _index(self, text: str, where: str) -> int:
         if self.settings.index_offset is not None and text.lstrip("-").isdecimal():
@@ -185,7 +187,7 @@ class Column:
     def _path(self, cell: Any, where: str) -> Path:
         if not isinstance(cell, str):
             raise DataError(f"the cell must be a path, got {cell!r}", where=where)
-        return resolve_path(self.root, cell)
+        return resolve_path(self.root, cell, where=where)
 
     def _mask(self, path: Path, where: str) -> NDArray[np.integer]:
         plane = read_plane(path, where)
@@ -222,7 +224,7 @@ class Column:
         return Boxes(xyxy, np.array(classes, np.int64), crowd)
 
     def _xml_boxes(self, cell: str, image: Path, image_size: tuple[int, int], where: str) -> Boxes:
-        path = resolve_path(self.root, cell)
+        path = resolve_path(self.root, cell, where=where)
         if not path.exists():
             raise DataError(
                 f"{path} is missing, and {cell!r} is not a JSON list of boxes", where=where

@@ -16,6 +16,7 @@ from mtlsearch.plugin import (
     backslash_warnings,
     hookimpl,
     read_image,
+    require_below_root,
     resolve_path,
 )
 
@@ -55,6 +56,7 @@ class Manifest(DatasetSource[ManifestSettings]):
         self._file = root / settings.file
         self._image_column = settings.image_column
         self._group_column = settings.group_column
+        require_below_root(self._file, str(self._file))
         columns, rows = read_table(self._file)
         label_columns = [
             name for item in settings.labels.items() for name in _columns_in_table(*item)
@@ -92,7 +94,7 @@ class Manifest(DatasetSource[ManifestSettings]):
 
     def read(self, split: str, index: int) -> Sample:
         row, where = self._row(split, index), self.locate(split, index)
-        path = resolve_path(self._root, self._image(row))
+        path = resolve_path(self._root, self._image(row), where=where)
         image = read_image(path, where)
         labels = {
             label: column.read(row.cells[column.name], path, image.size, where)
@@ -102,11 +104,11 @@ class Manifest(DatasetSource[ManifestSettings]):
         return Sample(image, labels)
 
     def files(self, split: str, index: int) -> Sequence[Path]:
-        row = self._row(split, index)
+        row, where = self._row(split, index), self.locate(split, index)
         cells = [(column, row.cells.get(column.name)) for column in self._columns.values()]
-        label_files = [path for column, cell in cells for path in column.files(cell)]
+        label_files = [path for column, cell in cells for path in column.files(cell, where)]
         image = row.cells.get(self._image_column)
-        images = [resolve_path(self._root, image)] if isinstance(image, str) else []
+        images = [resolve_path(self._root, image, where=where)] if isinstance(image, str) else []
         return [self._file, *images, *label_files]
 
     def group(self, split: str, index: int) -> str | None:
@@ -142,13 +144,17 @@ class Manifest(DatasetSource[ManifestSettings]):
             DataError: no image exists.
         """
         rows = [row for split in ("train", "val") for row in self._rows.get(split, ())]
-        names = [row.cells.get(self._image_column) for row in rows]
-        paths = [name for name in names if isinstance(name, str)]
-        if paths and not any(resolve_path(self._root, path).exists() for path in paths):
+        cells = [(row.line, row.cells.get(self._image_column)) for row in rows]
+        paths = [(line, name) for line, name in cells if isinstance(name, str)]
+        example = paths[0][1] if paths else ""
+        if paths and not any(
+            resolve_path(self._root, path, where=f"{self._file} row {line}").exists()
+            for line, path in paths
+        ):
             raise DataError(
                 f"none of the {len(paths)} images in column {self._image_column!r} exists",
                 where=str(self._file),
-                next_step=f"set the source's `root` to the folder that paths such as {paths[0]!r} "
+                next_step=f"set the source's `root` to the folder that paths such as {example!r} "
                 f"are relative to (now {self._root})",
             )
 

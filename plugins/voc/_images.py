@@ -50,12 +50,13 @@ class ImageFolder:
     folder: Path
     _names: dict[Path, Mapping[str, list[Path]]] = field(default_factory=dict, repr=False)
 
-    def find(self, text: str) -> list[Path]:
+    def find(self, text: str, place: str) -> list[Path]:
         """Return the images that a line of a list names.
 
         Args:
             text: name with or without suffix, or a path that starts from the folder of the
                 images, from the root or from a folder above.
+            place: where the image is named.
 
         Returns:
             The image; none if no such image exists, several if they differ in their suffix only
@@ -66,7 +67,8 @@ class ImageFolder:
         """
         text = text.replace("\\", "/")
         _, is_below, below = text.rpartition(f"/{self.folder.name}/")
-        resolve_path(self.folder, f"{text}.jpeg")  # raises an error if the name is too long
+        # Raises an error if the name is too long.
+        resolve_path(self.folder, f"{text}.jpeg", where=place)
         paths = [self.folder / text, self.root / text]
         paths += [self.folder / below] if is_below else []
         paths += [self.folder / Path(text).name]
@@ -91,7 +93,7 @@ class ImageFolder:
         Raises:
             DataError: a name without suffix is that of several images.
         """
-        images = next((images for text in texts if (images := self.find(text))), [])
+        images = next((images for text in texts if (images := self.find(text, place))), [])
         if len(images) > 1:
             raise _ambiguous([path.name for path in images], images[0], place)
         path = images[0] if images else None
@@ -184,7 +186,7 @@ def images_of_xml(folder: ImageFolder, annotations: Path) -> list[ImageEntry]:
     for path in sorted(annotations.rglob("*.xml")):
         name = path.relative_to(annotations).with_suffix("").as_posix()
         texts = [name]
-        if len(folder.find(name)) != 1:
+        if len(folder.find(name, str(path))) != 1:
             file_name = (read_xml(path, str(path)).findtext("filename") or "").strip()
             texts = [file_name, name] if file_name else texts
         entry = folder.entry(texts, str(path))

@@ -17,6 +17,7 @@ from mtlsearch.plugin import (
     backslash_warnings,
     list_images,
     read_text,
+    require_below_root,
     require_unique,
     resolve_path,
 )
@@ -74,7 +75,11 @@ class DataFile:
         images = {}
         for split in SPLITS:
             entries = _as_list(content.get(split), split, path)
-            listed = [image for entry in entries for image in _images(base, entry, split, lines)]
+            listed = [
+                image
+                for entry in entries
+                for image in _images(base, entry, split, lines, f"{path} {split}")
+            ]
             require_unique(
                 "image",
                 [str(image) for image in listed],
@@ -157,7 +162,7 @@ def _base(content: Mapping[str, Any], file: Path) -> Path:
     the file's folder.
     """
     text = content.get("path")
-    path = resolve_path(file.parent, str(text)) if text else file.parent
+    path = resolve_path(file.parent, str(text), where=f"{file} path") if text else file.parent
     return path if path.is_dir() else file.parent
 
 
@@ -171,22 +176,29 @@ def _as_list(value: object, split: str, path: Path) -> list[str]:
     return [str(entry) for entry in entries]
 
 
-def _images(base: Path, entry: str, split: str, lines: list[str]) -> Sequence[Path]:
+def _images(base: Path, entry: str, split: str, lines: list[str], where: str) -> Sequence[Path]:
     """Return the images of one folder or text file; its paths are added to ``lines``."""
     lines.append(entry)
-    path = resolve_path(base, entry)
+    path = resolve_path(base, entry, where=where)
     above = entry.replace("\\", "/")
     if not path.exists() and above.startswith("../"):
         # Exports write "../train/images" for a folder beside the file.
         path = base / above.removeprefix("../")
+    if path.exists():
+        require_below_root(path, where)
     if path.is_dir():
         images: list[Path] = list_images(path)
     elif path.is_file():
-        rows = [line.strip() for line in read_text(path, what="list of images").splitlines()]
-        texts = [row for row in rows if row]
-        lines += texts
+        texts = read_text(path, what="list of images").splitlines()
+        rows = [(row, text.strip()) for row, text in enumerate(texts, 1) if text.strip()]
+        lines += [text for _, text in rows]
         # Paths that begin with "./" start from the list, as in Ultralytics.
-        images = [resolve_path(path.parent if row.startswith("./") else base, row) for row in texts]
+        images = [
+            resolve_path(
+                path.parent if text.startswith("./") else base, text, where=f"{path} line {row}"
+            )
+            for row, text in rows
+        ]
     else:
         images = []
     # Images of `test` can be missing, because nothing reads them.
