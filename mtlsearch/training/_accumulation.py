@@ -91,9 +91,16 @@ class AccumulatingStep:
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Load a state of :meth:`state` that belongs to the same network."""
+        """Load a state of :meth:`state` that belongs to the same network.
+
+        Raises:
+            ValueError: a value is invalid.
+        """
+        count, note = state["num_micro_batches"], state["note"]
+        if type(count) is not int or count < 1 or not isinstance(note, str):
+            raise ValueError(f"`num_micro_batches` must be a positive integer, got {count!r}")
         self._step.load_state(state["step"])
-        self.num_micro_batches, self.note = state["num_micro_batches"], state["note"]
+        self.num_micro_batches, self.note = count, note
 
     def _gradient(self, batch: Batch, counts: Mapping[str, int]) -> BatchLosses | None:
         """Compute the gradient of this process's images; return None if they have no label."""

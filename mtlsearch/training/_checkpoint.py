@@ -10,9 +10,10 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
-from torch import nn
+from torch import Tensor, nn
 
 from mtlsearch.errors import RunError
 from mtlsearch.files import atomic_write
@@ -126,22 +127,90 @@ def load_checkpoint(
     if is_missing:
         return (), 0
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = _require_state(torch.load(path, map_location="cpu", weights_only=True))
+        _require_like(state["network"], network.state_dict(), "network")
+        if average is not None:
+            _require_like(state["average"], average.state_dict(), "average")
+        epochs, num_steps = _read_progress(state)
         network.load_state_dict(state["network"])
         step.load_state(state["step"])
         if average is not None:
             average.load_state_dict(state["average"])
-    except (RuntimeError, ValueError, KeyError, EOFError, UnpicklingError) as error:
+        torch.set_rng_state(state["cpu"])
+        if state["cuda"] is not None and step.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda"], step.device)
+    except _BROKEN as error:
         raise RunError(
             f"cannot resume the training from this checkpoint ({type(error).__name__}: "
             f"{str(error).partition(chr(10))[0]})",
             where=str(path),
             next_step="delete the file to train the trial from its first epoch",
         ) from error
-    torch.set_rng_state(state["cpu"])
-    if state["cuda"] is not None and step.device.type == "cuda":
-        torch.cuda.set_rng_state(state["cuda"], step.device)
-    return tuple(EpochRecord(**record) for record in state["epochs"]), state["num_steps"]
+    return epochs, num_steps
+
+
+# Errors of torch for files that are damaged, or written by another program.
+_BROKEN = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    UnpicklingError,
+    ValueError,
+)
+
+_KEYS = ("network", "step", "average", "epochs", "num_steps", "cpu", "cuda")
+"""Keys of a checkpoint."""
+
+
+def _require_state(state: object) -> dict[str, Any]:
+    """Check that a value has the keys of a checkpoint.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if not isinstance(state, dict) or not state.keys() >= set(_KEYS):
+        raise ValueError(f"it does not contain {', '.join(_KEYS)}")
+    return state
+
+
+def _require_like(state: object, expected: Mapping[str, Tensor], key: str) -> None:
+    """Check that a state dict has the names, shapes and types of another.
+
+    torch would convert types, and load tensors that repeat their numbers.
+
+    Raises:
+        ValueError: a tensor differs, or the state is none.
+    """
+    if not isinstance(state, Mapping) or state.keys() != expected.keys():
+        raise ValueError(f"`{key}` belongs to another network")
+    for name, tensor in expected.items():
+        value = state[name]
+        if not isinstance(value, Tensor) or _form(value) != _form(tensor):
+            raise ValueError(f"`{key}.{name}` belongs to another network")
+
+
+def _form(tensor: Tensor) -> tuple[object, ...]:
+    return tensor.shape, tensor.dtype, tensor.layout, tensor.is_meta
+
+
+def _read_progress(state: Mapping[str, Any]) -> tuple[tuple[EpochRecord, ...], int]:
+    """Return the completed epochs and the number of completed steps.
+
+    Raises:
+        ValueError: they are invalid.
+    """
+    epochs = TypeAdapter(tuple[EpochRecord, ...]).validate_python(state["epochs"])
+    num_steps = state["num_steps"]
+    if type(num_steps) is not int or num_steps < len(epochs):
+        raise ValueError(f"`num_steps` must be at least the number of epochs, got {num_steps!r}")
+    if [record.epoch for record in epochs] != list(range(len(epochs))):
+        raise ValueError("`epochs` must be numbered from 0")
+    return epochs, num_steps
 
 
 def save_weights(network: nn.Module, path: Path) -> None:

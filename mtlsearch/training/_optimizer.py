@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Any, Literal
 
-from torch import nn
+from torch import Tensor, nn, strided
 from torch.optim import SGD, AdamW, Optimizer
 
 MOMENTUM = 0.9
@@ -60,6 +60,45 @@ def build_optimizer(
     # Not fused: if float16 skips the first step, fused SGD (torch 2.15) continues with
     # momentum that was never initialized.
     return SGD(groups, lr=learning_rate, momentum=MOMENTUM)
+
+
+_STATE_NAMES: dict[type[Optimizer], set[str]] = {
+    AdamW: {"step", "exp_avg", "exp_avg_sq"},
+    SGD: {"momentum_buffer"},
+}
+"""Names in the state of a parameter that has had a gradient."""
+
+
+def load_optimizer_state(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
+    """Load the state of the parameters; the options of the groups are those of the run file.
+
+    Args:
+        optimizer: optimizer of :func:`build_optimizer`.
+        state: state dict of an optimizer of the same network.
+
+    Raises:
+        ValueError: the state belongs to other parameters or to another optimizer.
+    """
+    current = optimizer.state_dict()
+    for group, expected in zip(state["param_groups"], current["param_groups"], strict=True):
+        if group["params"] != expected["params"]:
+            raise ValueError("the optimizer has other parameters")
+    parameters = [item for group in optimizer.param_groups for item in group["params"]]
+    names = _STATE_NAMES[type(optimizer)]
+    for index, values in state["state"].items():
+        if type(index) is not int or not 0 <= index < len(parameters):
+            raise ValueError(f"the optimizer has no parameter {index!r}")
+        if values.keys() != names:
+            raise ValueError(f"the optimizer needs {', '.join(sorted(names))} of each parameter")
+        for name, value in values.items():
+            shape = () if name == "step" else parameters[index].shape
+            if isinstance(value, Tensor) and (value.layout != strided or value.is_meta):
+                raise ValueError(f"`{name}` of parameter {index} is not a plain tensor")
+            if isinstance(value, Tensor) and value.shape == shape and value.is_floating_point():
+                continue
+            if value is not None or names != _STATE_NAMES[SGD]:
+                raise ValueError(f"`{name}` of parameter {index} belongs to another network")
+    optimizer.load_state_dict({**current, "state": dict(state["state"])})
 
 
 @dataclass(frozen=True, slots=True)

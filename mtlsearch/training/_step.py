@@ -14,6 +14,7 @@ from mtlsearch.plugin import Batch, Task, to_device
 from mtlsearch.training._balancing import BalancerConfig, GradientBalancer
 from mtlsearch.training._device import Precision
 from mtlsearch.training._losses import LabeledOutputs, run_labeled, select_labeled
+from mtlsearch.training._optimizer import load_optimizer_state
 from mtlsearch.training._reproducibility import BufferSnapshot
 
 
@@ -157,7 +158,7 @@ class TrainingStep:
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Load a state of :meth:`state` that belongs to the same network."""
-        self._optimizer.load_state_dict(state["optimizer"])
+        load_optimizer_state(self._optimizer, state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
 
     def _backward(
