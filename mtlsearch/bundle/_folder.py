@@ -20,6 +20,9 @@ RUNNER = "predict.py"
 MODULES = "mtlsearch.zip"
 """Archive of the modules that :data:`RUNNER` imports."""
 
+MAX_BYTES = 2**25
+"""Largest size of a manifest; those of the largest networks have a thousandth of it."""
+
 SEAL = "sha256"
 """Key of ``bundle.json`` with the checksum of its other keys."""
 
@@ -112,7 +115,17 @@ def read_manifest(folder: Path) -> Manifest:
             allowed=[f"a folder with a {MANIFEST}"],
             next_step="`mtlsearch export RUN --out BUNDLE` writes one",
         )
-    return Manifest.from_json(path.read_text(encoding="utf-8"), str(path))
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"it has more than {MAX_BYTES} bytes")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ExportError(
+            f"{MANIFEST} cannot be read: {error}",
+            where=str(path),
+            next_step="copy the whole folder again, or export the bundle again",
+        ) from error
+    return Manifest.from_json(text, str(path))
 
 
 def _is_unchanged(path: Path, entry: FileEntry) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,12 +12,16 @@ from mtlsearch.bundle._preprocessing import Preprocessing
 from mtlsearch.bundle._typed import read_fields
 from mtlsearch.errors import ExportError, PlanError
 from mtlsearch.files import load_json
+from mtlsearch.labels import Form
 from mtlsearch.plan import SharingPlan, UnitSpec
 from mtlsearch.prediction import OutputSpec
 
 MANIFEST = "bundle.json"
 FORMAT = "mtlsearch-bundle"
 FORMAT_VERSION = 1
+
+_TASK_NAME = re.compile(r"[a-z][a-z0-9_]*")
+"""Names of tasks in run files."""
 
 
 def _finite(text: str) -> float:
@@ -159,6 +164,8 @@ def _read(value: object) -> Manifest:
     document: _Document = read_fields(_Document, value, "")
     for name in document.files:
         _check_file_name(name)
+    for name, output in document.tasks.items():
+        _check_task(name, output)
     architecture = document.architecture
     return Manifest(
         mtlsearch=document.mtlsearch,
@@ -180,6 +187,14 @@ def _check_file_name(name: str) -> None:
     # Without separators, a name cannot refer to another folder.
     if name in {"", ".", ".."} or any(mark in name for mark in "/\\:\0"):
         raise ValueError(f"{name!r} is not the name of a file")
+
+
+def _check_task(name: str, output: OutputSpec) -> None:
+    # Files of predictions are named after their task.
+    if not _TASK_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of a task")
+    if not output.classes and output.form not in (Form.NUMBER, Form.MAP):
+        raise ValueError(f"`tasks.{name}.classes` is empty")
 
 
 def _check_format(value: object, where: str) -> None:

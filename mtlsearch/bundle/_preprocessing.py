@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,10 @@ from mtlsearch.images import AnyImage, Channels, PixelFormat, PixelRange, resize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+MAX_NUMBERS = 2**28
+"""Largest number of pixels times channels of the network's input, as in a run file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +36,8 @@ class Preprocessing:
         resize: filter; always ``bilinear``, which averages when shrinking.
 
     Raises:
-        ValueError: the size is not positive, or mean and standard deviation have another number
-            of channels.
+        ValueError: the size is not positive or too large for memory, mean and standard deviation
+            have another number of channels, or a standard deviation is not positive.
     """
 
     size: tuple[int, int]
@@ -46,11 +51,15 @@ class Preprocessing:
         if min(self.size) < 1:
             raise ValueError(f"`size` must be a positive height and width, got {self.size}")
         count = self.pixel_format.num_channels
+        if math.prod(self.size) * count > MAX_NUMBERS:
+            raise ValueError(f"`size` {self.size} with {count} channels is too large")
         if not len(self.mean) == len(self.std) == count:
             raise ValueError(
                 f"`mean` and `std` must have {count} numbers for {self.channels} channels, got "
                 f"{len(self.mean)} and {len(self.std)}"
             )
+        if min(self.std) <= 0:
+            raise ValueError(f"`std` must be positive, got {min(self.std)}")
 
     @property
     def pixel_format(self) -> PixelFormat:

@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
+from mtlsearch.bundle._agreement import require_agreement, require_shape
 from mtlsearch.bundle._describe import describe
 from mtlsearch.bundle._folder import GRAPH, GRAPH_WEIGHTS, check_files, read_manifest
 from mtlsearch.bundle._image_like import ImageLike, to_image
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 # The exceptions of onnxruntime have no common base class below Exception.
-_LOAD_ERRORS = (
+_ERRORS = (
     runtime_errors.Fail,
     runtime_errors.InvalidArgument,
     runtime_errors.InvalidGraph,
@@ -77,15 +78,28 @@ class Bundle:
 
         Returns:
             Tensors ``[B, ...]`` by task and name.
+
+        Raises:
+            ExportError: ONNX Runtime cannot run the graph, or an output has another shape than
+                the manifest describes.
         """
         names = [output.name for output in self._session.get_outputs()]
-        arrays = self._session.run(names, {self._session.get_inputs()[0].name: inputs})
+        graph = str(self.path / GRAPH)
+        try:
+            arrays = self._session.run(names, {self._session.get_inputs()[0].name: inputs})
+        except _ERRORS as error:
+            raise ExportError(
+                f"ONNX Runtime {onnxruntime.__version__} cannot run the graph: {error}",
+                where=graph,
+                next_step="export the bundle again",
+            ) from error
         arrays_by_task: dict[str, dict[str, NDArray[np.float32]]] = {
             name: {} for name in self.tasks
         }
         for name, array in zip(names, arrays, strict=True):
             task, _, tensor = name.rpartition(".")
-            if task in arrays_by_task:
+            if task in arrays_by_task and tensor in TENSORS[self.tasks[task].form]:
+                require_shape(name, self.tasks[task], tensor, array.shape, graph)
                 arrays_by_task[task][tensor] = array
         return arrays_by_task
 
@@ -159,9 +173,9 @@ def open_bundle(
     manifest = read_manifest(folder)
     check_files(folder, manifest)
     weights = folder / GRAPH_WEIGHTS if GRAPH_WEIGHTS in manifest.files else None
-    bundle = Bundle(folder, manifest, open_graph(folder / GRAPH, providers, weights))
-    _check_tensors(bundle)
-    return bundle
+    session = open_graph(folder / GRAPH, providers, weights)
+    require_agreement(session, manifest, str(folder / GRAPH))
+    return Bundle(folder, manifest, session)
 
 
 def open_graph(
@@ -193,26 +207,9 @@ def open_graph(
         options.add_external_initializers(list(arrays), values)
     try:
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=list(providers))
-    except _LOAD_ERRORS as error:
+    except _ERRORS as error:
         raise ExportError(
             f"ONNX Runtime {onnxruntime.__version__} cannot load the graph: {error}",
             where=str(path),
             next_step="update onnxruntime, or export the bundle again",
         ) from error
-
-
-def _check_tensors(bundle: Bundle) -> None:
-    """Check that the graph has the tensors from which predictions are decoded."""
-    names = {output.name for output in bundle._session.get_outputs()}
-    needed = {
-        f"{task}.{tensor}"
-        for task, output in bundle.tasks.items()
-        for tensor in TENSORS[output.form]
-    }
-    if missing := sorted(needed - names):
-        raise ExportError(
-            f"the graph lacks the outputs {', '.join(missing)}",
-            where=str(bundle.path / GRAPH),
-            allowed=sorted(names),
-            next_step="export the bundle again, because its files do not match",
-        )

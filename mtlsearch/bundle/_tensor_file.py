@@ -42,7 +42,8 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
         ExportError: the file is not in the format safetensors, or a tensor has an unknown type.
     """
     content = np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8)
-    start = LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES].tobytes(), "little")
+    length = int.from_bytes(content[:LENGTH_BYTES].tobytes(), "little")
+    start = LENGTH_BYTES + min(length, len(content))
     try:
         header = json.loads(content[LENGTH_BYTES:start].tobytes())
         return {
@@ -50,7 +51,14 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
             for name, entry in header.items()
             if name != "__metadata__"
         }
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise ExportError(
             f"the weights of the graph cannot be read: {error}",
             where=str(path),

@@ -12,6 +12,8 @@ from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 MAX_VALUE_LENGTH = 60
+MAX_INTEGER = 2**63
+"""Integers of a bundle count pixels, weights and bytes."""
 SCALARS: dict[type, tuple[str, tuple[type, ...]]] = {
     bool: ("true or false", (bool,)),
     str: ("text", (str,)),
@@ -62,6 +64,8 @@ def read_typed(kind: Any, value: object, key: str) -> Any:
         return kind(value)
     name, accepted = SCALARS[kind]
     _require(type(value) in accepted, key, value, name)  # a bool is an int for isinstance
+    is_large = type(value) is int and abs(value) >= MAX_INTEGER
+    _require(not is_large, key, value, f"an integer below {MAX_INTEGER}")
     return float(value) if kind is float else value  # type: ignore[arg-type]
 
 
