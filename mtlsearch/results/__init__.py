@@ -54,11 +54,13 @@ from mtlsearch.results._seed_statistics import (
     finalists,
     seed_statistics,
 )
-from mtlsearch.results._trial import Baseline, State, TrialRecord
+from mtlsearch.results._study_index import StudyIndex
+from mtlsearch.results._trial import FINISHED_STATES, Baseline, State, TrialRecord
 
 __all__ = [
     "COSTS",
     "DELTA_M",
+    "FINISHED_STATES",
     "TIME",
     "Baseline",
     "CountedMetrics",
@@ -70,6 +72,7 @@ __all__ = [
     "RungRank",
     "SeedStatistics",
     "State",
+    "StudyIndex",
     "TaskResult",
     "TrialRecord",
     "baseline_remarks",

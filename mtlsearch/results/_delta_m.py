@@ -11,7 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import fmean
+from types import MappingProxyType
 
 from mtlsearch.plugin import Metric
 from mtlsearch.results._result import TaskResult, jackknife_error
@@ -46,6 +48,31 @@ def counted_metrics(reference: Mapping[str, TaskResult]) -> CountedMetrics:
     Returns:
         The counted metrics. A metric that was not measured is counted, so that Δm is undefined.
     """
+    # Those of a record do not change. A study compares all trials with one reference at few epochs.
+    if isinstance(reference, MappingProxyType):
+        return _counted_once(_Results(reference))
+    return _counted(reference)
+
+
+class _Results:
+    """Results that are equal only to themselves, so that they can be the key of a cache."""
+
+    def __init__(self, by_task: Mapping[str, TaskResult]) -> None:
+        self.by_task = by_task
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Results) and self.by_task is other.by_task
+
+    def __hash__(self) -> int:
+        return id(self.by_task)
+
+
+@lru_cache(maxsize=32)
+def _counted_once(results: _Results) -> CountedMetrics:
+    return _counted(results.by_task)
+
+
+def _counted(reference: Mapping[str, TaskResult]) -> CountedMetrics:
     by_task = {
         task: tuple(spec for spec in _eligible(result) if not result.is_near_worst(spec))
         for task, result in sorted(reference.items())

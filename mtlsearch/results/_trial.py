@@ -18,6 +18,9 @@ State = Literal["running", "complete", "paused", "failed", "interrupted", "infea
 """State of a trial. Only ``complete`` trials are ranked. A ``paused`` trial may resume. An
 ``infeasible`` candidate exceeds a limit and is not trained."""
 
+FINISHED_STATES = ("complete", "paused", "failed")
+"""States of trials that count toward ``search.trials``. Their candidates do not run again."""
+
 Baseline = Literal["independent", "hard"]
 """Baseline that a trial is."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 from mtlsearch.results import TrialRecord
 from mtlsearch.search._progress import SearchProgress
@@ -37,7 +38,8 @@ def too_many_rejections(records: Sequence[TrialRecord], limits: ResourceLimits) 
     Returns:
         The reason; empty if the search continues.
     """
-    last = [record for record in records if record.state != "interrupted"][-MAX_REJECTIONS:]
+    ended = (record for record in reversed(records) if record.state != "interrupted")
+    last = list(islice(ended, MAX_REJECTIONS))
     if len(last) < MAX_REJECTIONS or any(record.state != "infeasible" for record in last):
         return ""
     return f"the last {len(last)} candidates are {_over_latency_limit(records, limits)}"

@@ -151,13 +151,9 @@ def _report_start(
         progress.note(f"limits: {text}")
 
 
-def _unpromoted(view: StudyView, halving: SuccessiveHalving) -> list[TrialRecord]:
+def _unpromoted(view: StudyView, halving: SuccessiveHalving) -> tuple[TrialRecord, ...]:
     """Return the trials that an estimate paused between the rungs of this search."""
-    return [
-        record
-        for record in view.records
-        if record.state == "paused" and max(record.rung_results) not in halving.rungs
-    ]
+    return view.paused_outside(halving.rungs)
 
 
 def _num_counted(view: StudyView, halving: SuccessiveHalving) -> int:

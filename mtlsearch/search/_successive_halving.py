@@ -114,13 +114,14 @@ class SuccessiveHalving:
             The best trial of the latest rung that promotes one; None if no trial is promoted.
         """
         for rung in reversed(self.valid_rungs(view) if self.can_promote else ()):
-            ranked = view.rung_ranking(rung)
-            for rank, record in enumerate(ranked[: self.num_promoted(len(ranked))], start=1):
-                if record.state == "paused" and max(record.rung_results) == rung:
-                    epochs = self.next_epochs(record, view)
-                    assert epochs is not None  # it is not a baseline, and there are rungs
-                    reason = f"rank {rank} of {len(ranked)} at epoch {rung}"
-                    return Promotion(record, epochs, reason)
+            best = view.best_paused(rung)
+            if best is None:
+                continue
+            record, rank, num_measured = best
+            if rank <= self.num_promoted(num_measured):
+                epochs = self.next_epochs(record, view)
+                assert epochs is not None  # it is not a baseline, and there are rungs
+                return Promotion(record, epochs, f"rank {rank} of {num_measured} at epoch {rung}")
         return None
 
     def num_promoted(self, count: int) -> int:

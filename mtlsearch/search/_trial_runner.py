@@ -169,7 +169,7 @@ class TrialRunner:
         promotion = self.halving.promotion(self.store.view())
         # A trial that is promoted at once is not reported as paused.
         if promotion is None or promotion.record.number != record.number:
-            rank = self.store.view().rung_ranks[record.number]
+            rank = self.store.view().rung_rank(record.number)
             self._report(record, value, str(rank))
 
     def _finish(self, record: TrialRecord, view: StudyView, advice: str | None = None) -> None:

@@ -27,6 +27,7 @@ How a search uses it, in ten lines:
 0
 """
 
+from mtlsearch.results import FINISHED_STATES
 from mtlsearch.study._journal import truncate_partial_line
 from mtlsearch.study._resume import check_run_directory, require_same_search
 from mtlsearch.study._retention import prune_weights
@@ -39,7 +40,7 @@ from mtlsearch.study._storage import (
 )
 from mtlsearch.study._study import open_run_storage, open_store, read_records, read_view
 from mtlsearch.study._trial_store import TrialStore
-from mtlsearch.study._view import FINISHED_STATES, StudyView, SuggestedParams
+from mtlsearch.study._view import StudyView, SuggestedParams
 
 __all__ = [
     "FINISHED_STATES",

@@ -11,9 +11,15 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage, InMemoryStorage
-from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from mtlsearch.results import DELTA_M, Objective, TrialRecord, objective_values
+from mtlsearch.results import (
+    DELTA_M,
+    Objective,
+    StudyIndex,
+    TrialRecord,
+    objective_values,
+)
 from mtlsearch.study._view import StudyView, SuggestedParams
 
 
@@ -43,7 +49,12 @@ class TrialStore:
                 load_if_exists=True,
             )
         self._study = optuna.load_study(storage=storage, study_name=name)
-        self._parsed_by_number: dict[int, tuple[object, TrialRecord]] = {}
+        self._storage, self._study_id = storage, storage.get_study_id_from_name(name)
+        self._index = StudyIndex(self.objectives)
+        self._trials: list[FrozenTrial] = []
+        self._records: dict[int, TrialRecord] = {}
+        self._repeats: dict[int, TrialRecord] = {}
+        self._params: dict[int, SuggestedParams] = {}
         self._view: StudyView | None = None
 
     @classmethod
@@ -83,7 +94,7 @@ class TrialStore:
             All trial records but second seeds, by number; the same objects as long as a trial
             does not change.
         """
-        return [record for record in self._all_records() if record.repeats is None]
+        return list(self.refresh().records)
 
     def repeats(self) -> list[TrialRecord]:
         """Read the records of second seeds from the storage.
@@ -91,20 +102,59 @@ class TrialStore:
         Returns:
             The records, by number.
         """
-        return [record for record in self._all_records() if record.repeats is not None]
-
-    def _all_records(self) -> list[TrialRecord]:
-        return [self._parse(trial) for trial in self.trials if "record" in trial.user_attrs]
+        return list(self.refresh().repeats)
 
     def view(self) -> StudyView:
         """Return the study after the last write of this store.
 
         Returns:
-            The view; built once per write.
+            The view; read once per write.
         """
-        if self._view is None:
-            self._view = self._build_view()
+        return self.refresh() if self._view is None else self._view
+
+    def refresh(self) -> StudyView:
+        """Read what was written to the storage since the last view, also by other processes.
+
+        Only trials that changed are parsed.
+
+        Returns:
+            The study at this moment; the last view if nothing changed.
+        """
+        trials = self.trials
+        # Optuna replaces the object of a trial that changes, and of a running one in a database.
+        changed = [
+            trial for trial, seen in zip(trials, self._trials, strict=False) if trial is not seen
+        ]
+        changed += trials[len(self._trials) :]
+        updated = [
+            record
+            for trial in changed
+            if "record" in trial.user_attrs and (record := self._updated(trial)) is not None
+        ]
+        self._trials = trials
+        self._index.update(updated)
+        if updated or self._view is None:
+            self._view = StudyView(
+                records=tuple(self._records.values()),
+                objectives=self.objectives,
+                params_by_number=MappingProxyType(dict(self._params)),
+                repeats=tuple(self._repeats.values()),
+                index=self._index,
+                revision=self._index.revision,
+            )
         return self._view
+
+    def _updated(self, trial: FrozenTrial) -> TrialRecord | None:
+        """Parse the record of a trial; return None if it has not changed."""
+        number, stored = trial.number, trial.user_attrs["record"]
+        seen = self._trials[number] if number < len(self._trials) else None
+        if seen is not None and seen.user_attrs["record"] == stored:
+            return None
+        # The record was written before Optuna assigned the number.
+        record = replace(TrialRecord.from_json(stored), number=number)
+        (self._records if record.repeats is None else self._repeats)[number] = record
+        self._params.setdefault(number, SuggestedParams(trial.params, trial.distributions))
+        return record
 
     def start(
         self,
@@ -122,20 +172,18 @@ class TrialStore:
         Returns:
             The record with the number of the new trial.
         """
-        token = uuid.uuid4().hex
         self._view = None
-        self._study.add_trial(
+        trial_id = self._storage.create_new_trial(
+            self._study_id,
             create_trial(
                 state=TrialState.RUNNING,
                 params=dict(params),
                 distributions=dict(distributions),
-                user_attrs={"record": record.to_json(), "token": token},
-            )
+                # By its token, a database recognizes a trial that it already contains.
+                user_attrs={"record": record.to_json(), "token": uuid.uuid4().hex},
+            ),
         )
-        is_new = (
-            trial for trial in reversed(self.trials) if trial.user_attrs.get("token") == token
-        )
-        return replace(record, number=next(is_new).number)
+        return replace(record, number=self._storage.get_trial_number_from_id(trial_id))
 
     def write(self, record: TrialRecord) -> TrialRecord:
         """Replace the record of a trial that may resume.
@@ -147,7 +195,10 @@ class TrialStore:
             The same record.
         """
         self._view = None
-        self._optuna_trial(record.number).set_user_attr("record", record.to_json())
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(
+            self._study_id, record.number
+        )
+        self._storage.set_trial_user_attr(trial_id, "record", record.to_json())
         return record
 
     def finish(self, record: TrialRecord, value: float | Sequence[float] | None) -> None:
@@ -172,51 +223,19 @@ class TrialStore:
         Returns:
             Number of trials that were left running.
         """
-        records, trials = self._all_records(), self.trials
+        view = self.refresh()
         left_running = [
             record
-            for record in records
-            if trials[record.number].state is TrialState.RUNNING and record.state != "paused"
+            for record in (*view.records, *view.repeats)
+            if self._trials[record.number].state is TrialState.RUNNING and record.state != "paused"
         ]
         for record in left_running:
             ended = as_interrupted(record)
             if ended.state == "paused":
                 self.write(ended)
             else:
-                self.finish(ended, objective_values(ended, records, self.objectives))
+                self.finish(ended, objective_values(ended, view.records, self.objectives))
         return len(left_running)
-
-    def _build_view(self) -> StudyView:
-        trials = [trial for trial in self.trials if "record" in trial.user_attrs]
-        records = [self._parse(trial) for trial in trials]
-        return StudyView(
-            records=tuple(record for record in records if record.repeats is None),
-            objectives=self.objectives,
-            params_by_number={
-                trial.number: SuggestedParams(trial.params, trial.distributions) for trial in trials
-            },
-            repeats=tuple(record for record in records if record.repeats is not None),
-        )
-
-    def _parse(self, trial: FrozenTrial) -> TrialRecord:
-        """Return a trial's record, parsed again only if its stored form has changed."""
-        stored = trial.user_attrs["record"]
-        parsed = self._parsed_by_number.get(trial.number)
-        if parsed is None or parsed[0] != stored:
-            parsed = self._parsed_by_number[trial.number] = (stored, self._parse_stored(trial))
-        return parsed[1]
-
-    def _parse_stored(self, trial: FrozenTrial) -> TrialRecord:
-        # The record was written before Optuna assigned the number.
-        return replace(TrialRecord.from_json(trial.user_attrs["record"]), number=trial.number)
-
-    def _optuna_trial(self, number: int) -> Trial:
-        """Return the Optuna trial whose user attributes can be set.
-
-        Optuna has no public function that returns it for a trial that another process started.
-        ``_trial_id`` is private: this is the only use of it, and a test covers it.
-        """
-        return Trial(self._study, self.trials[number]._trial_id)
 
 
 def as_interrupted(record: TrialRecord) -> TrialRecord:

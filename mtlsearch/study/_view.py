@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -12,18 +12,15 @@ from optuna.distributions import BaseDistribution
 
 from mtlsearch.results import (
     DELTA_M,
+    FINISHED_STATES,
     Objective,
     RungRank,
+    StudyIndex,
     TaskResult,
     TrialRecord,
-    deltas,
     rank_at_epoch,
-    reference_trial,
     rung_ranks,
 )
-
-FINISHED_STATES = ("complete", "paused", "failed")
-"""States of trials that count toward ``search.trials``. Their candidates do not run again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +40,56 @@ class SuggestedParams:
 class StudyView:
     """Trials of a study at one moment, with the values that are derived from them.
 
-    A view does not change. Derived values are computed once, when they are first used.
+    A view does not change. The views of a store share an index, which each trial that changes
+    updates. So the values of the newest view take the same time after many trials as after few.
+    A view that is older than its index computes the values of its own records.
 
     Attributes:
         records: all trial records, by number.
         objectives: the objectives of the study.
         params_by_number: params and distributions of each trial, by trial number.
         repeats: trainings of trials with other seeds, by number; they are not in ``records``.
+        index: derived values of a store that may have further trials; None to compute them.
+        revision: number of changes in the index up to this view.
     """
 
     records: tuple[TrialRecord, ...] = ()
     objectives: tuple[Objective, ...] = (DELTA_M,)
     params_by_number: Mapping[int, SuggestedParams] = field(default_factory=dict)
     repeats: tuple[TrialRecord, ...] = ()
+    index: StudyIndex | None = field(default=None, repr=False, compare=False)
+    revision: int = field(default=0, repr=False, compare=False)
+
+    @property
+    def _index(self) -> StudyIndex:
+        if self.index is not None and self.index.revision == self.revision:
+            return self.index
+        return self._own_index
+
+    @cached_property
+    def _own_index(self) -> StudyIndex:
+        index = StudyIndex(self.objectives)
+        index.update((*self.records, *self.repeats))
+        return index
+
+    def changed_since(self, earlier: StudyView) -> tuple[int, ...] | None:
+        """Return which trials are new or changed, for values that are computed trial by trial.
+
+        Args:
+            earlier: a view that is not newer than this one.
+
+        Returns:
+            Numbers of trials and second seeds, each once; None if the views are of different
+            stores, so that all trials may have changed.
+        """
+        if self.index is None or self.index is not earlier.index:
+            return None
+        return self.index.changed_between(earlier.revision, self.revision)
 
     @cached_property
     def num_finished(self) -> int:
         """Number of trials that are complete, paused or failed, second seeds included."""
-        trainings = (*self.records, *self.repeats)
-        return sum(record.state in FINISHED_STATES for record in trainings)
+        return self._index.num_finished
 
     def repeats_of(self, number: int) -> tuple[TrialRecord, ...]:
         """Return the finished trainings of a trial with other seeds.
@@ -85,7 +113,7 @@ class StudyView:
     @cached_property
     def reference(self) -> TrialRecord | None:
         """The complete ``independent`` baseline, to which Δm refers."""
-        return reference_trial(self.records)
+        return self._index.reference
 
     def reference_results(self, epoch: int | None = None) -> Mapping[str, TaskResult]:
         """Return the results of the reference.
@@ -105,19 +133,58 @@ class StudyView:
     @cached_property
     def delta_m_by_number(self) -> Mapping[int, float]:
         """Δm in percent of each complete trial that has one, by trial number."""
-        return MappingProxyType(deltas(self.records))
+        return MappingProxyType(self._index.delta_m_by_number())
 
     @cached_property
     def best(self) -> tuple[int, float] | None:
         """Number and Δm of the best complete trial within the limits; None if none is complete."""
-        exceeding = {record.number for record in self.records if record.over_limits}
-        items = [item for item in self.delta_m_by_number.items() if item[0] not in exceeding]
-        return max(items, key=lambda item: item[1], default=None)
+        return self._index.best
+
+    def paused_outside(self, rungs: Collection[int]) -> tuple[TrialRecord, ...]:
+        """Return the paused trials whose last rung is none of some rungs.
+
+        Args:
+            rungs: epochs, from 1.
+
+        Returns:
+            Records by number.
+        """
+        return self._index.paused_outside(rungs)
 
     @cached_property
     def rung_ranks(self) -> Mapping[int, RungRank]:
         """Rank of each paused trial at its rung, by trial number."""
         return MappingProxyType(rung_ranks(self.records, self.objectives))
+
+    def rung_rank(self, number: int) -> RungRank:
+        """Return the rank of one paused trial at its rung.
+
+        Args:
+            number: number of a paused trial.
+
+        Returns:
+            The same rank as in :attr:`rung_ranks`.
+        """
+        rank = self._index.rung_rank(number)
+        return self.rung_ranks[number] if rank is None else rank
+
+    def best_paused(self, epoch: int) -> tuple[TrialRecord, int, int] | None:
+        """Return the paused trial that ranks first among those whose last rung is an epoch.
+
+        Args:
+            epoch: the rung, from 1.
+
+        Returns:
+            The trial, its rank from 1 among all trials measured at the rung, and their number;
+            None if no trial is paused there.
+        """
+        if len(self.objectives) == 1:
+            return self._index.best_paused(epoch)
+        ranked = self.rung_ranking(epoch)
+        for rank, record in enumerate(ranked, start=1):
+            if record.state == "paused" and max(record.rung_results) == epoch:
+                return record, rank, len(ranked)
+        return None
 
     def rung_ranking(self, epoch: int) -> tuple[TrialRecord, ...]:
         """Return the proposed trials that were measured at a rung.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mtlsearch.errors import RunError, TrainingError
 from mtlsearch.plugin import Candidate
-from mtlsearch.results import leaderboard
+from mtlsearch.results import TrialRecord, leaderboard
 from mtlsearch.runs import pick_trial
 from mtlsearch.search import Measurement, search
 from mtlsearch.study import StudyView, TrialStore, open_storage
@@ -215,19 +215,19 @@ def test_search_builds_one_view_per_trial_transition(
 ) -> None:
     """Start and end of a trial share a view; a record is parsed once per write."""
     store = store_at(tmp_path)
-    views = Counts(monkeypatch, TrialStore, "_build_view")
-    reads = Counts(monkeypatch, TrialStore, "_all_records")
+    views = Counts(monkeypatch, StudyView, "__init__")
+    reads = Counts(monkeypatch, TrialStore, "refresh")
     writes = Counts(monkeypatch, TrialStore, "write")
-    parses = Counts(monkeypatch, TrialStore, "_parse_stored")
+    parses = Counts(monkeypatch, TrialRecord, "from_json")
     evaluator = Formula()
     search(space_for(evaluator), evaluator, store, trials=4, seed=0, after_each=lambda view: None)
     assert views.count == 1 + 4
-    assert reads.count == 1  # of mark_interrupted
+    assert reads.count == views.count + 1  # of mark_interrupted
     assert writes.count == parses.count == 4
 
 
 def test_halving_builds_one_view_per_pause_or_promotion(monkeypatch: pytest.MonkeyPatch) -> None:
-    views = Counts(monkeypatch, TrialStore, "_build_view")
+    views = Counts(monkeypatch, StudyView, "__init__")
     evaluator = Curves()
     run_curves(TrialStore.in_memory(), evaluator, 20)
     assert views.count == 1 + len(evaluator.calls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import optuna
@@ -14,7 +15,7 @@ from optuna.trial import TrialState
 from mtlsearch.results import TaskResult, TrialRecord, deltas, reference_trial, rung_ranks
 from mtlsearch.search import search
 from mtlsearch.search.space import propose_baseline
-from mtlsearch.study import StudyView, TrialStore
+from mtlsearch.study import FINISHED_STATES, StudyView, TrialStore
 from tests.search.curves import Curves
 from tests.search.curves import run as run_curves
 from tests.search.synthetic import SCORE, Formula, space_for
@@ -165,6 +166,104 @@ def test_view_derives_its_values_from_the_records() -> None:
     assert view.best == best
     params = {number: trial.params for number, trial in view.params_by_number.items()}
     assert params == {trial.number: trial.params for trial in store.trials}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_views_of_a_changing_store_equal_views_of_its_records(seed: int) -> None:
+    """The index is updated by what changed, a view without a store computes everything."""
+    rng = Random(seed)
+    store, views = TrialStore.in_memory(), list[StudyView]()
+    for _ in range(60):
+        unfinished = [record for record in store.records() if record.state in UNFINISHED]
+        if not unfinished or rng.random() < 0.4:
+            store.start(replace(start_values(rng), number=0))
+        else:
+            record = changed(rng.choice(unfinished), rng)
+            if record.state in UNFINISHED:
+                store.write(record)
+            else:
+                store.finish(record, 0.0 if record.state == "complete" else None)
+        views.append(store.view())
+    for view in (*views, store.view()):  # all but the last are older than the index
+        assert_derived_values_are_those_of_its_records(view)
+
+
+UNFINISHED = ("running", "paused")
+
+
+def start_values(rng: Random) -> TrialRecord:
+    baseline = rng.choice(["independent", "hard", None, None, None])
+    candidate = propose_baseline(SPACE, baseline or "hard").candidate
+    repeats = rng.choice([None, None, None, 0])
+    over_limits = rng.choice(["", "", "too slow"])
+    return TrialRecord(
+        0, "running", baseline, candidate, 12, 34, over_limits=over_limits, repeats=repeats
+    )
+
+
+def changed(record: TrialRecord, rng: Random) -> TrialRecord:
+    state = rng.choice(["running", "paused", "paused", "complete", "complete", "failed"])
+    last = max(record.rung_results, default=0)
+    rungs = dict(record.rung_results)
+    if state == "paused":
+        rungs[last + 1] = some_results(rng)
+    results = some_results(rng) if state == "complete" else {}
+    return replace(record, state=state, rung_results=rungs, results=results)
+
+
+def some_results(rng: Random) -> dict[str, TaskResult]:
+    score = rng.choice([0.5, 1.0, 1.5, math.nan])
+    return {task: TaskResult({"score": score}, SCORE) for task in ("a", "b", "c")}
+
+
+def assert_derived_values_are_those_of_its_records(view: StudyView) -> None:
+    paused = [record for record in view.records if record.state == "paused"]
+    assert view.reference == reference_trial(view.records)
+    assert list(view.delta_m_by_number.items()) == list(deltas(view.records).items())
+    finished = [r for r in (*view.records, *view.repeats) if r.state in FINISHED_STATES]
+    assert view.num_finished == len(finished)
+    within = {r.number for r in view.records if not r.over_limits}
+    ranked = [item for item in view.delta_m_by_number.items() if item[0] in within]
+    assert view.best == max(ranked, key=lambda item: item[1], default=None)
+    assert view.rung_ranks == rung_ranks(view.records)
+    for number, rank in view.rung_ranks.items():
+        assert view.rung_rank(number) == rank
+    assert view.paused_outside([2]) == tuple(r for r in paused if max(r.rung_results) != 2)
+    for epoch in (1, 2, 3):
+        ranking = view.rung_ranking(epoch)
+        at_epoch = [r for r in ranking if r.state == "paused" and max(r.rung_results) == epoch]
+        best = view.best_paused(epoch)
+        if best is None:
+            assert not at_epoch
+        else:
+            record, rank, num_measured = best
+            assert (record, num_measured) == (at_epoch[0], len(ranking))
+            assert ranking[rank - 1] is record
+
+
+def test_view_lists_what_changed_since_another_view(tmp_path: Path) -> None:
+    store = store_at(tmp_path)
+    empty, record = store.view(), start(store)
+    running = store.view()
+    store.finish(complete(record, 2.0), 0.0)
+    second = start(store, "hard")
+    last = store.view()
+    assert running.changed_since(empty) == (record.number,)
+    assert last.changed_since(running) == last.changed_since(empty) == (0, second.number)
+    assert last.changed_since(last) == ()
+    assert last.changed_since(StudyView()) is None
+
+
+@pytest.mark.parametrize("url", [None, "sqlite:///{}/study.db"])
+def test_refresh_reads_what_another_process_wrote(tmp_path: Path, url: str | None) -> None:
+    url = url and url.format(tmp_path)
+    store, other = store_at(tmp_path, url), store_at(tmp_path, url)
+    record = start(other)
+    assert store.refresh().records == (record,)
+    assert store.refresh() is store.view()
+    other.finish(complete(record, 2.0), 0.0)
+    assert store.refresh().records == (complete(record, 2.0),)
+    assert store.view().reference == complete(record, 2.0)
 
 
 def test_empty_view_has_no_reference_and_no_best() -> None:
