@@ -22,21 +22,25 @@ STAGE_INTERVAL = 20.0
 class ProgressView:
     """Progress display; implements :class:`mtlsearch.search.SearchProgress`.
 
-    A terminal shows one bar for the trials, with the best Δm, and one for the steps of the
+    A terminal shows one bar for the trials, with the best Δm, and one for the steps of each
     running trial. Other outputs get one line per finished trial, and with ``-v`` one line per
     epoch. ``--quiet`` prints nothing.
+
+    Attributes:
+        worker: index of the worker that the next calls come from; 0 for the only one.
 
     Args:
         console: console that prints the lines.
     """
 
     def __init__(self, console: Console) -> None:
+        self.worker = 0
         self._console = console
         self._bars = _Bars(console) if console.is_terminal and not console.quiet else None
         self._best = ""
         self._stage = ""
         self._stage_start = self._stage_shown = 0.0
-        self._plans: dict[int, str] = {}
+        self._plans: dict[int, dict[int, str]] = {}  # of the running trial, by worker
         self._started: set[int] = set()  # in this session, not in an earlier one
         self._counted: set[int] = set()  # in the bar of trials
 
@@ -80,16 +84,16 @@ class ProgressView:
 
     def trial_started(self, number: int, what: str, steps: int) -> None:
         """Show that a trial starts."""
-        self._plans = {number: what}
+        self._plans[self.worker] = {number: what}
         self._started.add(number)
         if self._bars:
-            self._bars.trial(number, steps)
+            self._bars.trial(number, steps, self.worker)
         self._console.debug(f"trial {number}: {what}")
 
     def step(self, done: int, loss: float) -> None:
         """Show the number of training steps and the loss."""
         if self._bars:
-            self._bars.step(done, loss)
+            self._bars.step(done, loss, self.worker)
 
     def epoch_finished(
         self, epoch: int, epochs: int, metrics: Mapping[str, Mapping[str, float]]
@@ -126,7 +130,8 @@ class ProgressView:
         value = "" if delta_m is None else f"  Δm {delta_m:+.2f} %"
         if state == "paused":
             value += " when paused"
-        plan = f"  {self._plans[number]}" if number in self._plans else ""
+        plans = self._plans.get(self.worker, {})
+        plan = f"  {plans[number]}" if number in plans else ""
         reason = f"  ({reason})" if reason else ""
         self._print(f"trial {number}  {state}{value}  {duration(seconds)}{plan}{reason}")
         if self._bars and number not in self._counted:
@@ -167,7 +172,7 @@ class _Bars:
         )
         self._stage: TaskID | None = None
         self._trials: TaskID | None = None
-        self._steps: TaskID | None = None
+        self._steps: dict[int, TaskID] = {}
 
     def stage(self, message: str, done: int, total: int) -> None:
         if self._stage is None:
@@ -185,14 +190,14 @@ class _Bars:
         self._drop_stage()
         self._trials = self.progress.add_task("trials", completed=done, total=total, note="")
 
-    def trial(self, number: int, steps: int) -> None:
-        if self._steps is not None:
-            self.progress.remove_task(self._steps)
-        self._steps = self.progress.add_task(f"trial {number}", total=steps, note="")
+    def trial(self, number: int, steps: int, worker: int) -> None:
+        if (former := self._steps.pop(worker, None)) is not None:
+            self.progress.remove_task(former)
+        self._steps[worker] = self.progress.add_task(f"trial {number}", total=steps, note="")
 
-    def step(self, done: int, loss: float) -> None:
-        if self._steps is not None:
-            self.progress.update(self._steps, completed=done, note=f"loss {loss:.4g}")
+    def step(self, done: int, loss: float, worker: int) -> None:
+        if worker in self._steps:
+            self.progress.update(self._steps[worker], completed=done, note=f"loss {loss:.4g}")
 
     def finished(self) -> None:
         if self._trials is not None:

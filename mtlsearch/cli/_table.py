@@ -45,6 +45,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("affinity", WORKFLOW),
     Command("estimate", WORKFLOW),
     Command("search", WORKFLOW),
+    Command("worker", WORKFLOW),
     Command("leaderboard", WORKFLOW),
     Command("train-longer", WORKFLOW),
     Command("export", WORKFLOW),

@@ -124,6 +124,15 @@ class SearchConfig(Section):
         "0.03 points of Δm (default sampler)",
     )
 
+    max_failures: PositiveInt = Field(
+        5, description="failed trials in a row after which the search stops with their cause"
+    )
+    trial_timeout: PositiveFloat | None = Field(
+        None,
+        description="minutes that a trial may train without a pause; a longer trial fails; null: "
+        "no limit",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _check_former_confirm(cls, value: Any) -> Any:

@@ -29,7 +29,7 @@ _NEXT_STEPS = {
     "of workers to a smaller value, then run the same command to resume",
 }
 
-_ERRNO_IN_TEXT = re.compile(r"Os \{ code: (\d+)|No space left on device \((\d+)\)")
+_ERRNO_IN_TEXT = re.compile(r"\(os error (\d+)\)|No space left on device \((\d+)\)")
 """How libraries in Rust and C++ report the number of an error of the operating system."""
 
 _NO_HOST_MEMORY = ("can't allocate memory", "DefaultCPUAllocator", "Cannot allocate memory")
@@ -49,12 +49,14 @@ def infrastructure_error_of(error: BaseException) -> InfrastructureError | None:
         return error
     if isinstance(error, MtlsearchError):
         return None
-    reason = _reason_of(error)
-    if reason is None:
+    cause: BaseException | None = error
+    while cause is not None and (reason := _reason_of(cause)) is None:
+        cause = cause.__cause__ or cause.__context__  # torch replaces the error of a full disk
+    if cause is None or reason is None:
         return None
     found = InfrastructureError(
         reason,
-        where=_file_of(error),
+        where=_file_of(cause),
         next_step=_NEXT_STEPS.get(reason, "run the same command to resume when it works again"),
     )
     found.__cause__ = error  # for --debug

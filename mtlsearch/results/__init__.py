@@ -55,7 +55,7 @@ from mtlsearch.results._seed_statistics import (
     seed_statistics,
 )
 from mtlsearch.results._study_index import StudyIndex
-from mtlsearch.results._trial import FINISHED_STATES, Baseline, State, TrialRecord
+from mtlsearch.results._trial import FINISHED_STATES, Baseline, Known, State, TrialRecord
 
 __all__ = [
     "COSTS",
@@ -66,6 +66,7 @@ __all__ = [
     "CountedMetrics",
     "Direction",
     "Expectation",
+    "Known",
     "Latency",
     "Objective",
     "ResultsBySeed",

@@ -49,7 +49,11 @@ def rank_at_epoch(
     """
     reference = reference_at(records, epoch)
     measured = [
-        record for record in records if record.baseline is None and epoch in record.rung_results
+        record
+        for record in records
+        if record.baseline is None
+        and epoch in record.rung_results
+        and record.state != "interrupted"  # another trial continues it
     ]
     gains = [
         [objective.gain(record, record.rung_results[epoch], reference) for objective in objectives]

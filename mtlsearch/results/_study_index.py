@@ -176,6 +176,8 @@ class StudyIndex:
     def _rung_values(self, record: TrialRecord) -> dict[OrderName, float]:
         if record.baseline is not None or record.repeats is not None:
             return {}
+        if record.state == "interrupted":  # another trial continues it
+            return {}
         values: dict[OrderName, float] = {}
         (objective,) = self._objectives
         for epoch, results in record.rung_results.items():

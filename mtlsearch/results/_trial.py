@@ -29,6 +29,24 @@ Results = Mapping[str, TaskResult]
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What a worker knew when it proposed a trial, from which the proposal follows.
+
+    Attributes:
+        seed: seed of the sampler; None if the candidate was not sampled, as a second seed.
+        num_trials: trials from this number on were unknown.
+        num_finished: number of finished trials.
+        pending: numbers of the known trials that other workers trained at the time. All other
+            known trials had ended.
+    """
+
+    seed: int | None
+    num_trials: int
+    num_finished: int
+    pending: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TrialRecord:
     """The values of one trial, as they are stored.
 
@@ -55,6 +73,7 @@ class TrialRecord:
         val_images: number of validation images of the results; None if unknown.
         repeats: of a second seed, the number of the trial whose candidate it trains again.
         seed: of a second seed, the seed of weights, order and augmentation.
+        known: what was known when the trial was proposed; None in records of earlier versions.
     """
 
     number: int
@@ -76,6 +95,7 @@ class TrialRecord:
     val_images: int | None = None
     repeats: int | None = None
     seed: int | None = None
+    known: Known | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "results", _freeze(self.results))

@@ -14,7 +14,6 @@ from mtlsearch.study import (
     RunDirectory,
     check_run_directory,
     require_same_search,
-    truncate_partial_line,
 )
 
 if TYPE_CHECKING:
@@ -55,16 +54,17 @@ def run_estimate(
     run = RunDirectory(out)
     check_run_directory(run)
     with run.locked():
-        require_same_search(run, resolved.config)
-        truncate_partial_line(run.journal)
-        session, store = open_search(resolved, run, device, progress, None)
-        return estimate_plans(
-            session,
-            run,
-            session.evaluator,
-            store,
-            plans=plans,
-            should_merge=should_merge,
-            progress=progress,
-            after_each=weight_pruning(run, session),
-        )
+        with run.setting_up():
+            require_same_search(run, resolved.config)
+            session, store = open_search(resolved, run, device, progress, None)
+        with store.joined(run.path):
+            return estimate_plans(
+                session,
+                run,
+                session.evaluator,
+                store,
+                plans=plans,
+                should_merge=should_merge,
+                progress=progress,
+                after_each=weight_pruning(run, session),
+            )

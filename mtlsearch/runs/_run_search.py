@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from mtlsearch.search import (
     NullProgress,
     SearchOutcome,
     SearchProgress,
+    TakeOver,
     search,
     verdict_of,
 )
@@ -31,7 +33,6 @@ from mtlsearch.study import (
     open_store,
     prune_weights,
     require_same_search,
-    truncate_partial_line,
     would_create_file,
 )
 
@@ -48,6 +49,7 @@ def run_search(
     device: torch.device,
     progress: SearchProgress,
     process_group: ProcessGroup | None = None,
+    is_worker: bool = False,
 ) -> SearchOutcome:
     """Start or resume a search and run it until ``search.trials`` trials are finished.
 
@@ -60,6 +62,8 @@ def run_search(
         progress: callbacks of the search.
         process_group: the processes of a distributed search, of which this is rank 0; None for
             a single process. All other ranks call :func:`run_search_worker`.
+        is_worker: whether to take part in a search that other processes may run in the same run
+            directory. Otherwise it is locked, against further searches but not against workers.
 
     Returns:
         The number of finished trials, and why the search ended early.
@@ -71,22 +75,18 @@ def run_search(
     """
     run = RunDirectory(out)
     check_run_directory(run)
-    with run.locked():
-        require_same_search(run, resolved.config)
-        truncate_partial_line(run.journal)
-        session, store = open_search(resolved, run, device, progress, process_group)
-        is_distributed = process_group is not None and process_group.size > 1
-        with on_all_ranks(session.evaluator, is_distributed=is_distributed) as evaluator:
-            if session.config.search.warm_start == "estimate" and not run.estimate.is_file():
-                estimate_plans(
-                    session,
-                    run,
-                    evaluator,
-                    store,
-                    should_merge=False,
-                    progress=progress,
-                    after_each=weight_pruning(run, session),
-                )
+    is_distributed = process_group is not None and process_group.size > 1
+    with nullcontext() if is_worker else run.locked():
+        with run.setting_up():
+            require_same_search(run, resolved.config)
+            session, store = open_search(resolved, run, device, progress, process_group)
+        with (
+            store.joined(run.path),
+            on_all_ranks(session.evaluator, is_distributed=is_distributed) as evaluator,
+        ):
+            if session.config.search.warm_start == "estimate":
+                with run.setting_up():
+                    _estimate_once(session, run, evaluator, store, progress)
             return search(
                 session.space,
                 evaluator,
@@ -96,7 +96,45 @@ def run_search(
                 progress=progress,
                 after_each=weight_pruning(run, session),
                 at_seed=_second_seeds(session, run, is_distributed=is_distributed),
+                take_over=_move_checkpoints(run),
             )
+
+
+def _estimate_once(
+    session: Session,
+    run: RunDirectory,
+    evaluator: Evaluator,
+    store: TrialStore,
+    progress: SearchProgress,
+) -> None:
+    """Estimate all plans, unless this or another worker has done it."""
+    if not run.estimate.is_file():
+        estimate_plans(
+            session,
+            run,
+            evaluator,
+            store,
+            should_merge=False,
+            progress=progress,
+            after_each=weight_pruning(run, session),
+        )
+
+
+def _move_checkpoints(run: RunDirectory) -> TakeOver:
+    """Return a function that gives the checkpoint of an interrupted trial to another trial."""
+
+    def move(interrupted: Sequence[int], number: int) -> None:
+        is_moved = False
+        for former in interrupted:
+            for file in run.trial(former).glob("checkpoint*.pt"):
+                if is_moved:
+                    file.unlink(missing_ok=True)
+                else:
+                    run.trial(number).mkdir(parents=True, exist_ok=True)
+                    file.replace(run.trial(number) / file.name)
+            is_moved = run.checkpoint(number).is_file()
+
+    return move
 
 
 def run_search_worker(

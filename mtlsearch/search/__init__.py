@@ -21,6 +21,7 @@ This package does not import torch and does not write files.
 from mtlsearch.search._evaluator import Evaluator, Measurement
 from mtlsearch.search._progress import NullProgress, SearchProgress
 from mtlsearch.search._search import SearchOutcome, search
+from mtlsearch.search._trial_runner import TakeOver
 from mtlsearch.search._verdict import Verdict, verdict_of
 from mtlsearch.search.evaluators import FunctionEvaluator, TableEvaluator, plan_code
 from mtlsearch.search.space import CandidateSpace, Proposal, build_candidate_space
@@ -35,6 +36,7 @@ __all__ = [
     "SearchOutcome",
     "SearchProgress",
     "TableEvaluator",
+    "TakeOver",
     "Verdict",
     "build_candidate_space",
     "plan_code",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mtlsearch.results import TrialRecord
 from mtlsearch.search._evaluator import Evaluator
@@ -11,7 +12,7 @@ from mtlsearch.search._progress import NullProgress, SearchProgress
 from mtlsearch.search._rejection import exhaustion_reason, too_many_rejections
 from mtlsearch.search._resume_paused import best_paused, resume_paused
 from mtlsearch.search._successive_halving import SuccessiveHalving
-from mtlsearch.search._trial_runner import TrialRunner
+from mtlsearch.search._trial_runner import TakeOver, TrialRunner, reference_error
 from mtlsearch.search.samplers import (
     MAX_EXPECTED_REGRET,
     Observation,
@@ -21,7 +22,7 @@ from mtlsearch.search.samplers import (
     sharing_gp_of,
 )
 from mtlsearch.search.space import CandidateSpace, Proposal, propose_baseline
-from mtlsearch.study import StudyView, TrialStore
+from mtlsearch.study import StudyView, SuggestedParams, TrialStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ class SearchOutcome:
     settled: bool = False
 
 
+WAIT_SECONDS = 1.0
+"""Seconds between two looks at a study in which only other workers have something to do."""
+
+
 def search(
     space: CandidateSpace,
     evaluator: Evaluator,
@@ -53,77 +58,170 @@ def search(
     progress: SearchProgress | None = None,
     after_each: Callable[[StudyView], None] | None = None,
     at_seed: Callable[[int], Evaluator] | None = None,
+    take_over: TakeOver | None = None,
 ) -> SearchOutcome:
     """Run trials until a number of trials is finished, or the answer is settled.
 
     Both baselines run first. A trial that cannot be trained fails and counts. An interrupted trial
-    does not count, and its candidate runs again. Paused trials that are promoted resume before a
+    does not count, and a new trial continues it. Paused trials that are promoted resume before a
     new trial starts. With ``at_seed``, the search trains a candidate again with another seed where
     that is worth more than a new candidate; such a training counts too.
+
+    Several workers may call this with stores of one study. Each candidate is trained by one of
+    them, and the trials of all count. Proposals of a single worker follow from the seed.
 
     Args:
         space: candidates that can be proposed.
         evaluator: measures candidates.
         store: the trials of the run.
-        trials: number of finished trials at which the search ends, earlier sessions included.
+        trials: number of finished trials at which the search ends, those of earlier sessions and
+            of other workers included.
         seed: seed of the sampler.
         progress: callbacks; None for none.
         after_each: called with the study at the start and after every trial.
         at_seed: returns the evaluator that trains with another seed; None for no second seeds.
+        take_over: called when a trial continues interrupted ones; None if nothing is kept of them.
 
     Returns:
         The number of finished trials, and why the search ended early.
 
     Raises:
-        RunError: the ``independent`` baseline cannot be measured, so no trial can be ranked.
+        RunError: the ``independent`` baseline cannot be measured, so no trial can be ranked, or
+            ``search.max_failures`` trials in a row failed.
+        InfrastructureError: a disk, the memory or the storage fails. Its trial is interrupted.
     """
-    progress, config = NullProgress() if progress is None else progress, space.config
-    sampler, history = make_sampler(space, store.objectives), ObservationHistory()
-    model = sharing_gp_of(sampler)
+    progress = NullProgress() if progress is None else progress
     halving = SuccessiveHalving.from_config(space.config, evaluator, store.view())
     store.mark_interrupted()
     view = store.view()
     if space.limits is not None:
         space.limits.load_latencies(view.records)
     _report_start(space, evaluator, halving, view, progress, trials)
-    runner = TrialRunner(evaluator, store, progress, halving, space.limits)
+    worker = _SearchWorker(
+        space,
+        TrialRunner(
+            evaluator,
+            store,
+            progress,
+            halving,
+            space.limits,
+            take_over,
+            space.config.max_failures,
+            space.config.trial_timeout and 60 * space.config.trial_timeout,
+        ),
+        make_sampler(space, store.objectives),
+        trials,
+        seed,
+        at_seed,
+        first_number=len(store.trials),
+    )
     if after_each is not None:
         after_each(view)
     while True:
-        promotion = halving.promotion(view) if halving.rungs else None
-        # A search without its reference has not ended, even if all its trials failed.
-        if promotion is not None:
-            runner.resume(promotion, view)
-        elif _num_counted(view, halving) >= trials and view.reference is not None:
-            return SearchOutcome(view.num_finished, exhausted=False)
-        elif space.limits and (reason := too_many_rejections(view.records, space.limits)):
-            return SearchOutcome(view.num_finished, exhausted=True, reason=reason)
+        outcome = worker.run_one(view)
+        if outcome is None:
+            view = store.update()
+            if after_each is not None:
+                after_each(view)
+        elif view.running:  # what other workers train may leave something to do
+            view = _wait_for_change(store, view)
         else:
-            observations = history.update(view)
-            proposal = _next_proposal(space, sampler, observations, view, seed)
-            repeated, resumed = None, None
-            if unpromoted := _unpromoted(view, halving):
-                resumed = best_paused(observations, unpromoted, proposal, view)
-            if model is not None and (proposal is None or proposal.baseline is None):
-                if config.stop_when_settled and model.is_settled(observations):
-                    return _outcome_of_early_end(view)
-                if at_seed is not None and resumed is None:
-                    repeated = model.second_seed(observations, proposal, config.max_seeds)
-            if resumed is not None:
-                resume_paused(resumed, runner, halving, evaluator, view)
-            elif repeated is not None and at_seed is not None:
-                further_seed = seed + repeated.num_second_seeds + 1
-                runner.repeat(repeated.number, further_seed, at_seed(further_seed), view)
-            elif proposal is None:
-                reason = exhaustion_reason(
-                    view.records, space.limits, is_enumerated=space.enumerate() is not None
-                )
-                return SearchOutcome(view.num_finished, exhausted=True, reason=reason)
-            else:
-                runner.start(proposal, view)
-        view = store.view()
-        if after_each is not None:
-            after_each(view)
+            return outcome
+
+
+def _wait_for_change(store: TrialStore, view: StudyView) -> StudyView:
+    """Return the study after another worker has written to it or died."""
+    changed = view
+    while changed is view:
+        time.sleep(WAIT_SECONDS)
+        changed = store.update()
+    return changed
+
+
+@dataclass(frozen=True, slots=True)
+class _SearchWorker:
+    """One worker of a search: decides what to train next, and trains it."""
+
+    space: CandidateSpace
+    runner: TrialRunner
+    sampler: Sampler
+    trials: int
+    seed: int
+    at_seed: Callable[[int], Evaluator] | None
+    first_number: int
+    history: ObservationHistory = field(default_factory=ObservationHistory)
+
+    def run_one(self, view: StudyView) -> SearchOutcome | None:
+        """Run one training; without one, return why there is none."""
+        halving, limits = self.runner.halving, self.space.limits
+        self._require_reference(view)
+        promotion = halving.promotion(view) if halving.rungs else None
+        if promotion is not None:
+            self.runner.resume(promotion, view)
+            return None
+        num_counted = _num_counted(view, halving) + len(view.running)
+        # A search without its reference has not ended, even if all its trials failed.
+        if num_counted >= self.trials and _has_reference(view):
+            return SearchOutcome(view.num_finished, exhausted=False)
+        if limits and (reason := too_many_rejections(view.records, limits)):
+            return SearchOutcome(view.num_finished, exhausted=True, reason=reason)
+        interrupted = self.runner.store.interrupted()
+        if any(self._continue(record, view) for record in interrupted):
+            return None
+        return self._run_new(view)
+
+    def _require_reference(self, view: StudyView) -> None:
+        """Raise the error of another worker whose ``independent`` baseline failed."""
+        failed = None if _has_reference(view) else _failed_reference(view)
+        if failed is not None and failed.number >= self.first_number:
+            raise reference_error(failed, None)
+
+    def _continue(self, interrupted: TrialRecord, view: StudyView) -> bool:
+        """Train an interrupted candidate again, from its checkpoint; return whether it started."""
+        if interrupted.repeats is not None:
+            return self.at_seed is not None and self._repeat(
+                interrupted.repeats, interrupted.seed or 0, view
+            )
+        suggested = view.params_by_number.get(interrupted.number, SuggestedParams())
+        proposal = Proposal(
+            interrupted.candidate, suggested.params, suggested.distributions, interrupted.baseline
+        )
+        if not _can_train(proposal, view):
+            return False
+        self.runner.start(proposal, view, self.seed)
+        return True
+
+    def _repeat(self, number: int, seed: int, view: StudyView) -> bool:
+        assert self.at_seed is not None
+        self.runner.repeat(number, seed, self.at_seed(seed), view)
+        return True
+
+    def _run_new(self, view: StudyView) -> SearchOutcome | None:
+        """Run what is worth most: a paused trial, a second seed or a new candidate."""
+        runner, config = self.runner, self.space.config
+        observations, model = self.history.update(view), sharing_gp_of(self.sampler)
+        proposal = _next_proposal(self.space, self.sampler, observations, view, self.seed)
+        repeated, resumed = None, None
+        if unpromoted := _unpromoted(view, runner.halving):
+            resumed = best_paused(observations, unpromoted, proposal, view)
+        if model is not None and (proposal is None or proposal.baseline is None):
+            if config.stop_when_settled and model.is_settled(observations):
+                return _outcome_of_early_end(view)
+            if self.at_seed is not None and resumed is None:
+                repeated = model.second_seed(observations, proposal, config.max_seeds)
+        if resumed is not None:
+            resume_paused(resumed, runner, runner.halving, runner.evaluator, view)
+        elif repeated is not None:
+            self._repeat(repeated.number, self.seed + repeated.num_second_seeds + 1, view)
+        elif proposal is None:
+            limits, is_enumerated = self.space.limits, self.space.enumerate() is not None
+            reason = exhaustion_reason(view.records, limits, is_enumerated=is_enumerated)
+            return SearchOutcome(view.num_finished, exhausted=True, reason=reason)
+        elif _can_train(proposal, view):
+            runner.start(proposal, view, self.seed)
+        else:
+            return SearchOutcome(view.num_finished, exhausted=False)
+        return None
 
 
 def _report_start(
@@ -161,6 +259,18 @@ def _num_counted(view: StudyView, halving: SuccessiveHalving) -> int:
     return view.num_finished - len(_unpromoted(view, halving))
 
 
+def _has_reference(view: StudyView) -> bool:
+    """Return whether the ``independent`` baseline is complete, or another worker trains it."""
+    return view.reference is not None or any(
+        record.baseline == "independent" and record.repeats is None for record in view.running
+    )
+
+
+def _can_train(proposal: Proposal, view: StudyView) -> bool:
+    """Return whether a candidate needs no features of a baseline that is not complete yet."""
+    return view.reference is not None or proposal.candidate.distillation is None
+
+
 def _failed_reference(view: StudyView) -> TrialRecord | None:
     """Return the last failed ``independent`` trial if none is complete."""
     if view.reference is not None:
@@ -181,7 +291,7 @@ def _next_proposal(
     seed: int,
 ) -> Proposal | None:
     """Return a missing baseline, or what the sampler proposes; None if the space is exhausted."""
-    if view.reference is None:
+    if not _has_reference(view):
         return propose_baseline(space, "independent")
     hard = propose_baseline(space, "hard")
     # A single task has one baseline only.

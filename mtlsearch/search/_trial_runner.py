@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 
-from mtlsearch.errors import RunError, TrainingError
-from mtlsearch.results import TrialRecord, baseline_remarks, delta_m, objective_values
+from mtlsearch.errors import (
+    InfrastructureError,
+    MtlsearchError,
+    RunError,
+    TrainingError,
+    infrastructure_error_of,
+)
+from mtlsearch.results import Known, TrialRecord, baseline_remarks, delta_m, objective_values
 from mtlsearch.search._baseline_advice import baseline_next_step
 from mtlsearch.search._evaluator import Evaluator, Measurement
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._rejection import reject
 from mtlsearch.search._successive_halving import Promotion, SuccessiveHalving
 from mtlsearch.search.space import Proposal, ResourceLimits
-from mtlsearch.study import StudyView, TrialStore
+from mtlsearch.study import ClaimLostError, StudyView, TrialStore
+
+TakeOver = Callable[[Sequence[int], int], None]
+"""Function of the numbers of interrupted trials, the last one first, and of the trial that
+continues them. It hands over what they left, such as a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +39,10 @@ class TrialRunner:
         progress: callbacks.
         halving: decides up to which epoch a trial trains.
         limits: limits of the candidate space; None for no limits.
+        take_over: called when a trial continues interrupted ones; None for no call.
+        max_failures: failed trials in a row after which :meth:`start`, :meth:`repeat` and
+            :meth:`resume` raise an error; None for no limit.
+        timeout: seconds after which a trial fails; None for no limit.
     """
 
     evaluator: Evaluator
@@ -33,16 +50,26 @@ class TrialRunner:
     progress: SearchProgress
     halving: SuccessiveHalving
     limits: ResourceLimits | None = None
+    take_over: TakeOver | None = None
+    max_failures: int | None = None
+    timeout: float | None = None
+    _failures: list[str] = field(default_factory=list)
 
-    def start(self, proposal: Proposal, view: StudyView) -> None:
+    def start(self, proposal: Proposal, view: StudyView, seed: int | None = None) -> None:
         """Run a new trial, up to its first rung or the end; reject it if it is infeasible.
+
+        It continues interrupted trials of the same candidate. Nothing runs if another worker
+        has just started the candidate.
 
         Args:
             proposal: the candidate and its params.
             view: the study before this trial.
+            seed: seed of the sampler; None if the candidate was not sampled.
 
         Raises:
-            RunError: the candidate is the ``independent`` baseline and cannot be measured.
+            RunError: the candidate is the ``independent`` baseline and cannot be measured, or
+                too many trials failed in a row.
+            InfrastructureError: a disk, the memory or the storage fails. The trial is interrupted.
         """
         cost = self.evaluator.cost(proposal.candidate)
         latency, over_limits = (
@@ -57,9 +84,18 @@ class TrialRunner:
             flops=cost.flops,
             latency=latency,
             over_limits=over_limits,
+            known=known_of(view, seed),
         )
+        former = self.store.interrupted_before(record)
+        if former:
+            record = replace(record, rung_results=former[0].rung_results)
         epochs = self.halving.next_epochs(record, view) if self.halving.rungs else None
-        record = self.store.start(record, proposal.params, proposal.distributions)
+        try:
+            record = self.store.start(record, proposal.params, proposal.distributions)
+        except ClaimLostError:
+            return
+        if former and self.take_over is not None:
+            self.take_over([trial.number for trial in former], record.number)
         if over_limits and proposal.baseline is None:
             reject(record, self.store, self.progress)
         else:
@@ -86,20 +122,29 @@ class TrialRunner:
             over_limits=repeated.over_limits,
             repeats=number,
             seed=seed,
+            known=known_of(view, None),
         )
-        record = self.store.start(record)
+        try:
+            record = self.store.start(record)
+        except ClaimLostError:
+            return
         self.progress.note(f"trial {record.number}: seed {seed} of trial {number}")
         self._run(record, None, view, evaluator)
 
     def resume(self, promotion: Promotion, view: StudyView) -> None:
         """Run a paused trial up to its next rung or the end.
 
+        Nothing runs if another worker has just resumed it.
+
         Args:
             promotion: the trial and its next epoch.
             view: the study before the trial resumes.
         """
-        self.progress.trial_promoted(promotion.record.number, promotion.epochs, promotion.reason)
-        record = self.store.write(replace(promotion.record, state="running"))
+        try:
+            record = self.store.claim(promotion.record)
+        except ClaimLostError:
+            return
+        self.progress.trial_promoted(record.number, promotion.epochs, promotion.reason)
         self._run(record, promotion.epochs, view)
 
     def _run(
@@ -109,30 +154,60 @@ class TrialRunner:
         view: StudyView,
         evaluator: Evaluator | None = None,
     ) -> None:
+        try:
+            self._measure(record, epochs, view, evaluator)
+        except ClaimLostError:
+            self.progress.note(
+                f"trial {record.number} was given to another worker, since this one gave no sign "
+                "of life: its results are not used"
+            )
+
+    def _measure(
+        self,
+        record: TrialRecord,
+        epochs: int | None,
+        view: StudyView,
+        evaluator: Evaluator | None,
+    ) -> None:
         start_time = time.monotonic()
         number = record.number if record.repeats is None else record.repeats
         try:
-            measurement = (evaluator or self.evaluator).measure(
-                number, record.candidate, self.progress, epochs
-            )
+            with self._deadline(record, start_time) as progress:
+                measurement = (evaluator or self.evaluator).measure(
+                    number, record.candidate, progress, epochs
+                )
         except TrainingError as error:
             self._finish(_failed(record, error.what, start_time), view, error.next_step)
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            self.store.finish(_failed(record, reason, start_time), None)
-            raise
-        except BaseException:
-            self._interrupt(record, start_time)
-            raise
+        except BaseException as error:  # no other error says anything about the candidate
+            failure = infrastructure_error_of(error)
+            reason = _reason_of(error if failure is None else failure)
+            # If the storage fails too, the next start marks the trial.
+            with suppress(InfrastructureError, OSError, ClaimLostError):
+                self._interrupt(record, start_time, reason)
+            if failure is None or failure is error:
+                raise
+            raise failure from error
         else:
             self._handle_measurement(record, measurement, epochs, view)
 
-    def _interrupt(self, record: TrialRecord, start_time: float) -> None:
+    def _deadline(
+        self, record: TrialRecord, start_time: float
+    ) -> AbstractContextManager[SearchProgress]:
+        """Return the progress callbacks of a trial, which fail it after the timeout."""
+        if self.timeout is None:
+            return nullcontext(self.progress)
+        from mtlsearch.search._trial_timeout import TrialTimeout
+
+        def fail(reason: str) -> None:
+            self.store.finish(_failed(record, reason, start_time), None)
+
+        return TrialTimeout(self.progress, self.timeout, fail)
+
+    def _interrupt(self, record: TrialRecord, start_time: float, reason: str) -> None:
         if record.rung_results:  # it returns to the rung from which it was promoted
             self.store.write(replace(record, state="paused"))
             return
         seconds = record.seconds + time.monotonic() - start_time
-        reason = "stopped before it ended"
         self.store.finish(
             replace(record, state="interrupted", reason=reason, seconds=seconds), None
         )
@@ -160,6 +235,7 @@ class TrialRunner:
 
     def _pause(self, record: TrialRecord, rung: int, view: StudyView) -> None:
         """Pause a trial at a rung; fail it if its Δm is undefined there."""
+        # A trial pauses only if its reference was complete when it started.
         value, reason = delta_m(record.rung_results.get(rung, {}), view.reference_results(rung))
         if value is None:
             failed = replace(record, state="failed", reason=f"at epoch {rung}: {reason}")
@@ -175,6 +251,13 @@ class TrialRunner:
     def _finish(self, record: TrialRecord, view: StudyView, advice: str | None = None) -> None:
         is_reference = record.baseline == "independent" and record.repeats is None
         value: float | None = None
+        if record.state == "complete" and not is_reference and view.reference is None:
+            view = self.store.update()
+            if view.reference is None and self.store.is_shared:
+                # Another worker still trains the reference: the store ends the trial after it.
+                self.store.write(record)
+                self._report(record, None, record.reason)
+                return
         if record.state == "complete":
             reference = record.results if is_reference else view.reference_results()
             value, reason = delta_m(record.results, reference)
@@ -189,12 +272,7 @@ class TrialRunner:
 
     def _check_reference(self, record: TrialRecord, advice: str | None) -> None:
         if record.state == "failed":
-            raise RunError(
-                "the independent baseline cannot be measured, so no trial can be ranked: "
-                f"{record.reason}",
-                where=f"trial {record.number}",
-                next_step=baseline_next_step(record, advice),
-            )
+            raise reference_error(record, advice)
         for text in baseline_remarks(record.results):
             self.progress.note(text)
         for rung, reason in self.halving.invalid_rungs(self.store.view()):
@@ -205,6 +283,68 @@ class TrialRunner:
         best = self.store.view().best
         if best is not None:
             self.progress.best(*best)
+        self._count_failure(record)
+
+    def _count_failure(self, record: TrialRecord) -> None:
+        """Raise an error after too many failed trials in a row, with their common cause."""
+        if record.state != "failed":
+            self._failures.clear()
+            return
+        self._failures.append(record.reason)
+        if self.max_failures is not None and len(self._failures) >= self.max_failures:
+            cause, count = Counter(self._failures).most_common(1)[0]
+            num_failed = len(self._failures)
+            which = "all" if count == num_failed else f"{count} of them"
+            raise RunError(
+                f"{num_failed} trials in a row failed, {which} for this reason: {cause}",
+                where=f"trial {record.number}",
+                next_step="remove the cause and run the same command to continue, or set "
+                "`search.max_failures` to a larger value",
+            )
+
+
+def reference_error(record: TrialRecord, advice: str | None) -> RunError:
+    """Return the error of a search whose ``independent`` baseline failed.
+
+    Args:
+        record: the failed baseline.
+        advice: next step of the error that ended the trial; None if it did not raise one.
+
+    Returns:
+        The error.
+    """
+    return RunError(
+        f"the independent baseline cannot be measured, so no trial can be ranked: {record.reason}",
+        where=f"trial {record.number}",
+        next_step=baseline_next_step(record, advice),
+    )
+
+
+def known_of(view: StudyView, seed: int | None) -> Known:
+    """Return what a proposal was made from.
+
+    Args:
+        view: the study before the trial.
+        seed: seed of the sampler; None if the candidate was not sampled.
+
+    Returns:
+        The values that a trial records.
+    """
+    last = max(
+        (records[-1].number for records in (view.records, view.repeats) if records), default=-1
+    )
+    pending = tuple(record.number for record in view.running)
+    return Known(seed, last + 1, view.num_finished, pending)
+
+
+def _reason_of(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped before it ended"
+    if isinstance(error, MtlsearchError):
+        return error.what
+    if isinstance(error, SystemExit):
+        return f"its code ended the program (exit code {error.code})"
+    return f"{type(error).__name__}: {error}"
 
 
 def _failed(record: TrialRecord, reason: str, start_time: float) -> TrialRecord:

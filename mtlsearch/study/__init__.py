@@ -39,11 +39,12 @@ from mtlsearch.study._storage import (
     would_create_file,
 )
 from mtlsearch.study._study import open_run_storage, open_store, read_records, read_view
-from mtlsearch.study._trial_store import TrialStore
+from mtlsearch.study._trial_store import ClaimLostError, TrialStore
 from mtlsearch.study._view import StudyView, SuggestedParams
 
 __all__ = [
     "FINISHED_STATES",
+    "ClaimLostError",
     "RunDirectory",
     "StudyView",
     "SuggestedParams",

@@ -22,6 +22,8 @@ RESUMABLE_CHANGES = (
     "search.max_seeds",
     "search.warm_start",
     "search.stop_when_settled",
+    "search.max_failures",
+    "search.trial_timeout",
     "data.num_workers",
     "data.cache",
     "plugins",

@@ -31,7 +31,8 @@ def prune_weights(
         objectives: objectives by which paused trials are ranked.
         confirmed: numbers of the trials that were trained on other seeds.
     """
-    without_checkpoint = {record.number for record in records if record.state != "paused"}
+    without_checkpoint = {record.number for record in records if _has_ended(record)}
+    without_checkpoint |= _continued(records)
     if keep != "all":
         for number in _without_weights(records, keep, confirmed):
             run.weights(number).unlink(missing_ok=True)
@@ -39,6 +40,20 @@ def prune_weights(
     for number in without_checkpoint:
         for file in run.trial(number).glob("checkpoint*.pt"):
             file.unlink(missing_ok=True)
+
+
+def _has_ended(record: TrialRecord) -> bool:
+    """Return whether no training continues from the checkpoint of a trial."""
+    return record.state not in ("paused", "running", "interrupted")
+
+
+def _continued(records: Sequence[TrialRecord]) -> set[int]:
+    """Return the numbers of interrupted trials whose candidate another trial has."""
+    interrupted = [record for record in records if record.state == "interrupted"]
+    if not interrupted:
+        return set()
+    taken = {record.candidate.digest for record in records if record.state != "interrupted"}
+    return {record.number for record in interrupted if record.candidate.digest in taken}
 
 
 def _without_weights(

@@ -235,8 +235,29 @@ class RunDirectory:
             yield
         finally:
             if is_new:
-                self._remove_unused(lock)
+                self._remove_unused()
             lock.release()
+
+    @contextmanager
+    def setting_up(self) -> Iterator[None]:
+        """Wait for other processes that open this run directory; create it if necessary.
+
+        A folder that was created here is removed again if no file was written to it.
+
+        Yields:
+            None, while no other process is here.
+
+        Raises:
+            OSError: the folder is not writable.
+        """
+        is_new = not self.path.exists()
+        self.path.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._setup_lock):
+            try:
+                yield
+            finally:
+                if is_new:
+                    self._remove_unused()
 
     def _acquired(self) -> FileLock:
         lock = self._lock
@@ -247,17 +268,22 @@ class RunDirectory:
             raise RunError(
                 f"another search uses this run directory: process {error.owner or 'unknown'}",
                 where=str(self.path),
-                next_step="wait until it ends, stop it, or set --out to another folder",
+                next_step="wait until it ends, stop it, set --out to another folder, or join it "
+                "with `mtlsearch worker`",
             ) from error
         return lock
 
-    def _remove_unused(self, lock: FileLock) -> None:
-        lock_files = {lock.path, lock.owner_path}
+    def _remove_unused(self) -> None:
+        lock_files = {self._lock.path, self._lock.owner_path, self._setup_lock}
         if lock_files >= set(self.path.glob("*")):
             with suppress(OSError):  # Windows removes no file that is open.
                 for file in lock_files:
                     file.unlink(missing_ok=True)
                 self.path.rmdir()
+
+    @property
+    def _setup_lock(self) -> Path:
+        return self.path / ".setup.lock"
 
     @property
     def _lock(self) -> FileLock:

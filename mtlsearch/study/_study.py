@@ -13,7 +13,7 @@ from mtlsearch.files import atomic_write
 from mtlsearch.results import DELTA_M, Objective, TrialRecord
 from mtlsearch.study._run_directory import RunDirectory
 from mtlsearch.study._storage import open_storage, would_create_file
-from mtlsearch.study._trial_store import TrialStore, as_interrupted
+from mtlsearch.study._trial_store import TrialStore
 from mtlsearch.study._view import StudyView
 
 JOURNAL_STUDY = "mtlsearch"
@@ -56,13 +56,13 @@ def open_run_storage(
     Args:
         run: run directory, which contains the journal unless ``search.storage`` is set.
         config: its run file.
+        on_outage: called with a message before each further try when the database does not
+            answer; None raises an error at once.
 
     Returns:
         An Optuna storage.
 
     Raises:
-        on_outage: called with a message before each further try when the database does not
-            answer; None raises an error at once.
         RunError: the storage cannot be opened.
     """
     return open_storage(config.search.storage, run.journal, on_outage)
@@ -71,8 +71,8 @@ def open_run_storage(
 def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:
     """Return all trials of a run directory by number; write nothing.
 
-    It is safe to call while a search is running. Without a running search, trials in state
-    ``running`` are returned as ``interrupted`` or, after a rung, as ``paused``.
+    It is safe to call while a search is running. Trials in state ``running`` whose worker is dead
+    are returned as ``interrupted``.
 
     Args:
         out: run directory.
@@ -84,15 +84,13 @@ def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:
     Raises:
         RunError: the folder is not a run directory, or the storage cannot be opened.
     """
-    run = RunDirectory(out)
-    run.require()
-    store = _existing_store(run, config)
-    records = [] if store is None else store.records()
-    return records if run.in_use else [as_interrupted(record) for record in records]
+    return list(read_view(out, config).records)
 
 
 def read_view(out: Path, config: RunConfig) -> StudyView:
     """Return all trials of a run directory with their second seeds; write nothing.
+
+    Trials in state ``running`` whose worker is dead are returned as ``interrupted``.
 
     Args:
         out: run directory.
@@ -107,9 +105,7 @@ def read_view(out: Path, config: RunConfig) -> StudyView:
     run = RunDirectory(out)
     run.require()
     store = _existing_store(run, config)
-    if store is None:
-        return StudyView()
-    return StudyView(records=tuple(store.records()), repeats=tuple(store.repeats()))
+    return StudyView() if store is None else store.read(run.path)
 
 
 def stored_trial_numbers(run: RunDirectory, config: RunConfig) -> frozenset[int]:

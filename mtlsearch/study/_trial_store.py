@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+import math
+import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from mtlsearch.results import (
@@ -18,17 +25,41 @@ from mtlsearch.results import (
     Objective,
     StudyIndex,
     TrialRecord,
+    delta_m,
     objective_values,
 )
 from mtlsearch.study._view import StudyView, SuggestedParams
+from mtlsearch.study._worker import (
+    FileHeartbeats,
+    Heartbeats,
+    StudyHeartbeats,
+    Worker,
+    recent_workers,
+)
+
+CLAIM_SECONDS = 60.0
+"""Seconds after which a worker that resumed a paused trial and has not written it is dead."""
+
+Training = tuple[str, int | None]
+"""What a trial trains: the digest of its candidate, and the seed if it is a second one."""
+
+
+class ClaimLostError(Exception):
+    """Another worker has the trial or its candidate."""
 
 
 class TrialStore:
     """Optuna study whose trials carry a trial record as user attribute.
 
     Any Optuna tool opens the study: its values are the objectives and its parameters are the
-    params that the candidate space asked for. A paused trial may resume, so Optuna's state of
-    it is RUNNING.
+    params that the candidate space asked for. A paused trial may resume: Optuna's state of it is
+    WAITING.
+
+    Several workers may use one study. Three changes of a trial's state in Optuna succeed for one
+    process only, in every storage: adding a trial, from WAITING to RUNNING, and ending a trial.
+    So a candidate belongs to the first trial that was added with it, a paused trial to the worker
+    that set it to RUNNING, and a trial whose worker is dead to nobody once another worker has
+    ended it.
 
     Args:
         storage: the Optuna storage that holds the study.
@@ -55,6 +86,12 @@ class TrialStore:
         self._records: dict[int, TrialRecord] = {}
         self._repeats: dict[int, TrialRecord] = {}
         self._params: dict[int, SuggestedParams] = {}
+        self._open: dict[int, FrozenTrial] = {}  # trials that have not ended in Optuna
+        self._numbers_by_training: dict[Training, list[int]] = defaultdict(list)
+        self._interrupted: dict[int, TrialRecord] = {}
+        self._stale_since: dict[int, float] = {}
+        self._last_claim = -1
+        self._worker: Worker | None = None
         self._view: StudyView | None = None
 
     @classmethod
@@ -81,6 +118,53 @@ class TrialStore:
             True if the study exists.
         """
         return name in optuna.get_all_study_names(storage)
+
+    @contextmanager
+    def joined(self, folder: Path) -> Iterator[None]:
+        """Take part in the study as one of several workers.
+
+        Args:
+            folder: run directory, which contains the locks of its workers.
+
+        Yields:
+            None, while this process counts as a living worker.
+        """
+        with Worker(folder, self._heartbeats(folder)) as self._worker:
+            try:
+                yield
+            finally:
+                self._worker = None
+
+    def read(self, folder: Path) -> StudyView:
+        """Read the study without taking part in it or writing anything.
+
+        Args:
+            folder: run directory.
+
+        Returns:
+            The study with Δm as its objective. Running trials of dead workers are interrupted.
+        """
+        view = self.refresh()
+        alive = recent_workers(folder, self._heartbeats(folder)) if view.running else frozenset()
+        dead = {trial.number for trial in self._open.values() if _worker_of(trial) not in alive}
+
+        def seen(record: TrialRecord) -> TrialRecord:
+            is_left = record.state == "running" and record.number in dead
+            return as_interrupted(record) if is_left else record
+
+        return StudyView(
+            records=tuple(map(seen, view.records)), repeats=tuple(map(seen, view.repeats))
+        )
+
+    def _heartbeats(self, folder: Path) -> Heartbeats:
+        if isinstance(self._storage, JournalStorage):
+            return FileHeartbeats(folder)
+        return StudyHeartbeats(self._storage, self._study_id)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other workers may use the study, since :meth:`joined`."""
+        return self._worker is not None
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -126,6 +210,11 @@ class TrialStore:
             trial for trial, seen in zip(trials, self._trials, strict=False) if trial is not seen
         ]
         changed += trials[len(self._trials) :]
+        for trial in changed:
+            if trial.state.is_finished() or not trial.user_attrs.keys() & {"record", "claim"}:
+                self._open.pop(trial.number, None)
+            else:
+                self._open[trial.number] = trial
         updated = [
             record
             for trial in changed
@@ -144,17 +233,89 @@ class TrialStore:
             )
         return self._view
 
+    def update(self) -> StudyView:
+        """Return the study after ending what dead workers left.
+
+        Returns:
+            The study at this moment; the last view if nothing changed, or if this process is the
+            only worker.
+        """
+        if not self.is_shared:
+            return self.view()
+        self.mark_interrupted()
+        return self.refresh()
+
+    def interrupted(self) -> list[TrialRecord]:
+        """Return the interrupted trainings that no other trial has repeated or continues.
+
+        Returns:
+            The first record of each training, by number.
+        """
+        first_by_training: dict[Training, TrialRecord] = {}
+        for record in self._interrupted.values():
+            if not self._is_taken(record):
+                first_by_training.setdefault(_training(record), record)
+        return list(first_by_training.values())
+
+    def interrupted_before(self, record: TrialRecord) -> list[TrialRecord]:
+        """Return the interrupted trials that a new trial continues.
+
+        Args:
+            record: the new trial.
+
+        Returns:
+            Interrupted trials of the same training, the last one first.
+        """
+        numbers = self._numbers_by_training.get(_training(record), ())
+        return [
+            self._interrupted[number] for number in reversed(numbers) if number in self._interrupted
+        ]
+
     def _updated(self, trial: FrozenTrial) -> TrialRecord | None:
         """Parse the record of a trial; return None if it has not changed."""
         number, stored = trial.number, trial.user_attrs["record"]
         seen = self._trials[number] if number < len(self._trials) else None
-        if seen is not None and seen.user_attrs["record"] == stored:
+        if (
+            seen is not None
+            and seen.state is trial.state
+            and seen.user_attrs.get("record") == stored
+        ):
             return None
         # The record was written before Optuna assigned the number.
-        record = replace(TrialRecord.from_json(stored), number=number)
-        (self._records if record.repeats is None else self._repeats)[number] = record
+        record = _as_it_is(replace(TrialRecord.from_json(stored), number=number), trial)
+        by_number = self._records if record.repeats is None else self._repeats
+        if number not in by_number:
+            self._numbers_by_training[_training(record)].append(number)
+        by_number[number] = record
+        if record.state == "interrupted":
+            self._interrupted[number] = record
         self._params.setdefault(number, SuggestedParams(trial.params, trial.distributions))
         return record
+
+    def _is_taken(self, record: TrialRecord, before: int | None = None) -> bool:
+        """Return whether another trial trains or has trained the same.
+
+        Args:
+            record: the training.
+            before: only trials with a smaller number count; None for all trials.
+        """
+        training = _training(record)
+        claims = (
+            trial.number
+            for trial in self._open.values()
+            if "record" not in trial.user_attrs and trial.user_attrs["claim"]["of"] == [*training]
+        )
+        trials = (
+            number
+            for number in self._numbers_by_training.get(training, ())
+            if number not in self._interrupted and not self._may_be_repeated(number)
+        )
+        return any(before is None or number < before for number in (*claims, *trials))
+
+    def _may_be_repeated(self, number: int) -> bool:
+        """Return whether a trial is a failed baseline, which is trained again."""
+        record = self._records.get(number)
+        return record is not None and record.state == "failed" and record.baseline is not None
 
     def start(
         self,
@@ -164,6 +325,9 @@ class TrialStore:
     ) -> TrialRecord:
         """Add a running trial in one write.
 
+        With several workers, the trial is added first and gets its record in a second write: of
+        two trials with the same candidate, the later one is ended without a record.
+
         Args:
             record: the trial; its number is ignored.
             params: value by parameter name.
@@ -171,7 +335,30 @@ class TrialStore:
 
         Returns:
             The record with the number of the new trial.
+
+        Raises:
+            ClaimLostError: another worker has the candidate.
         """
+        if not self.is_shared:
+            return self._add(record, params, distributions, {"record": self._stored(record)})
+        claim = {"of": [*_training(record)], "worker": self._worker_id}
+        self.refresh()
+        if self._is_taken(record):
+            raise ClaimLostError
+        record = self._add(record, params, distributions, {"claim": claim})
+        self.refresh()
+        if self._is_taken(record, before=record.number):
+            self._end(record.number, TrialState.FAIL)
+            raise ClaimLostError
+        return self.write(record)
+
+    def _add(
+        self,
+        record: TrialRecord,
+        params: Mapping[str, Any],
+        distributions: Mapping[str, BaseDistribution],
+        attributes: Mapping[str, Any],
+    ) -> TrialRecord:
         self._view = None
         trial_id = self._storage.create_new_trial(
             self._study_id,
@@ -180,10 +367,36 @@ class TrialStore:
                 params=dict(params),
                 distributions=dict(distributions),
                 # By its token, a database recognizes a trial that it already contains.
-                user_attrs={"record": record.to_json(), "token": uuid.uuid4().hex},
+                user_attrs={**attributes, "token": uuid.uuid4().hex},
             ),
         )
         return replace(record, number=self._storage.get_trial_number_from_id(trial_id))
+
+    def claim(self, record: TrialRecord) -> TrialRecord:
+        """Resume a paused trial, which one worker can do.
+
+        Args:
+            record: the paused trial.
+
+        Returns:
+            The running trial.
+
+        Raises:
+            ClaimLostError: another worker has resumed it.
+        """
+        storage, trial_id = self._storage, self._id_of(record.number)
+        if isinstance(storage, JournalStorage) and trial_id == self._last_claim:
+            # A journal takes the last trial that it claimed for claimed again. A copy does not.
+            storage = copy.copy(storage)
+        self._view = None
+        try:
+            is_claimed = storage.set_trial_state_values(trial_id, TrialState.RUNNING)
+        except UpdateFinishedTrialError:
+            is_claimed = False
+        if not is_claimed:
+            raise ClaimLostError
+        self._last_claim = trial_id
+        return self.write(replace(record, state="running"))
 
     def write(self, record: TrialRecord) -> TrialRecord:
         """Replace the record of a trial that may resume.
@@ -193,12 +406,18 @@ class TrialStore:
 
         Returns:
             The same record.
+
+        Raises:
+            ClaimLostError: another worker has ended the trial.
         """
         self._view = None
-        trial_id = self._storage.get_trial_id_from_study_id_trial_number(
-            self._study_id, record.number
-        )
-        self._storage.set_trial_user_attr(trial_id, "record", record.to_json())
+        trial_id = self._id_of(record.number)
+        try:
+            if record.state == "paused":
+                self._storage.set_trial_state_values(trial_id, TrialState.WAITING)
+            self._storage.set_trial_user_attr(trial_id, "record", self._stored(record))
+        except UpdateFinishedTrialError as error:
+            raise ClaimLostError from error
         return record
 
     def finish(self, record: TrialRecord, value: float | Sequence[float] | None) -> None:
@@ -207,41 +426,120 @@ class TrialStore:
         Args:
             record: the trial.
             value: one number per objective; None if a number is undefined.
+
+        Raises:
+            ClaimLostError: another worker has ended the trial.
         """
         self.write(record)
         if record.state == "complete" and value is not None:
-            self._study.tell(record.number, value)
+            values = [value] if isinstance(value, float | int) else [*value]
+            self._end(record.number, TrialState.COMPLETE, values)
         else:
-            self._study.tell(record.number, state=TrialState.FAIL)
+            self._end(record.number, TrialState.FAIL)
 
     def mark_interrupted(self) -> int:
-        """End the trials that a killed process left running.
+        """End the trials that dead workers left running; of a store for one worker, all.
 
-        A trial that was killed between the two writes of its end keeps its record. A trial
-        that was paused before returns to its rung.
+        A trial that was killed between the two writes of its end keeps its record. So does a
+        trial that ended before its reference: it gets its values when the reference is complete.
 
         Returns:
             Number of trials that were left running.
         """
         view = self.refresh()
-        left_running = [
-            record
-            for record in (*view.records, *view.repeats)
-            if self._trials[record.number].state is TrialState.RUNNING and record.state != "paused"
+        living = self._living()
+        left = [
+            trial
+            for trial in self._open.values()
+            if self._should_end(trial, living, view.reference)
         ]
-        for record in left_running:
-            ended = as_interrupted(record)
-            if ended.state == "paused":
-                self.write(ended)
+        for trial in left:
+            record = self._records.get(trial.number) or self._repeats.get(trial.number)
+            if record is None or record.state in ("running", "paused"):
+                self._end(trial.number, TrialState.FAIL)
             else:
-                self.finish(ended, objective_values(ended, view.records, self.objectives))
-        return len(left_running)
+                self._end_recorded(record, view)
+        if left:
+            self.refresh()
+        return sum("record" in trial.user_attrs for trial in left)
+
+    def _living(self) -> frozenset[str]:
+        """Return the living workers; only this one if no other has an open trial."""
+        if self._worker is None:
+            return frozenset()
+        workers = {_worker_of(trial) for trial in self._open.values()}
+        return self._worker.living() if workers - {self._worker.id} else frozenset(workers)
+
+    def _should_end(
+        self, trial: FrozenTrial, living: Collection[str], reference: TrialRecord | None
+    ) -> bool:
+        """Return whether a trial that is open in Optuna has ended or lost its worker."""
+        stored = trial.user_attrs.get("record")
+        if stored is None or stored["state"] == "running":
+            return _worker_of(trial) not in living
+        if stored["state"] != "paused":
+            return reference is not None or stored["state"] != "complete" or not self.is_shared
+        if trial.state is TrialState.WAITING:
+            return False
+        if "worker" not in stored:  # written by an earlier version
+            self._storage.set_trial_state_values(self._id_of(trial.number), TrialState.WAITING)
+            return False
+        # Its worker writes the record next. If nothing follows, it was killed before.
+        since = self._stale_since.setdefault(trial.number, time.monotonic())
+        return not self.is_shared or time.monotonic() - since > CLAIM_SECONDS
+
+    def _end_recorded(self, record: TrialRecord, view: StudyView) -> None:
+        """End a trial in Optuna whose record has ended."""
+        compared = record if record.repeats is None else replace(record, baseline=None)
+        if record.state == "complete" and view.reference is not None:
+            value, reason = delta_m(record.results, view.reference.results)
+            if value is None:
+                compared = record = replace(record, state="failed", reason=reason)
+        values = objective_values(compared, view.records, self.objectives)
+        with suppress(ClaimLostError):  # another worker does the same
+            self.finish(record, values)
+
+    def _end(self, number: int, state: TrialState, values: Sequence[float] | None = None) -> None:
+        """End a trial in Optuna, unless another worker has ended it."""
+        self._view = None
+        if values is not None and any(math.isnan(value) for value in values):
+            state, values = TrialState.FAIL, None
+        with suppress(UpdateFinishedTrialError):
+            self._storage.set_trial_state_values(self._id_of(number), state, values)
+
+    def _id_of(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+
+    def _stored(self, record: TrialRecord) -> dict[str, Any]:
+        return record.to_json() | {"worker": self._worker_id}
+
+    @property
+    def _worker_id(self) -> str | None:
+        return None if self._worker is None else self._worker.id
+
+
+def _training(record: TrialRecord) -> Training:
+    """Return what a trial trains: the digest of its candidate, and the seed if it is a second."""
+    return record.candidate.digest, None if record.repeats is None else record.seed
+
+
+def _worker_of(trial: FrozenTrial) -> str | None:
+    """Return the worker that runs a trial; None if it was the only one of its study."""
+    stored = trial.user_attrs.get("record") or trial.user_attrs["claim"]
+    worker: str | None = stored.get("worker")
+    return worker
+
+
+def _as_it_is(record: TrialRecord, trial: FrozenTrial) -> TrialRecord:
+    """Return the record of a trial that another worker has ended, or has just resumed."""
+    if trial.state.is_finished():
+        return as_interrupted(record) if record.state in ("running", "paused") else record
+    is_resumed = trial.state is TrialState.RUNNING and record.state == "paused"
+    if is_resumed and "worker" in trial.user_attrs["record"]:
+        return replace(record, state="running")
+    return record
 
 
 def as_interrupted(record: TrialRecord) -> TrialRecord:
     """Return the record of a trial whose process has ended."""
-    if record.state != "running":
-        return record
-    if record.rung_results:  # it was paused at a rung before it resumed
-        return replace(record, state="paused")
     return replace(record, state="interrupted", reason="the process was stopped before it ended")

@@ -87,6 +87,13 @@ class StudyView:
         return self.index.changed_between(earlier.revision, self.revision)
 
     @cached_property
+    def running(self) -> tuple[TrialRecord, ...]:
+        """The trials and second seeds that a worker trains at this moment."""
+        return tuple(
+            record for record in (*self.records, *self.repeats) if record.state == "running"
+        )
+
+    @cached_property
     def num_finished(self) -> int:
         """Number of trials that are complete, paused or failed, second seeds included."""
         return self._index.num_finished

@@ -178,18 +178,25 @@ def outcome_of(store: TrialStore) -> list[tuple[str, str, int]]:
     ]
 
 
-def test_killed_promotion_returns_the_trial_to_its_rung() -> None:
+def test_killed_promotion_is_continued_by_a_new_trial() -> None:
     """A kill, unlike Ctrl-C, leaves the trial in the state running."""
-    straight = Curves()
-    whole = run(TrialStore.in_memory(), straight, 15)
     store = TrialStore.in_memory()
     run(store, Curves(), 12)
     victim = paused_of(store.records())[0]
-    store.write(replace(victim, state="running"))
+    store.claim(victim)
     assert store.mark_interrupted() == 1
-    assert store.records()[victim.number] == victim
-    run(store, Curves(), 15)
-    assert outcome_of(store) == outcome_of(whole)
+    assert store.records()[victim.number].state == "interrupted"
+    assert store.view().num_finished == 11
+    after = Curves()
+    run(store, after, 15)
+    assert after.calls[0][0] == victim.candidate.digest
+    trials = [
+        record for record in store.records() if record.candidate.digest == victim.candidate.digest
+    ]
+    assert [record.state == "interrupted" for record in trials] == [True, False]
+    assert trials[1].epochs > victim.epochs
+    assert store.view().num_finished == 15
+    assert victim.number not in {record.number for record in store.view().rung_ranking(1)}
 
 
 def test_new_trials_may_promote_older_ones() -> None:

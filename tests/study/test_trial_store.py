@@ -8,8 +8,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import optuna
 import pytest
+from optuna.storages import JournalStorage
 from optuna.trial import TrialState
 
 from mtlsearch.results import TaskResult, TrialRecord, deltas, reference_trial, rung_ranks
@@ -86,7 +86,7 @@ def test_kill_between_the_two_writes_loses_nothing(
     def kill(*_: object, **__: object) -> None:
         raise SystemError("killed")
 
-    monkeypatch.setattr(optuna.Study, "tell", kill)
+    monkeypatch.setattr(JournalStorage, "set_trial_state_values", kill)
     with pytest.raises(SystemError):
         store.finish(ended, 50.0)
     monkeypatch.undo()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,8 +24,12 @@ from mtlsearch.cli._options import (
 )
 from mtlsearch.cli._processes import join_processes
 from mtlsearch.cli._progress import ProgressView
-from mtlsearch.errors import RunError
+from mtlsearch.errors import ConfigError, RunError
 from mtlsearch.files import run_name
+
+if TYPE_CHECKING:
+    from mtlsearch.config import Override
+    from mtlsearch.registry import ResolvedRun
 
 
 def search(
@@ -45,11 +51,21 @@ def search(
     data_root: DataRoot = None,
     overrides: Overrides = None,
     device: Device = "auto",
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=1,
+            help="Number of processes that train trials at the same time, one per GPU, or with "
+            "the cores divided between them.",
+        ),
+    ] = 1,
 ) -> None:
     """Search for the best sharing plan, or resume a search.
 
     Trains both baselines first. After an interruption, even by kill -9, the same command
-    resumes the search. Only the running trial starts again.
+    resumes the search. The running trial continues from its last checkpoint.
     """
     options = GlobalOptions.of(ctx)
     values = merge_overrides(
@@ -62,29 +78,104 @@ def search(
     )
     resolved = open_run(file, options, values)  # reports errors before torch is imported
 
-    from mtlsearch.runs import read_verdict, run_search, run_search_worker
-
     folder = out or Path("results") / run_name(file)
     try:
-        with join_processes(device) as (group, torch_device):
-            if group.rank > 0:
-                run_search_worker(resolved, folder, device=torch_device, process_group=group)
-                return
-            with ProgressView(options.console) as progress:
-                outcome = run_search(
-                    resolved, folder, device=torch_device, progress=progress, process_group=group
-                )
+        if workers == 1:
+            outcome = _run_here(resolved, folder, device, options)
+        else:
+            options_of_worker = _worker_arguments(
+                file, folder, options, values, trials, epochs, batch_size, seed, data_root, device
+            )
+            outcome = _run_workers(workers, folder, device, options, options_of_worker)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(str(_interruption(folder))) from stop
-    if outcome.reason:
-        options.console.info(
-            f"{outcome.num_finished} of {resolved.config.search.trials} trials: {outcome.reason}"
-        )
+    if outcome is None:  # a rank of torchrun
+        return
+    num_finished, reason = outcome
+    if reason:
+        options.console.info(f"{num_finished} of {resolved.config.search.trials} trials: {reason}")
+
+    from mtlsearch.runs import read_verdict
+
     verdict = read_verdict(folder, resolved.config)
     for sentence in () if verdict is None else verdict.sentences:
         options.console.info(sentence)
     options.console.print(str(folder))
     options.console.info(f"next: mtlsearch leaderboard {folder}")
+
+
+def _run_here(
+    resolved: ResolvedRun, folder: Path, device: str, options: GlobalOptions
+) -> tuple[int, str] | None:
+    """Search in this process; return the number of finished trials and why the search ended."""
+    from mtlsearch.runs import run_search, run_search_worker
+
+    with join_processes(device) as (group, torch_device):
+        if group.rank > 0:
+            run_search_worker(resolved, folder, device=torch_device, process_group=group)
+            return None
+        with ProgressView(options.console) as progress:
+            outcome = run_search(
+                resolved, folder, device=torch_device, progress=progress, process_group=group
+            )
+    return outcome.num_finished, outcome.reason
+
+
+def _run_workers(
+    count: int, folder: Path, device: str, options: GlobalOptions, arguments: Sequence[str]
+) -> tuple[int, str]:
+    """Search in several processes, which this one starts and shows."""
+    from mtlsearch.cli._worker_processes import WorkerFailedError, place_workers, run_workers
+    from mtlsearch.study import RunDirectory, check_run_directory
+
+    if "WORLD_SIZE" in os.environ:
+        raise ConfigError(
+            "`--workers` trains candidates side by side, and torchrun trains one candidate in "
+            "several processes: they exclude each other",
+            where=f"--workers {count}",
+            next_step="start without torchrun, or without --workers",
+        )
+    placements = place_workers(count, device, _num_gpus(device), os.environ)
+    run = RunDirectory(folder)
+    check_run_directory(run)
+    options.console.info(f"{count} workers, {placements[0].text}")
+    try:
+        with run.locked(), ProgressView(options.console) as view:
+            outcome = run_workers(arguments, placements, view)
+    except WorkerFailedError as error:
+        if str(error):
+            options.console.error(str(error))
+        raise typer.Exit(error.code) from error
+    return outcome["num_finished"], outcome["reason"]
+
+
+def _num_gpus(device: str) -> int:
+    if device not in ("auto", "cuda"):
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def _worker_arguments(
+    file: Path,
+    folder: Path,
+    options: GlobalOptions,
+    overrides: Sequence[str | Override],
+    *others: int | Path | str | None,
+) -> list[str]:
+    """Return the arguments of a worker with the same options."""
+    names = ("--trials", "--epochs", "--batch-size", "--seed", "--data-root", "--device")
+    arguments = ["worker", str(file), "--out", str(folder), "--report"]
+    for folder_of_plugins in options.plugins:
+        arguments += ["--plugins", str(folder_of_plugins)]
+    for name, is_set in (("--verbose", options.verbose), ("--debug", options.debug)):
+        arguments += [name] if is_set else []
+    for text in overrides:
+        arguments += ["--set", text] if isinstance(text, str) else []
+    for name, value in zip(names, others, strict=True):
+        arguments += [] if value is None else [name, str(value)]
+    return arguments
 
 
 def _interruption(folder: Path) -> RunError:

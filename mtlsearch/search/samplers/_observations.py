@@ -39,6 +39,8 @@ class Observation:
             more than complete ones, by task, in percent squared; None for other trials.
         second_seeds: changes of trainings of the same candidate with other seeds.
         num_second_seeds: number of such trainings, failed ones included.
+        is_pending: whether another worker trains the candidate; it has no changes yet.
+        is_repeating: whether another worker trains the candidate with another seed.
     """
 
     proposal: Proposal
@@ -51,6 +53,8 @@ class Observation:
     extra_variances: Mapping[str, float] | None = None
     second_seeds: tuple[Mapping[str, float], ...] = ()
     num_second_seeds: int = 0
+    is_pending: bool = False
+    is_repeating: bool = False
 
     @property
     def value(self) -> float | None:
@@ -85,15 +89,24 @@ class ObservationHistory:
         if view.reference is not self._reference:
             self._reference, self._changes_by_number = view.reference, {}
         trials = [
-            self._changes_of(record) for record in view.records if record.state in OBSERVED_STATES
+            self._changes_of(record)
+            for record in view.records
+            if record.state in OBSERVED_STATES or record.state == "running"
         ]
         model = LearningCurveModel({}, {})
-        if any(trial.record.state == "paused" for trial in trials):
+        if any(_is_partial(trial.record) for trial in trials):
             model = LearningCurveModel.fit(
                 [(trial.at_rungs, trial.at_end) for trial in trials if trial.at_end is not None]
             )
+        repeating = frozenset(record.repeats for record in view.running)
         return [
-            self._observe(trial, model, view, view.repeats_of(trial.record.number))
+            self._observe(
+                trial,
+                model,
+                view,
+                view.repeats_of(trial.record.number),
+                is_repeating=trial.record.number in repeating,
+            )
             for trial in trials
         ]
 
@@ -111,9 +124,11 @@ class ObservationHistory:
         model: LearningCurveModel,
         view: StudyView,
         repeats: Sequence[TrialRecord],
+        *,
+        is_repeating: bool,
     ) -> Observation:
         record, changes, extra_variances = trial.record, trial.at_end, None
-        if record.state == "paused":
+        if _is_partial(record):
             rung = max(record.rung_results)
             if rung in trial.at_rungs:
                 changes = model.extrapolate(rung, trial.at_rungs[rung])
@@ -140,6 +155,8 @@ class ObservationHistory:
                 if (further := self._changes_of(repeat).at_end) is not None
             ),
             num_second_seeds=len(repeats),
+            is_pending=record.state == "running" and changes is None,
+            is_repeating=is_repeating,
         )
 
     def _objective_values(
@@ -184,6 +201,11 @@ def _compare(record: TrialRecord, reference: TrialRecord | None) -> _TrialChange
     # The reference differs from itself by 0, without an error.
     is_known = errors is not None and record is not reference
     return _TrialChanges(record, at_end, defined, errors if errors and is_known else {})
+
+
+def _is_partial(record: TrialRecord) -> bool:
+    """Return whether a trial has results at a rung only: it is paused, or resumed elsewhere."""
+    return record.state == "paused" or (record.state == "running" and bool(record.rung_results))
 
 
 def measured_digests(observations: Sequence[Observation]) -> frozenset[str]:

@@ -7,6 +7,7 @@ the params of the space instead.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from operator import is_
 
 import numpy as np
@@ -45,6 +46,9 @@ MIN_SETTLED = 10
 
 MAX_OBSERVATIONS = 150
 """Observations that the surrogate uses: half of them the first ones, half the best others."""
+
+MIN_EXTRA_VARIANCE = 1e-6
+"""Noise variance, in percent squared, by which an expected result differs from a measured one."""
 
 REFITS = (*range(2, 33), 40, 48, 64)
 """Numbers of trainings at which the hyperparameters are fitted, to the first ones."""
@@ -105,7 +109,8 @@ class SharingGPSampler:
         usable = [observation for observation in observations if observation.changes is not None]
         num_proposed = sum(observation.proposal.baseline is None for observation in usable)
         if num_proposed >= N_STARTUP:
-            improvement = self.log_expected_improvement(usable)
+            pending = [observation for observation in observations if observation.is_pending]
+            improvement = self.log_expected_improvement(self.model.with_expected(usable, pending))
             is_best = improvement >= improvement[is_free].max() - 1e-9
             scores = np.where(is_best, scores, -1.0)
         scores[~is_free] = -2.0
@@ -155,7 +160,11 @@ class SharingGPSampler:
         chosen: dict[str, Observation] = {
             item.digest: item for item in (*ranked[:NUM_REPEATABLE], *baselines)
         }
-        options = [item for item in chosen.values() if item.num_second_seeds + 1 < max_seeds]
+        options = [
+            item
+            for item in chosen.values()
+            if item.num_second_seeds + 1 < max_seeds and not item.is_repeating
+        ]
         if not options:
             return None
         values = knowledge_gradient(posterior, features_of(options), features_of(named))
@@ -257,6 +266,39 @@ class SharingModel:
         posterior = SharingPosterior.condition(rows, self._fit(rows.first(count)))
         self._last = (selected, posterior)
         return posterior
+
+    def with_expected(
+        self, observations: Sequence[Observation], pending: Sequence[Observation]
+    ) -> list[Observation]:
+        """Add candidates that other workers train, with the changes that the model expects.
+
+        Then the model is as certain about their plans as after the trainings, and expects less
+        improvement from similar plans.
+
+        Args:
+            observations: trials with changes.
+            pending: trials without changes yet.
+
+        Returns:
+            ``observations`` and the pending trials. Without pending trials, an equal list.
+        """
+        if not pending:
+            return list(observations)
+        posterior, features = self.posterior(observations), features_of(pending)
+        means = {
+            task: posterior.moments(index, features[index])[0]
+            for index, task in enumerate(self._tasks)
+        }
+        expected = [
+            replace(
+                item,
+                changes={task: float(values[index]) for task, values in means.items()},
+                # Hyperparameters are fitted to complete trainings only.
+                extra_variances=dict.fromkeys(self._tasks, MIN_EXTRA_VARIANCE),
+            )
+            for index, item in enumerate(pending)
+        ]
+        return [*observations, *expected]
 
     def _fit(self, rows: TrainingRows) -> tuple[TaskParams, ...]:
         key = rows.features.tobytes() + rows.changes.tobytes() + rows.min_deviations.tobytes()
