@@ -170,6 +170,7 @@ mtlsearch.plugin:
   list_images(folder)
   parse_flag(value, *, name, where)
   parse_json(text, *, what, where)
+  parse_yaml(text, *, what, where)
   read_image(path, where=...)
   read_plane(path, where)
   read_text(path, *, what=..., where=...)

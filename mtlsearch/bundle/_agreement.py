@@ -66,10 +66,10 @@ def _require_input(session: onnxruntime.InferenceSession, manifest: Manifest, wh
     expected = ("batch", preprocessing.pixel_format.num_channels, *preprocessing.size)
     inputs = session.get_inputs()
     if len(inputs) != 1 or inputs[0].type != FLOAT or not _fits(inputs[0].shape, expected):
-        found = ", ".join(f"{item.name} {_text(item.shape)} {item.type}" for item in inputs)
+        received = ", ".join(f"{item.name} {_text(item.shape)} {item.type}" for item in inputs)
         raise ExportError(
             f"the graph's input must be {_text(expected)}, as `preprocessing` in {MANIFEST} "
-            f"describes it, got {found or 'none'}",
+            f"describes it, got {received or 'none'}",
             where=where,
             next_step=NEXT_STEP,
         )

@@ -34,6 +34,8 @@ _ERRORS = (
     runtime_errors.InvalidProtobuf,
     runtime_errors.NotImplemented,
     runtime_errors.RuntimeException,
+    RuntimeError,
+    ValueError,  # of names in the graph that are not UTF-8
 )
 
 
@@ -206,7 +208,9 @@ def open_graph(
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in arrays.values()]
         options.add_external_initializers(list(arrays), values)
     try:
-        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=list(providers))
+        return onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=list(providers), enable_fallback=0
+        )
     except _ERRORS as error:
         raise ExportError(
             f"ONNX Runtime {onnxruntime.__version__} cannot load the graph: {error}",

@@ -204,7 +204,7 @@ def _with_absolute_paths(
         if isinstance(value, str) and value not in _WORDS_BY_KEY.get(keys, ()):
             is_overridden = any(keys[: len(path)] == path for path in origins)
             base = Path.cwd() if is_overridden else folder
-            absolute = os.path.abspath(base / Path(value).expanduser())  # noqa: PTH100
+            absolute = os.path.abspath(base / os.path.expanduser(value))  # noqa: PTH100, PTH111
             if keys == _WEIGHTS and not is_overridden and not Path(absolute).is_file():
                 absolute = _below_data_root(tree, value) or absolute
             tree = with_value(tree, keys, absolute, "")
@@ -223,7 +223,7 @@ def _value(tree: Any, keys: KeyPath) -> Any:
         if isinstance(tree, dict):
             tree = tree.get(key)
         elif isinstance(tree, list):
-            tree = tree[int(key)]
+            tree = tree[int(key)] if key.isdecimal() and int(key) < len(tree) else None
         else:
             return None
     return tree

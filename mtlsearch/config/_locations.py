@@ -92,6 +92,6 @@ def _child(node: Any, key: Key) -> Any:
     if isinstance(node, Mapping):
         matches = [child for name, child in node.items() if str(name) == str(key)]
         return matches[0] if matches else _MISSING
-    if isinstance(node, list | tuple) and str(key).isdigit() and int(key) < len(node):
+    if isinstance(node, list | tuple) and str(key).isdecimal() and int(key) < len(node):
         return node[int(key)]
     return _MISSING

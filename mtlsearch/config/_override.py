@@ -114,7 +114,7 @@ def with_value(node: Any, keys: tuple[str, ...], value: Any, where: str) -> Any:
 
 
 def _index(items: list[Any], key: str, where: str) -> int:
-    if key.isdigit() and int(key) < len(items):
+    if key.isdecimal() and int(key) < len(items):
         return int(key)
     raise ConfigError(
         f"{key!r} is not an index of this list of length {len(items)}",

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from io import StringIO
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
-
 from mtlsearch.config._locations import KeyPath
 from mtlsearch.errors import ConfigError
-
-MAX_ENTRIES = 100_000
-"""Maximum number of values in a run file. Nested anchors multiply them without limit."""
+from mtlsearch.files import YamlError, load_yaml
 
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
@@ -29,20 +19,10 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
     """
     text = _read_text(path)
     try:
-        constructor, _ = YAML(typ="safe", pure=True).get_constructor_parser(StringIO(text))
-        node = constructor.composer.get_single_node()
-        entries = list(islice(_lines(node, (), (), str(path)), MAX_ENTRIES + 1))
-        tree = None if node is None else constructor.construct_document(node)
-    except YAMLError as error:
-        raise _explain(error, str(path)) from error
-    except _INVALID_VALUES as error:
-        raise _invalid_value(error, str(path)) from error
-    if len(entries) > MAX_ENTRIES:
-        raise ConfigError(
-            f"the run file has more than {MAX_ENTRIES} values, counted with those of its anchors",
-            where=str(path),
-            next_step="remove anchors that repeat others",
-        )
+        tree, lines = load_yaml(text)
+    except YamlError as error:
+        place = str(path) if error.line is None else f"{path}:{error.line}"
+        raise ConfigError(error.what, where=place, next_step=error.next_step) from error
     if tree is None:
         raise ConfigError(
             "the run file is empty",
@@ -53,7 +33,7 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[KeyPath, int]]:
         raise ConfigError(
             f"the run file must be a mapping of keys, got a {type(tree).__name__}", where=str(path)
         )
-    return tree, dict(entries)
+    return tree, lines
 
 
 def read_value(text: str, where: str) -> Any:
@@ -63,11 +43,9 @@ def read_value(text: str, where: str) -> Any:
         ConfigError: the text is not valid YAML.
     """
     try:
-        return YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        raise _explain(error, where) from error
-    except _INVALID_VALUES as error:
-        raise _invalid_value(error, where) from error
+        return load_yaml(text)[0]
+    except YamlError as error:
+        raise ConfigError(error.what, where=where, next_step=error.next_step) from error
 
 
 def _read_text(path: Path) -> str:
@@ -98,62 +76,3 @@ def _read_text(path: Path) -> str:
             where=str(path),
             next_step="pass another file, or change the permissions of this one",
         ) from error
-
-
-def _lines(
-    node: Node | None, path: KeyPath, above: tuple[Node, ...], file: str
-) -> Iterator[tuple[KeyPath, int]]:
-    """Yield each key below a node with its line; raise if an alias contains itself."""
-    if any(node is ancestor for ancestor in above):
-        line = node.start_mark.line + 1 if node is not None else 0
-        raise ConfigError("the YAML anchor contains itself", where=f"{file}:{line}")
-    if isinstance(node, MappingNode):
-        items = [(str(key.value), key, value) for key, value in node.value]
-    elif isinstance(node, SequenceNode):
-        items = [(str(index), value, value) for index, value in enumerate(node.value)]
-    else:
-        return
-    for name, marked, value in items:
-        yield (*path, name), marked.start_mark.line + 1
-        yield from _lines(value, (*path, name), (*above, node), file)
-
-
-_INVALID_VALUES = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-    RecursionError,
-)
-"""Errors of a value that does not fit its tag, such as ``!!float text``, and of deep nesting."""
-
-
-def _invalid_value(error: Exception, where: str) -> ConfigError:
-    reason = (
-        "its values are nested too deeply"
-        if isinstance(error, RecursionError)
-        else f"a value does not fit its type or tag: {error}"
-    )
-    return ConfigError(
-        f"the YAML is not valid: {reason}",
-        where=where,
-        next_step="remove tags such as `!!float`, and write plain numbers and text",
-    )
-
-
-_DUPLICATE = re.compile(r'found duplicate key "(?P<key>.*?)" with value', re.DOTALL)
-
-
-def _explain(error: YAMLError, where: str) -> ConfigError:
-    """Return the error of a YAML problem, with its line."""
-    if not isinstance(error, MarkedYAMLError):
-        return ConfigError(f"the YAML is not valid: {str(error).splitlines()[0]}", where=where)
-    mark = error.problem_mark or error.context_mark
-    place = where if mark is None or where.startswith("--") else f"{where}:{mark.line + 1}"
-    problem = str(error.problem or error.context)
-    if duplicate := _DUPLICATE.match(problem):
-        return ConfigError(
-            f"key {duplicate['key']!r} occurs twice", where=place, next_step="remove one of them"
-        )
-    return ConfigError(f"the YAML is not valid: {problem}", where=place)

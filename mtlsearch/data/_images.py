@@ -17,6 +17,8 @@ from mtlsearch.plugin import DatasetSource
 MAX_LISTED = 12
 """Maximum number of allowed values in a problem."""
 
+NESTED = "a value is nested too deeply"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadResult:
@@ -151,6 +153,9 @@ class Images:
         except DataError as error:
             where = error.where or self.locate(split, index)
             problem = Problem(split, index, where, _one_line(error), error.next_step or "")
+            return ReadResult((problem,), None, {})
+        except RecursionError:
+            problem = Problem(split, index, self.locate(split, index), NESTED)
             return ReadResult((problem,), None, {})
         labels = self.sources[self.splits[split][index].source].labels
         problems = find_problems(sample, labels)

@@ -1,4 +1,4 @@
-"""Atomic writes, outputs that replace no file of the user, locks, roots of data, and JSON.
+"""Atomic writes, outputs that replace no file of the user, locks, JSON, YAML, roots of data.
 
 >>> from pathlib import Path
 >>> from tempfile import TemporaryDirectory
@@ -19,6 +19,7 @@ from mtlsearch.files._lock import FileLock, LockHeldError
 from mtlsearch.files._names import IMAGE_SUFFIXES, run_name, unique_stems
 from mtlsearch.files._outputs import RECORD, Outputs, unchanged_outputs
 from mtlsearch.files._roots import Roots, confine_reading, require_below_root
+from mtlsearch.files._yaml import YamlError, load_yaml
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -27,9 +28,11 @@ __all__ = [
     "LockHeldError",
     "Outputs",
     "Roots",
+    "YamlError",
     "atomic_write",
     "confine_reading",
     "load_json",
+    "load_yaml",
     "require_below_root",
     "run_name",
     "unchanged_outputs",

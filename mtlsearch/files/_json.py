@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]')
 """A string, or a mark that separates values."""
 
@@ -29,16 +30,22 @@ def load_json(
         The value.
 
     Raises:
-        ValueError: the text is not JSON, is nested too deeply, or has a number of too many digits.
+        ValueError: the text is not JSON, is nested too deeply, has a number of too many digits, or
+            has half of a surrogate pair.
             A key occurs twice in an object; the message contains both places.
     """
     try:
-        return json.loads(
+        value = json.loads(
             text,
             object_pairs_hook=_unique_keys,
             parse_constant=parse_constant,
             parse_float=parse_float,
         )
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError as error:
+        raise ValueError("a text contains half of a surrogate pair") from error
     except _RepeatedKeyError as error:
         raise ValueError(next(_repeated_keys(text), str(error))) from error
     except RecursionError as error:

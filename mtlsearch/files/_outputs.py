@@ -19,6 +19,9 @@ RECORD = ".mtlsearch-outputs.jsonl"
 
 FOLDER = "a folder"
 
+MAX_NAME = 255
+"""Largest number of bytes of a file's name."""
+
 MAX_NAMES = 3
 """Number of files that a message lists."""
 
@@ -196,9 +199,16 @@ def _foreign_images(folder: Path, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _name_in(line: str) -> str:
-    """Return the name of the file in a line of a record; empty if the line is partial."""
+    """Return the name of the file in a line of a record; empty if the line is damaged."""
     match = re.match(r'\["((?:[^"\\]|\\.)*)", ', line)
-    return str(json.loads(f'"{match[1]}"')) if match else ""
+    try:
+        name = str(json.loads(f'"{match[1]}"')) if match else ""
+        name.encode()  # raises for half of a surrogate pair
+    except ValueError:
+        return ""
+    # Without separators, a name cannot refer to another folder.
+    is_name = name not in {".", ".."} and not any(mark in name for mark in "/\\\0")
+    return name if is_name and len(name.encode()) <= MAX_NAME else ""
 
 
 def _digest(path: Path) -> str:

@@ -66,6 +66,7 @@ from mtlsearch.plugin._text import (
     backslash_warnings,
     parse_flag,
     parse_json,
+    parse_yaml,
     read_text,
     resolve_path,
 )
@@ -121,6 +122,7 @@ __all__ = [
     "list_images",
     "parse_flag",
     "parse_json",
+    "parse_yaml",
     "read_image",
     "read_plane",
     "read_text",

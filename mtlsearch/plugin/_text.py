@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator
 
 from mtlsearch.errors import DataError
-from mtlsearch.files import load_json, require_below_root
+from mtlsearch.files import YamlError, load_json, load_yaml, require_below_root
 
 _FLAGS = {
     **dict.fromkeys(("1", "true", "yes"), True),
@@ -79,6 +79,32 @@ def parse_json(text: str, *, what: str, where: str) -> Any:
             next_step="check the file with a JSON validator"
             if is_syntax
             else "correct this value in the file",
+        ) from error
+
+
+def parse_yaml(text: str, *, what: str, where: str) -> Any:
+    """Return the value of a YAML document.
+
+    Args:
+        text: the document.
+        what: what the text is, for messages, such as ``"data file"``.
+        where: the file, for messages.
+
+    Returns:
+        The value, None for an empty document.
+
+    Raises:
+        DataError: the text is not YAML, a key occurs twice, a value does not fit its tag, or
+            aliases contain themselves or multiply the values. The message contains the line.
+    """
+    try:
+        return load_yaml(text)[0]
+    except YamlError as error:
+        reason = error.what.removeprefix("the YAML is not valid: ")
+        raise DataError(
+            f"the {what} is not valid YAML: {reason}",
+            where=where if error.line is None else f"{where}:{error.line}",
+            next_step=error.next_step,
         ) from error
 
 

@@ -132,6 +132,12 @@ class ResolvedRun:
                 _require_files_below(roots, opened)
         except DataError as error:
             raise error.named_in(self.where("data", "sources", index)) from error
+        except RecursionError as error:
+            raise DataError(
+                f"a value in the data files in {root} is nested too deeply",
+                where=self.where("data", "sources", index),
+                next_step="correct the data files, which may be damaged",
+            ) from error
         return opened
 
     def _missing_folder(self, index: int, root: Path) -> ConfigError:

@@ -32,6 +32,7 @@ from mtlsearch.plugin import (
 from ._boxes import parse_cell, require_inside, to_pixels
 from ._settings import ColumnSettings
 
+_INTEGER = re.compile(r"-?\d{1,18}")
 _WHOLE = re.compile(r"(?P<number>-?\d+)\.0+")
 """Whole number as written for a column of floats."""
 
@@ -150,7 +151,7 @@ class Column:
         return [resolve_path(self.root, cell, where=where)] if is_path else []
 
     def _index(self, text: str, where: str) -> int:
-        if self.settings.index_offset is not None and text.lstrip("-").isdecimal():
+        if self.settings.index_offset is not None and _INTEGER.fullmatch(text):
             index = int(text) - self.settings.index_offset
             if 0 <= index < len(self.classes):
                 return index

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from mtlsearch.plugin import (
     DataError,
     backslash_warnings,
     list_images,
+    parse_yaml,
     read_text,
     require_below_root,
     require_unique,
@@ -24,16 +21,6 @@ from mtlsearch.plugin import (
 
 SPLITS = ("train", "val", "test")
 NEXT_STEP = "set `file` of the source to the YAML file, relative to its `root`"
-
-_INVALID_VALUES = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-    RecursionError,
-)
-"""Errors of a value that does not fit its tag, such as ``!!float text``, and of deep nesting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +84,7 @@ def _load(path: Path) -> Mapping[str, Any]:
         kind = "is a folder" if path.is_dir() else "does not exist"
         raise DataError(f"the data file {kind}", where=str(path), next_step=NEXT_STEP)
     text = read_text(path, what="data file")
-    try:
-        content = YAML(typ="safe").load(io.StringIO(text))
-    except (YAMLError, *_INVALID_VALUES) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"the data file is not valid YAML: {reason}", where=str(path)) from error
+    content = parse_yaml(text, what="data file", where=str(path))
     if not isinstance(content, dict) or "names" not in content:
         raise DataError(
             "the data file must have the key `names`",
