@@ -146,7 +146,7 @@ OLD_NAMES = {
     "level_of": "similarity_threshold",
     "listed": "enumerate",
     "look": "run_probe",
-    "mapped": "open_memmap",
+    "mapped": "ArrayFile",
     "most_promising_tree": "best_tree",
     "none_fits": "too_many_rejections",
     "none_left": "exhaustion_reason",

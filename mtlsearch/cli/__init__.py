@@ -13,6 +13,7 @@ Only this layer turns errors into exit codes:
 1     failure: bad data, a missing run, a path that cannot be written, a failed export
 2     wrong input: the command line, the run file, an unknown name
 70    a bug in mtlsearch or in a plugin; ``--debug`` shows the traceback
+75    a full disk, full memory or a storage that does not answer; the same command resumes
 130   interrupted by Ctrl-C
 ====  ========================================================================================
 """

@@ -12,9 +12,16 @@ import typer
 
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._path_errors import path_error_of
-from mtlsearch.errors import ConfigError, MtlsearchError, UnknownNameError
+from mtlsearch.errors import (
+    ConfigError,
+    InfrastructureError,
+    MtlsearchError,
+    UnknownNameError,
+    infrastructure_error_of,
+    is_interrupt,
+)
 
-FAILURE, WRONG_INPUT, BUG, INTERRUPTED = 1, 2, 70, 130
+FAILURE, WRONG_INPUT, BUG, TRY_AGAIN, INTERRUPTED = 1, 2, 70, 75, 130
 
 
 def handle_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -43,12 +50,13 @@ def handle_errors(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(report_error(error, options)) from error
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
-        except Exception as error:
-            if _is_interrupted(error):  # a library replaced the interrupt by its own error
+        except (Exception, SystemExit) as error:
+            if is_interrupt(error):  # a library replaced the interrupt by its own error
                 options.console.interrupted("by Ctrl-C")
                 raise typer.Exit(INTERRUPTED) from error
-            if (path_error := path_error_of(error, ctx)) is not None:
-                raise typer.Exit(report_error(path_error, options)) from error
+            known = path_error_of(error, ctx) or infrastructure_error_of(error)
+            if known is not None:
+                raise typer.Exit(report_error(known, options)) from error
             # Any other error is a bug in mtlsearch or in a plugin: report it, hide nothing.
             _show_bug(error, options)
             raise typer.Exit(BUG) from error
@@ -57,7 +65,9 @@ def handle_errors(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def exit_code(error: MtlsearchError) -> int:
-    """Return the exit code of an error: 2 if the user's input is wrong, else 1."""
+    """Return the exit code of an error: 2 for wrong input, 75 for a full disk and such, else 1."""
+    if isinstance(error, InfrastructureError):
+        return TRY_AGAIN
     return WRONG_INPUT if isinstance(error, ConfigError | UnknownNameError) else FAILURE
 
 
@@ -67,15 +77,6 @@ def report_error(error: MtlsearchError, options: GlobalOptions) -> int:
     return exit_code(error)
 
 
-def _is_interrupted(error: BaseException | None) -> bool:
-    """Return whether an error was raised while an interrupt was handled."""
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
 def show_error(error: MtlsearchError, options: GlobalOptions) -> None:
     """Print the message of an error, with ``--debug`` after its traceback."""
     if options.debug:
@@ -83,10 +84,12 @@ def show_error(error: MtlsearchError, options: GlobalOptions) -> None:
     options.console.error(str(error))
 
 
-def _show_bug(error: Exception, options: GlobalOptions) -> None:
+def _show_bug(error: Exception | SystemExit, options: GlobalOptions) -> None:
     if options.debug:
         traceback.print_exception(error)
     lines = [f"{type(error).__name__}: {error}"]
+    if isinstance(error, SystemExit):
+        lines = [f"the program was ended by its code: sys.exit({error.code!r})"]
     place = _place_in_plugin(error)
     if place is None:
         lines.append("  this is a bug in mtlsearch or in a plugin")
@@ -97,7 +100,7 @@ def _show_bug(error: Exception, options: GlobalOptions) -> None:
     options.console.error("\n".join(lines))
 
 
-def _place_in_plugin(error: Exception) -> str | None:
+def _place_in_plugin(error: BaseException) -> str | None:
     """Return file, line and function of the innermost plugin frame; None without one."""
     from mtlsearch.registry import is_of_plugin
 

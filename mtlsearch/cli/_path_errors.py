@@ -32,7 +32,7 @@ OUTPUTS = ("out", "plot", "target")
 """Parameters of commands that name a path to write."""
 
 
-def path_error_of(error: Exception, ctx: Any) -> MtlsearchError | None:
+def path_error_of(error: BaseException, ctx: Any) -> MtlsearchError | None:
     """Return the message about a path that the operating system refuses.
 
     Args:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mtlsearch.errors import infrastructure_error_of
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
@@ -22,6 +24,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     Raises:
         OSError: the file cannot be written; the error contains ``path``, not the temporary one.
+        InfrastructureError: a library reports a full disk by an error of its own.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
@@ -32,6 +35,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        if error.filename == str(temporary):
+        if error.errno is not None and error.filename in (None, str(temporary)):
             error.filename = str(path)
         raise
+    except Exception as error:
+        if (failure := infrastructure_error_of(error)) is None or failure is error:
+            raise
+        failure.where = str(path)
+        raise failure from error

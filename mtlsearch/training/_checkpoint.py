@@ -101,8 +101,9 @@ def save_checkpoint(
         "cpu": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state(step.device) if step.device.type == "cuda" else None,
     }
-    with atomic_write(path) as temporary:
-        torch.save(state, temporary)
+    # Through a file of Python, the error of a full disk is one of the operating system.
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        torch.save(state, file)
 
 
 def load_checkpoint(

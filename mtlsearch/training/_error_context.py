@@ -8,7 +8,12 @@ from contextlib import contextmanager
 
 import torch
 
-from mtlsearch.errors import MtlsearchError, PluginError, TrainingError
+from mtlsearch.errors import (
+    MtlsearchError,
+    PluginError,
+    TrainingError,
+    infrastructure_error_of,
+)
 from mtlsearch.plugin import Task
 
 
@@ -26,13 +31,16 @@ def attribute_errors_to(task: Task, part: str) -> Iterator[None]:
         Nothing.
 
     Raises:
-        PluginError: the code in the context raised an error.
+        PluginError: the code in the context raised an error, or ended the program.
+        InfrastructureError: a disk or the memory of the machine is full.
     """
     try:
         yield
     except MtlsearchError:
         raise
-    except Exception as error:  # a plugin can raise anything; the error is kept as the cause
+    except (Exception, SystemExit) as error:  # a plugin can raise anything; the cause is kept
+        if (failure := infrastructure_error_of(error)) is not None:
+            raise failure from error
         raise PluginError(
             f"the {part} of task {task.name!r} fails: {type(error).__name__}: "
             f"{' '.join(str(error).split())}",
@@ -53,14 +61,17 @@ def translate_errors() -> Iterator[None]:
     """Convert errors of torch that the user can fix to a TrainingError; pass all others.
 
     Raises:
-        TrainingError: memory is exhausted, BatchNorm got a single value per channel, or
-            ``torch.compile`` failed.
+        TrainingError: the memory of the device is exhausted, BatchNorm got a single value per
+            channel, or ``torch.compile`` failed.
+        InfrastructureError: the memory of the machine is exhausted.
     """
     try:
         yield
     except RuntimeError as error:
-        if is_out_of_memory(error):
+        if isinstance(error, torch.OutOfMemoryError):
             raise _out_of_memory() from error
+        if (failure := infrastructure_error_of(error)) is not None:
+            raise failure from error
         if _is_compiler_error(error):
             raise _compilation_failed(error) from error
         raise

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from mtlsearch.cli import COMMANDS, Command, main
-from mtlsearch.errors import ConfigError, DataError, UnknownNameError
+from mtlsearch.errors import ConfigError, DataError, InfrastructureError, UnknownNameError
 from tests.cli.program import call, run
 
 
@@ -44,6 +44,10 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException, *arguments: s
         (OSError("oh"), 70, "--debug shows the traceback"),
         (OSError(9, "Bad file descriptor", "a"), 70, "--debug shows the traceback"),
         (FileNotFoundError(2, "No such file or directory", 3), 70, "this is a bug"),
+        (OSError(28, "No space left on device"), 75, "no space is left on the disk\n  next:"),
+        (MemoryError(), 75, "the memory of this machine is exhausted"),
+        (InfrastructureError("the database does not answer"), 75, "does not answer"),
+        (SystemExit(0), 70, "the program was ended by its code: sys.exit(0)"),
         (KeyboardInterrupt(), 130, "by Ctrl-C"),
     ],
 )

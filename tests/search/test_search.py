@@ -150,7 +150,7 @@ def test_failed_baseline_is_noted_when_it_runs_again(tmp_path: Path) -> None:
     assert notes_by_session == [[], [note.format(0)], [note.format(1)], []]
 
 
-def test_plugin_error_is_raised_and_the_trial_fails(tmp_path: Path) -> None:
+def test_plugin_error_is_raised_and_the_candidate_runs_again(tmp_path: Path) -> None:
     def score(candidate: Candidate) -> float:
         if str(candidate.plan) == "hard":
             raise ZeroDivisionError("a mistake")
@@ -159,9 +159,11 @@ def test_plugin_error_is_raised_and_the_trial_fails(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         run(tmp_path, Formula(score=score), 4)
     record = store_at(tmp_path).records()[-1]
-    assert record.state == "failed"
+    assert record.state == "interrupted"
     assert record.reason == "ZeroDivisionError: a mistake"
-    assert len(run(tmp_path, Formula(), 4).records()) == 4
+    records = run(tmp_path, Formula(), 4).records()
+    assert [record.state for record in records].count("complete") == 4
+    assert [record.baseline for record in records].count("hard") == 2
 
 
 def test_single_task_has_one_baseline(tmp_path: Path) -> None:

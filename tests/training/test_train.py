@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from mtlsearch.errors import NonFiniteLossError, TrainingError
+from mtlsearch.errors import InfrastructureError, NonFiniteLossError, TrainingError
 from mtlsearch.training import TrainingResult
 from tests.training.fakes import Network, Points, RecordingHooks, config, guesses, run
 
@@ -126,18 +126,20 @@ def test_batchnorm_on_one_image_names_the_batch_size() -> None:
 
 
 @pytest.mark.parametrize(
-    "failure",
+    ("failure", "kind"),
     [
-        torch.OutOfMemoryError("CUDA out of memory"),
-        RuntimeError("you can't allocate memory"),
+        (torch.OutOfMemoryError("CUDA out of memory"), TrainingError),
+        (RuntimeError("you can't allocate memory"), InfrastructureError),
     ],
 )
-def test_out_of_memory_names_the_batch_size(failure: Exception) -> None:
+def test_out_of_memory_names_the_batch_size(failure: Exception, kind: type[Exception]) -> None:
+    """Only the memory of a device depends on the candidate alone."""
+
     class LargeNetwork(Network):
         def forward(self, images, tasks=None):
             raise failure
 
-    with pytest.raises(TrainingError, match="memory") as error:
+    with pytest.raises(kind, match="memory") as error:
         run(LargeNetwork("a"), guesses("a"), Points(labels=("a",)))
     assert "batch_size" in str(error.value)
 

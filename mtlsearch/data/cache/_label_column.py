@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mtlsearch.data._samples import DENSE_FORMS, PreparedLabel
+from mtlsearch.data.cache._array_file import ArrayFile
 from mtlsearch.labels import Form
 from mtlsearch.plugin import BoxTargets
 
@@ -63,14 +63,14 @@ class LabelColumn:
     Args:
         form: form of the label.
         packed: the arrays.
-        dense: masks or maps ``[N, ...]`` of a dense label, else None.
+        dense: file with masks or maps ``[N, ...]`` of a dense label, else None.
 
     Raises:
         KeyError: an array is missing.
     """
 
     def __init__(
-        self, form: Form, packed: Mapping[str, NDArray[Any]], dense: Tensor | None
+        self, form: Form, packed: Mapping[str, NDArray[Any]], dense: ArrayFile | None
     ) -> None:
         self._form = form
         self._present = packed["present"].tolist()

@@ -1,4 +1,4 @@
-"""Files of one split: prepared samples, written in order and read through memory maps."""
+"""Files of one split: prepared samples, written in order and read one by one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from mtlsearch.data._samples import DENSE_FORMS, PreparedLabel, PreparedSample, mask_dtype
-from mtlsearch.data.cache._array_writer import ArrayWriter, fsync, open_memmap
+from mtlsearch.data.cache._array_file import ArrayFile, ArrayWriter, fsync
 from mtlsearch.data.cache._label_column import LabelColumn, pack
 from mtlsearch.data.checks import FlaggedImages, ImageCounts, LabelCounts
 from mtlsearch.labels import Form, LabelSpec
@@ -145,14 +145,14 @@ class CachedSplit:
         self.counts = {name: _read_counts(index["labels"][name]) for name in labels}
         self.flagged = _read_flagged(index["flagged"])
         self.digests = tuple(map(bytes.fromhex, index["digests"]))
-        self._images = open_memmap(folder / IMAGES)
+        self._images = ArrayFile(folder / IMAGES)
         with np.load(folder / LABELS, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         self._columns = {
             name: LabelColumn(
                 spec.form,
                 _arrays_of_label(arrays, number),
-                open_memmap(folder / _dense_file(number)) if spec.form in DENSE_FORMS else None,
+                ArrayFile(folder / _dense_file(number)) if spec.form in DENSE_FORMS else None,
             )
             for number, (name, spec) in enumerate(labels.items())
         }
@@ -161,7 +161,7 @@ class CachedSplit:
         return len(self._images)
 
     def __reduce__(self) -> tuple[type[CachedSplit], tuple[Path, dict[str, LabelSpec]]]:
-        # Another process maps the same files. Otherwise pickle would copy their content.
+        # Another process opens the same files. Otherwise pickle would copy their content.
         return CachedSplit, self._arguments
 
     def get(self, index: int) -> PreparedSample:
@@ -171,7 +171,7 @@ class CachedSplit:
             index: index of the sample.
 
         Returns:
-            The sample; its tensors are views of the files.
+            The sample.
         """
         labels = {name: column.get(index) for name, column in self._columns.items()}
         present = {name: value for name, value in labels.items() if value is not None}

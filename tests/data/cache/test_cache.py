@@ -18,10 +18,10 @@ import torch
 import mtlsearch.data
 from mtlsearch.data import DataModule
 from mtlsearch.data.cache import _fingerprint
-from mtlsearch.data.cache._array_writer import ArrayWriter
+from mtlsearch.data.cache._array_file import ArrayWriter
 from mtlsearch.data.cache._entry import cache_folder
 from mtlsearch.data.cache._split_file import CachedSplit
-from mtlsearch.errors import DataError
+from mtlsearch.errors import DataError, InfrastructureError
 from mtlsearch.labels import Boxes, LabelSpec, RawLabel, Sample
 from tests.data.fake import LABELS, Fake, config, opened, square
 from tests.data.test_data_module import all_same
@@ -177,6 +177,24 @@ def test_reread_reports_image_that_became_bad(tmp_path: Path, cache: Path) -> No
     assert data.check().problems == ()
     assert [problem.where for problem in data.check(reread=True).problems] == ["row 7"]
     assert damaged.reads == 7
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_entry_truncated_in_use_raises_and_resumes(
+    tmp_path: Path, cache: Path, workers: int
+) -> None:
+    """A memory map of such a file would end the process by a signal."""
+    data = run(FileSource(tmp_path), cache, num_workers=workers)
+    data.check()
+    for path in cache.rglob("images.npy"):
+        with path.open("r+b") as file:
+            file.truncate(path.stat().st_size // 2)
+    with pytest.raises(InfrastructureError, match="truncated during the search") as error:
+        all_batches(data)
+    assert str(error.value.where).endswith("images.npy")
+    source = FileSource(tmp_path)
+    run(source, cache).check()
+    assert source.reads == 7
 
 
 def test_damaged_entry_is_written_again(tmp_path: Path, cache: Path) -> None:
