@@ -66,7 +66,8 @@ class Tree:
     def imports(self, module: str, *others: Tree) -> Iterator[Import]:
         """Yield all imports of a module: at the top, in functions and for types only.
 
-        A string that names a module counts as an import, because it may be imported later.
+        A string that names a module counts as an import, because it may be imported later. The
+        name of the package itself does not: it is imported already, and also names a study.
 
         Args:
             module: a module of this tree.
@@ -85,7 +86,7 @@ class Tree:
                     is_module = below in modules
                     yield Import(place, below) if is_module else Import(place, base, alias.name)
         for place, text in self.texts(module):
-            if text in modules:
+            if text in modules and text != self.name:
                 yield Import(place, text)
 
     def _absolute(self, module: str, node: ast.ImportFrom) -> str:

@@ -1,6 +1,7 @@
-"""The public API: each package exports what it documents, and ``API`` lists the plugin API.
+"""The public API: each package exports what it documents, and ``API`` lists what users use.
 
-A change of the plugin API needs a change of ``API`` below, which makes it deliberate.
+These are the Python API (``mtlsearch``) and the plugin API. A change of them needs a change of
+``API`` below, which makes it deliberate.
 """
 
 from __future__ import annotations
@@ -22,6 +23,42 @@ PACKAGES = sorted(
 )
 
 API = """
+mtlsearch:
+  FineTuning(network, metrics_before, metrics, history, note, _export)
+    export(out)
+  Plan(sharing, title=...)
+    copies
+    figure()
+    groups(unit)
+    tasks
+  Run(path, loaded)
+    export(out, trial=..., *, retrained=...)
+    fine_tune(trial=..., *, epochs, learning_rate=..., seed=..., overrides=..., device=..., progress=...)
+    leaderboard(*, sort=..., top=..., all_metrics=..., errors=...)
+    network(trial=..., *, retrained=..., device=...)
+    plot_curves(trials=..., *, all_metrics=...)
+    plot_front()
+    plot_plans(trials=...)
+    predict(images, trial=..., *, retrained=..., batch_size=...)
+    trial(trial=...)
+    trials
+    verdict
+  TrainedNetwork(network, tasks, preprocessing)
+    device
+    draw(image, predictions)
+    forward(images, tasks=...)
+    outputs
+    plan
+    predict(images, *, batch_size=...)
+    preprocess(images)
+    tensors(images, tasks=...)
+  Trial(number, state, baseline, plan, backbone, loss_weights, learning_rate, balancer, metrics, errors, delta_m, expected_delta_m, expected_delta_m_sd, parameters, flops, epochs, seconds, reason, _history)
+    history()
+  __version__
+  errors: a package
+  load(run, *, plugins=...)
+  open_bundle(path, *, providers=...)
+  search(run_file, out=..., *, trials=..., epochs=..., batch_size=..., seed=..., data_root=..., overrides=..., plugins=..., device=..., progress=...)
 mtlsearch.plugin:
   Balancer(settings, tasks)
     Settings
@@ -255,16 +292,40 @@ class TestPublicPackage:
                 assert not (value.__doc__ or f"{item}(").startswith(f"{item}("), item
 
 
-def test_plugin_api_is_as_listed() -> None:
-    names = ("mtlsearch.plugin", "mtlsearch.plugin.layers", "mtlsearch.testing")
+def test_public_api_is_as_listed() -> None:
+    names = ("mtlsearch", "mtlsearch.plugin", "mtlsearch.plugin.layers", "mtlsearch.testing")
     lines = [line for name in names for line in describe(import_module(name))]
     assert lines == API.strip().splitlines()
 
 
-def test_top_level_package_exports_only_its_version() -> None:
+def test_root_package_exports_what_it_lists() -> None:
+    for name in mtlsearch.__all__:
+        getattr(mtlsearch, name)
     public = {name for name, value in vars(mtlsearch).items() if not isinstance(value, ModuleType)}
-    assert {name for name in public if not name.startswith("__")} == set()
-    assert mtlsearch.__version__
+    listed = {*mtlsearch.__all__, "annotations", "import_module", "Any", "TYPE_CHECKING"}
+    assert {name for name in public if not name.startswith("_")} <= {*listed, "ModuleType"}
+    assert set(mtlsearch.__all__) <= set(dir(mtlsearch))
+    with pytest.raises(AttributeError, match="no attribute 'serch'"):
+        mtlsearch.serch  # noqa: B018
+
+
+def test_root_package_imports_its_names_for_types() -> None:
+    """What type checkers see are the names that ``__getattr__`` returns."""
+    tree = ast.parse(inspect.getsource(mtlsearch))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    shown = {
+        alias.asname: f"{node.module}.{alias.name}"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert {*shown, "__version__"} == set(mtlsearch.__all__)
+    for name, path in shown.items():
+        package, _, attribute = path.rpartition(".")
+        expected = getattr(import_module(package), attribute)
+        value = getattr(mtlsearch, name)
+        # A package of this name is in the place of the function, and calls it.
+        assert value is expected or (isinstance(value, ModuleType) and callable(value)), name
 
 
 def _imported(package: ModuleType) -> Iterator[str]:
@@ -279,9 +340,11 @@ def describe(package: ModuleType) -> Iterator[str]:
     yield f"{package.__name__}:"
     for name in sorted(package.__all__):
         value = getattr(package, name)
-        if isinstance(value, ModuleType):
+        if isinstance(value, ModuleType) and callable(value):  # a function beside a package
+            yield f"  {name}{_parameters(getattr(import_module('mtlsearch.api'), name))}"
+        elif isinstance(value, ModuleType):
             hooks = (hook for hook in vars(value) if hook.startswith("mtlsearch_"))
-            yield f"  {name}: {', '.join(sorted(hooks))}"
+            yield f"  {name}: {', '.join(sorted(hooks)) or 'a package'}"
         elif isinstance(value, FunctionType):
             yield f"  {name}{_parameters(value)}"
         elif isinstance(value, type):

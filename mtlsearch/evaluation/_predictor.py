@@ -71,11 +71,22 @@ class NetworkPredictor:
 
     def run(self, images: Sequence[AnyImage]) -> Arrays:
         """See :class:`Predictor`."""
+        return self.tensors(np.stack([self.preprocessing(image) for image in images]))
+
+    def tensors(self, inputs: NDArray[np.float32]) -> Arrays:
+        """Return the tensors of preprocessed images.
+
+        Args:
+            inputs: float32 ``[B, C, H, W]``.
+
+        Returns:
+            Tensors by task and name.
+        """
         import torch
 
-        inputs = torch.from_numpy(np.stack([self.preprocessing(image) for image in images]))
         with torch.inference_mode():
-            outputs = self.network(inputs.to(self.device), tuple(self.tasks))
+            images = torch.from_numpy(inputs).to(self.device)
+            outputs = self.network(images, tuple(self.tasks))
             return {
                 name: {
                     key: tensor.float().cpu().numpy()

@@ -13,7 +13,7 @@
 from mtlsearch.bundle import Bundle, open_bundle
 from mtlsearch.export._bundle import export_bundle
 from mtlsearch.export._compare import BATCH_SIZES, TOLERANCE, difference
-from mtlsearch.export._trial import export_trial
+from mtlsearch.export._trial import export_network, export_trial
 
 __all__ = [
     "BATCH_SIZES",
@@ -21,6 +21,7 @@ __all__ = [
     "Bundle",
     "difference",
     "export_bundle",
+    "export_network",
     "export_trial",
     "open_bundle",
 ]

@@ -7,13 +7,13 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mtlsearch import __version__
 from mtlsearch.bundle import (
     CARD,
     GRAPH,
@@ -114,7 +114,7 @@ def export_bundle(
         compared = _fill_batch(images.cpu().float())
         differences = _write_formats(trained, tasks, folder, compared, report)
         manifest = Manifest(
-            mtlsearch=__version__,
+            mtlsearch=version("mtlsearch"),
             backbone=backbone,
             units=network.units,
             plan=plan,

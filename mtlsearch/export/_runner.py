@@ -5,7 +5,6 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-import mtlsearch
 from mtlsearch.bundle import MODULES, RUNNER
 
 PACKAGES = ("errors", "files", "images", "labels", "plan", "prediction", "bundle")
@@ -23,7 +22,7 @@ def write_runner(folder: Path) -> None:
     """
     program = Path(__file__).with_name("_predict_program.py").read_text(encoding="utf-8")
     (folder / RUNNER).write_text(program, encoding="utf-8")
-    root = Path(mtlsearch.__file__).parent
+    root = Path(__file__).parents[1]
     files = [root / "__init__.py"]
     for package in PACKAGES:
         files += sorted((root / package).rglob("*.py"))

@@ -12,6 +12,7 @@ from mtlsearch.data import DataModule
 from mtlsearch.errors import ExportError
 from mtlsearch.export._bundle import export_bundle
 from mtlsearch.export._compare import BATCH_SIZES
+from mtlsearch.models import MultiTaskNetwork
 from mtlsearch.results import TrialRecord
 from mtlsearch.runs import Session, load_trial
 
@@ -39,11 +40,38 @@ def export_trial(
         DataError: an image of the validation split cannot be read.
         ExportError: see :func:`export_bundle`.
     """
+    return export_network(session, record, load_trial(session, record), out, progress=progress)
+
+
+def export_network(
+    session: Session,
+    record: TrialRecord,
+    network: MultiTaskNetwork,
+    out: Path,
+    *,
+    progress: Callable[[str], None] | None = None,
+) -> Path:
+    """Write a network with the candidate of a trial as a bundle.
+
+    Args:
+        session: the opened run.
+        record: the trial, with the results of the network.
+        network: the network, such as a fine-tuned one.
+        out: folder of the bundle.
+        progress: called with one line of text per step.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        DataError: an image of the validation split cannot be read.
+        ExportError: see :func:`export_bundle`.
+    """
     names = session.config.backbone.names
     # All images are normalized for the first backbone, whichever backbone a trial has.
     preprocessing = session.data.preprocessing
     return export_bundle(
-        load_trial(session, record),
+        network,
         session.evaluator.task_by_name,
         out,
         input_size=preprocessing.size,

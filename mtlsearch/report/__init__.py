@@ -8,25 +8,31 @@ trial,state,baseline,delta_m,expected_delta_m,expected_delta_m_sd,beats_independ
 
 from mtlsearch.report._affinity_picture import draw_affinity
 from mtlsearch.report._contact_sheet import contact_sheet
+from mtlsearch.report._curve_picture import curve_figure
 from mtlsearch.report._evaluation_text import evaluation_text
 from mtlsearch.report._formats import FORMATS, Format, render, write
+from mtlsearch.report._learning_curves import curve_panels
 from mtlsearch.report._per_class_table import render_per_class
-from mtlsearch.report._plot import plot, require_picture
-from mtlsearch.report._sharing_picture import draw_sharing
+from mtlsearch.report._plot import front_figure, plot, require_picture
+from mtlsearch.report._sharing_picture import draw_sharing, sharing_figure
 from mtlsearch.report._write_evaluation import evaluation_files, write_evaluation
 
 __all__ = [
     "FORMATS",
     "Format",
     "contact_sheet",
+    "curve_figure",
+    "curve_panels",
     "draw_affinity",
     "draw_sharing",
     "evaluation_files",
     "evaluation_text",
+    "front_figure",
     "plot",
     "render",
     "render_per_class",
     "require_picture",
+    "sharing_figure",
     "write",
     "write_evaluation",
 ]

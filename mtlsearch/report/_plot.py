@@ -17,6 +17,7 @@ from mtlsearch.files import atomic_write
 from mtlsearch.report._display_columns import best_row
 from mtlsearch.report._formatting import scale_of
 from mtlsearch.report._label_placement import label_points
+from mtlsearch.report._notebook_figure import NotebookFigure
 
 SIZE = (12.0, 7.5)  # inches of 100 pixels
 INK, GRAY, GRID = "#22272e", "#8b949e", "#e6e9ed"
@@ -44,22 +45,38 @@ def plot(frame: pd.DataFrame, path: Path) -> None:
         RunError: no trial has a Δm yet.
     """
     require_picture(path)
+    figure = front_figure(frame)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format=SUFFIXES[path.suffix.lower()])
+
+
+def front_figure(frame: pd.DataFrame) -> Figure:
+    """Return the drawing of :func:`plot`.
+
+    Args:
+        frame: a leaderboard of :func:`mtlsearch.results.leaderboard`.
+
+    Returns:
+        A figure of 1200 x 750 pixels, which a notebook shows.
+
+    Raises:
+        RunError: no trial has a Δm yet.
+    """
     measured = frame[frame["delta_m"].notna()]
     if measured.empty:
         raise RunError(
             "no trial has a Δm yet, so the plot would be empty",
             next_step="resume the run by `mtlsearch search`; it trains both baselines first",
         )
-    figure = _figure(measured, missing=len(frame) - len(measured))
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, format=SUFFIXES[path.suffix.lower()])
+    return _figure(measured, missing=len(frame) - len(measured))
 
 
-def require_picture(path: Path) -> None:
+def require_picture(path: Path, *, option: str = "--plot") -> None:
     """Check that the suffix of a file is a supported picture format.
 
     Args:
         path: the file; it need not exist.
+        option: the option that names it, for the message.
 
     Raises:
         ConfigError: the suffix is not ``.png``, ``.svg`` or ``.pdf``.
@@ -67,13 +84,13 @@ def require_picture(path: Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(
             f"the picture format {path.suffix or 'without a suffix'} is not supported",
-            where=f"--plot {path}",
+            where=f"{option} {path}",
             allowed=list(SUFFIXES),
         )
 
 
 def _figure(frame: pd.DataFrame, *, missing: int) -> Figure:
-    figure = Figure(
+    figure = NotebookFigure(
         figsize=SIZE,
         dpi=100,
         facecolor="white",

@@ -14,6 +14,7 @@ from matplotlib.path import Path as Curve
 
 from mtlsearch.files import atomic_write
 from mtlsearch.plan import SharingPlan
+from mtlsearch.report._notebook_figure import NotebookFigure
 
 INK, GRAY, IMAGE = "#22272e", "#6e7781", "#d0d7de"
 TASK_COLORS = ("#1f6feb", "#edae49", "#d1495b", "#2a9d8f", "#8e6bbf", "#7f8c3a")
@@ -32,16 +33,24 @@ def draw_sharing(plans: Mapping[str, SharingPlan], path: Path) -> None:
         plans: plan by title; tasks have the same color in all of them.
         path: a ``.png``, ``.svg`` or ``.pdf`` file, written atomically.
     """
-    figure = _figure(plans)
+    figure = sharing_figure(plans)
     with atomic_write(path) as temporary:
         figure.savefig(temporary, format=path.suffix.lstrip(".").lower())
 
 
-def _figure(plans: Mapping[str, SharingPlan]) -> Figure:
+def sharing_figure(plans: Mapping[str, SharingPlan]) -> Figure:
+    """Return the drawing of sharing plans side by side.
+
+    Args:
+        plans: plan by title; tasks have the same color in all of them.
+
+    Returns:
+        A figure of 120 dots per inch, which a notebook shows.
+    """
     widths = [len(plan.rows) + 3.1 for plan in plans.values()]
     num_tasks = max(len(plan.tasks) for plan in plans.values())
     size = (WIDTH_PER_UNIT * sum(widths), HEIGHT_PER_TASK * (num_tasks + 2.2))
-    figure = Figure(figsize=size, dpi=120, facecolor="white")
+    figure = NotebookFigure(figsize=size, dpi=120, facecolor="white")
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(
         1, len(plans), width_ratios=widths, left=0, right=1, top=1, bottom=0, wspace=0

@@ -30,6 +30,8 @@ Steps 3 to 6 are :func:`open_session`, which long training, export and task affi
 
 from mtlsearch.runs._check_run import check_run
 from mtlsearch.runs._confirm import read_confirmed, read_verdict
+from mtlsearch.runs._fine_tune import FineTuned, fine_tune, require_same_labels
+from mtlsearch.runs._history import history_columns, read_history
 from mtlsearch.runs._load_trial import load_trial, pick_trial
 from mtlsearch.runs._long_training import (
     LongTraining,
@@ -53,6 +55,7 @@ from mtlsearch.runs._training_evaluator import TrainingEvaluator
 __all__ = [
     "PREFLIGHT_CHECKS",
     "AffinityOutcome",
+    "FineTuned",
     "LongTraining",
     "PreflightCheck",
     "PreflightContext",
@@ -61,12 +64,16 @@ __all__ = [
     "TrainingEvaluator",
     "check_run",
     "find_long_training",
+    "fine_tune",
+    "history_columns",
     "load_long_training",
     "load_trial",
     "open_session",
     "pick_trial",
     "read_confirmed",
+    "read_history",
     "read_verdict",
+    "require_same_labels",
     "run_affinity",
     "run_estimate",
     "run_search",

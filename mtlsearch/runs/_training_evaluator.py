@@ -168,9 +168,9 @@ class TrainingEvaluator:
         # Processes of one training would write theirs after different epochs.
         interval = CHECKPOINT_SECONDS if group.size == 1 else None
         checkpointing = Checkpointing(until, checkpoint, interval)
-        job = self._job(candidate, network, config, group, checkpointing)
+        job = self.job(candidate, network, config, group, checkpointing)
         try:
-            result = train(job, _ProgressHooks(progress))
+            result = train(job, ProgressHooks(progress))
         except TrainingError:
             checkpoint.unlink(missing_ok=True)
             raise
@@ -180,7 +180,7 @@ class TrainingEvaluator:
             write_history(self.run.history(number), result.epochs)
         if until == config.epochs:
             checkpoint.unlink(missing_ok=True)
-        results_by_epoch = {record.epoch + 1: self._results(record) for record in result.epochs}
+        results_by_epoch = {record.epoch + 1: self.results(record) for record in result.epochs}
         return Measurement(
             results_by_epoch[until],
             until,
@@ -190,15 +190,27 @@ class TrainingEvaluator:
             self.data.size("val"),
         )
 
-    def _job(
+    def job(
         self,
         candidate: Candidate,
         network: MultiTaskNetwork,
         config: TrainConfig,
-        process_group: ProcessGroup,
-        checkpointing: Checkpointing,
+        process_group: ProcessGroup | None = None,
+        checkpointing: Checkpointing | None = None,
     ) -> TrainJob:
-        from mtlsearch.training import TrainJob
+        """Return everything that one training of a candidate needs.
+
+        Args:
+            candidate: the candidate.
+            network: its network, on the device.
+            config: the resolved ``train`` section.
+            process_group: the processes of the training; None for a single process.
+            checkpointing: where it pauses; None for a training without a pause.
+
+        Returns:
+            The job.
+        """
+        from mtlsearch.training import ProcessGroup, TrainJob
 
         stopping = self.config.search.early_stopping
         return TrainJob(
@@ -211,7 +223,7 @@ class TrainingEvaluator:
             learning_rate=candidate.learning_rate or config.learning_rate,
             device=self.device,
             seed=self.config.seed,
-            process_group=process_group,
+            process_group=process_group or ProcessGroup(),
             balancer=self._balancer(candidate, network),
             auxiliary_loss=self._auxiliary_loss(candidate, network),
             checkpointing=checkpointing,
@@ -219,7 +231,15 @@ class TrainingEvaluator:
             rungs=() if stopping is None else stopping.rungs_of(config.epochs),
         )
 
-    def _results(self, record: EpochRecord) -> dict[str, TaskResult]:
+    def results(self, record: EpochRecord) -> dict[str, TaskResult]:
+        """Return the results of an epoch.
+
+        Args:
+            record: losses and metrics of the epoch.
+
+        Returns:
+            Metrics with their directions and errors, by task.
+        """
         return {
             name: TaskResult(
                 record.metrics[name],
@@ -323,7 +343,7 @@ class TrainingEvaluator:
 
 
 @dataclass(frozen=True, slots=True)
-class _ProgressHooks:
+class ProgressHooks:
     """Hooks of a training that call the callbacks of the search."""
 
     progress: SearchProgress

@@ -48,6 +48,9 @@ class Verdict:
         """Expected Δm of the winner."""
         return self.expected_by_number[self.winner]
 
+    def __str__(self) -> str:
+        return "\n".join(self.sentences)
+
 
 def verdict_of(view: StudyView) -> Verdict | None:
     """Return the verdict of a study.

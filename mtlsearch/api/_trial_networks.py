@@ -1,0 +1,147 @@
+"""Networks of a run's trials: loaded, exported and fine-tuned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtlsearch.api._fine_tuning import FineTuning
+from mtlsearch.api._history import history_frame
+from mtlsearch.api._progress import Progress, progress_of
+from mtlsearch.api.network import TrainedNetwork
+from mtlsearch.config import LoadedRun, Override, load_run
+from mtlsearch.errors import ConfigError
+from mtlsearch.export import export_network, export_trial
+from mtlsearch.registry import ResolvedRun, build_registry
+from mtlsearch.results import TrialRecord
+from mtlsearch.runs import (
+    Session,
+    fine_tune,
+    history_columns,
+    load_trial,
+    open_session,
+    require_same_labels,
+)
+from mtlsearch.search import NullProgress
+from mtlsearch.study import RunDirectory
+from mtlsearch.training import resolve_device
+
+if TYPE_CHECKING:
+    from mtlsearch.models import MultiTaskNetwork
+    from mtlsearch.search import SearchProgress
+
+SECTIONS = ("data", "train")
+"""Sections of the run file that fine-tuning may change."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialNetworks:
+    """Networks of complete trials, whose weights are on disk.
+
+    Attributes:
+        loaded: run file of the run.
+    """
+
+    loaded: LoadedRun
+
+    def load(self, record: TrialRecord, folder: RunDirectory, device: str) -> TrainedNetwork:
+        """Return the network of a trial, in eval mode.
+
+        Args:
+            record: a complete trial.
+            folder: directory with its weights.
+            device: name of the device.
+        """
+        session = _open(self._resolve(), folder, device)
+        return _wrap(session, load_trial(session, record).to(session.evaluator.device))
+
+    def export(self, record: TrialRecord, folder: RunDirectory, out: Path) -> Path:
+        """Write the network of a trial as a bundle.
+
+        Args:
+            record: a complete trial.
+            folder: directory with its weights.
+            out: folder of the bundle.
+        """
+        return export_trial(_open(self._resolve(), folder, "cpu"), record, out)
+
+    def fine_tune(
+        self,
+        record: TrialRecord,
+        folder: RunDirectory,
+        *,
+        overrides: list[Override],
+        learning_rate: float | None,
+        device: str,
+        progress: Progress,
+    ) -> FineTuning:
+        """Train the network of a trial further.
+
+        Args:
+            record: a complete trial.
+            folder: directory with its weights.
+            overrides: values that replace those of the run.
+            learning_rate: peak learning rate; None for a tenth of that of the trial.
+            device: name of the device.
+            progress: argument of the user.
+        """
+        resolved, changed = self._resolve(), self._resolve_changed(overrides)
+        if resolved.config.data.sources != changed.config.data.sources:
+            require_same_labels(resolved, changed)
+        callbacks = progress_of(progress)
+        session = _open(changed, folder, device, callbacks)
+        if learning_rate is None:
+            rate = record.candidate.learning_rate or resolved.config.train.learning_rate
+            learning_rate = rate / 10
+        tuned = fine_tune(session, record, learning_rate=learning_rate, progress=callbacks)
+        epochs = record.epochs + len(tuned.epochs)
+        new_record = replace(record, results=tuned.results, epochs=epochs, note=tuned.note)
+        return FineTuning(
+            network=_wrap(session, tuned.network),
+            metrics_before={task: dict(values) for task, values in tuned.before.items()},
+            metrics={task: dict(result.metrics) for task, result in tuned.results.items()},
+            history=history_frame(history_columns(tuned.epochs)),
+            note=tuned.note,
+            _export=partial(export_network, session, new_record, tuned.network),
+        )
+
+    def _resolve(self) -> ResolvedRun:
+        return build_registry(self.loaded.config.plugins).resolve(self.loaded)
+
+    def _resolve_changed(self, overrides: list[Override]) -> ResolvedRun:
+        for override in overrides:
+            if override.keys[0] not in (*SECTIONS, "seed"):
+                raise ConfigError(
+                    f"fine-tuning cannot change `{'.'.join(override.keys)}`, on which the weights "
+                    "depend",
+                    where=override.origin,
+                    allowed=[f"keys of {section}" for section in SECTIONS],
+                )
+        changed = load_run(self.loaded.config, overrides)
+        changed.require_paths()
+        return build_registry(changed.config.plugins).resolve(changed)
+
+
+def _open(
+    resolved: ResolvedRun,
+    folder: RunDirectory,
+    device: str,
+    progress: SearchProgress | None = None,
+) -> Session:
+    """Open a run; read and check its images only with callbacks for that."""
+    return open_session(
+        resolved,
+        folder,
+        device=resolve_device(device),
+        progress=progress or NullProgress(),
+        check=progress is not None,
+        should_load_weights=False,
+    )
+
+
+def _wrap(session: Session, network: MultiTaskNetwork) -> TrainedNetwork:
+    """Return a network with the preprocessing of the session's images, in eval mode."""
+    trained = TrainedNetwork(network, session.evaluator.task_by_name, session.data.preprocessing)
+    return trained.eval()
