@@ -54,6 +54,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("sample", WORKFLOW),
     Command("list", INSPECT, function="list_kind"),
     Command("units", INSPECT),
+    Command("repair", INSPECT),
 )
 
 RENAMED: Mapping[str, str] = {

@@ -29,6 +29,7 @@ How a search uses it, in ten lines:
 
 from mtlsearch.results import FINISHED_STATES
 from mtlsearch.study._journal import truncate_partial_line
+from mtlsearch.study._repair import DamagedLine, JournalRepair, repair_journal
 from mtlsearch.study._resume import check_run_directory, require_same_search
 from mtlsearch.study._retention import prune_weights
 from mtlsearch.study._run_directory import RunDirectory
@@ -51,6 +52,8 @@ __all__ = [
     "TrialStore",
     "check_run_directory",
     "open_run_storage",
+    "DamagedLine",
+    "JournalRepair",
     "open_storage",
     "open_store",
     "prune_weights",
@@ -62,3 +65,4 @@ __all__ = [
     "truncate_partial_line",
     "would_create_file",
 ]
+    "repair_journal",

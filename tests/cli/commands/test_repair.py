@@ -1,0 +1,35 @@
+"""``mtlsearch repair``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import SmallSearch
+from tests.cli.program import call
+
+pytestmark = pytest.mark.xdist_group("small_search")
+
+
+def test_repair_shows_lines_and_leaderboard_works(
+    small_search: SmallSearch, tmp_path: Path
+) -> None:
+    run = small_search.copy(tmp_path)
+    journal = run / "study.journal"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([*lines[:3], b"garbage\n", *lines[4:]]))
+    shown = call("leaderboard", run)
+    assert shown.returncode == 1
+    assert "the journal is damaged: line 4 is not an entry of Optuna" in shown.stderr
+    assert f"run `mtlsearch repair {run}`" in shown.stderr
+    result = call("repair", run)
+    assert result.returncode == 0
+    assert "line 4 is not an entry of Optuna" in result.stdout
+    assert f"2 of {len(lines)} lines set aside: {journal}.damaged" in result.stdout
+    assert f"backup of the journal: {journal}.backup" in result.stdout
+    assert "garbage\n" in (run / "study.journal.damaged").read_text()
+    assert call("leaderboard", run).returncode == 0
+    assert "nothing was changed" in call("repair", run).stdout
+    resumed = call("search", small_search.file, "--out", run)
+    assert resumed.returncode == 0, resumed.stderr
