@@ -16,7 +16,8 @@ from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.engine import make_url
+from sqlalchemy import event
+from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -96,6 +97,8 @@ def open_database(url: str, on_outage: Callable[[str], None] | None) -> BaseStor
         wait=tenacity.wait_random(0.05, 0.5),
         reraise=True,
     )(_Database, url, _engine_arguments(url))
+    if database.engine.name == "sqlite":
+        _serialize_transactions(database.engine)
     storage = ResilientStorage(get_storage(database), hide_password(url), on_outage)
     weakref.finalize(storage, database.engine.dispose)
     return storage
@@ -108,6 +111,24 @@ def _engine_arguments(url: str) -> dict[str, Any]:
     if driver in _WITH_TIMEOUT:
         arguments["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
     return arguments
+
+
+def _serialize_transactions(engine: Engine) -> None:
+    """Lock an SQLite file for the whole of each transaction.
+
+    Optuna reads the state of a trial and then writes it. Other databases lock its row between
+    both, which SQLite cannot: two workers would both claim the trial.
+    """
+
+    @event.listens_for(engine, "connect")
+    def leave_transactions_to_sqlalchemy(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    engine.dispose()  # connections before this one have no such transactions
 
 
 def _is_creation_conflict(error: BaseException) -> bool:
