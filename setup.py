@@ -17,5 +17,5 @@ for package, folder in FOLDERS.items():
 setup(
     packages=packages,
     package_dir=FOLDERS,
-    package_data={"": ["py.typed", "*.yaml", "*.j2"]},
+    package_data={"": ["py.typed", "*.yaml", "*.j2", "*.css", "*.js"]},
 )

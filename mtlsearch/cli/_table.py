@@ -47,6 +47,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("search", WORKFLOW),
     Command("worker", WORKFLOW),
     Command("leaderboard", WORKFLOW),
+    Command("report", WORKFLOW),
+    Command("plot", WORKFLOW),
     Command("train-longer", WORKFLOW),
     Command("export", WORKFLOW),
     Command("evaluate", WORKFLOW),

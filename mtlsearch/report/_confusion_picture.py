@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mtlsearch.evaluation import TaskEvaluation
+from mtlsearch.files import atomic_write
 
 INK, PAPER = "#22272e", "white"
 MAX_NUMBERS = 20
@@ -31,13 +34,45 @@ def draw_confusion(title: str, task: TaskEvaluation, path: Path) -> None:
         task: results of a task with a confusion matrix.
         path: the PNG file to write.
     """
-    matrix = np.zeros((0, 0), np.int64) if task.confusion is None else task.confusion
+    _figure({title: task}).savefig(path, format="png")
+
+
+def draw_confusions(task_by_title: Mapping[str, TaskEvaluation], path: Path) -> None:
+    """Draw the confusion matrices of several tasks side by side.
+
+    Args:
+        task_by_title: results of tasks with a confusion matrix, by heading; at least one.
+        path: a ``.png``, ``.svg`` or ``.pdf`` file; the write is atomic.
+    """
+    figure = _figure(task_by_title)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format=path.suffix.lstrip(".").lower())
+
+
+def _figure(task_by_title: Mapping[str, TaskEvaluation]) -> Figure:
+    sides = [
+        min(max(SIDE_PER_CLASS * len(_matrix(task)) + 2, MIN_SIDE), MAX_SIDE)
+        for task in task_by_title.values()
+    ]
+    widths = [side + 0.6 for side in sides]
+    figure = Figure(
+        figsize=(sum(widths), max(sides)), dpi=120, facecolor=PAPER, layout="constrained"
+    )
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(1, len(widths), squeeze=False, width_ratios=widths)[0]
+    for axes, (title, task) in zip(grid, task_by_title.items(), strict=True):
+        _draw(figure, axes, title, task)
+    return figure
+
+
+def _matrix(task: TaskEvaluation) -> NDArray[np.int64]:
+    return np.zeros((0, 0), np.int64) if task.confusion is None else task.confusion
+
+
+def _draw(figure: Figure, axes: Axes, title: str, task: TaskEvaluation) -> None:
+    matrix = _matrix(task)
     totals = matrix.sum(axis=1, keepdims=True)
     fractions = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
-    side = min(max(SIDE_PER_CLASS * len(matrix) + 2, MIN_SIDE), MAX_SIDE)
-    figure = Figure(figsize=(side + 0.6, side), dpi=120, facecolor=PAPER, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
     image = axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axes, shrink=0.8, label="fraction of the true class")
     axes.set_title(title, color=INK)
@@ -53,7 +88,6 @@ def draw_confusion(title: str, task: TaskEvaluation, path: Path) -> None:
             color = PAPER if fractions[row, column] > 0.5 else INK
             text = _cell(matrix, fractions, row, column)
             axes.text(column, row, text, ha="center", va="center", color=color, fontsize=8)
-    figure.savefig(path, format="png")
 
 
 def _cell(matrix: NDArray[np.int64], fractions: NDArray[np.float64], row: int, column: int) -> str:

@@ -63,7 +63,7 @@ def contact_sheet(
         raise DataError(f"the split {split!r} has no valid image to draw")
     rows = [_titles(["image", *data.labels])]
     for index, sample in zip(indices, data.samples(split, indices), strict=True):
-        rows.append(_row(data, _shrink(sample), data.locate(split, index)))
+        rows.append(_row(data, shrink(sample), data.locate(split, index)))
     sheet = Image.new("RGB", (rows[0].width, sum(row.height for row in rows)), PAPER)
     top = 0
     for row in rows:
@@ -120,7 +120,7 @@ def _fit_column(picture: Image.Image) -> Image.Image:
     return picture.resize((CELL, height), Image.Resampling.LANCZOS)
 
 
-def _shrink(sample: Sample) -> Sample:
+def shrink(sample: Sample) -> Sample:
     """Reduce a large image and its labels to the size of a cell."""
     factor = SHORTER_SIDE / min(sample.image.size)
     if factor >= 1:

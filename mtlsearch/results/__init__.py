@@ -18,6 +18,7 @@ Only :func:`leaderboard` imports pandas.
 
 from mtlsearch.results._baseline_remarks import baseline_remarks
 from mtlsearch.results._column_reference import column_reference
+from mtlsearch.results._columns import HEADINGS
 from mtlsearch.results._delta_m import (
     CountedMetrics,
     counted_metrics,
@@ -60,6 +61,7 @@ from mtlsearch.results._trial import FINISHED_STATES, Baseline, Known, State, Tr
 __all__ = [
     "COSTS",
     "DELTA_M",
+    "HEADINGS",
     "FINISHED_STATES",
     "TIME",
     "Baseline",

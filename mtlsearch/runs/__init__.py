@@ -32,6 +32,8 @@ from mtlsearch.runs._check_run import check_run
 from mtlsearch.runs._confirm import read_confirmed, read_verdict
 from mtlsearch.runs._fine_tune import FineTuned, fine_tune, require_same_labels
 from mtlsearch.runs._history import history_columns, read_history
+from mtlsearch.runs._environment import read_environments
+from mtlsearch.runs._history import read_history
 from mtlsearch.runs._load_trial import load_trial, pick_trial
 from mtlsearch.runs._long_training import (
     LongTraining,
@@ -49,7 +51,7 @@ from mtlsearch.runs._run_affinity import AffinityOutcome, run_affinity
 from mtlsearch.runs._run_estimate import run_estimate
 from mtlsearch.runs._run_search import run_search, run_search_worker
 from mtlsearch.runs._select_trial import select_network, select_trial
-from mtlsearch.runs._session import Session, open_session
+from mtlsearch.runs._session import Session, load_cut_backbone, open_session
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
 
 __all__ = [
@@ -66,11 +68,14 @@ __all__ = [
     "find_long_training",
     "fine_tune",
     "history_columns",
+    "load_cut_backbone",
     "load_long_training",
     "load_trial",
     "open_session",
     "pick_trial",
     "read_confirmed",
+    "read_environments",
+    "read_history",
     "read_history",
     "read_verdict",
     "require_same_labels",

@@ -12,6 +12,7 @@ from mtlsearch.config import save_resolved
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.runs._confirm import read_results_by_seed
 from mtlsearch.runs._distributed import Rank0Evaluator, on_all_ranks, run_worker
+from mtlsearch.runs._environment import record_environment
 from mtlsearch.runs._estimate_plans import estimate_plans
 from mtlsearch.runs._retrain import retraining_evaluator, without_weights
 from mtlsearch.runs._session import Session, open_session
@@ -184,7 +185,7 @@ def open_search(
     progress: SearchProgress,
     process_group: ProcessGroup | None,
 ) -> tuple[Session, TrialStore]:
-    """Open session and study, and write ``run.yaml``.
+    """Open session and study, and write ``run.yaml`` and ``environment.json``.
 
     Args:
         resolved: the run file with its plugins.
@@ -207,6 +208,7 @@ def open_search(
     storage = storage or open_run_storage(run, config, progress.warning)
     store = open_store(run, config, storage, objectives)
     save_resolved(config, run.config)
+    record_environment(run, device)
     return session, store
 
 

@@ -39,7 +39,14 @@ from mtlsearch.study._storage import (
     require_storage,
     would_create_file,
 )
-from mtlsearch.study._study import open_run_storage, open_store, read_records, read_view
+from mtlsearch.study._study import (
+    open_run_storage,
+    open_store,
+    read_importances,
+    read_records,
+    read_view,
+    stored_run_file,
+)
 from mtlsearch.study._trial_store import ClaimLostError, TrialStore
 from mtlsearch.study._view import StudyView, SuggestedParams
 
@@ -57,12 +64,14 @@ __all__ = [
     "open_storage",
     "open_store",
     "prune_weights",
+    "read_importances",
     "read_records",
     "read_run",
     "read_view",
     "repair_journal",
     "require_same_search",
     "require_storage",
+    "stored_run_file",
     "truncate_partial_line",
     "would_create_file",
 ]

@@ -20,6 +20,7 @@ class RunDirectory:
         RUN/run.yaml                          resolved run file
         RUN/study.journal                     Optuna study, unless `search.storage` is set
         RUN/study.name                        name of the study in `search.storage`
+        RUN/environment.json                  versions and hardware of the search
         RUN/trials/0003/weights.safetensors   trained weights of a trial
         RUN/trials/0003/checkpoint.pt         checkpoint of a paused trial
         RUN/trials/0003/history.csv           losses and metrics of a trial per epoch
@@ -49,6 +50,11 @@ class RunDirectory:
     def study_name(self) -> Path:
         """Path of the file with the study's name in a storage that several runs may use."""
         return self.path / "study.name"
+
+    @property
+    def environment(self) -> Path:
+        """Path of the versions and the hardware on which the search ran."""
+        return self.path / "environment.json"
 
     @property
     def affinity(self) -> Path:

@@ -6,7 +6,9 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import optuna
 from optuna.storages import BaseStorage
+from optuna.trial import TrialState
 
 from mtlsearch.config import RunConfig
 from mtlsearch.files import atomic_write
@@ -15,6 +17,9 @@ from mtlsearch.study._run_directory import RunDirectory
 from mtlsearch.study._storage import open_storage, would_create_file
 from mtlsearch.study._trial_store import TrialStore
 from mtlsearch.study._view import StudyView
+
+MIN_TRIALS = 8
+"""Number of complete trials with params below which importances are not computed."""
 
 JOURNAL_STUDY = "mtlsearch"
 """Name of the study in a journal file, which contains no other study."""
@@ -106,6 +111,34 @@ def read_view(out: Path, config: RunConfig) -> StudyView:
     run.require()
     store = _existing_store(run, config)
     return StudyView() if store is None else store.read(run.path)
+
+
+def read_importances(out: Path, config: RunConfig) -> tuple[dict[str, float], int]:
+    """Return how much each param explains which trials are among the best, by PED-ANOVA.
+
+    Args:
+        out: run directory.
+        config: its run file.
+
+    Returns:
+        Importance by param, the largest first, with the sum 1; and the number of complete trials
+        with params. The importances are empty for fewer than eight trials.
+
+    Raises:
+        RunError: the folder is not a run directory, or the storage cannot be opened.
+    """
+    run = RunDirectory(out)
+    run.require()
+    store, name = _existing_store(run, config), _study_name(run, config)
+    if store is None or name is None:
+        return {}, 0
+    count = sum(trial.state is TrialState.COMPLETE and bool(trial.params) for trial in store.trials)
+    if count < MIN_TRIALS:
+        return {}, count
+    from optuna.importance import get_param_importances  # imports scikit-learn: a second
+
+    study = optuna.load_study(study_name=name, storage=open_run_storage(run, config))
+    return get_param_importances(study), count
 
 
 def stored_trial_numbers(run: RunDirectory, config: RunConfig) -> frozenset[int]:

@@ -11,8 +11,8 @@ from matplotlib.patches import PathPatch, Rectangle
 from PIL import Image
 
 from mtlsearch.plan import SharingPlan
-from mtlsearch.report import draw_sharing
-from mtlsearch.report._sharing_picture import TASK_COLORS, _figure, _lanes
+from mtlsearch.report import draw_sharing, sharing_figure
+from mtlsearch.report._sharing_picture import TASK_COLORS, _lanes
 
 TASKS = ("a", "b", "c")
 PLANS = {
@@ -42,7 +42,7 @@ def test_other_formats_are_written(suffix: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("title", PLANS)
 def test_copy_has_one_band_per_task_and_a_frame(title: str) -> None:
     plan = PLANS[title]
-    (axes,) = _figure({title: plan}).axes
+    (axes,) = sharing_figure({title: plan}).axes
     boxes = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
     frames = [box for box in boxes if not box.get_fill()]
     assert len(frames) == sum(plan.copies)
@@ -53,7 +53,7 @@ def test_copy_has_one_band_per_task_and_a_frame(title: str) -> None:
 
 @pytest.mark.parametrize("title", PLANS)
 def test_each_task_has_one_line(title: str) -> None:
-    (axes,) = _figure({title: PLANS[title]}).axes
+    (axes,) = sharing_figure({title: PLANS[title]}).axes
     lines = [patch for patch in axes.patches if type(patch) is PathPatch]
     assert {line.get_edgecolor()[:3] for line in lines} == set(map(to_rgb, TASK_COLORS[:3]))
     assert len(lines) == len(TASKS)
@@ -69,7 +69,7 @@ def test_tree_keeps_groups_in_adjacent_lanes() -> None:
 
 
 def test_panels_share_the_colors_of_tasks() -> None:
-    figure = _figure({"hard": PLANS["hard"], "tree": PLANS["tree"]})
+    figure = sharing_figure({"hard": PLANS["hard"], "tree": PLANS["tree"]})
     colors = [
         {
             text.get_text(): text.get_bbox_patch().get_facecolor()

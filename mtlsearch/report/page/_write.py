@@ -1,0 +1,152 @@
+"""The page as one HTML file: template, style sheet and script, without any other file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
+
+from mtlsearch.report._learning_curves import curve_panels
+from mtlsearch.report._notes import notes
+from mtlsearch.report._plan_effects import pair_effects
+from mtlsearch.report.page import _facts as facts
+from mtlsearch.report.page import _sections as sections
+from mtlsearch.report.page import _summary as summary
+from mtlsearch.report.page._contents import RunContents
+from mtlsearch.report.page._curve_drawing import draw_curves
+from mtlsearch.report.page._effect_drawing import draw_effect, effect_scale
+from mtlsearch.report.page._front_drawing import draw_front
+from mtlsearch.report.page._networks import NetworkResults
+from mtlsearch.report.page._plan_drawing import task_colors
+from mtlsearch.report.page._table import page_table
+
+MAX_EFFECTS = 20
+"""Number of pairs of tasks up to which the effect of sharing is drawn."""
+
+
+def render_page(contents: RunContents, networks: NetworkResults) -> str:
+    """Return the page of a run.
+
+    All texts are escaped. A content security policy forbids every script but the page's own, and
+    everything from a network.
+
+    Args:
+        contents: the run.
+        networks: results of the trained networks; empty if weights or data were not opened.
+
+    Returns:
+        The HTML text.
+    """
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["code"] = _with_code
+    style, script = _read("page.css"), _read("page.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    template = environment.from_string(_read("page.html.j2"))
+    return template.render(
+        style=Markup(style),
+        script=Markup(script),
+        script_digest=digest,
+        **_values(contents, networks),
+    )
+
+
+def _values(contents: RunContents, networks: NetworkResults) -> dict[str, Any]:
+    """Return the values of the template."""
+    tasks = sorted(contents.config.tasks)
+    colors = task_colors(tasks)
+    compared = summary.compared_networks(contents)
+    columns, rows = page_table(contents.frame, contents.primary)
+    recommended = contents.recommended
+    shown = [index for index, column in enumerate(columns) if column.is_shown]
+    hints = sections.tooltips(
+        contents,
+        [columns[index].title for index in shown],
+        lambda row: [
+            f"{rows[row].cells[index].text} {rows[row].cells[index].error}".strip()
+            for index in shown
+        ],
+    )
+    intervals, zero = sections.intervals(contents)
+    return {
+        "name": contents.name,
+        "tasks": tasks,
+        "colors": colors,
+        "num_trials": len(contents.records),
+        "sentences": () if contents.verdict is None else contents.verdict.sentences,
+        "recommended": recommended,
+        "recommended_name": "" if recommended is None else summary.plan_name(recommended),
+        "recommended_card": None
+        if recommended is None
+        else sections.plan_card(contents, recommended),
+        "figures": [*summary.figures(contents)],
+        "compared": compared,
+        "task_rows": summary.task_rows(contents, colors),
+        "intervals": intervals,
+        "zero": zero,
+        "task_facts": facts.task_facts(contents, networks, colors),
+        "data_facts": facts.data_facts(contents, networks),
+        "search_facts": facts.search_facts(contents),
+        "units": {name: facts.unit_facts(units) for name, units in sorted(contents.units.items())},
+        "columns": columns,
+        "rows": rows,
+        "states": sorted({row.state for row in rows}),
+        "notes": notes(contents.frame) if rows else [],
+        "hints": hints,
+        **_drawings(contents),
+        "plans": sections.plan_cards(contents) if rows else [],
+        "affinity": sections.affinity_groups(contents),
+        "estimate": sections.estimate_panel(contents),
+        "classes": sections.class_tables(contents, networks, compared),
+        "networks": networks,
+        "failures": sections.failures(contents),
+        "contents": contents,
+        "commands": facts.commands(contents),
+        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+def _drawings(contents: RunContents) -> Mapping[str, Any]:
+    roles = contents.role_by_trial
+    panels = curve_panels(contents.records, contents.history_by_trial, roles)
+    curves = [(panel, draw_curves(panel)) for panel in panels]
+    effects = pair_effects(contents.records, contents.repeats)
+    effects = effects if len(effects) <= MAX_EFFECTS else []
+    limits = effect_scale(effects)
+    has_front = bool(contents.frame["delta_m"].notna().any()) if len(contents.frame) else False
+    front = contents.frame.attrs.get("front", [])
+    return {
+        "front_names": [{"delta_m": "Δm", "flops": "FLOPs"}.get(name, name) for name in front],
+        "front_wide": draw_front(contents.frame, roles, width=1040, height=430)
+        if has_front
+        else None,
+        "front_narrow": draw_front(contents.frame, roles, width=360, height=340)
+        if has_front
+        else None,
+        "main_curves": [item for item in curves if item[0].is_primary],
+        "other_curves": [item for item in curves if not item[0].is_primary],
+        "effects": [(effect, draw_effect(effect, limits, roles)) for effect in effects],
+        "importances": contents.importance_by_param,
+    }
+
+
+def _with_code(text: str) -> Markup:
+    """Return a text with its parts in backticks as code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
+        for index, part in enumerate(parts)
+    )
+
+
+@cache
+def _read(name: str) -> str:
+    return (files("mtlsearch.report.page") / name).read_text(encoding="utf-8")

@@ -1,0 +1,121 @@
+"""The HTML text of a page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+
+from mtlsearch.affinity import Affinity
+from mtlsearch.plan import SharingPlan
+from mtlsearch.report.page import NetworkResults, RunContents, compared_networks, render_page
+from mtlsearch.results import TrialRecord
+from tests.report.page.conftest import HOSTILE, contents_of
+from tests.results.trials import TASKS, UNITS, baselines, results, trial
+
+VOID = {"meta", "input", "img", "br"}
+
+
+class Structure(HTMLParser):
+    """Parser that requires every element to be closed, and collects sections and texts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.sections: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "section":
+            self.sections.append(str(values["id"]))
+        self.links += [str(values[name]) for name in ("href", "src") if name in values]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def parse(text: str) -> Structure:
+    structure = Structure()
+    structure.feed(text)
+    assert structure.open == []
+    return structure
+
+
+def test_page_is_one_file_with_all_sections(contents: RunContents) -> None:
+    structure = parse(render_page(contents, NetworkResults()))
+    assert structure.sections == [
+        *("verdict", "searched", "leaderboard", "front", "plans", "mattered", "curves", "classes"),
+        *("images", "failures", "reproduce"),
+    ]
+    assert all(link.startswith(("#", "data:")) for link in structure.links)
+    assert {link[1:] for link in structure.links if link[0] == "#"} == set(structure.sections)
+
+
+def test_page_escapes_names_everywhere(contents: RunContents) -> None:
+    text = render_page(contents, NetworkResults())
+    assert HOSTILE not in text
+    assert text.count("window.hacked") >= 8  # name, source, class, reason, param, ...
+
+
+def test_page_without_images_contains_a_note(contents: RunContents) -> None:
+    text = render_page(contents, NetworkResults())
+    assert "Data and weights were not opened" in text
+    note = "trial 0, independent: the weights of trial 0 do not exist."
+    assert note in render_page(contents, NetworkResults(notes=(note,)))
+
+
+def test_page_of_a_run_without_results_is_written() -> None:
+    running = trial(0, SharingPlan.independent(TASKS, UNITS), state="running")
+    contents = contents_of([running])
+    structure = parse(render_page(contents, NetworkResults()))
+    assert "leaderboard" in structure.sections
+    assert "front" not in structure.sections
+    assert "no result yet" in render_page(contents_of([]), NetworkResults())
+
+
+def test_best_baseline_is_compared_with_the_best_plan(contents: RunContents) -> None:
+    assert [*compared_networks(contents)] == [
+        "trial 5, best, recommended",
+        "trial 0, independent",
+        "trial 1, hard",
+    ]
+    worse = [*baselines(), trial(2, measured=results(0.1, 0.5, 0.3), flops=10**9)]
+    titles = [*compared_networks(contents_of(worse))]
+    assert titles == [
+        "trial 0, best, recommended, independent",
+        "trial 1, hard",
+        "trial 2, best proposed",
+    ]
+
+
+def test_affinity_has_a_symmetric_scale(contents: RunContents) -> None:
+    values = np.array([[[1.0, -0.02, 0.01], [0.004, 1.0, 0.0], [0.0, np.nan, 1.0]]])
+    affinity = Affinity(
+        TASKS, ("stem",), values, values[0], values[0], values, values, np.ones((3, 3)), 9, 1
+    )
+    text = render_page(replace(contents, affinity=affinity), NetworkResults())
+    # The largest effect on another task has the strongest color, and the sign selects the hue.
+    assert 'class="cell negative" fill-opacity="1.00"' in text
+    assert 'class="cell positive" fill-opacity="0.50"' in text
+    assert "<span>\N{MINUS SIGN}2</span><i></i><span>+2</span>" in text
+
+
+def many_trials(count: int) -> list[TrialRecord]:
+    generator = np.random.default_rng(0)
+    records = baselines()
+    for number in range(len(records), count):
+        depths = [int(depth) for depth in generator.integers(0, UNITS + 1, 2)]
+        plan = SharingPlan.from_splits(TASKS, depths, UNITS)
+        factors = 1 + generator.normal(0, 0.05, 3)
+        records.append(trial(number, plan, results(*(factors * [0.3, 0.2, 0.6]))))
+    return records
+
+
+def test_page_of_200_trials_is_below_3_megabytes() -> None:
+    text = render_page(contents_of(many_trials(200), epochs=300), NetworkResults())
+    # Images add at most 120 pictures of about 12 kB, 2 MB in base64.
+    assert len(text.encode()) < 3_000_000
