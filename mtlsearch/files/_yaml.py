@@ -55,15 +55,15 @@ def load_yaml(text: str) -> tuple[Any, dict[tuple[str, ...], int]]:
 
     Raises:
         YamlError: the text is not valid YAML, contains a key twice, a value that does not fit its
-            tag, half of a surrogate pair, an alias that contains itself, or more than
-            :data:`MAX_ENTRIES` values, counted with those of its aliases.
+            tag, a key that is a list or a mapping, half of a surrogate pair, an alias that contains
+            itself, or more than :data:`MAX_ENTRIES` values, counted with those of its aliases.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    constructor, _ = YAML(typ="safe", pure=True).get_constructor_parser(StringIO(text))
     node = None
     try:
+        constructor, _ = YAML(typ="safe", pure=True).get_constructor_parser(StringIO(text))
         node = constructor.composer.get_single_node()
         entries = list(islice(_lines(node, (), ()), MAX_ENTRIES + 1))
         if len(entries) > MAX_ENTRIES:
@@ -92,6 +92,10 @@ def _lines(
     if isinstance(node, ScalarNode):
         _require_text(node)
     if isinstance(node, MappingNode):
+        for key, _ in node.value:
+            # The text of another key contains all of its aliases.
+            if not isinstance(key, ScalarNode):
+                raise YamlError("a key must be a text or a number", key.start_mark.line + 1)
         items = [(str(key.value), key, value) for key, value in node.value]
     elif isinstance(node, SequenceNode):
         items = [(str(index), value, value) for index, value in enumerate(node.value)]

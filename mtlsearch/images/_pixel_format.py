@@ -20,6 +20,9 @@ Channels: TypeAlias = Literal["rgb", "rgba"] | int
 PixelRange: TypeAlias = Literal["auto"] | tuple[float, float]
 """The numbers that become 0 and 255, or ``"auto"``: 0 and 65535 for 16-bit integers."""
 
+MAX_NUMBERS = 2**20
+"""Largest number of pixels that are converted at a time."""
+
 _SIXTEEN_BITS = np.dtype(np.uint16)
 _GRAY = ("1", "L", "LA")
 _ARRAY_MODES = ("I", "F")
@@ -151,7 +154,9 @@ class PixelFormat:
     def _from_bands(self, bands: Bands) -> AnyImage:
         values, count = bands.values, len(bands.values)
         if self.num_channels == 3:
-            rgb = values[[0, 0, 0]] if count < 3 else values[:3]
+            if count < 3:
+                return Image.fromarray(np.ascontiguousarray(values[0])).convert("RGB")
+            rgb = values[:3]
             return Image.fromarray(np.ascontiguousarray(rgb.transpose(1, 2, 0)))
         if self.channels == "rgba":
             opaque = np.full_like(values[:1], 255)
@@ -183,16 +188,19 @@ class PixelFormat:
     def _to_uint8(self, values: NDArray[np.generic]) -> NDArray[np.uint8]:
         if values.dtype == np.uint8:
             return values.astype(np.uint8, copy=False)
-        if not np.isfinite(values).all():
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise DataError(
                 f"{int((~np.isfinite(values)).sum())} numbers of the image are not finite",
                 next_step="replace NaN and infinity by numbers of the range",
             )
         low, high = self._range_of(values)
         scaled = np.empty(values.shape, np.uint8)
-        for band, numbers in enumerate(values):  # one band at a time needs less memory
-            fractions = (numbers.astype(np.float64) - low) / (high - low)
-            scaled[band] = np.rint(fractions * 255).clip(0, 255)
+        rows = max(1, MAX_NUMBERS // values.shape[2])
+        for band in range(len(values)):
+            for top in range(0, values.shape[1], rows):  # some rows at a time need less memory
+                numbers = values[band, top : top + rows].astype(np.float64)
+                fractions = (numbers - low) / (high - low)
+                scaled[band, top : top + rows] = np.rint(fractions * 255).clip(0, 255)
         return scaled
 
     def _range_of(self, values: NDArray[np.generic]) -> tuple[float, float]:

@@ -40,6 +40,9 @@ _BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _PAGE_MODES = ("L", "I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 """Modes in which the pages of one TIFF are the bands of one image."""
 
+_PROGRAMS = ("EPS",)
+"""Formats of files that another program would execute."""
+
 _TIFF_SUFFIXES = (".tif", ".tiff")
 
 _AS_ARRAY = "save its bands as an .npy file of [bands, height, width]"
@@ -120,7 +123,7 @@ def _load(path: Path, where: str | None) -> NDArray[np.generic]:
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(mapped, np.ndarray) or mapped.dtype.kind not in "biuf":
             raise DataError(f"{path} does not contain an array of numbers", where=where)
-        _require_pixels(math.prod(mapped.shape), path, where)
+        _require_pixels(math.prod(mapped.shape), path, where, mapped.dtype.itemsize)
         array: NDArray[np.generic] = np.array(mapped)
     except _BROKEN as error:
         raise DataError(f"{path} cannot be decoded: {error}", where=where) from error
@@ -158,6 +161,7 @@ def _opened(path: Path, where: str | None) -> Iterator[Image.Image]:
     try:
         # Pillow maps uncompressed files that it opens by name, and scrambles a rotated TIFF then.
         with path.open("rb") as file, Image.open(file) as image:
+            _require_picture(image, path, where)
             yield image
     except UnidentifiedImageError as error:
         kind = "is not in a known image format" if path.stat().st_size else "is empty"
@@ -171,6 +175,26 @@ def _opened(path: Path, where: str | None) -> Iterator[Image.Image]:
         ) from error
     except (*_BROKEN, *_BOMB) as error:
         raise _decoding_error(path, where, error) from error
+
+
+def _require_picture(image: Image.Image, path: Path, where: str | None) -> None:
+    """Check that a file is no program: Pillow runs Ghostscript for PostScript.
+
+    Raises:
+        DataError: it is one, whatever its suffix.
+    """
+    if image.format in _PROGRAMS:
+        raise DataError(
+            f"{path} contains PostScript, which is a program",
+            where=where,
+            next_step="convert it to PNG",
+        )
+    _require_pixels(math.prod(image.size), path, where, _bytes_of(image))
+
+
+def _bytes_of(image: Image.Image) -> int:
+    """Return the number of bytes of a number of an image."""
+    return 4 if image.mode in ("I", "F") else 2 if image.mode.startswith("I;16") else 1
 
 
 def _bands_beyond_pillow(path: Path, where: str | None) -> Bands | None:
@@ -194,7 +218,8 @@ def _bands_beyond_pillow(path: Path, where: str | None) -> Bands | None:
             where=where or str(path),
             next_step=_AS_ARRAY,
         )
-    _require_pixels(layout.width * layout.height * layout.num_bands, path, where)
+    count = layout.width * layout.height * layout.num_bands
+    _require_pixels(count, path, where, layout.dtype.itemsize)
     try:
         return Bands(layout.decode(path))
     except (*_BROKEN, *_BOMB) as error:
@@ -240,7 +265,7 @@ def _pages(image: Image.Image, path: Path, where: str | None) -> Bands | None:
     num_pages, first = int(getattr(image, "n_frames", 1)), (image.mode, image.size)
     if image.mode not in _PAGE_MODES:
         return None
-    _require_pixels(num_pages * math.prod(image.size), path, where)
+    _require_pixels(num_pages * math.prod(image.size), path, where, _bytes_of(image))
     planes = []
     for page in ImageSequence.Iterator(image):
         if (page.mode, page.size) != first:
@@ -282,15 +307,23 @@ def is_band_axis(count: int, others: Sequence[int]) -> bool:
     return count <= 4 < min(others) or 4 * count <= min(others)
 
 
-def _require_pixels(count: int, path: Path, where: str | None) -> None:
+def _require_pixels(count: int, path: Path, where: str | None, size: int = 1) -> None:
     """Check that an image is within Pillow's limit, which bounds memory.
+
+    Args:
+        count: its numbers.
+        path: the file.
+        where: reference to the file in the data set.
+        size: bytes of a number; the limit is smaller for more than two.
 
     Raises:
         DataError: it has more numbers.
     """
-    if Image.MAX_IMAGE_PIXELS is None or count <= 2 * Image.MAX_IMAGE_PIXELS:
+    if Image.MAX_IMAGE_PIXELS is None:
         return
-    raise _size_error(f"{path} has {count} numbers", 2 * Image.MAX_IMAGE_PIXELS, where)
+    limit = 2 * Image.MAX_IMAGE_PIXELS * 2 // max(size, 2)
+    if count > limit:
+        raise _size_error(f"{path} has {count} numbers of {size} bytes", limit, where)
 
 
 def _decoding_error(path: Path, where: str | None, error: Exception) -> DataError:

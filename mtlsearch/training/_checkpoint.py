@@ -176,7 +176,24 @@ def _require_state(state: object) -> dict[str, Any]:
     """
     if not isinstance(state, dict) or not state.keys() >= set(_KEYS):
         raise ValueError(f"it does not contain {', '.join(_KEYS)}")
+    _require_plain(state)
     return state
+
+
+def _require_plain(value: object) -> None:
+    """Check that tensors store each of their numbers; others can be larger than memory.
+
+    Raises:
+        ValueError: one does not.
+    """
+    if isinstance(value, Tensor):
+        is_strided = value.layout == torch.strided and not value.is_meta
+        size = value.numel() * value.element_size()
+        if not is_strided or size > value.untyped_storage().nbytes():
+            raise ValueError("it contains a tensor that is not plain")
+    elif isinstance(value, Mapping | list | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            _require_plain(item)
 
 
 def _require_like(state: object, expected: Mapping[str, Tensor], key: str) -> None:

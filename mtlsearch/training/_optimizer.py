@@ -81,7 +81,7 @@ def load_optimizer_state(optimizer: Optimizer, state: Mapping[str, Any]) -> None
     """
     current = optimizer.state_dict()
     for group, expected in zip(state["param_groups"], current["param_groups"], strict=True):
-        if group["params"] != expected["params"]:
+        if not isinstance(group["params"], list) or group["params"] != expected["params"]:
             raise ValueError("the optimizer has other parameters")
     parameters = [item for group in optimizer.param_groups for item in group["params"]]
     names = _STATE_NAMES[type(optimizer)]

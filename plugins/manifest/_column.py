@@ -197,17 +197,21 @@ class Column:
         offset = self.settings.index_offset or 0
         if not offset:
             return self.values.apply(plane, where)
-        is_void = plane == self.settings.ignore_index
-        return np.where(is_void, plane.astype(np.int64), plane.astype(np.int64) - offset)
+        indices = plane.astype(np.int64)
+        np.subtract(indices, offset, out=indices, where=plane != self.settings.ignore_index)
+        return indices
 
     def _map(self, path: Path, where: str) -> NDArray[np.float32]:
-        raw = np.asarray(read_plane(path, where), np.float64)
-        if raw.ndim == 2:
-            raw = raw[None]
+        plane = read_plane(path, where)
+        if plane.ndim == 2:
+            plane = plane[None]
         settings = self.settings
-        is_void = np.isnan(raw) if np.isnan(settings.invalid) else raw == settings.invalid
-        values = np.where(is_void, 0.0, raw * settings.scale + settings.offset)
-        return values.astype(np.float32)
+        values = np.empty(plane.shape, np.float32)
+        for index in np.ndindex(plane.shape[:2]):  # a row at a time needs less memory
+            raw = np.asarray(plane[index], np.float64)
+            is_void = np.isnan(raw) if np.isnan(settings.invalid) else raw == settings.invalid
+            values[index] = np.where(is_void, 0.0, raw * settings.scale + settings.offset)
+        return values
 
     def _boxes(self, cell: Any, image: Path, image_size: tuple[int, int], where: str) -> Boxes:
         settings = self.settings

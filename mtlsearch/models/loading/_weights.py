@@ -76,6 +76,9 @@ def _read(path: Path) -> dict[str, Tensor]:
     except SafetensorError as error:
         raise _read_error(path, error) from error
     tensors = {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
+    for key, value in tensors.items():
+        if not _is_plain(value):
+            raise _read_error(path, ValueError(f"{key[:80]!r} is not a plain tensor"))
     if not tensors:
         raise BackboneError(
             "the file does not contain a state dict (weights by name)",
@@ -83,6 +86,15 @@ def _read(path: Path) -> dict[str, Tensor]:
             next_step="save the model's state_dict(): torch.save(model.state_dict(), path)",
         )
     return tensors
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Return whether a tensor stores each of its numbers; others can be larger than memory."""
+    return (
+        tensor.layout == torch.strided
+        and not tensor.is_meta
+        and tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
+    )
 
 
 def _read_error(path: Path, error: Exception) -> BackboneError:

@@ -166,17 +166,30 @@ def _require_numbers(table: pd.DataFrame, where: str) -> None:
     import pandas as pd
 
     counted = sorted(REQUIRED_COLUMNS - {"plan"})
+    lowest_by_column = {"epoch": 1, "parameters": 0, "flops": 0, "seconds": 0}
     metrics = [column for of_task in metrics_by_task(table).values() for column in of_task]
     for column in (*counted, *metrics):
         cells = table[column]
         numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
         is_valid = np.isfinite(numbers) | (cells.isna().to_numpy() & (column in metrics))
+        if column in counted:
+            # Integers above are not exact as floating-point numbers.
+            lowest, highest = lowest_by_column.get(column, -(2**53)), 2**53
+            is_valid &= (numbers >= lowest) & (numbers <= highest)
+            is_valid &= (numbers % 1 == 0) | (column == "seconds")
         if not is_valid.all():
             row = int(is_valid.argmin())
             raise DataError(
-                f"column {column!r} must contain numbers, got {str(cells.iloc[row])!r}",
+                f"column {column!r} must contain {_range(column, lowest_by_column)}, got "
+                f"{str(cells.iloc[row])!r}",
                 where=f"{where} row {row + 2}",
             )
+
+
+def _range(column: str, lowest_by_column: Mapping[str, int]) -> str:
+    noun = "integers" if column in REQUIRED_COLUMNS - {"seconds"} else "numbers"
+    lowest = lowest_by_column.get(column)
+    return noun if lowest is None else f"{noun} of at least {lowest}"
 
 
 def metrics_by_task(table: pd.DataFrame) -> dict[str, dict[str, Metric]]:
