@@ -11,10 +11,14 @@
     run.network()                      # a torch.nn.Module
 
 These names are imported when they are first used, so that ``import mtlsearch`` takes no time.
+
+Importing this package also sets how long the threads of torch spin while they wait for each other,
+unless an environment variable of OpenMP does. Import it before torch.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -45,6 +49,16 @@ __all__ = [
     "open_bundle",
     "search",
 ]
+
+_WAITING = {"GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "1"}
+"""Variables of OpenMP, of GNU (torch on Linux) and of Intel and LLVM (elsewhere).
+
+By default, a thread of torch spins for milliseconds at the end of each operator, on a core that the
+thread for which it waits would need if other programs use the machine. OpenMP reads these variables
+when torch is loaded. None is set if the user has set one of them, or ``OMP_WAIT_POLICY``.
+"""
+
+os.environ.update({} if os.environ.keys() & {*_WAITING, "OMP_WAIT_POLICY"} else _WAITING)
 
 _FUNCTION = "search"
 """Name of a function of the Python API and of a package: the package can be called."""

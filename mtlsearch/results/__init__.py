@@ -61,8 +61,8 @@ from mtlsearch.results._trial import FINISHED_STATES, Baseline, Known, State, Tr
 __all__ = [
     "COSTS",
     "DELTA_M",
-    "HEADINGS",
     "FINISHED_STATES",
+    "HEADINGS",
     "TIME",
     "Baseline",
     "CountedMetrics",

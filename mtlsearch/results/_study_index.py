@@ -30,6 +30,7 @@ class StudyIndex:
         self._objectives = tuple(objectives)
         self._record_by_number: dict[int, TrialRecord] = {}
         self._changes: list[int] = []
+        self._running: dict[int, TrialRecord] = {}
         self._paused: dict[int, dict[int, TrialRecord]] = defaultdict(dict)
         self._references: dict[int, TrialRecord] = {}
         self._reference: TrialRecord | None = None
@@ -52,6 +53,9 @@ class StudyIndex:
                 if former.state == "paused" and former.rung_results:
                     del self._paused[max(former.rung_results)][former.number]
             self._num_finished += record.state in FINISHED_STATES
+            self._running.pop(record.number, None)
+            if record.state == "running":
+                self._running[record.number] = record
             if record.repeats is not None:
                 continue
             if record.state == "paused" and record.rung_results:
@@ -90,6 +94,24 @@ class StudyIndex:
     def num_finished(self) -> int:
         """Number of trials and second seeds that are complete, paused or failed."""
         return self._num_finished
+
+    @property
+    def running(self) -> tuple[TrialRecord, ...]:
+        """The running trials, then the running second seeds, each by number."""
+        return tuple(
+            sorted(self._running.values(), key=lambda item: (item.repeats is not None, item.number))
+        )
+
+    def record(self, number: int) -> TrialRecord:
+        """Return a trial or second seed.
+
+        Args:
+            number: its number.
+
+        Returns:
+            The record.
+        """
+        return self._record_by_number[number]
 
     @property
     def reference(self) -> TrialRecord | None:

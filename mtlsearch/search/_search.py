@@ -18,6 +18,7 @@ from mtlsearch.search.samplers import (
     Observation,
     ObservationHistory,
     Sampler,
+    SharingGPSampler,
     make_sampler,
     sharing_gp_of,
 )
@@ -97,6 +98,7 @@ def search(
     if space.limits is not None:
         space.limits.load_latencies(view.records)
     _report_start(space, evaluator, halving, view, progress, trials)
+    sampler = make_sampler(space, store.objectives)
     worker = _SearchWorker(
         space,
         TrialRunner(
@@ -109,7 +111,8 @@ def search(
             space.config.max_failures,
             space.config.trial_timeout and 60 * space.config.trial_timeout,
         ),
-        make_sampler(space, store.objectives),
+        sampler,
+        sharing_gp_of(sampler),
         trials,
         seed,
         at_seed,
@@ -145,6 +148,7 @@ class _SearchWorker:
     space: CandidateSpace
     runner: TrialRunner
     sampler: Sampler
+    model: SharingGPSampler | None
     trials: int
     seed: int
     at_seed: Callable[[int], Evaluator] | None
@@ -199,7 +203,7 @@ class _SearchWorker:
     def _run_new(self, view: StudyView) -> SearchOutcome | None:
         """Run what is worth most: a paused trial, a second seed or a new candidate."""
         runner, config = self.runner, self.space.config
-        observations, model = self.history.update(view), sharing_gp_of(self.sampler)
+        observations, model = self.history.update(view), self.model
         proposal = _next_proposal(self.space, self.sampler, observations, view, self.seed)
         repeated, resumed = None, None
         if unpromoted := _unpromoted(view, runner.halving):

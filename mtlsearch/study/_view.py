@@ -89,9 +89,18 @@ class StudyView:
     @cached_property
     def running(self) -> tuple[TrialRecord, ...]:
         """The trials and second seeds that a worker trains at this moment."""
-        return tuple(
-            record for record in (*self.records, *self.repeats) if record.state == "running"
-        )
+        return self._index.running
+
+    def record(self, number: int) -> TrialRecord:
+        """Return a trial or second seed.
+
+        Args:
+            number: its number.
+
+        Returns:
+            The record.
+        """
+        return self._index.record(number)
 
     @cached_property
     def num_finished(self) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import rankdata
 
 from mtlsearch.plan import SharingPlan
 from mtlsearch.search.samplers import (
@@ -50,7 +49,7 @@ class TaskModel:
         """Return mean and variance of the task's change, minus that of a reference plan.
 
         Args:
-            features: ``[N, T - 1]`` sharing features of the plans.
+            features: ``[N, U]`` sharing features of the plans.
             reference: index of the reference.
 
         Returns:
@@ -163,4 +162,6 @@ def rank_correlation(left: Array, right: Array) -> float | None:
     """
     if np.ptp(left) == 0.0 or np.ptp(right) == 0.0:
         return None
+    from scipy.stats import rankdata  # half a second, which other commands do not need
+
     return float(np.corrcoef(rankdata(left), rankdata(right))[0, 1])

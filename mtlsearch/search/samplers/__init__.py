@@ -27,6 +27,7 @@ from mtlsearch.search.samplers._gp_surrogate import (
 from mtlsearch.search.samplers._observations import Observation, ObservationHistory
 from mtlsearch.search.samplers._sharing_gp import (
     MAX_EXPECTED_REGRET,
+    SharingGPSampler,
     SharingModel,
     complete_observations,
     features_of,
@@ -43,6 +44,7 @@ __all__ = [
     "ObservationHistory",
     "Sampler",
     "SharingFeatures",
+    "SharingGPSampler",
     "SharingModel",
     "SharingPosterior",
     "TaskParams",
