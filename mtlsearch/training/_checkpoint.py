@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -162,6 +163,7 @@ _BROKEN = (
     TypeError,
     UnpicklingError,
     ValueError,
+    struct.error,
 )
 
 _KEYS = ("network", "step", "average", "epochs", "num_steps", "cpu", "cuda")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -71,7 +72,8 @@ def _read(path: Path) -> dict[str, Tensor]:
         state = load_state_dict(str(path), use_ema=True, weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise _read_error(path, error) from error
-    except (AttributeError, LookupError, TypeError) as error:  # timm expects a dictionary
+    except (AttributeError, LookupError, TypeError, MemoryError, struct.error) as error:
+        # timm expects a dictionary; damaged files state wrong lengths.
         raise _read_error(path, error) from error
     except SafetensorError as error:
         raise _read_error(path, error) from error
