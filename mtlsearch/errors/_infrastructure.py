@@ -37,7 +37,7 @@ _KILLED_READER = re.compile(r"DataLoader worker .* is killed by signal: ([^.]*)\
 
 
 def infrastructure_error_of(error: BaseException) -> InfrastructureError | None:
-    """Return what an error says about a disk or the memory of the machine.
+    """Return the failure of a disk or of the machine's memory that an error reports.
 
     Args:
         error: the error of a training, such as an :class:`OSError` of a full disk.
@@ -54,13 +54,13 @@ def infrastructure_error_of(error: BaseException) -> InfrastructureError | None:
         cause = cause.__cause__ or cause.__context__  # torch replaces the error of a full disk
     if cause is None or reason is None:
         return None
-    found = InfrastructureError(
+    failure = InfrastructureError(
         reason,
         where=_file_of(cause),
         next_step=_NEXT_STEPS.get(reason, "run the same command to resume when it works again"),
     )
-    found.__cause__ = error  # for --debug
-    return found
+    failure.__cause__ = error  # for --debug
+    return failure
 
 
 def _reason_of(error: BaseException) -> str | None:
@@ -69,8 +69,8 @@ def _reason_of(error: BaseException) -> str | None:
     if isinstance(error, OSError):
         return _REASONS.get(error.errno or 0)
     text = str(error)
-    if found := _ERRNO_IN_TEXT.search(text):
-        return _REASONS.get(int(found[1] or found[2]))
+    if match := _ERRNO_IN_TEXT.search(text):
+        return _REASONS.get(int(match[1] or match[2]))
     if any(part in text for part in _NO_HOST_MEMORY):
         return NO_MEMORY
     if killed := _KILLED_READER.search(text):

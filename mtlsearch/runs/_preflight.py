@@ -20,6 +20,7 @@ from mtlsearch.errors import ConfigError, MtlsearchError, did_you_mean
 from mtlsearch.plugin import Metric, Task
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.results import Objective, objectives_of
+from mtlsearch.runs._disk_use import DiskUse, estimate_disk_use
 from mtlsearch.runs._exportable import ExportTrial
 from mtlsearch.runs._loss_trial import try_losses
 from mtlsearch.runs._warm_start import read_warm_start
@@ -334,6 +335,28 @@ def _require_freezable(context: PreflightContext) -> None:
             )
 
 
+def _require_disk_space(context: PreflightContext) -> None:
+    if (estimate := _disk_use(context)) is not None:
+        estimate.require_least()
+
+
+def _warn_disk_space(context: PreflightContext) -> Iterable[str]:
+    estimate = _disk_use(context)
+    return () if estimate is None else estimate.warnings()
+
+
+def _disk_use(context: PreflightContext) -> DiskUse | None:
+    """Estimate the files of a search; None without a run directory."""
+    if context.run is None or not context.is_search or not context.cut_backbones:
+        return None
+    num_parameters = max(
+        sum(unit.parameters for unit in cut.units) for cut in context.cut_backbones.values()
+    )
+    return estimate_disk_use(
+        context.run, context.resolved.config, len(context.tasks) * num_parameters
+    )
+
+
 def _require_exportable(context: PreflightContext) -> None:
     for name, cut in context.cut_backbones.items():
         ExportTrial(context.resolved.config, cut, context.tasks, name).run()
@@ -358,5 +381,6 @@ PREFLIGHT_CHECKS: tuple[PreflightCheck, ...] = (
     PreflightCheck("freeze", Stage.NETWORK, require=_require_freezable),
     PreflightCheck("export", Stage.NETWORK, require=_require_exportable),
     PreflightCheck("one task", Stage.NETWORK, warn=_warn_one_task),
+    PreflightCheck("disk space", Stage.NETWORK, require=_require_disk_space, warn=_warn_disk_space),
 )
 """All preflight checks, in the order in which they run within a stage."""

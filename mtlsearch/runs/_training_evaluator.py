@@ -149,6 +149,7 @@ class TrainingEvaluator:
 
         Raises:
             TrainingError: the candidate cannot be trained.
+            InfrastructureError: a disk or the memory is full, or the run directory was deleted.
         """
         from mtlsearch.training import (
             Checkpointing,
@@ -164,6 +165,7 @@ class TrainingEvaluator:
         steps = until * self.data.train_steps(config.batch_size)
         progress.trial_started(number, self._describe(candidate), steps)
         network = self.build(candidate).to(self.device)
+        is_search = self.run.config.is_file()  # which directories of second seeds do not have
         checkpoint = self.run.checkpoint(number, group.rank)
         # Processes of one training would write theirs after different epochs.
         interval = CHECKPOINT_SECONDS if group.size == 1 else None
@@ -174,6 +176,8 @@ class TrainingEvaluator:
         except TrainingError:
             checkpoint.unlink(missing_ok=True)
             raise
+        if is_search:
+            self.run.require_not_deleted(number)
         if group.rank == 0:
             if until == config.epochs:
                 save_weights(network, self.run.weights(number))

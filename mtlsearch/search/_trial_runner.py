@@ -178,7 +178,7 @@ class TrialRunner:
                 )
         except TrainingError as error:
             self._finish(_failed(record, error.what, start_time), view, error.next_step)
-        except BaseException as error:  # no other error says anything about the candidate
+        except BaseException as error:  # no other error depends on the candidate alone
             failure = infrastructure_error_of(error)
             reason = _reason_of(error if failure is None else failure)
             # If the storage fails too, the next start marks the trial.

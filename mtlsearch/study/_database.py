@@ -166,7 +166,7 @@ def is_outage(error: BaseException) -> bool:
 class _Database(RDBStorage):
     """Database in which a trial that is added twice exists once.
 
-    If the connection is lost while a trial is committed, nobody can tell whether it was. Optuna
+    If the connection is lost while a trial is committed, it is unknown whether it was. Optuna
     and :class:`ResilientStorage` then add it again. The token of a trial, a user attribute,
     identifies it.
     """

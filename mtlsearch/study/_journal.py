@@ -84,8 +84,8 @@ def _truncate_partial_line(file: BinaryIO) -> int:
     while end > 0:
         start = max(0, end - BLOCK_SIZE)
         file.seek(start)
-        if (found := file.read(end - start).rfind(b"\n")) >= 0:
-            end = start + found + 1
+        if (index := file.read(end - start).rfind(b"\n")) >= 0:
+            end = start + index + 1
             break
         end = start
     if end < size:

@@ -131,7 +131,7 @@ def repair_journal(out: Path, config: RunConfig) -> JournalRepair:
             _restore_study(lines, config)
             backup, side_file = _write(run.journal, lines, damaged)
     records = read_records(out, config)
-    states = Counter(record.state for record in records)
+    states: Counter[str] = Counter(record.state for record in records)
     return JournalRepair(len(lines), damaged, num_restored, backup, side_file, states)
 
 
@@ -170,7 +170,7 @@ class _Entries(BaseJournalBackend):
 def _rejection_of(entry: Entry) -> str:
     """Return why Optuna or a trial store rejects an entry; empty if they accept it."""
     study = _study_entry([2])
-    tested = {**entry, **{key: 0 for key in ("study_id", "trial_id") if key in entry}}
+    tested = {**entry, **dict.fromkeys({"study_id", "trial_id"} & entry.keys(), 0)}
     entries = [study, tested] if tested["op_code"] == CREATE_TRIAL else [study, _empty(), tested]
     try:
         if any(type(entry.get(key, 0)) is not int for key in ("study_id", "trial_id")):
@@ -209,7 +209,7 @@ def _set_aside_ends_without_results(lines: Sequence[_Line]) -> None:
 
 def _restore_numbers(lines: list[_Line], folders: Sequence[int]) -> int:
     """Put empty trials in the places of damaged lines that had added a trial."""
-    known = _numbers_of_new_trials(lines)
+    number_by_line = _numbers_of_new_trials(lines)
     count = num_restored = 0
     gap: list[_Line] = []  # the damaged lines since the last new trial
     for line in lines:
@@ -217,7 +217,7 @@ def _restore_numbers(lines: list[_Line], folders: Sequence[int]) -> int:
             gap.append(line)
             continue
         is_new = line.is_op(CREATE_TRIAL)
-        needed = known.get(line.number) if is_new else line.trial
+        needed = number_by_line.get(line.number) if is_new else line.trial
         missing = 0 if needed is None else needed - count + (0 if is_new else 1)
         if 0 < missing <= len(gap):
             gap[0].before += [_empty() for _ in range(missing)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtlsearch.errors import RunError
+from mtlsearch.errors import InfrastructureError, RunError
 from mtlsearch.files import FileLock, LockHeldError
 
 
@@ -161,6 +162,23 @@ class RunDirectory:
             ``RUN/long_training/NAME``.
         """
         return RunDirectory(self.long_trainings / name)
+
+    def require_not_deleted(self, number: int) -> None:
+        """Check that the run directory of a search exists while it trains a trial.
+
+        Args:
+            number: the trial, whose folder is removed if it was created again.
+
+        Raises:
+            InfrastructureError: the run directory was deleted.
+        """
+        if not self.config.is_file():
+            shutil.rmtree(self.trial(number), ignore_errors=True)
+            raise InfrastructureError(
+                "the run directory was deleted during the search",
+                where=str(self.path),
+                next_step="restore it, or run the same command to start again",
+            )
 
     def require(self) -> None:
         """Check that the folder is a run directory with a study.

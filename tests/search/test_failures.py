@@ -29,7 +29,7 @@ class Failing(Formula):
     """Evaluator that raises an error in one trial."""
 
     error: BaseException | None = None
-    at: int = 2
+    number: int = 2
 
     def measure(
         self,
@@ -38,7 +38,7 @@ class Failing(Formula):
         progress: SearchProgress,
         epochs: int | None = None,
     ) -> Measurement:
-        if number == self.at and self.error is not None:
+        if number == self.number and self.error is not None:
             raise self.error
         return super().measure(number, candidate, progress, epochs)
 
@@ -72,7 +72,7 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize(("error", "kind", "reason"), OUTSIDE, ids=lambda value: str(value)[:30])
-def test_no_error_but_a_training_error_counts_against_a_candidate(
+def test_only_a_training_error_counts_against_a_candidate(
     tmp_path: Path, error: BaseException, kind: type[BaseException] | None, reason: str
 ) -> None:
     whole = Formula()

@@ -20,6 +20,8 @@ from mtlsearch.files import FileLock
 DEBIAN_FOLDER = Path("/usr/lib/postgresql")
 INSTALL = Path(__file__).with_name("install_postgresql.sh")
 START_TIMEOUT = 60
+UNPRIVILEGED = 65534
+"""User id of an account without rights, on every Linux."""
 
 
 @dataclass
@@ -109,8 +111,8 @@ class PostgreSQLServer:
 
         if os.geteuid() != 0:
             return None
-        known = {entry.pw_name: entry for entry in pwd.getpwall()}
-        account = known.get("postgres") or known["nobody"]
+        account_by_name = {entry.pw_name: entry for entry in pwd.getpwall()}
+        account = account_by_name.get("postgres") or pwd.getpwuid(UNPRIVILEGED)
         return account.pw_uid, account.pw_gid
 
 
@@ -139,8 +141,8 @@ def running_server() -> Iterator[PostgreSQLServer]:
 
 def _programs() -> Path | None:
     """Return the folder of the newest installed server; None if none is installed."""
-    if found := shutil.which("initdb"):
-        return Path(found).resolve().parent
+    if program := shutil.which("initdb"):
+        return Path(program).resolve().parent
     folders = (path.parent for path in DEBIAN_FOLDER.glob("*/bin/initdb"))
     return max(folders, key=lambda folder: int(folder.parent.name), default=None)
 

@@ -82,7 +82,7 @@ def test_search_in_postgresql_equals_search_in_journal(
 
 
 def lose_answers(monkeypatch: pytest.MonkeyPatch, number: int) -> list[psycopg.Connection]:
-    """Break connections right after they commit, so that nobody can tell whether they did."""
+    """Break connections right after they commit, so that it is unknown whether they did."""
     commit, broken = psycopg.Connection.commit, []
 
     def commit_and_break(connection: psycopg.Connection) -> None:

@@ -74,9 +74,9 @@ def test_each_damaged_line_costs_at_most_its_trial(tmp_path: Path, journal: byte
         assert result.backup.read_bytes() == b"".join(content)
         after = {record.number: record for record in read_records(out, config)}
         following = entries[index + 1] if index + 1 < len(entries) else {}
-        own = entry.get("trial_id", following.get("trial_id"))
+        own_trial = entry.get("trial_id", following.get("trial_id"))
         for record in before:
-            if record.number != own:
+            if record.number != own_trial:
                 assert after[record.number] == record, (index, entry["op_code"])
         evaluator = Formula()
         records = run(out, evaluator, 5)

@@ -111,7 +111,7 @@ class ArrayFile:
         return torch.from_numpy(row)
 
     def _read(self, row: np.ndarray[Any, Any], offset: int) -> int:
-        buffer = memoryview(row).cast("B")
+        buffer = row.data.cast("B")
         num_read = 0
         while num_read < len(buffer):
             count = self._read_once(buffer[num_read:], offset + num_read)
