@@ -17,7 +17,7 @@ STEP_INTERVAL = 0.2
 """Seconds between two events of training steps."""
 
 OUTCOME, ERROR = "outcome", "error"
-"""Events that are no callbacks: how a worker ended."""
+"""Further events: how a worker ended."""
 
 
 class ProgressEvents:
@@ -119,7 +119,7 @@ class EventDisplay:
 
 
 def parse_event(line: str) -> tuple[str, list[Any]] | None:
-    """Return an event and its arguments; None for a line that is no event.
+    """Return an event and its arguments; None for any other line.
 
     Args:
         line: a line of a worker's standard output.

@@ -158,7 +158,7 @@ def _start(
 ) -> _Child:
     process = subprocess.Popen(
         [sys.executable, "-m", "mtlsearch.cli", *arguments],
-        stdin=subprocess.PIPE,  # its end tells the worker that this process is gone
+        stdin=subprocess.PIPE,  # it ends with this process, and the worker with it
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",

@@ -38,7 +38,7 @@ from mtlsearch.config._search import (
     SearchConfig,
     SpaceEntry,
 )
-from mtlsearch.config._storage import STORAGE_PASSWORD, hide_password, is_hidden
+from mtlsearch.config._storage import STORAGE_PASSWORD, fill_password, hide_password, is_hidden
 from mtlsearch.config._template import Part, run_template
 from mtlsearch.config._train import TrainConfig
 
@@ -69,6 +69,7 @@ __all__ = [
     "TrainConfig",
     "describe_difference",
     "difference",
+    "fill_password",
     "hide_password",
     "is_hidden",
     "is_resolved",

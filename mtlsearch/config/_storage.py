@@ -44,7 +44,17 @@ def without_password(url: str) -> str:
 
 
 def fill_password(url: str, password: str) -> str:
-    """Set the password of a URL that has a hidden one, or a user and no password."""
+    """Set the password of a URL that has a hidden one, or a user and no password.
+
+    Args:
+        url: an Optuna storage URL.
+        password: the password; empty for an unchanged URL.
+
+    Returns:
+        The URL with the password.
+    """
+    if not password:
+        return url
     parsed = _parse(url)
     if parsed is None or not (is_hidden(url) or (parsed.username and not _has_password(parsed))):
         return url

@@ -51,6 +51,7 @@ def run_search(
     progress: SearchProgress,
     process_group: ProcessGroup | None = None,
     is_worker: bool = False,
+    study: str | None = None,
 ) -> SearchOutcome:
     """Start or resume a search and run it until ``search.trials`` trials are finished.
 
@@ -65,6 +66,8 @@ def run_search(
             a single process. All other ranks call :func:`run_search_worker`.
         is_worker: whether to take part in a search that other processes may run in the same run
             directory. Otherwise it is locked, against further searches but not against workers.
+        study: name of the study in the database of ``search.storage``, which workers with other
+            run directories use too; None for a study of this run directory.
 
     Returns:
         The number of finished trials, and why the search ended early.
@@ -80,7 +83,7 @@ def run_search(
     with nullcontext() if is_worker else run.locked():
         with run.setting_up():
             require_same_search(run, resolved.config)
-            session, store = open_search(resolved, run, device, progress, process_group)
+            session, store = open_search(resolved, run, device, progress, process_group, study)
         with (
             store.joined(run.path),
             on_all_ranks(session.evaluator, is_distributed=is_distributed) as evaluator,
@@ -184,6 +187,7 @@ def open_search(
     device: torch.device,
     progress: SearchProgress,
     process_group: ProcessGroup | None,
+    study: str | None = None,
 ) -> tuple[Session, TrialStore]:
     """Open session and study, and write ``run.yaml`` and ``environment.json``.
 
@@ -193,6 +197,7 @@ def open_search(
         device: device of the training.
         progress: callbacks for reading images and for warnings.
         process_group: the processes of a distributed search; None for a single process.
+        study: name of the study in the storage; None for that of the run directory.
 
     Returns:
         The session and the trials of the run.
@@ -206,8 +211,10 @@ def open_search(
     )
     objectives = session.objectives
     storage = storage or open_run_storage(run, config, progress.warning)
-    store = open_store(run, config, storage, objectives)
+    store = open_store(run, config, storage, objectives, study)
     save_resolved(config, run.config)
+    if config.search.storage is not None and store.run_file is None:
+        store.run_file = run.config.read_text(encoding="utf-8")
     record_environment(run, device)
     return session, store
 

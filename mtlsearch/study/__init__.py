@@ -12,9 +12,9 @@ How a search uses it, in ten lines:
 1. :func:`check_run_directory` refuses a folder with other files.
 2. :meth:`RunDirectory.locked` excludes other processes until the search ends.
 3. :func:`require_same_search` compares ``run.yaml`` with the run file.
-4. :func:`truncate_partial_line` repairs the journal after a ``kill -9``.
-5. :func:`open_run_storage` opens the storage, :func:`open_store` the study in it.
-6. :meth:`TrialStore.mark_interrupted` ends trials that a killed process left running.
+4. :func:`open_run_storage` opens the storage, :func:`open_store` the study in it.
+5. :meth:`TrialStore.joined` makes the process a worker of the study.
+6. :meth:`TrialStore.mark_interrupted` ends trials that dead workers left running.
 7. :meth:`TrialStore.start` stores a running trial in one write and gives it a number.
 8. :meth:`TrialStore.write` stores a trial that pauses at a rung.
 9. :meth:`TrialStore.finish` stores a trial that ended, with its objective values.

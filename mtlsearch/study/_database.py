@@ -125,7 +125,7 @@ def _serialize_transactions(engine: Engine) -> None:
         connection.isolation_level = None
 
     @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:
+    def start_with_lock(connection: Any) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     engine.dispose()  # connections before this one have no such transactions

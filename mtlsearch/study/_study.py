@@ -10,7 +10,8 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
-from mtlsearch.config import RunConfig
+from mtlsearch.config import RunConfig, hide_password
+from mtlsearch.errors import RunError
 from mtlsearch.files import atomic_write
 from mtlsearch.results import DELTA_M, Objective, TrialRecord
 from mtlsearch.study._run_directory import RunDirectory
@@ -30,6 +31,7 @@ def open_store(
     config: RunConfig,
     storage: BaseStorage,
     objectives: Sequence[Objective] = (DELTA_M,),
+    study: str | None = None,
 ) -> TrialStore:
     """Open the study of a run directory; create it if it does not exist.
 
@@ -41,16 +43,57 @@ def open_store(
         config: its run file.
         storage: result of :func:`open_run_storage` for both.
         objectives: objectives of a study that is created.
+        study: name of the study in the storage; None for the one in ``study.name``, or a new one.
 
     Returns:
         The trial store, which may be empty.
+
+    Raises:
+        RunError: the run directory belongs to another study.
     """
     name = _study_name(run, config)
+    if study is not None and name not in (None, study):
+        raise RunError(
+            f"the run directory belongs to the study {name!r}, not to {study!r}",
+            where=str(run.study_name),
+            next_step="set --out to another folder",
+        )
     if name is None:
-        name = f"{run.path.resolve().name}-{uuid.uuid4().hex[:8]}"
+        name = study or f"{run.path.resolve().name}-{uuid.uuid4().hex[:8]}"
         with atomic_write(run.study_name) as temporary:
             temporary.write_text(name, encoding="utf-8")
     return TrialStore(storage, name, objectives)
+
+
+def stored_run_file(url: str, study: str) -> str:
+    """Return the run file that a study in a database contains.
+
+    Args:
+        url: storage URL.
+        study: name of the study.
+
+    Returns:
+        YAML text with absolute paths of the host that started the search.
+
+    Raises:
+        RunError: the database cannot be opened or has no such study.
+    """
+    storage = open_storage(url, Path("study.journal"))
+    if not TrialStore.is_in(storage, study):
+        raise RunError(
+            f"the database contains no study {study!r}",
+            where=f"--storage {hide_password(url)}",
+            allowed=sorted(optuna.get_all_study_names(storage)),
+            next_step="pass the run file too, with which the first worker starts the study",
+        )
+    text = TrialStore(storage, study).run_file
+    if text is None:
+        raise RunError(
+            f"the study {study!r} contains no run file: another program has created it",
+            where=f"--storage {hide_password(url)}",
+            next_step="pass the run file too",
+        )
+    return text
 
 
 def open_run_storage(

@@ -40,6 +40,9 @@ from mtlsearch.study._worker import (
 CLAIM_SECONDS = 60.0
 """Seconds after which a worker that resumed a paused trial and has not written it is dead."""
 
+RUN_FILE = "run_file"
+"""User attribute of a study in a database: its run file."""
+
 Training = tuple[str, int | None]
 """What a trial trains: the digest of its candidate, and the seed if it is a second one."""
 
@@ -58,7 +61,7 @@ class TrialStore:
     Several workers may use one study. Three changes of a trial's state in Optuna succeed for one
     process only, in every storage: adding a trial, from WAITING to RUNNING, and ending a trial.
     So a candidate belongs to the first trial that was added with it, a paused trial to the worker
-    that set it to RUNNING, and a trial whose worker is dead to nobody once another worker has
+    that set it to RUNNING, and a trial whose worker is dead is free once another worker has
     ended it.
 
     Args:
@@ -165,6 +168,16 @@ class TrialStore:
     def is_shared(self) -> bool:
         """Whether other workers may use the study, since :meth:`joined`."""
         return self._worker is not None
+
+    @property
+    def run_file(self) -> str | None:
+        """The run file of the study as YAML, for workers without the run directory."""
+        text: str | None = self._storage.get_study_user_attrs(self._study_id).get(RUN_FILE)
+        return text
+
+    @run_file.setter
+    def run_file(self, text: str) -> None:
+        self._storage.set_study_user_attr(self._study_id, RUN_FILE, text)
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -285,7 +298,9 @@ class TrialStore:
         record = _as_it_is(replace(TrialRecord.from_json(stored), number=number), trial)
         by_number = self._records if record.repeats is None else self._repeats
         if number not in by_number:
-            self._numbers_by_training[_training(record)].append(number)
+            seed = None if record.repeats is None else record.seed
+            digest = stored.get("digest") or record.candidate.digest  # computing it takes time
+            self._numbers_by_training[digest, seed].append(number)
         by_number[number] = record
         if record.state == "interrupted":
             self._interrupted[number] = record

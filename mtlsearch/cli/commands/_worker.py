@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,14 +23,13 @@ from mtlsearch.cli._options import (
     Device,
     Epochs,
     Overrides,
-    RunFile,
     Seed,
     Trials,
     merge_overrides,
 )
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.cli._progress_events import ERROR, OUTCOME, ProgressEvents
-from mtlsearch.errors import MtlsearchError
+from mtlsearch.errors import ConfigError, MtlsearchError
 from mtlsearch.files import run_name
 
 if TYPE_CHECKING:
@@ -37,13 +39,33 @@ if TYPE_CHECKING:
 
 def worker(
     ctx: typer.Context,
-    file: RunFile,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[RUN.yaml]", help="Run file. With --storage and --study, that of the study."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Run directory, the same for all workers. Default: results/NAME, as for search.",
+            help="Run directory, the same for all workers that share a disk. Default: "
+            "results/NAME, with the name of the run file or of the study.",
+        ),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            "--storage", metavar="URL", help="Database. Short for --set search.storage=URL."
+        ),
+    ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(
+            "--study",
+            metavar="NAME",
+            help="Study in the database, for workers that share no run directory.",
         ),
     ] = None,
     trials: Trials = None,
@@ -72,25 +94,80 @@ def worker(
     # Schedulers end a worker by SIGTERM; shells ignore SIGINT for background jobs.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    folder = out or Path("results") / run_name(file)
-    if report:
-        _run_for_parent(file, options, values, folder, device)
+    if report and file is not None:
+        _run_for_parent(file, options, values, out or _folder_of(file), device)
         return
-    resolved = open_run(file, options, values)
+    if storage is not None:
+        values.append(_storage_override(storage))
+    with _run_file(file, storage, study) as path:
+        resolved = open_run(path, options, values)
+        folder = out or (_folder_of(file) if file else Path("results") / (study or ""))
+    if study is not None and resolved.config.search.storage is None:
+        raise ConfigError(
+            "`--study` names a study in a database, but the run file has no `search.storage`",
+            where=f"--study {study}",
+            next_step="set --storage to the URL of the database",
+        )
     with ProgressView(options.console) as progress:
-        num_finished, reason = _run(resolved, folder, device, progress)
+        num_finished, reason = _run(resolved, folder, device, progress, study)
     if reason:
         options.console.info(f"{num_finished} of {resolved.config.search.trials} trials: {reason}")
     options.console.print(str(folder))
 
 
+def _folder_of(file: Path) -> Path:
+    return Path("results") / run_name(file)
+
+
+def _storage_override(url: str) -> Override:
+    from mtlsearch.config import Override
+
+    return Override(("search", "storage"), url, "--storage")
+
+
+@contextmanager
+def _run_file(file: Path | None, storage: str | None, study: str | None) -> Iterator[Path]:
+    """Yield the run file, or a copy of the one that the study contains.
+
+    Raises:
+        ConfigError: neither is given.
+        RunError: the database cannot be opened or has no such study.
+    """
+    if file is not None:
+        yield file
+        return
+    if storage is None or study is None:
+        raise ConfigError(
+            "a worker needs a run file, or both --storage and --study",
+            where="mtlsearch worker",
+            next_step="pass RUN.yaml, or --storage URL --study NAME",
+        )
+    from mtlsearch.config import STORAGE_PASSWORD, fill_password
+    from mtlsearch.study import stored_run_file
+
+    url = fill_password(storage, os.environ.get(STORAGE_PASSWORD, ""))
+    with tempfile.TemporaryDirectory(prefix="mtlsearch-") as folder:
+        path = Path(folder) / "run.yaml"
+        path.write_text(stored_run_file(url, study), encoding="utf-8")
+        yield path
+
+
 def _run(
-    resolved: ResolvedRun, folder: Path, device: str, progress: ProgressView | ProgressEvents
+    resolved: ResolvedRun,
+    folder: Path,
+    device: str,
+    progress: ProgressView | ProgressEvents,
+    study: str | None = None,
 ) -> tuple[int, str]:
     from mtlsearch.runs import run_search
 
     outcome = run_search(
-        resolved, folder, device=pick_device(device), progress=progress, is_worker=True
+        resolved,
+        folder,
+        device=pick_device(device),
+        progress=progress,
+        is_worker=True,
+        study=study,
     )
     return outcome.num_finished, outcome.reason
 
