@@ -10,8 +10,9 @@ step() { printf '\n\033[1m%s\033[0m\n' "$1"; }
 step "1/4  Search: 10 trials on generated scenes"
 mtlsearch search examples/scenes.yaml --out "$RUN"
 
-step "2/4  Leaderboard"
+step "2/4  Leaderboard and page"
 mtlsearch leaderboard "$RUN" --plot "$RUN/leaderboard.png"
+mtlsearch report "$RUN"
 
 step "3/4  Export the best trial"
 mtlsearch export "$RUN" --trial best --out "$RUN/best"
@@ -25,6 +26,7 @@ cat <<END
   $RUN/run.yaml           the resolved run file
   $RUN/study.journal      the Optuna study
   $RUN/leaderboard.png    Δm against FLOPs, the Pareto front
+  $RUN/report.html        the page of the run: open it in a browser
   $RUN/best/              the bundle: ONNX, torch.export, safetensors, bundle.json
   $RUN/predictions/       predictions, drawn on unseen images
   $RUN/predictions.json   the same as JSON

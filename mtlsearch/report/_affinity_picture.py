@@ -27,7 +27,7 @@ def draw_affinity(affinity: Affinity, path: Path) -> None:
 
     The colors of cosine and CKA range from -1 (red) to 1 (blue). The color range of the first-order
     affinity is the largest effect on another task in the unit: the effect on the same task is far
-    larger, and so are the effects in some units.
+    larger, and so are the effects in some units. A color bar beside each matrix shows its range.
 
     Args:
         affinity: the measured affinity.
@@ -35,7 +35,7 @@ def draw_affinity(affinity: Affinity, path: Path) -> None:
     """
     side = 1.5 + CELL * len(affinity.tasks)
     figure = Figure(
-        figsize=(3 * side + 0.6, len(affinity.units) * side + 0.8),
+        figsize=(3 * side + 1.8, len(affinity.units) * side + 0.8),
         dpi=100,
         facecolor="white",
         layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08),
@@ -68,7 +68,10 @@ def _largest_effect(values: np.ndarray) -> float:
 def _matrix(
     axes: Axes, values: np.ndarray, tasks: tuple[str, ...], limit: float, *, form: str
 ) -> None:
-    axes.imshow(values, cmap="RdBu", vmin=-limit, vmax=limit)
+    image = axes.imshow(values, cmap="RdBu", vmin=-limit, vmax=limit)
+    bar = axes.figure.colorbar(image, ax=axes, shrink=0.85, ticks=[-limit, 0, limit], format="%.3g")
+    bar.ax.tick_params(length=0, labelsize=7, colors=INK)
+    bar.outline.set_visible(False)
     indices = range(len(tasks))
     axes.set_xticks(indices, tasks, fontsize=8, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_yticks(indices, tasks, fontsize=8)

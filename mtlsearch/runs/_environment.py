@@ -36,12 +36,12 @@ def current_environment(device: torch.device) -> Environment:
     """
     import torch
 
-    is_cpu = device.type == "cpu"
-    hardware = {"device": _processor() if is_cpu else torch.cuda.get_device_name(device)}
-    if is_cpu:
-        hardware["threads"] = str(torch.get_num_threads())
-    else:
-        hardware["cuda"] = str(torch.version.cuda)
+    hardware = {"device": str(device)}
+    if device.type == "cpu":
+        hardware = {"device": _processor(), "threads": str(torch.get_num_threads())}
+    elif device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+        hardware = {"device": name, "cuda": str(torch.version.cuda)}
     return {
         **{name: number for name in PACKAGES if (number := _version(name))},
         "python": platform.python_version(),

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
@@ -16,18 +16,27 @@ from markupsafe import Markup, escape
 from mtlsearch.report._learning_curves import curve_panels
 from mtlsearch.report._notes import notes
 from mtlsearch.report._plan_effects import pair_effects
-from mtlsearch.report.page import _facts as facts
-from mtlsearch.report.page import _sections as sections
-from mtlsearch.report.page import _summary as summary
 from mtlsearch.report.page._contents import RunContents
 from mtlsearch.report.page._curve_drawing import draw_curves
 from mtlsearch.report.page._effect_drawing import draw_effect, effect_scale
+from mtlsearch.report.page._facts import commands, data_facts, search_facts, task_facts, unit_facts
 from mtlsearch.report.page._front_drawing import draw_front
 from mtlsearch.report.page._networks import NetworkResults
 from mtlsearch.report.page._plan_drawing import task_colors
+from mtlsearch.report.page._sections import (
+    affinity_groups,
+    class_tables,
+    estimate_panel,
+    failures,
+    intervals,
+    plan_card,
+    plan_cards,
+    tooltips,
+)
+from mtlsearch.report.page._summary import compared_networks, figures, plan_name, task_rows
 from mtlsearch.report.page._table import page_table
 
-MAX_EFFECTS = 20
+MAX_EFFECTS = 42
 """Number of pairs of tasks up to which the effect of sharing is drawn."""
 
 
@@ -63,11 +72,11 @@ def _values(contents: RunContents, networks: NetworkResults) -> dict[str, Any]:
     """Return the values of the template."""
     tasks = sorted(contents.config.tasks)
     colors = task_colors(tasks)
-    compared = summary.compared_networks(contents)
+    compared = compared_networks(contents)
     columns, rows = page_table(contents.frame, contents.primary)
     recommended = contents.recommended
     shown = [index for index, column in enumerate(columns) if column.is_shown]
-    hints = sections.tooltips(
+    hints = tooltips(
         contents,
         [columns[index].title for index in shown],
         lambda row: [
@@ -75,7 +84,7 @@ def _values(contents: RunContents, networks: NetworkResults) -> dict[str, Any]:
             for index in shown
         ],
     )
-    intervals, zero = sections.intervals(contents)
+    shown_intervals, zero = intervals(contents)
     return {
         "name": contents.name,
         "tasks": tasks,
@@ -83,33 +92,31 @@ def _values(contents: RunContents, networks: NetworkResults) -> dict[str, Any]:
         "num_trials": len(contents.records),
         "sentences": () if contents.verdict is None else contents.verdict.sentences,
         "recommended": recommended,
-        "recommended_name": "" if recommended is None else summary.plan_name(recommended),
-        "recommended_card": None
-        if recommended is None
-        else sections.plan_card(contents, recommended),
-        "figures": [*summary.figures(contents)],
+        "recommended_name": "" if recommended is None else plan_name(recommended),
+        "recommended_card": None if recommended is None else plan_card(contents, recommended),
+        "figures": [*figures(contents)],
         "compared": compared,
-        "task_rows": summary.task_rows(contents, colors),
-        "intervals": intervals,
+        "task_rows": task_rows(contents, colors),
+        "intervals": shown_intervals,
         "zero": zero,
-        "task_facts": facts.task_facts(contents, networks, colors),
-        "data_facts": facts.data_facts(contents, networks),
-        "search_facts": facts.search_facts(contents),
-        "units": {name: facts.unit_facts(units) for name, units in sorted(contents.units.items())},
+        "task_facts": task_facts(contents, networks, colors),
+        "data_facts": data_facts(contents, networks),
+        "search_facts": search_facts(contents),
+        "units": {name: unit_facts(units) for name, units in sorted(contents.units.items())},
         "columns": columns,
         "rows": rows,
         "states": sorted({row.state for row in rows}),
         "notes": notes(contents.frame) if rows else [],
         "hints": hints,
         **_drawings(contents),
-        "plans": sections.plan_cards(contents) if rows else [],
-        "affinity": sections.affinity_groups(contents),
-        "estimate": sections.estimate_panel(contents),
-        "classes": sections.class_tables(contents, networks, compared),
+        "plans": plan_cards(contents) if rows else [],
+        "affinity": affinity_groups(contents),
+        "estimate": estimate_panel(contents),
+        "classes": class_tables(contents, networks, compared),
         "networks": networks,
-        "failures": sections.failures(contents),
+        "failures": failures(contents),
         "contents": contents,
-        "commands": facts.commands(contents),
+        "commands": commands(contents),
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
 
@@ -149,4 +156,4 @@ def _with_code(text: str) -> Markup:
 
 @cache
 def _read(name: str) -> str:
-    return (files("mtlsearch.report.page") / name).read_text(encoding="utf-8")
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
