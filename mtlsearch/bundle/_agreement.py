@@ -37,6 +37,15 @@ def require_agreement(
         ExportError: the input has another shape, or an output is missing, has another shape or
             does not contain numbers.
     """
+    try:
+        _require_tensors(session, manifest, where)
+    except UnicodeDecodeError as error:
+        raise ExportError(
+            f"a name in the graph is not in UTF-8: {error}", where=where, next_step=NEXT_STEP
+        ) from error
+
+
+def _require_tensors(session: onnxruntime.InferenceSession, manifest: Manifest, where: str) -> None:
     _require_input(session, manifest, where)
     outputs = {output.name: output for output in session.get_outputs()}
     needed = {

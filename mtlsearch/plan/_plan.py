@@ -342,7 +342,7 @@ class SharingPlan:
             tasks = tuple(str(task) for task in value["tasks"])
             rows = tuple(tuple(int(group) for group in row) for row in value["rows"])
             statistics = value.get("statistics", "shared")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise PlanError(f"not a sharing plan: {value!r}") from error
         if statistics not in get_args(Statistics):
             raise PlanError(

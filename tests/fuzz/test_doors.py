@@ -14,7 +14,7 @@ from tests.fuzz.doors import DOORS
 from tests.fuzz.guard import finding
 from tests.fuzz.run import read_changed, run_door
 
-EXAMPLES = int(os.environ.get("MTLSEARCH_FUZZ_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("MTLSEARCH_FUZZ_EXAMPLES", "12"))
 CASES = sorted((Path(__file__).parent / "cases").iterdir())
 DOOR_BY_KIND = {"none": "checkpoint"}
 
