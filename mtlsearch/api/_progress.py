@@ -12,31 +12,32 @@ Progress: TypeAlias = bool | Callable[[str], object]
 """Whether lines are printed, or a function that gets each line."""
 
 
-def progress_of(progress: Progress) -> LineProgress:
-    """Return the callbacks of a search for the argument ``progress``.
+def progress_of(progress: Progress, *, has_epochs: bool = False) -> LineProgress:
+    """Return the callbacks of a search or a training for the argument ``progress``.
 
     Args:
         progress: False reports nothing but warnings, True prints lines, and a function gets them.
+        has_epochs: whether there is a line per epoch.
 
     Returns:
         The callbacks.
     """
-    if progress is True:
-        return LineProgress(print)
-    return LineProgress(progress if callable(progress) else None)
+    write = print if progress is True else progress if callable(progress) else None
+    return LineProgress(write, has_epochs=has_epochs)
 
 
 class LineProgress(SearchProgress):
-    """Progress callbacks that report one line per stage, epoch of a long training and trial.
+    """Progress callbacks that report lines: at the start and the end of each trial.
 
     Args:
         write: gets each line; None for none. Warnings are then Python warnings.
+        has_epochs: whether there is a line per epoch.
     """
 
-    def __init__(self, write: Callable[[str], object] | None) -> None:
+    def __init__(self, write: Callable[[str], object] | None, *, has_epochs: bool) -> None:
         self._write = write
-        self._stage = ""
-        self._plan = ""
+        self._has_epochs = has_epochs
+        self._stage = self._best = ""
 
     def stage(self, message: str, done: int, total: int) -> None:
         """See :class:`SearchProgress`."""
@@ -51,13 +52,14 @@ class LineProgress(SearchProgress):
 
     def trial_started(self, number: int, what: str, steps: int) -> None:
         """See :class:`SearchProgress`."""
-        self._plan = what
         self.note(f"trial {number}: {what}, {steps} steps")
 
     def epoch_finished(
         self, epoch: int, epochs: int, metrics: Mapping[str, Mapping[str, float]]
     ) -> None:
         """See :class:`SearchProgress`."""
+        if not self._has_epochs:
+            return
         numbers = ", ".join(
             f"{task}.{name} {value:.4g}"
             for task, values in metrics.items()
@@ -79,7 +81,10 @@ class LineProgress(SearchProgress):
 
     def best(self, number: int, delta_m: float) -> None:
         """See :class:`SearchProgress`."""
-        self.note(f"best so far: trial {number}, Δm {delta_m:+.2f} %")
+        best = f"best so far: trial {number}, Δm {delta_m:+.2f} %"
+        if best != self._best:
+            self.note(best)
+        self._best = best
 
     def note(self, text: str) -> None:
         """See :class:`SearchProgress`."""

@@ -35,8 +35,8 @@ def search(
 ) -> Run:
     """Search for the best sharing plan, or resume a search, as ``mtlsearch search`` does.
 
-    After Ctrl-C, or after the end of the process, the same call resumes the search. Only the
-    running trial starts again.
+    After Ctrl-C, or after the end of the process, the same call resumes the search. The running
+    trial continues from its last checkpoint.
 
     Args:
         run_file: path of a run file, its keys as a dictionary, or the ``config`` of a run. Relative
@@ -51,7 +51,7 @@ def search(
         overrides: values that replace those of the run file, by key with dots.
         plugins: folders with further plugins.
         device: ``auto`` (a GPU if available), ``cpu``, ``cuda`` or ``cuda:1``.
-        progress: True prints a line per trial and epoch, a function gets these lines. False
+        progress: True prints lines about each trial, a function gets these lines. False
             prints nothing; warnings about images and labels are Python warnings.
 
     Returns:

@@ -90,7 +90,7 @@ class TrialNetworks:
         resolved, changed = self._resolve(), self._resolve_changed(overrides)
         if resolved.config.data.sources != changed.config.data.sources:
             require_same_labels(resolved, changed)
-        callbacks = progress_of(progress)
+        callbacks = progress_of(progress, has_epochs=True)
         session = _open(changed, folder, device, callbacks)
         if learning_rate is None:
             rate = record.candidate.learning_rate or resolved.config.train.learning_rate
