@@ -483,7 +483,8 @@ class TrialStore:
         if self._worker is None:
             return frozenset()
         workers = {_worker_of(trial) for trial in self._open.values()}
-        return self._worker.living() if workers - {self._worker.id} else frozenset(workers)
+        own = frozenset({self._worker.id})
+        return self._worker.living() if workers - own else own
 
     def _should_end(
         self, trial: FrozenTrial, living: Collection[str], reference: TrialRecord | None
