@@ -153,7 +153,7 @@ class DataConfig(Section):
                     "key": ["data", "image_size"],
                     "size": [height, width],
                     "channels": self.num_channels,
-                    "memory": f"{count * BYTES_PER_NUMBER / 1e9:.1f} GB",
+                    "memory": f"{min(count, 2**60) * BYTES_PER_NUMBER / 1e9:.1f} GB",
                     "limit": f"{MAX_NUMBERS * BYTES_PER_NUMBER / 1e9:.1f} GB",
                 },
             )
