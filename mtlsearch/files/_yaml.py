@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MAX_ENTRIES = 100_000
 """Maximum number of values in a file. Nested anchors multiply them without limit."""
 
+MAX_DEPTH = 100
+"""Maximum number of brackets that are open at a time."""
+
 _INVALID_VALUES = (
     ArithmeticError,
     AttributeError,
@@ -61,6 +64,7 @@ def load_yaml(text: str) -> tuple[Any, dict[tuple[str, ...], int]]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
+    _require_shallow(text)
     node = None
     try:
         constructor, _ = YAML(typ="safe", pure=True).get_constructor_parser(StringIO(text))
@@ -79,6 +83,16 @@ def load_yaml(text: str) -> tuple[Any, dict[tuple[str, ...], int]]:
     except _INVALID_VALUES as error:
         raise _invalid_value(error, _line_of_invalid(node)) from error
     return value, dict(entries)
+
+
+def _require_shallow(text: str) -> None:
+    """Check the depth of brackets: the time of the scanner grows with the square of it."""
+    depth = 0
+    for mark in re.finditer(r"[\[\]{}]", text):
+        depth = depth + 1 if mark.group() in "[{" else max(0, depth - 1)
+        if depth > MAX_DEPTH:
+            line = text.count("\n", 0, mark.start()) + 1
+            raise YamlError("the YAML is not valid: its values are nested too deeply", line)
 
 
 def _lines(
