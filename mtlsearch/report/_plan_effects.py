@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from statistics import fmean
 
 from mtlsearch.plan import SharingPlan
-from mtlsearch.results import TrialRecord, delta_m_by_task, delta_m_error_by_task, reference_of
+from mtlsearch.results import (
+    TaskResult,
+    TrialRecord,
+    counted_metrics,
+    delta_m_by_task,
+    delta_m_error_by_task,
+    reference_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +70,17 @@ def pair_effects(
         repeats: trainings of trials with other seeds.
 
     Returns:
-        Effects in the order of the tasks; empty with one task, without a reference, or if plans
-        have different numbers of units.
+        Effects in the order of the tasks, without tasks of which Δm counts no metric; empty with
+        one task, without a reference, or if plans have different numbers of units.
     """
     reference = reference_of(records)
     complete = [record for record in (*records, *repeats) if record.state == "complete"]
     counts = {len(record.candidate.plan.rows) for record in complete}
     if not reference or len(counts) != 1:
         return []
-    changes = [
-        (
-            record,
-            delta_m_by_task(record.results, reference),
-            delta_m_error_by_task(record.results, reference) or {},
-        )
-        for record in complete
-    ]
-    tasks = sorted(reference)
+    changes = [(record, task_changes(record, reference)) for record in complete]
+    measured = counted_metrics(reference).by_task
+    pairs = [pair for pair in permutations(sorted(reference), 2) if pair[0] in measured]
     return [
         PairEffect(
             task,
@@ -89,15 +90,39 @@ def pair_effects(
                 EffectPoint(
                     record.number if record.repeats is None else record.repeats,
                     num_shared(record.candidate.plan, task, other),
-                    by_task[task],
-                    errors.get(task),
+                    *by_task[task],
                 )
-                for record, by_task, errors in changes
-                if by_task is not None
+                for record, by_task in changes
+                if task in by_task
             ],
         )
-        for task, other in permutations(tasks, 2)
+        for task, other in pairs
     ]
+
+
+def task_changes(
+    record: TrialRecord, reference: Mapping[str, TaskResult]
+) -> dict[str, tuple[float, float | None]]:
+    """Return the mean relative change of the counted metrics of each task.
+
+    Args:
+        record: a complete trial.
+        reference: results of the ``independent`` trial by task.
+
+    Returns:
+        Change and its standard error (None if unknown) in percent by task, without tasks of which
+        Δm counts no metric; empty if Δm is undefined.
+    """
+    parts = delta_m_by_task(record.results, reference) or {}
+    errors = delta_m_error_by_task(record.results, reference) or {}
+    counted = counted_metrics(reference).by_task
+    # The parts in Δm are scaled so that their mean over all tasks is Δm.
+    scale = len(counted) / len(reference) if reference else 1.0
+    return {
+        task: (scale * parts[task], scale * errors[task] if task in errors else None)
+        for task in counted
+        if task in parts
+    }
 
 
 def num_shared(plan: SharingPlan, task: str, other: str) -> int:

@@ -36,8 +36,8 @@ AFFINITY_TITLES = {
     "gradients": ("gradient similarity", "cosine of two tasks' gradients in a shared unit"),
     "representations": ("representation similarity", "linear CKA of two single-task networks"),
     "unit_lookahead": (
-        "first-order affinity, %",
-        "change of the column's loss by a step for the row, from this unit",
+        "first-order affinity",
+        "relative decrease of the column's loss by a step for the row, from this unit",
     ),
 }
 
@@ -250,19 +250,23 @@ def affinity_groups(contents: RunContents) -> list[MatrixGroup]:
     groups = []
     for measure, (title, note) in AFFINITY_TITLES.items():
         values = np.asarray(getattr(affinity, measure), np.float64)
-        is_percent = measure == "unit_lookahead"
-        limit = 100 * _largest_effect(values) if is_percent else 1.0
+        limit, digits = 1.0, "{:+.2f}"
+        if measure == "unit_lookahead":  # far below 1 %, so numbers are in a power of ten
+            largest = 100 * _largest_effect(values)
+            exponent = math.floor(math.log10(largest))
+            values, limit, digits = 100 * values / 10**exponent, largest / 10**exponent, "{:+.1f}"
+            note = f"{note}; in percent x 10^{exponent}" if exponent else f"{note}; in percent"
         panels = tuple(
             Panel(
                 f"unit {unit}",
                 name,
                 draw_signed_matrix(
-                    100 * values[unit] if is_percent else values[unit],
+                    values[unit],
                     affinity.tasks,
                     affinity.tasks,
                     limit,
                     f"{title} of unit {unit}",
-                    _significant if is_percent else "{:+.2f}".format,
+                    digits.format,
                 ),
             )
             for unit, name in enumerate(affinity.units)
@@ -447,7 +451,3 @@ def _largest_effect(values: np.ndarray) -> float:
     effects = np.abs(values[:, ~np.eye(values.shape[-1], dtype=bool)])
     finite = effects[np.isfinite(effects)]
     return float(finite.max()) if finite.size and finite.max() > 0 else 1.0
-
-
-def _significant(value: float) -> str:
-    return f"{value:+.2g}"

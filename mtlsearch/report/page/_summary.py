@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from mtlsearch.plugin import Metric
 from mtlsearch.report._formatting import format_counts, format_probabilities
+from mtlsearch.report._plan_effects import task_changes
 from mtlsearch.report.page._contents import RunContents
-from mtlsearch.results import TrialRecord, delta_m_by_task, delta_m_error_by_task, reference_of
+from mtlsearch.results import TrialRecord, reference_of
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -155,8 +156,7 @@ def task_rows(contents: RunContents, colors: Mapping[str, int]) -> list[TaskRow]
     """
     networks = [*compared_networks(contents).values()]
     reference = reference_of(contents.records)
-    changes = [delta_m_by_task(record.results, reference) or {} for record in networks]
-    errors = [delta_m_error_by_task(record.results, reference) or {} for record in networks]
+    changes = [task_changes(record, reference) for record in networks]
     rows = []
     for task, spec in primary_specs(contents).items():
         values = []
@@ -173,8 +173,8 @@ def task_rows(contents: RunContents, colors: Mapping[str, int]) -> list[TaskRow]
                 spec.higher_is_better,
                 tuple(values),
                 tuple(
-                    _change(record, change.get(task), error.get(task))
-                    for record, change, error in zip(networks, changes, errors, strict=True)
+                    _change(record, *change.get(task, (None, None)))
+                    for record, change in zip(networks, changes, strict=True)
                 ),
             )
         )

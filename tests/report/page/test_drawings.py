@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,12 +12,12 @@ from markupsafe import Markup
 
 from mtlsearch.plan import SharingPlan
 from mtlsearch.report._learning_curves import curve_panels
-from mtlsearch.report._plan_effects import num_shared, pair_effects
+from mtlsearch.report._plan_effects import num_shared, pair_effects, task_changes
 from mtlsearch.report.page import draw_plan
 from mtlsearch.report.page._matrix_drawing import draw_confusion
 from mtlsearch.report.page._svg import Scale, polyline, tag, tick_label
 from tests.report.page.conftest import history, units
-from tests.results.trials import TASKS, UNITS
+from tests.results.trials import TASKS, UNITS, baselines, results
 from tests.results.trials import run as run_of_trials
 
 PLANS = {
@@ -104,3 +105,16 @@ def test_effects_have_the_split_depth_of_each_pair() -> None:
 
 def test_effects_need_a_reference_and_two_tasks() -> None:
     assert pair_effects(run_of_trials()[1:]) == []
+
+
+def test_changes_are_those_of_the_counted_metrics() -> None:
+    independent, hard = baselines()
+    unlearned = results(boxes=0.0)  # mAP 0 is within its noise: Δm does not count it
+    reference = replace(independent, results=unlearned)
+    assert task_changes(hard, unlearned) == {
+        "depth": (pytest.approx(-5.0), None),  # 0.21 instead of 0.2
+        "scene": (pytest.approx(100 * (0.05 + 0.03 / 0.55) / 2), None),
+    }
+    effects = pair_effects([reference, hard])
+    assert {effect.task for effect in effects} == {"depth", "scene"}
+    assert {effect.other for effect in effects} == set(TASKS)
