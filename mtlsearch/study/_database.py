@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import weakref
 from collections.abc import Callable, Container, Sequence
@@ -90,6 +91,8 @@ def open_database(url: str, on_outage: Callable[[str], None] | None) -> BaseStor
         SQLAlchemyError: the database cannot be opened.
         StorageInternalError: the database cannot be opened.
     """
+    # Outages are reported below; Optuna would also print a traceback for each.
+    logging.getLogger("optuna.storages._rdb.storage").setLevel(logging.ERROR)
     # Another process may create the same tables at this moment, and one of both fails.
     database = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_is_creation_conflict),
@@ -140,10 +143,16 @@ def _is_creation_conflict(error: BaseException) -> bool:
 
 
 def _database_error_of(error: BaseException | None) -> SQLAlchemyError | None:
-    """Return the error of SQLAlchemy that an error of Optuna replaced, or the error itself."""
-    while error is not None and not isinstance(error, SQLAlchemyError):
-        error = error.__cause__
-    return error
+    """Return the first error of the database in a chain of errors.
+
+    Optuna replaces errors, and after some of them tries a second query, which also fails.
+    """
+    first = None
+    while error is not None:
+        if isinstance(error, SQLAlchemyError):
+            first = error
+        error = error.__cause__ or error.__context__
+    return first
 
 
 def is_outage(error: BaseException) -> bool:
@@ -155,6 +164,8 @@ def is_outage(error: BaseException) -> bool:
     Returns:
         True for lost connections, refused connections, timeouts and locks.
     """
+    if not isinstance(error, SQLAlchemyError | StorageInternalError):
+        return False
     cause = _database_error_of(error)
     if isinstance(cause, DBAPIError) and isinstance(cause.orig, sqlite3.Error):
         return "locked" in str(cause.orig)  # a file that is missing or full does not come back

@@ -12,8 +12,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
+from sqlalchemy.exc import OperationalError, PendingRollbackError
 
 from mtlsearch.errors import InfrastructureError, RunError
 from mtlsearch.plugin import Candidate
@@ -21,7 +23,7 @@ from mtlsearch.results import TrialRecord
 from mtlsearch.search import Measurement, SearchProgress, search
 from mtlsearch.search.space import propose_baseline
 from mtlsearch.study import TrialStore, _database, open_storage, require_storage
-from mtlsearch.study._database import with_installed_driver
+from mtlsearch.study._database import is_outage, with_installed_driver
 from tests.search.synthetic import Formula, space_for
 from tests.search.test_search import run
 from tests.study.postgresql import PostgreSQLServer
@@ -215,3 +217,17 @@ def test_missing_driver_names_what_to_install(
     with pytest.raises(RunError, match=f"driver {module} .* is not installed") as error:
         require_storage(url)
     assert error.value.next_step == f"install the driver: pip install {package}"
+
+
+def test_second_query_of_optuna_does_not_hide_an_outage() -> None:
+    """After a failed query, Optuna tries a slower one, whose error is about the session."""
+    lost = OperationalError("SELECT", {}, psycopg.OperationalError("server closed the connection"))
+    second = PendingRollbackError("Can't reconnect until invalid transaction is rolled back")
+    second.__context__ = lost
+    replaced = StorageInternalError("An exception is raised during the commit")
+    replaced.__cause__ = second
+    assert is_outage(replaced)
+    assert not is_outage(StorageInternalError("invalid"))
+    missing = KeyError("no such study")
+    missing.__context__ = replaced
+    assert not is_outage(missing)
