@@ -110,6 +110,10 @@ class ProgressView:
         """Show a note about the running trial."""
         self._print(f"  note: {text}")
 
+    def message(self, text: str) -> None:
+        """Show a line that belongs to no trial."""
+        self._print(text)
+
     def warning(self, text: str) -> None:
         """Show a warning, as :meth:`Console.warning` does."""
         if self._bars:

@@ -239,6 +239,11 @@ class RunDirectory:
         """Whether a process holds the lock of this run directory."""
         return self._lock.is_held
 
+    @property
+    def owner_file(self) -> Path:
+        """Path of the file with the process id of the search that holds the lock."""
+        return self._lock.owner_path
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock of the run directory; create the folder if it does not exist.

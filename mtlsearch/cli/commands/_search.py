@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -28,6 +30,7 @@ from mtlsearch.errors import ConfigError, RunError
 from mtlsearch.files import run_name
 
 if TYPE_CHECKING:
+    from mtlsearch.cli._worker_processes import WorkerFailedError
     from mtlsearch.config import Override
     from mtlsearch.registry import ResolvedRun
 
@@ -52,15 +55,27 @@ def search(
     overrides: Overrides = None,
     device: Device = "auto",
     workers: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--workers",
             metavar="N",
             min=1,
             help="Number of processes that train trials at the same time, one per GPU, or with "
-            "the cores divided between them.",
+            "the cores divided between them. Default: 1; on a cluster, one per GPU.",
         ),
-    ] = 1,
+    ] = None,
+    executor: Annotated[
+        Literal["local", "ray"],
+        typer.Option("--executor", help="Where the workers run: on this machine, or on a cluster."),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="HOST:PORT",
+            help="Head node of the Ray cluster. Default: the cluster that this machine is in.",
+        ),
+    ] = None,
 ) -> None:
     """Search for the best sharing plan, or resume a search.
 
@@ -78,15 +93,33 @@ def search(
     )
     resolved = open_run(file, options, values)  # reports errors before torch is imported
 
+    if address is not None and executor == "local":
+        raise ConfigError(
+            "`--address` is the address of a cluster",
+            where=f"--address {address}",
+            next_step="add `--executor ray`, or remove `--address`",
+        )
+
     folder = out or Path("results") / run_name(file)
+
+    def worker_arguments(device: str, place: Callable[[Path], Path] = Path) -> list[str]:
+        plugins = tuple(place(path) for path in options.plugins)
+        root = None if data_root is None else place(data_root)
+        shorts = (trials, epochs, batch_size, seed, root, device)
+        placed = replace(options, plugins=plugins)
+        return _worker_arguments(place(file), place(folder), placed, values, *shorts)
+
+    outcome: tuple[int, str] | None
     try:
-        if workers == 1:
+        if executor == "ray":
+            make_arguments = partial(worker_arguments, place=Path.absolute)
+            outcome = _run_on_ray(
+                resolved, workers, file, folder, device, address or "auto", options, make_arguments
+            )
+        elif workers in (None, 1):
             outcome = _run_here(resolved, folder, device, options)
         else:
-            options_of_worker = _worker_arguments(
-                file, folder, options, values, trials, epochs, batch_size, seed, data_root, device
-            )
-            outcome = _run_workers(workers, folder, device, options, options_of_worker)
+            outcome = _run_workers(workers, folder, device, options, worker_arguments(device))
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(str(_interruption(folder))) from stop
     if outcome is None:  # a rank of torchrun
@@ -128,13 +161,7 @@ def _run_workers(
     from mtlsearch.cli._worker_processes import WorkerFailedError, place_workers, run_workers
     from mtlsearch.study import RunDirectory, check_run_directory
 
-    if "WORLD_SIZE" in os.environ:
-        raise ConfigError(
-            "`--workers` trains candidates side by side, and torchrun trains one candidate in "
-            "several processes: they exclude each other",
-            where=f"--workers {count}",
-            next_step="start without torchrun, or without --workers",
-        )
+    _refuse_torchrun(f"--workers {count}")
     placements = place_workers(count, device, _num_gpus(device), os.environ)
     run = RunDirectory(folder)
     check_run_directory(run)
@@ -143,10 +170,59 @@ def _run_workers(
         with run.locked(), ProgressView(options.console) as view:
             outcome = run_workers(arguments, placements, view)
     except WorkerFailedError as error:
-        if str(error):
-            options.console.error(str(error))
-        raise typer.Exit(error.code) from error
+        raise _as_exit(error, options) from error
     return outcome["num_finished"], outcome["reason"]
+
+
+def _run_on_ray(
+    resolved: ResolvedRun,
+    count: int | None,
+    file: Path,
+    folder: Path,
+    device: str,
+    address: str,
+    options: GlobalOptions,
+    make_arguments: Callable[[str], list[str]],
+) -> tuple[int, str]:
+    """Search in processes on the nodes of a Ray cluster, which this one starts and shows."""
+    from mtlsearch.cli._ray import search_on_ray
+    from mtlsearch.cli._worker_processes import WorkerFailedError
+    from mtlsearch.study import RunDirectory, check_run_directory
+
+    _refuse_torchrun("--executor ray")
+    run = RunDirectory(folder)
+    check_run_directory(run)
+    try:
+        outcome = search_on_ray(
+            make_arguments,
+            count,
+            file,
+            run,
+            address=address,
+            device=device,
+            has_journal=resolved.config.search.storage is None,
+            console=options.console,
+        )
+    except WorkerFailedError as error:
+        raise _as_exit(error, options) from error
+    return outcome["num_finished"], outcome["reason"]
+
+
+def _refuse_torchrun(option: str) -> None:
+    if "WORLD_SIZE" in os.environ:
+        raise ConfigError(
+            f"`{option.partition(' ')[0]}` trains candidates side by side, and torchrun trains "
+            "one candidate in several processes: they exclude each other",
+            where=option,
+            next_step=f"start without torchrun, or without {option.partition(' ')[0]}",
+        )
+
+
+def _as_exit(error: WorkerFailedError, options: GlobalOptions) -> typer.Exit:
+    """Print the error of a worker and return the end of this process."""
+    if str(error):
+        options.console.error(str(error))
+    return typer.Exit(error.code)
 
 
 def _num_gpus(device: str) -> int:
