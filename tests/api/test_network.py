@@ -180,7 +180,7 @@ def test_fine_tuning_starts_from_the_trained_weights(
     tuned = run.fine_tune(
         0,
         epochs=1,
-        overrides={"data.sources.seed_offset": 7, "train.batch_size": 4},
+        overrides={"data.sources.0.seed_offset": 7, "train.batch_size": 4},
         device="cpu",
         progress=lines.append,
     )
@@ -214,8 +214,8 @@ def test_fine_tuning_starts_at_the_results_of_the_trial(
     ("overrides", "message"),
     [
         ({"backbone.name": "test_vit"}, "cannot change `backbone.name`"),
-        ({"data.sources.relatedness": 0.0}, "the classes of task"),
-        ({"data.sources.trian": 3}, "unknown key 'trian'"),
+        ({"data.sources.0.relatedness": 0.0}, "the classes of task"),
+        ({"data.sources.0.trian": 3}, "unknown key 'trian'"),
     ],
 )
 def test_fine_tuning_of_another_network_is_refused(

@@ -96,7 +96,7 @@ def test_curves_show_primary_metrics(run: mtlsearch.Run) -> None:
 def test_notebook_shows_verdict_and_leaderboard(run: mtlsearch.Run) -> None:
     text = run._repr_markdown_()
     assert text.startswith("Best plan: ")
-    assert "| trial " in text
+    assert "|   trial |" in text
     assert repr(run) == f"Run({str(run.path)!r})"
 
 
