@@ -87,7 +87,7 @@ class Training:
 
 
 def train(network: str, size: int, *, is_chosen: bool) -> None:
-    """Train as many steps as each line of the input says, and print the times."""
+    """Train as many steps as each line of the input requests, and print the times."""
     if is_chosen:
         import mtlsearch as mtlsearch  # before torch
     import timm

@@ -50,7 +50,7 @@ __all__ = [
     "search",
 ]
 
-_WAITING = {"GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "1"}
+_WAITING = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "1"}
 """Variables of OpenMP, of GNU (torch on Linux) and of Intel and LLVM (elsewhere).
 
 By default, a thread of torch spins for milliseconds at the end of each operator, on a core that the

@@ -274,6 +274,7 @@ class TestPublicPackage:
         package = import_module(name)
         assert len(set(package.__all__)) == len(package.__all__)
         assert set(package.__all__) == set(_imported(package))
+        assert all(hasattr(package, item) for item in package.__all__)
 
     def test_all_lists_only_names_of_mtlsearch(self, name: str) -> None:
         package = import_module(name)
@@ -329,8 +330,10 @@ def test_root_package_imports_its_names_for_types() -> None:
 
 
 def _imported(package: ModuleType) -> Iterator[str]:
-    """Yield the names that an ``__init__`` imports from mtlsearch."""
-    for node in ast.parse(inspect.getsource(package)).body:
+    """Yield the names that an ``__init__`` imports from mtlsearch, on first use too."""
+    body = ast.parse(inspect.getsource(package)).body
+    lazy = [node for block in body if isinstance(block, ast.If) for node in block.body]
+    for node in [*body, *lazy]:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mtlsearch"):
             yield from (alias.asname or alias.name for alias in node.names)
 

@@ -33,8 +33,15 @@ _Distillation = Annotated[Distillation | None, Field(exclude_if=lambda value: va
 _Attention = Annotated[bool, Field(exclude_if=lambda value: not value)]
 
 
+class _WithDigest:
+    """Place for a digest that is computed once: a search compares those of all trials."""
+
+    __slots__ = ("_digest",)
+    _digest: str
+
+
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(_WithDigest):
     """What a trial trains: a sharing plan, loss weights, a balancer and optional components.
 
     A search space returns candidates from :meth:`SearchSpace.propose
@@ -70,8 +77,11 @@ class Candidate:
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits of a SHA-256 over the JSON form, which identify it."""
-        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        if not hasattr(self, "_digest"):
+            text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+            digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+            object.__setattr__(self, "_digest", digest)
+        return self._digest
 
     def with_defaults(
         self,

@@ -51,7 +51,7 @@ def counted_metrics(reference: Mapping[str, TaskResult]) -> CountedMetrics:
     # Those of a record do not change. A study compares all trials with one reference at few epochs.
     if isinstance(reference, MappingProxyType):
         return _counted_once(_Results(reference))
-    return _counted(reference)
+    return _select_counted(reference)
 
 
 class _Results:
@@ -69,10 +69,10 @@ class _Results:
 
 @lru_cache(maxsize=32)
 def _counted_once(results: _Results) -> CountedMetrics:
-    return _counted(results.by_task)
+    return _select_counted(results.by_task)
 
 
-def _counted(reference: Mapping[str, TaskResult]) -> CountedMetrics:
+def _select_counted(reference: Mapping[str, TaskResult]) -> CountedMetrics:
     by_task = {
         task: tuple(spec for spec in _eligible(result) if not result.is_near_worst(spec))
         for task, result in sorted(reference.items())

@@ -108,6 +108,8 @@ def leaderboard(
 
 def _with_reruns(trials: list[TrialRecord]) -> list[TrialRecord]:
     """Replace the reason of interrupted trials whose candidate ran again."""
+    if all(trial.state != "interrupted" for trial in trials):
+        return sorted(trials, key=lambda trial: trial.number)
     number_by_digest: dict[str, int] = {}
     replaced = []
     for trial in sorted(trials, key=lambda trial: trial.number, reverse=True):
@@ -129,13 +131,19 @@ def _rows(
 ) -> list[Row]:
     reference = reference_of(trials)
     ranks = rung_ranks(trials, objectives)
-    on_front = is_on_front(trials, front_objectives(objectives))
+    compared = {
+        trial.number: delta_m(trial.results, reference)
+        for trial in trials
+        if trial.state == "complete"
+    }
+    deltas = {number: value for number, (value, _) in compared.items() if value is not None}
+    on_front = is_on_front(trials, front_objectives(objectives), deltas)
     rows = []
     for trial, is_member in zip(trials, on_front, strict=True):
         value, reason, counted, error = None, "", None, None
         statistics, rank = confirmed.get(trial.number), ranks.get(trial.number)
         if trial.state == "complete":
-            value, reason = delta_m(trial.results, reference)
+            value, reason = compared[trial.number]
             counted = None if value is None else counted_metrics(reference)
             error = delta_m_error(trial.results, reference) if with_errors else None
         elif rank is not None:

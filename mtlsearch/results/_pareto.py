@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlsearch.results._delta_m import delta_m, reference_of
+from mtlsearch.results._delta_m import deltas, reference_of
 from mtlsearch.results._objective import COSTS, DELTA_M, Objective
 from mtlsearch.results._result import TaskResult
 from mtlsearch.results._trial import TrialRecord
@@ -42,7 +42,9 @@ def front_of(records: Sequence[TrialRecord], objectives: Sequence[Objective]) ->
 
 
 def is_on_front(
-    records: Sequence[TrialRecord], objectives: Sequence[Objective]
+    records: Sequence[TrialRecord],
+    objectives: Sequence[Objective],
+    delta_by_number: Mapping[int, float] | None = None,
 ) -> NDArray[np.bool_]:
     """Return for each trial whether it is on the Pareto front.
 
@@ -52,12 +54,19 @@ def is_on_front(
     Args:
         records: the trials of a run.
         objectives: the objectives to compare by.
+        delta_by_number: Δm in percent of each complete trial that has one; None to compute it.
 
     Returns:
         Booleans of shape ``[N]``, in the order of the trials.
     """
     reference = reference_of(records)
-    gains = [_gains(record, objectives, reference) for record in records]
+    values = deltas(records) if delta_by_number is None else delta_by_number
+    gains = [
+        _gains(record, values[record.number], objectives, reference)
+        if record.number in values
+        else None
+        for record in records
+    ]
     is_member = np.array([values is not None for values in gains], dtype=bool)
     if is_member.any():
         is_member[is_member] = pareto_front(
@@ -111,12 +120,16 @@ def sort_by_dominance(gains: Sequence[Sequence[float]]) -> list[int]:
 
 
 def _gains(
-    record: TrialRecord, objectives: Sequence[Objective], reference: Mapping[str, TaskResult]
+    record: TrialRecord,
+    value: float,
+    objectives: Sequence[Objective],
+    reference: Mapping[str, TaskResult],
 ) -> list[float] | None:
-    """Return the gains of a trial; None if it is not comparable."""
-    if record.state != "complete" or delta_m(record.results, reference)[0] is None:
-        return None
-    gains = [objective.gain(record, record.results, reference) for objective in objectives]
+    """Return the gains of a complete trial, given its Δm; None if one is undefined."""
+    gains = [
+        value if objective == DELTA_M else objective.gain(record, record.results, reference)
+        for objective in objectives
+    ]
     return gains if np.isfinite(gains).all() else None
 
 

@@ -67,6 +67,8 @@ def seed_statistics(
     Returns:
         Statistics by trial number; empty before all finalists have two seeds.
     """
+    if not results_by_seed:
+        return {}
     numbers = (
         _retrained_numbers(results_by_seed)
         if top is None

@@ -9,7 +9,7 @@ from mtlsearch.config import RunConfig
 from mtlsearch.results import ResultsBySeed, SeedStatistics, TrialRecord, seed_statistics
 from mtlsearch.runs._retrain import read_retrained
 from mtlsearch.search import Verdict, verdict_of
-from mtlsearch.study import RunDirectory, read_view
+from mtlsearch.study import RunDirectory, StudyView, read_view
 
 
 def read_results_by_seed(run: RunDirectory) -> ResultsBySeed:
@@ -41,16 +41,17 @@ def read_confirmed(out: Path, records: Sequence[TrialRecord]) -> dict[int, SeedS
     return seed_statistics(records, read_results_by_seed(RunDirectory(out)), None)
 
 
-def read_verdict(out: Path, config: RunConfig) -> Verdict | None:
+def read_verdict(out: Path, config: RunConfig, view: StudyView | None = None) -> Verdict | None:
     """Return the verdict of a run, the same one for every command.
 
     Args:
         out: run directory.
         config: run file of the run.
+        view: its study; None to read it.
 
     Returns:
         The verdict; None if its trials allow none, or were confirmed by an earlier version: then
         the mean over seeds decides.
     """
-    view = read_view(out, config)
+    view = read_view(out, config) if view is None else view
     return None if read_confirmed(out, view.records) else verdict_of(view)

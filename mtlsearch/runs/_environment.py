@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -48,6 +49,25 @@ def current_environment(device: torch.device) -> Environment:
         "system": f"{platform.system()} {platform.machine()}",
         **hardware,
     }
+
+
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+"""Variables that decide how the threads of torch wait for each other."""
+
+
+def describe_threads() -> str:
+    """Return the number of threads of a training on a CPU, and how they wait for each other.
+
+    Returns:
+        A text such as ``2 threads (GOMP_SPINCOUNT=1000)``.
+    """
+    import torch
+
+    count = torch.get_num_threads()
+    if count == 1:
+        return "1 thread"
+    waiting = [f"{name}={os.environ[name]}" for name in WAITING if name in os.environ]
+    return f"{count} threads ({', '.join(waiting) or 'they spin while they wait'})"
 
 
 def record_environment(run: RunDirectory, device: torch.device) -> None:

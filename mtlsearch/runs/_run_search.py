@@ -12,7 +12,7 @@ from mtlsearch.config import save_resolved
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.runs._confirm import read_results_by_seed
 from mtlsearch.runs._distributed import Rank0Evaluator, on_all_ranks, run_worker
-from mtlsearch.runs._environment import record_environment
+from mtlsearch.runs._environment import describe_threads, record_environment
 from mtlsearch.runs._estimate_plans import estimate_plans
 from mtlsearch.runs._retrain import retraining_evaluator, without_weights
 from mtlsearch.runs._session import Session, open_session
@@ -84,6 +84,8 @@ def run_search(
         with run.setting_up():
             require_same_search(run, resolved.config)
             session, store = open_search(resolved, run, device, progress, process_group, study)
+        if device.type == "cpu" and not is_worker:
+            progress.note(f"the CPU trains with {describe_threads()}")
         with (
             store.joined(run.path),
             on_all_ranks(session.evaluator, is_distributed=is_distributed) as evaluator,

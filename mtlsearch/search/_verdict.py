@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+import numpy as np
 from scipy.special import ndtr
 
 from mtlsearch.results import Baseline, Expectation, TrialRecord
@@ -14,11 +15,16 @@ from mtlsearch.search.samplers import (
     Array,
     Observation,
     ObservationHistory,
+    SharingFeatures,
     SharingModel,
+    SharingPosterior,
     complete_observations,
     features_of,
 )
 from mtlsearch.study import StudyView
+
+BLOCK_SIZE = 256
+"""Trials whose covariances are computed at once."""
 
 SHOWN = 0.9
 """Probability from which a plan is shown to beat a baseline."""
@@ -77,14 +83,13 @@ def verdict_of(view: StudyView) -> Verdict | None:
     tasks = complete[0].proposal.candidate.plan.tasks
     posterior = SharingModel(tasks).posterior(observations)
     features = features_of(complete)
-    means, covariance = posterior.mean(features), posterior.covariance(features, features)
     index_by_baseline = {
         item.proposal.baseline: index
         for index, item in enumerate(complete)
         if item.proposal.baseline is not None
     }
     independent = index_by_baseline["independent"]
-    joint = _Joint(means, covariance)
+    joint = _Joint.of(posterior, features, sorted(index_by_baseline.values()))
     expectations = [
         Expectation(
             joint.difference(index, independent),
@@ -142,17 +147,40 @@ def _is_comparable(observations: Sequence[Observation]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Joint:
-    """Joint normal distribution of the Δm of trials."""
+    """Joint normal distribution of the Δm of trials, as far as they are compared with baselines.
+
+    Attributes:
+        means: ``[N]`` in percent.
+        variances: ``[N]``.
+        covariances: ``[N]`` covariances with a baseline, by the index of the baseline.
+    """
 
     means: Array
-    covariance: Array
+    variances: Array
+    covariances: Mapping[int, Array]
+
+    @classmethod
+    def of(
+        cls, posterior: SharingPosterior, features: SharingFeatures, baselines: Sequence[int]
+    ) -> _Joint:
+        """Compute it, without the covariances of all pairs of trials."""
+        blocks = []
+        for start in range(0, features.shape[1], BLOCK_SIZE):
+            block = features[:, start : start + BLOCK_SIZE]
+            blocks.append(posterior.covariance(block, block).diagonal())
+        columns = posterior.covariance(features, features[:, baselines])
+        return cls(
+            posterior.mean(features),
+            np.concatenate(blocks),
+            dict(zip(baselines, columns.T, strict=True)),
+        )
 
     def difference(self, left: int, right: int) -> float:
         return float(self.means[left] - self.means[right])
 
     def deviation(self, left: int, right: int) -> float:
-        covariance = self.covariance
-        variance = covariance[left, left] + covariance[right, right] - 2 * covariance[left, right]
+        covariance = self.covariances[right][left]
+        variance = self.variances[left] + self.variances[right] - 2 * covariance
         return math.sqrt(max(0.0, float(variance)))
 
     def probability(self, left: int, right: int | None) -> float | None:

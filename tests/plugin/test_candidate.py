@@ -31,6 +31,15 @@ def test_candidate_without_components_keeps_its_digest() -> None:
     assert CANDIDATE.digest == "932f29ccdc9a"
 
 
+def test_digest_of_a_changed_copy_is_its_own() -> None:
+    """A candidate keeps its digest once it is computed, and a copy must not."""
+    digest = CANDIDATE.digest
+    changed = replace(CANDIDATE, attention=True)
+    assert changed.digest != digest
+    assert replace(changed, attention=False).digest == digest
+    assert round_trip(CANDIDATE).digest == digest
+
+
 def test_stored_candidate_is_read() -> None:
     assert Candidate.from_json(json.loads(STORED)) == CANDIDATE
     assert CANDIDATE.balancer == STATIC

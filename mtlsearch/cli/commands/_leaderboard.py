@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sys
 from pathlib import Path
@@ -13,6 +14,9 @@ from mtlsearch.cli._context import read_run
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._options import RunFolder
 from mtlsearch.cli._picture import check_picture
+
+MAX_ROWS = 200
+"""Rows of a table without ``--top``."""
 
 
 def leaderboard(
@@ -33,7 +37,12 @@ def leaderboard(
         ),
     ] = None,
     top: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Show only the first N rows.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Show only the first N rows; default: 200 in table and markdown, else all.",
+        ),
     ] = None,
     all_metrics: Annotated[
         bool, typer.Option("--all-metrics", help="Show all metrics, not only the primary ones.")
@@ -53,24 +62,30 @@ def leaderboard(
 ) -> None:
     """Show all trials of a run, the best first."""
     options = GlobalOptions.of(ctx)
+    # Reading 10,000 trials creates millions of objects that all stay: a third of the time would
+    # be spent on looking for garbage.
+    gc.disable()
+    ctx.call_on_close(gc.enable)
     loaded = read_run(run, options)
 
     from mtlsearch.files import Outputs
-    from mtlsearch.report import plot as draw
-    from mtlsearch.report import render, render_per_class, require_picture
+    from mtlsearch.report import render, render_per_class
     from mtlsearch.results import leaderboard as rank
     from mtlsearch.results import objectives_in, per_class_results
     from mtlsearch.runs import read_confirmed, read_verdict
-    from mtlsearch.study import read_records
+    from mtlsearch.study import read_view
 
     outputs = Outputs("leaderboard")
     if plot is not None:
+        from mtlsearch.report import require_picture
+
         check_picture(plot, outputs, loaded.config)
         require_picture(plot)
-    records = read_records(run, loaded.config)
+    view = read_view(run, loaded.config)
+    records = view.records
     if not records:
         options.console.info("the run has no trials yet; `mtlsearch search` resumes it")
-    verdict = read_verdict(run, loaded.config)
+    verdict = read_verdict(run, loaded.config, view)
     frame = rank(
         records,
         objectives=objectives_in(records, loaded.config.search.objectives),
@@ -82,16 +97,25 @@ def leaderboard(
     )
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None
-    shown = frame if top is None else frame.head(top)  # the plot shows all trials
+    is_table = form in ("table", "markdown")
+    num_shown = top or (MAX_ROWS if is_table else len(frame))
+    shown = frame.head(num_shown)  # the plot shows all trials
     if per_class is None:
         text = render(shown, form, width=width, color=is_terminal)
     else:
         results = per_class_results(records, per_class)
         text = render_per_class(results, shown, per_class, form, width=width)
-    if form in ("table", "markdown") and per_class is None and verdict is not None:
+    if is_table and per_class is None and verdict is not None:
         text = "\n".join([*verdict.sentences, "", text])
     options.console.print(text.rstrip("\n"))
+    if top is None and num_shown < len(frame):
+        options.console.info(
+            f"{num_shown} of {len(frame)} trials are shown, the best first: see the others with "
+            f"--top {len(frame)} or --format csv"
+        )
     if plot is not None:
+        from mtlsearch.report import plot as draw
+
         with outputs.write(plot) as temporary:
             draw(frame, temporary)
         options.console.info(f"written: {plot}")

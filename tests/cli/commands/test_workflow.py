@@ -66,6 +66,20 @@ class TestLeaderboard:
         )
         assert "measured on 8 validation images: one image is 12.5 %." in result.stdout
 
+    def test_long_table_shows_the_best_rows(
+        self, small_search: SmallSearch, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The table of a long search takes longer than everything else; CSV contains all rows."""
+        monkeypatch.setattr("mtlsearch.cli.commands._leaderboard.MAX_ROWS", 3)
+        short, whole = (call("leaderboard", small_search.run, *top) for top in ((), ("--top", "4")))
+        rows = [line for line in whole.stdout.splitlines() if "  complete" in line]
+        shown = [line for line in short.stdout.splitlines() if "  complete" in line]
+        assert [row.split() for row in shown] == [row.split() for row in rows[:3]]
+        assert "3 of 4 trials are shown" in short.stderr
+        assert whole.stderr == ""
+        csv = call("leaderboard", small_search.run, "--format", "csv")
+        assert (len(csv.stdout.splitlines()), csv.stderr) == (1 + 4, "")
+
     def test_errors_are_shown_on_demand(self, small_search: SmallSearch) -> None:
         records = records_of(small_search.run)
         assert all(result.errors for record in records for result in record.results.values())
