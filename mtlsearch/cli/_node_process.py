@@ -150,7 +150,9 @@ class NodeProcess:
         def report_end() -> None:
             for reader in readers:
                 reader.join()
-            self._messages.put(Message(Kind.ENDED, code=process.wait()))
+            with process:  # closes its streams
+                code = process.wait()
+            self._messages.put(Message(Kind.ENDED, code=code))
 
         threading.Thread(target=report_end, name="end", daemon=True).start()
         return process
