@@ -109,7 +109,7 @@ class SearchConfig(Section):
         "a journal file; environment variable MTLSEARCH_STORAGE_PASSWORD: its password",
     )
     keep_weights: Literal["all"] | Annotated[int, Field(ge=1)] = Field(
-        "all",
+        5,
         description="trials whose weights stay on disk: all, or the number of best trials besides "
         "the baselines",
     )

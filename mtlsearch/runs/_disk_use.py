@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtlsearch.config import RunConfig
+from mtlsearch.config import SearchConfig, TrainConfig
 from mtlsearch.errors import InfrastructureError
 from mtlsearch.study import RunDirectory
 
@@ -59,12 +59,15 @@ class DiskUse:
         )
 
 
-def estimate_disk_use(run: RunDirectory, config: RunConfig, num_parameters: int) -> DiskUse:
+def estimate_disk_use(
+    run: RunDirectory, search: SearchConfig, train: TrainConfig, num_parameters: int
+) -> DiskUse:
     """Estimate the files of a search: weights and checkpoints.
 
     Args:
         run: run directory, which may not exist yet.
-        config: its run file.
+        search: the ``search`` section of its run file.
+        train: the ``train`` section.
         num_parameters: parameters of the independent plan, which has the most, without heads.
 
     Returns:
@@ -72,13 +75,9 @@ def estimate_disk_use(run: RunDirectory, config: RunConfig, num_parameters: int)
     """
     weights = num_parameters * BYTES_PER_PARAMETER
     # Weights and two moments of each; with averaged weights, one more copy.
-    checkpoint = weights * (3 if config.train.ema is None else 4)
-    trials, keep, stopping = (
-        config.search.trials,
-        config.search.keep_weights,
-        config.search.early_stopping,
-    )
-    num_rungs = 0 if stopping is None else len(stopping.rungs_of(config.train.epochs))
+    checkpoint = weights * (3 if train.ema is None else 4)
+    trials, keep, stopping = search.trials, search.keep_weights, search.early_stopping
+    num_rungs = 0 if stopping is None else len(stopping.rungs_of(train.epochs))
     num_kept = trials if keep == "all" else min(trials, keep + NUM_BASELINES + 1)
     num_paused = min(trials, num_rungs * (trials if keep == "all" else keep))
     written = sum(file.stat().st_size for file in run.path.glob("trials/*/*.*"))

@@ -353,7 +353,7 @@ def _disk_use(context: PreflightContext) -> DiskUse | None:
         sum(unit.parameters for unit in cut.units) for cut in context.cut_backbones.values()
     )
     return estimate_disk_use(
-        context.run, context.resolved.config, len(context.tasks) * num_parameters
+        context.run, config.search, config.train, len(context.tasks) * num_parameters
     )
 
 

@@ -232,13 +232,17 @@ def weight_pruning(run: RunDirectory, session: Session) -> Callable[[StudyView],
         Function of the study.
     """
     keep, objectives = session.config.search.keep_weights, session.objectives
-    if keep == "all" and session.config.search.early_stopping is None and not run.has_checkpoints:
+    has_checkpoints = session.config.search.early_stopping is not None or run.has_checkpoints
+    keeps_all = keep == "all" or session.config.search.trials <= keep
+    if keeps_all and not has_checkpoints:
         return None
     confirmed = frozenset(
         record.number for records in read_results_by_seed(run).values() for record in records
     )
 
     def prune(view: StudyView) -> None:
+        if keep != "all" and not has_checkpoints and len(view.records) <= keep:
+            return  # without the time of a verdict
         repeated = {record.repeats for record in view.repeats if record.repeats is not None}
         best = verdict_of(view) if keep != "all" else None
         named = set() if best is None else {best.winner, best.recommended}

@@ -10,7 +10,7 @@ import pytest
 
 from mtlsearch.config import RunConfig, load_run
 from mtlsearch.errors import InfrastructureError
-from mtlsearch.runs._disk_use import estimate_disk_use
+from mtlsearch.runs._disk_use import DiskUse, estimate_disk_use
 from mtlsearch.study import RunDirectory
 
 RUN_FILE = """\
@@ -32,6 +32,10 @@ def config(folder: Path, keep: object = 5, stopping: str = "null") -> RunConfig:
     return load_run(folder / "run.yaml").config
 
 
+def estimated(run: RunDirectory, config: RunConfig) -> DiskUse:
+    return estimate_disk_use(run, config.search, config.train, NUM_PARAMETERS)
+
+
 @pytest.mark.parametrize(
     ("keep", "stopping", "most"),
     [
@@ -45,7 +49,7 @@ def test_estimate_is_bounded_by_keep_weights(
     tmp_path: Path, keep: object, stopping: str, most: int
 ) -> None:
     run = RunDirectory(tmp_path / "new" / "run")
-    use = estimate_disk_use(run, config(tmp_path, keep, stopping), NUM_PARAMETERS)
+    use = estimated(run, config(tmp_path, keep, stopping))
     assert use.most == most
     assert use.least == 2 * WEIGHTS + CHECKPOINT
     assert use.folder == tmp_path
@@ -56,7 +60,7 @@ def test_files_of_earlier_sessions_do_not_count(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
     run.weights(0).parent.mkdir(parents=True)
     run.weights(0).write_bytes(b"x" * WEIGHTS)
-    use = estimate_disk_use(run, config(tmp_path), NUM_PARAMETERS)
+    use = estimated(run, config(tmp_path))
     assert use.least == WEIGHTS + CHECKPOINT
     assert use.most == 7 * WEIGHTS + CHECKPOINT
 
@@ -66,7 +70,7 @@ def test_small_disk_is_refused_or_warned_about(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(10**9, 10**9 - free, free))
-    use = estimate_disk_use(RunDirectory(tmp_path / "run"), config(tmp_path), NUM_PARAMETERS)
+    use = estimated(RunDirectory(tmp_path / "run"), config(tmp_path))
     if free < use.least:
         with pytest.raises(InfrastructureError, match="it writes at least 20 MB, and 10 MB are"):
             use.require_least()
