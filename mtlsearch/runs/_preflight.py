@@ -352,6 +352,7 @@ def _disk_use(context: PreflightContext) -> DiskUse | None:
     num_parameters = max(
         sum(unit.parameters for unit in cut.units) for cut in context.cut_backbones.values()
     )
+    config = context.resolved.config
     return estimate_disk_use(
         context.run, config.search, config.train, len(context.tasks) * num_parameters
     )
