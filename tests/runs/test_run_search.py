@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,9 @@ def test_read_records_finds_trials_of_the_run(
     (record,) = read_records(first.path, chosen)
     assert record.baseline == "hard"
     assert record.state == "interrupted"  # No process runs it.
-    with first.locked():
+    store = open_store(first, chosen, open_run_storage(first, chosen))
+    with store.joined(first.path):
+        store.write(replace(record, state="running", reason=""))
         assert [record.state for record in read_records(first.path, chosen)] == ["running"]
     assert read_records(first.path, chosen) == [record]
     with pytest.raises(RunError, match="a run file but no search"):
