@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 STORE_BYTES = 80_000_000
@@ -31,24 +32,25 @@ def descendants(process: int) -> list[int]:
 
 
 def main() -> None:
-    from ray.cluster_utils import Cluster
+    # A short path, because it contains sockets.
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder:
+        os.environ["RAY_TMPDIR"] = folder
+        from ray.cluster_utils import Cluster
 
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={
-            "num_cpus": 2, "object_store_memory": STORE_BYTES, "include_dashboard": False,
-        },
-    )  # fmt: skip
-    node = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
-    print(cluster.address, flush=True)
-    for line in sys.stdin:
-        assert line == "kill\n"
-        (raylet,) = node.all_processes["raylet"]
-        for process in descendants(raylet.process.pid):
-            os.kill(process, signal.SIGKILL)
-        cluster.remove_node(node, allow_graceful=False)
-        print("killed", flush=True)
-    cluster.shutdown()
+        head = {"num_cpus": 2, "include_dashboard": False}
+        cluster = Cluster(
+            initialize_head=True, head_node_args={**head, "object_store_memory": STORE_BYTES}
+        )
+        node = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+        print(cluster.address, flush=True)
+        for line in sys.stdin:
+            assert line == "kill\n"
+            (raylet,) = node.all_processes["raylet"]
+            for process in descendants(raylet.process.pid):
+                os.kill(process, signal.SIGKILL)
+            cluster.remove_node(node, allow_graceful=False)
+            print("killed", flush=True)
+        cluster.shutdown()
 
 
 if __name__ == "__main__":
