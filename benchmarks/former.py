@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
+from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate
 from mtlsearch.search import CandidateSpace
-from mtlsearch.search.samplers import Observation, features_of, log_improvement
-from mtlsearch.search.samplers._gp_surrogate import kernel
+from mtlsearch.search.samplers import Observation, log_improvement
 from mtlsearch.search.samplers._sharing_gp import SharingGPSampler
 
 Array = NDArray[np.float64]
@@ -51,6 +51,49 @@ class KernelParams:
             math.log(self.length_scale / median_length_scale) ** 2
             + (math.log(self.noise_variance / median_noise_variance) / 4.0) ** 2
         )
+
+
+def shared_units(plans: Sequence[SharingPlan]) -> SharingFeatures:
+    """Count the units that tasks share.
+
+    Args:
+        plans: N plans of T tasks.
+
+    Returns:
+        ``[T, N, T - 1]``: units that each task shares with each other task, by plan.
+    """
+    rows = np.array([plan.rows for plan in plans])
+    shared = (rows[:, :, :, None] == rows[:, :, None, :]).sum(axis=1)  # [N, T, T]
+    num_tasks = shared.shape[1]
+    return np.stack([np.delete(shared[:, task], task, axis=1) for task in range(num_tasks)])
+
+
+def kernel(
+    left: SharingFeatures, right: SharingFeatures, length_scale: float, additive_fraction: float
+) -> Array:
+    """Compute the prior correlation of a task's changes.
+
+    Args:
+        left: ``[L, F]`` features.
+        right: ``[R, F]`` features.
+        length_scale: length scale in shared units.
+        additive_fraction: weight of the additive kernel, from 0 to 1.
+
+    Returns:
+        ``[L, R]`` correlations.
+    """
+    norms = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)
+    # Matrix products in single precision: a proposal spends most of its time here.
+    products = left.astype(np.float32) @ right.T.astype(np.float32)
+    distances = norms.astype(np.float32) - np.float32(2.0) * products
+    correlation = (1.0 - additive_fraction) * np.exp(distances * np.float32(-0.5 / length_scale**2))
+    if additive_fraction > 0.0:
+        counts = np.arange(int(max(left.max(initial=0), right.max(initial=0))) + 1)
+        count_kernel = np.exp(-0.5 * ((counts[:, None] - counts) / length_scale) ** 2)
+        smooth = count_kernel[left].reshape(len(left), -1)
+        one_hot = np.eye(len(counts))[right].reshape(len(right), -1)
+        correlation = correlation + additive_fraction / left.shape[1] * (smooth @ one_hot.T)
+    return np.asarray(correlation, dtype=float)
 
 
 def fit_kernel(features: SharingFeatures, changes: Array) -> KernelParams:
@@ -180,6 +223,12 @@ class FormerSampler(SharingGPSampler):
 
     def __init__(self, space: CandidateSpace, candidates: Sequence[Candidate]) -> None:
         super().__init__(space, candidates)
+        unique = [
+            np.unique(of_task, axis=0, return_inverse=True)
+            for of_task in shared_units([candidate.plan for candidate in candidates])
+        ]
+        self._unique_features = [rows for rows, _ in unique]
+        self._unique_index = [inverse.reshape(-1) for _, inverse in unique]
         self._kernel_params: dict[bytes, KernelParams] = {}
 
     def log_expected_improvement(self, observations: Sequence[Observation]) -> Array:
@@ -195,7 +244,7 @@ class FormerSampler(SharingGPSampler):
         changes = self._changes(observations)
         values = changes.mean(axis=1)
         indices = _select_observations(values)
-        features = features_of([observations[index] for index in indices])
+        features = shared_units_of([observations[index] for index in indices])
         means, variances = zip(
             *posterior(features, changes[indices], self._unique_features, params), strict=True
         )
@@ -225,7 +274,7 @@ class FormerSampler(SharingGPSampler):
             (count for count in REFITS if count <= len(observations)), default=len(observations)
         )
         used = observations[:num_used]
-        features, changes = features_of(used), self._changes(used)
+        features, changes = shared_units_of(used), self._changes(used)
         # The extrapolated changes of a paused trial differ between proposals.
         key = features.tobytes() + changes.tobytes()
         if key not in self._kernel_params:
@@ -241,6 +290,11 @@ class FormerSampler(SharingGPSampler):
                 if observation.changes is not None
             ]
         )
+
+
+def shared_units_of(observations: Sequence[Observation]) -> SharingFeatures:
+    """Return the shared units of the plans of some trials, ``[T, n, T - 1]``."""
+    return shared_units([observation.proposal.candidate.plan for observation in observations])
 
 
 def _select_observations(values: Array) -> NDArray[np.intp]:

@@ -18,7 +18,7 @@ Methods:
   measurement.
 * ``plans``: the default sampler with new plans only; names the highest posterior mean.
 * ``auto``: the default: new plans and second seeds; names the highest posterior mean.
-* ``settled``: as ``auto``, stopped when it is settled; the rows with fewer trainings are equal.
+* ``settled``: as ``auto``, stopped when it is settled; comes with ``auto``.
 
 ``--searches FILE.csv`` keeps one row per search. It is read again, so that the comparison
 resumes, and several processes can add to it.
@@ -32,12 +32,13 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
 from former import FormerSampler
-from landscape import Array, make_landscape
+from landscape import Array, Landscape, make_landscape
 from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
 from mtlsearch.files import FileLock, atomic_write
@@ -47,12 +48,13 @@ from mtlsearch.search import CandidateSpace, FunctionEvaluator, Proposal, build_
 from mtlsearch.search.evaluators._plan_table import read_table, trained_plans
 from mtlsearch.search.samplers import Observation, Sampler
 from mtlsearch.search.samplers._random import RandomSampler
-from mtlsearch.search.samplers._sharing_gp import MAX_EXPECTED_REGRET, SharingGPSampler, features_of
+from mtlsearch.search.samplers._sharing_gp import SharingGPSampler, features_of
 from mtlsearch.search.space import propose_baseline
 
 TASK_NAMES, NUM_UNITS = "abcdefgh", 6
 CHECKPOINTS = (8, 12, 24, 48)
-METHODS = ("random", "former", "plans", "auto", "settled")
+METHODS = ("random", "former", "plans", "auto")
+ORDER = (*METHODS, "settled")
 MAX_SEEDS = 5
 
 
@@ -136,10 +138,16 @@ def make_space(tasks: Sequence[str], plans: frozenset[SharingPlan] | None) -> Ca
     )
 
 
+@lru_cache(maxsize=8)
+def true_landscape(tasks: tuple[str, ...], seed: int) -> Landscape:
+    """Create a landscape without noise, which several searches use."""
+    return make_landscape(list(tree_plans(tasks, NUM_UNITS, first_shared=1)), seed, noise=0.0)
+
+
 def landscape_problem(space: CandidateSpace, seed: int, noise: float) -> Problem:
     """Create a landscape with noise of its own for every training."""
     tasks = space.tasks
-    landscape = make_landscape(list(tree_plans(tasks, NUM_UNITS, first_shared=1)), seed, noise=0.0)
+    landscape = true_landscape(tasks, seed)
     rng = np.random.default_rng([seed, 7])
     true_changes = landscape.measured
     errors = noise * rng.standard_normal((MAX_SEEDS, *true_changes.shape))
@@ -176,8 +184,12 @@ def table_problems(path: Path, setting: str | None) -> Iterator[Problem]:
         yield Problem(name, space, plans, others, changes[seed : seed + 1])
 
 
-def search(problem: Problem, method: str, seed: int) -> dict[int, float]:
-    """Return the regret of the named plan by number of trainings; 0 has the last number."""
+def search(problem: Problem, method: str, seed: int) -> dict[str, dict[int, float]]:
+    """Return the regret of the named plan by method and number of trainings.
+
+    The key 0 has the last number of trainings. A search with ``auto`` also is one with ``settled``,
+    up to where that ends.
+    """
     space, run = problem.space, Trainings(problem)
     sampler: Sampler
     gp = SharingGPSampler.for_space(space)
@@ -189,9 +201,15 @@ def search(problem: Problem, method: str, seed: int) -> dict[int, float]:
         sampler = FormerSampler(space, space.enumerate() or ())
     else:
         sampler = gp
-    names_by_posterior = method not in ("random", "former")
-    max_seeds = len(problem.changes) if method in ("auto", "settled") else 1
+    max_seeds = len(problem.changes) if method == "auto" else 1
+
+    def regret() -> float:
+        is_measured = method in ("random", "former")
+        named = run.named_by_measurement() if is_measured else run.named_by_posterior(gp)
+        return float(problem.true.max() - named)
+
     regrets: dict[int, float] = {}
+    settled: dict[int, float] | None = None
     baselines: tuple[Baseline, ...] = ("independent", "hard")
     for baseline in baselines:
         proposal = propose_baseline(space, baseline)
@@ -208,19 +226,19 @@ def search(problem: Problem, method: str, seed: int) -> dict[int, float]:
             run.train(next_proposal)
         else:
             break
-        is_settled = (
-            method == "settled" and gp.expected_regret(run.observations) <= MAX_EXPECTED_REGRET
-        )
-        if run.count in CHECKPOINTS or is_settled:
-            value = run.named_by_posterior(gp) if names_by_posterior else run.named_by_measurement()
-            regrets[run.count] = float(problem.true.max() - value)
-        if is_settled:
-            break
-    last = regrets.get(run.count)
-    if last is None:
-        value = run.named_by_posterior(gp) if names_by_posterior else run.named_by_measurement()
-        last = float(problem.true.max() - value)
-    return {0: run.count} | {count: regrets.get(count, last) for count in CHECKPOINTS}
+        if run.count in CHECKPOINTS:
+            regrets[run.count] = regret()
+        if method == "auto" and settled is None and gp.is_settled(run.observations):
+            settled = _fill(regrets, run.count, regret())
+    results = {method: _fill(regrets, run.count, regret())}
+    if method == "auto":
+        results["settled"] = results[method] if settled is None else settled
+    return results
+
+
+def _fill(regrets: Mapping[int, float], count: int, last: float) -> dict[int, float]:
+    """Return the regrets at all checkpoints of a search that ends after some trainings."""
+    return {0: count} | {number: regrets.get(number, last) for number in CHECKPOINTS}
 
 
 @dataclass(frozen=True)
@@ -239,8 +257,8 @@ _spaces: dict[object, CandidateSpace] = {}
 _tables: dict[object, list[Problem]] = {}
 
 
-def replay(job: Job) -> dict[str, object]:
-    """Replay one search and return its row."""
+def replay(job: Job) -> list[dict[str, object]]:
+    """Replay one search and return its row; of ``auto``, also that of ``settled``."""
     if job.table is not None:
         key = (job.table, job.setting)
         if key not in _tables:
@@ -252,16 +270,20 @@ def replay(job: Job) -> dict[str, object]:
             _spaces[num_tasks] = make_space(TASK_NAMES[:num_tasks], None)
         problem = landscape_problem(_spaces[num_tasks], job.seed, job.noise)
     start = time.process_time()
-    regrets = search(problem, job.method, job.seed)
-    row: dict[str, object] = {
-        "problem": problem.name,
-        "noise": job.noise,
-        "method": job.method,
-        "seed": job.seed,
-        "trainings": regrets.pop(0),
-    }
-    row |= {f"regret_{count}": round(value, 6) for count, value in regrets.items()}
-    return row | {"seconds": round(time.process_time() - start, 3)}
+    results = search(problem, job.method, job.seed)
+    seconds = time.process_time() - start
+    return [
+        {
+            "problem": problem.name,
+            "noise": job.noise,
+            "method": method,
+            "seed": job.seed,
+            "trainings": regrets[0],
+        }
+        | {f"regret_{count}": round(regrets[count], 6) for count in CHECKPOINTS}
+        | {"seconds": round(seconds, 3)}
+        for method, regrets in results.items()
+    ]
 
 
 def key_of(row: Mapping[str, object]) -> tuple[str, float, str, int]:
@@ -298,7 +320,7 @@ def summarize(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
     grouped: dict[tuple[str, float, str], list[Mapping[str, object]]] = defaultdict(list)
     for row in rows:
         grouped[key_of(row)[:3]].append(row)
-    order = {method: index for index, method in enumerate(METHODS)}
+    order = {method: index for index, method in enumerate(ORDER)}
     table: list[dict[str, object]] = []
     for (problem, noise, method), group in sorted(
         grouped.items(), key=lambda item: (item[0][0], item[0][1], order[item[0][2]])
@@ -340,7 +362,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tasks", type=int, nargs="+", choices=[3, 4, 5], default=[3, 4, 5])
     parser.add_argument("--noise", type=float, nargs="+", default=[0.5, 2.0, 4.0])
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--seeds", type=int, default=200, help="searches per method")
+    parser.add_argument("--seeds", type=int, default=200, help="number after the last seed")
+    parser.add_argument("--first-seed", type=int, default=0, help="first seed")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--searches", type=Path, help="CSV with one row per search, to resume")
     parser.add_argument("--out", type=Path, help="write the table as CSV")
@@ -359,15 +382,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     jobs = [
         Job(problem, noise, method, seed, options.table, options.setting)
-        for seed in range(options.seeds)
+        for seed in range(options.first_seed, options.seeds)
         for problem, noise in problems
         for method in options.methods
         if (problem, noise, method, seed) not in done
     ]
     with Pool(options.jobs) as pool:
-        for row in pool.imap_unordered(replay, jobs):
-            rows.append(row)
-            if options.searches is not None:
+        for new_rows in pool.imap_unordered(replay, jobs):
+            rows.extend(new_rows)
+            for row in new_rows if options.searches is not None else ():
                 append(options.searches, row)
     table = summarize(rows)
     print_table(table)

@@ -11,10 +11,13 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from mtlsearch.search.samplers import CONSTANT_VARIANCE, SharingFeatures, kernel
+from mtlsearch.search.samplers import CONSTANT_VARIANCE, SharingFeatures, kernel, kernel_diagonal
 
-LENGTH_SCALE, ADDITIVE_FRACTION, NOISE_RATIO = 4.0, 0.5, 0.5
-"""Hyperparameters of the prior by which plans are chosen, before any training."""
+PRIOR = (0.7, 4.0)
+"""Group correlation and unit distance of the prior by which plans are chosen."""
+
+NOISE_RATIO = 0.5
+"""Noise variance of that prior, relative to the signal variance."""
 
 
 def next_design(
@@ -23,7 +26,7 @@ def next_design(
     """Return the plan that adds most information to those that are trained.
 
     Args:
-        features: ``[T, N, T - 1]`` sharing features of the plans.
+        features: ``[T, N, U]`` sharing features of the plans.
         trained: indices of the trained plans, at least one.
         excluded: indices of plans that are not chosen.
 
@@ -36,10 +39,14 @@ def next_design(
     gain = np.zeros(len(free))
     for of_task in features:
         observed = of_task[list(trained)]
-        covariance = CONSTANT_VARIANCE + kernel(observed, observed, LENGTH_SCALE, ADDITIVE_FRACTION)
-        cross = CONSTANT_VARIANCE + kernel(observed, of_task[free], LENGTH_SCALE, ADDITIVE_FRACTION)
+        covariance = CONSTANT_VARIANCE + kernel(observed, observed, *PRIOR)
+        cross = CONSTANT_VARIANCE + kernel(observed, of_task[free], *PRIOR)
         solved = np.linalg.solve(covariance + NOISE_RATIO * np.eye(len(observed)), cross)
-        variance = CONSTANT_VARIANCE + 1.0 - (cross * solved).sum(axis=0)
+        variance = (
+            CONSTANT_VARIANCE
+            + kernel_diagonal(of_task[free], *PRIOR)
+            - (cross * solved).sum(axis=0)
+        )
         gain += np.log(np.maximum(variance, 0.0) + NOISE_RATIO)
     # Rounded, so that the order of the summands does not decide between equal sums.
     return int(free[int(gain.round(9).argmax())])
@@ -49,7 +56,7 @@ def design(features: SharingFeatures, trained: Sequence[int], count: int) -> lis
     """Choose several plans, one after another.
 
     Args:
-        features: ``[T, N, T - 1]`` sharing features of the plans.
+        features: ``[T, N, U]`` sharing features of the plans.
         trained: indices of plans that are trained anyway, such as the baselines.
         count: number of plans to choose.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mtlsearch.results import TrialRecord, delta_m_by_task
+from mtlsearch.results import TrialRecord, counted_metrics, delta_m_by_task
 from mtlsearch.search.samplers import Observation
 from mtlsearch.study import StudyView
 
@@ -18,6 +19,8 @@ def extrapolate_early(
     trained: Sequence[Observation], view: StudyView, tasks: Sequence[str]
 ) -> list[Observation]:
     """Return the trainings, with the changes of paused trials times a factor per task and epoch.
+
+    The change of a task of which no metric is counted at that epoch is NaN: it is missing, not 0.
 
     The factor of the surrogate of a search can be 0, which would end all differences of a task.
     Two complete trainings are too few for that.
@@ -38,8 +41,12 @@ def extrapolate_early(
             rung = max(record.rung_results)
             if rung not in rate_by_rung:
                 rate_by_rung[rung] = _rates(view, tasks, rung)
-            early = _changes_at(record, view, rung) or dict.fromkeys(tasks, 0.0)
-            changes = {task: rate_by_rung[rung][task] * early[task] for task in tasks}
+            early = _changes_at(record, view, rung) or {}
+            counted = counted_metrics(view.reference_results(rung)).by_task
+            changes = {
+                task: rate_by_rung[rung][task] * early[task] if task in counted else math.nan
+                for task in tasks
+            }
             item = replace(item, changes=changes)
         items.append(item)
     return items
@@ -84,4 +91,14 @@ def early_and_final(
 
 
 def _changes_at(record: TrialRecord, view: StudyView, epoch: int) -> dict[str, float] | None:
-    return delta_m_by_task(record.rung_results.get(epoch, {}), view.reference_results(epoch))
+    """Return the changes at an epoch in the unit of final changes; 0 for tasks without any.
+
+    Parts of Δm are larger the fewer tasks it counts, which may be fewer at an early epoch.
+    """
+    reference = view.reference_results(epoch)
+    changes = delta_m_by_task(record.rung_results.get(epoch, {}), reference)
+    num_early = len(counted_metrics(reference).by_task)
+    num_final = len(counted_metrics(view.reference_results()).by_task)
+    if changes is None or not num_final:
+        return changes
+    return {task: change * num_early / num_final for task, change in changes.items()}

@@ -60,7 +60,8 @@ def _left_out_correlation(model: TaskModel) -> float | None:
     mean = float(inverse.sum(axis=0) @ changes) / float(inverse.sum())
     centered = changes - mean
     predicted = centered - (inverse @ centered) / inverse.diagonal()
-    return rank_correlation(predicted + model.row_offsets, centered + model.row_offsets)
+    offsets = model.row_offsets[~np.isnan(posterior.rows.changes[:, 0])]
+    return rank_correlation(predicted + offsets, centered + offsets)
 
 
 def early_to_final_correlations(

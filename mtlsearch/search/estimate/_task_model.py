@@ -135,17 +135,21 @@ def _scaled_prior(
     if change_by_plan is None:
         return none
     of_rows = np.array([change_by_plan.get(plan, 0.0) for plan in row_plans])
+    is_measured = ~np.isnan(changes)
     is_known = np.array([plan in change_by_plan and plan.shares for plan in row_plans], dtype=bool)
+    is_known &= is_measured
     correlation = None
     if is_known.sum() >= MIN_TRAININGS:
         correlation = rank_correlation(of_rows[is_known], changes[is_known])
         if correlation is None or correlation < MIN_CORRELATION:
             return replace(none, scale=0.0, correlation=correlation)
-    sum_of_squares = float((of_rows**2).sum())
+    sum_of_squares = float((of_rows[is_measured] ** 2).sum())
     if sum_of_squares == 0.0:
         return replace(none, scale=0.0, correlation=correlation)
     ridge = sum_of_squares / max(1, int(is_known.sum()))
-    scale = max(0.0, float(of_rows @ changes)) / (sum_of_squares + ridge)  # keeps the order
+    scale = max(0.0, float(of_rows[is_measured] @ changes[is_measured])) / (
+        sum_of_squares + ridge
+    )  # keeps the order
     of_plans = np.array([change_by_plan.get(plan, 0.0) for plan in plans])
     return _ScaledPrior(scale * of_plans, scale * of_rows, scale, correlation)
 

@@ -22,6 +22,7 @@ from mtlsearch.search.samplers._gp_surrogate import (
     TrainingRows,
     fit_tasks,
     kernel,
+    kernel_diagonal,
     sharing_features,
 )
 from mtlsearch.search.samplers._observations import Observation, ObservationHistory
@@ -53,6 +54,7 @@ __all__ = [
     "features_of",
     "fit_tasks",
     "kernel",
+    "kernel_diagonal",
     "log_improvement",
     "make_sampler",
     "sharing_features",

@@ -1,16 +1,16 @@
 """Surrogate model of sharing plans: one Gaussian process per task.
 
-A task affects another one only in the units that both use. The effect of a plan on a task
-therefore depends mainly on how many units the task shares with each other task: its *sharing
-features*. Plans outnumber the distinct features of a task (7,556 plans of five tasks over six
-units have at most 1,296), so each trial is informative for all tasks and many plans.
+A task affects another one only in the units that both use. So the effect of a plan on a task
+depends mainly on its group in each unit: its *sharing features*. Plans outnumber the distinct
+features of a task (7,556 plans of five tasks over six units have at most 1,296), so each trial is
+informative for all tasks and many plans.
 
-The relative change of a task is a Gaussian process over its features. The kernel is a convex
-combination of two kernels: an additive one, with one term per other task, and a squared
-exponential one, in which the other tasks interact. A constant has a wide prior. Each task has its
-own signal variance and noise variance: the accuracy of one task may be noise where the depth of
-another is not. They maximize the posterior over a grid with wide priors, as length scale and
-additive fraction of all tasks do. Noise is at least the measured standard error of the changes.
+The relative change of a task is a Gaussian process over its features: a sum over units of the
+effect of its group there. Effects are more similar if groups differ by fewer tasks and units are
+closer to each other. A constant has a wide prior. Each task has its own signal variance and noise
+variance: the accuracy of one task may be noise where the depth of another is not. They maximize
+the posterior over a grid with wide priors. Noise is at least the measured standard error of the
+changes.
 
 An observation is one training. The second seed of a plan is a further observation of the same
 features. So is a paused trial, whose extrapolated changes have a larger noise variance.
@@ -32,16 +32,21 @@ from mtlsearch.plan import SharingPlan
 Array = NDArray[np.float64]
 SharingFeatures = NDArray[np.int64]
 
-LENGTH_SCALES = (2.0, 4.0, 8.0, 16.0)
-ADDITIVE_FRACTIONS = (0.0, 0.5, 0.9)
+GROUP_CORRELATIONS = (0.7, 0.85, 0.95)
+"""Prior correlations between the effects of two groups that differ by one task."""
+
+UNIT_DISTANCES = (2.0, 6.0)
+"""Distances in units at which the prior correlation of effects decreases to 1/e."""
+
+SPREAD = 0.15
+"""Variance of the sum between plans, relative to its variance; about equal for 3 to 5 tasks."""
+
 NOISE_RATIOS = (1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Noise variances relative to the signal variance."""
 
-MEDIAN_LENGTH_SCALE, MEDIAN_RATIO = 2.5, 0.1
-"""Medians of the log-normal priors of length scale and of the noise ratio of all tasks."""
-
-POOLED_WIDTH, TASK_WIDTH = 4.0, 2.0
-"""Standard deviations of the log noise ratio: of all tasks, and of a task around all tasks."""
+MEDIAN_RATIO, POOLED_WIDTH, TASK_WIDTH = 1.0, 2.0, 2.0
+"""Median of the noise ratio of all tasks, standard deviation of its logarithm, and that of a task
+around all tasks."""
 
 CONSTANT_VARIANCE = 4.0
 """Prior variance of a task's constant, relative to the signal variance."""
@@ -52,14 +57,14 @@ class TaskParams:
     """Hyperparameters of the Gaussian process of one task.
 
     Attributes:
-        length_scale: length scale in shared units.
-        additive_fraction: part of the signal variance that the additive kernel explains.
+        group_correlation: correlation between the effects of groups that differ by one task.
+        unit_distance: distance in units at which the correlation of effects decreases to 1/e.
         signal_variance: variance of the changes between plans, in percent squared.
         noise_variance: variance between trainings of one plan, in percent squared.
     """
 
-    length_scale: float
-    additive_fraction: float
+    group_correlation: float
+    unit_distance: float
     signal_variance: float
     noise_variance: float
 
@@ -69,8 +74,8 @@ class TrainingRows:
     """Trainings as the surrogate sees them.
 
     Attributes:
-        features: ``[T, n, T - 1]`` sharing features by task and training.
-        changes: ``[n, T]`` changes in percent.
+        features: ``[T, n, U]`` sharing features by task and training.
+        changes: ``[n, T]`` changes in percent; NaN where a task was not measured.
         extra_variances: ``[n, T]`` noise variance in percent squared that a training has more
             than a complete one; above 0 for paused trials.
         min_deviations: ``[T]`` lowest standard deviation of the noise, in percent.
@@ -80,6 +85,22 @@ class TrainingRows:
     changes: Array
     extra_variances: Array
     min_deviations: Array
+
+    def of_task(self, task: int) -> tuple[SharingFeatures, Array, Array]:
+        """Return the trainings that measured a task.
+
+        Args:
+            task: index of the task.
+
+        Returns:
+            Features ``[m, U]``, changes ``[m]`` and extra variances ``[m]``.
+        """
+        is_measured = ~np.isnan(self.changes[:, task])
+        return (
+            self.features[task][is_measured],
+            self.changes[is_measured, task],
+            self.extra_variances[is_measured, task],
+        )
 
     def first(self, count: int) -> TrainingRows:
         """Return the first complete trainings.
@@ -100,46 +121,81 @@ class TrainingRows:
 
 
 def sharing_features(plans: Sequence[SharingPlan]) -> SharingFeatures:
-    """Count the units that tasks share.
+    """Return with which other tasks each task shares each unit.
 
     Args:
-        plans: N plans of T tasks.
+        plans: N plans of T tasks over U units.
 
     Returns:
-        ``[T, N, T - 1]``: units that each task shares with each other task, by plan.
+        ``[T, N, U]``: sum of ``2 ** index`` over the other tasks of the group, by task, plan and
+        unit.
     """
     rows = np.array([plan.rows for plan in plans])
-    shared = (rows[:, :, :, None] == rows[:, :, None, :]).sum(axis=1)  # [N, T, T]
-    num_tasks = shared.shape[1]
-    return np.stack([np.delete(shared[:, task], task, axis=1) for task in range(num_tasks)])
+    shares = rows[:, :, :, None] == rows[:, :, None, :]  # [N, U, T, T]
+    powers = np.left_shift(1, np.arange(shares.shape[2]))
+    return np.asarray((shares @ powers - powers).transpose(2, 0, 1))
 
 
 def kernel(
-    left: SharingFeatures, right: SharingFeatures, length_scale: float, additive_fraction: float
+    left: SharingFeatures, right: SharingFeatures, group_correlation: float, unit_distance: float
 ) -> Array:
-    """Compute the prior correlation of a task's changes.
+    """Compute the prior covariance of a task's changes, with a spread of about 1 between plans.
 
     Args:
-        left: ``[L, F]`` features.
-        right: ``[R, F]`` features.
-        length_scale: length scale in shared units.
-        additive_fraction: weight of the additive kernel, from 0 to 1.
+        left: ``[L, U]`` features.
+        right: ``[R, U]`` features.
+        group_correlation: correlation between the effects of groups that differ by one task.
+        unit_distance: distance in units at which the correlation of effects decreases to 1/e.
 
     Returns:
-        ``[L, R]`` correlations.
+        ``[L, R]`` covariances.
     """
-    norms = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)
-    # Matrix products in single precision: a proposal spends most of its time here.
-    products = left.astype(np.float32) @ right.T.astype(np.float32)
-    distances = norms.astype(np.float32) - np.float32(2.0) * products
-    correlation = (1.0 - additive_fraction) * np.exp(distances * np.float32(-0.5 / length_scale**2))
-    if additive_fraction > 0.0:
-        counts = np.arange(int(max(left.max(initial=0), right.max(initial=0))) + 1)
-        count_kernel = np.exp(-0.5 * ((counts[:, None] - counts) / length_scale) ** 2)
-        smooth = count_kernel[left].reshape(len(left), -1)
-        one_hot = np.eye(len(counts))[right].reshape(len(right), -1)
-        correlation = correlation + additive_fraction / left.shape[1] * (smooth @ one_hot.T)
-    return np.asarray(correlation, dtype=float)
+    if len(left) > len(right):
+        return kernel(right, left, group_correlation, unit_distance).T
+    groups, index = np.unique(np.concatenate([left, right]), return_inverse=True)
+    index = index.reshape(-1, left.shape[1])
+    correlation = _correlation(groups, group_correlation)
+    weights = _weights(left.shape[1], unit_distance)
+    # Effect of each group in each unit, given the groups of the left plan in all units.
+    effects = np.tensordot(correlation[index[: len(left)]], weights, axes=(1, 0))  # [L, G, U]
+    total = np.zeros((len(left), len(right)))
+    for unit in range(left.shape[1]):
+        total += effects[:, :, unit].take(index[len(left) :, unit], axis=1)
+    return total
+
+
+def kernel_diagonal(
+    features: SharingFeatures, group_correlation: float, unit_distance: float
+) -> Array:
+    """Compute the prior variance of a task's changes.
+
+    Args:
+        features: ``[A, U]`` features.
+        group_correlation: as for :func:`kernel`.
+        unit_distance: as for :func:`kernel`.
+
+    Returns:
+        ``[A]``: the diagonal of :func:`kernel`.
+    """
+    groups, index = np.unique(features, return_inverse=True)
+    index = index.reshape(features.shape)
+    correlation = _correlation(groups, group_correlation)
+    weights = _weights(features.shape[1], unit_distance)
+    products = correlation[index[:, :, None], index[:, None, :]] * weights  # [A, U, U]
+    return np.asarray(products.sum(axis=(1, 2)), dtype=float)
+
+
+def _correlation(groups: NDArray[np.int64], group_correlation: float) -> Array:
+    """Return the prior correlation of the effects of groups in one unit, ``[G, G]``."""
+    differing = np.bitwise_count(groups[:, None] ^ groups)
+    return np.asarray(group_correlation**differing, dtype=float)
+
+
+def _weights(num_units: int, unit_distance: float) -> Array:
+    """Return the prior covariance of the effects of one group in all units, ``[U, U]``."""
+    units = np.arange(num_units)
+    weights = np.exp(-np.abs(units[:, None] - units) / unit_distance)
+    return np.asarray(weights / (SPREAD * weights.sum()), dtype=float)
 
 
 def fit_tasks(rows: TrainingRows) -> tuple[TaskParams, ...]:
@@ -154,45 +210,41 @@ def fit_tasks(rows: TrainingRows) -> tuple[TaskParams, ...]:
     Returns:
         Hyperparameters by task.
     """
-    pairs = list(product(LENGTH_SCALES, ADDITIVE_FRACTIONS))
-    evidence, variances = zip(
-        *(_log_likelihoods(rows, length_scale, fraction) for length_scale, fraction in pairs),
-        strict=True,
-    )
-    densities = np.array(evidence)  # [P, T, K]
-    prior = np.array([-0.5 * math.log(scale / MEDIAN_LENGTH_SCALE) ** 2 for scale, _ in pairs])
-    log_ratios = np.log(np.array(NOISE_RATIOS))
-    pooled_prior = -0.5 * ((log_ratios - math.log(MEDIAN_RATIO)) / POOLED_WIDTH) ** 2
-    pooled = densities.sum(axis=1) + prior[:, None] + pooled_prior
-    pooled_log_ratio = log_ratios[int(pooled.max(axis=0).argmax())]
+    pairs = list(product(GROUP_CORRELATIONS, UNIT_DISTANCES))
+    evidence, scales = zip(*(_log_likelihoods(rows, *pair) for pair in pairs), strict=True)
+    densities, variances = np.array(evidence), np.array(scales)  # [P, T, K]
+    ratios = np.array(NOISE_RATIOS)
+    log_ratios = np.log(ratios)
+    prior = -0.5 * ((log_ratios - math.log(MEDIAN_RATIO)) / POOLED_WIDTH) ** 2
+    pooled = (densities.sum(axis=1) + prior).max(axis=0)
+    pooled_log_ratio = log_ratios[int(pooled.argmax())]
     densities = densities - 0.5 * ((log_ratios - pooled_log_ratio) / TASK_WIDTH) ** 2
     # Less noise than the lowest one is excluded; the largest ratio stands for more noise than that.
-    is_below = (
-        np.array(variances) * np.array(NOISE_RATIOS) < (rows.min_deviations**2)[None, :, None]
-    )
+    is_below = variances * ratios < (rows.min_deviations**2)[None, :, None]
     is_below[:, :, -1] = False
     densities = np.where(is_below, -math.inf, densities)
-    best_pair = int((densities.max(axis=2).sum(axis=1) + prior).argmax())
+    best_pair = int(densities.max(axis=2).sum(axis=1).argmax())
     params = []
     for task, deviation in enumerate(rows.min_deviations):
         index = int(densities[best_pair, task].argmax())
-        variance = float(variances[best_pair][task, index])
+        variance = float(variances[best_pair, task, index])
         noise = max(NOISE_RATIOS[index] * variance, float(deviation) ** 2)
         params.append(TaskParams(*pairs[best_pair], variance, noise))
     return tuple(params)
 
 
 def _log_likelihoods(
-    rows: TrainingRows, length_scale: float, additive_fraction: float
+    rows: TrainingRows, group_correlation: float, unit_distance: float
 ) -> tuple[Array, Array]:
     """Return log marginal likelihoods and signal variances by task and noise ratio, [T, K]."""
-    ratios, count = np.array(NOISE_RATIOS), len(rows.changes)
+    ratios = np.array(NOISE_RATIOS)
     densities, variances = [], []
-    for task, features in enumerate(rows.features):
-        changes = rows.changes[:, task]
+    for task in range(len(rows.features)):
+        features, changes, _ = rows.of_task(task)
+        count = len(changes)
         scale = float(changes.var()) + 1e-6
-        covariance = CONSTANT_VARIANCE + kernel(features, features, length_scale, additive_fraction)
-        eigenvalues, eigenvectors = np.linalg.eigh(covariance)
+        covariance = kernel(features, features, group_correlation, unit_distance)
+        eigenvalues, eigenvectors = np.linalg.eigh(CONSTANT_VARIANCE + covariance)
         spectrum = np.maximum(eigenvalues, 0.0)[None, :] + ratios[:, None]
         squares = (eigenvectors.T @ changes) ** 2 / spectrum
         variance = (squares.sum(axis=1) + scale) / (count + 1)
@@ -208,36 +260,45 @@ class SharingPosterior:
     Attributes:
         params: hyperparameters by task.
         rows: the trainings.
-        factors: Cholesky factor ``[n, n]`` of the covariance of the trainings, by task.
-        weights: whitened changes ``[n]`` by task.
+        observed: ``[m, U]`` features of the observations, by task.
+        factors: Cholesky factor ``[m, m]`` of the covariance of the observations, by task.
+        weights: whitened changes ``[m]`` by task.
     """
 
     params: tuple[TaskParams, ...]
     rows: TrainingRows
+    observed: tuple[SharingFeatures, ...]
     factors: tuple[Array, ...]
     weights: tuple[Array, ...]
 
     @classmethod
-    def condition(cls, rows: TrainingRows, params: Sequence[TaskParams]) -> SharingPosterior:
+    def condition(
+        cls, rows: TrainingRows, params: Sequence[TaskParams], *, merge: bool = False
+    ) -> SharingPosterior:
         """Compute the posterior.
 
         Args:
             rows: the trainings.
             params: hyperparameters by task.
+            merge: whether trainings with equal features become one observation, their mean
+                weighted by precision. The posterior is the same, for less time.
 
         Returns:
             The posterior.
         """
-        factors, weights = [], []
+        observed, factors, weights = [], [], []
         for task, of_task in enumerate(params):
-            features = rows.features[task]
-            noise = of_task.noise_variance + rows.extra_variances[:, task]
+            features, changes, extra_variances = rows.of_task(task)
+            noise = of_task.noise_variance + extra_variances
+            if merge:
+                features, changes, noise = _merged(features, changes, noise)
+            observed.append(features)
             covariance = _covariance(features, features, of_task) + np.diag(noise)
             jitter = 1e-9 * of_task.signal_variance * np.eye(len(noise))
             factor = np.asarray(np.linalg.cholesky(covariance + jitter), dtype=float)
             factors.append(factor)
-            weights.append(_solve(factor, rows.changes[:, task]))
-        return cls(tuple(params), rows, tuple(factors), tuple(weights))
+            weights.append(_solve(factor, changes))
+        return cls(tuple(params), rows, tuple(observed), tuple(factors), tuple(weights))
 
     @property
     def noise_variance(self) -> float:
@@ -250,22 +311,46 @@ class SharingPosterior:
 
         Args:
             task: index of the task.
-            features: ``[A, T - 1]`` features to predict.
+            features: ``[A, U]`` features to predict.
 
         Returns:
             Mean ``[A]`` in percent and variance ``[A]``.
         """
         params = self.params[task]
         whitened = self._whiten(task, features)
-        prior = params.signal_variance * (1.0 + CONSTANT_VARIANCE)
+        diagonal = kernel_diagonal(features, params.group_correlation, params.unit_distance)
+        prior = params.signal_variance * (CONSTANT_VARIANCE + diagonal)
         variance = prior - np.einsum("na,na->a", whitened, whitened)
         return self.weights[task] @ whitened, np.maximum(variance, 1e-9 * prior)
+
+    def differences(
+        self, task: int, features: SharingFeatures, winner: SharingFeatures
+    ) -> tuple[Array, Array]:
+        """Return mean and variance of a task's change minus that of one plan.
+
+        Args:
+            task: index of the task.
+            features: ``[A, U]`` features to predict.
+            winner: ``[1, U]`` features of the plan.
+
+        Returns:
+            Mean ``[A]`` in percent and variance ``[A]``.
+        """
+        params = self.params[task]
+        whitened, of_winner = self._whiten(task, features), self._whiten(task, winner)
+        pair = params.group_correlation, params.unit_distance
+        prior = kernel_diagonal(features, *pair) + kernel_diagonal(winner, *pair)
+        prior = prior - 2.0 * kernel(features, winner, *pair)[:, 0]
+        whitened = whitened - of_winner
+        variance = params.signal_variance * prior - np.einsum("na,na->a", whitened, whitened)
+        lowest = 1e-9 * params.signal_variance
+        return self.weights[task] @ whitened, np.maximum(variance, lowest)
 
     def mean(self, features: SharingFeatures) -> Array:
         """Return the mean of Δm.
 
         Args:
-            features: ``[T, A, T - 1]`` features of the plans.
+            features: ``[T, A, U]`` features of the plans.
 
         Returns:
             ``[A]`` in percent.
@@ -280,8 +365,8 @@ class SharingPosterior:
         """Return the covariance of Δm between plans.
 
         Args:
-            left: ``[T, L, T - 1]`` features.
-            right: ``[T, R, T - 1]`` features.
+            left: ``[T, L, U]`` features.
+            right: ``[T, R, U]`` features.
 
         Returns:
             ``[L, R]`` in percent squared.
@@ -294,12 +379,22 @@ class SharingPosterior:
         return total / num_tasks**2
 
     def _whiten(self, task: int, features: SharingFeatures) -> Array:
-        cross = _covariance(self.rows.features[task], features, self.params[task])
+        cross = _covariance(self.observed[task], features, self.params[task])
         return _solve(self.factors[task], cross)
 
 
+def _merged(
+    features: SharingFeatures, changes: Array, noise: Array
+) -> tuple[SharingFeatures, Array, Array]:
+    unique, index = np.unique(features, axis=0, return_inverse=True)
+    index = index.reshape(-1)
+    precision = np.bincount(index, weights=1.0 / noise)
+    means = np.bincount(index, weights=changes / noise) / precision
+    return unique, means, 1.0 / precision
+
+
 def _covariance(left: SharingFeatures, right: SharingFeatures, params: TaskParams) -> Array:
-    correlation = kernel(left, right, params.length_scale, params.additive_fraction)
+    correlation = kernel(left, right, params.group_correlation, params.unit_distance)
     return params.signal_variance * (CONSTANT_VARIANCE + correlation)
 
 

@@ -71,11 +71,12 @@ class Observation:
 
 
 class ObservationHistory:
-    """Observations of a study. Results of a trial are compared with the reference only once."""
+    """Observations of a study. Those of trials that do not change are computed only once."""
 
     def __init__(self) -> None:
         self._reference: TrialRecord | None = None
         self._changes_by_number: dict[int, _TrialChanges] = {}
+        self._last_by_number: dict[int, tuple[_TrialChanges, int, bool, Observation]] = {}
 
     def update(self, view: StudyView) -> list[Observation]:
         """Return all observations of a study.
@@ -88,6 +89,7 @@ class ObservationHistory:
         """
         if view.reference is not self._reference:
             self._reference, self._changes_by_number = view.reference, {}
+            self._last_by_number = {}
         trials = [
             self._changes_of(record)
             for record in view.records
@@ -128,6 +130,10 @@ class ObservationHistory:
         is_repeating: bool,
     ) -> Observation:
         record, changes, extra_variances = trial.record, trial.at_end, None
+        last = self._last_by_number.get(record.number)
+        # The extrapolation of a partial trial changes with the others.
+        if last is not None and last[0] is trial and last[1:3] == (len(repeats), is_repeating):
+            return last[3]
         if _is_partial(record):
             rung = max(record.rung_results)
             if rung in trial.at_rungs:
@@ -140,7 +146,7 @@ class ObservationHistory:
         values = self._objective_values(record, changes, view)
         if values is None and view.objectives != (DELTA_M,):
             changes = None  # samplers ignore a trial that lacks the value of an objective
-        return Observation(
+        observation = Observation(
             proposal,
             record.candidate.digest,
             changes,
@@ -158,6 +164,9 @@ class ObservationHistory:
             is_pending=record.state == "running" and changes is None,
             is_repeating=is_repeating,
         )
+        if not _is_partial(record):
+            self._last_by_number[record.number] = trial, len(repeats), is_repeating, observation
+        return observation
 
     def _objective_values(
         self, record: TrialRecord, changes: Mapping[str, float] | None, view: StudyView

@@ -11,6 +11,7 @@ from dataclasses import replace
 from operator import is_
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import erfcx, ndtr
 
 from mtlsearch.plugin import Candidate
@@ -50,6 +51,13 @@ MAX_OBSERVATIONS = 150
 MIN_EXTRA_VARIANCE = 1e-6
 """Noise variance, in percent squared, by which an expected result differs from a measured one."""
 
+DEVIATION_FACTOR = 2.0
+"""Factor of the standard deviations by which plans are proposed, and the search is settled.
+
+The surrogate of each task is independent of the others. In fact a group of tasks is better or worse
+than expected for most of them, so that errors of Δm are larger than those of independent tasks.
+"""
+
 REFITS = (*range(2, 33), 40, 48, 64)
 """Numbers of trainings at which the hyperparameters are fitted, to the first ones."""
 
@@ -57,8 +65,8 @@ REFITS = (*range(2, 33), 40, 48, 64)
 class SharingGPSampler:
     """Gaussian-process sampler over the sharing features of plans.
 
-    It proposes the plan with the largest expected improvement of Δm over the best posterior mean.
-    The best measurement would be too high, by luck.
+    It proposes the plan with the largest expected improvement of Δm over the plan of the highest
+    posterior mean. The best measurement would be too high, by luck.
 
     Args:
         space: the candidate space.
@@ -77,7 +85,7 @@ class SharingGPSampler:
         self._unique_features: list[SharingFeatures] = [rows for rows, _ in unique]
         self._unique_index = [inverse.reshape(-1) for _, inverse in unique]
         self.model = SharingModel(space.tasks)
-        self._last_moments: tuple[SharingPosterior, Array, Array] | None = None
+        self._last_differences: tuple[SharingPosterior, SharingFeatures, Array, Array] | None = None
 
     @classmethod
     def for_space(cls, space: CandidateSpace) -> SharingGPSampler | None:
@@ -127,10 +135,9 @@ class SharingGPSampler:
             within the limits.
         """
         posterior = self.model.posterior(observations)
-        mean, deviation = self._moments(posterior)
-        named = select_observations(within_limits(observations))
-        best = posterior.mean(features_of(named)).max()
-        return np.asarray(np.log(deviation) + log_improvement((mean - best) / deviation))
+        named = features_of(select_observations(within_limits(observations)))
+        mean, deviation = self._differences(posterior, named)
+        return np.asarray(np.log(deviation) + log_improvement(mean / deviation))
 
     def second_seed(
         self, observations: Sequence[Observation], proposal: Proposal | None, max_seeds: int
@@ -170,10 +177,10 @@ class SharingGPSampler:
         values = knowledge_gradient(posterior, features_of(options), features_of(named))
         best = int(values.argmax())
         if proposal is not None:
-            new = sharing_features([proposal.candidate.plan])
-            deviation = np.sqrt(np.maximum(posterior.covariance(new, new)[:, 0], 1e-12))
-            score = (posterior.mean(new) - means.max()) / deviation
-            if values[best] <= float((deviation * np.exp(log_improvement(score)))[0]):
+            mean, deviation = self._differences(posterior, features_of(named))
+            index = self._index_by_digest[proposal.candidate.digest]
+            score = mean[index] / deviation[index]
+            if values[best] <= float(deviation[index] * np.exp(log_improvement(score))):
                 return None
         return options[best]
 
@@ -201,31 +208,49 @@ class SharingGPSampler:
         if len(named) < MIN_SETTLED:
             return float("inf")
         posterior = self.model.posterior([item for item in observations if item.changes])
-        means = posterior.mean(features_of(named))
-        winner = features_of([named[int(means.argmax())]])
-        mean, deviation = self._moments(posterior)
-        hopeful = np.argsort(-(mean + deviation), kind="stable")[:NUM_HOPEFUL]
-        features = np.concatenate([winner, self._features[:, hopeful]], axis=1)
-        covariance = posterior.covariance(features, features)
+        features = features_of(named)
+        winner = features[:, [int(posterior.mean(features).argmax())]]
+        mean, deviation = self._differences(posterior, features)
+        hopeful = np.argsort(-(mean + deviation), kind="stable")
+        hopeful = hopeful[self._can_be_named(observations)[hopeful]][:NUM_HOPEFUL]
+        compared = np.concatenate([winner, self._features[:, hopeful]], axis=1)
+        covariance = DEVIATION_FACTOR**2 * posterior.covariance(compared, compared)
         eigenvalues, eigenvectors = np.linalg.eigh(covariance)
         root = eigenvectors * np.sqrt(np.maximum(eigenvalues, 0.0))
         draws = np.random.default_rng(0).standard_normal((NUM_DRAWS, len(root))) @ root.T
-        values = posterior.mean(features) + draws
+        values = posterior.mean(compared) + draws
         return float((values.max(axis=1) - values[:, 0]).mean())
 
-    def _moments(self, posterior: SharingPosterior) -> tuple[Array, Array]:
-        """Return mean and standard deviation of Δm of every candidate."""
-        if self._last_moments is not None and self._last_moments[0] is posterior:
-            return self._last_moments[1:]
+    def _can_be_named(self, observations: Sequence[Observation]) -> NDArray[np.bool_]:
+        """Return which candidates are not known to fail or to exceed a limit, ``[N]``."""
+        excluded = [
+            item
+            for item in observations
+            if item.over_limits or (item.changes is None and not item.is_pending)
+        ]
+        result = np.ones(len(self._candidates), dtype=bool)
+        result[self._indices_of(excluded)] = False
+        return result
+
+    def _differences(
+        self, posterior: SharingPosterior, named: SharingFeatures
+    ) -> tuple[Array, Array]:
+        """Return mean and deviation of Δm of every candidate minus that of the best named plan."""
+        best = int(posterior.mean(named).argmax())
+        winner = named[:, [best]]
+        last = self._last_differences
+        if last is not None and last[0] is posterior and np.array_equal(last[1], winner):
+            return last[2:]
         mean, variance = np.zeros(len(self._candidates)), np.zeros(len(self._candidates))
         for task, features in enumerate(self._unique_features):
-            task_mean, task_variance = posterior.moments(task, features)
+            task_mean, task_variance = posterior.differences(task, features, winner[task])
             index = self._unique_index[task]
             mean += task_mean[index]
             variance += task_variance[index]
         num_tasks = len(self._unique_features)
-        self._last_moments = (posterior, mean / num_tasks, np.sqrt(variance) / num_tasks)
-        return self._last_moments[1:]
+        deviation = DEVIATION_FACTOR * np.sqrt(variance) / num_tasks
+        self._last_differences = (posterior, winner, mean / num_tasks, deviation)
+        return self._last_differences[2:]
 
     def _indices_of(self, observations: Sequence[Observation]) -> list[int]:
         return [
@@ -263,7 +288,8 @@ class SharingModel:
         rows = training_rows(selected, self._tasks)
         num_rows = rows.changes.shape[0]
         count = max((count for count in REFITS if count <= num_rows), default=num_rows)
-        posterior = SharingPosterior.condition(rows, self._fit(rows.first(count)))
+        params = self._fit(rows.first(count))
+        posterior = SharingPosterior.condition(rows, params, merge=True)
         self._last = (selected, posterior)
         return posterior
 
@@ -379,15 +405,16 @@ def knowledge_gradient(
 
     Args:
         posterior: the posterior of Δm.
-        features: ``[T, A, T - 1]`` features of the plans to train.
-        named: ``[T, B, T - 1]`` features of the plans that can be named.
+        features: ``[T, A, U]`` features of the plans to train.
+        named: ``[T, B, U]`` features of the plans that can be named.
 
     Returns:
         ``[A]`` expected increase in percent.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(NUM_NODES)
-    variances = np.maximum(posterior.covariance(features, features).diagonal(), 0.0)
-    slopes = posterior.covariance(features, named)
+    scale = DEVIATION_FACTOR**2
+    variances = scale * np.maximum(posterior.covariance(features, features).diagonal(), 0.0)
+    slopes = scale * posterior.covariance(features, named)
     slopes = slopes / np.sqrt(variances + posterior.noise_variance)[:, None]
     means, values = posterior.mean(named), np.zeros(features.shape[1])
     for node, weight in zip(nodes, weights / weights.sum(), strict=True):
@@ -402,7 +429,7 @@ def features_of(observations: Sequence[Observation]) -> SharingFeatures:
         observations: n trials of T tasks.
 
     Returns:
-        ``[T, n, T - 1]`` features, see :func:`sharing_features`.
+        ``[T, n, U]`` features, see :func:`sharing_features`.
     """
     return sharing_features([observation.proposal.candidate.plan for observation in observations])
 

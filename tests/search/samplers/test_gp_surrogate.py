@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.search.samplers._gp_surrogate import (
-    ADDITIVE_FRACTIONS,
     CONSTANT_VARIANCE,
-    LENGTH_SCALES,
+    GROUP_CORRELATIONS,
+    SPREAD,
+    UNIT_DISTANCES,
     Array,
     SharingFeatures,
     SharingPosterior,
@@ -21,6 +22,7 @@ from mtlsearch.search.samplers._gp_surrogate import (
     TrainingRows,
     fit_tasks,
     kernel,
+    kernel_diagonal,
     sharing_features,
 )
 from mtlsearch.search.samplers._sharing_gp import log_improvement
@@ -28,25 +30,40 @@ from mtlsearch.search.samplers._sharing_gp import log_improvement
 PLANS = list(tree_plans(["a", "b", "c", "d"], 5, first_shared=1))
 
 
-def test_sharing_features_count_shared_units() -> None:
+def test_sharing_features_name_the_group_in_each_unit() -> None:
     plan = SharingPlan.from_splits(["a", "b", "c"], depths=[1, 3], units=4)
-    assert sharing_features([plan]).tolist() == [[[1, 1]], [[1, 3]], [[1, 3]]]
+    a, b, c = 1, 2, 4
+    assert sharing_features([plan]).tolist() == [
+        [[b + c, 0, 0, 0]],
+        [[a + c, c, c, 0]],
+        [[a + b, b, b, 0]],
+    ]
 
 
 @settings(max_examples=20, deadline=None)
 @given(
     chosen=st.lists(st.integers(0, len(PLANS) - 1), min_size=2, max_size=12, unique=True),
-    length_scale=st.sampled_from(LENGTH_SCALES),
-    additive_fraction=st.sampled_from(ADDITIVE_FRACTIONS),
+    group_correlation=st.sampled_from(GROUP_CORRELATIONS),
+    unit_distance=st.sampled_from(UNIT_DISTANCES),
 )
-def test_kernel_is_a_correlation(
-    chosen: list[int], length_scale: float, additive_fraction: float
+def test_kernel_is_a_sum_over_units(
+    chosen: list[int], group_correlation: float, unit_distance: float
 ) -> None:
     features = sharing_features([PLANS[number] for number in chosen])[0]
-    correlation = kernel(features, features, length_scale, additive_fraction)
-    assert np.allclose(np.diag(correlation), 1.0, atol=1e-6)
-    assert np.allclose(correlation, correlation.T, atol=1e-6)
-    assert np.linalg.eigvalsh(correlation).min() > -1e-5
+    covariance = kernel(features, features, group_correlation, unit_distance)
+    units = np.arange(features.shape[1])
+    weights = np.exp(-np.abs(units[:, None] - units) / unit_distance)
+    for row, left in enumerate(features):
+        for column, right in enumerate(features):
+            differing = np.array([[(int(u) ^ int(v)).bit_count() for v in right] for u in left])
+            expected = (weights * group_correlation**differing).sum() / (SPREAD * weights.sum())
+            assert covariance[row, column] == pytest.approx(expected, rel=1e-5)
+    diagonal = kernel_diagonal(features, group_correlation, unit_distance)
+    assert np.allclose(covariance.diagonal(), diagonal, rtol=1e-5)
+    assert np.linalg.eigvalsh(covariance).min() > -1e-4
+    fewer = kernel(features[:1], features, group_correlation, unit_distance)
+    assert np.allclose(fewer, covariance[:1])
+    assert np.allclose(kernel(features, features[:1], group_correlation, unit_distance), fewer.T)
 
 
 def rows_of(indices: Sequence[int], changes: Array, min_deviation: float = 0.0) -> TrainingRows:
@@ -58,21 +75,21 @@ def rows_of(indices: Sequence[int], changes: Array, min_deviation: float = 0.0) 
 def smooth_changes(indices: Sequence[int]) -> Array:
     """Return changes that follow from the shared units, with a spread of several points."""
     features = sharing_features([PLANS[index] for index in indices])
-    return np.asarray(2.0 * features.sum(axis=2).T, dtype=float)
+    return np.asarray(2.0 * np.bitwise_count(features).sum(axis=2).T, dtype=float)
 
 
 def test_posterior_equals_textbook_regression() -> None:
     rng = np.random.default_rng(0)
     rows = rows_of(range(0, 40, 4), rng.standard_normal((10, 4)))
     candidates = sharing_features(PLANS[:7])
-    params = [TaskParams(2.0, 0.5, 3.0, 0.4)] * 4
+    params = [TaskParams(0.7, 2.0, 3.0, 0.4)] * 4
     posterior = SharingPosterior.condition(rows, params)
     total_mean, total_covariance = np.zeros(7), np.zeros((7, 7))
     for task in range(4):
         observed, wanted = rows.features[task], candidates[task]
 
         def covariance(left: SharingFeatures, right: SharingFeatures) -> Array:
-            return 3.0 * (CONSTANT_VARIANCE + kernel(left, right, 2.0, 0.5))
+            return 3.0 * (CONSTANT_VARIANCE + kernel(left, right, 0.7, 2.0))
 
         inverse = np.linalg.inv(covariance(observed, observed) + 0.4 * np.eye(10))
         cross = covariance(wanted, observed)
@@ -81,6 +98,10 @@ def test_posterior_equals_textbook_regression() -> None:
         moments = posterior.moments(task, wanted)
         assert np.allclose(moments[0], mean, atol=1e-4)
         assert np.allclose(moments[1], np.diag(remaining), atol=1e-4)
+        difference = posterior.differences(task, wanted, wanted[[3]])
+        assert np.allclose(difference[0], mean - mean[3], atol=1e-4)
+        expected = np.diag(remaining) + remaining[3, 3] - 2.0 * remaining[3]
+        assert np.allclose(difference[1], expected, atol=1e-4)
         total_mean, total_covariance = total_mean + mean / 4, total_covariance + remaining / 16
     assert np.allclose(posterior.mean(candidates), total_mean, atol=1e-4)
     assert np.allclose(posterior.covariance(candidates, candidates), total_covariance, atol=1e-4)
@@ -106,7 +127,7 @@ def test_noise_is_at_least_the_measured_error() -> None:
 
 def test_second_seed_of_a_plan_reduces_its_variance() -> None:
     chosen = [0, 10, 20, 30]
-    params = [TaskParams(4.0, 0.5, 4.0, 4.0)] * 4
+    params = [TaskParams(0.7, 6.0, 4.0, 4.0)] * 4
     repeated = [*chosen, 10, 10]
     features = sharing_features([PLANS[10]])
     once, thrice = (
@@ -119,12 +140,30 @@ def test_second_seed_of_a_plan_reduces_its_variance() -> None:
     )
 
 
+def test_merged_trainings_have_the_same_posterior() -> None:
+    rng = np.random.default_rng(0)
+    chosen = [0, 10, 20, 10, 30, 10, 40]
+    rows = rows_of(chosen, smooth_changes(chosen) + rng.standard_normal((7, 4)))
+    rows.extra_variances[3] = 2.0
+    rows.changes[4, 1] = np.nan  # missing, not 0
+    params = [TaskParams(0.7, 6.0, 4.0, 1.0)] * 4
+    plain, merged = (
+        SharingPosterior.condition(rows, params, merge=merge) for merge in (False, True)
+    )
+    features = sharing_features(PLANS[:60])
+    assert [len(factor) for factor in plain.factors] == [7, 6, 7, 7]
+    assert max(len(factor) for factor in merged.factors) <= 5
+    assert np.allclose(plain.mean(features), merged.mean(features), atol=1e-6)
+    covariances = [item.covariance(features, features) for item in (plain, merged)]
+    assert np.allclose(*covariances, atol=1e-6)
+
+
 def test_paused_trial_counts_less_than_a_complete_one() -> None:
     chosen = [0, 10, 20, 30]
     complete = rows_of(chosen, smooth_changes(chosen))
     extra = np.zeros_like(complete.changes)
     extra[1] = 50.0
-    params = [TaskParams(4.0, 0.5, 4.0, 1.0)] * 4
+    params = [TaskParams(0.7, 6.0, 4.0, 1.0)] * 4
     paused = TrainingRows(complete.features, complete.changes, extra, complete.min_deviations)
     features = sharing_features([PLANS[10]])
     assert (
