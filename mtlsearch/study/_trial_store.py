@@ -410,6 +410,11 @@ class TrialStore:
             is_claimed = False
         if not is_claimed:
             raise ClaimLostError
+        stored = TrialRecord.from_json(storage.get_trial(trial_id).user_attrs["record"])
+        if (stored.state, stored.rung_results) != ("paused", record.rung_results):
+            # Another worker has trained it further since this one read the study.
+            storage.set_trial_state_values(trial_id, TrialState.WAITING)
+            raise ClaimLostError
         self._last_claim = trial_id
         return self.write(replace(record, state="running"))
 

@@ -133,6 +133,21 @@ def test_exactly_one_worker_resumes_a_paused_trial(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_claim_with_an_outdated_record_is_lost(tmp_path: Path, kind: str) -> None:
+    """Else the same epochs would be trained twice."""
+    with workers(kind, tmp_path, 2) as (first, second):
+        early = paused(first.start(record_of()))
+        first.write(early)
+        further = replace(early, rung_results={**early.rung_results, 9: early.rung_results[1]})
+        first.claim(early)
+        first.write(further)
+        with pytest.raises(ClaimLostError):
+            second.claim(early)
+        assert second.update().records[0].state == "paused"
+        assert second.claim(further).state == "running"
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_journal_claim_of_a_former_owner_is_no_second_one(tmp_path: Path, kind: str) -> None:
     """The former owner looks, another worker claims, then the former owner claims."""
     with workers(kind, tmp_path, 2) as (former, other):
