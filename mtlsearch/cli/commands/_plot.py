@@ -43,9 +43,9 @@ def plot(
 ) -> None:
     """Draw a picture of a run.
 
-    curves: loss and primary metric by epoch. front: Δm over FLOPs. plans: the first sharing plans of
-    the leaderboard. confusion: confusion matrices on the validation split, from weights and data.
-    importance: change of each task against shared units, and importance of searched params.
+    curves: loss and primary metric by epoch. front: Δm over FLOPs. plans: the first sharing plans
+    of the leaderboard. confusion: confusion matrices on the validation split, from weights and
+    data. importance: change of each task against shared units, and importance of searched params.
     """
     options = GlobalOptions.of(ctx)
     config = read_run(run, options).config

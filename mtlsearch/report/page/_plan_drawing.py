@@ -30,7 +30,7 @@ TOP, BARS = 26.0, 52.0
 LINE, LINE_GAP = 3.0, 4.0
 """Width of a task's line, and distance of two lines in one lane."""
 
-CHARACTER = 7.2
+CHARACTER = 9.0
 """Width of a character of a task's name."""
 
 
