@@ -54,9 +54,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("evaluate", WORKFLOW),
     Command("predict", WORKFLOW),
     Command("sample", WORKFLOW),
+    Command("repair", INSPECT),
     Command("list", INSPECT, function="list_kind"),
     Command("units", INSPECT),
-    Command("repair", INSPECT),
 )
 
 RENAMED: Mapping[str, str] = {

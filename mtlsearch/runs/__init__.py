@@ -30,10 +30,9 @@ Steps 3 to 6 are :func:`open_session`, which long training, export and task affi
 
 from mtlsearch.runs._check_run import check_run
 from mtlsearch.runs._confirm import read_confirmed, read_verdict
+from mtlsearch.runs._environment import read_environments
 from mtlsearch.runs._fine_tune import FineTuned, fine_tune, require_same_labels
 from mtlsearch.runs._history import history_columns, read_history
-from mtlsearch.runs._environment import read_environments
-from mtlsearch.runs._history import read_history
 from mtlsearch.runs._load_trial import load_trial, pick_trial
 from mtlsearch.runs._long_training import (
     LongTraining,
@@ -75,7 +74,6 @@ __all__ = [
     "pick_trial",
     "read_confirmed",
     "read_environments",
-    "read_history",
     "read_history",
     "read_verdict",
     "require_same_labels",

@@ -27,24 +27,6 @@ def write_history(path: Path, epochs: Sequence[EpochRecord]) -> None:
         writer.writerows(rows)
 
 
-def read_history(path: Path) -> dict[str, list[float]]:
-    """Read the losses and metrics of a trial per epoch.
-
-    Args:
-        path: the CSV file that :func:`write_history` wrote.
-
-    Returns:
-        Numbers by column, such as ``epoch`` (from 0), ``boxes.loss`` and ``boxes.mAP``, one per
-        epoch; NaN where undefined. Empty if the file does not exist or contains no numbers.
-    """
-    if not path.is_file():
-        return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    columns = rows[0] if rows else {}
-    return {name: [float(row[name] or "nan") for row in rows] for name in columns}
-
-
 def history_columns(epochs: Sequence[EpochRecord]) -> dict[str, list[float]]:
     """Return losses and metrics in the form of :func:`read_history`.
 
