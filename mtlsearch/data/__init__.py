@@ -16,7 +16,7 @@ An image passes through these steps:
 1. A source reads it, and ``checks/`` validates its labels (``_images.py``).
 2. It is resized to a *prepared sample* (``_samples.py``), which ``cache/`` stores on disk or in
    memory.
-3. Samples are stacked into a batch (``_collate.py``, ``_loader.py``).
+3. Samples are stacked into a batch (``_loader.py``).
 4. ``augmentation/`` crops, flips, resizes, jitters and normalizes the whole batch on the device.
 
 The augmentation of an image depends only on seed, epoch and image. All trials of a search

@@ -1,24 +1,25 @@
-"""Loading: processes that read images, and threads that prepare batches."""
+"""Loading: processes that read images, threads that prepare batches, and their collation."""
 
 from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from mtlsearch.data._collate import collate
 from mtlsearch.data._images import Images, ReadResult
-from mtlsearch.data._samples import PreparedSample
+from mtlsearch.data._samples import PreparedLabel, PreparedSample
 from mtlsearch.data.augmentation import BatchTransform
 from mtlsearch.data.cache import SampleCache
 from mtlsearch.errors import DataError
-from mtlsearch.plugin import Batch
+from mtlsearch.labels import Form, LabelSpec
+from mtlsearch.plugin import Batch, BoxTargets, Targets, TargetValues
 
 ItemT = TypeVar("ItemT")
 
@@ -166,3 +167,41 @@ def _copy_to_process(result: ReadResult) -> ReadResult:
 
 def _identity(item: ItemT) -> ItemT:
     return item
+
+
+def collate(samples: Sequence[PreparedSample], labels: Mapping[str, LabelSpec]) -> Batch:
+    """Stack samples of one size into a batch.
+
+    Images stay uint8 and masks keep their dtype. :class:`BatchTransform` converts them on the
+    device.
+
+    Args:
+        samples: one or more samples.
+        labels: all labels of the run.
+
+    Returns:
+        The batch. Each label contains only the samples that have it.
+    """
+    targets: dict[str, Targets] = {}
+    for name, spec in labels.items():
+        rows = [row for row, sample in enumerate(samples) if name in sample.labels]
+        if rows:
+            values = [samples[row].labels[name] for row in rows]
+            targets[name] = Targets(torch.tensor(rows), _stack(spec, values))
+    return Batch(torch.stack([sample.image for sample in samples]), targets)
+
+
+def _stack(spec: LabelSpec, values: Sequence[PreparedLabel]) -> TargetValues:
+    if spec.form is Form.BOXES:
+        return tuple(value for value in values if isinstance(value, BoxTargets))
+    if spec.form is Form.CATEGORIES:
+        multi_hot = torch.zeros(len(values), len(spec.classes))
+        for row, value in enumerate(values):
+            if isinstance(value, tuple) and value:
+                multi_hot[row, list(value)] = 1.0
+        return multi_hot
+    if spec.form is Form.CATEGORY:
+        return torch.tensor(values)
+    if spec.form is Form.NUMBER:
+        return torch.tensor(values, dtype=torch.float32)
+    return torch.stack([value for value in values if isinstance(value, Tensor)])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mtlsearch.config import AugmentConfig
-from mtlsearch.data._collate import collate
+from mtlsearch.data._loader import collate
 from mtlsearch.data._samples import PreparedSample, prepare_sample
 from mtlsearch.data.augmentation._geometry import MIN_SIDE, MIN_VISIBLE
 from mtlsearch.data.augmentation._pipeline import BatchTransform
