@@ -19,7 +19,13 @@ from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
 from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DBAPIError,
+    DisconnectionError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from mtlsearch.config import hide_password
@@ -51,7 +57,7 @@ PACKAGES = {
 """What pip installs for a module of a driver, where the name is another one."""
 
 _WITH_TIMEOUT = {driver for drivers in DRIVERS.values() for driver in drivers}
-_OUTAGES = (OperationalError, InterfaceError, PoolTimeoutError)
+_OUTAGES = (OperationalError, InterfaceError, DisconnectionError, PoolTimeoutError)
 
 Result = TypeVar("Result")
 
@@ -143,16 +149,32 @@ def _is_creation_conflict(error: BaseException) -> bool:
 
 
 def _database_error_of(error: BaseException | None) -> SQLAlchemyError | None:
-    """Return the first error of the database in a chain of errors.
+    """Return the error of the database that explains a chain of errors.
 
-    Optuna replaces errors, and after some of them tries a second query, which also fails.
+    Optuna replaces errors, and after some of them tries a second query, which also fails. A lost
+    connection may be behind any of them, and is not always the first: the pool notices it, tries
+    to connect again, and that fails.
+
+    Returns:
+        The last error that is an outage; if none is, the first one of the database.
     """
     first = None
     while error is not None:
         if isinstance(error, SQLAlchemyError):
+            if _did_not_answer(error):
+                return error
             first = error
         error = error.__cause__ or error.__context__
     return first
+
+
+def _did_not_answer(error: SQLAlchemyError) -> bool:
+    """Return whether one error, whatever is behind it, is an outage."""
+    if isinstance(error, DBAPIError) and isinstance(error.orig, sqlite3.Error):
+        return "locked" in str(error.orig)  # a file that is missing or full does not come back
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, _OUTAGES)
 
 
 def is_outage(error: BaseException) -> bool:
@@ -162,16 +184,13 @@ def is_outage(error: BaseException) -> bool:
         error: an error of a storage.
 
     Returns:
-        True for lost connections, refused connections, timeouts and locks.
+        True for lost connections, refused connections, timeouts and locks, also if they are
+        behind other errors.
     """
     if not isinstance(error, SQLAlchemyError | StorageInternalError):
         return False
     cause = _database_error_of(error)
-    if isinstance(cause, DBAPIError) and isinstance(cause.orig, sqlite3.Error):
-        return "locked" in str(cause.orig)  # a file that is missing or full does not come back
-    if isinstance(cause, DBAPIError) and cause.connection_invalidated:
-        return True
-    return isinstance(cause, _OUTAGES)
+    return cause is not None and _did_not_answer(cause)
 
 
 class _Database(RDBStorage):

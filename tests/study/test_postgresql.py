@@ -15,7 +15,12 @@ import pytest
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
-from sqlalchemy.exc import OperationalError, PendingRollbackError
+from sqlalchemy.exc import (
+    DataError,
+    InvalidatePoolError,
+    OperationalError,
+    PendingRollbackError,
+)
 
 from mtlsearch.errors import InfrastructureError, RunError
 from mtlsearch.plugin import Candidate
@@ -231,3 +236,17 @@ def test_second_query_of_optuna_does_not_hide_an_outage() -> None:
     missing = KeyError("no such study")
     missing.__context__ = replaced
     assert not is_outage(missing)
+
+
+def test_lost_connection_of_the_pool_does_not_hide_an_outage() -> None:
+    """The pool notices that its connection is lost, and cannot connect again."""
+    refused = OperationalError(None, None, psycopg.OperationalError("Connection refused"))
+    refused.__cause__ = refused.orig
+    assert refused.__cause__ is not None
+    refused.__cause__.__context__ = InvalidatePoolError()
+    replaced = StorageInternalError("An exception is raised during the commit")
+    replaced.__cause__ = refused
+    assert is_outage(replaced)
+    invalid = StorageInternalError("An exception is raised during the commit")
+    invalid.__cause__ = DataError("INSERT", {}, psycopg.DataError("value too long"))
+    assert not is_outage(invalid)
