@@ -56,7 +56,7 @@ from mtlsearch.results._seed_statistics import (
     seed_statistics,
 )
 from mtlsearch.results._study_index import StudyIndex
-from mtlsearch.results._trial import FINISHED_STATES, Baseline, Known, State, TrialRecord
+from mtlsearch.results._trial import FINISHED_STATES, Baseline, ProposalBasis, State, TrialRecord
 
 __all__ = [
     "COSTS",
@@ -68,9 +68,9 @@ __all__ = [
     "CountedMetrics",
     "Direction",
     "Expectation",
-    "Known",
     "Latency",
     "Objective",
+    "ProposalBasis",
     "ResultsBySeed",
     "RungRank",
     "SeedStatistics",

@@ -29,7 +29,7 @@ Results = Mapping[str, TaskResult]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ProposalBasis:
     """What a worker knew when it proposed a trial, from which the proposal follows.
 
     Attributes:
@@ -73,7 +73,7 @@ class TrialRecord:
         val_images: number of validation images of the results; None if unknown.
         repeats: of a second seed, the number of the trial whose candidate it trains again.
         seed: of a second seed, the seed of weights, order and augmentation.
-        known: what was known when the trial was proposed; None in records of earlier versions.
+        basis: what was known when the trial was proposed; None in records of earlier versions.
     """
 
     number: int
@@ -95,7 +95,7 @@ class TrialRecord:
     val_images: int | None = None
     repeats: int | None = None
     seed: int | None = None
-    known: Known | None = None
+    basis: ProposalBasis | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "results", _freeze(self.results))

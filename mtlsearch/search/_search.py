@@ -163,9 +163,8 @@ class _SearchWorker:
         if promotion is not None:
             self.runner.resume(promotion, view)
             return None
-        num_counted = _num_counted(view, halving) + len(view.running)
         # A search without its reference has not ended, even if all its trials failed.
-        if num_counted >= self.trials and _has_reference(view):
+        if self._num_left(view) <= 0 and _has_reference(view):
             return SearchOutcome(view.num_finished, exhausted=False)
         if limits and (reason := too_many_rejections(view.records, limits)):
             return SearchOutcome(view.num_finished, exhausted=True, reason=reason)
@@ -173,6 +172,13 @@ class _SearchWorker:
         if any(self._continue(record, view) for record in interrupted):
             return None
         return self._run_new(view)
+
+    def _num_left(self, view: StudyView) -> int:
+        """Return how many trials have not started yet."""
+        return self.trials - _num_counted(view, self.runner.halving) - len(view.running)
+
+    def _max_new(self, view: StudyView) -> int:
+        return max(1, self._num_left(view))
 
     def _require_reference(self, view: StudyView) -> None:
         """Raise the error of another worker whose ``independent`` baseline failed."""
@@ -192,12 +198,12 @@ class _SearchWorker:
         )
         if not _can_train(proposal, view):
             return False
-        self.runner.start(proposal, view, self.seed)
+        self.runner.start(proposal, view, self.seed, self._max_new(view))
         return True
 
     def _repeat(self, number: int, seed: int, view: StudyView) -> bool:
         assert self.at_seed is not None
-        self.runner.repeat(number, seed, self.at_seed(seed), view)
+        self.runner.repeat(number, seed, self.at_seed(seed), view, self._max_new(view))
         return True
 
     def _run_new(self, view: StudyView) -> SearchOutcome | None:
@@ -222,7 +228,7 @@ class _SearchWorker:
             reason = exhaustion_reason(view.records, limits, is_enumerated=is_enumerated)
             return SearchOutcome(view.num_finished, exhausted=True, reason=reason)
         elif _can_train(proposal, view):
-            runner.start(proposal, view, self.seed)
+            runner.start(proposal, view, self.seed, self._max_new(view))
         else:
             return SearchOutcome(view.num_finished, exhausted=False)
         return None

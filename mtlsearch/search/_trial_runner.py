@@ -15,7 +15,13 @@ from mtlsearch.errors import (
     TrainingError,
     infrastructure_error_of,
 )
-from mtlsearch.results import Known, TrialRecord, baseline_remarks, delta_m, objective_values
+from mtlsearch.results import (
+    ProposalBasis,
+    TrialRecord,
+    baseline_remarks,
+    delta_m,
+    objective_values,
+)
 from mtlsearch.search._baseline_advice import baseline_next_step
 from mtlsearch.search._evaluator import Evaluator, Measurement
 from mtlsearch.search._progress import SearchProgress
@@ -55,16 +61,23 @@ class TrialRunner:
     timeout: float | None = None
     _failures: list[str] = field(default_factory=list)
 
-    def start(self, proposal: Proposal, view: StudyView, seed: int | None = None) -> None:
+    def start(
+        self,
+        proposal: Proposal,
+        view: StudyView,
+        seed: int | None = None,
+        max_new: int | None = None,
+    ) -> None:
         """Run a new trial, up to its first rung or the end; reject it if it is infeasible.
 
         It continues interrupted trials of the same candidate. Nothing runs if another worker
-        has just started the candidate.
+        has just started the candidate or the last trial.
 
         Args:
             proposal: the candidate and its params.
             view: the study before this trial.
             seed: seed of the sampler; None if the candidate was not sampled.
+            max_new: number of trials that may be added to those of the view; None for no limit.
 
         Raises:
             RunError: the candidate is the ``independent`` baseline and cannot be measured, or
@@ -84,14 +97,14 @@ class TrialRunner:
             flops=cost.flops,
             latency=latency,
             over_limits=over_limits,
-            known=known_of(view, seed),
+            basis=basis_of(view, seed),
         )
         former = self.store.interrupted_before(record)
         if former:
             record = replace(record, rung_results=former[0].rung_results)
         epochs = self.halving.next_epochs(record, view) if self.halving.rungs else None
         try:
-            record = self.store.start(record, proposal.params, proposal.distributions)
+            record = self.store.start(record, proposal.params, proposal.distributions, max_new)
         except ClaimLostError:
             return
         if former and self.take_over is not None:
@@ -101,7 +114,14 @@ class TrialRunner:
         else:
             self._run(record, epochs, view)
 
-    def repeat(self, number: int, seed: int, evaluator: Evaluator, view: StudyView) -> None:
+    def repeat(
+        self,
+        number: int,
+        seed: int,
+        evaluator: Evaluator,
+        view: StudyView,
+        max_new: int | None = None,
+    ) -> None:
         """Train the candidate of a trial in full with another seed.
 
         Args:
@@ -109,6 +129,7 @@ class TrialRunner:
             seed: seed of weights, order and augmentation.
             evaluator: measures candidates with this seed.
             view: the study before this training.
+            max_new: number of trials that may be added to those of the view; None for no limit.
         """
         repeated = next(record for record in view.records if record.number == number)
         record = TrialRecord(
@@ -122,10 +143,10 @@ class TrialRunner:
             over_limits=repeated.over_limits,
             repeats=number,
             seed=seed,
-            known=known_of(view, None),
+            basis=basis_of(view, None),
         )
         try:
-            record = self.store.start(record)
+            record = self.store.start(record, max_new=max_new)
         except ClaimLostError:
             return
         self.progress.note(f"trial {record.number}: seed {seed} of trial {number}")
@@ -320,7 +341,7 @@ def reference_error(record: TrialRecord, advice: str | None) -> RunError:
     )
 
 
-def known_of(view: StudyView, seed: int | None) -> Known:
+def basis_of(view: StudyView, seed: int | None) -> ProposalBasis:
     """Return what a proposal was made from.
 
     Args:
@@ -334,7 +355,7 @@ def known_of(view: StudyView, seed: int | None) -> Known:
         (records[-1].number for records in (view.records, view.repeats) if records), default=-1
     )
     pending = tuple(record.number for record in view.running)
-    return Known(seed, last + 1, view.num_finished, pending)
+    return ProposalBasis(seed, last + 1, view.num_finished, pending)
 
 
 def _reason_of(error: BaseException) -> str:

@@ -327,6 +327,17 @@ class TrialStore:
         )
         return any(before is None or number < before for number in (*claims, *trials))
 
+    def _num_added_before(self, record: TrialRecord) -> int:
+        """Return how many trials were added after a trial was proposed and before it was."""
+        num_trials = record.number if record.basis is None else record.basis.num_trials
+        claims = (trial.number for trial in self._open.values() if "record" not in trial.user_attrs)
+        trials = (
+            number
+            for number in self._records
+            if number >= num_trials and number not in self._interrupted
+        )
+        return sum(number < record.number for number in (*claims, *trials))
+
     def _may_be_repeated(self, number: int) -> bool:
         """Return whether a trial is a failed baseline, which is trained again."""
         record = self._records.get(number)
@@ -337,22 +348,25 @@ class TrialStore:
         record: TrialRecord,
         params: Mapping[str, Any] = MappingProxyType({}),
         distributions: Mapping[str, BaseDistribution] = MappingProxyType({}),
+        max_new: int | None = None,
     ) -> TrialRecord:
         """Add a running trial in one write.
 
         With several workers, the trial is added first and gets its record in a second write: of
-        two trials with the same candidate, the later one is ended without a record.
+        two trials with the same candidate, the later one is ended without a record. So is a trial
+        for which the search has no place left.
 
         Args:
             record: the trial; its number is ignored.
             params: value by parameter name.
             distributions: distribution by parameter name.
+            max_new: number of trials that may be added to those that were known; None for no limit.
 
         Returns:
             The record with the number of the new trial.
 
         Raises:
-            ClaimLostError: another worker has the candidate.
+            ClaimLostError: another worker has the candidate, or has added the last trial.
         """
         if not self.is_shared:
             return self._add(record, params, distributions, {"record": self._stored(record)})
@@ -362,7 +376,8 @@ class TrialStore:
             raise ClaimLostError
         record = self._add(record, params, distributions, {"claim": claim})
         self.refresh()
-        if self._is_taken(record, before=record.number):
+        has_place = max_new is None or self._num_added_before(record) < max_new
+        if not has_place or self._is_taken(record, before=record.number):
             self._end(record.number, TrialState.FAIL)
             raise ClaimLostError
         return self.write(record)
@@ -488,8 +503,8 @@ class TrialStore:
         if self._worker is None:
             return frozenset()
         workers = {_worker_of(trial) for trial in self._open.values()}
-        own = frozenset({self._worker.id})
-        return self._worker.living() if workers - own else own
+        this = frozenset({self._worker.id})
+        return self._worker.living() if workers - this else this
 
     def _should_end(
         self, trial: FrozenTrial, living: Collection[str], reference: TrialRecord | None

@@ -52,13 +52,13 @@ def search_with_workers(folder: Path, sampler: str) -> TrialStore:
 
 def view_then(view: StudyView, record: TrialRecord) -> StudyView:
     """Return what a worker saw when it proposed a trial."""
-    assert record.known is not None
+    assert record.basis is not None
     records = [
         replace(former, state="running", results={}, epochs=0)
-        if former.number in record.known.pending
+        if former.number in record.basis.pending
         else former
         for former in view.records
-        if former.number < record.known.num_trials
+        if former.number < record.basis.num_trials
     ]
     return StudyView(records=tuple(records), params_by_number=view.params_by_number)
 
@@ -69,13 +69,13 @@ def test_proposals_follow_from_what_was_known(tmp_path: Path, sampler: str) -> N
     assert view.num_finished == TRIALS
     complete = [record for record in view.records if record.state == "complete"]
     assert len({record.candidate.digest for record in complete}) == TRIALS
-    assert sum(bool(record.known and record.known.pending) for record in complete) >= 3
+    assert sum(bool(record.basis and record.basis.pending) for record in complete) >= 3
     space = space_for(Formula(), sampler=sampler)
     for record in complete:
-        assert record.known is not None
-        assert record.known.seed == 3
+        assert record.basis is not None
+        assert record.basis.seed == 3
         seen = view_then(view, record)
-        assert seen.num_finished == record.known.num_finished
+        assert seen.num_finished == record.basis.num_finished
         observations = ObservationHistory().update(seen)
         again = _next_proposal(space, make_sampler(space), observations, seen, 3)
         assert again is not None

@@ -99,7 +99,7 @@ def test_workers_are_interrupted_and_resume(run_file: Path, tmp_path: Path) -> N
     complete = [record for record in records_of(run) if record.state == "complete"]
     assert len(complete) == len({record.candidate.digest for record in complete}) == 4
     assert {record.baseline for record in complete} == {"independent", "hard", None}
-    assert all(record.known is not None for record in records_of(run))
+    assert all(record.basis is not None for record in records_of(run))
     assert not RunDirectory(run).has_checkpoints
 
 
