@@ -116,7 +116,8 @@ def test_wheel_contains_every_module_and_nothing_else(wheel: Path) -> None:
     expected = {
         f"{SHIPPED[name]}/{file.relative_to(ROOT / name)}"
         for name in SHIPPED
-        for file in (ROOT / name).rglob("*.py")
+        for suffix in ("*.py", "page.*")  # the page of a run has a template, style sheet and script
+        for file in (ROOT / name).rglob(suffix)
     }
     with ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -20,7 +19,6 @@ MANIFEST = "bundle.json"
 FORMAT = "mtlsearch-bundle"
 FORMAT_VERSION = 1
 
-_TASK_NAME = re.compile(r"[a-z][a-z0-9_]*")
 """Names of tasks in run files."""
 
 
@@ -184,14 +182,18 @@ def _read(value: object) -> Manifest:
 
 
 def _check_file_name(name: str) -> None:
-    # Without separators, a name cannot refer to another folder.
-    if name in {"", ".", ".."} or any(mark in name for mark in "/\\:\0"):
+    if _leaves_folder(name):
         raise ValueError(f"{name!r} is not the name of a file")
+
+
+def _leaves_folder(name: str) -> bool:
+    # Without separators, a name cannot refer to another folder.
+    return name in {"", ".", ".."} or any(mark in name for mark in "/\\:\0")
 
 
 def _check_task(name: str, output: OutputSpec) -> None:
     # Files of predictions are named after their task.
-    if not _TASK_NAME.fullmatch(name):
+    if _leaves_folder(name):
         raise ValueError(f"{name!r} is not the name of a task")
     if not output.classes and output.form not in (Form.NUMBER, Form.MAP):
         raise ValueError(f"`tasks.{name}.classes` is empty")

@@ -30,9 +30,16 @@ def open_run(
         ConfigError: the run file is invalid; the message lists every problem with its line.
         PluginError: no plugin adds a name of the run file.
     """
-    from mtlsearch.registry import open_run as open_file
+    import os
 
-    return open_file(file, overrides, plugins=options.plugins)
+    from mtlsearch.config import load_run
+
+    # The run file comes first: its errors need no plugin.
+    loaded = load_run(file, overrides, env=os.environ, plugins=options.plugins)
+
+    from mtlsearch.registry import open_run as open_loaded
+
+    return open_loaded(loaded)
 
 
 def reopen_run(run: Path, options: GlobalOptions) -> ResolvedRun:

@@ -54,9 +54,9 @@ def handle_errors(command: Callable[..., None]) -> Callable[..., None]:
             if is_interrupt(error):  # a library replaced the interrupt by its own error
                 options.console.interrupted("by Ctrl-C")
                 raise typer.Exit(INTERRUPTED) from error
-            known = path_error_of(error, ctx) or infrastructure_error_of(error)
-            if known is not None:
-                raise typer.Exit(report_error(known, options)) from error
+            cause = path_error_of(error, ctx) or infrastructure_error_of(error)
+            if cause is not None:
+                raise typer.Exit(report_error(cause, options)) from error
             # Any other error is a bug in mtlsearch or in a plugin: report it, hide nothing.
             _show_bug(error, options)
             raise typer.Exit(BUG) from error

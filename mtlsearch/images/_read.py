@@ -178,7 +178,7 @@ def _opened(path: Path, where: str | None) -> Iterator[Image.Image]:
 
 
 def _require_picture(image: Image.Image, path: Path, where: str | None) -> None:
-    """Check that a file is no program: Pillow runs Ghostscript for PostScript.
+    """Refuse a file that is a program: Pillow runs Ghostscript for PostScript.
 
     Raises:
         DataError: it is one, whatever its suffix.

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mtlsearch.config import Override, RunConfig, load_run
+from mtlsearch.config import LoadedRun, Override, RunConfig, load_run
 from mtlsearch.registry._registry import build_registry
 from mtlsearch.registry._resolved_run import ResolvedRun
 
 
 def open_run(
-    source: str | Path | Mapping[str, Any] | RunConfig,
+    source: str | Path | Mapping[str, Any] | RunConfig | LoadedRun,
     overrides: Sequence[str | Override] = (),
     *,
     plugins: Sequence[Path] = (),
@@ -21,7 +21,8 @@ def open_run(
     """Load a run file and its plugins, and check both; open no data.
 
     Args:
-        source: the run file or its values, see :func:`mtlsearch.config.load_run`.
+        source: the run file, loaded or not, or its values, see
+            :func:`mtlsearch.config.load_run`.
         overrides: values that replace those of the run file and of the environment.
         plugins: additional plugin folders.
 
@@ -32,7 +33,10 @@ def open_run(
         ConfigError: the run file is invalid; the message lists every problem with its line.
         PluginError: no plugin adds a name of the run file.
     """
-    loaded = load_run(source, overrides, env=os.environ, plugins=plugins)
+    if isinstance(source, LoadedRun):
+        loaded = source
+    else:
+        loaded = load_run(source, overrides, env=os.environ, plugins=plugins)
     loaded.require_one_start()
     loaded.require_paths()
     return build_registry(loaded.config.plugins).resolve(loaded)

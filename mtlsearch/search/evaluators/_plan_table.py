@@ -176,7 +176,7 @@ def _require_numbers(table: pd.DataFrame, where: str) -> None:
             # Integers above are not exact as floating-point numbers.
             lowest, highest = lowest_by_column.get(column, -(2**53)), 2**53
             is_valid &= (numbers >= lowest) & (numbers <= highest)
-            is_valid &= (numbers % 1 == 0) | (column == "seconds")
+            is_valid &= (numbers == np.floor(numbers)) | (column == "seconds")
         if not is_valid.all():
             row = int(is_valid.argmin())
             raise DataError(

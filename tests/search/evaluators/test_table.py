@@ -90,11 +90,11 @@ def test_read_uses_the_rows_of_a_seed(tmp_path: Path) -> None:
         (HEAD.replace("seed", "sed") + ROWS, "x", "lacks columns: seed"),
         ("setting,plan,seed,epoch,parameters,flops,seconds\n", None, "lacks columns: metrics"),
         (HEAD + "x,00 01,0,2,0.4,0.1,15,150,1.9\n", None, "independent"),
-        (HEAD + ROWS.replace(",0,", ",zero,", 1), "x", "'seed' must contain numbers, got 'zero'"),
+        (HEAD + ROWS.replace(",0,", ",zero,", 1), "x", "'seed' must contain integers, got 'zero'"),
         (
             HEAD + "x,00 01,0,inf,0.4,0.1,15,150,1.9\n",
             "x",
-            "'epoch' must contain numbers, got 'inf'",
+            "'epoch' must contain integers of at least 1, got 'inf'",
         ),
         (HEAD + "x,00 01,0,2,&a,0.1,15,150,1.9\n", "x", "must contain numbers, got '&a'"),
         (HEAD + ROWS + "x,1,2,3,4,5,6,7,8,9,10\n", "x", "not a CSV table"),
