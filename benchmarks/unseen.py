@@ -1,99 +1,227 @@
-"""Plans that searches on a table select, judged by training seeds that the searches did not see.
+"""Plans that searches on a table name, judged by training seeds that the searches did not see.
 
-``python benchmarks/unseen.py --table results/reference/nyuv2-plans.csv`` runs searches with
-``random`` and the default sampler on the results of the lowest seed. Each search has a fixed
-number of trials, baselines included. The plan with the highest Δm is selected, as ``mtlsearch
-export`` selects it. It is judged by its Δm with the other seeds, each against the
-``independent`` of the same seed. For comparison the output has ``hard``, and the best of all
-plans with the lowest seed.
+``python benchmarks/unseen.py --table results/reference/leaves-plans.csv`` runs searches as
+``mtlsearch search`` does, with the results of a table instead of trainings. Each seed of the
+table judges in turn: it is hidden from the search, which sees the other ones. The first of these
+is the seed of all trials, the others are its second seeds. Only plans with all seeds take part.
+
+* ``hard``: the baseline.
+* ``random``: the highest measured Δm of random plans, in as many trainings.
+* ``default``: the best plan of the verdict, the highest expected Δm.
+* ``recommended``: the plan that ``mtlsearch export`` takes.
+* ``estimate``: the highest expected Δm of ``mtlsearch estimate``, for the price of 4 trainings.
+* ``best known``: the highest mean of all plans over the seeds that do not judge.
+
+``unseen`` is the Δm of the named plan with the hidden seed, against ``independent`` of that seed.
+Its error is the standard error over the judging seeds, so it contains the noise of training.
+``seen`` is the Δm by which the plan was named. ``vs random`` is the difference to ``random``.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import permutations
 from pathlib import Path
+from statistics import fmean, stdev
 
-import numpy as np
 import pandas as pd
-from replay import PlanValues, build_sampler, read_values, run_trials
+from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
+from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan
-from mtlsearch.search import plan_code
-from mtlsearch.search.evaluators._plan_table import read_table
+from mtlsearch.results import delta_m
+from mtlsearch.search import (
+    CandidateSpace,
+    NullProgress,
+    TableEvaluator,
+    build_candidate_space,
+    search,
+    verdict_of,
+)
+from mtlsearch.search.estimate import rank_plans, train_for_estimate
+from mtlsearch.search.evaluators._plan_table import TrainedPlan, read_table, trained_plans
+from mtlsearch.study import StudyView, TrialStore
 
-HEADINGS = ("", "searches", "plans", "seen", "unseen", "better", "FLOPs", "unjudged")
+MIN_PLANS = 8
+"""Plans that a seed must have to take part."""
+
+NAMED = ("hard", "random", "default", "recommended", "estimate", "best known")
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Results by which plans are judged.
+class Turn:
+    """One hidden seed, and the others in one order.
 
     Attributes:
-        seen: Δm in percent with the lowest seed, by plan.
-        unseen: Δm in percent with every other seed, by plan code.
-        relative_flops: FLOPs relative to ``independent``, by plan code.
+        judge: Δm in percent of each plan with the hidden seed.
+        seen: results of each plan, by visible seed; the first one is that of all trials.
+        flops: FLOPs of each plan relative to ``independent``.
+        hidden: the hidden seed.
     """
 
-    seen: Mapping[SharingPlan, float]
-    unseen: Mapping[str, list[float]]
-    relative_flops: Mapping[str, float]
+    judge: dict[SharingPlan, float]
+    seen: tuple[dict[SharingPlan, TrainedPlan], ...]
+    flops: dict[SharingPlan, float]
+    hidden: int
 
-    @classmethod
-    def from_table(cls, table: pd.DataFrame, values: PlanValues) -> Judge:
-        """Collect the results of a table."""
-        independent = next(plan for plan in values.plans if str(plan) == "independent")
-        flops = table.groupby("plan")["flops"].first()
-        reference = float(flops[plan_code(independent)])
-        last = table[table["epoch"] == table["epoch"].max()]
-        others = last[last["seed"] > last["seed"].min()]
-        return cls(
-            seen={
-                plan: float(changes.mean())
-                for plan, changes in zip(values.plans, values.measured, strict=True)
-            },
-            unseen={str(code): rows["delta_m"].tolist() for code, rows in others.groupby("plan")},
-            relative_flops={str(code): float(value) / reference for code, value in flops.items()},
+    def changes(self, index: int) -> dict[SharingPlan, float]:
+        """Return Δm of each plan with a visible seed."""
+        return delta_ms(self.seen[index])
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plan that a method named.
+
+    Attributes:
+        method: one of ``NAMED``.
+        plan: the plan.
+        seen: Δm in percent by which it was named.
+        trainings: number of trainings.
+    """
+
+    method: str
+    plan: SharingPlan
+    seen: float
+    trainings: float
+
+
+def delta_ms(trained: dict[SharingPlan, TrainedPlan]) -> dict[SharingPlan, float]:
+    """Return Δm of each plan after its last epoch."""
+    independent = next(plan for plan in trained if str(plan) == "independent")
+    reference = trained[independent].results
+    values = {plan: delta_m(result.results, reference)[0] for plan, result in trained.items()}
+    return {plan: value for plan, value in values.items() if value is not None}
+
+
+def turns(path: Path, setting: str | None) -> Iterator[Turn]:
+    """Yield every hidden seed with every order of the others."""
+    table = read_table(path, setting)
+    by_seed = {int(seed): trained_plans(table, int(seed)) for seed in table["seed"].unique()}
+    by_seed = {
+        seed: plans for seed, plans in sorted(by_seed.items()) if len(plans) >= MIN_PLANS
+    }  # baselines may have more seeds than plans
+    if len(by_seed) < 2:
+        raise SystemExit(f"{path}: fewer than two seeds have {MIN_PLANS} plans")
+    common = set.intersection(*(set(plans) for plans in by_seed.values()))
+    if missing := {"independent", "hard"} - {str(plan) for plan in common}:
+        raise SystemExit(f"{path}: not trained with every seed: {', '.join(sorted(missing))}")
+    by_seed = {
+        seed: {plan: result for plan, result in plans.items() if plan in common}
+        for seed, plans in by_seed.items()
+    }
+    print(f"{path.name}: {len(common)} plans with the seeds {', '.join(map(str, by_seed))}")
+    for hidden in by_seed:
+        judge = delta_ms(by_seed[hidden])
+        cost = {plan: result.cost.flops for plan, result in by_seed[hidden].items()}
+        reference = next(value for plan, value in cost.items() if str(plan) == "independent")
+        flops = {plan: value / reference for plan, value in cost.items()}
+        for order in permutations(seed for seed in by_seed if seed != hidden):
+            yield Turn(judge, tuple(by_seed[seed] for seed in order), flops, hidden)
+
+
+def make_space(turn: Turn, trials: int, sampler: str) -> tuple[CandidateSpace, TableEvaluator]:
+    """Return the space of the plans of a turn, and the evaluator of its first seed."""
+    evaluator = TableEvaluator(turn.seen[0])
+    config = SearchConfig(trials=trials, sampler=sampler, max_seeds=len(turn.seen))
+    space = build_candidate_space(
+        TreeSpace(TreeSettings(first_shared=0)), evaluator, config, allowed_plans=evaluator.plans
+    )
+    return space, evaluator
+
+
+def searched(turn: Turn, trials: int, seed: int, sampler: str) -> tuple[StudyView, float]:
+    """Run a search; return its study and the number of its trainings."""
+    space, evaluator = make_space(turn, trials, sampler)
+    store = TrialStore.in_memory()
+    outcome = search(
+        space,
+        evaluator,
+        store,
+        trials=trials,
+        seed=seed,
+        at_seed=lambda second: TableEvaluator(turn.seen[second - seed]),
+    )
+    return store.view(), outcome.num_finished
+
+
+def choices(turn: Turn, trials: int, seed: int) -> Iterator[Choice]:
+    """Yield the plan that each method names."""
+    first = turn.changes(0)
+    hard = next(plan for plan in first if str(plan) == "hard")
+    yield Choice("hard", hard, first[hard], 0)
+    view, count = searched(turn, trials, seed, "random")
+    plan = max((record.candidate.plan for record in view.records), key=first.__getitem__)
+    yield Choice("random", plan, first[plan], count)
+    view, count = searched(turn, trials, seed, "auto")
+    verdict = verdict_of(view)
+    if verdict is None:
+        raise SystemExit("the trials of a search allow no verdict")
+    plan_by_number = {record.number: record.candidate.plan for record in view.records}
+    for method, number in (("default", verdict.winner), ("recommended", verdict.recommended)):
+        expected = verdict.expected_by_number[number].mean
+        yield Choice(method, plan_by_number[number], expected, count)
+    yield estimated(turn)
+    means = {
+        plan: fmean(turn.changes(index)[plan] for index in range(len(turn.seen))) for plan in first
+    }
+    best = max(means, key=means.__getitem__)
+    yield Choice("best known", best, means[best], len(means) * len(turn.seen))
+
+
+def estimated(turn: Turn) -> Choice:
+    """Return the plan with the highest expected Δm of an estimate."""
+    space, evaluator = make_space(turn, 16, "auto")
+    store = TrialStore.in_memory()
+    epochs = train_for_estimate(space, evaluator, store, progress=NullProgress())
+    view = store.view()
+    estimate = rank_plans(
+        space, view, cost=evaluator.cost, epochs=epochs, full_epochs=evaluator.epochs
+    )
+    trained = sum(record.epochs for record in view.records) / evaluator.epochs
+    return Choice("estimate", estimate.plans[0].plan, estimate.plans[0].mean, trained)
+
+
+def summarize(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return mean and standard error over the judging seeds, by method."""
+    lines = []
+    random_by_seed = rows[rows["method"] == "random"].groupby("hidden")["unseen"].mean()
+    for method in NAMED:
+        group = rows[rows["method"] == method]
+        by_seed = group.groupby("hidden")["unseen"].mean()
+        lines.append(
+            {
+                "": method,
+                "trainings": group["trainings"].mean(),
+                "plans": group["plan"].nunique(),
+                "seen": group["seen"].mean(),
+                "unseen": by_seed.mean(),
+                "error": standard_error(by_seed.tolist()),
+                "vs random": (by_seed - random_by_seed).mean(),
+                "its error": standard_error((by_seed - random_by_seed).tolist()),
+                "FLOPs": group["flops"].mean(),
+            }
         )
+    return pd.DataFrame(lines)
 
-    def row(self, name: str, plans: Iterable[SharingPlan]) -> dict[str, object]:
-        """Average over the selected plans; plans without another seed are counted separately."""
-        count_by_plan = Counter(plans)
-        total = sum(count_by_plan.values())
-        judged = {
-            plan: count for plan, count in count_by_plan.items() if plan_code(plan) in self.unseen
-        }
-        weights = list(judged.values())
-        results = [np.array(self.unseen[plan_code(plan)]) for plan in judged]
 
-        def average(values: list[float]) -> float:
-            return float(np.average(values, weights=weights)) if judged else float("nan")
-
-        counts = list(count_by_plan.values())
-        return {
-            "": name,
-            "searches": total,
-            "plans": len(count_by_plan),
-            "seen": np.average([self.seen[plan] for plan in count_by_plan], weights=counts),
-            "unseen": average([float(np.mean(values)) for values in results]),
-            "better": average([float(np.mean(values > 0)) for values in results]),
-            "FLOPs": np.average(
-                [self.relative_flops[plan_code(plan)] for plan in count_by_plan], weights=counts
-            ),
-            "unjudged": 1 - sum(weights) / total,
-        }
+def standard_error(values: Sequence[float]) -> float:
+    """Return the standard error of a mean; NaN for one value."""
+    return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
 
 
 def parse() -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--table", type=Path, required=True, help="table of trained plans")
     parser.add_argument("--setting", help="value of the table's column `setting`")
-    parser.add_argument("--trials", type=int, default=24, help="trials per search")
-    parser.add_argument("--searches", type=int, default=200, help="searches per sampler")
+    parser.add_argument("--trials", type=int, default=16, help="trainings per search")
+    parser.add_argument("--searches", type=int, default=50, help="searches per turn")
     parser.add_argument("--out", type=Path, help="write the table as CSV")
     return parser.parse_args()
 
@@ -101,25 +229,32 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Search, judge and print."""
     options = parse()
-    values = read_values(options.table, options.setting)
-    judge = Judge.from_table(read_table(options.table, options.setting), values)
-    seen = judge.seen
-    hard = next(plan for plan in values.plans if str(plan) == "hard")
-    rows = [
-        judge.row("hard", [hard]),
-        judge.row("all plans", [max(seen, key=seen.__getitem__)]),
-    ]
-    for name in ("random", "auto"):
-        space, sampler = build_sampler(name, values, is_partial=True)
-        selected = []
-        for seed in range(options.searches):
-            trials = islice(run_trials(space, sampler, values, seed), options.trials)
-            selected.append(max((plan for plan, _ in trials), key=seen.__getitem__))
-        rows.append(judge.row(name, selected))
-    frame = pd.DataFrame(rows, columns=list(HEADINGS))
-    print(frame.to_string(index=False, float_format="%.2f"))
+    rows = pd.DataFrame(
+        {
+            "method": choice.method,
+            "hidden": turn.hidden,
+            "plan": str(choice.plan),
+            "trainings": choice.trainings,
+            "seen": choice.seen,
+            "unseen": turn.judge[choice.plan],
+            "flops": turn.flops[choice.plan],
+        }
+        for turn in turns(options.table, options.setting)
+        for seed in range(options.searches)
+        for choice in choices(turn, options.trials, seed)
+    )
+    table = summarize(rows)
+    print(table.to_string(index=False, float_format="%.2f"))
+    named = rows[rows["method"].isin(["default", "estimate", "best known"])]
+    print(
+        named.groupby("method")["plan"]
+        .value_counts(normalize=True)
+        .groupby("method")
+        .head(4)
+        .to_string(float_format="%.2f")
+    )
     if options.out is not None:
-        frame.to_csv(options.out, index=False, float_format="%.4g")
+        table.to_csv(options.out, index=False, float_format="%.4g")
 
 
 if __name__ == "__main__":

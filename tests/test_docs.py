@@ -166,14 +166,15 @@ class TestRunFiles:
         else:
             registry.resolve(loaded)
 
-    def test_readme_shows_the_example_of_the_demo(self, tmp_path: Path) -> None:
+    def test_readme_shows_the_example_on_leaves(self, tmp_path: Path) -> None:
         readme = blocks(ROOT / "README.md")
         (block,) = [block for block in readme if block.language == "yaml"]
-        assert len(block.text.splitlines()) <= 12
+        assert len(block.text.splitlines()) <= 24
         file = tmp_path / "run.yaml"
         file.write_text(block.text)
-        example = load_run(ROOT / "examples" / "scenes.yaml").config
-        assert difference(load_run(file).config, example) == ["data.root"]
+        example = load_run(ROOT / "examples" / "leaves.yaml").config
+        paths = ["backbone.checkpoint_path", "data.root"]  # relative to the file
+        assert difference(load_run(file).config, example) == paths
 
 
 USAGE = typer.BadParameter.__bases__[0]
