@@ -39,7 +39,7 @@ class Verdict:
         recommended: number of the trial to use: the winner if it is shown to beat the cheapest
             baseline within the limits, otherwise that baseline.
         measured: measured Δm of the winner in percent, of its first seed.
-        expected_by_number: expected Δm by number of each complete trial.
+        expected_by_number: expected Δm by number of each complete trial whose Δm is defined.
         sentences: the verdict in two or three sentences.
     """
 

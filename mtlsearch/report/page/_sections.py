@@ -173,8 +173,9 @@ def plan_card(contents: RunContents, record: TrialRecord) -> PlanCard:
     row = contents.frame[contents.frame["trial"].eq(record.number)]
     flops, parameters = (format_counts(row[name])[0] for name in ("flops", "params"))
     facts = []
-    if contents.verdict is not None and record.baseline != "independent":
-        expectation = contents.verdict.expected_by_number[record.number]
+    expected = {} if contents.verdict is None else contents.verdict.expected_by_number
+    expectation = expected.get(record.number)
+    if expectation is not None and record.baseline != "independent":
         facts.append(("expected Δm", f"{signed(expectation.mean)} ± {expectation.deviation:.2f} %"))
     if math.isfinite(delta := float(row["delta_m"].iloc[0])) and record.baseline != "independent":
         facts.append(("measured Δm", f"{signed(delta)} %"))

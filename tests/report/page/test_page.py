@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -10,9 +11,12 @@ import numpy as np
 from mtlsearch.affinity import Affinity
 from mtlsearch.plan import SharingPlan
 from mtlsearch.report.page import NetworkResults, RunContents, compared_networks, render_page
+from mtlsearch.report.page._sections import plan_cards
 from mtlsearch.results import TrialRecord
+from mtlsearch.search import verdict_of
+from mtlsearch.study import StudyView
 from tests.report.page.conftest import HOSTILE, contents_of
-from tests.results.trials import TASKS, UNITS, baselines, results, trial
+from tests.results.trials import TASKS, UNITS, baselines, results, run, trial
 
 VOID = {"meta", "input", "img", "br"}
 
@@ -102,6 +106,22 @@ def test_affinity_has_a_symmetric_scale(contents: RunContents) -> None:
     assert 'class="cell negative" fill-opacity="1.00"' in text
     assert 'class="cell positive" fill-opacity="0.50"' in text
     assert "<span>\N{MINUS SIGN}2</span><i></i><span>+2</span>" in text
+
+
+def test_trial_with_undefined_delta_m_has_a_card_without_it() -> None:
+    records = run()
+    records[9] = trial(9, records[9].candidate.plan, results(boxes=math.nan))
+    verdict = verdict_of(StudyView(records=tuple(records), params_by_number={}, repeats=()))
+    assert verdict is not None
+    assert 9 not in verdict.expected_by_number
+    contents = contents_of(records, verdict)
+    labels = {
+        card.trial: [label for label, _ in card.facts if "Δm" in label]
+        for card in plan_cards(contents)
+    }
+    assert labels.pop(9) == labels.pop(0) == []
+    assert all(names == ["expected Δm", "measured Δm"] for names in labels.values())
+    parse(render_page(contents, NetworkResults()))
 
 
 def many_trials(count: int) -> list[TrialRecord]:
