@@ -95,11 +95,13 @@ class _Child:
     process: subprocess.Popen[str]
     outcome: dict[str, Any] | None = None
     error: tuple[str, int] | None = None
+    is_interrupted: bool = False
     reader: threading.Thread = field(init=False)
 
     def interrupt(self) -> None:
-        """Let the worker end its trial as interrupted, so that it can be continued."""
-        if self.process.poll() is None:
+        """Let the worker end its trial as interrupted, once, so that it can be continued."""
+        if not self.is_interrupted and self.process.poll() is None:
+            self.is_interrupted = True
             self.process.send_signal(signal.SIGINT)
 
 
@@ -120,7 +122,8 @@ def run_workers(
         The outcome that a worker has written.
 
     Raises:
-        WorkerFailedError: a worker ended with an error. The others were interrupted.
+        WorkerFailedError: a worker ended with an error, the first one in time. The others were
+            interrupted.
         InfrastructureError: all workers were killed.
         KeyboardInterrupt: the user interrupted the search.
     """
@@ -129,6 +132,7 @@ def run_workers(
         _start(index, arguments, placement, lines) for index, placement in enumerate(placements)
     ]
     display = EventDisplay(view)
+    error: tuple[str, int] | None = None
     with _stopped_by_interrupts(children):
         num_open = len(children)
         while num_open > 0:
@@ -138,9 +142,9 @@ def run_workers(
                 _report_end(child, children, view)
             else:
                 _handle(child, line, display)
-    for child in children:
-        if child.error is not None:
-            raise WorkerFailedError(*child.error)
+            error = error or child.error
+    if error is not None:
+        raise WorkerFailedError(*error)
     outcomes = [child.outcome for child in children if child.outcome is not None]
     if not outcomes:
         raise InfrastructureError(
@@ -196,12 +200,13 @@ def _handle(child: _Child, line: str, display: EventDisplay) -> None:
 def _report_end(child: _Child, children: Sequence[_Child], view: ProgressView) -> None:
     """Interrupt the other workers after an error; report a worker that was killed."""
     code = child.process.returncode
-    if code > 0 and child.error is None and child.outcome is None:
+    has_reported = child.error is not None or child.outcome is not None
+    if code > 0 and not has_reported and not child.is_interrupted:
         child.error = ("", code)
     if child.error is not None:
         for other in children:
             other.interrupt()
-    elif code < 0:
+    elif code < 0 and not child.is_interrupted:
         view.warning(
             f"worker {child.index + 1} of {len(children)} was ended by signal {-code}; "
             "the others continue its trial"

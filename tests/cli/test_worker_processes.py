@@ -1,0 +1,61 @@
+"""Several worker processes: which error the user sees."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+from mtlsearch.cli import _worker_processes
+from mtlsearch.cli._console import Console
+from mtlsearch.cli._progress import ProgressView
+from mtlsearch.cli._progress_events import MARK
+from mtlsearch.cli._worker_processes import Placement, WorkerFailedError, run_workers
+
+WAITING = """
+import sys, time
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+FAILING = f"""
+import sys, time
+time.sleep(0.5)
+print({MARK!r} + '["error", "the disk is full", 75]', flush=True)
+sys.exit(75)
+"""
+DYING = """
+import sys, time
+time.sleep(0.5)
+sys.exit(70)
+"""
+
+
+def run_programs(monkeypatch: pytest.MonkeyPatch, programs: Sequence[str]) -> WorkerFailedError:
+    """Return the error of workers that run these programs."""
+    popen, remaining = subprocess.Popen, iter(programs)
+
+    def start(command: Sequence[str], **options: object) -> subprocess.Popen[str]:
+        assert command[0] == sys.executable
+        return popen([sys.executable, "-c", next(remaining)], **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(_worker_processes.subprocess, "Popen", start)
+    with pytest.raises(WorkerFailedError) as caught:
+        run_workers([], [Placement({}, "")] * len(programs), ProgressView(Console()))
+    return caught.value
+
+
+@pytest.mark.parametrize("programs", [(WAITING, FAILING), (FAILING, WAITING)])
+def test_error_of_the_failed_worker_is_shown(
+    monkeypatch: pytest.MonkeyPatch, programs: Sequence[str]
+) -> None:
+    error = run_programs(monkeypatch, programs)
+    assert (str(error), error.code) == ("the disk is full", 75)
+
+
+def test_exit_code_of_a_worker_without_message_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = run_programs(monkeypatch, (WAITING, DYING))
+    assert (str(error), error.code) == ("", 70)
