@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,6 +124,8 @@ def data_facts(contents: RunContents, networks: NetworkResults) -> list[Fact]:
     height, width = data.image_size
     facts.append(("network input", f"{height} x {width} px, {data.channels}"))
     augment = data.augment.model_dump(mode="json")
+    if crop := data.augment.crop:
+        augment["crop"] = f"{crop[0]} to {crop[1]}"
     active = {name: value for name, value in augment.items() if value}
     facts.append(("augmentation", _pairs(active) or "none"))
     return facts
@@ -195,14 +198,15 @@ def commands(contents: RunContents) -> list[str]:
         contents: the run.
 
     Returns:
-        Command lines.
+        Command lines for a POSIX shell.
     """
     best = "best" if contents.recommended is None else str(contents.recommended.number)
+    path = shlex.quote(str(contents.path))
     return [
-        f"mtlsearch search run.yaml --out {contents.name}",
-        f"mtlsearch report {contents.name}",
-        f"mtlsearch evaluate {contents.name} --trial {best}",
-        f"mtlsearch export {contents.name} --trial {best} --out bundle",
+        f"mtlsearch search run.yaml --out {path}",
+        f"mtlsearch report {path}",
+        f"mtlsearch evaluate {path} --trial {best}",
+        f"mtlsearch export {path} --trial {best} --out bundle",
     ]
 
 
@@ -243,8 +247,4 @@ def _pairs(settings: Mapping[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(map(str, value))
-    if isinstance(value, list | tuple):
-        return " to ".join(map(str, value)) if len(value) == 2 else ", ".join(map(str, value))
-    return str(value)
+    return ", ".join(map(str, value)) if isinstance(value, Mapping | list | tuple) else str(value)
