@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mtlsearch.study import RunDirectory
 
 TrialName = Literal["best"] | int
+TrialNames = TrialName | Sequence[TrialName]
 """A trial number, or ``best``: the trial that the verdict recommends."""
 
 
@@ -152,13 +153,11 @@ class Run:
         return front_figure(self.leaderboard())
 
     @in_python_terms
-    def plot_curves(
-        self, trials: Sequence[TrialName] | None = None, *, all_metrics: bool = False
-    ) -> Figure:
+    def plot_curves(self, trials: TrialNames | None = None, *, all_metrics: bool = False) -> Figure:
         """Draw the training loss and the primary metric of each task by epoch.
 
         Args:
-            trials: trial numbers, or ``best``; all trials by default.
+            trials: a trial number or ``best``, or several of them; all trials by default.
             all_metrics: draw every metric, not only the primary one of each task.
 
         Returns:
@@ -174,7 +173,7 @@ class Run:
         records, folder = self._records(), RunDirectory(self.path)
         chosen = [record.number for record in records]
         if trials is not None:
-            chosen = [self._number(trial) for trial in trials]
+            chosen = self._numbers(trials)
         histories = {number: read_history(folder.history(number)) for number in chosen}
         verdict = self.verdict
         roles: dict[int, str] = {
@@ -186,22 +185,22 @@ class Run:
         return curve_figure([panel for panel in panels if panel.is_primary or all_metrics])
 
     @in_python_terms
-    def plot_plans(self, trials: Sequence[TrialName] = ("best",)) -> Figure:
+    def plot_plans(self, trials: TrialNames = "best") -> Figure:
         """Draw the sharing plans of trials side by side; a task has one color in all of them.
 
         Args:
-            trials: trial numbers, or ``best``.
+            trials: a trial number or ``best``, or several of them.
 
         Returns:
             A matplotlib figure, which a notebook shows and ``savefig`` writes.
 
         Raises:
-            RunError: a trial does not exist.
+            RunError: a trial does not exist, or the list is empty.
         """
         from mtlsearch.report import sharing_figure
 
         by_number = self.trials
-        plans = [by_number[self._number(trial)].plan for trial in trials]
+        plans = [by_number[number].plan for number in self._numbers(trials)]
         return sharing_figure({plan.title: plan.sharing for plan in plans})
 
     @in_python_terms
@@ -366,6 +365,17 @@ class Run:
         from mtlsearch.study import read_records
 
         return read_records(self.path, self.config)
+
+    def _numbers(self, trials: TrialNames) -> list[int]:
+        """Return the numbers of one or several trials.
+
+        Raises:
+            RunError: a trial does not exist, or the list is empty.
+        """
+        names = [trials] if isinstance(trials, str | int) else list(trials)
+        if not names:
+            raise RunError("the list of trials is empty", where=str(self.path))
+        return [self._number(trial) for trial in names]
 
     def _number(self, trial: TrialName) -> int:
         """Return the number of a trial in any state.

@@ -12,7 +12,7 @@ from mtlsearch.errors import MtlsearchError
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_OPTION = re.compile(r"`(?P<code>[^`]*)`|--(?P<option>[a-z][a-z-]*)")
+_OPTION = re.compile(r"`(?P<code>[^`]*)`|(?<![\w/.-])--(?P<option>[a-z][a-z-]*)(?![\w/])")
 _QUOTED_OPTION = re.compile(r"--(?P<option>[a-z][a-z-]*)(?:[ =](?P<value>[^ ]+))?")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from mtlsearch.bundle._image_like import ImageLike, to_image
 from mtlsearch.bundle._preprocessing import Preprocessing
+from mtlsearch.errors import ConfigError
 from mtlsearch.prediction import OutputSpec, Prediction, decode
 
 if TYPE_CHECKING:
@@ -47,8 +48,11 @@ def predict_images(
         Prediction by task for one image; for a list, one such dictionary per image.
 
     Raises:
+        ConfigError: the batch size is below 1.
         DataError: an image cannot be read or does not fit the pixel format.
     """
+    if batch_size < 1:
+        raise ConfigError(f"`batch_size` must be at least 1, got {batch_size}", where="predict")
     if not isinstance(images, list | tuple):
         return _predict_batch([to_image(cast("ImageLike", images))], run, tasks, preprocessing)[0]
     predictions: list[Predictions] = []

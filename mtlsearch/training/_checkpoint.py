@@ -210,12 +210,15 @@ def _require_like(state: object, expected: Mapping[str, Tensor], key: str) -> No
         raise ValueError(f"`{key}` belongs to another network")
     for name, tensor in expected.items():
         value = state[name]
-        if not isinstance(value, Tensor) or _form(value) != _form(tensor):
+        if _form(value) != _form(tensor):
             raise ValueError(f"`{key}.{name}` belongs to another network")
 
 
-def _form(tensor: Tensor) -> tuple[object, ...]:
-    return tensor.shape, tensor.dtype, tensor.layout, tensor.is_meta
+def _form(value: object) -> tuple[object, ...]:
+    """Return what must be equal; a module can have a state that is not a tensor."""
+    if not isinstance(value, Tensor):
+        return (type(value),)
+    return value.shape, value.dtype, value.layout, value.is_meta
 
 
 def _read_progress(state: Mapping[str, Any]) -> tuple[tuple[EpochRecord, ...], int]:

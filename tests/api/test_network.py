@@ -224,3 +224,28 @@ def test_fine_tuning_of_another_network_is_refused(
     with pytest.raises(ConfigError, match=message) as raised:
         run.fine_tune(0, epochs=1, overrides=overrides, device="cpu")
     assert "overrides=" in str(raised.value)
+
+
+def test_prediction_keeps_the_mode_of_each_module(run: mtlsearch.Run) -> None:
+    network = run.network()
+    network.train()
+    frozen = next(
+        module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)
+    )
+    frozen.eval()
+    modes = [module.training for module in network.modules()]
+    network.predict([Image.new("RGB", (32, 32))])
+    assert [module.training for module in network.modules()] == modes
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_batches_without_images_are_refused(
+    network: mtlsearch.TrainedNetwork, batch_size: int
+) -> None:
+    with pytest.raises(ConfigError, match="must be at least 1"):
+        network.predict([Image.new("RGB", (32, 32))], batch_size=batch_size)
+
+
+def test_empty_list_of_plans_is_refused(run: mtlsearch.Run) -> None:
+    with pytest.raises(RunError, match="the list of trials is empty"):
+        run.plot_plans([])

@@ -76,6 +76,7 @@ def test_plan_is_drawn_as_svg(run: mtlsearch.Run) -> None:
         ("plot_curves", {}),
         ("plot_curves", {"trials": [0], "all_metrics": True}),
         ("plot_plans", {"trials": ["best", 0]}),
+        ("plot_plans", {"trials": 0}),
     ],
 )
 def test_figures_are_shown_and_written(

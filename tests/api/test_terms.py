@@ -15,6 +15,8 @@ from mtlsearch.api._terms import replace_options
         ("set `--device auto` to use CUDA", "set `device='auto'` to use CUDA"),
         ("set `--trial` to a number", "set `trial` to a number"),
         ("run `mtlsearch search RUN --out DIR`", "run `mtlsearch search RUN --out DIR`"),
+        ("/data/exp--first/run.yaml", "/data/exp--first/run.yaml"),
+        ("/data/--first/run.yaml", "/data/--first/run.yaml"),
         ("a - b -- c, run-file, -3", "a - b -- c, run-file, -3"),
     ],
 )

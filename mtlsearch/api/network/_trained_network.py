@@ -152,14 +152,15 @@ class TrainedNetwork(nn.Module):
             DataError: an image cannot be read or does not fit the pixel format of the run.
         """
         predictor = NetworkPredictor(self.network, self._tasks, self.preprocessing, self.device)
-        was_training = self.training
+        training_modules = [module for module in self.modules() if module.training]
         self.eval()
         try:
             return predict_images(
                 images, predictor.tensors, self.outputs, self.preprocessing, batch_size=batch_size
             )
         finally:
-            self.train(was_training)
+            for module in training_modules:
+                module.training = True
 
     def draw(self, image: ImageLike, predictions: Mapping[str, Prediction]) -> Image.Image:
         """Return an image next to one panel per task with its prediction.
