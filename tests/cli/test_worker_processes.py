@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from mtlsearch.cli import _worker_processes
 from mtlsearch.cli._console import Console
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.cli._progress_events import MARK
@@ -38,11 +38,12 @@ def run_programs(monkeypatch: pytest.MonkeyPatch, programs: Sequence[str]) -> Wo
     """Return the error of workers that run these programs."""
     popen, remaining = subprocess.Popen, iter(programs)
 
-    def start(command: Sequence[str], **options: object) -> subprocess.Popen[str]:
+    def start(command: Sequence[str], **options: Any) -> subprocess.Popen[str]:
         assert command[0] == sys.executable
-        return popen([sys.executable, "-c", next(remaining)], **options)  # type: ignore[call-overload]
+        process: subprocess.Popen[str] = popen([sys.executable, "-c", next(remaining)], **options)
+        return process
 
-    monkeypatch.setattr(_worker_processes.subprocess, "Popen", start)
+    monkeypatch.setattr(subprocess, "Popen", start)
     with pytest.raises(WorkerFailedError) as caught:
         run_workers([], [Placement({}, "")] * len(programs), ProgressView(Console()))
     return caught.value
