@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -159,13 +160,16 @@ def _samples(jobs: Mapping[str, EvaluationJob], seed: int, progress: Progress) -
     num_pictured = sum(task.output.form in PICTURED for task in first.tasks.values())
     limit = MAX_PICTURES // max(1, num_pictured * (1 + len(jobs)))
     count = max(1, min(NUM_IMAGES, limit, first.data.size(SPLIT)))
-    order = np.random.default_rng(seed).permutation(first.data.size(SPLIT))[: 3 * count].tolist()
-    samples = zip(order, first.data.samples(SPLIT, order), strict=True)
-    labels = set(first.label_by_task.values())
-    most_first = sorted(samples, key=lambda item: -len(labels & item[1].labels.keys()))
+    data, labels = first.data, set(first.label_by_task.values())
+    order = np.random.default_rng(seed).permutation(data.size(SPLIT))[: 3 * count].tolist()
+    # Only one image in its original size is in memory at a time.
+    num_labels = {
+        index: len(labels & data.samples(SPLIT, [index])[0].labels.keys()) for index in order
+    }
+    most_first = sorted(order, key=lambda index: -num_labels[index])
     views = []
-    for done, (index, sample) in enumerate(most_first[:count], start=1):
-        views.append(_view(jobs, sample, first.data.locate(SPLIT, index)))
+    for done, index in enumerate(most_first[:count], start=1):
+        views.append(_view(jobs, data.samples(SPLIT, [index])[0], data.locate(SPLIT, index)))
         progress("drawing predictions", done, count)
     return views
 
@@ -249,6 +253,6 @@ def _css(color: tuple[int, int, int]) -> str:
 
 def _name(where: str) -> str:
     """Return the end of a place, without folders."""
-    name = PurePath(where.replace("\\", "/")).name
     # "table.csv row 3 (images/a.jpg)"
-    return name.removesuffix(")") if where.endswith(")") and "(" not in name else name
+    row = re.search(r" row \d+ \((.*)\)$", where)
+    return PurePath((row[1] if row else where).replace("\\", "/")).name
