@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,7 +127,10 @@ def _estimate_once(
 
 
 def _move_checkpoints(run: RunDirectory) -> TakeOver:
-    """Return a function that gives the checkpoint of an interrupted trial to another trial."""
+    """Return a function that gives the checkpoint of an interrupted trial to another trial.
+
+    A checkpoint that another worker deletes meanwhile is none: the trial starts anew.
+    """
 
     def move(interrupted: Sequence[int], number: int) -> None:
         is_moved = False
@@ -137,7 +140,8 @@ def _move_checkpoints(run: RunDirectory) -> TakeOver:
                     file.unlink(missing_ok=True)
                 else:
                     run.trial(number).mkdir(parents=True, exist_ok=True)
-                    file.replace(run.trial(number) / file.name)
+                    with suppress(FileNotFoundError):
+                        file.replace(run.trial(number) / file.name)
             is_moved = run.checkpoint(number).is_file()
 
     return move

@@ -6,7 +6,15 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Literal
 
-from mtlsearch.results import DELTA_M, Objective, TrialRecord, deltas, rung_ranks
+from mtlsearch.results import (
+    DELTA_M,
+    Objective,
+    TrialRecord,
+    deltas,
+    front_of,
+    reference_trial,
+    rung_ranks,
+)
 from mtlsearch.study._run_directory import RunDirectory
 
 
@@ -19,8 +27,10 @@ def prune_weights(
 ) -> None:
     """Delete weights and checkpoints that the retention policy does not keep.
 
-    Weights of baselines and of confirmed trials always stay. A paused trial whose checkpoint
-    was deleted can still be promoted: it is then trained again from the first epoch.
+    Weights of baselines and of confirmed trials always stay; those of all trials stay until the
+    reference is complete, and those of the Pareto front if there are several objectives. A paused
+    trial whose checkpoint was deleted can still be promoted: it is then trained again from the
+    first epoch.
 
     Args:
         run: run directory with the files.
@@ -28,13 +38,13 @@ def prune_weights(
         keep: number of trials whose weights stay: the best complete trials by Δm, and the best
             paused trials per rung. ``"all"`` deletes only checkpoints of trials that are not
             paused.
-        objectives: objectives by which paused trials are ranked.
+        objectives: objectives by which paused trials are ranked and the Pareto front is found.
         confirmed: numbers of the trials that were trained on other seeds.
     """
     without_checkpoint = {record.number for record in records if _has_ended(record)}
     without_checkpoint |= _continued(records)
     if keep != "all":
-        for number in _without_weights(records, keep, confirmed):
+        for number in _without_weights(records, keep, objectives, confirmed):
             run.weights(number).unlink(missing_ok=True)
         without_checkpoint |= _outranked(records, keep, objectives)
     for number in without_checkpoint:
@@ -48,18 +58,30 @@ def _has_ended(record: TrialRecord) -> bool:
 
 
 def _continued(records: Sequence[TrialRecord]) -> set[int]:
-    """Return the numbers of interrupted trials whose candidate another trial has."""
+    """Return the numbers of interrupted trials whose candidate another trial has.
+
+    A running trial may not have taken over their checkpoint yet.
+    """
     interrupted = [record for record in records if record.state == "interrupted"]
     if not interrupted:
         return set()
-    taken = {record.candidate.digest for record in records if record.state != "interrupted"}
+    taken = {
+        record.candidate.digest
+        for record in records
+        if record.state not in ("interrupted", "running")
+    }
     return {record.number for record in interrupted if record.candidate.digest in taken}
 
 
 def _without_weights(
-    records: Sequence[TrialRecord], keep: int, confirmed: Collection[int]
+    records: Sequence[TrialRecord],
+    keep: int,
+    objectives: Sequence[Objective],
+    confirmed: Collection[int],
 ) -> list[int]:
-    """Return the numbers of complete trials below the best ``keep`` ones."""
+    """Return the numbers of complete trials below the best ``keep`` ones and off the front."""
+    if reference_trial(records) is None:
+        return []  # no trial can be ranked: another worker still trains the reference
     delta_by_number = deltas(records)
     ranked = sorted(
         (record for record in records if record.state == "complete" and record.baseline is None),
@@ -67,7 +89,10 @@ def _without_weights(
         reverse=True,
     )
     # The best trial by its mean over seeds may rank low by a single seed.
-    return [record.number for record in ranked[keep:] if record.number not in confirmed]
+    kept = set(confirmed)
+    if len(objectives) > 1:
+        kept |= {record.number for record in front_of(records, objectives)}
+    return [record.number for record in ranked[keep:] if record.number not in kept]
 
 
 def _outranked(

@@ -16,6 +16,7 @@ from mtlsearch.registry import ResolvedRun
 from mtlsearch.registry._resolved_run import ConfiguredClass
 from mtlsearch.results import TrialRecord
 from mtlsearch.runs import run_search
+from mtlsearch.runs._run_search import _move_checkpoints
 from mtlsearch.search import NullProgress
 from mtlsearch.search.space._proposal import propose_baseline
 from mtlsearch.study import RunDirectory, open_run_storage, open_store, read_records
@@ -290,3 +291,23 @@ def test_run_search_in_folder_with_allowed_extras_starts(tmp_path: Path, name: s
 def test_read_records_without_run_raises(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="not a run directory"):
         read_records(tmp_path, config())
+
+
+def test_checkpoint_that_vanishes_is_not_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker deletes one of two checkpoints between their listing and their move."""
+    run = RunDirectory(tmp_path)
+    for former in (3, 4):
+        run.trial(former).mkdir(parents=True)
+        run.checkpoint(former).write_bytes(b"%d" % former)
+    make = Path.mkdir
+
+    def make_and_delete(path: Path, **options: Any) -> None:
+        make(path, **options)
+        run.checkpoint(4).unlink(missing_ok=True)
+
+    monkeypatch.setattr(Path, "mkdir", make_and_delete)
+    _move_checkpoints(run)([4, 3], 7)
+    assert run.checkpoint(7).read_bytes() == b"3"
+    assert not run.checkpoint(3).exists()

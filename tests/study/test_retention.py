@@ -10,7 +10,7 @@ import pytest
 
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate
-from mtlsearch.results import TaskResult, TrialRecord
+from mtlsearch.results import TaskResult, TrialRecord, objectives_of
 from mtlsearch.study import RunDirectory
 from mtlsearch.study._retention import prune_weights
 from tests.search.synthetic import SCORE
@@ -71,3 +71,50 @@ def test_prune_weights_keeps_confirmed_trials(tmp_path: Path) -> None:
         run.weights(record.number).write_bytes(b"weights")
     prune_weights(run, RECORDS, 1, confirmed={0, 1, 2, 4})
     assert numbers_with_weights(run) == [0, 1, 2, 4, 5]
+
+
+def run_with_weights(folder: Path, count: int) -> RunDirectory:
+    run = RunDirectory(folder)
+    for number in range(count):
+        run.trial(number).mkdir(parents=True)
+        run.weights(number).write_bytes(b"weights")
+    return run
+
+
+@pytest.mark.parametrize("state", ["running", "interrupted", "failed"])
+def test_prune_weights_keeps_all_without_a_reference(
+    tmp_path: Path, state: Literal["running", "interrupted", "failed"]
+) -> None:
+    """Other workers finish trials while one trains the reference."""
+    run = run_with_weights(tmp_path, 6)
+    reference = replace(RECORDS[0], state=state, results={})
+    prune_weights(run, [reference, *RECORDS[1:]], 1)
+    assert numbers_with_weights(run) == [0, 1, 2, 3, 4, 5]
+    prune_weights(run, RECORDS, 1)
+    assert numbers_with_weights(run) == [0, 1, 5]
+
+
+def test_prune_weights_keeps_the_pareto_front(tmp_path: Path) -> None:
+    """Trials 2 and 3 trade Δm for parameters; trial 4 has no advantage."""
+    parameters = {2: 10, 3: 20, 4: 30, 5: 30}
+    records = [
+        replace(record, parameters=parameters.get(record.number, 100)) for record in RECORDS[:-1]
+    ]
+    run = run_with_weights(tmp_path, 6)
+    prune_weights(run, records, 1, objectives_of(("delta_m", "params"), {}))
+    assert numbers_with_weights(run) == [0, 1, 2, 3, 5]
+    prune_weights(run, records, 1)
+    assert numbers_with_weights(run) == [0, 1, 5]
+
+
+def test_checkpoint_stays_while_the_continuing_trial_runs(tmp_path: Path) -> None:
+    """Its worker may not have moved the checkpoint yet."""
+    run = run_with_weights(tmp_path, 3)
+    run.checkpoint(1).write_bytes(b"checkpoint")
+    done = replace(trial(2, 1.0), candidate=Candidate(SharingPlan.independent(["a", "b"], 2)))
+    former = replace(done, number=1, state="interrupted", results={})
+    later = replace(done, state="running", results={})
+    prune_weights(run, [RECORDS[0], former, later], "all")
+    assert run.checkpoint(1).is_file()
+    prune_weights(run, [RECORDS[0], former, done], "all")
+    assert not run.checkpoint(1).is_file()
