@@ -92,7 +92,7 @@ class TrialStore:
         self._open: dict[int, FrozenTrial] = {}  # trials that have not ended in Optuna
         self._numbers_by_training: dict[Training, list[int]] = defaultdict(list)
         self._interrupted: dict[int, TrialRecord] = {}
-        self._stale_since: dict[int, float] = {}
+        self._claimed_since: dict[int, tuple[Mapping[str, Any], float]] = {}
         self._last_claim = -1
         self._worker: Worker | None = None
         self._view: StudyView | None = None
@@ -511,6 +511,8 @@ class TrialStore:
     ) -> bool:
         """Return whether a trial that is open in Optuna has ended or lost its worker."""
         stored = trial.user_attrs.get("record")
+        # Each claim has its own time. A store may miss all that is between two of them.
+        paused, since = self._claimed_since.pop(trial.number, (stored, time.monotonic()))
         if stored is None or stored["state"] == "running":
             return _worker_of(trial) not in living
         if stored["state"] != "paused":
@@ -521,7 +523,8 @@ class TrialStore:
             self._storage.set_trial_state_values(self._id_of(trial.number), TrialState.WAITING)
             return False
         # Its worker writes the record next. If nothing follows, it was killed before.
-        since = self._stale_since.setdefault(trial.number, time.monotonic())
+        since = since if paused == stored else time.monotonic()
+        self._claimed_since[trial.number] = stored, since
         return not self.is_shared or time.monotonic() - since > CLAIM_SECONDS
 
     def _end_recorded(self, record: TrialRecord, view: StudyView) -> None:

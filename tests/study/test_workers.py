@@ -23,7 +23,7 @@ from optuna.trial import TrialState
 
 from mtlsearch.results import TaskResult, TrialRecord, deltas, leaderboard
 from mtlsearch.search.space import propose_baseline
-from mtlsearch.study import ClaimLostError, TrialStore, _worker, open_storage
+from mtlsearch.study import ClaimLostError, TrialStore, _trial_store, _worker, open_storage
 from tests.search.synthetic import SCORE, Formula, space_for
 from tests.study.postgresql import PostgreSQLServer
 from tests.study.quick_worker import open_quick_store
@@ -171,6 +171,31 @@ def test_journal_claim_of_a_former_owner_is_no_second_one(tmp_path: Path, kind: 
         other.claim(record)
         with pytest.raises(ClaimLostError):
             former.claim(record)
+
+
+@pytest.mark.parametrize("is_seen_between", [True, False])
+def test_each_claim_has_its_own_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_seen_between: bool
+) -> None:
+    """A worker sees two claims before their records are written; only the second one is dead."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(_trial_store, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    with workers("memory", tmp_path, 2) as (worker, watcher):
+        early = paused(worker.start(record_of()))
+        further = replace(early, rung_results={**early.rung_results, 9: early.rung_results[1]})
+        for record in (early, further):
+            worker.write(record)
+            worker._storage.set_trial_state_values(worker._id_of(0), TrialState.RUNNING)
+            assert watcher.update().records[0].state == "running"
+            clock.now += 50.0
+            if record == early:
+                worker.write(replace(record, state="running"))
+                if is_seen_between:
+                    watcher.update()
+        clock.now += 5.0
+        assert watcher.update().records[0].state == "running"
+        clock.now += 10.0
+        assert watcher.update().records[0].state == "interrupted"
 
 
 @pytest.mark.parametrize("kind", KINDS)
