@@ -146,11 +146,11 @@ def _require_unused(run: RunDirectory) -> None:
 
 def _read(journal: Path) -> list[_Line]:
     lines = []
-    for number, content in enumerate(journal.read_bytes().splitlines(keepends=True), start=1):
-        if content.endswith(b"\n"):  # an incomplete last line is that of a killed process
-            entry = parse_entry(content)
-            reason = _NOT_JSON if entry is None else _rejection_of(entry)
-            lines.append(_Line(number, content, None if reason else entry, reason))
+    *contents, _ = journal.read_bytes().split(b"\n")  # a killed process leaves an incomplete line
+    for number, content in enumerate((content + b"\n" for content in contents), start=1):
+        entry = parse_entry(content)
+        reason = _NOT_JSON if entry is None else _rejection_of(entry)
+        lines.append(_Line(number, content, None if reason else entry, reason))
     return lines
 
 

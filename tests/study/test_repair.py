@@ -143,3 +143,15 @@ def test_running_search_is_refused(tmp_path: Path, journal: bytes) -> None:
     store = TrialStore(open_storage(None, out / "study.journal"), "mtlsearch")
     with store.joined(out), pytest.raises(RunError, match="a search uses this run directory"):
         repair_journal(out, config)
+
+
+def test_carriage_return_in_place_of_a_newline_is_damage(tmp_path: Path, journal: bytes) -> None:
+    """Two lines are then one, which is set aside; an incomplete last line is none."""
+    lines = journal.splitlines(keepends=True)
+    joined = lines[5].replace(b"\n", b"\r") + lines[6]
+    out, config = damaged(tmp_path, [*lines[:5], joined, *lines[7:], b"{"])
+    result = repair_journal(out, config)
+    assert [(line.number, line.content) for line in result.damaged] == [(6, joined)]
+    assert result.num_lines == len(lines) - 1
+    assert read_records(out, config)
+    assert not repair_journal(out, config).damaged
