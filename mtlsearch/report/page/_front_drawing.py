@@ -64,6 +64,9 @@ def draw_front(
         number = int(measured["trial"].iloc[index])
         role = role_by_trial.get(number, "front" if measured["pareto"].iloc[index] else "other")
         parts += _mark(points[index], number, role)
+        if number == frame.attrs.get("best"):
+            left, top = points[index]
+            parts.append(tag("circle", cx=left, cy=top, r=RADIUS + 4, class_="ring"))
     parts += _labels(points, measured, role_by_trial, width)
     return drawing(width, height, "Δm of all trials against FLOPs", *parts, class_="chart")
 
@@ -89,10 +92,7 @@ def _mark(point: Point, number: int, role: str) -> list[Markup]:
         size = RADIUS + 1.5
         corners = f"M{left:.1f} {top - size:.1f}l{size} {size}l-{size} {size}l-{size}-{size}z"
         return [tag("path", d=corners, **common)]
-    marks = [tag("circle", cx=left, cy=top, r=RADIUS, **common)]
-    if role == "best":
-        marks.append(tag("circle", cx=left, cy=top, r=RADIUS + 4, class_="ring"))
-    return marks
+    return [tag("circle", cx=left, cy=top, r=RADIUS, **common)]
 
 
 def _labels(
@@ -110,7 +110,7 @@ def _labels(
         if role is None and not measured["pareto"].iloc[index]:
             continue
         text = str(numbers[index]) if role in (None, "best") else f"{numbers[index]} {role}"
-        text = f"{text} best" if role == "best" else text
+        text = f"{text} best" if numbers[index] == measured.attrs.get("best") else text
         left, top = points[index][0] + 11, points[index][1] - 8
         end = left + 6.5 * len(text) > width
         left = points[index][0] - 11 if end else left

@@ -29,6 +29,9 @@ MAX_MATRIX = 30
 MANY_DIGITS = 10_000
 """Count from which the cells of confusion matrices are percentages."""
 
+UNLISTED_STATES = frozenset({"complete", "running"})
+"""States of trials that are not listed as failures."""
+
 MAX_PAIRS = 20
 MAX_ESTIMATES = 15
 
@@ -403,7 +406,7 @@ def _support(task: str, networks: NetworkResults) -> tuple[Mapping[str, int], st
 
 
 def failures(contents: RunContents) -> list[tuple[int, str, str, str]]:
-    """Return the trials that are not complete, with their reasons.
+    """Return the trials that are neither complete nor running, with their reasons.
 
     Args:
         contents: the run.
@@ -414,14 +417,36 @@ def failures(contents: RunContents) -> list[tuple[int, str, str, str]]:
     rows = [
         (record.number, record.state, plan_name(record), record.reason)
         for record in contents.records
-        if record.state != "complete"
+        if record.state not in UNLISTED_STATES
     ]
     rows += [
         (record.number, record.state, f"second seed of trial {record.repeats}", record.reason)
         for record in contents.repeats
-        if record.state != "complete"
+        if record.state not in UNLISTED_STATES
     ]
     return sorted(rows)
+
+
+def state_sentence(contents: RunContents) -> str:
+    """Return what the list of failures leaves out.
+
+    Args:
+        contents: the run.
+
+    Returns:
+        One sentence; empty if trials failed and none is running.
+    """
+    states = [record.state for record in (*contents.records, *contents.repeats)]
+    if not states:
+        return "This run has no trials."
+    if num_running := states.count("running"):
+        return "1 training is running." if num_running == 1 else f"{num_running} trainings run."
+    if UNLISTED_STATES.issuperset(states):
+        num_trials = len(contents.records)
+        return (
+            f"All {num_trials} trials are complete." if num_trials > 1 else "Trial 0 is complete."
+        )
+    return ""
 
 
 def tooltips(

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mtlsearch.report._display_columns import formatted_columns, metric_names
+from mtlsearch.report.page._summary import MINUS
 from mtlsearch.results import HEADINGS
-
-MINUS = "\N{MINUS SIGN}"
 
 HIDDEN = frozenset({"state", "time"})
 """Columns that are hidden until they are chosen."""

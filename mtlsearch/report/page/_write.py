@@ -31,6 +31,7 @@ from mtlsearch.report.page._sections import (
     intervals,
     plan_card,
     plan_cards,
+    state_sentence,
     tooltips,
 )
 from mtlsearch.report.page._summary import compared_networks, figures, plan_name, task_rows
@@ -115,6 +116,7 @@ def _values(contents: RunContents, networks: NetworkResults) -> dict[str, Any]:
         "classes": class_tables(contents, networks, compared),
         "networks": networks,
         "failures": failures(contents),
+        "state_sentence": state_sentence(contents),
         "contents": contents,
         "commands": commands(contents),
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -11,7 +11,7 @@ import numpy as np
 from mtlsearch.affinity import Affinity
 from mtlsearch.plan import SharingPlan
 from mtlsearch.report.page import NetworkResults, RunContents, compared_networks, render_page
-from mtlsearch.report.page._sections import plan_cards
+from mtlsearch.report.page._sections import failures, plan_cards, state_sentence
 from mtlsearch.results import TrialRecord
 from mtlsearch.search import verdict_of
 from mtlsearch.study import StudyView
@@ -94,6 +94,29 @@ def test_best_baseline_is_compared_with_the_best_plan(contents: RunContents) -> 
         "trial 1, hard",
         "trial 2, best proposed",
     ]
+
+
+def test_ring_marks_the_best_trial_even_if_it_is_a_baseline(contents: RunContents) -> None:
+    worse = [*baselines(), trial(2, measured=results(0.1, 0.5, 0.3), flops=10**9)]
+    for shown in (contents, contents_of(worse)):
+        text = render_page(shown, NetworkResults())
+        assert text.count('class="ring"') == 2  # one in each of the two drawings
+
+
+def test_running_trials_are_no_failures(contents: RunContents) -> None:
+    split = SharingPlan.from_splits(TASKS, [2, 4], UNITS)
+    running = [trial(number, split, state="running") for number in (2, 3)]
+    assert failures(contents_of([*baselines(), *running])) == []
+    for records, sentence in (
+        ([], "This run has no trials."),
+        (baselines(), "All 2 trials are complete."),
+        (baselines()[:1], "Trial 0 is complete."),
+        ([*baselines(), running[0]], "1 training is running."),
+        ([*baselines(), *running], "2 trainings run."),
+        (contents.records, ""),
+    ):
+        assert state_sentence(contents_of([*records])) == sentence
+    assert "This run has no trials." in render_page(contents_of([]), NetworkResults())
 
 
 def test_affinity_has_a_symmetric_scale(contents: RunContents) -> None:
