@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ from mtlsearch.study import (
     open_store,
     prune_weights,
     require_same_search,
+    with_stored_retention,
     would_create_file,
 )
 
@@ -129,7 +131,7 @@ def _estimate_once(
 def _move_checkpoints(run: RunDirectory) -> TakeOver:
     """Return a function that gives the checkpoint of an interrupted trial to another trial.
 
-    A checkpoint that another worker deletes meanwhile is none: the trial starts anew.
+    A checkpoint that another worker deletes meanwhile is ignored.
     """
 
     def move(interrupted: Sequence[int], number: int) -> None:
@@ -208,7 +210,13 @@ def open_search(
     Returns:
         The session and the trials of the run.
     """
-    config = resolved.config
+    config = with_stored_retention(run, resolved.config)
+    if config is not resolved.config:
+        progress.note(
+            f"`search.keep_weights` stays {config.search.keep_weights}, as in {run.config}: "
+            "the run file does not set it"
+        )
+        resolved = replace(resolved, loaded=replace(resolved.loaded, config=config))
     # A connection is checked before images are read. A new file is created after all checks.
     is_new_file = would_create_file(config.search.storage, run.journal)
     storage = None if is_new_file else open_run_storage(run, config, progress.warning)

@@ -30,7 +30,11 @@ How a search uses it, in ten lines:
 from mtlsearch.results import FINISHED_STATES
 from mtlsearch.study._journal import truncate_partial_line
 from mtlsearch.study._repair import DamagedLine, JournalRepair, repair_journal
-from mtlsearch.study._resume import check_run_directory, require_same_search
+from mtlsearch.study._resume import (
+    check_run_directory,
+    require_same_search,
+    with_stored_retention,
+)
 from mtlsearch.study._retention import prune_weights
 from mtlsearch.study._run_directory import RunDirectory
 from mtlsearch.study._run_file import read_run
@@ -73,5 +77,6 @@ __all__ = [
     "require_storage",
     "stored_run_file",
     "truncate_partial_line",
+    "with_stored_retention",
     "would_create_file",
 ]

@@ -125,3 +125,24 @@ def _require_same_settings(run: RunDirectory, config: RunConfig) -> None:
             where=str(run.path),
             next_step="set --out to another folder, or undo the changes",
         )
+
+
+def with_stored_retention(run: RunDirectory, config: RunConfig) -> RunConfig:
+    """Keep ``search.keep_weights`` of a run directory, unless the run file sets the key.
+
+    A search that resumes with another default then deletes no weights that were kept.
+
+    Args:
+        run: run directory.
+        config: run file of the search that starts or resumes.
+
+    Returns:
+        The run file itself, or a copy with the stored value.
+    """
+    search = config.search
+    if "keep_weights" in search.model_fields_set or not run.config.is_file():
+        return config
+    stored = load_run(run.config).config.search.keep_weights
+    if stored == search.keep_weights:
+        return config
+    return config.model_copy(update={"search": search.model_copy(update={"keep_weights": stored})})

@@ -19,7 +19,13 @@ from mtlsearch.runs import run_search
 from mtlsearch.runs._run_search import _move_checkpoints
 from mtlsearch.search import NullProgress
 from mtlsearch.search.space._proposal import propose_baseline
-from mtlsearch.study import RunDirectory, open_run_storage, open_store, read_records
+from mtlsearch.study import (
+    RunDirectory,
+    open_run_storage,
+    open_store,
+    read_records,
+    with_stored_retention,
+)
 from tests.search.synthetic import Formula, space_for
 
 BASE: dict[str, Any] = {
@@ -50,13 +56,23 @@ class Failing:
         raise PluginError("'nothing' cannot be constructed")
 
 
-def start(out: Path, config: RunConfig) -> None:
+class Notes(NullProgress):
+    """Progress that keeps the remarks."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+
+def start(out: Path, config: RunConfig, progress: NullProgress | None = None) -> None:
     """Start a search whose plugins fail when they are constructed, after the folder's checks."""
     device = torch.device("cpu")
     fails: ConfiguredClass[Any] = ConfiguredClass(Failing, None)
     tasks = dict.fromkeys(config.tasks, fails)
     resolved = ResolvedRun(LoadedRun(config), (fails,), tasks, fails, {"nothing": fails})
-    run_search(resolved, out, device=device, progress=NullProgress())
+    run_search(resolved, out, device=device, progress=progress or NullProgress())
 
 
 def started(out: Path, config: RunConfig) -> RunDirectory:
@@ -311,3 +327,31 @@ def test_checkpoint_that_vanishes_is_not_taken_over(
     _move_checkpoints(run)([4, 3], 7)
     assert run.checkpoint(7).read_bytes() == b"3"
     assert not run.checkpoint(3).exists()
+
+
+@pytest.mark.parametrize(
+    ("stored", "changes", "keep"),
+    [
+        ("all", {}, "all"),
+        (2, {}, 2),
+        (5, {}, 5),
+        ("all", {"search__keep_weights": 5}, 5),
+        ("all", {"search__keep_weights": 3, "search__trials": 9}, 3),
+    ],
+)
+def test_resumed_search_keeps_its_retention_unless_the_run_file_sets_it(
+    tmp_path: Path, stored: Any, changes: dict[str, Any], keep: Any
+) -> None:
+    """Else a new default would delete weights of a run that kept them."""
+    run = started(tmp_path / "run", config(search__keep_weights=stored))
+    resumed = with_stored_retention(run, config(**changes))
+    assert resumed.search.keep_weights == keep
+    others = {"search": {"keep_weights"}}
+    assert resumed.model_dump(exclude=others) == config(**changes).model_dump(exclude=others)
+    notes = Notes()
+    with pytest.raises(PluginError, match="'nothing'"):  # Past the check of settings.
+        start(run.path, config(**changes), notes)
+    is_kept = not changes and stored != 5
+    assert [f"stays {stored}, as in {run.config}" in text for text in notes.texts] == [
+        True
+    ] * is_kept
