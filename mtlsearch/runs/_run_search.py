@@ -210,12 +210,14 @@ def open_search(
     Returns:
         The session and the trials of the run.
     """
-    config = with_stored_retention(run, resolved.config)
-    if config is not resolved.config:
+    config = resolved.config
+    search_config = with_stored_retention(run, config.search)
+    if search_config is not config.search:
         progress.note(
-            f"`search.keep_weights` stays {config.search.keep_weights}, as in {run.config}: "
+            f"`search.keep_weights` stays {search_config.keep_weights}, as in {run.config}: "
             "the run file does not set it"
         )
+        config = config.model_copy(update={"search": search_config})
         resolved = replace(resolved, loaded=replace(resolved.loaded, config=config))
     # A connection is checked before images are read. A new file is created after all checks.
     is_new_file = would_create_file(config.search.storage, run.journal)

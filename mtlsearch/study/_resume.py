@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mtlsearch.config import (
     RunConfig,
+    SearchConfig,
     describe_difference,
     difference,
     hide_password,
@@ -127,22 +128,21 @@ def _require_same_settings(run: RunDirectory, config: RunConfig) -> None:
         )
 
 
-def with_stored_retention(run: RunDirectory, config: RunConfig) -> RunConfig:
+def with_stored_retention(run: RunDirectory, search: SearchConfig) -> SearchConfig:
     """Keep ``search.keep_weights`` of a run directory, unless the run file sets the key.
 
     A search that resumes with another default then deletes no weights that were kept.
 
     Args:
         run: run directory.
-        config: run file of the search that starts or resumes.
+        search: the ``search`` section of the run file that starts or resumes.
 
     Returns:
-        The run file itself, or a copy with the stored value.
+        The section itself, or a copy with the stored value.
     """
-    search = config.search
     if "keep_weights" in search.model_fields_set or not run.config.is_file():
-        return config
+        return search
     stored = load_run(run.config).config.search.keep_weights
     if stored == search.keep_weights:
-        return config
-    return config.model_copy(update={"search": search.model_copy(update={"keep_weights": stored})})
+        return search
+    return search.model_copy(update={"keep_weights": stored})

@@ -339,19 +339,18 @@ def test_checkpoint_that_vanishes_is_not_taken_over(
         ("all", {"search__keep_weights": 3, "search__trials": 9}, 3),
     ],
 )
-def test_resumed_search_keeps_its_retention_unless_the_run_file_sets_it(
+def test_resumed_search_keeps_retention_if_key_is_not_set(
     tmp_path: Path, stored: Any, changes: dict[str, Any], keep: Any
 ) -> None:
     """Else a new default would delete weights of a run that kept them."""
     run = started(tmp_path / "run", config(search__keep_weights=stored))
-    resumed = with_stored_retention(run, config(**changes))
-    assert resumed.search.keep_weights == keep
-    others = {"search": {"keep_weights"}}
-    assert resumed.model_dump(exclude=others) == config(**changes).model_dump(exclude=others)
+    search = config(**changes).search
+    resumed = with_stored_retention(run, search)
+    assert resumed.keep_weights == keep
+    assert resumed == search.model_copy(update={"keep_weights": keep})
     notes = Notes()
     with pytest.raises(PluginError, match="'nothing'"):  # Past the check of settings.
         start(run.path, config(**changes), notes)
-    is_kept = not changes and stored != 5
-    assert [f"stays {stored}, as in {run.config}" in text for text in notes.texts] == [
-        True
-    ] * is_kept
+    kept = [f"`search.keep_weights` stays {stored}, as in {run.config}"]
+    expected = kept if stored != 5 and not changes else []
+    assert [text.rpartition(": ")[0] for text in notes.texts] == expected
