@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from io import StringIO
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -87,12 +88,32 @@ def load_yaml(text: str) -> tuple[Any, dict[tuple[str, ...], int]]:
 
 def _require_shallow(text: str) -> None:
     """Check the depth of brackets: the time of the scanner grows with the square of it."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.tokens import (
+        FlowMappingEndToken,
+        FlowMappingStartToken,
+        FlowSequenceEndToken,
+        FlowSequenceStartToken,
+    )
+
     depth = 0
-    for mark in re.finditer(r"[\[\]{}]", text):
-        depth = depth + 1 if mark.group() in "[{" else max(0, depth - 1)
-        if depth > MAX_DEPTH:
-            line = text.count("\n", 0, mark.start()) + 1
-            raise YamlError("the YAML is not valid: its values are nested too deeply", line)
+    # The tokens tell brackets from those in quotes and comments. They are scanned one by one, so
+    # that the scanner stops at the maximum depth. The parser explains errors of the scanner.
+    with suppress(YAMLError):
+        for token in YAML(typ="safe", pure=True).scan(StringIO(text)):
+            if isinstance(token, FlowSequenceStartToken | FlowMappingStartToken):
+                depth += 1
+            elif isinstance(token, FlowSequenceEndToken | FlowMappingEndToken):
+                depth -= 1
+            if depth > MAX_DEPTH:
+                raise YamlError(
+                    "the YAML is not valid: its values are nested too deeply",
+                    token.start_mark.line + 1,
+                    f"close each bracket; at most {MAX_DEPTH} can be open at a time",
+                )
 
 
 def _lines(
