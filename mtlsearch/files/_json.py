@@ -18,6 +18,7 @@ def load_json(
     *,
     parse_constant: Callable[[str], Any] | None = None,
     parse_float: Callable[[str], Any] | None = None,
+    allow_half_pairs: bool = False,
 ) -> Any:
     """Return the value of a JSON document.
 
@@ -25,13 +26,15 @@ def load_json(
         text: the document.
         parse_constant: value of NaN, Infinity and -Infinity; None for a float.
         parse_float: value of a number with a decimal point or an exponent; None for a float.
+        allow_half_pairs: whether texts may contain half of a surrogate pair, which no file and no
+            terminal accepts. A caller that allows it checks the texts that it uses.
 
     Returns:
         The value.
 
     Raises:
         ValueError: the text is not JSON, is nested too deeply, has a number of too many digits, or
-            has half of a surrogate pair.
+            has half of a surrogate pair that is not allowed.
             A key occurs twice in an object; the message contains both places.
     """
     try:
@@ -41,7 +44,7 @@ def load_json(
             parse_constant=parse_constant,
             parse_float=parse_float,
         )
-        if _SURROGATE.search(text):
+        if not allow_half_pairs and _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()
         return value
     except UnicodeEncodeError as error:
@@ -108,7 +111,8 @@ def _repeated_keys(text: str) -> Iterator[str]:
         elif mark == ":" and top:
             top.key = json.loads(last)
             if top.key in top.places:
-                where = f"in {top.path}" if top.path else "in the outermost object"
+                path = top.path.encode(errors="backslashreplace").decode()
+                where = f"in {path}" if path else "in the outermost object"
                 first = top.places[top.key]
                 yield f"the key {top.key!r} occurs twice {where}: {first} and {place}"
             top.places[top.key] = place

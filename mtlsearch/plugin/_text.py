@@ -63,14 +63,15 @@ def parse_json(text: str, *, what: str, where: str) -> Any:
         where: place of the text in the data set, for messages.
 
     Returns:
-        The value.
+        The value. Its texts can contain halves of surrogate pairs, which no file accepts: check the
+        texts that you use.
 
     Raises:
         DataError: the text is not JSON, or a key occurs twice in an object. The message contains
             the key and both places.
     """
     try:
-        return load_json(text)
+        return load_json(text, allow_half_pairs=True)
     except ValueError as error:
         is_syntax = isinstance(error, JSONDecodeError)
         raise DataError(

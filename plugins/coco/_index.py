@@ -33,6 +33,8 @@ def _as_id(value: object) -> int | str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"an integer or text is expected, got {value!r}")
     text = value.strip()
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(f"the text {text!r} contains half of a surrogate pair")
     return int(text) if text.removeprefix("-").isdecimal() else text
 
 

@@ -57,12 +57,13 @@ class Manifest(DatasetSource[ManifestSettings]):
         self._image_column = settings.image_column
         self._group_column = settings.group_column
         require_below_root(self._file, str(self._file))
-        columns, rows = read_table(self._file)
         label_columns = [
             name for item in settings.labels.items() for name in _columns_in_table(*item)
         ]
         group_columns = [] if settings.group_column is None else [settings.group_column]
-        for name in (settings.image_column, *group_columns, *label_columns):
+        used = (settings.image_column, *group_columns, *label_columns)
+        columns, rows = read_table(self._file, used)
+        for name in used:
             if name not in columns:
                 raise DataError(
                     f"there is no column {name!r}",

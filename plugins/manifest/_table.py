@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -34,11 +36,16 @@ class Row:
     cells: dict[str, Any]
 
 
-def read_table(path: Path) -> tuple[frozenset[str], list[Row]]:
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+"""Begin of the escape of a half of a surrogate pair in JSON."""
+
+
+def read_table(path: Path, used: Collection[str]) -> tuple[frozenset[str], list[Row]]:
     """Read the columns and rows of a table.
 
     Args:
         path: the file; its suffix determines the format.
+        used: the columns that are read. Others can contain halves of surrogate pairs.
 
     Returns:
         Column names, and all rows.
@@ -54,7 +61,7 @@ def read_table(path: Path) -> tuple[frozenset[str], list[Row]]:
         )
     is_json_lines = path.suffix.lower() in (".jsonl", ".ndjson")
     try:
-        rows = list(_json_rows(path)) if is_json_lines else _read_csv(path)
+        rows = list(_json_rows(path, used)) if is_json_lines else _read_csv(path)
     except UnicodeDecodeError as error:
         raise DataError(
             f"the table is not in UTF-8: {error}",
@@ -144,7 +151,7 @@ def _csv_rows(path: Path) -> Iterator[Row]:
             ) from error
 
 
-def _json_rows(path: Path) -> Iterator[Row]:
+def _json_rows(path: Path, used: Collection[str]) -> Iterator[Row]:
     with path.open(encoding="utf-8-sig") as file:
         for line, text in enumerate(file, start=1):
             if not text.strip():
@@ -153,4 +160,18 @@ def _json_rows(path: Path) -> Iterator[Row]:
             if not isinstance(cells, dict):
                 raise DataError("the row must be a JSON object", where=f"{path} row {line}")
             filled = {name: cell for name, cell in cells.items() if cell not in (None, "")}
+            if _HALF_PAIR.search(text):
+                _require_text({name: filled.get(name) for name in used}, f"{path} row {line}")
             yield Row(line, filled)
+
+
+def _require_text(cells: Mapping[str, Any], where: str) -> None:
+    for name, cell in cells.items():
+        try:
+            json.dumps(cell, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise DataError(
+                "a text contains half of a surrogate pair",
+                where=f"{where}, column {name!r}",
+                next_step="correct this value in the file",
+            ) from error

@@ -41,3 +41,17 @@ def test_json_with_a_repeated_outer_key_raises(key: str, first: object, second: 
 def test_json_that_cannot_be_read_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         load_json(text)
+
+
+def test_half_a_surrogate_pair_is_refused_unless_allowed() -> None:
+    text = '{"note": "a\\ud83d"}'
+    with pytest.raises(ValueError, match="half of a surrogate pair"):
+        load_json(text)
+    assert load_json(text, allow_half_pairs=True) == {"note": "a\ud83d"}
+    assert load_json('{"note": "\\ud83d\\ude00"}') == {"note": "\U0001f600"}
+
+
+def test_message_about_a_key_with_half_a_pair_is_printable() -> None:
+    with pytest.raises(ValueError, match="occurs twice") as caught:
+        load_json('{"\\ud83d": {"a": 1, "a": 2}}', allow_half_pairs=True)
+    assert str(caught.value).encode()
