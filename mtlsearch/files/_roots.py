@@ -12,13 +12,13 @@ from mtlsearch.errors import DataError
 
 
 class Roots:
-    """Folders below which data files lie; the folders themselves may be links.
+    """Folders below which data files lie, and single files; they themselves may be links.
 
     >>> Roots(Path("/data")).contains(Path("/data/a/../../etc/passwd"))
     False
 
     Args:
-        folders: the folders, at least one.
+        folders: the folders and files, at least one.
     """
 
     def __init__(self, *folders: Path) -> None:
@@ -63,7 +63,9 @@ class Roots:
             f"the path {path}{f', which leads to {target},' if is_link else ''} leaves the data "
             "root",
             where=where,
-            allowed=[f"paths below {folder}" for folder in self.folders],
+            allowed=[
+                str(item) if item.is_file() else f"paths below {item}" for item in self.folders
+            ],
             next_step="move the file below this folder, or set `data.allow_outside_root: true` if "
             "you trust the data",
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from mtlsearch.config import LoadedRun, RunConfig
 from mtlsearch.errors import ConfigError, DataError, did_you_mean
 from mtlsearch.files import Roots, confine_reading
-from mtlsearch.plugin import Balancer, DatasetSource, LabelSpec, SearchSpace, Task
+from mtlsearch.plugin import Balancer, DatasetSource, LabelSpec, SearchSpace, Settings, Task
 
 PluginT = TypeVar("PluginT")
 
@@ -124,7 +125,10 @@ class ResolvedRun:
         if not source.cls.generated and not root.is_dir():
             raise self._missing_folder(index, root)
         allows_outside = source.cls.generated or self.config.data.allow_outside_root
-        roots = None if allows_outside else Roots(self.config.data.root, root)
+        folders = (self.config.data.root, root)
+        roots = None
+        if not allows_outside:
+            roots = Roots(*folders, *_outside(folders, _paths_in(source.settings)))
         try:
             with confine_reading(roots):
                 opened = source.cls(source.settings, root=root, seed=self.config.seed)
@@ -201,6 +205,7 @@ class ResolvedRun:
 
 def _require_files_below(roots: Roots, source: DatasetSource[Any]) -> None:
     """Check that all files of a source lie in some folders, before one of them is read."""
+    checked: set[Path] = set()  # most rows name the index file again
     for split in SPLITS:
         for index in range(source.size(split)):
             try:
@@ -208,8 +213,39 @@ def _require_files_below(roots: Roots, source: DatasetSource[Any]) -> None:
             except DataError:
                 continue  # reported when the image is read, together with those of other images
             for file in files:
-                if not roots.contains(file):
+                if file not in checked and not roots.contains(file):
                     roots.require(file, source.locate(split, index))
+                checked.add(file)
+
+
+def _paths_in(settings: object) -> Iterator[Path]:
+    """Yield the paths in the settings of a source, which the run file names."""
+    if isinstance(settings, Path):
+        yield settings
+    elif isinstance(settings, Settings):
+        for _, value in settings:
+            yield from _paths_in(value)
+    elif isinstance(settings, Mapping):
+        for value in settings.values():
+            yield from _paths_in(value)
+    elif isinstance(settings, list | tuple):
+        for value in settings:
+            yield from _paths_in(value)
+
+
+def _outside(folders: tuple[Path, Path], paths: Iterator[Path]) -> list[Path]:
+    """Return the paths that, as written, lead outside of both the data root and a source's root.
+
+    The run file is trusted, and these paths are in it. A path below a root can be a link that came
+    with the data, which is not trusted.
+    """
+    roots = [os.path.abspath(folder) for folder in folders]  # noqa: PTH100
+    named = [folders[1] / path for path in paths]
+    return [
+        path
+        for path in named
+        if not any(Path(os.path.abspath(path)).is_relative_to(root) for root in roots)  # noqa: PTH100
+    ]
 
 
 def _fitting(kind: type[Task[Any]], labels: Mapping[str, LabelSpec]) -> list[str]:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from mtlsearch.config import load_run
 from mtlsearch.errors import DataError
+from mtlsearch.files import Roots
 from mtlsearch.plugin import DatasetSource
 from mtlsearch.registry import PluginRegistry, build_registry
 
@@ -145,3 +146,74 @@ def test_root_of_a_source_can_be_outside_of_the_data_root(root: Path) -> None:
     assert open_source(root, source % outside).size("train") == 1
     assert open_source(root, source % "../outside").size("train") == 1
     assert open_source(root, source % "link").size("train") == 1
+
+
+@pytest.mark.parametrize("is_absolute", [False, True])
+def test_paths_in_the_run_file_can_be_outside_of_the_data_root(
+    root: Path, is_absolute: bool
+) -> None:
+    outside = root.parent / "outside"
+    base = str(outside) if is_absolute else "../outside"
+    (outside / "t.csv").write_text("image,cls\nin.png,0\n")
+    (outside / "classes.txt").write_text("cat\ndog\n")
+    label = f"{{form: category, classes_file: {base}/classes.txt, index_offset: 0}}"
+    source = f"{{kind: manifest, file: {base}/t.csv, labels: {{cls: {label}}}}}"
+    assert open_source(root, source).size("train") == 1
+    coco(outside, "a.png")
+    source = f"{{kind: coco, train: {base}/t.json, images: {{train: {base}}}}}"
+    assert open_source(root, source).size("train") == 2
+    (outside / "data.yaml").write_text(f"path: {root}\ntrain: l.txt\nval: l.txt\nnames: [cat]\n")
+    (root / "l.txt").write_text("in.png\n")
+    (root / "in.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    assert open_source(root, f"{{kind: yolo, file: {base}/data.yaml}}").size("val") == 1
+
+
+def test_paths_in_a_table_outside_are_confined(root: Path) -> None:
+    outside = root.parent / "outside"
+    (outside / "t.csv").write_text("image,cls\nin.png,cat\n../outside/a.png,dog\n")
+    source = "{kind: manifest, file: ../outside/t.csv, labels: {cls: {form: category}}}"
+    with pytest.raises(DataError, match=r"outside/a.png.* leaves the data root") as caught:
+        open_source(root, source)
+    assert caught.value.allowed[-1].endswith("outside/t.csv")
+
+
+def test_a_file_that_many_rows_name_is_checked_once(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(f"{index}.png,cat\n" for index in range(20))
+    (root / "t.csv").write_text(f"image,cls\nin.png,cat\n{rows}")
+    checked: list[Path] = []
+    contains = Roots.contains
+
+    def count(roots: Roots, path: Path) -> bool:
+        checked.append(path)
+        return contains(roots, path)
+
+    monkeypatch.setattr(Roots, "contains", count)
+    source = "{kind: manifest, file: t.csv, labels: {cls: {form: category}}}"
+    assert open_source(root, source).size("train") == 21
+    # Once before it is read, and once together with the images.
+    assert checked.count(root / "t.csv") == 2
+    assert len(checked) == 23
+
+
+def test_half_a_surrogate_pair_is_refused_only_where_it_is_used(root: Path) -> None:
+    row = '{"image": "in.png", "cls": "%s", "note": "%s"}\n'
+    source = "{kind: manifest, file: t.jsonl, labels: {cls: {form: category}}}"
+    (root / "t.jsonl").write_text(row % ("cat", "\\ud83d"))
+    assert open_source(root, source).size("train") == 1
+    (root / "t.jsonl").write_text(row % ("cat\\ud83d", ""))
+    with pytest.raises(DataError, match="surrogate pair") as caught:
+        open_source(root, source)
+    assert "row 1, column 'cls'" in str(caught.value.where)
+
+    source = coco(root, "in2.png")
+    content = json.loads((root / "t.json").read_text())
+    content["info"] = content["images"][0]["license"] = "\ud83d"
+    (root / "t.json").write_text(json.dumps(content))
+    assert open_source(root, source).size("train") == 2
+    for key in ("id", "name"):
+        category = {"id": 1, "name": "cat"} | {key: "a\ud83d"}
+        (root / "t.json").write_text(json.dumps(content | {"categories": [category]}))
+        with pytest.raises(DataError, match=r"surrogate pair|unicode"):
+            open_source(root, source)
