@@ -89,7 +89,7 @@ def resume_paused(
     halving: SuccessiveHalving,
     evaluator: Evaluator,
     view: StudyView,
-) -> None:
+) -> bool:
     """Train a paused trial to its next rung, or to the end without early stopping.
 
     Args:
@@ -98,8 +98,11 @@ def resume_paused(
         halving: rule of early stopping; without rungs if it is disabled.
         evaluator: measures candidates.
         view: the study before the trial resumes.
+
+    Returns:
+        Whether the trial resumed; False if another worker was first.
     """
     complete = replace(halving, epochs=evaluator.epochs)
     epochs = complete.next_epochs(record, view) or evaluator.epochs
     promotion = Promotion(record, epochs, "one of the best plans of the estimate")
-    replace(runner, halving=complete).resume(promotion, view)
+    return replace(runner, halving=complete).resume(promotion, view)

@@ -12,7 +12,7 @@ from mtlsearch.search._progress import NullProgress, SearchProgress
 from mtlsearch.search._rejection import exhaustion_reason, too_many_rejections
 from mtlsearch.search._resume_paused import best_paused, resume_paused
 from mtlsearch.search._successive_halving import SuccessiveHalving
-from mtlsearch.search._trial_runner import TakeOver, TrialRunner, reference_error
+from mtlsearch.search._trial_runner import WAIT_SECONDS, TakeOver, TrialRunner, reference_error
 from mtlsearch.search.samplers import (
     MAX_EXPECTED_REGRET,
     Observation,
@@ -45,8 +45,8 @@ class SearchOutcome:
     settled: bool = False
 
 
-WAIT_SECONDS = 1.0
-"""Seconds between two looks at a study in which only other workers have something to do."""
+FIRST_WAIT_SECONDS = 0.02
+"""Seconds before the next try if another worker was first; they double up to WAIT_SECONDS."""
 
 
 def search(
@@ -120,9 +120,15 @@ def search(
     )
     if after_each is not None:
         after_each(view)
+    wait_seconds = FIRST_WAIT_SECONDS
     while True:
         outcome = worker.run_one(view)
-        if outcome is None:
+        if isinstance(outcome, bool):
+            if outcome:
+                wait_seconds = FIRST_WAIT_SECONDS
+            else:
+                time.sleep(wait_seconds)
+                wait_seconds = min(2 * wait_seconds, WAIT_SECONDS)
             view = store.update()
             if after_each is not None:
                 after_each(view)
@@ -155,22 +161,25 @@ class _SearchWorker:
     first_number: int
     history: ObservationHistory = field(default_factory=ObservationHistory)
 
-    def run_one(self, view: StudyView) -> SearchOutcome | None:
-        """Run one training; without one, return why there is none."""
+    def run_one(self, view: StudyView) -> SearchOutcome | bool:
+        """Run one training; without one, return why there is none.
+
+        The value is True after a training and False if another worker has just started it.
+        """
         halving, limits = self.runner.halving, self.space.limits
         self._require_reference(view)
         promotion = halving.promotion(view) if halving.rungs else None
         if promotion is not None:
-            self.runner.resume(promotion, view)
-            return None
+            return self.runner.resume(promotion, view)
         # A search without its reference has not ended, even if all its trials failed.
         if self._num_left(view) <= 0 and _has_reference(view):
             return SearchOutcome(view.num_finished, exhausted=False)
         if limits and (reason := too_many_rejections(view.records, limits)):
             return SearchOutcome(view.num_finished, exhausted=True, reason=reason)
-        interrupted = self.runner.store.interrupted()
-        if any(self._continue(record, view) for record in interrupted):
-            return None
+        for record in self.runner.store.interrupted():
+            has_run = self._continue(record, view)
+            if has_run is not None:
+                return has_run
         return self._run_new(view)
 
     def _num_left(self, view: StudyView) -> int:
@@ -186,27 +195,25 @@ class _SearchWorker:
         if failed is not None and failed.number >= self.first_number:
             raise reference_error(failed, None)
 
-    def _continue(self, interrupted: TrialRecord, view: StudyView) -> bool:
-        """Train an interrupted candidate again, from its checkpoint; return whether it started."""
+    def _continue(self, interrupted: TrialRecord, view: StudyView) -> bool | None:
+        """Train an interrupted candidate again, from its checkpoint; None if it has to wait."""
         if interrupted.repeats is not None:
-            return self.at_seed is not None and self._repeat(
-                interrupted.repeats, interrupted.seed or 0, view
-            )
+            if self.at_seed is None:
+                return None
+            return self._repeat(interrupted.repeats, interrupted.seed or 0, view)
         suggested = view.params_by_number.get(interrupted.number, SuggestedParams())
         proposal = Proposal(
             interrupted.candidate, suggested.params, suggested.distributions, interrupted.baseline
         )
         if not _can_train(proposal, view):
-            return False
-        self.runner.start(proposal, view, self.seed, self._max_new(view))
-        return True
+            return None
+        return self.runner.start(proposal, view, self.seed, self._max_new(view))
 
     def _repeat(self, number: int, seed: int, view: StudyView) -> bool:
         assert self.at_seed is not None
-        self.runner.repeat(number, seed, self.at_seed(seed), view, self._max_new(view))
-        return True
+        return self.runner.repeat(number, seed, self.at_seed(seed), view, self._max_new(view))
 
-    def _run_new(self, view: StudyView) -> SearchOutcome | None:
+    def _run_new(self, view: StudyView) -> SearchOutcome | bool:
         """Run what is worth most: a paused trial, a second seed or a new candidate."""
         runner, config = self.runner, self.space.config
         observations, model = self.history.update(view), self.model
@@ -220,18 +227,16 @@ class _SearchWorker:
             if self.at_seed is not None and resumed is None:
                 repeated = model.second_seed(observations, proposal, config.max_seeds)
         if resumed is not None:
-            resume_paused(resumed, runner, runner.halving, runner.evaluator, view)
-        elif repeated is not None:
-            self._repeat(repeated.number, self.seed + repeated.num_second_seeds + 1, view)
-        elif proposal is None:
+            return resume_paused(resumed, runner, runner.halving, runner.evaluator, view)
+        if repeated is not None:
+            return self._repeat(repeated.number, self.seed + repeated.num_second_seeds + 1, view)
+        if proposal is None:
             limits, is_enumerated = self.space.limits, self.space.enumerate() is not None
             reason = exhaustion_reason(view.records, limits, is_enumerated=is_enumerated)
             return SearchOutcome(view.num_finished, exhausted=True, reason=reason)
-        elif _can_train(proposal, view):
-            runner.start(proposal, view, self.seed, self._max_new(view))
-        else:
+        if not _can_train(proposal, view):
             return SearchOutcome(view.num_finished, exhausted=False)
-        return None
+        return runner.start(proposal, view, self.seed, self._max_new(view))
 
 
 def _report_start(

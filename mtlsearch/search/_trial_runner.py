@@ -34,6 +34,9 @@ TakeOver = Callable[[Sequence[int], int], None]
 """Function of the numbers of interrupted trials, the last one first, and of the trial that
 continues them. It hands over what they left, such as a checkpoint."""
 
+WAIT_SECONDS = 1.0
+"""Seconds between two looks at a study in which other workers train what is needed."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrialRunner:
@@ -67,7 +70,7 @@ class TrialRunner:
         view: StudyView,
         seed: int | None = None,
         max_new: int | None = None,
-    ) -> None:
+    ) -> bool:
         """Run a new trial, up to its first rung or the end; reject it if it is infeasible.
 
         It continues interrupted trials of the same candidate. Nothing runs if another worker
@@ -78,6 +81,9 @@ class TrialRunner:
             view: the study before this trial.
             seed: seed of the sampler; None if the candidate was not sampled.
             max_new: number of trials that may be added to those of the view; None for no limit.
+
+        Returns:
+            Whether the trial was added; False if another worker was first.
 
         Raises:
             RunError: the candidate is the ``independent`` baseline and cannot be measured, or
@@ -100,19 +106,27 @@ class TrialRunner:
             basis=basis_of(view, seed),
         )
         former = self.store.interrupted_before(record)
-        if former:
-            record = replace(record, rung_results=former[0].rung_results)
+        if former and former[0].rung_results:  # it continues from its last rung
+            record = replace(
+                record,
+                rung_results=former[0].rung_results,
+                epochs=former[0].epochs,
+                seconds=former[0].seconds,
+                val_images=former[0].val_images,
+                note=former[0].note,
+            )
         epochs = self.halving.next_epochs(record, view) if self.halving.rungs else None
         try:
             record = self.store.start(record, proposal.params, proposal.distributions, max_new)
         except ClaimLostError:
-            return
+            return False
         if former and self.take_over is not None:
             self.take_over([trial.number for trial in former], record.number)
         if over_limits and proposal.baseline is None:
             reject(record, self.store, self.progress)
         else:
             self._run(record, epochs, view)
+        return True
 
     def repeat(
         self,
@@ -121,7 +135,7 @@ class TrialRunner:
         evaluator: Evaluator,
         view: StudyView,
         max_new: int | None = None,
-    ) -> None:
+    ) -> bool:
         """Train the candidate of a trial in full with another seed.
 
         Args:
@@ -130,6 +144,9 @@ class TrialRunner:
             evaluator: measures candidates with this seed.
             view: the study before this training.
             max_new: number of trials that may be added to those of the view; None for no limit.
+
+        Returns:
+            Whether the training was added; False if another worker was first.
         """
         repeated = next(record for record in view.records if record.number == number)
         record = TrialRecord(
@@ -148,11 +165,12 @@ class TrialRunner:
         try:
             record = self.store.start(record, max_new=max_new)
         except ClaimLostError:
-            return
+            return False
         self.progress.note(f"trial {record.number}: seed {seed} of trial {number}")
         self._run(record, None, view, evaluator)
+        return True
 
-    def resume(self, promotion: Promotion, view: StudyView) -> None:
+    def resume(self, promotion: Promotion, view: StudyView) -> bool:
         """Run a paused trial up to its next rung or the end.
 
         Nothing runs if another worker has just resumed it.
@@ -160,13 +178,17 @@ class TrialRunner:
         Args:
             promotion: the trial and its next epoch.
             view: the study before the trial resumes.
+
+        Returns:
+            Whether the trial resumed; False if another worker was first.
         """
         try:
             record = self.store.claim(promotion.record)
         except ClaimLostError:
-            return
+            return False
         self.progress.trial_promoted(record.number, promotion.epochs, promotion.reason)
         self._run(record, promotion.epochs, view)
+        return True
 
     def _run(
         self,
@@ -312,12 +334,16 @@ class TrialRunner:
             self._failures.clear()
             return
         self._failures.append(record.reason)
+        if record.baseline == "independent" and record.repeats is None:
+            return  # the error of a failed reference says what to change
         if self.max_failures is not None and len(self._failures) >= self.max_failures:
             cause, count = Counter(self._failures).most_common(1)[0]
             num_failed = len(self._failures)
+            trials = "1 trial" if num_failed == 1 else f"{num_failed} trials"
             which = "all" if count == num_failed else f"{count} of them"
+            which = "" if num_failed == 1 else f", {which}"
             raise RunError(
-                f"{num_failed} trials in a row failed, {which} for this reason: {cause}",
+                f"{trials} in a row failed{which} for this reason: {cause}",
                 where=f"trial {record.number}",
                 next_step="remove the cause and run the same command to continue, or set "
                 "`search.max_failures` to a larger value",

@@ -118,6 +118,16 @@ def test_failures_in_a_row_stop_the_search_with_their_cause(tmp_path: Path) -> N
     assert len(run(tmp_path, Formula(), 9, max_failures=3).records()) == 9
 
 
+def test_failed_reference_is_no_failure_in_a_row(tmp_path: Path) -> None:
+    evaluator = Formula(fails=lambda number: number == 0)
+    with pytest.raises(RunError, match="the independent baseline cannot be measured") as caught:
+        run(tmp_path, evaluator, 4, max_failures=1)
+    assert "then search in a new folder" in str(caught.value)
+    evaluator = Formula(fails=lambda number: number == 3)
+    with pytest.raises(RunError, match="1 trial in a row failed for this reason: it would"):
+        run(tmp_path, evaluator, 8, max_failures=1)
+
+
 @dataclass
 class Slow(Formula):
     """Evaluator that trains one trial in many steps, or hangs in one step."""

@@ -12,9 +12,10 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 from optuna.storages import InMemoryStorage
+from optuna.trial import TrialState, create_trial
 
 from mtlsearch.results import TrialRecord
-from mtlsearch.search import search
+from mtlsearch.search import _search, search
 from mtlsearch.search._search import _next_proposal
 from mtlsearch.search.samplers import (
     Observation,
@@ -126,3 +127,29 @@ def test_candidate_whose_second_seed_trains_is_not_repeated() -> None:
     store.start(replace(first, state="running", results=MappingProxyType({}), repeats=0, seed=1))
     observations = ObservationHistory().update(store.view())
     assert [item.is_repeating for item in observations] == [True] + [False] * 5
+
+
+def test_worker_waits_after_a_lost_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage, evaluator = InMemoryStorage(), Formula()
+    store, space = TrialStore(storage, "test"), space_for(evaluator)
+    search(space, evaluator, store, trials=4, seed=3)
+    proposal = make_sampler(space).propose(ObservationHistory().update(store.view()), seed=3)
+    assert proposal is not None
+    claim = {"of": [proposal.candidate.digest, None], "worker": "other"}
+    claimed = create_trial(state=TrialState.RUNNING, user_attrs={"claim": claim, "token": "1"})
+    study_id = storage.get_study_id_from_name("test")
+    trial_id = storage.create_new_trial(study_id, claimed)
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 8:  # the other worker ends
+            storage.set_trial_state_values(trial_id, TrialState.FAIL)
+
+    worker = TrialStore(storage, "test")
+    monkeypatch.setattr(worker, "_living", lambda: frozenset({worker._worker_id, "other"}))
+    monkeypatch.setattr(_search.time, "sleep", sleep)
+    with worker.joined(tmp_path):
+        search(space, evaluator, worker, trials=5, seed=3)
+    assert waits == [0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0, 1.0]
+    assert worker.view().records[-1].candidate == proposal.candidate

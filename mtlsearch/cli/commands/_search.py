@@ -256,7 +256,8 @@ def _worker_arguments(
 
 def _interruption(folder: Path) -> RunError:
     return RunError(
-        "finished trials are kept, the running trial starts again on resume",
+        "finished trials are kept, the running trial continues from its last checkpoint if it has "
+        "one",
         where=str(folder),
         next_step="run the same command to resume, "
         f"or `mtlsearch leaderboard {folder}` to see the finished trials",

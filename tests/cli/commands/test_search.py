@@ -113,7 +113,8 @@ def test_ctrl_c_prints_how_to_resume(small_search: SmallSearch, tmp_path: Path) 
     assert stopped.stdout == ""
     start = stopped.stderr.index("interrupted: ")
     assert stopped.stderr[start:].splitlines() == [
-        "interrupted: finished trials are kept, the running trial starts again on resume",
+        "interrupted: finished trials are kept, the running trial continues from its last "
+        "checkpoint if it has one",
         f"  where:   {run}",
         "  next:    run the same command to resume, "
         f"or `mtlsearch leaderboard {run}` to see the finished trials",
