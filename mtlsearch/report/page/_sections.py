@@ -295,7 +295,7 @@ def estimate_panel(contents: RunContents) -> Panel | None:
     shown += tuple(item for item in estimate.plans[MAX_ESTIMATES:] if item.baseline)
     tasks = sorted(estimate.task_by_name)
     values = np.array([[item.mean, *(item.mean_by_task[task] for task in tasks)] for item in shown])
-    limit = float(np.abs(values).max()) or 1.0
+    limit = float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
     rows = [
         f"{item.baseline or f'plan {rank}'}{' *' if item.is_trained else ''}"
         for rank, item in enumerate(shown, start=1)

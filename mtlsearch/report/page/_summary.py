@@ -14,6 +14,9 @@ from mtlsearch.results import TrialRecord, reference_of
 
 MINUS = "\N{MINUS SIGN}"
 
+SMALL = 0.01
+"""Absolute value below which a metric has three significant digits instead of three decimals."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -214,7 +217,7 @@ def signed(value: float, decimals: int = 2) -> str:
 
 
 def number(value: float) -> str:
-    """Return three decimals, or one for values from 100.
+    """Return three decimals, one for values from 100, or three digits below 0.01.
 
     Args:
         value: the number.
@@ -224,7 +227,10 @@ def number(value: float) -> str:
     """
     if not math.isfinite(value):
         return "-"
-    text = f"{value:.1f}" if abs(value) >= 100 else f"{value:.3f}"
+    if 0 < abs(value) < SMALL:
+        text = f"{value:.3g}"
+    else:  # adding 0.0 removes the sign of -0.0
+        text = f"{value + 0.0:.1f}" if abs(value) >= 100 else f"{value + 0.0:.3f}"
     return text.replace("-", MINUS)
 
 

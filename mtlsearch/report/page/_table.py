@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from mtlsearch.report._display_columns import formatted_columns, metric_names
-from mtlsearch.report.page._summary import MINUS
+from mtlsearch.report._display_columns import ERROR, formatted_columns, metric_names
+from mtlsearch.report.page._summary import MINUS, SMALL, number
 from mtlsearch.results import HEADINGS
 
 HIDDEN = frozenset({"state", "time"})
@@ -94,12 +94,13 @@ def page_table(
                 title == "plan",
             )
         )
-        cells_by_column.append(
-            [
-                _cell(text, value)
-                for text, value in zip(item.cells, frame[source].tolist(), strict=True)
-            ]
-        )
+        values = frame[source].tolist()
+        cells = [_cell(text, value) for text, value in zip(item.cells, values, strict=True)]
+        if source in metrics:
+            missing = [math.nan] * len(values)
+            errors = frame[f"{source}{ERROR}"].tolist() if f"{source}{ERROR}" in frame else missing
+            cells = [*map(_with_small_numbers, cells, values, errors)]
+        cells_by_column.append(cells)
     rows = [
         PageRow(int(number), str(state), tuple(cells))
         for number, state, cells in zip(
@@ -110,10 +111,17 @@ def page_table(
 
 
 def _cell(text: str, value: object) -> PageCell:
-    number, _, error = text.partition(" ± ")
+    shown, _, error = text.partition(" ± ")
     if isinstance(value, float) and not math.isfinite(value):
         sort = ""
     else:
         sort = "" if value is None or value is pd.NA else str(value)
-    number = f"{MINUS}{number[1:]}" if number[:1] == "-" else number
-    return PageCell(number, f"± {error}" if error else "", sort)
+    shown = f"{MINUS}{shown[1:]}" if shown[:1] == "-" else shown
+    return PageCell(shown, f"± {error}" if error else "", sort)
+
+
+def _with_small_numbers(cell: PageCell, value: float, error: float) -> PageCell:
+    """Return the cell of a metric with enough digits of a small value or standard error."""
+    text = number(value) if cell.text and abs(value) < SMALL else cell.text
+    is_small = cell.error and 0 < error < SMALL
+    return replace(cell, text=text, error=f"± {number(error)}" if is_small else cell.error)

@@ -7,13 +7,17 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
+import pytest
 
 from mtlsearch.affinity import Affinity
 from mtlsearch.plan import SharingPlan
 from mtlsearch.report.page import NetworkResults, RunContents, compared_networks, render_page
-from mtlsearch.report.page._sections import failures, plan_cards, state_sentence
-from mtlsearch.results import TrialRecord
+from mtlsearch.report.page._sections import estimate_panel, failures, plan_cards, state_sentence
+from mtlsearch.report.page._summary import number
+from mtlsearch.report.page._table import page_table
+from mtlsearch.results import TaskResult, TrialRecord
 from mtlsearch.search import verdict_of
+from mtlsearch.search.estimate import Estimate, PlanEstimate, TaskEstimate
 from mtlsearch.study import StudyView
 from tests.report.page.conftest import HOSTILE, contents_of
 from tests.results.trials import TASKS, UNITS, baselines, results, run, trial
@@ -147,14 +151,52 @@ def test_trial_with_undefined_delta_m_has_a_card_without_it() -> None:
     parse(render_page(contents, NetworkResults()))
 
 
+def test_estimate_with_an_unknown_change_has_a_finite_scale(contents: RunContents) -> None:
+    means = {"boxes": math.nan, "depth": -4.0, "scene": 1.0}
+    plan = PlanEstimate(SharingPlan.hard(TASKS, UNITS), "hard", math.nan, 1.0, means, means, 9, 9)
+    task = TaskEstimate(1.0, 1.0, 0.5, 0.5)
+    estimate = Estimate((plan,), dict.fromkeys(TASKS, task), "hard", 0.0, 1.0, 1, 5)
+    panel = estimate_panel(replace(contents, estimate=estimate))
+    assert panel is not None
+    assert "\N{PLUS-MINUS SIGN} 4.0 %" in panel.note
+    assert "nan" not in panel.picture
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.00042, "0.00042"),
+        (0.000_123_4, "0.000123"),
+        (-0.0001, "\N{MINUS SIGN}0.0001"),
+        (0.0, "0.000"),
+        (-0.0, "0.000"),
+        (0.0123, "0.012"),
+        (12345.6, "12345.6"),
+        (math.nan, "-"),
+    ],
+)
+def test_small_numbers_have_three_digits(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_small_metrics_are_not_shown_as_zero() -> None:
+    specs = results()["depth"].specs
+    small = TaskResult({"abs_rel": 0.000_42}, specs, errors={"abs_rel": 0.000_012})
+    records = [*baselines(), trial(2, measured={**results(), "depth": small})]
+    columns, rows = page_table(contents_of(records).frame, ["depth.abs_rel"])
+    index = next(i for i, column in enumerate(columns) if column.title.startswith("depth.abs_rel"))
+    cell = next(row.cells[index] for row in rows if row.trial == 2)
+    assert (cell.text, cell.error) == ("0.00042", "± 1.2e\N{MINUS SIGN}05")
+
+
 def many_trials(count: int) -> list[TrialRecord]:
     generator = np.random.default_rng(0)
     records = baselines()
-    for number in range(len(records), count):
+    for index in range(len(records), count):
         depths = [int(depth) for depth in generator.integers(0, UNITS + 1, 2)]
         plan = SharingPlan.from_splits(TASKS, depths, UNITS)
         factors = 1 + generator.normal(0, 0.05, 3)
-        records.append(trial(number, plan, results(*(factors * [0.3, 0.2, 0.6]))))
+        records.append(trial(index, plan, results(*(factors * [0.3, 0.2, 0.6]))))
     return records
 
 
