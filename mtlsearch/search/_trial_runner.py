@@ -335,7 +335,7 @@ class TrialRunner:
             return
         self._failures.append(record.reason)
         if record.baseline == "independent" and record.repeats is None:
-            return  # the error of a failed reference says what to change
+            return  # a failed reference has its own error, with advice
         if self.max_failures is not None and len(self._failures) >= self.max_failures:
             cause, count = Counter(self._failures).most_common(1)[0]
             num_failed = len(self._failures)

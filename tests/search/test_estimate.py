@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
+from optuna.storages import InMemoryStorage
 from scipy.stats import spearmanr
 
 from mtlsearch.config import SearchConfig
 from mtlsearch.errors import RunError
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.plugin import Candidate
+from mtlsearch.results import TrialRecord
 from mtlsearch.search import (
     CandidateSpace,
     FunctionEvaluator,
@@ -30,6 +35,7 @@ from mtlsearch.search.estimate import (
 )
 from mtlsearch.search.estimate._task_model import _scaled_prior
 from mtlsearch.search.samplers._gp_surrogate import sharing_features
+from mtlsearch.search.space import propose_baseline
 from mtlsearch.study import StudyView, TrialStore
 
 TASKS, UNITS, EPOCHS = ("a", "b", "c"), 5, 9
@@ -95,6 +101,20 @@ def store() -> TrialStore:
 @pytest.fixture(scope="module")
 def estimate(store: TrialStore) -> Estimate:
     return ranked(space_of(evaluator_of()), store.view())
+
+
+def copy_of(store: TrialStore, changed: TrialRecord) -> TrialStore:
+    """Return a store with the same trials, one of which differs."""
+    copied = TrialStore.in_memory()
+    for record in store.view().records:
+        new = changed if record.number == changed.number else record
+        params = store.view().params_by_number[record.number]
+        started = copied.start(replace(new, state="running"), params.params, params.distributions)
+        if new.state == "paused":
+            copied.write(replace(new, number=started.number))
+        else:
+            copied.finish(replace(new, number=started.number), 0.0)
+    return copied
 
 
 class TestDesign:
@@ -240,6 +260,51 @@ class TestRanking:
         for item in sharing:
             assert item.deviation_by_task["c"] > item.deviation_by_task["a"]
         assert result.task_by_name["c"].left_out is None  # of two trainings
+
+    def test_killed_trial_counts_with_its_results(self, store: TrialStore) -> None:
+        (paused, *_) = [item for item in store.view().records if item.state == "paused"]
+        whole = ranked(space_of(evaluator_of()), store.view())
+        killed = copy_of(store, replace(paused, state="interrupted"))
+        before = len(killed.view().records)
+        evaluator = evaluator_of()
+        train_for_estimate(space_of(evaluator), evaluator, killed, progress=NullProgress())
+        assert len(killed.view().records) == before
+        assert ranked(space_of(evaluator), killed.view()) == whole
+
+    def test_baseline_of_another_worker_is_waited_for(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        storage, evaluator = InMemoryStorage(), evaluator_of()
+        space = space_of(evaluator)
+        other, worker = TrialStore(storage, "test"), TrialStore(storage, "test")
+        other_folder = tmp_path / "other"
+        other_folder.mkdir()
+        baseline = propose_baseline(space, "independent")
+        running = TrialRecord(0, "running", "independent", baseline.candidate, 1, 1)
+        measured = evaluator.measure(0, baseline.candidate, NullProgress(), None)
+        waits: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            waits.append(seconds)
+            if len(waits) == 2:
+                complete = replace(
+                    record,
+                    state="complete",
+                    results=measured.results,
+                    rung_results={epoch: measured.results_by_epoch[epoch] for epoch in (3, 6)},
+                    epochs=EPOCHS,
+                )
+                other.finish(complete, 0.0)
+
+        with other.joined(other_folder), worker.joined(tmp_path):
+            monkeypatch.setattr(worker, "_living", lambda: {worker._worker_id, other._worker_id})
+            record = other.start(running, baseline.params, baseline.distributions)
+            monkeypatch.setattr(time, "sleep", sleep)
+            rung = train_for_estimate(space, evaluator, worker, plans=2, progress=NullProgress())
+        assert rung == 3
+        assert len(waits) == 2
+        baselines = [item.baseline for item in worker.view().records]
+        assert baselines == ["independent", "hard", None, None]
 
     def test_space_without_trees_of_two_tasks_raises(self) -> None:
         evaluator = FunctionEvaluator(lambda candidate: {"a": 1.0}, ["a"], UNITS)

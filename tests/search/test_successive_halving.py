@@ -199,6 +199,20 @@ def test_killed_promotion_is_continued_by_a_new_trial() -> None:
     assert victim.number not in {record.number for record in store.view().rung_ranking(1)}
 
 
+def test_continued_promotion_keeps_its_values_at_the_rung() -> None:
+    store = TrialStore.in_memory()
+    run(store, Curves(), 12)
+    victim = paused_of(store.records())[0]
+    victim = store.write(replace(victim, val_images=7, note="smaller batches"))
+    store.claim(victim)
+    store.mark_interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        run(store, Curves(interrupts_at=0), 15)
+    continued = store.records()[-1]
+    assert continued.seconds > 0
+    assert continued == replace(victim, number=continued.number, basis=continued.basis)
+
+
 def test_new_trials_may_promote_older_ones() -> None:
     """The first rung promotes one of three and two of four, and thus the second best."""
     rule, records = halving(), [reference((1, 3)), paused(1, 3.0, 3.0), paused(2, 2.0)]

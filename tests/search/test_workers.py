@@ -15,7 +15,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState, create_trial
 
 from mtlsearch.results import TrialRecord
-from mtlsearch.search import _search, search
+from mtlsearch.search import search
 from mtlsearch.search._search import _next_proposal
 from mtlsearch.search.samplers import (
     Observation,
@@ -148,7 +148,7 @@ def test_worker_waits_after_a_lost_claim(tmp_path: Path, monkeypatch: pytest.Mon
 
     worker = TrialStore(storage, "test")
     monkeypatch.setattr(worker, "_living", lambda: frozenset({worker._worker_id, "other"}))
-    monkeypatch.setattr(_search.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     with worker.joined(tmp_path):
         search(space, evaluator, worker, trials=5, seed=3)
     assert waits == [0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0, 1.0]

@@ -56,6 +56,7 @@ def rank_plans(
     Raises:
         RunError: the plans of the space cannot be enumerated.
     """
+    view = with_reached_rungs(view)
     plans = _with_baselines(space, estimated_plans(space))
     trained = [
         item
@@ -136,6 +137,29 @@ def with_delta_m_only(view: StudyView) -> StudyView:
     """Return a study with Δm as its only objective, which an estimate is about."""
     return StudyView(
         records=view.records, params_by_number=view.params_by_number, repeats=view.repeats
+    )
+
+
+def with_reached_rungs(view: StudyView) -> StudyView:
+    """Return a study in which interrupted trials with results at a rung are paused there.
+
+    A process that is killed after a promotion leaves such a trial. It stays as it is if another
+    trial has continued it.
+    """
+    left = [item for item in view.records if item.state == "interrupted" and item.rung_results]
+    if not left:
+        return view
+    others = {item.candidate.digest for item in view.records if item.state != "interrupted"}
+    last = {item.candidate.digest: item.number for item in left}
+    numbers = {number for digest, number in last.items() if digest not in others}
+    return StudyView(
+        records=tuple(
+            replace(record, state="paused") if record.number in numbers else record
+            for record in view.records
+        ),
+        objectives=view.objectives,
+        params_by_number=view.params_by_number,
+        repeats=view.repeats,
     )
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from mtlsearch.errors import RunError
 from mtlsearch.plan import SharingPlan
-from mtlsearch.results import counted_metrics, why_unranked
+from mtlsearch.results import Baseline, counted_metrics, why_unranked
 from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._successive_halving import SuccessiveHalving
-from mtlsearch.search._trial_runner import TrialRunner
+from mtlsearch.search._trial_runner import WAIT_SECONDS, TrialRunner
 from mtlsearch.search.estimate._design import next_design
-from mtlsearch.search.estimate._ranking import BASELINES, estimated_plans
+from mtlsearch.search.estimate._ranking import BASELINES, estimated_plans, with_reached_rungs
 from mtlsearch.search.samplers import sharing_features
 from mtlsearch.search.space import CandidateSpace, proposal_of, propose_baseline
 from mtlsearch.study import StudyView, TrialStore
@@ -45,7 +46,8 @@ def train_for_estimate(
     """Train both baselines in full and some plans in part, as trials of the study.
 
     The plans are chosen by :func:`next_design`, so that an interrupted estimate continues with
-    the same ones. Trials that exist already count.
+    the same ones. Trials that exist already count, also an interrupted one with results at the
+    epoch of the estimate. A baseline that another worker trains is waited for.
 
     Args:
         space: the candidate space.
@@ -71,11 +73,7 @@ def train_for_estimate(
     halving = SuccessiveHalving(rungs, epochs=epochs, can_promote=False)
     runner = TrialRunner(evaluator, store, progress, halving, space.limits)
     for baseline in BASELINES:
-        view = store.view()
-        if not any(
-            record.baseline == baseline and record.state == "complete" for record in view.records
-        ):
-            runner.start(propose_baseline(space, baseline), view)
+        if _train_baseline(space, runner, baseline):
             after(store.view())
     rung = _valid_rung(store.view(), evaluator)
     halving = SuccessiveHalving((rung,), epochs=epochs, can_promote=False)
@@ -84,6 +82,27 @@ def train_for_estimate(
     runner = TrialRunner(evaluator, store, progress, halving, space.limits)
     _train_plans(space, runner, names, plans, after)
     return rung
+
+
+def _train_baseline(space: CandidateSpace, runner: TrialRunner, baseline: Baseline) -> bool:
+    """Train a baseline unless it is complete or another worker trains it; return whether it did."""
+    proposal = propose_baseline(space, baseline)
+    while True:
+        view = runner.store.update()
+        if any(
+            record.baseline == baseline and record.state == "complete" for record in view.records
+        ):
+            return False
+        if runner.start(proposal, view):
+            return True
+        if any(
+            record.baseline is None
+            and record.candidate == proposal.candidate
+            and record.state != "running"
+            for record in view.records
+        ):
+            return False  # its plan was trained, but not as a baseline
+        time.sleep(WAIT_SECONDS)
 
 
 def _train_plans(
@@ -98,11 +117,12 @@ def _train_plans(
     plans = list(dict.fromkeys([*baselines, *plans]))
     features = sharing_features(plans)
     index_by_plan = {plan: index for index, plan in enumerate(plans)}
-    for _ in range(2 * count):
-        view = runner.store.view()
+    num_started = 0
+    while num_started < 2 * count:
+        view = runner.store.update()
         records = [
             record
-            for record in view.records
+            for record in with_reached_rungs(view).records
             if record.candidate.plan in index_by_plan
             and record.candidate.backbone in (None, space.backbones[0])
         ]
@@ -123,8 +143,11 @@ def _train_plans(
         candidate = None if index is None else space.candidate_of(plans[index])
         if candidate is None:
             return
-        runner.start(proposal_of(space, candidate), view)
-        after(runner.store.view())
+        if runner.start(proposal_of(space, candidate), view):
+            num_started += 1
+            after(runner.store.view())
+        else:
+            time.sleep(WAIT_SECONDS)
 
 
 def _rungs(space: CandidateSpace, evaluator: Evaluator) -> tuple[int, ...]:
