@@ -98,12 +98,12 @@ def search(
 
 
 def _folder(source: Path | Mapping[str, Any] | RunConfig, out: object) -> Path:
-    from mtlsearch.files import run_name
+    from mtlsearch.files import default_run_folder
 
     if isinstance(out, str | os.PathLike):
         return Path(out)
     if isinstance(source, Path):
-        return Path("results") / run_name(source)
+        return default_run_folder(source)
     raise ConfigError(
         "`out` is missing: a run without a file has no name",
         where="out",

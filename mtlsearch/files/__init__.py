@@ -16,7 +16,7 @@
 from mtlsearch.files._atomic import atomic_write
 from mtlsearch.files._json import load_json
 from mtlsearch.files._lock import FileLock, LockHeldError
-from mtlsearch.files._names import IMAGE_SUFFIXES, run_name, unique_stems
+from mtlsearch.files._names import IMAGE_SUFFIXES, default_run_folder, unique_stems
 from mtlsearch.files._outputs import RECORD, Outputs, unchanged_outputs
 from mtlsearch.files._roots import Roots, confine_reading, require_below_root
 from mtlsearch.files._yaml import YamlError, load_yaml
@@ -31,10 +31,10 @@ __all__ = [
     "YamlError",
     "atomic_write",
     "confine_reading",
+    "default_run_folder",
     "load_json",
     "load_yaml",
     "require_below_root",
-    "run_name",
     "unchanged_outputs",
     "unique_stems",
 ]

@@ -24,16 +24,16 @@ def name_key(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def run_name(file: Path) -> str:
-    """Return the name of a run file, after which its run directory is called.
+def default_run_folder(file: Path) -> Path:
+    """Return the run directory of a run file for which no folder is given.
 
     Args:
         file: the run file.
 
     Returns:
-        ``my-run`` for ``my-run/run.yaml`` and ``scenes`` for ``examples/scenes.yaml``.
+        ``results/my-run`` for ``my-run/run.yaml``, ``results/scenes`` for ``examples/scenes.yaml``.
     """
-    return file.resolve().parent.name if file.stem == "run" else file.stem
+    return Path("results") / (file.resolve().parent.name if file.stem == "run" else file.stem)
 
 
 def unique_stems(stems: Iterable[str], suffixes: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from mtlsearch.cli._context import open_run, pick_device
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._options import DataRoot, Device, Overrides, RunFile, merge_overrides
 from mtlsearch.cli._progress import ProgressView
-from mtlsearch.files import run_name
+from mtlsearch.files import default_run_folder
 
 if TYPE_CHECKING:
     from mtlsearch.affinity import Affinity, Recommendation
@@ -60,7 +60,7 @@ def affinity(
     from mtlsearch.report import draw_affinity
     from mtlsearch.runs import run_affinity
 
-    folder = out or Path("results") / run_name(file) / "affinity"
+    folder = out or default_run_folder(file) / "affinity"
     picture, outputs = folder / "affinity.png", Outputs("affinity")
     outputs.check(dict.fromkeys([picture, *(folder / name for name in AFFINITY_FILES)]))
     outputs.check_folder(folder)

@@ -23,7 +23,7 @@ from mtlsearch.cli._options import (
 )
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.errors import RunError
-from mtlsearch.files import run_name
+from mtlsearch.files import default_run_folder
 
 if TYPE_CHECKING:
     from mtlsearch.search.estimate import Estimate, PlanEstimate
@@ -78,7 +78,7 @@ def estimate(
 
     from mtlsearch.runs import run_estimate
 
-    folder = out or Path("results") / run_name(file)
+    folder = out or default_run_folder(file)
     try:
         with ProgressView(options.console) as progress:
             outcome = run_estimate(

@@ -10,7 +10,7 @@ import typer
 
 from mtlsearch.cli._context import open_registry
 from mtlsearch.cli._global_options import GlobalOptions
-from mtlsearch.files import atomic_write, run_name
+from mtlsearch.files import atomic_write, default_run_folder
 
 if TYPE_CHECKING:
     from mtlsearch.labels import Form
@@ -61,7 +61,7 @@ def init(
             where=str(file),
             next_step="use --force to replace it",
         )
-    out = Path("results") / run_name(file)
+    out = default_run_folder(file)
     text = HEADER.format(file=file, out=out) + first_run(open_registry(options))
     with atomic_write(file) as partial:
         partial.write_text(text, encoding="utf-8")

@@ -27,7 +27,7 @@ from mtlsearch.cli._options import (
 from mtlsearch.cli._processes import join_processes
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.errors import ConfigError, RunError
-from mtlsearch.files import run_name
+from mtlsearch.files import default_run_folder
 
 if TYPE_CHECKING:
     from mtlsearch.cli._worker_processes import WorkerFailedError
@@ -100,7 +100,7 @@ def search(
             next_step="add `--executor ray`, or remove `--address`",
         )
 
-    folder = out or Path("results") / run_name(file)
+    folder = out or default_run_folder(file)
 
     def worker_arguments(device: str, place: Callable[[Path], Path] = Path) -> list[str]:
         plugins = tuple(place(path) for path in options.plugins)

@@ -30,7 +30,7 @@ from mtlsearch.cli._options import (
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.cli._progress_events import ERROR, OUTCOME, ProgressEvents
 from mtlsearch.errors import ConfigError, MtlsearchError
-from mtlsearch.files import run_name
+from mtlsearch.files import default_run_folder
 
 if TYPE_CHECKING:
     from mtlsearch.config import Override
@@ -95,13 +95,13 @@ def worker(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     if report and file is not None:
-        _run_for_parent(file, options, values, out or _folder_of(file), device)
+        _run_for_parent(file, options, values, out or default_run_folder(file), device)
         return
     if storage is not None:
         values.append(_storage_override(storage))
     with _run_file(file, storage, study) as path:
         resolved = open_run(path, options, values)
-        folder = out or (_folder_of(file) if file else Path("results") / (study or ""))
+        folder = out or (default_run_folder(file) if file else Path("results") / (study or ""))
     if study is not None and resolved.config.search.storage is None:
         raise ConfigError(
             "`--study` names a study in a database, but the run file has no `search.storage`",
@@ -113,10 +113,6 @@ def worker(
     if reason:
         options.console.info(f"{num_finished} of {resolved.config.search.trials} trials: {reason}")
     options.console.print(str(folder))
-
-
-def _folder_of(file: Path) -> Path:
-    return Path("results") / run_name(file)
 
 
 def _storage_override(url: str) -> Override:
