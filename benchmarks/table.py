@@ -10,8 +10,9 @@ With ``--run RUN.yaml``, the plans for the tasks and the backbone of that run fi
 instead. ``--set`` changes its values as in ``mtlsearch search``. The setting is the file name.
 
 With ``--draw N``, N plans drawn at random and both baselines are trained with every seed, and the
-baselines with ``--baseline-seeds`` seeds. No plan is chosen by its result, so the spread of plans
-and the noise of seeds are unbiased.
+baselines with ``--baseline-seeds`` seeds. ``--draw-apart N`` adds N plans drawn among those that
+do not share the first unit. No plan is chosen by its result, so the spread of plans and the noise
+of seeds are unbiased within each of the two draws.
 
 The benchmark can be interrupted and resumes with the same command. The rows of a plan are
 written at once when it is trained, and plans in the table are not trained again. The table does
@@ -246,6 +247,8 @@ def plans_by_seed(
         hard = [plan for plan in plans if str(plan) == "hard"]
         others = [plan for plan in plans[1:] if plan not in hard]
         drawn = [*hard, *random.Random(0).sample(others, options.draw)]
+        if options.draw_apart:
+            drawn += random.Random(0).sample(list_plans_apart(plans[0]), options.draw_apart)
         for seed in range(max(options.seeds, options.baseline_seeds)):
             chosen = drawn if seed < options.seeds else hard
             yield seed, [*independent, *chosen[shard::num_shards]]
@@ -321,6 +324,14 @@ def list_plans(run: LoadedRun) -> list[SharingPlan]:
     return [SharingPlan.independent(tasks, num_units), *trees]
 
 
+def list_plans_apart(independent: SharingPlan) -> list[SharingPlan]:
+    """Return every tree plan that does not share the first unit, except ``independent``."""
+    num_units = len(independent.rows)
+    shared = {str(plan) for plan in tree_plans(independent.tasks, num_units, first_shared=1)}
+    trees = tree_plans(independent.tasks, num_units, first_shared=0)
+    return [plan for plan in trees if str(plan) not in shared | {str(independent)}]
+
+
 def merge(paths: Sequence[Path], out: Path) -> None:
     """Merge tables, each plan once, and compute Δm again."""
     tables = [pd.read_csv(path, dtype={"plan": str, "setting": str}) for path in paths]
@@ -358,6 +369,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=2, help="training seeds of the best plans")
     parser.add_argument("--top", type=int, default=20, help="number of best plans")
     parser.add_argument("--draw", type=int, default=0, metavar="N", help="plans drawn at random")
+    parser.add_argument("--draw-apart", type=int, default=0, metavar="N", help="see above")
     parser.add_argument("--baseline-seeds", type=int, default=5, help="seeds with --draw")
     parser.add_argument("--limit", type=int, default=10**6, help="maximum number of plans to train")
     parser.add_argument(
