@@ -20,12 +20,11 @@ Its error is the standard error over the judging seeds, so it contains the noise
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 import pandas as pd
 from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
@@ -33,6 +32,7 @@ from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 from mtlsearch.config import SearchConfig
 from mtlsearch.plan import SharingPlan
 from mtlsearch.results import delta_m
+from mtlsearch.results._seed_statistics import standard_error
 from mtlsearch.search import (
     CandidateSpace,
     NullProgress,
@@ -206,11 +206,6 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(lines)
-
-
-def standard_error(values: Sequence[float]) -> float:
-    """Return the standard error of a mean; NaN for one value."""
-    return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
 
 
 def parse() -> argparse.Namespace:

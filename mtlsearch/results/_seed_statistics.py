@@ -100,7 +100,7 @@ def seed_statistics(
         number: SeedStatistics(
             num_seeds=len(values),
             mean=fmean(values),
-            stderr=_standard_error(values),
+            stderr=standard_error(values),
             tied_with_best=best is not None
             and number not in {best, *over_limits}
             and _is_tied(deltas_of[best], values),
@@ -119,8 +119,9 @@ def _retrained_numbers(results_by_seed: ResultsBySeed) -> set[int]:
 
 def _is_tied(best: Sequence[float], values: Sequence[float]) -> bool:
     differences = [high - low for high, low in zip(best, values, strict=True)]
-    return fmean(differences) <= _standard_error(differences)
+    return fmean(differences) <= standard_error(differences)
 
 
-def _standard_error(values: Sequence[float]) -> float:
+def standard_error(values: Sequence[float]) -> float:
+    """Return the standard error of the mean of two or more values."""
     return stdev(values) / math.sqrt(len(values))
