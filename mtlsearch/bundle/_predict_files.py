@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtlsearch.bundle._outputs import output_suffixes, save_outputs
-from mtlsearch.errors import DataError
-from mtlsearch.files import Outputs, unique_stems
+from mtlsearch.errors import ConfigError, DataError
+from mtlsearch.files import IMAGE_SUFFIXES, Outputs, unique_stems
 from mtlsearch.prediction import to_json
 
 if TYPE_CHECKING:
     from mtlsearch.bundle._runtime import Bundle
+
+DIGITS = re.compile(r"(\d+)")
 
 COMMAND = "predict"
 """Command that the record of the outputs names."""
@@ -33,7 +36,9 @@ def predict_files(
 
     Args:
         bundle: the opened bundle.
-        images: paths of the images.
+        images: paths of images, and of folders of images such as the frames of a video. The
+            images of a folder follow in the order of their names, numbers by value; images in
+            its folders and hidden files are left out.
         out: folder of the files; None to write none.
         on_error: called with the error of each image that cannot be read.
 
@@ -42,8 +47,9 @@ def predict_files(
 
     Raises:
         ConfigError: an output would replace an image or another file of the user, or the folder
-            contains images of the user. Nothing is predicted then.
+            contains images of the user, or a folder contains no image. Nothing is predicted then.
     """
+    images = [file for path in images for file in _expand(path)]
     outputs = Outputs(COMMAND, inputs=images)
     suffixes = list(output_suffixes(bundle.tasks).values())
     stems = unique_stems((path.stem for path in images), suffixes)
@@ -65,6 +71,31 @@ def predict_files(
             on_error(error)
             failed.append({"image": str(path), "error": error.what})
     return {"bundle": str(bundle.path), "images": predicted, "failed": failed}
+
+
+def _expand(path: Path) -> list[Path]:
+    """Return the images of a folder; the path itself if it is none."""
+    if not path.is_dir():
+        return [path]
+    files = [
+        file
+        for file in path.iterdir()
+        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
+    ]
+    if not files:
+        raise ConfigError(
+            "the folder contains no images",
+            where=str(path),
+            allowed=[f"files with the suffixes {', '.join(IMAGE_SUFFIXES)}"],
+            next_step="set the path of the folder that contains the images themselves",
+        )
+    return sorted(files, key=_frame_order)
+
+
+def _frame_order(file: Path) -> tuple[list[tuple[int, str]], str]:
+    """Return a key that sorts ``frame2`` before ``frame10``."""
+    parts = DIGITS.split(file.name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], file.name
 
 
 def _predict_file(

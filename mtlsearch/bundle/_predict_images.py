@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
@@ -34,6 +34,7 @@ def predict_images(
     preprocessing: Preprocessing,
     *,
     batch_size: int,
+    classes: Collection[str] = (),
 ) -> Predictions | list[Predictions]:
     """Return the predictions of a network for one image or for several.
 
@@ -43,6 +44,7 @@ def predict_images(
         tasks: specification of each task's tensors.
         preprocessing: pixel format, resizing and normalization of an image.
         batch_size: number of images per forward pass.
+        classes: names of the classes of boxes and categories to return; empty for all.
 
     Returns:
         Prediction by task for one image; for a list, one such dictionary per image.
@@ -54,11 +56,12 @@ def predict_images(
     if batch_size < 1:
         raise ConfigError(f"`batch_size` must be at least 1, got {batch_size}", where="predict")
     if not isinstance(images, list | tuple):
-        return _predict_batch([to_image(cast("ImageLike", images))], run, tasks, preprocessing)[0]
+        image = to_image(cast("ImageLike", images))
+        return _predict_batch([image], run, tasks, preprocessing, classes)[0]
     predictions: list[Predictions] = []
     for start in range(0, len(images), batch_size):
         batch = [to_image(image) for image in images[start : start + batch_size]]
-        predictions += _predict_batch(batch, run, tasks, preprocessing)
+        predictions += _predict_batch(batch, run, tasks, preprocessing, classes)
     return predictions
 
 
@@ -91,6 +94,7 @@ def _predict_batch(
     run: Runner,
     tasks: Mapping[str, OutputSpec],
     preprocessing: Preprocessing,
+    classes: Collection[str],
 ) -> list[Predictions]:
     arrays = run(preprocess(images, preprocessing))
     return [
@@ -100,6 +104,7 @@ def _predict_batch(
                 {name: array[row] for name, array in arrays[task].items()},
                 input_size=preprocessing.size,
                 image_size=(image.size[1], image.size[0]),
+                classes=classes,
             )
             for task, output in tasks.items()
         }

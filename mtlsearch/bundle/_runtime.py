@@ -18,6 +18,7 @@ from mtlsearch.bundle._image_like import ImageLike, to_image
 from mtlsearch.bundle._manifest import Manifest
 from mtlsearch.bundle._outputs import draw_all
 from mtlsearch.bundle._predict_images import predict_images
+from mtlsearch.bundle._selection import select_outputs
 from mtlsearch.bundle._tensor_file import read_tensors
 from mtlsearch.errors import ExportError
 from mtlsearch.prediction import TENSORS, OutputSpec, Prediction
@@ -50,14 +51,20 @@ class Bundle:
         path: folder of the bundle.
         manifest: its manifest.
         session: its loaded graph.
+        classes: names of the classes of boxes and categories to predict; empty for all.
     """
 
     def __init__(
-        self, path: Path, manifest: Manifest, session: onnxruntime.InferenceSession
+        self,
+        path: Path,
+        manifest: Manifest,
+        session: onnxruntime.InferenceSession,
+        classes: Sequence[str] = (),
     ) -> None:
         self.path = path
         self.manifest = manifest
         self._session = session
+        self._classes = frozenset(classes)
 
     @property
     def tasks(self) -> Mapping[str, OutputSpec]:
@@ -71,6 +78,32 @@ class Bundle:
             About a dozen lines of text.
         """
         return describe(self.path.name, self.manifest)
+
+    def select(
+        self,
+        *,
+        conf: float | None = None,
+        iou: float | None = None,
+        classes: Sequence[str] = (),
+    ) -> Bundle:
+        """Return the bundle with other thresholds or fewer classes.
+
+        Args:
+            conf: smallest score of a box or of a class of ``categories``, 0 to 1; boxes with
+                this score are drawn. None for the threshold of the bundle.
+            iou: IoU above which a box suppresses another one of its class, 0 to 1; None for
+                the threshold of the bundle.
+            classes: names of the classes of boxes and ``categories`` to predict; empty for all.
+
+        Returns:
+            A bundle that shares the loaded graph.
+
+        Raises:
+            ConfigError: a threshold is not in 0..1, no task has a class, or no task has
+                predictions to which the option applies.
+        """
+        manifest = select_outputs(self.manifest, conf, iou, classes)
+        return Bundle(self.path, manifest, self._session, classes or tuple(self._classes))
 
     def run(self, inputs: NDArray[np.float32]) -> dict[str, dict[str, NDArray[np.float32]]]:
         """Return the tensors of the graph.
@@ -136,7 +169,14 @@ class Bundle:
             DataError: an image cannot be read or does not fit the pixel format of the bundle.
         """
         preprocessing = self.manifest.preprocessing
-        return predict_images(images, self.run, self.tasks, preprocessing, batch_size=batch_size)
+        return predict_images(
+            images,
+            self.run,
+            self.tasks,
+            preprocessing,
+            batch_size=batch_size,
+            classes=self._classes,
+        )
 
     def draw(self, image: ImageLike, predictions: Mapping[str, Prediction]) -> Image.Image:
         """Return an image next to one panel per task with its prediction.

@@ -10,7 +10,7 @@
 'dog'
 """
 
-from mtlsearch.prediction._decode import TENSORS, decode
+from mtlsearch.prediction._decode import SELECTABLE, TENSORS, decode
 from mtlsearch.prediction._draw import draw
 from mtlsearch.prediction._json import to_json
 from mtlsearch.prediction._layout import side_by_side
@@ -27,6 +27,7 @@ from mtlsearch.prediction._values import (
 )
 
 __all__ = [
+    "SELECTABLE",
     "TENSORS",
     "BoxesPrediction",
     "CategoriesPrediction",

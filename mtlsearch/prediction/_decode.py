@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,11 @@ Size = tuple[int, int]
 MIN_SCORE = 0.01
 """Smallest score of a box that takes part in suppression and voting."""
 
+SELECTABLE = (Form.BOXES, Form.CATEGORIES)
+"""Forms of which a prediction can lack classes."""
+LEFT_OUT = -1.0
+"""Score of a class that is not selected, below every threshold."""
+
 TENSORS: dict[Form, tuple[str, ...]] = {
     Form.CATEGORY: ("scores",),
     Form.CATEGORIES: ("scores",),
@@ -42,7 +47,14 @@ TENSORS: dict[Form, tuple[str, ...]] = {
 """Names of the tensors from which a prediction of each form is decoded."""
 
 
-def decode(output: OutputSpec, arrays: Arrays, *, input_size: Size, image_size: Size) -> Prediction:
+def decode(
+    output: OutputSpec,
+    arrays: Arrays,
+    *,
+    input_size: Size,
+    image_size: Size,
+    classes: Collection[str] = (),
+) -> Prediction:
     """Return the prediction for one image from the arrays that a task exports.
 
     ==========  ==================================================================
@@ -63,6 +75,7 @@ def decode(output: OutputSpec, arrays: Arrays, *, input_size: Size, image_size: 
         arrays: tensors that :class:`OutputSpec` lists, without the batch dimension.
         input_size: ``(height, width)`` of the network's input in pixels.
         image_size: ``(height, width)`` of the image before resizing.
+        classes: names of the classes of boxes and categories to return; empty for all.
 
     Returns:
         The prediction, of the class that belongs to the form.
@@ -78,6 +91,10 @@ def decode(output: OutputSpec, arrays: Arrays, *, input_size: Size, image_size: 
             where=f"arrays: {', '.join(arrays) or 'none'}",
             next_step="return the tensors that OutputSpec lists from the task's `predict`",
         )
+    if classes and output.form in SELECTABLE:
+        is_left_out = np.array([name not in classes for name in output.classes])
+        scores = np.where(is_left_out, np.float32(LEFT_OUT), arrays["scores"])
+        arrays = {**arrays, "scores": scores}
     return _DECODERS[output.form](output, arrays, input_size, image_size)
 
 

@@ -110,3 +110,55 @@ def test_program_runs_in_a_clean_environment(versions, exported, images, tmp_pat
     if installed.returncode:
         pytest.skip(f"pip cannot install {' '.join(versions)}: {installed.stderr}")
     require_equal_outputs(python, exported.path, images, tmp_path)
+
+
+def boxes_of(document: str, task: str = "boxes") -> list[list[dict[str, object]]]:
+    return [entry["tasks"][task]["boxes"] for entry in json.loads(document)["images"]]
+
+
+def test_program_takes_a_folder_and_thresholds(exported, tmp_path):
+    generator = np.random.default_rng(0)
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for name in ("frame10.png", "frame2.png", ".hidden.png", "notes.txt"):
+        pixels = generator.integers(0, 256, (40, 60, 3), np.uint8)
+        Image.fromarray(pixels).save(frames / name, "PNG")
+    every = json.loads(call("predict", exported.path, frames).stdout)
+    names = [Path(entry["image"]).name for entry in every["images"]]
+    assert names == ["frame2.png", "frame10.png"]
+    classes = ["--classes", "dog", "--classes", "hare"]
+    options = [str(frames), "--conf", "0.35", "--iou", "0.9", *classes]
+    expected = call("predict", exported.path, *options)
+    assert expected.returncode == 0, expected.stderr
+    result = run(sys.executable, exported.path / RUNNER, *options, cwd=tmp_path)
+    assert json.loads(result.stdout) == json.loads(expected.stdout)
+    selected = [box for boxes in boxes_of(result.stdout) for box in boxes]
+    assert {box["class"] for box in selected} == {"dog", "hare"}
+    assert min(box["score"] for box in selected) >= 0.35
+    few = boxes_of(call("predict", exported.path, *options[:3], "--iou", "0").stdout)
+    many = boxes_of(call("predict", exported.path, *options[:3], "--iou", "1").stdout)
+    assert sum(map(len, few)) < sum(map(len, many))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--conf", "1.5"], "must be a number from 0 to 1, got 1.5"),
+        (["--iou", "nan"], "must be a number from 0 to 1, got nan"),
+        (["--classes", "dgo"], "unknown class 'dgo'"),
+    ],
+)
+def test_predict_refuses_an_invalid_selection(options, message, exported, images, tmp_path):
+    for result in (
+        call("predict", exported.path, tmp_path / images[0], *options),
+        run(sys.executable, exported.path / RUNNER, images[0], *options, cwd=tmp_path),
+    ):
+        assert result.returncode == 2
+        assert message in result.stderr
+
+
+def test_predict_refuses_a_folder_without_images(exported, tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = call("predict", exported.path, tmp_path / "empty")
+    assert result.returncode == 2
+    assert "the folder contains no images" in result.stderr

@@ -127,3 +127,9 @@ def test_predict_without_bundle_is_an_error(images: list[Path], tmp_path: Path) 
     assert result.returncode == 1
     assert result.stdout == ""
     assert "not a bundle" in result.stderr
+
+
+def test_predict_refuses_an_option_without_a_task(bundle: Path, images: list[Path]) -> None:
+    result = call("predict", bundle, images[0], "--conf", "0.5")
+    assert result.returncode == 2
+    assert "`conf` applies to no task of the bundle (color: category, tint: mask)" in result.stderr
