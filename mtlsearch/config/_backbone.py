@@ -23,7 +23,7 @@ class BackboneConfig(Section):
     checkpoint_path: Path | None = Field(
         None,
         description="weights file to start from: safetensors or a torch state dict; a relative "
-        "path starts from the run file's folder, or from `data.root`",
+        "path starts from the run file's folder, or from `data.root` if only that has the file",
     )
 
     @property

@@ -16,11 +16,11 @@ def export(
     ctx: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
     out: Annotated[
-        Path, typer.Option("--out", metavar="BUNDLE", help="Folder to write; it is replaced.")
+        Path, typer.Option("--out", metavar="BUNDLE", help="Folder to write; replaces an earlier bundle.")
     ],
     trial: Annotated[
         str | None,
-        typer.Option("--trial", metavar="best|N", help="Trial to export. Default: best."),
+        typer.Option("--trial", metavar="best|N", help="Trial to export. Default: best, the recommended one."),
     ] = None,
     retrained: Annotated[
         str | None,
