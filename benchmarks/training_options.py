@@ -17,7 +17,8 @@ standard error over seeds. A difference is one between trainings with the same s
 each metric after the last epoch: the standard deviation between plans, without the part that
 noise explains, and that between trainings of one plan. Both use the plans that were trained with
 the same seeds, and leave out the mean of each seed. A metric with a larger ratio ranks plans more
-reliably, see ``tasks.NAME.rank_by``.
+reliably, see ``tasks.NAME.rank_by``. ``evidence`` is ``no`` where one training has more noise than
+half of the signal: a single training is no evidence about that metric of a plan.
 """
 
 from __future__ import annotations
@@ -181,8 +182,10 @@ def signal(path: Path) -> pd.DataFrame:
             noise = (residuals**2).to_numpy().sum() / ((num_plans - 1) * (num_seeds - 1))
             spread = max(effects.mean(axis=1).var() - noise / num_seeds, 0.0)
             ratio = (spread / noise) ** 0.5 if noise else float("nan")
-            rows.append((setting, metric, num_plans, num_seeds, spread**0.5, noise**0.5, ratio))
-    columns = ["setting", "metric", "plans", "seeds", "signal", "noise", "ratio"]
+            deviations = spread**0.5, noise**0.5
+            evidence = "yes" if deviations[1] <= 0.5 * deviations[0] else "no"
+            rows.append((setting, metric, num_plans, num_seeds, *deviations, ratio, evidence))
+    columns = ["setting", "metric", "plans", "seeds", "signal", "noise", "ratio", "evidence"]
     return pd.DataFrame(rows, columns=columns)
 
 
