@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -108,6 +109,11 @@ class SearchConfig(Section):
         description="Optuna storage URL; relative SQLite paths start in the run directory; null: "
         "a journal file; environment variable MTLSEARCH_STORAGE_PASSWORD: its password",
     )
+    artifacts: str | None = Field(
+        None,
+        description="bucket with copies of weights, checkpoints and curves, for hosts without a "
+        "shared disk: s3://BUCKET/PREFIX; null: the run directory only",
+    )
     keep_weights: Literal["all"] | Annotated[int, Field(ge=1)] = Field(
         5,
         description="trials whose weights stay on disk: all, or the number of best trials besides "
@@ -151,6 +157,15 @@ class SearchConfig(Section):
     @classmethod
     def _name_as_entry(cls, value: Any) -> Any:
         return {"kind": value} if isinstance(value, str) else value
+
+    @field_validator("artifacts")
+    @classmethod
+    def _check_artifacts(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"s3://[A-Za-z0-9._-]+(/.*)?", value):
+            raise ValueError(
+                f"`search.artifacts` must be s3://BUCKET or s3://BUCKET/PREFIX, got {value!r}"
+            )
+        return value
 
     @field_validator("objectives", mode="before")
     @classmethod

@@ -53,7 +53,8 @@ def merge_obstacle(session: Session, independent: TrialRecord, plans: Sequence[S
     backbone = session.config.backbone
     if not backbone.pretrained and backbone.checkpoint_path is None:
         return "the backbone is not pretrained"
-    if not session.evaluator.run.weights(independent.number).is_file():
+    run = session.evaluator.run
+    if not run.fetch(run.weights(independent.number)).is_file():
         return f"the weights of trial {independent.number} do not exist"
     price = merge_price(session, plans, affordable_settings(session, plans))
     if price > MAX_PRICE:

@@ -24,7 +24,7 @@ from mtlsearch.runs._disk_use import DiskUse, estimate_disk_use
 from mtlsearch.runs._exportable import ExportTrial
 from mtlsearch.runs._loss_trial import try_losses
 from mtlsearch.runs._warm_start import read_warm_start
-from mtlsearch.study import RunDirectory, require_storage
+from mtlsearch.study import RunDirectory, require_artifacts, require_storage
 
 if TYPE_CHECKING:
     import torch
@@ -219,6 +219,7 @@ def _require_balancers(context: PreflightContext) -> None:
 
 def _require_storage(context: PreflightContext) -> None:
     require_storage(context.resolved.config.search.storage)
+    require_artifacts(context.resolved.config.search.artifacts)
 
 
 def _require_warm_start(context: PreflightContext) -> None:

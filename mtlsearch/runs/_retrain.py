@@ -67,7 +67,7 @@ class _WithoutWeights(TrainingEvaluator):
     ) -> Measurement:
         """See :class:`Evaluator`."""
         measurement = TrainingEvaluator.measure(self, number, candidate, progress, epochs)
-        self.run.weights(number).unlink(missing_ok=True)
+        self.run.remove(self.run.weights(number))
         return measurement
 
 

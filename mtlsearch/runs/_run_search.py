@@ -35,6 +35,7 @@ from mtlsearch.study import (
     open_store,
     prune_weights,
     require_same_search,
+    with_artifacts,
     with_stored_retention,
     would_create_file,
 )
@@ -88,6 +89,7 @@ def run_search(
             session, store = open_search(resolved, run, device, progress, process_group, study)
         if device.type == "cpu" and not is_worker:
             progress.note(f"the CPU trains with {describe_threads()}")
+        run = session.evaluator.run  # with the bucket of the artifacts
         with (
             store.joined(run.path),
             on_all_ranks(session.evaluator, is_distributed=is_distributed) as evaluator,
@@ -137,13 +139,14 @@ def _move_checkpoints(run: RunDirectory) -> TakeOver:
     def move(interrupted: Sequence[int], number: int) -> None:
         is_moved = False
         for former in interrupted:
+            run.fetch(run.checkpoint(former), is_replaced=True)
             for file in run.trial(former).glob("checkpoint*.pt"):
-                if is_moved:
-                    file.unlink(missing_ok=True)
-                else:
+                if not is_moved:
                     run.trial(number).mkdir(parents=True, exist_ok=True)
                     with suppress(FileNotFoundError):
-                        file.replace(run.trial(number) / file.name)
+                        moved = file.replace(run.trial(number) / file.name)
+                        run.upload(moved)
+                run.remove(file)
             is_moved = run.checkpoint(number).is_file()
 
     return move
@@ -173,6 +176,7 @@ def run_search_worker(
         check=False,
         process_group=process_group,
     )
+    run = session.evaluator.run
     run_worker(session.evaluator, _second_seeds(session, run, is_distributed=False))
 
 
@@ -219,6 +223,8 @@ def open_search(
         )
         config = config.model_copy(update={"search": search_config})
         resolved = replace(resolved, loaded=replace(resolved.loaded, config=config))
+    if config.search.artifacts is not None:
+        with_artifacts(run, config).check_artifacts()
     # A connection is checked before images are read. A new file is created after all checks.
     is_new_file = would_create_file(config.search.storage, run.journal)
     storage = None if is_new_file else open_run_storage(run, config, progress.warning)

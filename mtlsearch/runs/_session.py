@@ -13,7 +13,7 @@ from mtlsearch.runs._latency import measure_network_latency
 from mtlsearch.runs._preflight import PreflightContext, Stage, metrics_by_task, run_checks
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
 from mtlsearch.search import CandidateSpace, SearchProgress, build_candidate_space
-from mtlsearch.study import RunDirectory
+from mtlsearch.study import RunDirectory, with_artifacts
 
 if TYPE_CHECKING:
     import torch
@@ -108,7 +108,7 @@ def open_session(
         label_by_task=resolved.config.labels,
         data=data,
         cut_backbones=cut_backbones,
-        run=run,
+        run=with_artifacts(run, resolved.config),
         device=device,
         balancers=context.balancers,
         process_group=process_group,

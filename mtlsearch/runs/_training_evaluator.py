@@ -169,12 +169,13 @@ class TrainingEvaluator:
         checkpoint = self.run.checkpoint(number, group.rank)
         # Processes of one training would write theirs after different epochs.
         interval = CHECKPOINT_SECONDS if group.size == 1 else None
-        checkpointing = Checkpointing(until, checkpoint, interval)
+        checkpointing = Checkpointing(until, checkpoint, interval, self.run.upload)
+        self.run.fetch(checkpoint, is_replaced=True)
         job = self.job(candidate, network, config, group, checkpointing)
         try:
             result = train(job, ProgressHooks(progress))
         except TrainingError:
-            checkpoint.unlink(missing_ok=True)
+            self.run.remove(checkpoint)
             raise
         if is_search:
             self.run.require_not_deleted(number)
@@ -182,8 +183,12 @@ class TrainingEvaluator:
             if until == config.epochs:
                 save_weights(network, self.run.weights(number))
             write_history(self.run.history(number), result.epochs)
+        if group.rank == 0 and is_search:
+            for file in (self.run.weights(number), self.run.history(number)):
+                if file.is_file():
+                    self.run.upload(file)
         if until == config.epochs:
-            checkpoint.unlink(missing_ok=True)
+            self.run.remove(checkpoint)
         results_by_epoch = {record.epoch + 1: self.results(record) for record in result.epochs}
         return Measurement(
             results_by_epoch[until],
@@ -315,7 +320,7 @@ class TrainingEvaluator:
         if number is None:
             number = find_teacher(run, self.config)
         plan = SharingPlan.independent(self.tasks, len(self.units(first)))
-        return load_teacher(self.build(Candidate(plan)), run.weights(number))
+        return load_teacher(self.build(Candidate(plan)), run.fetch(run.weights(number)))
 
     def _tasks_with_attention(self, candidate: Candidate) -> frozenset[str]:
         """Return the tasks with attention: those that share at least one unit."""

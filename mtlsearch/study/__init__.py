@@ -40,6 +40,7 @@ from mtlsearch.study._run_directory import RunDirectory
 from mtlsearch.study._run_file import read_run
 from mtlsearch.study._storage import (
     open_storage,
+    require_artifacts,
     require_storage,
     would_create_file,
 )
@@ -50,6 +51,7 @@ from mtlsearch.study._study import (
     read_records,
     read_view,
     stored_run_file,
+    with_artifacts,
 )
 from mtlsearch.study._trial_store import ClaimLostError, TrialStore
 from mtlsearch.study._view import StudyView, SuggestedParams
@@ -73,10 +75,12 @@ __all__ = [
     "read_run",
     "read_view",
     "repair_journal",
+    "require_artifacts",
     "require_same_search",
     "require_storage",
     "stored_run_file",
     "truncate_partial_line",
+    "with_artifacts",
     "with_stored_retention",
     "would_create_file",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import sys
 import weakref
 from collections.abc import Callable, Container, Sequence
 from importlib.util import find_spec
@@ -177,6 +178,25 @@ def _did_not_answer(error: SQLAlchemyError) -> bool:
     return isinstance(error, _OUTAGES)
 
 
+def is_unavailable(error: BaseException | None) -> bool:
+    """Return whether Optuna's gRPC proxy did not answer, or its database did not.
+
+    Args:
+        error: an error of a storage.
+
+    Returns:
+        True for a gRPC error with such a status.
+    """
+    if "grpc" not in sys.modules:
+        return False
+    import grpc
+
+    if not isinstance(error, grpc.RpcError):
+        return False
+    # The proxy answers UNKNOWN if a call of its database raises an error.
+    return error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN)
+
+
 def is_outage(error: BaseException) -> bool:
     """Return whether a call may succeed later, because the database did not answer.
 
@@ -187,6 +207,8 @@ def is_outage(error: BaseException) -> bool:
         True for lost connections, refused connections, timeouts and locks, also if they are
         behind other errors.
     """
+    if is_unavailable(error):
+        return True
     if not isinstance(error, SQLAlchemyError | StorageInternalError):
         return False
     cause = _database_error_of(error)

@@ -19,6 +19,7 @@ from mtlsearch.study._study import stored_trial_numbers
 
 RESUMABLE_CHANGES = (
     "search.trials",
+    "search.artifacts",
     "search.keep_weights",
     "search.max_seeds",
     "search.warm_start",

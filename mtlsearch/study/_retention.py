@@ -45,11 +45,11 @@ def prune_weights(
     without_checkpoint |= _continued(records)
     if keep != "all":
         for number in _without_weights(records, keep, objectives, confirmed):
-            run.weights(number).unlink(missing_ok=True)
+            run.remove(run.weights(number))
         without_checkpoint |= _outranked(records, keep, objectives)
     for number in without_checkpoint:
         for file in run.trial(number).glob("checkpoint*.pt"):
-            file.unlink(missing_ok=True)
+            run.remove(file)
 
 
 def _has_ended(record: TrialRecord) -> bool:

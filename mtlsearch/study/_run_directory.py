@@ -5,11 +5,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mtlsearch.errors import InfrastructureError, RunError
 from mtlsearch.files import FileLock, LockHeldError
+
+if TYPE_CHECKING:
+    from mtlsearch.study._artifacts import BucketArtifacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,12 @@ class RunDirectory:
 
     Attributes:
         path: the folder, which may not exist yet.
+        artifacts: a bucket with copies of weights, checkpoints and curves; None for files in the
+            folder only. See :func:`with_artifacts`.
     """
 
     path: Path
+    artifacts: BucketArtifacts | None = field(default=None, repr=False, compare=False)
 
     @property
     def config(self) -> Path:
@@ -141,6 +148,62 @@ class RunDirectory:
         """
         return self.trial(number) / "history.csv"
 
+    def check_artifacts(self) -> None:
+        """Check that the bucket can be used; without effect if there is none.
+
+        Raises:
+            InfrastructureError: the bucket does not answer.
+            RunError: boto3 or the credentials are missing, or the bucket does not exist.
+        """
+        if self.artifacts is not None:
+            self.artifacts.check()
+
+    def upload(self, file: Path) -> None:
+        """Copy a file of a trial to the bucket; without effect if there is none.
+
+        Args:
+            file: a file in this folder.
+
+        Raises:
+            InfrastructureError: the bucket does not answer.
+            RunError: the bucket refuses the file.
+        """
+        if self.artifacts is not None:
+            self.artifacts.upload(file)
+
+    def fetch(self, file: Path, *, is_replaced: bool = False) -> Path:
+        """Copy a file of a trial from the bucket if it is not in this folder.
+
+        Args:
+            file: path in this folder.
+            is_replaced: whether the file may be newer in the bucket, as a checkpoint that another
+                host has written.
+
+        Returns:
+            ``file``, which does not exist if no host has written it.
+
+        Raises:
+            InfrastructureError: the bucket does not answer.
+            RunError: the bucket refuses the request.
+        """
+        if self.artifacts is not None and (is_replaced or not file.is_file()):
+            self.artifacts.download(file)
+        return file
+
+    def remove(self, file: Path) -> None:
+        """Delete a file of a trial here and in the bucket, if it exists.
+
+        Args:
+            file: path in this folder.
+
+        Raises:
+            InfrastructureError: the bucket does not answer.
+            RunError: the bucket refuses the request.
+        """
+        file.unlink(missing_ok=True)
+        if self.artifacts is not None:
+            self.artifacts.remove(file)
+
     def at_seed(self, seed: int) -> RunDirectory:
         """Return the directory of the trials that were trained on another seed.
 
@@ -150,7 +213,7 @@ class RunDirectory:
         Returns:
             ``RUN/seeds/SEED``.
         """
-        return RunDirectory(self.seeds / str(seed))
+        return replace(self, path=self.seeds / str(seed))
 
     def long_training(self, name: str) -> RunDirectory:
         """Return the directory of a long training.

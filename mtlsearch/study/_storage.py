@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
@@ -12,6 +13,9 @@ from optuna.storages import BaseStorage
 
 from mtlsearch.config import STORAGE_PASSWORD, hide_password, is_hidden
 from mtlsearch.errors import RunError
+
+PROXY = "grpc://"
+"""Start of the URL of Optuna's gRPC proxy of a database."""
 
 
 def open_storage(
@@ -38,6 +42,10 @@ def open_storage(
 
         return open_journal(journal)
     require_storage(url)
+    if url.startswith(PROXY):
+        from mtlsearch.study._proxy import open_proxy
+
+        return open_proxy(url, on_outage)
     with _translated_errors(url):
         from mtlsearch.study._database import open_database, with_installed_driver
 
@@ -55,7 +63,11 @@ def require_storage(url: str | None) -> None:
     Raises:
         RunError: the URL is invalid, its password is missing, or the driver is not installed.
     """
-    if url is not None:
+    if url is not None and url.startswith(PROXY):
+        from mtlsearch.study._proxy import require_proxy
+
+        require_proxy(url)
+    elif url is not None:
         if is_hidden(url):
             raise RunError(
                 "the password of the storage is missing, run.yaml does not contain it",
@@ -68,6 +80,23 @@ def require_storage(url: str | None) -> None:
             from mtlsearch.study._database import with_installed_driver
 
             create_engine(with_installed_driver(url))  # Connects at its first use.
+
+
+def require_artifacts(url: str | None) -> None:
+    """Check that the package for a bucket is installed, without a connection.
+
+    Args:
+        url: value of ``search.artifacts``; None for the run directory.
+
+    Raises:
+        RunError: boto3 is not installed.
+    """
+    if url is not None and find_spec("boto3") is None:
+        raise RunError(
+            "the package boto3, which opens the bucket of the artifacts, is not installed",
+            where=f"search.artifacts: {url}",
+            next_step="install it: pip install 'mtlsearch[s3]'",
+        )
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -15,7 +16,7 @@ from mtlsearch.errors import RunError
 from mtlsearch.files import atomic_write
 from mtlsearch.results import DELTA_M, Objective, TrialRecord
 from mtlsearch.study._run_directory import RunDirectory
-from mtlsearch.study._storage import open_storage, would_create_file
+from mtlsearch.study._storage import open_storage, require_artifacts, would_create_file
 from mtlsearch.study._trial_store import TrialStore
 from mtlsearch.study._view import StudyView
 
@@ -114,6 +115,28 @@ def open_run_storage(
         RunError: the storage cannot be opened.
     """
     return open_storage(config.search.storage, run.journal, on_outage)
+
+
+def with_artifacts(run: RunDirectory, config: RunConfig) -> RunDirectory:
+    """Return a run directory with the bucket of ``search.artifacts``.
+
+    Args:
+        run: run directory.
+        config: its run file.
+
+    Returns:
+        The same directory if no bucket is set.
+
+    Raises:
+        RunError: a bucket is set, and boto3 is not installed.
+    """
+    if config.search.artifacts is None:
+        return run
+    from mtlsearch.study._artifacts import BucketArtifacts
+
+    require_artifacts(config.search.artifacts)
+    bucket = BucketArtifacts(config.search.artifacts, run.path, run.study_name)
+    return replace(run, artifacts=bucket)
 
 
 def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:

@@ -38,11 +38,13 @@ class Checkpointing:
         interval: seconds of training after which an epoch ends with a checkpoint, so that another
             process can continue a training that is killed; None for a checkpoint at the pause
             only. Saving takes at most 2 % of the time: after a slow one the interval is longer.
+        on_saved: called with the file after each checkpoint; None for no call.
     """
 
     stop_after: int
     path: Path
     interval: float | None = None
+    on_saved: Callable[[Path], None] | None = None
 
     def can_save(self, step: AccumulatingStep) -> bool:
         """Return whether a checkpoint is possible; the state of a balancer cannot be saved.

@@ -196,6 +196,8 @@ class _TrainingLoop:
             save_checkpoint(
                 checkpointing.path, self.learner, self.step, self.epochs, self.num_steps, average
             )
+            if checkpointing.on_saved is not None:
+                checkpointing.on_saved(checkpointing.path)
 
     def train_epochs(self, stop_after: int) -> TrainingResult:
         """Train until ``stop_after`` epochs are complete."""
