@@ -20,6 +20,9 @@ from mtlsearch.errors import InfrastructureError
 VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 THREADS = "OMP_NUM_THREADS"
 
+MAX_RESTARTS = 3
+"""Times that a killed worker starts again without a finished trial between."""
+
 
 class WorkerFailedError(Exception):
     """A worker ended with an error, which it has described.
@@ -96,6 +99,7 @@ class _Child:
     outcome: dict[str, Any] | None = None
     error: tuple[str, int] | None = None
     is_interrupted: bool = False
+    num_deaths: int = 0
     reader: threading.Thread = field(init=False)
 
     def interrupt(self) -> None:
@@ -104,14 +108,23 @@ class _Child:
             self.is_interrupted = True
             self.process.send_signal(signal.SIGINT)
 
+    def close(self) -> None:
+        """Wait for the end of the process and close its streams."""
+        self.process.wait()
+        self.reader.join()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
+
 
 def run_workers(
     arguments: Sequence[str], placements: Sequence[Placement], view: ProgressView
 ) -> dict[str, Any]:
     """Run ``mtlsearch`` once per worker until all of them end.
 
-    A worker that dies leaves its trial to the others. An interrupt lets all workers end their
-    trials as interrupted; a second one kills them.
+    A worker that is killed starts again, a bounded number of times without a finished trial of
+    it between. Its trial continues on the worker that is free first. An interrupt lets all
+    workers end their trials as interrupted; a second one kills them.
 
     Args:
         arguments: arguments after ``mtlsearch``, of a command that writes events.
@@ -124,7 +137,7 @@ def run_workers(
     Raises:
         WorkerFailedError: a worker ended with an error, the first one in time. The others were
             interrupted.
-        InfrastructureError: all workers were killed.
+        InfrastructureError: all workers were killed too often.
         KeyboardInterrupt: the user interrupted the search.
     """
     lines: queue.SimpleQueue[tuple[_Child, str | None]] = queue.SimpleQueue()
@@ -139,7 +152,12 @@ def run_workers(
             child, line = lines.get()
             if line is None:
                 num_open -= 1
-                _report_end(child, children, view)
+                if _report_end(child, children, view):
+                    child.close()
+                    again = _start(child.index, arguments, placements[child.index], lines)
+                    again.num_deaths = child.num_deaths
+                    children[child.index] = again
+                    num_open += 1
             else:
                 _handle(child, line, display)
             error = error or child.error
@@ -194,11 +212,17 @@ def _handle(child: _Child, line: str, display: EventDisplay) -> None:
     elif name == ERROR:
         child.error = (arguments[0], arguments[1])
     else:
+        if name == "trial_finished":
+            child.num_deaths = 0
         display.show(child.index, name, arguments)
 
 
-def _report_end(child: _Child, children: Sequence[_Child], view: ProgressView) -> None:
-    """Interrupt the other workers after an error; report a worker that was killed."""
+def _report_end(child: _Child, children: Sequence[_Child], view: ProgressView) -> bool:
+    """Interrupt the other workers after an error; report a worker that was killed.
+
+    Returns:
+        Whether the worker starts again.
+    """
     code = child.process.returncode
     has_reported = child.error is not None or child.outcome is not None
     if code > 0 and not has_reported and not child.is_interrupted:
@@ -207,10 +231,16 @@ def _report_end(child: _Child, children: Sequence[_Child], view: ProgressView) -
         for other in children:
             other.interrupt()
     elif code < 0 and not child.is_interrupted:
+        child.num_deaths += 1
+        is_ending = any(other.outcome is not None or other.is_interrupted for other in children)
+        should_restart = child.num_deaths <= MAX_RESTARTS and not is_ending
+        then = "it starts again" if should_restart else "it is not started again"
         view.warning(
-            f"worker {child.index + 1} of {len(children)} was ended by signal {-code}; "
-            "the others continue its trial"
+            f"worker {child.index + 1} of {len(children)} was ended by signal {-code}, {then}: "
+            "its trial continues"
         )
+        return should_restart
+    return False
 
 
 @contextmanager
@@ -232,8 +262,4 @@ def _stopped_by_interrupts(children: Sequence[_Child]) -> Iterator[None]:
         for child in children:
             if child.process.poll() is None:
                 child.process.kill()
-            child.process.wait()
-            child.reader.join()
-            for stream in (child.process.stdin, child.process.stdout):
-                if stream is not None:
-                    stream.close()
+            child.close()
