@@ -30,7 +30,7 @@ Steps 3 to 6 are :func:`open_session`, which long training, export and task affi
 
 from mtlsearch.runs._check_run import check_run
 from mtlsearch.runs._confirm import read_confirmed, read_verdict
-from mtlsearch.runs._environment import read_environments
+from mtlsearch.runs._environment import describe_threads, read_environments
 from mtlsearch.runs._fine_tune import FineTuned, fine_tune, require_same_labels
 from mtlsearch.runs._history import history_columns, read_history
 from mtlsearch.runs._load_trial import load_trial, pick_trial
@@ -64,6 +64,7 @@ __all__ = [
     "Stage",
     "TrainingEvaluator",
     "check_run",
+    "describe_threads",
     "find_long_training",
     "fine_tune",
     "history_columns",

@@ -52,7 +52,7 @@ def check(
     2 if the first error is about the run file or an option, and 1 if it is about data.
     """
     from mtlsearch.files import Outputs
-    from mtlsearch.runs import check_run
+    from mtlsearch.runs import check_run, describe_threads
 
     options = GlobalOptions.of(ctx)
     console = options.console
@@ -66,10 +66,11 @@ def check(
     errors: list[MtlsearchError] = []
     warnings: list[str] = []
     try:
+        device = pick_device("auto")
         with ProgressView(console) as progress:
             checked = check_run(
                 resolved,
-                device=pick_device("auto"),
+                device=device,
                 progress=progress,
                 on_error=errors.append,
                 on_warning=warnings.append,
@@ -85,6 +86,8 @@ def check(
             _draw(checked.data, checked.report, out, outputs, console)
     for warning in warnings:
         console.warning(warning)
+    if device.type == "cpu":
+        console.info(f"A CPU trains with {describe_threads()}.")
     if errors:
         raise typer.Exit(exit_code(errors[0]))
     noun = "warning" if len(warnings) == 1 else "warnings"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from tests.cli.program import call
@@ -49,6 +50,8 @@ def spoil(folder: Path) -> None:
 def test_valid_data_is_counted(folder: Path) -> None:
     result = call("check", "run.yaml")
     assert result.returncode == 0, result.stderr
+    trains_on_cpu = re.search(r"^A CPU trains with \d+ thread", result.stderr, re.MULTILINE)
+    assert (trains_on_cpu is None) == torch.cuda.is_available()
     assert "count   at 16 x 16" in result.stdout
     assert ["train", "shade", "dark", "3", "3"] in [
         line.split() for line in result.stdout.splitlines()
