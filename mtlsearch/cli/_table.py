@@ -49,7 +49,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("leaderboard", WORKFLOW),
     Command("report", WORKFLOW),
     Command("plot", WORKFLOW),
-    Command("filter", WORKFLOW, function="filter_tasks"),
     Command("train-longer", WORKFLOW),
     Command("export", WORKFLOW),
     Command("evaluate", WORKFLOW),

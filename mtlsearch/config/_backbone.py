@@ -25,6 +25,16 @@ class BackboneConfig(Section):
         description="weights file to start from: safetensors or a torch state dict; a relative "
         "path starts from the run file's folder, or from `data.root` if only that has the file",
     )
+    checkpoints: dict[str, Path] | None = Field(
+        None,
+        description="one weights file per task, as TASK: PATH, of networks that were fine-tuned "
+        "for it; units that tasks share start from the mean of their networks",
+    )
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the backbone starts from trained weights."""
+        return self.pretrained or self.checkpoint_path is not None or self.checkpoints is not None
 
     @property
     def names(self) -> tuple[str, ...]:

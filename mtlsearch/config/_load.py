@@ -26,6 +26,7 @@ _WORDS_BY_KEY: dict[KeyPath, tuple[str, ...]] = {
 """Keys of paths with words that are not paths."""
 
 _WEIGHTS: KeyPath = ("backbone", "checkpoint_path")
+_CHECKPOINTS: KeyPath = ("backbone", "checkpoints")
 
 DATA_ROOT = "MTLSEARCH_DATA_ROOT"
 """Environment variable that sets ``data.root``."""
@@ -84,6 +85,9 @@ class LoadedRun:
         weights = self.config.backbone.checkpoint_path
         if weights is not None and not weights.is_file():
             problems.add(f"the file {weights} does not exist", _WEIGHTS)
+        for task, path in (self.config.backbone.checkpoints or {}).items():
+            if not path.is_file():
+                problems.add(f"the file {path} does not exist", (*_CHECKPOINTS, task))
         root = self.config.data.root
         if not root.is_dir():
             problems.add(f"the folder {root} does not exist", ("data", "root"))
@@ -99,8 +103,8 @@ def load_run(
 ) -> LoadedRun:
     """Read and validate a run file.
 
-    Relative paths in the file start in its folder; ``backbone.checkpoint_path`` starts in
-    ``data.root`` where the file exists there only. Relative paths in overrides, in the environment
+    Relative paths in the file start in its folder; weights of the backbone start in ``data.root``
+    where the file exists there only. Relative paths in overrides, in the environment
     and in values without a file start in the working directory.
 
     Args:
@@ -195,8 +199,12 @@ def _with_absolute_paths(
     path_keys: list[KeyPath] = [
         ("data", "root"),
         *_WORDS_BY_KEY,
-        _WEIGHTS,
     ]
+    checkpoints = _value(tree, _CHECKPOINTS)
+    weights = [_WEIGHTS]
+    if isinstance(checkpoints, dict):
+        weights += [(*_CHECKPOINTS, task) for task in checkpoints if isinstance(task, str)]
+    path_keys += weights
     if isinstance(plugins, list):
         path_keys += [("plugins", str(index)) for index in range(len(plugins))]
     for keys in path_keys:
@@ -205,7 +213,7 @@ def _with_absolute_paths(
             is_overridden = any(keys[: len(path)] == path for path in origins)
             base = Path.cwd() if is_overridden else folder
             absolute = os.path.abspath(base / os.path.expanduser(value))  # noqa: PTH100, PTH111
-            if keys == _WEIGHTS and not is_overridden and not Path(absolute).is_file():
+            if keys in weights and not is_overridden and not Path(absolute).is_file():
                 absolute = _below_data_root(tree, value) or absolute
             tree = with_value(tree, keys, absolute, "")
     return tree

@@ -89,6 +89,30 @@ class RunConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_checkpoints(self) -> RunConfig:
+        checkpoints = self.backbone.checkpoints
+        if checkpoints is None:
+            return self
+        if set(checkpoints) != set(self.tasks):
+            raise PydanticCustomError(
+                "checkpoints",
+                "`backbone.checkpoints` must contain one file per task ({tasks}), got {named}",
+                {
+                    "key": ["backbone", "checkpoints"],
+                    "named": ", ".join(sorted(checkpoints)) or "no task",
+                    "tasks": ", ".join(sorted(self.tasks)),
+                },
+            )
+        if len(self.backbone.names) > 1:
+            raise PydanticCustomError(
+                "checkpoints",
+                "`backbone.checkpoints` are weights of one model, but `backbone.name` lists "
+                "{number}; set one name",
+                {"key": ["backbone", "checkpoints"], "number": len(self.backbone.names)},
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_loss_weights(self) -> RunConfig:
         weights = self.search.loss_weights
         if isinstance(weights, dict) and set(weights) != set(self.tasks):

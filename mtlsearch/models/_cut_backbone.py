@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -26,7 +27,13 @@ from mtlsearch.models.cutting import (
     unused_weights,
 )
 from mtlsearch.models.loading import create_model, load_weights, pixel_statistics
-from mtlsearch.models.sharing import SharedBackbones, State, merge_path, verify_sharing
+from mtlsearch.models.sharing import (
+    SharedBackbones,
+    State,
+    merge_path,
+    merge_states,
+    verify_sharing,
+)
 from mtlsearch.plan import FeatureSpec, SharingPlan, TaskPath, UnitSpec, check_plan
 
 
@@ -45,6 +52,8 @@ class CutBackbone:
             unit starts from its weights.
         out_indices: indices of the feature levels among timm's feature maps.
         unit_modules: the modules and parameters of each unit.
+        trained: state of the network that a task starts from, by task; empty if all start from
+            the template.
     """
 
     name: str
@@ -56,9 +65,13 @@ class CutBackbone:
     template: nn.Module
     out_indices: tuple[int, ...]
     unit_modules: tuple[UnitModules, ...]
+    trained: Mapping[str, State] = field(default_factory=dict)
 
     def build_backbones(self, plan: SharingPlan) -> SharedBackbones:
         """Build the task models of a sharing plan.
+
+        If the tasks have networks of their own, a unit starts from the mean of the networks of its
+        tasks.
 
         Args:
             plan: a plan for the units of this backbone.
@@ -71,9 +84,14 @@ class CutBackbone:
                 skippable.
         """
         check_plan(plan, self.units)
-        return SharedBackbones(
+        backbones = SharedBackbones(
             self.template, self.unit_modules, self.out_indices, plan, self.channels
         )
+        if set(plan.tasks) <= set(self.trained):
+            for task in plan.tasks:
+                state = self.merge(self.trained, plan.path_of(task))
+                backbones.task_model(task).load_state_dict(state)
+        return backbones
 
     def merge(
         self, trained: Mapping[str, State], path: TaskPath, factor: float | None = None
@@ -102,6 +120,7 @@ def cut_backbone(
     granularity: Granularity = "stage",
     pretrained: bool = False,
     checkpoint_path: str | Path | None = None,
+    checkpoints: Mapping[str, Path] | None = None,
     seed: int = 0,
     channels: int = 3,
 ) -> CutBackbone:
@@ -114,6 +133,8 @@ def cut_backbone(
             number, neighboring blocks are merged into units with balanced FLOPs.
         pretrained: whether to start from timm's weights, which are downloaded if necessary.
         checkpoint_path: a safetensors file or a PyTorch state dict to start from.
+        checkpoints: a file per task, of the network that the task starts from; None for none.
+            Without other weights, the template is their mean.
         seed: seed of the random initial weights.
         channels: number of channels of the images; weights for three are adapted as timm does.
 
@@ -140,9 +161,19 @@ def cut_backbone(
         lambda twin, images: compute_levels(twin, images, out_indices),
         channels,
     )
+    optional = unused_weights(model, trace)
     if checkpoint_path is not None:
-        load_weights(model, Path(checkpoint_path), optional=unused_weights(model, trace))
+        load_weights(model, Path(checkpoint_path), optional=optional)
+    trained = {
+        task: _load_trained(model, task, path, optional)
+        for task, path in (checkpoints or {}).items()
+    }
     prune(model, trace)
+    if trained:
+        initial = model.state_dict()
+        trained = {task: {key: state[key] for key in initial} for task, state in trained.items()}
+        if not pretrained and checkpoint_path is None:
+            model.load_state_dict(merge_states(initial, trained))
     units = find_unit_modules(model, trace, granularity)
     skippable = find_skippable(model, units, trace, image_size, out_indices, channels)
     verify_sharing(name, model, units, out_indices, image_size, skippable, channels)
@@ -163,7 +194,20 @@ def cut_backbone(
         template=model,
         out_indices=tuple(out_indices),
         unit_modules=tuple(units),
+        trained=trained,
     )
+
+
+def _load_trained(
+    model: nn.Module, task: str, path: Path, optional: Collection[str]
+) -> dict[str, Tensor]:
+    """Return the state of the network of a task from a file."""
+    network = deepcopy(model)
+    try:
+        load_weights(network, path, optional=optional)
+    except BackboneError as error:
+        raise error.named_in(f"backbone.checkpoints.{task}") from error
+    return dict(network.state_dict())
 
 
 def _image_size_error(name: str, image_size: tuple[int, int], error: Exception) -> BackboneError:

@@ -98,11 +98,12 @@ def merge_estimate(
         TrainingError: a network cannot be trained, such as for lack of memory.
     """
     backbone = session.config.backbone
-    if not backbone.pretrained and backbone.checkpoint_path is None:
+    if not backbone.has_weights:
         raise RunError(
             "merging requires pretrained weights, from which all single-task networks start",
             where="backbone",
-            next_step="set `backbone.pretrained` or `backbone.checkpoint_path`",
+            next_step="set `backbone.pretrained`, `backbone.checkpoint_path` or "
+            "`backbone.checkpoints`",
         )
     chosen = settings or affordable_settings(session, plans)
     return _Merging.of(session, independent, chosen, progress).run(plans)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mtlsearch.plan import SharingPlan, TaskPath
 from mtlsearch.results import TrialRecord
@@ -51,7 +51,7 @@ def merge_obstacle(session: Session, independent: TrialRecord, plans: Sequence[S
         The reason; empty if nothing speaks against it.
     """
     backbone = session.config.backbone
-    if not backbone.pretrained and backbone.checkpoint_path is None:
+    if not backbone.has_weights:
         return "the backbone is not pretrained"
     run = session.evaluator.run
     if not run.fetch(run.weights(independent.number)).is_file():
@@ -93,8 +93,13 @@ def merge_price(session: Session, plans: Sequence[SharingPlan], settings: MergeS
 
 def affordable_settings(session: Session, plans: Sequence[SharingPlan]) -> MergeSettings:
     """Return the first settings within the largest price, or the last ones."""
-    within = (item for item in SETTINGS if merge_price(session, plans, item) <= MAX_PRICE)
-    return next(within, SETTINGS[-1])
+    settings: tuple[MergeSettings, ...] = SETTINGS
+    backbone = session.config.backbone
+    if not backbone.pretrained and backbone.checkpoint_path is None:
+        # The weights that the networks of the tasks started from are unknown.
+        settings = tuple(replace(item, factors=(None,)) for item in SETTINGS)
+    within = (item for item in settings if merge_price(session, plans, item) <= MAX_PRICE)
+    return next(within, settings[-1])
 
 
 def merge_batches(keys: Sequence[MergeKey]) -> list[Sequence[MergeKey]]:

@@ -189,6 +189,7 @@ def load_cut_backbone(
         granularity=config.backbone.granularity,
         pretrained=config.backbone.pretrained and should_load_weights,
         checkpoint_path=config.backbone.checkpoint_path if should_load_weights else None,
+        checkpoints=config.backbone.checkpoints if should_load_weights else None,
         seed=config.seed,
         channels=config.data.num_channels,
     )

@@ -177,3 +177,21 @@ def test_require_one_start_with_both_sources_raises(run_file: Path) -> None:
 def test_yaml_anchors_are_supported(run_file: Path) -> None:
     run_file.write_text(MINIMAL.replace("one: {kind: any}", "one: &a {kind: any}\n  six: *a"))
     assert load_run(run_file).config.tasks["six"].kind == "any"
+
+
+def test_checkpoints_are_one_file_per_task(tmp_path: Path) -> None:
+    run_file = tmp_path / "run.yaml"
+    run_file.write_text(MINIMAL)
+    tasks = list(load_run(run_file).config.tasks)
+    files = ", ".join(f"{task}: {task}.safetensors" for task in tasks)
+    run_file.write_text(MINIMAL + f"backbone: {{checkpoints: {{{files}}}}}\n")
+    loaded = load_run(run_file)
+    expected = {task: tmp_path / f"{task}.safetensors" for task in tasks}
+    assert loaded.config.backbone.checkpoints == expected
+    with pytest.raises(ConfigError) as caught:
+        loaded.require_paths()
+    assert f"backbone.checkpoints.{tasks[0]}" in str(caught.value)
+    run_file.write_text(MINIMAL + "backbone: {checkpoints: {other: w.safetensors}}\n")
+    with pytest.raises(ConfigError, match="one file per task") as caught:
+        load_run(run_file)
+    assert "backbone.checkpoints" in str(caught.value.where)

@@ -217,6 +217,8 @@ def _classes(names: Sequence[str]) -> str:
 
 
 def _weights(config: RunConfig) -> str:
+    if config.backbone.checkpoints is not None:
+        return ", weights of one network per task"
     if config.backbone.checkpoint_path is not None:
         return f", weights of {config.backbone.checkpoint_path.name}"
     return ", pretrained" if config.backbone.pretrained else ", not pretrained"

@@ -33,7 +33,6 @@ from mtlsearch.search.samplers._sharing_gp import (
     complete_observations,
     features_of,
     log_improvement,
-    select_observations,
     training_rows,
     within_limits,
 )
@@ -58,7 +57,6 @@ __all__ = [
     "kernel_diagonal",
     "log_improvement",
     "make_sampler",
-    "select_observations",
     "sharing_features",
     "sharing_gp_of",
     "training_rows",
