@@ -68,10 +68,17 @@ class LineProgress(SearchProgress):
         self.note(f"  epoch {epoch} of {epochs}: {numbers}")
 
     def trial_finished(
-        self, number: int, state: str, delta_m: float | None, seconds: float, reason: str
+        self,
+        number: int,
+        state: str,
+        delta_m: float | None,
+        seconds: float,
+        reason: str,
+        metrics: Mapping[str, float] | None = None,
     ) -> None:
         """See :class:`SearchProgress`."""
         value = "" if delta_m is None else f", Δm {delta_m:+.2f} %"
+        value += "".join(f", {name} {metric:.4g}" for name, metric in (metrics or {}).items())
         reason = f" ({reason})" if reason else ""
         self.note(f"trial {number}: {state}{value}, {seconds:.0f} s{reason}")
 
@@ -79,9 +86,13 @@ class LineProgress(SearchProgress):
         """See :class:`SearchProgress`."""
         self.note(f"trial {number}: resumes until epoch {epochs} ({reason})")
 
-    def best(self, number: int, delta_m: float) -> None:
+    def best(
+        self, number: int, delta_m: float, expected: tuple[float, float] | None = None
+    ) -> None:
         """See :class:`SearchProgress`."""
         best = f"best so far: trial {number}, Δm {delta_m:+.2f} %"
+        if expected is not None:
+            best += " measured, {:+.2f} ± {:.2f} % expected".format(*expected)
         if best != self._best:
             self.note(best)
         self._best = best

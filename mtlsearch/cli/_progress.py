@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -31,10 +31,14 @@ class ProgressView:
 
     Args:
         console: console that prints the lines.
+        clock: returns seconds, for the remaining time.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self.worker = 0
+        self._clock = clock
+        self._start = self._trial_start = self._epoch_shown = clock()
+        self._done = self._done_before = self._total = 0
         self._console = console
         self._bars = _Bars(console) if console.is_terminal and not console.quiet else None
         self._best = ""
@@ -73,6 +77,8 @@ class ProgressView:
 
     def search_started(self, done: int, total: int) -> None:
         """Show that ``done`` of ``total`` trials were finished in earlier sessions."""
+        self._done = self._done_before = done
+        self._total, self._start = total, self._clock()
         if done > total:
             self._print(f"{done} trials are finished, {total} requested")
         elif done == total:
@@ -86,6 +92,7 @@ class ProgressView:
         """Show that a trial starts."""
         self._plans[self.worker] = {number: what}
         self._started.add(number)
+        self._trial_start = self._epoch_shown = self._clock()
         if self._bars:
             self._bars.trial(number, steps, self.worker)
         self._console.debug(f"trial {number}: {what}")
@@ -105,6 +112,13 @@ class ProgressView:
             for name, value in values.items()
         )
         self._console.debug(f"  epoch {epoch} of {epochs}  {numbers}")
+        now = self._clock()
+        # A line per epoch with the time left, unless epochs are short or bars show it.
+        if not self._bars and epoch < epochs and now - self._epoch_shown >= STAGE_INTERVAL:
+            self._epoch_shown = now
+            left = duration((now - self._trial_start) / epoch * (epochs - epoch))
+            number = next(iter(self._plans.get(self.worker, {})), None)
+            self._console.info(f"  trial {number}: epoch {epoch} of {epochs}, {left} left")
 
     def note(self, text: str) -> None:
         """Show a note about the running trial."""
@@ -128,28 +142,46 @@ class ProgressView:
         self._print(f"trial {number}  resumes until epoch {epochs}  ({reason})")
 
     def trial_finished(
-        self, number: int, state: str, delta_m: float | None, seconds: float, reason: str = ""
+        self,
+        number: int,
+        state: str,
+        delta_m: float | None,
+        seconds: float,
+        reason: str = "",
+        metrics: Mapping[str, float] | None = None,
     ) -> None:
-        """Show the result of a trial."""
+        """Show the result of a trial, and when the search is expected to end."""
         value = "" if delta_m is None else f"  Δm {delta_m:+.2f} %"
         if state == "paused":
             value += " when paused"
+        value += "".join(f"  {name} {metric:.3f}" for name, metric in (metrics or {}).items())
         plans = self._plans.get(self.worker, {})
         plan = f"  {plans[number]}" if number in plans else ""
         reason = f"  ({reason})" if reason else ""
         self._print(f"trial {number}  {state}{value}  {duration(seconds)}{plan}{reason}")
-        if self._bars and number not in self._counted:
-            self._bars.finished()
+        if number not in self._counted:
+            self._done += 1
+            if self._bars:
+                self._bars.finished()
+            elif self._done < self._total:
+                seconds = (self._clock() - self._start) / (self._done - self._done_before)
+                left = duration(seconds * (self._total - self._done))
+                self._print(f"{self._done} of {self._total} trials, at most {left} left")
         self._counted.add(number)
 
-    def best(self, number: int, delta_m: float) -> None:
+    def best(
+        self, number: int, delta_m: float, expected: tuple[float, float] | None = None
+    ) -> None:
         """Show the best trial so far."""
-        best = f"best so far: trial {number}, Δm {delta_m:+.2f} %"
+        text = f"Δm {delta_m:+.2f} %"
+        if expected is not None:
+            text = "expected Δm {:+.2f} ± {:.2f} %".format(*expected) + f", measured {text[3:]}"
+        best = f"best so far: trial {number}, {text}"
         if best != self._best and not self._bars:
             self._print(best)
         self._best = best
         if self._bars:
-            self._bars.best(f"best Δm {delta_m:+.2f} % (trial {number})")
+            self._bars.best(f"best: {text} (trial {number})")
 
     def _print(self, text: str) -> None:
         if self._bars and not self._console.quiet:

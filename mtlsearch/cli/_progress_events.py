@@ -80,14 +80,22 @@ class ProgressEvents:
         self.write("trial_promoted", number, epochs, reason)
 
     def trial_finished(
-        self, number: int, state: str, delta_m: float | None, seconds: float, reason: str
+        self,
+        number: int,
+        state: str,
+        delta_m: float | None,
+        seconds: float,
+        reason: str,
+        metrics: Mapping[str, float] | None = None,
     ) -> None:
         """Write the result of a trial."""
-        self.write("trial_finished", number, state, delta_m, seconds, reason)
+        self.write("trial_finished", number, state, delta_m, seconds, reason, dict(metrics or {}))
 
-    def best(self, number: int, delta_m: float) -> None:
+    def best(
+        self, number: int, delta_m: float, expected: tuple[float, float] | None = None
+    ) -> None:
         """Write the best trial so far."""
-        self.write("best", number, delta_m)
+        self.write("best", number, delta_m, expected)
 
 
 class EventDisplay:

@@ -49,6 +49,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("leaderboard", WORKFLOW),
     Command("report", WORKFLOW),
     Command("plot", WORKFLOW),
+    Command("filter", WORKFLOW, function="filter_tasks"),
     Command("train-longer", WORKFLOW),
     Command("export", WORKFLOW),
     Command("evaluate", WORKFLOW),

@@ -141,12 +141,20 @@ class _EstimateProgress(SearchProgress):
         self.progress.warning(text)
 
     def trial_finished(
-        self, number: int, state: str, delta_m: float | None, seconds: float, reason: str
+        self,
+        number: int,
+        state: str,
+        delta_m: float | None,
+        seconds: float,
+        reason: str,
+        metrics: Mapping[str, float] | None = None,
     ) -> None:
-        self.progress.trial_finished(number, state, delta_m, seconds, reason)
+        self.progress.trial_finished(number, state, delta_m, seconds, reason, metrics)
 
-    def best(self, number: int, delta_m: float) -> None:
-        self.progress.best(number, delta_m)
+    def best(
+        self, number: int, delta_m: float, expected: tuple[float, float] | None = None
+    ) -> None:
+        self.progress.best(number, delta_m, expected)
 
     def _report(self) -> None:
         done = min(self._done, self.num_epochs)

@@ -21,6 +21,7 @@ This package does not import torch and does not write files.
 from mtlsearch.search._evaluator import Evaluator, Measurement
 from mtlsearch.search._progress import NullProgress, SearchProgress
 from mtlsearch.search._search import SearchOutcome, search
+from mtlsearch.search._task_effects import Effect, TaskEffects, task_effects
 from mtlsearch.search._trial_runner import TakeOver
 from mtlsearch.search._verdict import Verdict, verdict_of
 from mtlsearch.search.evaluators import FunctionEvaluator, TableEvaluator, plan_code
@@ -28,6 +29,7 @@ from mtlsearch.search.space import CandidateSpace, Proposal, build_candidate_spa
 
 __all__ = [
     "CandidateSpace",
+    "Effect",
     "Evaluator",
     "FunctionEvaluator",
     "Measurement",
@@ -37,9 +39,11 @@ __all__ = [
     "SearchProgress",
     "TableEvaluator",
     "TakeOver",
+    "TaskEffects",
     "Verdict",
     "build_candidate_space",
     "plan_code",
     "search",
+    "task_effects",
     "verdict_of",
 ]

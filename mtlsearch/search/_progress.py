@@ -90,7 +90,13 @@ class SearchProgress(Protocol):
         return
 
     def trial_finished(
-        self, number: int, state: str, delta_m: float | None, seconds: float, reason: str
+        self,
+        number: int,
+        state: str,
+        delta_m: float | None,
+        seconds: float,
+        reason: str,
+        metrics: Mapping[str, float] | None = None,
     ) -> None:
         """Report that a trial has ended or paused.
 
@@ -100,15 +106,21 @@ class SearchProgress(Protocol):
             delta_m: Δm in percent, of a paused trial at its rung; None if it is undefined.
             seconds: wall time of training and evaluation.
             reason: why the trial is not complete; empty for a complete trial.
+            metrics: primary metric of each task, such as ``{"boxes.mAP": 0.4}``; None if the trial
+                has no results.
         """
         return
 
-    def best(self, number: int, delta_m: float) -> None:
+    def best(
+        self, number: int, delta_m: float, expected: tuple[float, float] | None = None
+    ) -> None:
         """Report the best trial so far.
 
         Args:
             number: trial number.
-            delta_m: its Δm in percent.
+            delta_m: its measured Δm in percent.
+            expected: mean and standard deviation of its expected Δm, by which it is the best; None
+                if the surrogate does not apply: then it has the highest measured Δm.
         """
         return
 

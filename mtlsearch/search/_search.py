@@ -12,13 +12,21 @@ from mtlsearch.search._progress import NullProgress, SearchProgress
 from mtlsearch.search._rejection import exhaustion_reason, too_many_rejections
 from mtlsearch.search._resume_paused import best_paused, resume_paused
 from mtlsearch.search._successive_halving import SuccessiveHalving
-from mtlsearch.search._trial_runner import WAIT_SECONDS, TakeOver, TrialRunner, reference_error
+from mtlsearch.search._trial_runner import (
+    WAIT_SECONDS,
+    Leader,
+    TakeOver,
+    TrialRunner,
+    reference_error,
+)
+from mtlsearch.search._verdict import leader
 from mtlsearch.search.samplers import (
     MAX_EXPECTED_REGRET,
     Observation,
     ObservationHistory,
     Sampler,
     SharingGPSampler,
+    SharingModel,
     make_sampler,
     sharing_gp_of,
 )
@@ -99,6 +107,13 @@ def search(
         space.limits.load_latencies(view.records)
     _report_start(space, evaluator, halving, view, progress, trials)
     sampler = make_sampler(space, store.objectives)
+    model = sharing_gp_of(sampler)
+    history = ObservationHistory()
+    surrogate = SharingModel(space.tasks) if model is None else model.model
+
+    def leader_of(view: StudyView) -> Leader | None:
+        return leader(history.update(view), surrogate)
+
     worker = _SearchWorker(
         space,
         TrialRunner(
@@ -110,13 +125,15 @@ def search(
             take_over,
             space.config.max_failures,
             space.config.trial_timeout and 60 * space.config.trial_timeout,
+            leader_of,
         ),
         sampler,
-        sharing_gp_of(sampler),
+        model,
         trials,
         seed,
         at_seed,
         first_number=len(store.trials),
+        history=history,
     )
     if after_each is not None:
         after_each(view)

@@ -30,6 +30,9 @@ from mtlsearch.search._successive_halving import Promotion, SuccessiveHalving
 from mtlsearch.search.space import Proposal, ResourceLimits
 from mtlsearch.study import ClaimLostError, StudyView, TrialStore
 
+Leader = tuple[int, float, tuple[float, float]]
+"""Number, measured Δm, and mean and deviation of the expected Δm of the best trial."""
+
 TakeOver = Callable[[Sequence[int], int], None]
 """Function of the numbers of interrupted trials, the last one first, and of the trial that
 continues them. It hands over what they left, such as a checkpoint."""
@@ -52,6 +55,8 @@ class TrialRunner:
         max_failures: failed trials in a row after which :meth:`start`, :meth:`repeat` and
             :meth:`resume` raise an error; None for no limit.
         timeout: seconds after which a trial fails; None for no limit.
+        leader_of: returns the trial with the highest expected Δm, which progress shows; None for
+            the highest measured Δm.
     """
 
     evaluator: Evaluator
@@ -62,6 +67,7 @@ class TrialRunner:
     take_over: TakeOver | None = None
     max_failures: int | None = None
     timeout: float | None = None
+    leader_of: Callable[[StudyView], Leader | None] | None = None
     _failures: list[str] = field(default_factory=list)
 
     def start(
@@ -322,9 +328,15 @@ class TrialRunner:
             self.progress.note(f"no trial pauses at epoch {rung}: {reason}")
 
     def _report(self, record: TrialRecord, delta_m: float | None, reason: str) -> None:
-        self.progress.trial_finished(record.number, record.state, delta_m, record.seconds, reason)
-        best = self.store.view().best
-        if best is not None:
+        metrics = _primary_metrics(record)
+        self.progress.trial_finished(
+            record.number, record.state, delta_m, record.seconds, reason, metrics
+        )
+        view = self.store.view()
+        leader = None if self.leader_of is None else self.leader_of(view)
+        if leader is not None:
+            self.progress.best(*leader)
+        elif (best := view.best) is not None:
             self.progress.best(*best)
         self._count_failure(record)
 
@@ -348,6 +360,19 @@ class TrialRunner:
                 next_step="remove the cause and run the same command to continue, or set "
                 "`search.max_failures` to a larger value",
             )
+
+
+def _primary_metrics(record: TrialRecord) -> dict[str, float]:
+    """Return the primary metric of each task, at the last rung of a paused trial."""
+    results = record.results
+    if not results and record.rung_results:
+        results = record.rung_results[max(record.rung_results)]
+    return {
+        f"{task}.{spec.name}": result.value(spec)
+        for task, result in results.items()
+        for spec in result.specs
+        if spec.primary
+    }
 
 
 def reference_error(record: TrialRecord, advice: str | None) -> RunError:

@@ -20,6 +20,7 @@ from mtlsearch.search.samplers import (
     SharingPosterior,
     complete_observations,
     features_of,
+    select_observations,
 )
 from mtlsearch.study import StudyView
 
@@ -72,13 +73,11 @@ def verdict_of(view: StudyView) -> Verdict | None:
         plans have different numbers of units, or if no complete trial is within the limits.
     """
     observations = [
-        item
-        for item in ObservationHistory().update(_with_delta_m(view))
-        if item.changes is not None
+        item for item in ObservationHistory().update(with_delta_m(view)) if item.changes is not None
     ]
     complete = complete_observations(observations)
     feasible = [index for index, item in enumerate(complete) if not item.over_limits]
-    if len(complete) < 2 or not feasible or not _is_comparable(observations):
+    if len(complete) < 2 or not feasible or not is_comparable(observations):
         return None
     tasks = complete[0].proposal.candidate.plan.tasks
     posterior = SharingModel(tasks).posterior(observations)
@@ -124,17 +123,59 @@ def verdict_of(view: StudyView) -> Verdict | None:
     return replace(verdict, sentences=sentences)
 
 
-def _with_delta_m(view: StudyView) -> StudyView:
-    """Return a study with Δm as its only objective, which a verdict is about."""
+def leader(
+    observations: Sequence[Observation], model: SharingModel
+) -> tuple[int, float, tuple[float, float]] | None:
+    """Return the trial of the highest expected Δm so far, for the progress of a search.
+
+    It is the winner of :func:`verdict_of`, of which nothing else is computed. Of many trials, only
+    those that the surrogate uses are compared.
+
+    Args:
+        observations: all trials of the study.
+        model: the surrogate of the search, which keeps its last posterior.
+
+    Returns:
+        Its number, its measured Δm in percent, and mean and standard deviation of its expected Δm;
+        None where the verdict is None.
+    """
+    usable = [item for item in observations if item.changes is not None]
+    complete = complete_observations(usable)
+    independent = [item for item in complete if item.proposal.baseline == "independent"]
+    named = [item for item in select_observations(complete) if not item.over_limits]
+    if len(complete) < 2 or not named or not independent or not is_comparable(usable):
+        return None
+    posterior = model.posterior(usable)
+    best = named[int(posterior.mean(features_of(named)).argmax())]
+    joint = _Joint.of(posterior, features_of([best, independent[0]]), [1])
+    expected = joint.difference(0, 1), joint.deviation(0, 1)
+    return best.number, best.value or 0.0, expected
+
+
+def with_delta_m(view: StudyView) -> StudyView:
+    """Return a study with Δm as its only objective, which a verdict is about.
+
+    Args:
+        view: the study.
+
+    Returns:
+        The same trials.
+    """
     return StudyView(
         records=view.records, params_by_number=view.params_by_number, repeats=view.repeats
     )
 
 
-def _is_comparable(observations: Sequence[Observation]) -> bool:
+def is_comparable(observations: Sequence[Observation]) -> bool:
     """Return whether plans have the same units, all used, and two or more tasks.
 
     The model has no feature for skipped units: plans that skip many would look like ``hard``.
+
+    Args:
+        observations: at least one trial.
+
+    Returns:
+        True if the surrogate applies to all of them.
     """
     plans = [item.proposal.candidate.plan for item in observations]
     backbones = {item.proposal.candidate.backbone for item in observations}

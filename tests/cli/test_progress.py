@@ -30,8 +30,19 @@ with ProgressView(Console()) as view:
 """
 
 
+class Clock:
+    """A clock on which each look takes a second."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
 def show_session(console: Console) -> None:
-    with ProgressView(console) as view:
+    with ProgressView(console, Clock()) as view:
         view.stage("reading images", 1, 2)
         view.stage("reading images", 2, 2)
         view.search_started(1, 3)
@@ -40,10 +51,10 @@ def show_session(console: Console) -> None:
         view.epoch_finished(1, 1, {"one": {"acc": 0.5}})
         view.note("batches come in 2 parts")
         view.warning("every epoch has a single step")
-        view.trial_finished(1, "complete", -1.25, 61.0, "")
-        view.best(0, 0.0)
+        view.trial_finished(1, "complete", -1.25, 61.0, "", {"one.acc": 0.5})
+        view.best(0, 0.0, (0.0, 0.0))
         view.trial_finished(2, "failed", None, 1.0, "loss of one is nan at step 3")
-        view.best(0, 0.0)
+        view.best(0, 0.0, (0.0, 0.0))
 
 
 def test_progress_without_terminal_is_lines(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,8 +66,9 @@ def test_progress_without_terminal_is_lines(capsys: pytest.CaptureFixture[str]) 
         "resuming: 1 of 3 trials are finished",
         "  note: batches come in 2 parts",
         "warning: every epoch has a single step",
-        "trial 1  complete  Δm -1.25 %  1 min 01 s  a+b | a b",
-        "best so far: trial 0, Δm +0.00 %",
+        "trial 1  complete  Δm -1.25 %  one.acc 0.500  1 min 01 s  a+b | a b",
+        "2 of 3 trials, at most 3.0 s left",
+        "best so far: trial 0, expected Δm +0.00 ± 0.00 %, measured +0.00 %",
         "trial 2  failed  1.0 s  (loss of one is nan at step 3)",
     ]
 
@@ -85,6 +97,16 @@ def test_verbose_progress_has_epochs(capsys: pytest.CaptureFixture[str]) -> None
     assert "epoch 1 of 1  one.acc 0.5" in err
 
 
+def test_long_epochs_have_the_remaining_time(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Clock()
+    with ProgressView(Console(), clock) as view:
+        view.trial_started(7, "hard", 12)
+        clock.now += 28.0
+        view.epoch_finished(1, 3, {"one": {"acc": 0.5}})
+        view.epoch_finished(2, 3, {"one": {"acc": 0.5}})
+    assert capsys.readouterr().err == "  trial 7: epoch 1 of 3, 58.0 s left\n"
+
+
 def test_quiet_progress_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     show_session(Console(quiet=True))
     assert capsys.readouterr() == ("", "")
@@ -105,7 +127,7 @@ def test_progress_on_a_terminal_is_bars() -> None:
         "trials",
         "2/3",
         "trial 2",
-        "best Δm +3.00 % (trial 2)",
+        "best: Δm +3.00 % (trial 2)",
         "loss 0.25",
         "1 min 01 s",
     ):

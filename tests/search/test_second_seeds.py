@@ -16,6 +16,7 @@ from mtlsearch.plugin import Candidate
 from mtlsearch.search import (
     CandidateSpace,
     FunctionEvaluator,
+    NullProgress,
     build_candidate_space,
     search,
     verdict_of,
@@ -23,7 +24,7 @@ from mtlsearch.search import (
 from mtlsearch.search.samplers import Observation, SharingGPSampler
 from mtlsearch.search.space import proposal_of
 from mtlsearch.study import StudyView, TrialStore, open_storage
-from tests.search.synthetic import Formula, with_space
+from tests.search.synthetic import Formula, space_for, with_space
 
 TASKS, UNITS = ("a", "b", "c"), 4
 
@@ -239,3 +240,21 @@ def test_plans_that_skip_units_have_no_verdict() -> None:
     search(space, evaluator, store, trials=8, seed=0)
     assert any(record.candidate.plan.has_skips for record in store.records())
     assert verdict_of(store.view()) is None
+
+
+def test_leader_of_a_search_is_the_winner_of_its_verdict() -> None:
+    reported: list[tuple[int, float, tuple[float, float] | None]] = []
+
+    class Best(NullProgress):
+        def best(
+            self, number: int, delta_m: float, expected: tuple[float, float] | None = None
+        ) -> None:
+            reported.append((number, delta_m, expected))
+
+    store, evaluator = TrialStore.in_memory(), Formula()
+    search(space_for(evaluator), evaluator, store, trials=12, seed=0, progress=Best())
+    verdict = verdict_of(store.view())
+    assert verdict is not None
+    number, measured, expected = reported[-1]
+    assert (number, measured) == (verdict.winner, verdict.measured)
+    assert expected == pytest.approx((verdict.expected.mean, verdict.expected.deviation))

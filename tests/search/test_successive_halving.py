@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -248,7 +248,13 @@ def test_progress_reports_pauses_and_promotions() -> None:
             lines.append(f"{number} to {epochs}: {reason}")
 
         def trial_finished(
-            self, number: int, state: str, delta_m: float | None, seconds: float, reason: str
+            self,
+            number: int,
+            state: str,
+            delta_m: float | None,
+            seconds: float,
+            reason: str,
+            metrics: Mapping[str, float] | None = None,
         ) -> None:
             assert delta_m is not None
             lines.append(f"{number} {state}: {reason}")

@@ -83,6 +83,7 @@ def search(
     resumes the search. The running trial continues from its last checkpoint.
     """
     options = GlobalOptions.of(ctx)
+    options.console.info(f"opening {file} ...")  # plugins and torch take seconds to load
     values = merge_overrides(
         overrides,
         trials=trials,

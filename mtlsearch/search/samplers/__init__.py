@@ -33,6 +33,7 @@ from mtlsearch.search.samplers._sharing_gp import (
     complete_observations,
     features_of,
     log_improvement,
+    select_observations,
     training_rows,
     within_limits,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "kernel_diagonal",
     "log_improvement",
     "make_sampler",
+    "select_observations",
     "sharing_features",
     "sharing_gp_of",
     "training_rows",
