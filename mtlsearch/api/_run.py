@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mtlsearch.prediction import Prediction
     from mtlsearch.results import TrialRecord
     from mtlsearch.search import Verdict
-    from mtlsearch.study import RunDirectory
+    from mtlsearch.study import RunDirectory, StudyView
 
 TrialName = Literal["best"] | int
 TrialNames = TrialName | Sequence[TrialName]
@@ -84,15 +84,15 @@ class Run:
         from mtlsearch.results import leaderboard, objectives_in
         from mtlsearch.runs import read_confirmed
 
-        records, verdict = self._records(), self.verdict
+        view, verdict = self._view(), self.verdict
         return leaderboard(
-            records,
-            objectives=objectives_in(records, self.config.search.objectives),
+            view.networks,
+            objectives=objectives_in(view.records, self.config.search.objectives),
             sort=sort,
             top=top,
             all_metrics=all_metrics,
             with_errors=errors,
-            confirmed=read_confirmed(self.path, records),
+            confirmed=read_confirmed(self.path, view.records),
             expected={} if verdict is None else verdict.expected_by_number,
         )
 
@@ -361,10 +361,14 @@ class Run:
         sentences = [] if verdict is None else [" ".join(verdict.sentences)]
         return "\n\n".join([*sentences, render(self.leaderboard(), "markdown")])
 
-    def _records(self) -> list[TrialRecord]:
-        from mtlsearch.study import read_records
+    def _records(self) -> tuple[TrialRecord, ...]:
+        """Return the trials and the compressed trials by number."""
+        return self._view().networks
 
-        return read_records(self.path, self.config)
+    def _view(self) -> StudyView:
+        from mtlsearch.study import read_view
+
+        return read_view(self.path, self.config)
 
     def _numbers(self, trials: TrialNames) -> list[int]:
         """Return the numbers of one or several trials.

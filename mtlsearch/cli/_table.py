@@ -51,6 +51,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("plot", WORKFLOW),
     Command("filter", WORKFLOW, function="filter_tasks"),
     Command("train-longer", WORKFLOW),
+    Command("compress", WORKFLOW),
     Command("export", WORKFLOW),
     Command("evaluate", WORKFLOW),
     Command("predict", WORKFLOW),

@@ -37,22 +37,27 @@ from mtlsearch.models._latency import measure_latency
 from mtlsearch.models._network import MultiTaskNetwork
 from mtlsearch.models.cutting import Granularity
 from mtlsearch.models.loading import list_backbones, require_backbone
+from mtlsearch.models.pruning import Importance, Pruned, fit_channels, prune_network
 from mtlsearch.models.sharing import Rows, SharedBackbones, merge_states, module_keys
 
 __all__ = [
     "CutBackbone",
     "Granularity",
     "HeadWithAttention",
+    "Importance",
     "MultiTaskNetwork",
+    "Pruned",
     "Rows",
     "SharedBackbones",
     "count_flops",
     "count_parameters",
     "cut_backbone",
+    "fit_channels",
     "head_cost",
     "list_backbones",
     "measure_latency",
     "merge_states",
     "module_keys",
+    "prune_network",
     "require_backbone",
 ]

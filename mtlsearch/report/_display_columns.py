@@ -250,6 +250,12 @@ DISPLAY_COLUMNS: tuple[DisplayColumn, ...] = (
         is_number=True,
         is_before_metrics=True,
     ),
+    DisplayColumn(
+        "parent",
+        _of("parent", formatting.format_significant_digits),
+        _if_included("parent"),
+        is_number=True,
+    ),
     DisplayColumn("params", _of("params", formatting.format_counts), is_number=True, hide_order=3),
     DisplayColumn("FLOPs", _of("flops", formatting.format_counts), is_number=True, hide_order=5),
     DisplayColumn(

@@ -56,7 +56,14 @@ from mtlsearch.results._seed_statistics import (
     seed_statistics,
 )
 from mtlsearch.results._study_index import StudyIndex
-from mtlsearch.results._trial import FINISHED_STATES, Baseline, ProposalBasis, State, TrialRecord
+from mtlsearch.results._trial import (
+    FINISHED_STATES,
+    Baseline,
+    Compression,
+    ProposalBasis,
+    State,
+    TrialRecord,
+)
 
 __all__ = [
     "COSTS",
@@ -65,6 +72,7 @@ __all__ = [
     "HEADINGS",
     "TIME",
     "Baseline",
+    "Compression",
     "CountedMetrics",
     "Direction",
     "Expectation",

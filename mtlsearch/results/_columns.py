@@ -100,6 +100,10 @@ IF_NOT_COUNTED = Condition(
 IF_SATURATED = Condition(
     "if a metric is saturated", lambda rows: any(_saturated(row) for row in rows.rows)
 )
+IF_COMPRESSED = Condition(
+    "if a trial is compressed",
+    lambda rows: any(row.record.compression is not None for row in rows.rows),
+)
 IF_NOISE = Condition("if Δm is noise", lambda rows: any(_is_noise(row) for row in rows.rows))
 
 
@@ -159,6 +163,14 @@ def _distillation(row: Row) -> str:
 
 def _attention(row: Row) -> bool:
     return row.record.candidate.attention
+
+
+def _compression(row: Row) -> str | None:
+    return None if row.record.compression is None else str(row.record.compression)
+
+
+def _parent(row: Row) -> int | None:
+    return None if row.record.compression is None else row.record.compression.parent
 
 
 def _loss_weights(row: Row) -> str | None:
@@ -365,6 +377,20 @@ COLUMNS: tuple[Column, ...] = (
         "whether no other trial dominates this one in the objectives, or in Δm and FLOPs if Δm is "
         "the only objective",
         is_descending=True,
+    ),
+    Column(
+        "parent",
+        "float64",
+        _parent,
+        "of a compressed trial, the trial from whose network it was made",
+        IF_COMPRESSED,
+    ),
+    Column(
+        "compression",
+        "str",
+        _compression,
+        "how a compressed trial was made; empty for other trials",
+        IF_COMPRESSED,
     ),
     Column(
         "not_counted",

@@ -58,8 +58,11 @@ def leaderboard(
     metric column), and of metrics near their bounds ``not_counted``, ``saturated`` and
     ``remarks``; and ``zero_classes`` (trial numbers by task and class at 0).
 
+    Compressed trials are not ranked: each follows its parent, unless ``sort`` is given, and is
+    neither ``best`` nor in ``pareto``.
+
     Args:
-        records: the trials of a run.
+        records: the trials of a run, with its compressed trials.
         objectives: the objectives of the search.
         sort: a column or its heading in a table, or any metric, which then has a column. Values
             for which higher is better descend, all others ascend. Missing values are last. None:
@@ -86,23 +89,29 @@ def leaderboard(
         raise ConfigError(
             f"`top` must be at least 1, got {top}", where="--top", next_step="set 1 or more"
         )
-    trials = _with_reruns(list(records))
+    trials = _with_reruns([record for record in records if record.compression is None])
+    compressed = [record for record in records if record.compression is not None]
     first = "delta_m_mean" if confirmed else "expected_delta_m" if expected else "delta_m"
     order = [first, "delta_m"] if sort is None else [HEADINGS.get(sort, sort)]
     metrics = metric_columns(trials, all_metrics=all_metrics, sort=order[0])
     rows = Rows(
-        _rows(trials, objectives, confirmed, expected, with_errors=with_errors),
+        [
+            *_rows(trials, objectives, confirmed, expected, with_errors=with_errors),
+            *_compressed_rows(compressed, reference_of(trials), with_errors=with_errors),
+        ],
         all_metrics,
         with_errors,
     )
     frame = _frame(rows, metrics)
     frame.attrs["front"] = [objective.name for objective in front_objectives(objectives)]
-    frame.attrs["best"] = _best(frame)
+    frame.attrs["best"] = _best(frame, len(trials))
     frame.attrs |= _baseline_attrs(reference_of(trials), metrics)
     frame.attrs["zero_classes"] = zero_classes(trials)
     frame.attrs["val_images"] = max((trial.val_images or 0 for trial in trials), default=0) or None
     _check_column(order[0], frame, trials)
     ranked = _sorted(frame, order, metrics)
+    if sort is None and compressed:
+        ranked = _behind_parents(ranked)
     return ranked if top is None else ranked.head(top)
 
 
@@ -157,6 +166,33 @@ def _rows(
     return rows
 
 
+def _compressed_rows(
+    compressed: Sequence[TrialRecord],
+    reference: Mapping[str, TaskResult],
+    *,
+    with_errors: bool,
+) -> list[Row]:
+    rows = []
+    for trial in compressed:
+        value, reason = delta_m(trial.results, reference)
+        counted = None if value is None else counted_metrics(reference)
+        error = delta_m_error(trial.results, reference) if with_errors else None
+        rows.append(Row(trial, value, reason, None, None, False, counted, error))
+    return rows
+
+
+def _behind_parents(frame: pd.DataFrame) -> pd.DataFrame:
+    """Move each compressed trial behind its parent, the largest first."""
+    ordinary = [int(number) for number in frame.loc[frame["parent"].isna(), "trial"]]
+    positions = {number: position for position, number in enumerate(ordinary)}
+    of_parent = frame["parent"].fillna(frame["trial"]).map(positions).fillna(len(ordinary))
+    keyed = frame.assign(_position=of_parent, _is_compressed=frame["parent"].notna())
+    index = keyed.sort_values(
+        ["_position", "_is_compressed", "flops"], ascending=[True, True, False], kind="stable"
+    ).index
+    return frame.loc[index].reset_index(drop=True)
+
+
 def _baseline_attrs(
     reference: Mapping[str, TaskResult], metrics: Mapping[str, Metric]
 ) -> dict[str, Any]:
@@ -200,8 +236,12 @@ def _frame(rows: Rows, metrics: Mapping[str, Metric]) -> pd.DataFrame:
     return frame[[*before, *cells_by_metric, *after]].astype(dtypes)
 
 
-def _best(frame: pd.DataFrame) -> int | None:
-    """Return the trial with the highest mean, expected or measured Δm within the limits."""
+def _best(frame: pd.DataFrame, num_ranked: int) -> int | None:
+    """Return the trial with the highest mean, expected or measured Δm within the limits.
+
+    Only the first rows are ranked; compressed trials follow.
+    """
+    frame = frame.head(num_ranked)
     names = [name for name in ("delta_m_mean", "expected_delta_m") if name in frame]
     defined_names = [name for name in names if frame[name].notna().any()]
     value = frame[[*defined_names, "delta_m"][0]]

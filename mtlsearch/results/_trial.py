@@ -47,6 +47,33 @@ class ProposalBasis:
 
 
 @dataclass(frozen=True, slots=True)
+class Compression:
+    """How the network of a trial was compressed.
+
+    Attributes:
+        parent: number of the trial.
+        flops: the largest number of FLOPs for one image.
+        importance: which channels were removed first: ``taylor`` or ``weights``.
+        teacher: the targets of distillation: ``trial``, ``independent`` or ``none``.
+        alpha: factor of the distillation loss.
+        learning_rate: peak learning rate of the fine-tuning.
+        seed: seed of order and augmentation.
+    """
+
+    parent: int
+    flops: float
+    importance: str
+    teacher: str
+    alpha: float
+    learning_rate: float
+    seed: int
+
+    def __str__(self) -> str:
+        """Return such as ``trial 9 pruned (taylor), teacher trial``."""
+        return f"trial {self.parent} pruned ({self.importance}), teacher {self.teacher}"
+
+
+@dataclass(frozen=True, slots=True)
 class TrialRecord:
     """The values of one trial, as they are stored.
 
@@ -74,6 +101,8 @@ class TrialRecord:
         repeats: of a second seed, the number of the trial whose candidate it trains again.
         seed: of a second seed, the seed of weights, order and augmentation.
         basis: what was known when the trial was proposed; None in records of earlier versions.
+        compression: of a compressed trial, how it was made from another trial. Its candidate is
+            that of the other trial, its weights have fewer channels.
     """
 
     number: int
@@ -96,6 +125,7 @@ class TrialRecord:
     repeats: int | None = None
     seed: int | None = None
     basis: ProposalBasis | None = None
+    compression: Compression | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "results", _freeze(self.results))

@@ -29,6 +29,7 @@ Steps 3 to 6 are :func:`open_session`, which long training, export and task affi
 """
 
 from mtlsearch.runs._check_run import check_run
+from mtlsearch.runs._compress import CompressSettings, compress, find_compressed
 from mtlsearch.runs._confirm import read_confirmed, read_verdict
 from mtlsearch.runs._environment import describe_threads, read_environments
 from mtlsearch.runs._fine_tune import FineTuned, fine_tune, require_same_labels
@@ -56,6 +57,7 @@ from mtlsearch.runs._training_evaluator import TrainingEvaluator
 __all__ = [
     "PREFLIGHT_CHECKS",
     "AffinityOutcome",
+    "CompressSettings",
     "FineTuned",
     "LongTraining",
     "PreflightCheck",
@@ -65,6 +67,8 @@ __all__ = [
     "TrainingEvaluator",
     "check_run",
     "describe_threads",
+    "compress",
+    "find_compressed",
     "find_long_training",
     "fine_tune",
     "history_columns",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
@@ -41,7 +42,8 @@ def pick_trial(
     """
     complete = [record for record in records if record.state == "complete"]
     if trial == "best":
-        return _best(complete, confirmed, front, expected)
+        ranked = [record for record in complete if record.compression is None]
+        return _best(ranked, confirmed, front, expected)
     record = next((record for record in records if record.number == trial), None)
     if record is None or record.state != "complete":
         raise RunError(
@@ -95,10 +97,7 @@ def load_trial(session: Session, record: TrialRecord) -> MultiTaskNetwork:
     Raises:
         RunError: the weights are not on disk.
     """
-    from mtlsearch.training import load_weights
-
-    run = session.evaluator.run
-    path = run.fetch(run.weights(record.number))
+    path = session.evaluator.run.weights(record.number)
     if not path.is_file():
         raise RunError(
             f"the weights of trial {record.number} do not exist",
@@ -106,6 +105,33 @@ def load_trial(session: Session, record: TrialRecord) -> MultiTaskNetwork:
             next_step="set `search.keep_weights` to a larger number before the search, or choose "
             "another trial",
         )
+    if record.compression is not None:
+        return load_network(session, record, path)
+    from mtlsearch.training import load_weights
+
     network = session.evaluator.build(record.candidate)
     load_weights(network, path)
+    return network.eval()
+
+
+def load_network(session: Session, record: TrialRecord, weights: Path) -> MultiTaskNetwork:
+    """Build a pruned network, whose channels follow from the shapes of its weights.
+
+    Args:
+        session: the opened run.
+        record: a trial with the candidate of the network.
+        weights: the safetensors file.
+
+    Returns:
+        The network, in eval mode, on the CPU.
+
+    Raises:
+        RunError: the file is broken or belongs to another network.
+    """
+    from mtlsearch.models import fit_channels
+    from mtlsearch.training import load_weights, weight_shapes
+
+    network = session.evaluator.build(record.candidate)
+    fit_channels(network, weight_shapes(weights))
+    load_weights(network, weights)
     return network.eval()

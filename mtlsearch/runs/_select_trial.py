@@ -12,7 +12,7 @@ from mtlsearch.results import TrialRecord, front_of, objectives_in
 from mtlsearch.runs._confirm import read_confirmed, read_verdict
 from mtlsearch.runs._load_trial import pick_trial
 from mtlsearch.runs._long_training import load_long_training
-from mtlsearch.study import RunDirectory, read_records
+from mtlsearch.study import RunDirectory, read_view
 
 
 def select_network(
@@ -40,7 +40,7 @@ def select_network(
     folder = RunDirectory(run)
     if retrained is not None:
         return load_long_training(folder, retrained), folder.long_training(retrained)
-    return select_trial(run, config, read_records(run, config), trial, notify), folder
+    return select_trial(run, config, read_view(run, config).networks, trial, notify), folder
 
 
 def select_trial(
@@ -55,7 +55,7 @@ def select_trial(
     Args:
         run: run directory.
         config: run file of the run.
-        records: all trials of the run.
+        records: all trials of the run; its compressed trials can be selected by number only.
         trial: ``best`` or a trial number.
         notify: called with the sentences of the verdict if it selects the trial, and with the
             numbers of the Pareto front if there are several objectives.
@@ -66,6 +66,7 @@ def select_trial(
     Raises:
         RunError: the trial does not exist or is not complete.
     """
+    every, records = records, [record for record in records if record.compression is None]
     objectives = objectives_in(records, config.search.objectives)
     front = front_of(records, objectives) if len(objectives) > 1 else []
     confirmed = read_confirmed(run, records)
@@ -77,7 +78,7 @@ def select_trial(
             for sentence in verdict.sentences:
                 notify(sentence)
             trial = verdict.recommended
-        selected = pick_trial(records, trial, confirmed, front, means)
+        selected = pick_trial(every, trial, confirmed, front, means)
     except RunError as error:
         raise error.named_in(str(run)) from error
     if trial == "best" and front:

@@ -34,6 +34,7 @@ class RunDirectory:
         RUN/merging.json                      metrics of merged networks, if they were measured
         RUN/seeds/2/trials/0003/record.json   the trial trained on seed 2, to confirm it
         RUN/long_training/NAME/trials/0003/   the trial trained for more epochs
+        RUN/compressing/NAME/trials/0000/     a compression that has not finished
 
     Attributes:
         path: the folder, which may not exist yet.
@@ -225,6 +226,17 @@ class RunDirectory:
             ``RUN/long_training/NAME``.
         """
         return RunDirectory(self.long_trainings / name)
+
+    def compressing(self, name: str) -> RunDirectory:
+        """Return the directory of a compression that has not finished.
+
+        Args:
+            name: name of its settings.
+
+        Returns:
+            ``RUN/compressing/NAME``.
+        """
+        return RunDirectory(self.path / "compressing" / name)
 
     def require_not_deleted(self, number: int) -> None:
         """Check that the run directory of a search exists while it trains a trial.

@@ -88,6 +88,7 @@ class TrialStore:
         self._trials: list[FrozenTrial] = []
         self._records: dict[int, TrialRecord] = {}
         self._repeats: dict[int, TrialRecord] = {}
+        self._compressed: dict[int, TrialRecord] = {}
         self._params: dict[int, SuggestedParams] = {}
         self._open: dict[int, FrozenTrial] = {}  # trials that have not ended in Optuna
         self._numbers_by_training: dict[Training, list[int]] = defaultdict(list)
@@ -156,7 +157,9 @@ class TrialStore:
             return as_interrupted(record) if is_left else record
 
         return StudyView(
-            records=tuple(map(seen, view.records)), repeats=tuple(map(seen, view.repeats))
+            records=tuple(map(seen, view.records)),
+            repeats=tuple(map(seen, view.repeats)),
+            compressed=view.compressed,
         )
 
     def _heartbeats(self, folder: Path) -> Heartbeats:
@@ -235,12 +238,14 @@ class TrialStore:
         ]
         self._trials = trials
         self._index.update(updated)
-        if updated or self._view is None:
+        num_seen = 0 if self._view is None else len(self._view.compressed)
+        if updated or self._view is None or num_seen < len(self._compressed):
             self._view = StudyView(
                 records=tuple(self._records.values()),
                 objectives=self.objectives,
                 params_by_number=MappingProxyType(dict(self._params)),
                 repeats=tuple(self._repeats.values()),
+                compressed=tuple(self._compressed.values()),
                 index=self._index,
                 revision=self._index.revision,
             )
@@ -296,6 +301,9 @@ class TrialStore:
             return None
         # The record was written before Optuna assigned the number.
         record = _as_it_is(replace(TrialRecord.from_json(stored), number=number), trial)
+        if record.compression is not None:  # apart, since no sampler may use it
+            self._compressed[number] = record
+            return None
         by_number = self._records if record.repeats is None else self._repeats
         if number not in by_number:
             seed = None if record.repeats is None else record.seed
@@ -400,6 +408,26 @@ class TrialStore:
                 user_attrs={**attributes, "token": uuid.uuid4().hex},
             ),
         )
+        return replace(record, number=self._storage.get_trial_number_from_id(trial_id))
+
+    def add_compressed(self, record: TrialRecord) -> TrialRecord:
+        """Add a compressed trial in one write.
+
+        In Optuna it is pruned and has no value, so that no tool takes it for a training of its
+        candidate.
+
+        Args:
+            record: the complete trial; its number is ignored.
+
+        Returns:
+            The record with the number of the new trial.
+        """
+        self._view = None
+        trial = create_trial(
+            state=TrialState.PRUNED,
+            user_attrs={"record": self._stored(record), "token": uuid.uuid4().hex},
+        )
+        trial_id = self._storage.create_new_trial(self._study_id, trial)
         return replace(record, number=self._storage.get_trial_number_from_id(trial_id))
 
     def claim(self, record: TrialRecord) -> TrialRecord:

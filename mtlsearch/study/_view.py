@@ -49,6 +49,7 @@ class StudyView:
         objectives: the objectives of the study.
         params_by_number: params and distributions of each trial, by trial number.
         repeats: trainings of trials with other seeds, by number; they are not in ``records``.
+        compressed: compressed trials, by number; no sampler, surrogate or verdict uses them.
         index: derived values of a store that may have further trials; None to compute them.
         revision: number of changes in the index up to this view.
     """
@@ -57,6 +58,7 @@ class StudyView:
     objectives: tuple[Objective, ...] = (DELTA_M,)
     params_by_number: Mapping[int, SuggestedParams] = field(default_factory=dict)
     repeats: tuple[TrialRecord, ...] = ()
+    compressed: tuple[TrialRecord, ...] = ()
     index: StudyIndex | None = field(default=None, repr=False, compare=False)
     revision: int = field(default=0, repr=False, compare=False)
 
@@ -85,6 +87,11 @@ class StudyView:
         if self.index is None or self.index is not earlier.index:
             return None
         return self.index.changed_between(earlier.revision, self.revision)
+
+    @cached_property
+    def networks(self) -> tuple[TrialRecord, ...]:
+        """All records of a leaderboard by number: the trials and the compressed trials."""
+        return tuple(sorted((*self.records, *self.compressed), key=lambda record: record.number))
 
     @cached_property
     def running(self) -> tuple[TrialRecord, ...]:

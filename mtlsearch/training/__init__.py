@@ -8,7 +8,13 @@ device(type='cpu')
 
 from mtlsearch.training._balancer_compatibility import check_balancer_compatible
 from mtlsearch.training._balancing import BalancerConfig, BalancerMaker
-from mtlsearch.training._checkpoint import Checkpointing, load_weights, save_weights
+from mtlsearch.training._batch_gradients import batch_gradients
+from mtlsearch.training._checkpoint import (
+    Checkpointing,
+    load_weights,
+    save_weights,
+    weight_shapes,
+)
 from mtlsearch.training._device import (
     Placement,
     Precision,
@@ -55,6 +61,7 @@ __all__ = [
     "TrainingHooks",
     "TrainingResult",
     "attribute_errors_to",
+    "batch_gradients",
     "check_balancer_compatible",
     "distillation_loss",
     "evaluate",
@@ -72,4 +79,5 @@ __all__ = [
     "seeded_heads",
     "shared_groups",
     "train",
+    "weight_shapes",
 ]

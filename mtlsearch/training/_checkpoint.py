@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from pydantic import TypeAdapter
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
@@ -271,6 +271,28 @@ def load_weights(network: nn.Module, path: Path) -> None:
             where=str(path),
             next_step="restore the run file and the plugins that the weights were trained with",
         ) from error
+
+
+def weight_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Read the shapes of weights of :func:`save_weights`.
+
+    Args:
+        path: the safetensors file.
+
+    Returns:
+        Shape by name in the state dict.
+
+    Raises:
+        RunError: the file is broken.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {
+                name: tuple(file.get_slice(name).get_shape())
+                for name in file.keys()  # noqa: SIM118 - it is no mapping
+            }
+    except SafetensorError as error:
+        raise RunError(f"cannot read the weights: {error}", where=str(path)) from error
 
 
 def _as_dicts(value: Any) -> Any:

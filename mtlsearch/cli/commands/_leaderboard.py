@@ -82,17 +82,17 @@ def leaderboard(
         check_picture(plot, outputs, loaded.config)
         require_picture(plot)
     view = read_view(run, loaded.config)
-    records = view.records
+    records = view.networks
     if not records:
         options.console.info("the run has no trials yet; `mtlsearch search` resumes it")
     verdict = read_verdict(run, loaded.config, view)
     frame = rank(
         records,
-        objectives=objectives_in(records, loaded.config.search.objectives),
+        objectives=objectives_in(view.records, loaded.config.search.objectives),
         sort=sort,
         all_metrics=all_metrics or form in ("csv", "json"),
         with_errors=errors,
-        confirmed=read_confirmed(run, records),
+        confirmed=read_confirmed(run, view.records),
         expected={} if verdict is None else verdict.expected_by_number,
     )
     is_terminal = sys.stdout.isatty()

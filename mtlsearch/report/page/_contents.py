@@ -20,7 +20,7 @@ from mtlsearch.runs import (
     read_verdict,
 )
 from mtlsearch.search.estimate import Estimate
-from mtlsearch.study import RunDirectory, read_importances, read_records, read_view
+from mtlsearch.study import RunDirectory, StudyView, read_importances, read_view
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +52,7 @@ class RunContents:
         estimate: the estimate of all plans; None if it was not made.
         environments: versions and hardware of the search.
         notes: what could not be read, in sentences.
+        compressed: compressed trials, by number.
     """
 
     name: str
@@ -71,11 +72,12 @@ class RunContents:
     estimate: Estimate | None = None
     environments: Sequence[Mapping[str, str]] = ()
     notes: tuple[str, ...] = ()
+    compressed: tuple[TrialRecord, ...] = ()
 
     @property
     def record_by_number(self) -> dict[int, TrialRecord]:
-        """All trials by number."""
-        return {record.number: record for record in self.records}
+        """All trials and compressed trials by number."""
+        return {record.number: record for record in (*self.records, *self.compressed)}
 
     @property
     def baselines(self) -> dict[str, TrialRecord]:
@@ -141,27 +143,29 @@ def read_contents(out: Path, config: RunConfig, *, with_units: bool = True) -> R
         RunError: the folder is not a run directory, or a file in it is damaged.
     """
     run = RunDirectory(out)
-    records, view = read_records(out, config), read_view(out, config)
+    view = read_view(out, config)
+    records = view.records
     verdict = read_verdict(out, config)
     notes: list[str] = []
     importances, num_trials = (
         read_importances(out, config) if _searches_more_than_plans(config) else ({}, 0)
     )
-    frame, primary = _frames(out, config, records, verdict)
+    frame, primary = _frames(out, config, view, verdict)
     return RunContents(
         name=out.resolve().name,
         path=out,
         config=config,
         run_file=run.config.read_text(encoding="utf-8"),
-        records=tuple(records),
+        records=records,
         repeats=view.repeats,
+        compressed=view.compressed,
         verdict=verdict,
         frame=frame,
         primary=primary,
         units=_units(config, notes) if with_units else {},
         history_by_trial={
             record.number: history
-            for record in records
+            for record in view.networks
             if (history := read_history(run.history(record.number)))
         },
         importance_by_param=importances,
@@ -174,11 +178,12 @@ def read_contents(out: Path, config: RunConfig, *, with_units: bool = True) -> R
 
 
 def _frames(
-    out: Path, config: RunConfig, records: Sequence[TrialRecord], verdict: Verdict | None
+    out: Path, config: RunConfig, view: StudyView, verdict: Verdict | None
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return the leaderboard with all metrics, and the names of the primary ones."""
+    records = view.records
     frame = leaderboard(
-        records,
+        view.networks,
         objectives=objectives_in(records, config.search.objectives),
         all_metrics=True,
         with_errors=True,

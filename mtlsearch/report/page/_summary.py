@@ -96,9 +96,12 @@ def _best_proposed(contents: RunContents) -> TrialRecord | None:
     if contents.best is None or contents.best.baseline is None:
         return None
     ranked = [contents.record_by_number[int(trial)] for trial in contents.frame["trial"]]
-    return next(
-        (record for record in ranked if record.state == "complete" and not record.baseline), None
+    proposed = (
+        record
+        for record in ranked
+        if record.state == "complete" and not record.baseline and record.compression is None
     )
+    return next(proposed, None)
 
 
 def figures(contents: RunContents) -> Iterator[Figure]:
