@@ -56,6 +56,8 @@ from mtlsearch.plugin import Candidate, Task
 
 Progress = Callable[[str], None]
 Check = dict[str, dict[str, float]]
+Converter = Callable[[Path, Progress], Mapping[str, Any]]
+"""Replaces a verified graph by one of lower precision; returns values for ``bundle.json``."""
 
 
 def export_bundle(
@@ -73,6 +75,7 @@ def export_bundle(
     images: Tensor,
     extra: Mapping[str, Any] | None = None,
     pixel_format: PixelFormat | None = None,
+    convert: Converter | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write a trained network as a bundle.
@@ -97,13 +100,15 @@ def export_bundle(
         images: prepared validation images ``[N, C, H, W]``, ``N >= 1``.
         extra: further JSON values for ``bundle.json``, such as the trial number.
         pixel_format: rule that converts pictures to the network's channels; RGB by default.
+        convert: converts the graph after it was compared; by default it stays in float32.
         progress: called with one line of text per step.
 
     Returns:
         ``out``.
 
     Raises:
-        ExportError: a format cannot be written or differs, or ``out`` is not a bundle.
+        ExportError: a format cannot be written or differs, the conversion is refused, or
+            ``out`` is not a bundle.
     """
     preprocessing = _preprocessing(input_size, mean, std, pixel_format or PixelFormat())
     _check_images(images, preprocessing)
@@ -113,6 +118,7 @@ def export_bundle(
     with staged(out) as folder:
         compared = _fill_batch(images.cpu().float())
         differences = _write_formats(trained, tasks, folder, compared, report)
+        converted = {} if convert is None else convert(folder / GRAPH, report)
         manifest = Manifest(
             mtlsearch=version("mtlsearch"),
             backbone=backbone,
@@ -131,7 +137,7 @@ def export_bundle(
                 "differences": differences,
             },
             files={},
-            extra=extra or {},
+            extra={**(extra or {}), **converted},
         )
         _write_manifest(folder, manifest)
         open_bundle(folder)

@@ -12,6 +12,8 @@ from mtlsearch.data import DataModule
 from mtlsearch.errors import ExportError
 from mtlsearch.export._bundle import export_bundle
 from mtlsearch.export._compare import BATCH_SIZES
+from mtlsearch.export._measured_precision import MAX_DROP, graph_converter
+from mtlsearch.export._precision import Precision
 from mtlsearch.models import MultiTaskNetwork
 from mtlsearch.results import TrialRecord
 from mtlsearch.runs import Session, load_trial
@@ -22,6 +24,8 @@ def export_trial(
     record: TrialRecord,
     out: Path,
     *,
+    precision: Precision = "fp32",
+    max_drop: float = MAX_DROP,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write the trained network of a trial as a bundle.
@@ -30,6 +34,9 @@ def export_trial(
         session: the opened run.
         record: a complete trial of the run.
         out: folder of the bundle.
+        precision: precision of ``model.onnx``; the other formats stay in float32.
+        max_drop: largest drop of a primary metric on the validation split by a lower precision,
+            in percent of its value.
         progress: called with one line of text per step.
 
     Returns:
@@ -40,7 +47,10 @@ def export_trial(
         DataError: an image of the validation split cannot be read.
         ExportError: see :func:`export_bundle`.
     """
-    return export_network(session, record, load_trial(session, record), out, progress=progress)
+    network = load_trial(session, record)
+    return export_network(
+        session, record, network, out, precision=precision, max_drop=max_drop, progress=progress
+    )
 
 
 def export_network(
@@ -49,6 +59,8 @@ def export_network(
     network: MultiTaskNetwork,
     out: Path,
     *,
+    precision: Precision = "fp32",
+    max_drop: float = MAX_DROP,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write a network with the candidate of a trial as a bundle.
@@ -58,6 +70,9 @@ def export_network(
         record: the trial, with the results of the network.
         network: the network, such as a fine-tuned one.
         out: folder of the bundle.
+        precision: precision of ``model.onnx``; the other formats stay in float32.
+        max_drop: largest drop of a primary metric on the validation split by a lower precision,
+            in percent of its value.
         progress: called with one line of text per step.
 
     Returns:
@@ -89,6 +104,7 @@ def export_network(
             "flops": record.flops,
             "epochs": record.epochs,
         },
+        convert=None if precision == "fp32" else graph_converter(session, precision, max_drop),
         progress=progress,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,16 +16,33 @@ def export(
     ctx: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")],
     out: Annotated[
-        Path, typer.Option("--out", metavar="BUNDLE", help="Folder to write; replaces an earlier bundle.")
+        Path,
+        typer.Option(
+            "--out", metavar="BUNDLE", help="Folder to write; replaces an earlier bundle."
+        ),
     ],
     trial: Annotated[
         str | None,
-        typer.Option("--trial", metavar="best|N", help="Trial to export. Default: best, the recommended one."),
+        typer.Option(
+            "--trial", metavar="best|N", help="Trial to export. Default: best, the recommended one."
+        ),
     ] = None,
     retrained: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Export a network of `mtlsearch train-longer`."),
     ] = None,
+    precision: Annotated[
+        Literal["fp32", "fp16", "int8"],
+        typer.Option(metavar="fp32|fp16|int8", help="Precision of model.onnx."),
+    ] = "fp32",
+    max_drop: Annotated[
+        float,
+        typer.Option(
+            metavar="PERCENT",
+            min=0,
+            help="Largest drop of a primary metric by fp16 or int8; a larger one is refused.",
+        ),
+    ] = 2.0,
 ) -> None:
     """Export the network of a trial as a bundle.
 
@@ -54,7 +71,9 @@ def export(
         check=False,
         should_load_weights=False,
     )
-    export_trial(session, record, out, progress=console.info)
+    export_trial(
+        session, record, out, precision=precision, max_drop=max_drop, progress=console.info
+    )
     console.debug(open_bundle(out).describe())
     console.print(str(out))
     console.info(f"next: mtlsearch predict {out} IMAGE... --out DIR")
