@@ -97,7 +97,8 @@ def load_trial(session: Session, record: TrialRecord) -> MultiTaskNetwork:
     Raises:
         RunError: the weights are not on disk.
     """
-    path = session.evaluator.run.weights(record.number)
+    run = session.evaluator.run
+    path = run.fetch(run.weights(record.number))
     if not path.is_file():
         raise RunError(
             f"the weights of trial {record.number} do not exist",

@@ -225,7 +225,7 @@ class RunDirectory:
         Returns:
             ``RUN/long_training/NAME``.
         """
-        return RunDirectory(self.long_trainings / name)
+        return replace(self, path=self.long_trainings / name)
 
     def compressing(self, name: str) -> RunDirectory:
         """Return the directory of a compression that has not finished.

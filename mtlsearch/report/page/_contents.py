@@ -20,7 +20,7 @@ from mtlsearch.runs import (
     read_verdict,
 )
 from mtlsearch.search.estimate import Estimate
-from mtlsearch.study import RunDirectory, StudyView, read_importances, read_view
+from mtlsearch.study import RunDirectory, StudyView, read_importances, read_view, with_artifacts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,7 +142,7 @@ def read_contents(out: Path, config: RunConfig, *, with_units: bool = True) -> R
     Raises:
         RunError: the folder is not a run directory, or a file in it is damaged.
     """
-    run = RunDirectory(out)
+    run = with_artifacts(RunDirectory(out), config)
     view = read_view(out, config)
     records = view.records
     verdict = read_verdict(out, config)
@@ -166,7 +166,7 @@ def read_contents(out: Path, config: RunConfig, *, with_units: bool = True) -> R
         history_by_trial={
             record.number: history
             for record in view.networks
-            if (history := read_history(run.history(record.number)))
+            if (history := read_history(run.fetch(run.history(record.number))))
         },
         importance_by_param=importances,
         num_importance_trials=num_trials,
