@@ -18,7 +18,7 @@ each metric after the last epoch: the standard deviation between plans, without 
 noise explains, and that between trainings of one plan. Both use the plans that were trained with
 the same seeds, and leave out the mean of each seed. A metric with a larger ratio ranks plans more
 reliably, see ``tasks.NAME.rank_by``. ``evidence`` is ``no`` where one training has more noise than
-half of the signal: a single training is no evidence about that metric of a plan.
+half of the signal: a single training is not evidence about that metric of a plan.
 """
 
 from __future__ import annotations

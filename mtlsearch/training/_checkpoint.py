@@ -289,7 +289,7 @@ def weight_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         with safe_open(path, framework="pt") as file:
             return {
                 name: tuple(file.get_slice(name).get_shape())
-                for name in file.keys()  # noqa: SIM118 - it is no mapping
+                for name in file.keys()  # noqa: SIM118 - not a mapping
             }
     except SafetensorError as error:
         raise RunError(f"cannot read the weights: {error}", where=str(path)) from error
