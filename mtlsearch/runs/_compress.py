@@ -188,6 +188,7 @@ def _move(folder: RunDirectory, run: RunDirectory, number: int) -> None:
         if source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             source.replace(target)
+            run.upload(target)
     shutil.rmtree(folder.path)
 
 

@@ -19,7 +19,6 @@ from mtlsearch.search._trial_runner import (
     TrialRunner,
     reference_error,
 )
-from mtlsearch.search._verdict import leader
 from mtlsearch.search.samplers import (
     MAX_EXPECTED_REGRET,
     Observation,
@@ -27,6 +26,7 @@ from mtlsearch.search.samplers import (
     Sampler,
     SharingGPSampler,
     SharingModel,
+    leader,
     make_sampler,
     sharing_gp_of,
 )

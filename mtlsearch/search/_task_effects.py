@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mtlsearch.plan import SharingPlan
-from mtlsearch.search._verdict import is_comparable, with_delta_m
+from mtlsearch.search._verdict import with_delta_m
 from mtlsearch.search.samplers import (
     ObservationHistory,
     SharingModel,
     SharingPosterior,
+    is_comparable,
     sharing_features,
 )
 from mtlsearch.study import StudyView

@@ -13,14 +13,13 @@ from scipy.special import ndtr
 from mtlsearch.results import Baseline, Expectation, TrialRecord
 from mtlsearch.search.samplers import (
     Array,
-    Observation,
     ObservationHistory,
     SharingFeatures,
     SharingModel,
     SharingPosterior,
     complete_observations,
     features_of,
-    select_observations,
+    is_comparable,
 )
 from mtlsearch.study import StudyView
 
@@ -123,35 +122,6 @@ def verdict_of(view: StudyView) -> Verdict | None:
     return replace(verdict, sentences=sentences)
 
 
-def leader(
-    observations: Sequence[Observation], model: SharingModel
-) -> tuple[int, float, tuple[float, float]] | None:
-    """Return the trial of the highest expected Δm so far, for the progress of a search.
-
-    It is the winner of :func:`verdict_of`, of which nothing else is computed. Of many trials, only
-    those that the surrogate uses are compared.
-
-    Args:
-        observations: all trials of the study.
-        model: the surrogate of the search, which keeps its last posterior.
-
-    Returns:
-        Its number, its measured Δm in percent, and mean and standard deviation of its expected Δm;
-        None where the verdict is None.
-    """
-    usable = [item for item in observations if item.changes is not None]
-    complete = complete_observations(usable)
-    independent = [item for item in complete if item.proposal.baseline == "independent"]
-    named = [item for item in select_observations(complete) if not item.over_limits]
-    if len(complete) < 2 or not named or not independent or not is_comparable(usable):
-        return None
-    posterior = model.posterior(usable)
-    best = named[int(posterior.mean(features_of(named)).argmax())]
-    joint = _Joint.of(posterior, features_of([best, independent[0]]), [1])
-    expected = joint.difference(0, 1), joint.deviation(0, 1)
-    return best.number, best.value or 0.0, expected
-
-
 def with_delta_m(view: StudyView) -> StudyView:
     """Return a study with Δm as its only objective, which a verdict is about.
 
@@ -163,26 +133,6 @@ def with_delta_m(view: StudyView) -> StudyView:
     """
     return StudyView(
         records=view.records, params_by_number=view.params_by_number, repeats=view.repeats
-    )
-
-
-def is_comparable(observations: Sequence[Observation]) -> bool:
-    """Return whether plans have the same units, all used, and two or more tasks.
-
-    The model has no feature for skipped units: plans that skip many would look like ``hard``.
-
-    Args:
-        observations: at least one trial.
-
-    Returns:
-        True if the surrogate applies to all of them.
-    """
-    plans = [item.proposal.candidate.plan for item in observations]
-    backbones = {item.proposal.candidate.backbone for item in observations}
-    return (
-        len(plans[0].tasks) > 1
-        and len({len(plan.rows) for plan in plans}) == 1 == len(backbones)
-        and not any(plan.has_skips for plan in plans)
     )
 
 

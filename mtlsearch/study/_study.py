@@ -117,12 +117,12 @@ def open_run_storage(
     return open_storage(config.search.storage, run.journal, on_outage)
 
 
-def with_artifacts(run: RunDirectory, config: RunConfig) -> RunDirectory:
+def with_artifacts(run: RunDirectory, url: str | None) -> RunDirectory:
     """Return a run directory with the bucket of ``search.artifacts``.
 
     Args:
         run: run directory.
-        config: its run file.
+        url: ``search.artifacts`` of its run file.
 
     Returns:
         The same directory if no bucket is set.
@@ -130,13 +130,12 @@ def with_artifacts(run: RunDirectory, config: RunConfig) -> RunDirectory:
     Raises:
         RunError: a bucket is set, and boto3 is not installed.
     """
-    if config.search.artifacts is None:
+    if url is None:
         return run
     from mtlsearch.study._artifacts import BucketArtifacts
 
-    require_artifacts(config.search.artifacts)
-    bucket = BucketArtifacts(config.search.artifacts, run.path, run.study_name)
-    return replace(run, artifacts=bucket)
+    require_artifacts(url)
+    return replace(run, artifacts=BucketArtifacts(url, run.path, run.study_name))
 
 
 def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:

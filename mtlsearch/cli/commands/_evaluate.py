@@ -27,7 +27,11 @@ def evaluate(
     ] = "test",
     trial: Annotated[
         str | None,
-        typer.Option("--trial", metavar="best|N", help="Trial of the run. Default: best, the recommended one."),
+        typer.Option(
+            "--trial",
+            metavar="best|N",
+            help="Trial. Default: best, the recommended one.",
+        ),
     ] = None,
     retrained: Annotated[
         str | None,

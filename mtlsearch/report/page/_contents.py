@@ -142,7 +142,7 @@ def read_contents(out: Path, config: RunConfig, *, with_units: bool = True) -> R
     Raises:
         RunError: the folder is not a run directory, or a file in it is damaged.
     """
-    run = with_artifacts(RunDirectory(out), config)
+    run = with_artifacts(RunDirectory(out), config.search.artifacts)
     view = read_view(out, config)
     records = view.records
     verdict = read_verdict(out, config)

@@ -6,6 +6,7 @@ the params of the space instead.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from operator import is_
@@ -331,6 +332,57 @@ class SharingModel:
         if key not in self._params:
             self._params = {key: fit_tasks(rows)}
         return self._params[key]
+
+
+def leader(
+    observations: Sequence[Observation], model: SharingModel
+) -> tuple[int, float, tuple[float, float]] | None:
+    """Return the trial of the highest expected Δm so far, for the progress of a search.
+
+    It is the winner of the verdict, of which nothing else is computed. Of many trials, only
+    those that the surrogate uses are compared.
+
+    Args:
+        observations: all trials of the study.
+        model: the surrogate of the search, which keeps its last posterior.
+
+    Returns:
+        Its number, its measured Δm in percent, and mean and standard deviation of its expected Δm;
+        None where the verdict is None.
+    """
+    usable = [item for item in observations if item.changes is not None]
+    complete = complete_observations(usable)
+    independent = [item for item in complete if item.proposal.baseline == "independent"]
+    named = [item for item in select_observations(complete) if not item.over_limits]
+    if len(complete) < 2 or not named or not independent or not is_comparable(usable):
+        return None
+    posterior = model.posterior(usable)
+    best = named[int(posterior.mean(features_of(named)).argmax())]
+    features = features_of([best, independent[0]])
+    mean, covariance = posterior.mean(features), posterior.covariance(features, features)
+    variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
+    expected = float(mean[0] - mean[1]), math.sqrt(max(0.0, float(variance)))
+    return best.number, best.value or 0.0, expected
+
+
+def is_comparable(observations: Sequence[Observation]) -> bool:
+    """Return whether plans have the same units, all used, and two or more tasks.
+
+    The model has no feature for skipped units: plans that skip many would look like ``hard``.
+
+    Args:
+        observations: at least one trial.
+
+    Returns:
+        True if the surrogate applies to all of them.
+    """
+    plans = [item.proposal.candidate.plan for item in observations]
+    backbones = {item.proposal.candidate.backbone for item in observations}
+    return (
+        len(plans[0].tasks) > 1
+        and len({len(plan.rows) for plan in plans}) == 1 == len(backbones)
+        and not any(plan.has_skips for plan in plans)
+    )
 
 
 def _are_same(left: Sequence[Observation], right: Sequence[Observation]) -> bool:
