@@ -46,6 +46,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("estimate", WORKFLOW),
     Command("search", WORKFLOW),
     Command("worker", WORKFLOW),
+    Command("watch", WORKFLOW),
     Command("leaderboard", WORKFLOW),
     Command("report", WORKFLOW),
     Command("plot", WORKFLOW),
