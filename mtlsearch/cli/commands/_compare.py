@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -176,12 +176,12 @@ def table(
     return [*columns, "plan"], rows
 
 
-def _expected(row: Mapping[str, object]) -> str:
+def _expected(row: Mapping[Hashable, Any]) -> str:
     mean = _number(row["expected_delta_m"], "+.2f")
     return mean and f"{mean} ± {_number(row['expected_delta_m_sd'], '.2f')}"
 
 
-def _number(value: object, spec: str) -> str:
+def _number(value: Any, spec: str) -> str:
     """Return a number as text; an empty one if it is missing."""
     import pandas as pd
 
