@@ -151,7 +151,8 @@ def table(
     Returns:
         Names of the columns, and the cells.
     """
-    metrics = sorted({name for frame in frame_by_run.values() for name in frame if "." in name})
+    names = {str(name) for frame in frame_by_run.values() for name in frame.columns}
+    metrics = sorted(name for name in names if "." in name)
     columns = ["run", "differs", "trial", "Δm %", "expected Δm %", *metrics, "params", "FLOPs"]
     rows: list[list[str]] = []
     for run, frame in frame_by_run.items():
