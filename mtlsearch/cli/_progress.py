@@ -37,7 +37,8 @@ class ProgressView:
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self.worker = 0
         self._clock = clock
-        self._start = self._trial_start = self._epoch_shown = clock()
+        self._start = clock()
+        self._training: dict[int, _Training] = {}  # by worker
         self._done = self._done_before = self._total = 0
         self._console = console
         self._bars = _Bars(console) if console.is_terminal and not console.quiet else None
@@ -92,7 +93,7 @@ class ProgressView:
         """Show that a trial starts."""
         self._plans[self.worker] = {number: what}
         self._started.add(number)
-        self._trial_start = self._epoch_shown = self._clock()
+        self._training[self.worker] = _Training(self._clock())
         if self._bars:
             self._bars.trial(number, steps, self.worker)
         self._console.debug(f"trial {number}: {what}")
@@ -113,12 +114,14 @@ class ProgressView:
         )
         self._console.debug(f"  epoch {epoch} of {epochs}  {numbers}")
         now = self._clock()
+        training = self._training.setdefault(self.worker, _Training(now))
+        training.first = min(training.first, epoch)
         # A line per epoch with the time left, unless epochs are short or bars show it.
-        if not self._bars and epoch < epochs and now - self._epoch_shown >= STAGE_INTERVAL:
-            self._epoch_shown = now
-            left = duration((now - self._trial_start) / epoch * (epochs - epoch))
+        if not self._bars and epoch < epochs and now - training.shown >= STAGE_INTERVAL:
+            training.shown = now
+            left = duration((now - training.start) / training.trained(epoch) * (epochs - epoch))
             number = next(iter(self._plans.get(self.worker, {})), None)
-            self._console.info(f"  trial {number}: epoch {epoch} of {epochs}, {left} left")
+            self._console.info(f"  trial {number}: epoch {epoch} of {epochs}, about {left} left")
 
     def note(self, text: str) -> None:
         """Show a note about the running trial."""
@@ -166,7 +169,7 @@ class ProgressView:
             elif self._done < self._total:
                 seconds = (self._clock() - self._start) / (self._done - self._done_before)
                 left = duration(seconds * (self._total - self._done))
-                self._print(f"{self._done} of {self._total} trials, at most {left} left")
+                self._print(f"{self._done} of {self._total} trials, about {left} left")
         self._counted.add(number)
 
     def best(
@@ -188,6 +191,24 @@ class ProgressView:
             self._bars.progress.console.print(text, markup=False, highlight=False)
         else:
             self._console.info(text)
+
+
+class _Training:
+    """Running training of a worker.
+
+    Attributes:
+        start: time at which it started, or resumed.
+        shown: time of its last line.
+        first: its first epoch in this session, from 1; a resumed one starts later.
+    """
+
+    def __init__(self, start: float) -> None:
+        self.start = self.shown = start
+        self.first: float = math.inf
+
+    def trained(self, epoch: int) -> float:
+        """Return the number of epochs that were trained since the start."""
+        return epoch - self.first + 1
 
 
 class _Bars:

@@ -232,12 +232,16 @@ def _report_end(child: _Child, children: Sequence[_Child], view: ProgressView) -
             other.interrupt()
     elif code < 0 and not child.is_interrupted:
         child.num_deaths += 1
-        is_ending = any(other.outcome is not None or other.is_interrupted for other in children)
+        is_ending = any(
+            other.outcome is not None or other.error is not None or other.is_interrupted
+            for other in children
+        )
         should_restart = child.num_deaths <= MAX_RESTARTS and not is_ending
         then = "it starts again" if should_restart else "it is not started again"
+        has_others = should_restart or any(other.process.poll() is None for other in children)
         view.warning(
-            f"worker {child.index + 1} of {len(children)} was ended by signal {-code}, {then}: "
-            "its trial continues"
+            f"worker {child.index + 1} of {len(children)} was ended by signal {-code}, {then}"
+            + (": its trial continues" if has_others else "")
         )
         return should_restart
     return False

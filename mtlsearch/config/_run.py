@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,6 +46,24 @@ class RunConfig(Section):
     train: TrainConfig = TrainConfig()
     search: SearchConfig = SearchConfig()
     limits: LimitsConfig = LimitsConfig()
+
+    @property
+    def settings_digest(self) -> str:
+        """Eight hexadecimal digits of the settings that determine the training of a candidate.
+
+        Paths of this machine do not count.
+        """
+        text = self.model_dump_json(
+            include={
+                "seed": True,
+                "tasks": True,
+                "train": True,
+                "data": {"sources", "image_size", "channels", "pixel_range", "augment"},
+                "backbone": {"name", "granularity", "pretrained"},
+                "search": {"space", "early_stopping", "balancer", "distillation"},
+            }
+        )
+        return sha256(text.encode()).hexdigest()[:8]
 
     def label_of(self, task: str) -> str:
         """Return the label that a task learns.

@@ -104,7 +104,7 @@ def compress(
         store = open_store(run, session.config, storage, session.objectives)
         existing = store.add_compressed(compressed)
     if folder.path.is_dir():  # also if the process ended between the two steps
-        _move(folder, run, existing.number)
+        _move(folder, session.evaluator.run, existing.number)
     return existing
 
 

@@ -57,6 +57,7 @@ def run_estimate(
         with run.setting_up():
             require_same_search(run, resolved.config)
             session, store = open_search(resolved, run, device, progress, None)
+        run = session.evaluator.run
         with store.joined(run.path):
             return estimate_plans(
                 session,

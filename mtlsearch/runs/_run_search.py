@@ -224,7 +224,7 @@ def open_search(
         config = config.model_copy(update={"search": search_config})
         resolved = replace(resolved, loaded=replace(resolved.loaded, config=config))
     if config.search.artifacts is not None:
-        with_artifacts(run, config.search.artifacts).check_artifacts()
+        with_artifacts(run, config.search.artifacts, config.settings_digest).check_artifacts()
     # A connection is checked before images are read. A new file is created after all checks.
     is_new_file = would_create_file(config.search.storage, run.journal)
     storage = None if is_new_file else open_run_storage(run, config, progress.warning)

@@ -108,7 +108,7 @@ def open_session(
         label_by_task=resolved.config.labels,
         data=data,
         cut_backbones=cut_backbones,
-        run=with_artifacts(run, resolved.config.search.artifacts),
+        run=with_artifacts(run, resolved.config.search.artifacts, resolved.config.settings_digest),
         device=device,
         balancers=context.balancers,
         process_group=process_group,

@@ -20,15 +20,24 @@ if TYPE_CHECKING:
 NUM_TRIES = 8
 """Tries of a request before it counts as failed, with growing pauses between them."""
 
-REFUSED = {"403", "AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+REFUSED = {
+    "403",
+    "AccessDenied",
+    "ExpiredToken",
+    "Forbidden",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+}
 MISSING = {"404", "NoSuchBucket"}
 
 
 class BucketArtifacts:
     """Copies of the files of a run directory in an S3-compatible bucket.
 
-    The key of a file is the prefix of the URL, the name of the study and the path in the run
-    directory. So all hosts find the files of a trial by its number. Optuna's own random names
+    The key of a file is the prefix of the URL, the name of the study, a digest of the settings and
+    the path in the run directory. So all hosts find the files of a trial by its number, and a
+    later study of the same name with other settings finds none of them. Optuna's own random names
     would need a second list of artifacts in the study, which cannot forget deleted ones.
 
     Args:
@@ -36,12 +45,15 @@ class BucketArtifacts:
         root: run directory.
         name_file: file with the name of the study in its storage; it may not exist yet. Without
             it, as with a journal, a random name is written to ``artifacts.name``.
+        digest: digest of the settings that determine a training.
     """
 
-    def __init__(self, url: str, root: Path, name_file: Path) -> None:
+    def __init__(self, url: str, root: Path, name_file: Path, digest: str) -> None:
         self.url = url
         self._root = root
         self._name_file = name_file
+        self._digest = digest
+        self._removed: set[str] = set()
         self._bucket, _, self._prefix = url.removeprefix("s3://").partition("/")
 
     def check(self) -> None:
@@ -67,6 +79,7 @@ class BucketArtifacts:
         """
         with self._translated_errors(), file.open("rb") as content:
             self._store.write(self._key(file), content)
+        self._removed.discard(self._key(file))
 
     def download(self, file: Path) -> bool:
         """Write a file of the bucket to the run directory, atomically.
@@ -93,7 +106,7 @@ class BucketArtifacts:
         return True
 
     def remove(self, file: Path) -> None:
-        """Delete a file in the bucket, if it exists.
+        """Delete a file in the bucket, if it exists. A second call sends no request.
 
         Args:
             file: path in the run directory.
@@ -102,12 +115,17 @@ class BucketArtifacts:
             InfrastructureError: the bucket does not answer.
             RunError: the bucket refuses the request.
         """
+        key = self._key(file)
+        if key in self._removed:
+            return
         with self._translated_errors():
-            self._store.remove(self._key(file))
+            self._store.remove(key)
+        self._removed.add(key)
 
     def _key(self, file: Path) -> str:
         path = file.relative_to(self._root).as_posix()
-        return "/".join(part for part in (self._prefix.strip("/"), self._name, path) if part)
+        parts = (self._prefix.strip("/"), self._name, self._digest, path)
+        return "/".join(part for part in parts if part)
 
     @cached_property
     def _name(self) -> str:
@@ -115,11 +133,15 @@ class BucketArtifacts:
         if self._name_file.is_file():
             return self._name_file.read_text(encoding="utf-8")
         file = self._root / "artifacts.name"
+        name = f"{self._root.resolve().name}-{uuid4().hex[:8]}"
+        complete = file.with_name(f"artifacts.{name}")
+        complete.write_text(name, encoding="utf-8")
         try:
-            with file.open("x", encoding="utf-8") as stream:
-                stream.write(f"{self._root.resolve().name}-{uuid4().hex[:8]}")
+            file.hardlink_to(complete)  # readers never see a part of it
         except FileExistsError:
             pass  # written by an earlier search or another worker
+        finally:
+            complete.unlink()
         return file.read_text(encoding="utf-8")
 
     @cached_property
@@ -129,8 +151,15 @@ class BucketArtifacts:
         from botocore.config import Config
         from optuna.artifacts import Boto3ArtifactStore
 
-        retries = Config(retries={"mode": "standard", "max_attempts": NUM_TRIES})
-        client = boto3.session.Session().client("s3", config=retries)
+        retries = Config(retries={"mode": "standard", "total_max_attempts": NUM_TRIES})
+        try:
+            client = boto3.session.Session().client("s3", config=retries)
+        except ValueError as error:  # of an endpoint without a scheme
+            raise RunError(
+                f"the bucket of the artifacts cannot be opened: {error}",
+                where=f"search.artifacts: {self.url}",
+                next_step="set AWS_ENDPOINT_URL_S3 to a URL such as http://localhost:9000",
+            ) from error
         # The file is ours to be closed, so that it is not copied to memory first.
         return Boto3ArtifactStore(self._bucket, client, avoid_buf_copy=True)
 
@@ -173,7 +202,8 @@ class BucketArtifacts:
                 f"the credentials do not open the bucket {self._bucket!r} of the artifacts "
                 f"({code})",
                 where=where,
-                next_step="allow them to read, write and delete objects, or use others",
+                next_step="allow them to list the bucket and to read, write and delete objects, or "
+                "use others",
             )
         return InfrastructureError(
             f"the bucket of the artifacts does not answer: {' '.join(str(error).split())}",

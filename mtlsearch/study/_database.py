@@ -197,6 +197,15 @@ def is_unavailable(error: BaseException | None) -> bool:
     return error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN)
 
 
+def _proxy_text(error: BaseException | None) -> str | None:
+    """Return the cause of an error of the gRPC proxy; None for other errors."""
+    if "grpc" not in sys.modules:
+        return None
+    import grpc
+
+    return str(error.details()) if isinstance(error, grpc.RpcError) else None
+
+
 def is_outage(error: BaseException) -> bool:
     """Return whether a call may succeed later, because the database did not answer.
 
@@ -290,6 +299,10 @@ class ResilientStorage(BaseStorage):
             raise self._failure(last.exception(), last.attempt_number) from last.exception()
         except (SQLAlchemyError, StorageInternalError) as error:
             raise self._failure(error) from error
+        except Exception as error:
+            if _proxy_text(error) is None:
+                raise
+            raise self._failure(error) from error
 
     def _report(self, state: tenacity.RetryCallState) -> None:
         if self._on_outage is not None:
@@ -297,7 +310,8 @@ class ResilientStorage(BaseStorage):
 
     def _failure(self, error: BaseException | None, num_tries: int = 1) -> InfrastructureError:
         cause = _database_error_of(error) or error
-        text = " ".join(str(getattr(cause, "orig", None) or cause).partition("\n")[0].split())
+        text = _proxy_text(cause) or str(getattr(cause, "orig", None) or cause).partition("\n")[0]
+        text = " ".join(text.split())
         does_not = "does not answer" if cause and is_outage(cause) else "reports an error"
         after = f" after {num_tries} tries" if num_tries > 1 else ""
         return InfrastructureError(

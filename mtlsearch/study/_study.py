@@ -16,7 +16,7 @@ from mtlsearch.errors import RunError
 from mtlsearch.files import atomic_write
 from mtlsearch.results import DELTA_M, Objective, TrialRecord
 from mtlsearch.study._run_directory import RunDirectory
-from mtlsearch.study._storage import open_storage, require_artifacts, would_create_file
+from mtlsearch.study._storage import open_storage, would_create_file
 from mtlsearch.study._trial_store import TrialStore
 from mtlsearch.study._view import StudyView
 
@@ -117,25 +117,22 @@ def open_run_storage(
     return open_storage(config.search.storage, run.journal, on_outage)
 
 
-def with_artifacts(run: RunDirectory, url: str | None) -> RunDirectory:
+def with_artifacts(run: RunDirectory, url: str | None, digest: str) -> RunDirectory:
     """Return a run directory with the bucket of ``search.artifacts``.
 
     Args:
         run: run directory.
         url: ``search.artifacts`` of its run file.
+        digest: ``settings_digest`` of its run file.
 
     Returns:
         The same directory if no bucket is set.
-
-    Raises:
-        RunError: a bucket is set, and boto3 is not installed.
     """
     if url is None:
         return run
     from mtlsearch.study._artifacts import BucketArtifacts
 
-    require_artifacts(url)
-    return replace(run, artifacts=BucketArtifacts(url, run.path, run.study_name))
+    return replace(run, artifacts=BucketArtifacts(url, run.path, run.study_name, digest))
 
 
 def read_records(out: Path, config: RunConfig) -> list[TrialRecord]:

@@ -67,7 +67,7 @@ def test_progress_without_terminal_is_lines(capsys: pytest.CaptureFixture[str]) 
         "  note: batches come in 2 parts",
         "warning: every epoch has a single step",
         "trial 1  complete  Δm -1.25 %  one.acc 0.500  1 min 01 s  a+b | a b",
-        "2 of 3 trials, at most 3.0 s left",
+        "2 of 3 trials, about 3.0 s left",
         "best so far: trial 0, expected Δm +0.00 ± 0.00 %, measured +0.00 %",
         "trial 2  failed  1.0 s  (loss of one is nan at step 3)",
     ]
@@ -104,7 +104,7 @@ def test_long_epochs_have_the_remaining_time(capsys: pytest.CaptureFixture[str])
         clock.now += 28.0
         view.epoch_finished(1, 3, {"one": {"acc": 0.5}})
         view.epoch_finished(2, 3, {"one": {"acc": 0.5}})
-    assert capsys.readouterr().err == "  trial 7: epoch 1 of 3, 58.0 s left\n"
+    assert capsys.readouterr().err == "  trial 7: epoch 1 of 3, about 58.0 s left\n"
 
 
 def test_quiet_progress_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mtlsearch.config import load_run
 from mtlsearch.errors import InfrastructureError, RunError
 from mtlsearch.study import RunDirectory
 from mtlsearch.study import _artifacts as artifacts
@@ -30,11 +31,13 @@ def server() -> Iterator[str]:
         yield url
 
 
-def host(folder: Path, name: str = "study-1", url: str = URL) -> RunDirectory:
+def host(
+    folder: Path, name: str = "study-1", url: str = URL, digest: str = "0d16e571"
+) -> RunDirectory:
     """Return the run directory of a host that takes part in a study."""
     folder.mkdir(exist_ok=True)
     (folder / "study.name").write_text(name)
-    return RunDirectory(folder, BucketArtifacts(url, folder, folder / "study.name"))
+    return RunDirectory(folder, BucketArtifacts(url, folder, folder / "study.name", digest))
 
 
 def test_fetch_returns_what_another_host_uploaded(tmp_path: Path) -> None:
@@ -43,11 +46,13 @@ def test_fetch_returns_what_another_host_uploaded(tmp_path: Path) -> None:
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"weights")
     first.upload(weights)
-    assert keys() == ["team/study-1/trials/0003/weights.safetensors"]
+    assert keys() == ["team/study-1/0d16e571/trials/0003/weights.safetensors"]
     assert second.fetch(second.weights(3)).read_bytes() == b"weights"
     assert not second.fetch(second.weights(4)).exists()
     other = host(tmp_path / "c", "study-2")
     assert not other.fetch(other.weights(3)).exists()
+    changed = host(tmp_path / "d", digest="ffffffff")
+    assert not changed.fetch(changed.weights(3)).exists()
 
     weights.write_bytes(b"newer")
     first.upload(weights)
@@ -59,9 +64,24 @@ def test_fetch_returns_what_another_host_uploaded(tmp_path: Path) -> None:
     second.remove(second.weights(3))
 
 
+def test_a_second_removal_sends_no_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = host(tmp_path)
+    run.remove(run.weights(3))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+    monkeypatch.delattr(artifacts.BucketArtifacts, "_store")
+    run.remove(run.weights(3))
+
+
+def test_endpoint_without_scheme_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "localhost:9000")
+    with pytest.raises(RunError, match="localhost:9000") as error:
+        host(tmp_path).check_artifacts()
+    assert "AWS_ENDPOINT_URL_S3" in str(error.value)
+
+
 def test_study_without_a_name_gets_one(tmp_path: Path) -> None:
     run = RunDirectory(
-        tmp_path, BucketArtifacts(f"s3://{BUCKET}", tmp_path, tmp_path / "study.name")
+        tmp_path, BucketArtifacts(f"s3://{BUCKET}", tmp_path, tmp_path / "study.name", "0d16e571")
     )
     seed = run.at_seed(2).checkpoint(3)
     seed.parent.mkdir(parents=True)
@@ -69,7 +89,7 @@ def test_study_without_a_name_gets_one(tmp_path: Path) -> None:
     run.at_seed(2).upload(seed)
     name = (tmp_path / "artifacts.name").read_text()
     assert name.startswith(f"{tmp_path.name}-")
-    assert keys() == [f"{name}/seeds/2/trials/0003/checkpoint.pt"]
+    assert keys() == [f"{name}/0d16e571/seeds/2/trials/0003/checkpoint.pt"]
     run.remove(seed)
 
 
@@ -126,7 +146,8 @@ def test_another_host_continues_a_killed_trial(tmp_path: Path) -> None:
     killing = KILLING.replace("import _search\n", "import _worker as _search\n")
     killed = run_process("worker", file, "--out", first, *study, *options, prelude=killing)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert "team/shared/trials/0001/checkpoint.pt" in keys()
+    prefix = f"team/shared/{load_run(file).config.settings_digest}/trials"
+    assert f"{prefix}/0001/checkpoint.pt" in keys()
     weights = RunDirectory(first).weights(0).read_bytes()
     whole = tmp_path / "whole"
     assert call("search", file, "--out", whole, "--trials", "2", "--device", "cpu").returncode == 0
@@ -141,7 +162,7 @@ def test_another_host_continues_a_killed_trial(tmp_path: Path) -> None:
     assert [epoch.partition("  ")[0] for epoch in epochs] == ["epoch 3 of 3"]
     assert measured(records_of(second)) == measured(records_of(whole))
     assert keys() == [
-        f"team/shared/trials/{number:04d}/{name}"
+        f"{prefix}/{number:04d}/{name}"
         for number in (0, 2)
         for name in ("history.csv", "weights.safetensors")
     ]

@@ -142,7 +142,7 @@ def read_contents(out: Path, config: RunConfig, *, with_units: bool = True) -> R
     Raises:
         RunError: the folder is not a run directory, or a file in it is damaged.
     """
-    run = with_artifacts(RunDirectory(out), config.search.artifacts)
+    run = with_artifacts(RunDirectory(out), config.search.artifacts, config.settings_digest)
     view = read_view(out, config)
     records = view.records
     verdict = read_verdict(out, config)
@@ -166,7 +166,8 @@ def read_contents(out: Path, config: RunConfig, *, with_units: bool = True) -> R
         history_by_trial={
             record.number: history
             for record in view.networks
-            if (history := read_history(run.fetch(run.history(record.number))))
+            if record.state in ("complete", "paused")
+            and (history := read_history(run.fetch(run.history(record.number))))
         },
         importance_by_param=importances,
         num_importance_trials=num_trials,
