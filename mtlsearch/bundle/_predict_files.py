@@ -74,13 +74,15 @@ def predict_files(
 
 
 def _expand(path: Path) -> list[Path]:
-    """Return the images of a folder; the path itself if it is none."""
+    """Return the images of a folder; the path itself if it is not a folder."""
     if not path.is_dir():
         return [path]
     files = [
         file
         for file in path.iterdir()
-        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
+        if file.suffix.lower() in IMAGE_SUFFIXES
+        and not file.name.startswith(".")
+        and file.is_file()
     ]
     if not files:
         raise ConfigError(

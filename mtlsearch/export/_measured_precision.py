@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtlsearch.bundle import Preprocessing, open_graph
+from mtlsearch.errors import ConfigError
 from mtlsearch.evaluation import Evaluation, EvaluationJob, evaluate_split
 from mtlsearch.export._precision import (
     NUM_CALIBRATION_IMAGES,
@@ -71,7 +72,16 @@ def graph_converter(
     Returns:
         A function from the path of a graph and a callback for messages to values for
         ``bundle.json``. It raises :class:`ExportError` if the limit is exceeded.
+
+    Raises:
+        ConfigError: the limit is not a number.
     """
+    if math.isnan(max_drop):
+        raise ConfigError(
+            "the largest drop must be a number of percent, got nan",
+            where="--max-drop",
+            next_step="set a number such as 2, or inf for no limit",
+        )
 
     def convert(path: Path, report: Callable[[str], None]) -> Mapping[str, Any]:
         report("evaluating the float32 graph on the validation split")
@@ -89,7 +99,7 @@ def graph_converter(
         return {
             "precision": {
                 "name": precision,
-                "max_drop": max_drop,
+                "max_drop": max_drop if math.isfinite(max_drop) else None,
                 "validation": to_json(changes),
                 **({"calibration_images": num_images} if precision == "int8" else {}),
             }

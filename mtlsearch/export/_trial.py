@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -103,6 +104,7 @@ def export_network(
             "digest": record.candidate.digest,
             "flops": record.flops,
             "epochs": record.epochs,
+            **({"compression": asdict(record.compression)} if record.compression else {}),
         },
         convert=None if precision == "fp32" else graph_converter(session, precision, max_drop),
         progress=progress,

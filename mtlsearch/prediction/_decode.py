@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,11 +92,17 @@ def decode(
             where=f"arrays: {', '.join(arrays) or 'none'}",
             next_step="return the tensors that OutputSpec lists from the task's `predict`",
         )
-    if classes and output.form in SELECTABLE:
+    # A task that has none of the classes is not meant: it returns all of its own.
+    is_selective = output.form in SELECTABLE and not set(classes).isdisjoint(output.classes)
+    if is_selective and output.form == Form.BOXES:
         is_left_out = np.array([name not in classes for name in output.classes])
         scores = np.where(is_left_out, np.float32(LEFT_OUT), arrays["scores"])
         arrays = {**arrays, "scores": scores}
-    return _DECODERS[output.form](output, arrays, input_size, image_size)
+    prediction = _DECODERS[output.form](output, arrays, input_size, image_size)
+    if is_selective and isinstance(prediction, CategoriesPrediction):
+        chosen = (index for index in prediction.indices if output.classes[index] in classes)
+        return replace(prediction, indices=tuple(chosen))
+    return prediction
 
 
 def _category(output: OutputSpec, arrays: Arrays, _: Size, __: Size) -> Prediction:
@@ -117,7 +124,8 @@ def _boxes(output: OutputSpec, arrays: Arrays, input_size: Size, image_size: Siz
     threshold = options.get("score_threshold", 0.05)
     all_scores = np.asarray(arrays["scores"], np.float32)
     # Boxes of a low score vote too, so that a prediction does not depend on the threshold.
-    rows, classes = np.nonzero(all_scores >= min(threshold, MIN_SCORE))
+    is_candidate = (all_scores >= min(threshold, MIN_SCORE)) & (all_scores > 0)
+    rows, classes = np.nonzero(is_candidate)
     scores = all_scores[rows, classes]
     order = np.argsort(-scores, kind="stable")[: int(options.get("candidates", 1000))]
     scores, classes = scores[order], classes[order].astype(np.int64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -103,8 +104,15 @@ def compress(
         storage = open_run_storage(run, session.config)
         store = open_store(run, session.config, storage, session.objectives)
         existing = store.add_compressed(compressed)
+    run = session.evaluator.run
     if folder.path.is_dir():  # also if the process ended between the two steps
-        _move(folder, session.evaluator.run, existing.number)
+        _move(folder, run, existing.number)
+    elif not run.fetch(run.weights(existing.number)).is_file():
+        raise RunError(
+            f"the weights of the compressed trial {existing.number} were deleted",
+            where=str(run.weights(existing.number)),
+            next_step="restore the file, or set another --seed to compress the trial again",
+        )
     return existing
 
 
@@ -140,7 +148,16 @@ def _compression(settings: CompressSettings, record: TrialRecord, config: RunCon
             where="--trial",
             next_step=f"set --trial {record.compression.parent} and a smaller --flops",
         )
-    train = config.train
+    train, learning_rate = config.train, settings.learning_rate
+    for option, value in (("--learning-rate", learning_rate), ("--alpha", settings.alpha)):
+        if value is not None and not math.isfinite(value):
+            raise ConfigError(f"`{option}` must be a finite number, got {value}", where=option)
+    if learning_rate is not None and learning_rate <= 0:
+        raise ConfigError(
+            f"`--learning-rate` must be greater than 0, got {learning_rate:g}",
+            where="--learning-rate",
+            next_step="leave it out for the learning rate of the trial",
+        )
     return Compression(
         parent=record.number,
         flops=_target(settings.flops, record.flops),
@@ -182,8 +199,8 @@ def _name(compression: Compression, epochs: int) -> str:
 def _move(folder: RunDirectory, run: RunDirectory, number: int) -> None:
     """Move the files of a compressed trial to the folder of its number."""
     for source, target in (
-        (folder.weights(0), run.weights(number)),
         (folder.history(0), run.history(number)),
+        (folder.weights(0), run.weights(number)),  # last: their presence means complete
     ):
         if source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -73,6 +73,27 @@ def test_categories_exceed_the_threshold_and_are_sorted(scores, threshold):
     assert all(np.diff(array[list(prediction.indices)]) <= 0)
 
 
+def test_selected_classes_do_not_empty_tasks_without_them():
+    output = OutputSpec(Form.CATEGORIES, ("sunny", "rain"))
+    scores = np.array([0.9, 0.7], np.float32)
+    every = decode(output, {"scores": scores}, **SIZES, classes=("person",))
+    assert every.indices == (0, 1)
+    rain = decode(output, {"scores": scores}, **SIZES, classes=("rain",))
+    assert rain.indices == (1,)
+    np.testing.assert_array_equal(rain.scores, scores)
+
+
+def test_boxes_of_score_0_are_no_candidates():
+    output = OutputSpec(Form.BOXES, ("cat",), options={"score_threshold": 0.0})
+    arrays = {
+        "boxes": np.array([[0, 0, 4, 4], [1, 1, 5, 5]], np.float32),
+        "scores": np.array([[0.0], [0.5]], np.float32),
+    }
+    with np.errstate(all="raise"):
+        prediction = decode(output, arrays, **SIZES)
+    assert prediction.scores.tolist() == [0.5]
+
+
 @pytest.mark.parametrize("image_size", [(64, 96), (128, 480), (200, 131)])
 def test_mask_is_the_argmax_of_the_resized_scores(image_size):
     scores = torch.randn(5, 64, 96, generator=torch.Generator().manual_seed(0))

@@ -107,6 +107,19 @@ def test_a_compressed_trial_names_parent_and_cost(compressed: Compressed) -> Non
     assert f"trial {record.number}, compressed from trial 1" in compressed.output
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--learning-rate", "-1"), ("--learning-rate", "0"), ("--alpha", "nan")]
+)
+def test_invalid_numbers_are_refused_before_pruning(
+    compressed: Compressed, option: str, value: str
+) -> None:
+    result = call("compress", compressed.run, "--trial", "1", "--flops", "0.7x", option, value)
+    assert result.returncode == 2
+    assert option in result.stderr
+    assert "pruning" not in result.stderr
+    assert len(view_of(compressed.run).compressed) == 1
+
+
 def test_it_is_a_row_behind_its_parent_outside_the_ranking(compressed: Compressed) -> None:
     frame = frame_of(compressed.run)
     numbers = frame["trial"].tolist()

@@ -52,10 +52,10 @@ def test_search_trains_and_prints_all_trials(small_search: SmallSearch) -> None:
         assert RunDirectory(small_search.run).history(record.number).is_file()
     assert small_search.result.stdout == f"{small_search.run}\n"
     lines = small_search.result.stderr.splitlines()
-    assert lines[0] == "reading images ..."
+    assert lines[:2] == [f"opening {small_search.file} ...", "reading images ..."]
     for record in records:
         (line,) = [line for line in lines if line.startswith(f"trial {record.number}  ")]
-        numbers = r"trial \d  complete  Δm [+-]\d+\.\d\d %  \d+\.\d s  "
+        numbers = r"trial \d  complete  Δm [+-]\d+\.\d\d %(  \w+\.\w+ \d+\.\d{3})+  \d+\.\d s  "
         assert re.fullmatch(numbers + re.escape(record.plan), line)
     assert lines[-1] == f"next: mtlsearch leaderboard {small_search.run}"
 

@@ -85,7 +85,8 @@ def test_workers_are_interrupted_and_resume(run_file: Path, tmp_path: Path) -> N
     lines += process.stderr.readlines()
     process.stderr.close()
     assert process.wait(timeout=120) == 130
-    assert lines[0] == "2 workers, 1 thread each\n"
+    assert lines[0] == f"opening {run_file} ...\n"
+    assert "2 workers, 1 thread each\n" in lines
     assert "interrupted: finished trials are kept" in "".join(lines)
     assert "Traceback" not in "".join(lines)
     states = {record.state for record in records_of(run)}
