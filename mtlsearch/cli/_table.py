@@ -50,6 +50,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("leaderboard", WORKFLOW),
     Command("report", WORKFLOW),
     Command("plot", WORKFLOW),
+    Command("dashboard", WORKFLOW),
     Command("compare", WORKFLOW),
     Command("filter", WORKFLOW, function="filter_tasks"),
     Command("train-longer", WORKFLOW),
