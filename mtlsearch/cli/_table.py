@@ -58,6 +58,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("export", WORKFLOW),
     Command("evaluate", WORKFLOW),
     Command("predict", WORKFLOW),
+    Command("benchmark", WORKFLOW),
     Command("sample", WORKFLOW),
     Command("repair", INSPECT),
     Command("list", INSPECT, function="list_kind"),
