@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mtlsearch.plan import SharingPlan
-from mtlsearch.search._verdict import with_delta_m
 from mtlsearch.search.samplers import (
     ObservationHistory,
     SharingModel,
@@ -91,7 +90,9 @@ def task_effects(view: StudyView) -> TaskEffects | None:
         more than eight, and if the plans have different units or skip some.
     """
     observations = [
-        item for item in ObservationHistory().update(with_delta_m(view)) if item.changes is not None
+        item
+        for item in ObservationHistory().update(view.with_delta_m_only())
+        if item.changes is not None
     ]
     if len(observations) < 2 or not is_comparable(observations):
         return None

@@ -72,7 +72,9 @@ def verdict_of(view: StudyView) -> Verdict | None:
         plans have different numbers of units, or if no complete trial is within the limits.
     """
     observations = [
-        item for item in ObservationHistory().update(with_delta_m(view)) if item.changes is not None
+        item
+        for item in ObservationHistory().update(view.with_delta_m_only())
+        if item.changes is not None
     ]
     complete = complete_observations(observations)
     feasible = [index for index, item in enumerate(complete) if not item.over_limits]
@@ -120,20 +122,6 @@ def verdict_of(view: StudyView) -> Verdict | None:
     )
     sentences = _sentences(verdict, records[winner], records[recommended], records[independent])
     return replace(verdict, sentences=sentences)
-
-
-def with_delta_m(view: StudyView) -> StudyView:
-    """Return a study with Δm as its only objective, which a verdict is about.
-
-    Args:
-        view: the study.
-
-    Returns:
-        The same trials.
-    """
-    return StudyView(
-        records=view.records, params_by_number=view.params_by_number, repeats=view.repeats
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,16 @@ class StudyView:
         index.update((*self.records, *self.repeats))
         return index
 
+    def with_delta_m_only(self) -> StudyView:
+        """Return the study with Δm as its only objective, which verdicts and estimates use.
+
+        Returns:
+            A view of the same trials.
+        """
+        return StudyView(
+            records=self.records, params_by_number=self.params_by_number, repeats=self.repeats
+        )
+
     def changed_since(self, earlier: StudyView) -> tuple[int, ...] | None:
         """Return which trials are new or changed, for values that are computed trial by trial.
 

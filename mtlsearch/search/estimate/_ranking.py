@@ -60,7 +60,7 @@ def rank_plans(
     plans = _with_baselines(space, estimated_plans(space))
     trained = [
         item
-        for item in ObservationHistory().update(with_delta_m_only(view))
+        for item in ObservationHistory().update(view.with_delta_m_only())
         if item.changes is not None and _is_comparable(item, plans[0], space.backbones[0])
     ]
     trained = extrapolate_early(trained, view, space.tasks)
@@ -131,13 +131,6 @@ def estimated_plans(space: CandidateSpace) -> list[SharingPlan]:
         )
     unique = dict.fromkeys(plans)
     return [plan for plan in unique if space.candidate_of(plan) is not None]
-
-
-def with_delta_m_only(view: StudyView) -> StudyView:
-    """Return a study with Δm as its only objective, which an estimate is about."""
-    return StudyView(
-        records=view.records, params_by_number=view.params_by_number, repeats=view.repeats
-    )
 
 
 def with_reached_rungs(view: StudyView) -> StudyView:
