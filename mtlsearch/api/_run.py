@@ -81,19 +81,17 @@ class Run:
             ConfigError: the column to sort by does not exist, or ``top`` is below 1.
             RunError: the storage cannot be opened.
         """
-        from mtlsearch.results import leaderboard, objectives_in
-        from mtlsearch.runs import read_confirmed
+        from mtlsearch.runs import rank_trials
 
-        view, verdict = self._view(), self.verdict
-        return leaderboard(
-            view.networks,
-            objectives=objectives_in(view.records, self.config.search.objectives),
+        return rank_trials(
+            self.path,
+            self.config,
+            self._view(),
+            self.verdict,
             sort=sort,
             top=top,
             all_metrics=all_metrics,
             with_errors=errors,
-            confirmed=read_confirmed(self.path, view.records),
-            expected={} if verdict is None else verdict.expected_by_number,
         )
 
     @property

@@ -105,18 +105,11 @@ def require_common_tasks(config_by_run: Mapping[str, RunConfig]) -> None:
 
 def _frame(run: Path, config: RunConfig) -> pd.DataFrame:
     """Return the leaderboard of a run."""
-    from mtlsearch.results import leaderboard, objectives_in
-    from mtlsearch.runs import read_confirmed, read_verdict
+    from mtlsearch.runs import rank_trials, read_verdict
     from mtlsearch.study import read_view
 
     view = read_view(run, config)
-    verdict = read_verdict(run, config, view)
-    return leaderboard(
-        view.networks,
-        objectives=objectives_in(view.records, config.search.objectives),
-        confirmed=read_confirmed(run, view.records),
-        expected={} if verdict is None else verdict.expected_by_number,
-    )
+    return rank_trials(run, config, view, read_verdict(run, config, view))
 
 
 def differing_keys(first: RunConfig, other: RunConfig) -> list[str]:

@@ -70,9 +70,8 @@ def leaderboard(
 
     from mtlsearch.files import Outputs
     from mtlsearch.report import render, render_per_class
-    from mtlsearch.results import leaderboard as rank
-    from mtlsearch.results import objectives_in, per_class_results
-    from mtlsearch.runs import read_confirmed, read_verdict
+    from mtlsearch.results import per_class_results
+    from mtlsearch.runs import rank_trials, read_verdict
     from mtlsearch.study import read_view
 
     outputs = Outputs("leaderboard")
@@ -86,14 +85,14 @@ def leaderboard(
     if not records:
         options.console.info("the run has no trials yet; `mtlsearch search` resumes it")
     verdict = read_verdict(run, loaded.config, view)
-    frame = rank(
-        records,
-        objectives=objectives_in(view.records, loaded.config.search.objectives),
+    frame = rank_trials(
+        run,
+        loaded.config,
+        view,
+        verdict,
         sort=sort,
         all_metrics=all_metrics or form in ("csv", "json"),
         with_errors=errors,
-        confirmed=read_confirmed(run, view.records),
-        expected={} if verdict is None else verdict.expected_by_number,
     )
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else None

@@ -11,10 +11,10 @@ from mtlsearch.affinity import Affinity, read_affinity
 from mtlsearch.errors import BackboneError
 from mtlsearch.files import load_json
 from mtlsearch.report._learning_curves import History
-from mtlsearch.results import TrialRecord, leaderboard, objectives_in
+from mtlsearch.results import TrialRecord
 from mtlsearch.runs import (
     load_cut_backbone,
-    read_confirmed,
+    rank_trials,
     read_environments,
     read_history,
     read_verdict,
@@ -182,18 +182,10 @@ def _frames(
     out: Path, config: RunConfig, view: StudyView, verdict: Verdict | None
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return the leaderboard with all metrics, and the names of the primary ones."""
-    records = view.records
-    frame = leaderboard(
-        view.networks,
-        objectives=objectives_in(records, config.search.objectives),
-        all_metrics=True,
-        with_errors=True,
-        confirmed=read_confirmed(out, records),
-        expected={} if verdict is None else verdict.expected_by_number,
-    )
+    frame = rank_trials(out, config, view, verdict, all_metrics=True, with_errors=True)
     primary = {
         f"{task}.{spec.name}"
-        for record in records
+        for record in view.records
         for task, result in record.results.items()
         for spec in result.specs
         if spec.primary
