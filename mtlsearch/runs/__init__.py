@@ -30,7 +30,7 @@ Steps 3 to 6 are :func:`open_session`, which long training, export and task affi
 
 from mtlsearch.runs._check_run import check_run
 from mtlsearch.runs._compress import CompressSettings, compress, find_compressed
-from mtlsearch.runs._confirm import rank_trials, read_verdict
+from mtlsearch.runs._confirm import rank_trials, read_confirmed, read_verdict
 from mtlsearch.runs._environment import describe_threads, read_environments
 from mtlsearch.runs._fine_tune import FineTuned, fine_tune, require_same_labels
 from mtlsearch.runs._history import history_columns, read_history
@@ -78,6 +78,7 @@ __all__ = [
     "open_session",
     "pick_trial",
     "rank_trials",
+    "read_confirmed",
     "read_environments",
     "read_history",
     "read_verdict",
