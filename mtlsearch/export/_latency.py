@@ -17,9 +17,6 @@ from mtlsearch.bundle import GRAPH, open_bundle
 from mtlsearch.errors import ExportError
 from mtlsearch.models.programs import INPUT
 
-ALL = "all tasks"
-"""Name of the whole graph among the networks that are measured."""
-
 
 @dataclass(frozen=True, slots=True)
 class Latency:
@@ -27,21 +24,18 @@ class Latency:
 
     Attributes:
         batch_size: number of images per batch.
-        milliseconds: median milliseconds of a batch: of :data:`ALL`, and of each task's network.
+        combined: median milliseconds of a batch, all tasks in one network.
+        by_task: median milliseconds of a batch in each task's own network.
     """
 
     batch_size: int
-    milliseconds: Mapping[str, float]
-
-    @property
-    def combined(self) -> float:
-        """Milliseconds of all tasks in one network."""
-        return self.milliseconds[ALL]
+    combined: float
+    by_task: Mapping[str, float]
 
     @property
     def separate(self) -> float:
         """Milliseconds of one network per task, one after the other."""
-        return sum(value for name, value in self.milliseconds.items() if name != ALL)
+        return sum(self.by_task.values())
 
 
 def measure_latency(
@@ -82,10 +76,10 @@ def measure_latency(
     graph = onnx.load(folder / GRAPH)
     extractor = Extractor(graph)
     outputs = [value.name for value in graph.graph.output]
-    sessions = {ALL: _session(graph, threads)}
+    sessions = [_session(graph, threads)]
     for task in manifest.tasks:
         needed = [name for name in outputs if name.startswith(f"{task}.")]
-        sessions[task] = _session(extractor.extract_model([INPUT], needed), threads)
+        sessions.append(_session(extractor.extract_model([INPUT], needed), threads))
     height, width = manifest.preprocessing.size
     channels = len(manifest.preprocessing.mean)
     rng = np.random.default_rng(0)
@@ -93,15 +87,16 @@ def measure_latency(
     for batch_size in batch_sizes:
         progress(f"measuring batches of {batch_size}")
         images = rng.standard_normal((batch_size, channels, height, width)).astype(np.float32)
-        times: dict[str, list[float]] = {name: [] for name in sessions}
+        times: list[list[float]] = [[] for _ in sessions]
         for turn in range(repeats + 1):
-            for name, session in sessions.items():
+            for of_session, session in zip(times, sessions, strict=True):
                 start = time.perf_counter()
                 session.run(None, {INPUT: images})
                 if turn:
-                    times[name].append(1000 * (time.perf_counter() - start))
+                    of_session.append(1000 * (time.perf_counter() - start))
+        combined, *by_task = map(median, times)
         results.append(
-            Latency(batch_size, {name: median(values) for name, values in times.items()})
+            Latency(batch_size, combined, dict(zip(manifest.tasks, by_task, strict=True)))
         )
     return results
 

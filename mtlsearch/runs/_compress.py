@@ -164,9 +164,7 @@ def _compression(settings: CompressSettings, record: TrialRecord, config: RunCon
         importance=settings.importance,
         teacher=settings.teacher,
         alpha=settings.alpha,
-        learning_rate=settings.learning_rate
-        or record.candidate.learning_rate
-        or train.learning_rate,
+        learning_rate=learning_rate or record.candidate.learning_rate or train.learning_rate,
         seed=config.seed if settings.seed is None else settings.seed,
     )
 

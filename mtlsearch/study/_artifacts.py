@@ -63,7 +63,6 @@ class BucketArtifacts:
             RunError: boto3 or the credentials are missing, or the bucket cannot be used.
             InfrastructureError: the host of the bucket does not answer.
         """
-        require_artifacts(self.url)
         with self._translated_errors():
             self._store.client.head_bucket(Bucket=self._bucket)
 
@@ -146,7 +145,6 @@ class BucketArtifacts:
 
     @cached_property
     def _store(self) -> Boto3ArtifactStore:
-        require_artifacts(self.url)
         import boto3
         from botocore.config import Config
         from optuna.artifacts import Boto3ArtifactStore

@@ -22,9 +22,9 @@ def test_each_task_and_the_whole_are_measured(bundle: Path) -> None:
     results = measure_latency(bundle, [1, 3], repeats=2)
     assert [result.batch_size for result in results] == [1, 3]
     for result in results:
-        assert set(result.milliseconds) == {"all tasks", *small.manifest().tasks}
-        assert all(value > 0 for value in result.milliseconds.values())
-        alone = [result.milliseconds[task] for task in small.manifest().tasks]
+        assert set(result.by_task) == set(small.manifest().tasks)
+        assert all(value > 0 for value in (result.combined, *result.by_task.values()))
+        alone = [result.by_task[task] for task in small.manifest().tasks]
         assert result.separate == pytest.approx(sum(alone))
 
 

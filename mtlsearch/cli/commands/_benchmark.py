@@ -37,14 +37,14 @@ def benchmark(
     results = measure_latency(
         bundle, batch or (1, 8), repeats=repeats, threads=threads, progress=console.info
     )
-    tasks = [name for name in results[0].milliseconds if name != "all tasks"]
+    alone = [f"{task} alone" for task in results[0].by_task]
     console.table(
-        ["batch", "all tasks", *(f"{task} alone" for task in tasks), "sum", "ratio", "images/s"],
+        ["batch", "all tasks", *alone, "sum", "ratio", "images/s"],
         [
             [
                 str(result.batch_size),
                 f"{result.combined:.1f} ms",
-                *(f"{result.milliseconds[task]:.1f} ms" for task in tasks),
+                *(f"{value:.1f} ms" for value in result.by_task.values()),
                 f"{result.separate:.1f} ms",
                 f"{result.combined / result.separate:.2f}",
                 f"{1000 * result.batch_size / result.combined:.1f}",
