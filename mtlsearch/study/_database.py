@@ -30,13 +30,16 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from mtlsearch.config import hide_password
-from mtlsearch.errors import InfrastructureError
+from mtlsearch.errors import InfrastructureError, RunError
 
 PATIENCE = 300.0
 """Seconds for which a search waits for a database that does not answer."""
 
 MAX_WAIT = 30.0
 """Seconds between two tries at most; the first ones follow after 1, 2 and 4 s."""
+
+MAX_REFUSALS = 2
+"""Tries after which an error of the proxy is permanent if its database answers other calls."""
 
 CREATION_SECONDS = 20.0
 """Seconds for which the tables are created again if another process creates them."""
@@ -179,7 +182,7 @@ def _did_not_answer(error: SQLAlchemyError) -> bool:
 
 
 def is_unavailable(error: BaseException | None) -> bool:
-    """Return whether Optuna's gRPC proxy did not answer, or its database did not.
+    """Return whether Optuna's gRPC proxy did not answer.
 
     Args:
         error: an error of a storage.
@@ -187,23 +190,34 @@ def is_unavailable(error: BaseException | None) -> bool:
     Returns:
         True for a gRPC error with such a status.
     """
-    if "grpc" not in sys.modules:
-        return False
-    import grpc
-
-    if not isinstance(error, grpc.RpcError):
-        return False
-    # The proxy answers UNKNOWN if a call of its database raises an error.
-    return error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNKNOWN)
+    return _proxy_status(error) == "UNAVAILABLE"
 
 
-def _proxy_text(error: BaseException | None) -> str | None:
-    """Return the cause of an error of the gRPC proxy; None for other errors."""
+def _proxy_status(error: BaseException | None) -> str | None:
+    """Return the status of an error of the gRPC proxy; None for other errors."""
     if "grpc" not in sys.modules:
         return None
     import grpc
 
-    return str(error.details()) if isinstance(error, grpc.RpcError) else None
+    return str(error.code().name) if isinstance(error, grpc.RpcError) else None
+
+
+def proxy_text(error: BaseException | None) -> str | None:
+    """Return the cause of an error of the gRPC proxy.
+
+    Args:
+        error: an error of a storage.
+
+    Returns:
+        What the proxy answers; None for other errors.
+    """
+    if "grpc" not in sys.modules:
+        return None
+    import grpc
+
+    if not isinstance(error, grpc.RpcError):
+        return None
+    return str(error.details()).removeprefix("Exception calling application: ")
 
 
 def is_outage(error: BaseException) -> bool:
@@ -286,8 +300,18 @@ class ResilientStorage(BaseStorage):
         self._on_outage = on_outage
 
     def _call(self, function: Callable[..., Result], *arguments: Any, **options: Any) -> Result:
+        num_refusals = 0
+
+        def may_succeed(error: BaseException) -> bool:
+            nonlocal num_refusals
+            if _proxy_status(error) != "UNKNOWN":
+                return is_outage(error)
+            # The proxy answers so after any error of its database, an outage or a wrong value.
+            num_refusals += self._does_answer()
+            return num_refusals < MAX_REFUSALS
+
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(is_outage),
+            retry=tenacity.retry_if_exception(may_succeed),
             stop=tenacity.stop_after_delay(PATIENCE if self._on_outage else 0),
             wait=tenacity.wait_exponential(multiplier=1, max=MAX_WAIT),
             before_sleep=self._report,
@@ -299,10 +323,26 @@ class ResilientStorage(BaseStorage):
             raise self._failure(last.exception(), last.attempt_number) from last.exception()
         except (SQLAlchemyError, StorageInternalError) as error:
             raise self._failure(error) from error
+        except KeyError as error:
+            raise RunError(
+                "the study or one of its trials no longer exists in the storage",
+                where=f"search.storage: {self._name}",
+                next_step="set --out to another folder to begin a new search",
+            ) from error
         except Exception as error:
-            if _proxy_text(error) is None:
+            if proxy_text(error) is None:
                 raise
             raise self._failure(error) from error
+
+    def _does_answer(self) -> bool:
+        """Return whether the database behind a proxy answers a call that reads."""
+        try:
+            self._storage.get_all_studies()
+        except Exception as error:
+            if proxy_text(error) is None:
+                raise
+            return False
+        return True
 
     def _report(self, state: tenacity.RetryCallState) -> None:
         if self._on_outage is not None:
@@ -310,7 +350,7 @@ class ResilientStorage(BaseStorage):
 
     def _failure(self, error: BaseException | None, num_tries: int = 1) -> InfrastructureError:
         cause = _database_error_of(error) or error
-        text = _proxy_text(cause) or str(getattr(cause, "orig", None) or cause).partition("\n")[0]
+        text = proxy_text(cause) or str(getattr(cause, "orig", None) or cause).partition("\n")[0]
         text = " ".join(text.split())
         does_not = "does not answer" if cause and is_outage(cause) else "reports an error"
         after = f" after {num_tries} tries" if num_tries > 1 else ""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from contextlib import suppress
 from importlib.util import find_spec
 from urllib.parse import SplitResult, urlsplit
 
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, GrpcStorageProxy
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from mtlsearch.errors import RunError
-from mtlsearch.study._database import ResilientStorage
+from mtlsearch.study._database import ResilientStorage, proxy_text
 
 READY_SECONDS = 10.0
 """Seconds for which a search waits for the first answer of the proxy."""
@@ -48,7 +49,7 @@ def open_proxy(url: str, on_outage: Callable[[str], None] | None) -> BaseStorage
         An Optuna storage.
 
     Raises:
-        RunError: the URL is invalid, or no proxy answers.
+        RunError: the URL is invalid, no proxy answers, or its database does not.
     """
     parts = _parse(url)
     with warnings.catch_warnings():
@@ -63,27 +64,68 @@ def open_proxy(url: str, on_outage: Callable[[str], None] | None) -> BaseStorage
             where=f"search.storage: {url}",
             next_step="start it with `optuna.storages.run_grpc_proxy_server`, or correct the URL",
         ) from error
+    import grpc
+
+    try:
+        proxy.get_all_studies()
+    except grpc.RpcError as error:
+        proxy.close()
+        raise RunError(
+            f"the proxy of the storage reports an error: {proxy_text(error)}",
+            where=f"search.storage: {url}",
+            next_step="correct the storage that the proxy was started with, or the URL",
+        ) from error
     return ResilientStorage(proxy, url, on_outage)
 
 
 class _Proxy(GrpcStorageProxy):
     """Proxy by which a trial that is added twice exists once.
 
-    If the connection is lost while a trial is added, it is unknown whether it was. The token of
-    a trial, a user attribute, identifies it when it is added again.
+    If a connection breaks while a trial is added, it is unknown whether it was, and the proxy may
+    still add it later. Behind the proxy, Optuna itself adds a trial again after an error of the
+    database. The token of a trial, a user attribute, identifies it: the trial with the lowest
+    number is used and the others are ended. :class:`TrialStore` ends those that are added later.
     """
 
-    _tried_token: str | None = None
+    def __init__(self, *, host: str, port: int) -> None:
+        super().__init__(host=host, port=port)
+        self._num_trials: dict[int, int] = {}
+        self._tried: tuple[str, int] | None = None  # a token and the number of trials before it
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Add a trial, once per token."""
         token = None if template_trial is None else template_trial.user_attrs.get("token")
-        if token is not None and token == self._tried_token:
-            for trial in self.get_all_trials(study_id, deepcopy=False):
-                if trial.user_attrs.get("token") == token:
-                    return trial._trial_id
-        self._tried_token = token
-        return super().create_new_trial(study_id, template_trial)
+        if token is None:
+            return super().create_new_trial(study_id, template_trial)
+        if self._tried is None or self._tried[0] != token:
+            self._tried = (token, self._num_trials.get(study_id, 0))
+            super().create_new_trial(study_id, template_trial)
+        elif not self._added(study_id):
+            super().create_new_trial(study_id, template_trial)
+        first, *others = self._added(study_id)
+        for trial in others:
+            with suppress(UpdateFinishedTrialError):
+                self.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        return first._trial_id
+
+    def _added(self, study_id: int) -> list[FrozenTrial]:
+        """Return the trials with the tried token, by number."""
+        assert self._tried is not None
+        token, num_before = self._tried
+        trials = self.get_all_trials(study_id, deepcopy=False)
+        return [trial for trial in trials[num_before:] if trial.user_attrs.get("token") == token]
+
+    def get_all_trials(
+        self,
+        study_id: int,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        """Return the trials of a study."""
+        trials = super().get_all_trials(study_id, deepcopy, states)
+        if states is None:
+            self._num_trials[study_id] = len(trials)
+        return trials
 
 
 def _parse(url: str) -> SplitResult:

@@ -92,6 +92,8 @@ class TrialStore:
         self._params: dict[int, SuggestedParams] = {}
         self._open: dict[int, FrozenTrial] = {}  # trials that have not ended in Optuna
         self._numbers_by_training: dict[Training, list[int]] = defaultdict(list)
+        self._number_by_token: dict[str, int] = {}
+        self._added_again: set[int] = set()  # trials with the token of an earlier one
         self._interrupted: dict[int, TrialRecord] = {}
         self._claimed_since: dict[int, tuple[Mapping[str, Any], float]] = {}
         self._last_claim = -1
@@ -226,6 +228,7 @@ class TrialStore:
             trial for trial, seen in zip(trials, self._trials, strict=False) if trial is not seen
         ]
         changed += trials[len(self._trials) :]
+        changed = [trial for trial in changed if self._is_first_of_token(trial)]
         for trial in changed:
             if trial.state.is_finished() or not trial.user_attrs.keys() & {"record", "claim"}:
                 self._open.pop(trial.number, None)
@@ -250,6 +253,15 @@ class TrialStore:
                 revision=self._index.revision,
             )
         return self._view
+
+    def _is_first_of_token(self, trial: FrozenTrial) -> bool:
+        """Return whether no earlier trial has the token of a trial, which the search added once."""
+        token = trial.user_attrs.get("token")
+        if token is None or self._number_by_token.setdefault(token, trial.number) == trial.number:
+            return True
+        if not trial.state.is_finished():
+            self._added_again.add(trial.number)
+        return False
 
     def update(self) -> StudyView:
         """Return the study after ending what dead workers left.
@@ -510,6 +522,9 @@ class TrialStore:
             Number of trials that were left running.
         """
         view = self.refresh()
+        for number in self._added_again:
+            self._end(number, TrialState.FAIL)
+        self._added_again.clear()
         living = self._living()
         left = [
             trial
