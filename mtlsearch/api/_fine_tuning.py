@@ -30,10 +30,10 @@ class FineTuning:
         note: remark on the training, such as smaller batches; empty by default.
     """
 
-    network: TrainedNetwork = field(repr=False)
+    network: TrainedNetwork = field(repr=False, compare=False)
     metrics_before: Values
     metrics: Values
-    history: pd.DataFrame = field(repr=False)
+    history: pd.DataFrame = field(repr=False, compare=False)
     note: str
     _export: Callable[[Path], Path] = field(repr=False, compare=False)
 
