@@ -84,10 +84,12 @@ mtlsearch.plugin:
     stated_size(where)
   Boxes(xyxy, classes, crowd)
     empty()
-  Candidate(plan, loss_weights=..., learning_rate=..., backbone=..., balancer=..., distillation=..., attention=...)
+  Branch(task, follows, depth)
+  Candidate(plan, loss_weights=..., learning_rate=..., backbone=..., balancer=..., distillation=..., attention=..., origins=...)
     digest
     from_json(value)
     to_json()
+    trained_tasks
     with_defaults(*, loss_weights, learning_rate, backbone, balancer=..., distillation=..., attention=...)
   ClassNames
   DataError
@@ -147,6 +149,7 @@ mtlsearch.plugin:
     candidates(units, tasks)
     count(units, tasks)
     encode(candidate, units, tasks)
+    extends
     name
     propose(suggest, units, tasks) (abstract)
     starter
@@ -202,6 +205,7 @@ mtlsearch.plugin:
   backslash_warnings(texts, where)
   class_scores(classes, *, correct, true, predicted)
   count_tree_plans(tasks, units, *, first_shared=...)
+  extend_plan(plan, branches)
   hookimpl
   hooks: mtlsearch_balancers, mtlsearch_datasets, mtlsearch_search_spaces, mtlsearch_tasks
   list_images(folder)

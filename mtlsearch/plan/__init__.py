@@ -26,6 +26,7 @@ boxes | scene skips @1, boxes+scene @2
 
 from mtlsearch.plan._canonical import SKIPPED
 from mtlsearch.plan._cost import Cost, check_plan, plan_cost
+from mtlsearch.plan._extend import Branch, extend_heads, extend_independent, extend_plan
 from mtlsearch.plan._features import FeatureLevel, FeatureSpec
 from mtlsearch.plan._plan import SharingPlan, Statistics, TaskPath
 from mtlsearch.plan._trees import count_tree_plans, refinements, tree_plans
@@ -33,6 +34,7 @@ from mtlsearch.plan._unit import UnitSpec
 
 __all__ = [
     "SKIPPED",
+    "Branch",
     "Cost",
     "FeatureLevel",
     "FeatureSpec",
@@ -42,6 +44,9 @@ __all__ = [
     "UnitSpec",
     "check_plan",
     "count_tree_plans",
+    "extend_heads",
+    "extend_independent",
+    "extend_plan",
     "plan_cost",
     "refinements",
     "tree_plans",

@@ -36,11 +36,13 @@ from mtlsearch.files import require_below_root
 from mtlsearch.images import Bands, read_image
 from mtlsearch.labels import Boxes, Form, LabelSpec, RawLabel, Sample
 from mtlsearch.plan import (
+    Branch,
     FeatureLevel,
     FeatureSpec,
     SharingPlan,
     UnitSpec,
     count_tree_plans,
+    extend_plan,
     tree_plans,
 )
 from mtlsearch.plugin import _hooks as hooks
@@ -83,6 +85,7 @@ __all__ = [
     "BoxTargets",
     "BoxXml",
     "Boxes",
+    "Branch",
     "Candidate",
     "ClassNames",
     "DataError",
@@ -117,6 +120,7 @@ __all__ = [
     "backslash_warnings",
     "class_scores",
     "count_tree_plans",
+    "extend_plan",
     "hookimpl",
     "hooks",
     "list_images",

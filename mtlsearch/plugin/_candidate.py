@@ -31,6 +31,11 @@ _LossWeights = Annotated[Mapping[str, float], PlainSerializer(dict)]
 _Balancer = Annotated[str, Field(exclude_if=lambda name: name == STATIC)]
 _Distillation = Annotated[Distillation | None, Field(exclude_if=lambda value: value is None)]
 _Attention = Annotated[bool, Field(exclude_if=lambda value: not value)]
+_Origins = Annotated[
+    Mapping[str, str] | None,
+    Field(exclude_if=lambda value: value is None),
+    PlainSerializer(lambda value: None if value is None else dict(value)),
+]
 
 
 class _WithDigest:
@@ -56,6 +61,8 @@ class Candidate(_WithDigest):
         balancer: name of the balancer; ``"static"`` is the default and means none.
         distillation: auxiliary loss on features.
         attention: whether tasks that share have an attention gate per feature level.
+        origins: in an extension, the task whose weights the copies of a new task start from, by new
+            task; None or absent: the weights of the backbone.
     """
 
     plan: _Plan
@@ -65,6 +72,7 @@ class Candidate(_WithDigest):
     balancer: _Balancer = STATIC
     distillation: _Distillation = None
     attention: _Attention = False
+    origins: _Origins = None
 
     def __post_init__(self) -> None:
         # 1 and 1.0 are equal, so they must not give two digests.
@@ -73,6 +81,21 @@ class Candidate(_WithDigest):
         if self.loss_weights is not None:
             weights = {task: float(weight) for task, weight in sorted(self.loss_weights.items())}
             object.__setattr__(self, "loss_weights", MappingProxyType(weights))
+        if self.origins is not None:
+            origins = MappingProxyType(dict(sorted(self.origins.items()))) or None
+            object.__setattr__(self, "origins", origins)
+
+    @property
+    def trained_tasks(self) -> tuple[str, ...]:
+        """The tasks with losses and metrics, sorted: all of the plan but those that are kept."""
+        return self.plan.tasks if self.loss_weights is None else tuple(self.loss_weights)
+
+    def __str__(self) -> str:
+        """Return the plan, with the origins of new tasks."""
+        if not self.origins:
+            return str(self.plan)
+        starts = ", ".join(f"{task} from {origin}" for task, origin in self.origins.items())
+        return f"{self.plan}; {starts}"
 
     @property
     def digest(self) -> str:

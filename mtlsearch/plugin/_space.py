@@ -10,7 +10,7 @@ from mtlsearch.plugin._settings import Settings as PluginSettings
 from mtlsearch.plugin._settings import SettingsT
 
 if TYPE_CHECKING:
-    from mtlsearch.plan import UnitSpec
+    from mtlsearch.plan import SharingPlan, UnitSpec
     from mtlsearch.plugin._candidate import Candidate
 
 
@@ -70,6 +70,10 @@ class SearchSpace(ABC, Generic[SettingsT]):
         starter: whether ``mtlsearch init`` may choose this space. Set it to False if the space
             is too large for a first search, or if its networks have more FLOPs than their
             parameters suggest.
+        extends: whether the space extends the plan of a network that is kept, for
+            ``mtlsearch extend``.
+        kept_plan: plan of that network, which :meth:`propose` extends by the tasks; None without a
+            kept network. The program sets it.
         Settings: pydantic model of the options in a run file.
 
     Args:
@@ -79,10 +83,12 @@ class SearchSpace(ABC, Generic[SettingsT]):
     name: ClassVar[str]
     summary: ClassVar[str]
     starter: ClassVar[bool] = True
+    extends: ClassVar[bool] = False
     Settings: ClassVar[type[PluginSettings]] = PluginSettings
 
     def __init__(self, settings: SettingsT) -> None:
         self.settings = settings
+        self.kept_plan: SharingPlan | None = None
 
     @abstractmethod
     def propose(
@@ -98,8 +104,8 @@ class SearchSpace(ABC, Generic[SettingsT]):
             tasks: task names, sorted.
 
         Returns:
-            A candidate with a plan for these tasks and units. Fields that keep their default,
-            such as loss weights, are filled in from the run file.
+            A candidate with a plan for these tasks and units, and for those of :attr:`kept_plan`.
+            Fields that keep their default, such as loss weights, are filled in from the run file.
         """
 
     def encode(

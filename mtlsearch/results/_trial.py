@@ -136,8 +136,8 @@ class TrialRecord:
 
     @property
     def plan(self) -> str:
-        """The sharing plan as text."""
-        return str(self.candidate.plan)
+        """The sharing plan as text, with the origins of new tasks."""
+        return str(self.candidate)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form, with the plan as text and the digest of the candidate.

@@ -55,7 +55,7 @@ def best_paused(
     first = paused[0].proposal.candidate
     comparable = [item for item in usable if _is_comparable(item.proposal.candidate, first)]
     paused = [item for item in comparable if item.number in numbers]
-    posterior = SharingModel(first.plan.tasks).posterior(comparable)
+    posterior = SharingModel(first.trained_tasks).posterior(comparable)
     means = posterior.mean(features_of(paused))
     record_by_number = {record.number: record for record in unpromoted}
     best = record_by_number[paused[int(means.argmax())].number]

@@ -87,7 +87,7 @@ def task_effects(view: StudyView) -> TaskEffects | None:
 
     Returns:
         The effects; None before a trial besides ``independent`` is complete, with a single task or
-        more than eight, and if the plans have different units or skip some.
+        more than eight, if the plans have different units or skip some, and of an extension.
     """
     observations = [
         item
@@ -96,7 +96,10 @@ def task_effects(view: StudyView) -> TaskEffects | None:
     ]
     if len(observations) < 2 or not is_comparable(observations):
         return None
-    plan = observations[0].proposal.candidate.plan
+    candidate = observations[0].proposal.candidate
+    plan = candidate.plan
+    if candidate.trained_tasks != plan.tasks:
+        return None
     tasks, num_units = plan.tasks, len(plan.rows)
     if len(tasks) > MAX_TASKS:
         return None

@@ -80,7 +80,7 @@ def verdict_of(view: StudyView) -> Verdict | None:
     feasible = [index for index, item in enumerate(complete) if not item.over_limits]
     if len(complete) < 2 or not feasible or not is_comparable(observations):
         return None
-    tasks = complete[0].proposal.candidate.plan.tasks
+    tasks = complete[0].proposal.candidate.trained_tasks
     posterior = SharingModel(tasks).posterior(observations)
     features = features_of(complete)
     index_by_baseline = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from mtlsearch_search_spaces.extend import ExtendSpace
 from mtlsearch_search_spaces.hard import HardSpace
 from mtlsearch_search_spaces.independent import IndependentSpace
 from mtlsearch_search_spaces.layerwise import LayerwiseSpace
@@ -11,6 +12,10 @@ from mtlsearch_search_spaces.skip import SkipSpace
 from mtlsearch_search_spaces.tree import TreeSpace
 
 from mtlsearch.testing import SpaceContract
+
+
+class TestExtend(SpaceContract):
+    space = ExtendSpace
 
 
 class TestHard(SpaceContract):

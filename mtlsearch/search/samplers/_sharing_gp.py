@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from operator import is_
+from operator import attrgetter, is_
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erfcx, ndtr
 
+from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate
 from mtlsearch.search.samplers._gp_surrogate import (
     Array,
@@ -80,7 +81,7 @@ class SharingGPSampler:
         self._index_by_digest = {
             candidate.digest: index for index, candidate in enumerate(candidates)
         }
-        self._features = sharing_features([candidate.plan for candidate in candidates])
+        self._features = candidate_features(candidates)
         # Many plans have equal features of a task. The posterior is computed once for each.
         unique = [np.unique(of_task, axis=0, return_inverse=True) for of_task in self._features]
         self._unique_features: list[SharingFeatures] = [rows for rows, _ in unique]
@@ -99,10 +100,12 @@ class SharingGPSampler:
             The sampler; None for other spaces and for a single task.
         """
         candidates = space.enumerate()
-        if not candidates or len(space.tasks) < 2 or len(space.backbones) > 1:
+        if not candidates or len(candidates[0].plan.tasks) < 2 or len(space.backbones) > 1:
             return None
-        plans = {candidate.plan for candidate in candidates}
-        if len(plans) < len(candidates) or not all(plan.is_tree for plan in plans):
+        plans = {(candidate.plan, str(candidate)) for candidate in candidates}
+        # Of a kept network, the paths that new tasks follow may be any.
+        is_modeled = attrgetter("is_tree") if space.kept_plan is None else _has_no_skips
+        if len(plans) < len(candidates) or not all(is_modeled(plan) for plan, _ in plans):
             return None
         return cls(space, candidates)
 
@@ -385,6 +388,10 @@ def is_comparable(observations: Sequence[Observation]) -> bool:
     )
 
 
+def _has_no_skips(plan: SharingPlan) -> bool:
+    return not plan.has_skips
+
+
 def _are_same(left: Sequence[Observation], right: Sequence[Observation]) -> bool:
     return len(left) == len(right) and all(map(is_, left, right))
 
@@ -481,9 +488,37 @@ def features_of(observations: Sequence[Observation]) -> SharingFeatures:
         observations: n trials of T tasks.
 
     Returns:
-        ``[T, n, U]`` features, see :func:`sharing_features`.
+        ``[T, n, U]`` features, see :func:`candidate_features`.
     """
-    return sharing_features([observation.proposal.candidate.plan for observation in observations])
+    return candidate_features([observation.proposal.candidate for observation in observations])
+
+
+def candidate_features(candidates: Sequence[Candidate]) -> SharingFeatures:
+    """Return the sharing features of the trained tasks of some candidates.
+
+    A unit that a new task uses alone also has its origin as a feature: a further index behind those
+    of the tasks. So a copy of a kept unit resembles the kept unit more than one that starts from
+    the weights of the backbone.
+
+    Args:
+        candidates: n candidates with the same tasks.
+
+    Returns:
+        ``[T, n, U]`` features of the T trained tasks, see :func:`sharing_features`.
+    """
+    features = sharing_features([candidate.plan for candidate in candidates])
+    tasks, trained = candidates[0].plan.tasks, candidates[0].trained_tasks
+    if trained == tasks:
+        return features
+    features = features[[tasks.index(task) for task in trained]]
+    is_kept = sum(1 << index for index, task in enumerate(tasks) if task not in trained)
+    for row, task in enumerate(trained):
+        for column, candidate in enumerate(candidates):
+            origin = (candidate.origins or {}).get(task)
+            if origin is not None:
+                is_copy = (features[row, column] & is_kept) == 0
+                features[row, column, is_copy] |= 1 << (len(tasks) + tasks.index(origin))
+    return features
 
 
 def select_observations(observations: Sequence[Observation]) -> list[Observation]:

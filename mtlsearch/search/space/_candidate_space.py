@@ -12,7 +12,7 @@ from optuna.trial import FixedTrial
 
 from mtlsearch.affinity import Affinity
 from mtlsearch.config import SearchConfig
-from mtlsearch.plan import SharingPlan, UnitSpec
+from mtlsearch.plan import SharingPlan, UnitSpec, extend_heads, extend_independent
 from mtlsearch.plugin import Candidate, SearchSpace, Suggest
 from mtlsearch.results import Baseline
 from mtlsearch.search.space._dimensions import (
@@ -43,6 +43,7 @@ class CandidateSpace:
         allowed_plans: plans that can be proposed; None for all of the search space.
         limits: limits of parameters, FLOPs and latency; None for no limits.
         affinity: task affinity for the warm start; None for no warm start.
+        kept_plan: plan of the kept network, which all plans extend; None if all tasks are trained.
     """
 
     space: SearchSpace[Any]
@@ -54,6 +55,7 @@ class CandidateSpace:
     allowed_plans: Collection[SharingPlan] | None = None
     limits: ResourceLimits | None = None
     affinity: Affinity | None = None
+    kept_plan: SharingPlan | None = None
 
     def propose(self, suggest: Suggest) -> Candidate:
         """Create a candidate from params.
@@ -135,6 +137,10 @@ class CandidateSpace:
     def baseline_candidate(self, baseline: Baseline) -> Candidate:
         """Return the candidate of a baseline.
 
+        In an extension, ``independent`` gives each new task a network of its own. ``hard`` gives it
+        a head on the deepest features of the kept network, see
+        :func:`~mtlsearch.plan.extend_heads`.
+
         Args:
             baseline: ``"independent"`` or ``"hard"``.
 
@@ -142,6 +148,11 @@ class CandidateSpace:
             A candidate with equal loss weights and the first backbone.
         """
         num_units = len(self.units_of(self.backbones[0]))
+        if self.kept_plan is not None:
+            extend = extend_independent if baseline == "independent" else extend_heads
+            plan = extend(self.kept_plan, self.tasks)
+            weights = dict.fromkeys(self.tasks, 1.0)
+            return Candidate(plan, weights, self.learning_rate, self.backbones[0])
         make = SharingPlan.independent if baseline == "independent" else SharingPlan.hard
         return Candidate(
             make(self.tasks, num_units),

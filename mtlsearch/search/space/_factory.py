@@ -31,6 +31,7 @@ def build_candidate_space(
     limits: LimitsConfig | None = None,
     measure_latency: Callable[[Candidate], Latency] | None = None,
     affinity: Affinity | None = None,
+    kept_plan: SharingPlan | None = None,
     where: Callable[..., str] = format_key,
 ) -> CandidateSpace:
     """Build a candidate space and check that it contains a feasible candidate.
@@ -46,6 +47,7 @@ def build_candidate_space(
         measure_latency: measures the latency of a candidate's network. It is required if
             latency is limited or an objective.
         affinity: task affinity for the warm start; None for no warm start.
+        kept_plan: plan of the kept network, which all plans extend; None if all tasks are trained.
         where: returns the place of a key in the run file, for messages.
 
     Returns:
@@ -64,6 +66,7 @@ def build_candidate_space(
         units_of=evaluator.units,
         allowed_plans=allowed_plans,
         affinity=affinity,
+        kept_plan=kept_plan,
     )
     _check_affinity(candidates, where("search", "warm_start"))
     resource_limits = _build_limits(
