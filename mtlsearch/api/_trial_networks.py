@@ -143,5 +143,5 @@ def _open(
 
 def _wrap(session: Session, network: MultiTaskNetwork) -> TrainedNetwork:
     """Return a network with the preprocessing of the session's images, in eval mode."""
-    trained = TrainedNetwork(network, session.evaluator.task_by_name, session.data.preprocessing)
+    trained = TrainedNetwork(network, session.evaluator.network_tasks, session.data.preprocessing)
     return trained.eval()

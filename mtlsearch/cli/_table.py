@@ -45,6 +45,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("affinity", WORKFLOW),
     Command("estimate", WORKFLOW),
     Command("search", WORKFLOW),
+    Command("extend", WORKFLOW),
     Command("worker", WORKFLOW),
     Command("watch", WORKFLOW),
     Command("leaderboard", WORKFLOW),

@@ -18,6 +18,7 @@ from mtlsearch.config._data import AugmentConfig, DataConfig, SourceEntry
 from mtlsearch.config._diff import describe_difference, difference
 from mtlsearch.config._early_stopping import EarlyStoppingConfig
 from mtlsearch.config._errors import ConfigErrors
+from mtlsearch.config._extends import ExtendsConfig
 from mtlsearch.config._limits import Limit, LimitsConfig, parse_limit
 from mtlsearch.config._load import DATA_ROOT, LoadedRun, load_run
 from mtlsearch.config._locations import SourceLocations
@@ -28,7 +29,7 @@ from mtlsearch.config._reference import (
     run_file_reference,
     settings_reference,
 )
-from mtlsearch.config._run import RunConfig, TaskEntry
+from mtlsearch.config._run import RunConfig
 from mtlsearch.config._save import is_resolved, save_resolved
 from mtlsearch.config._search import (
     SAMPLER_NAMES,
@@ -39,6 +40,7 @@ from mtlsearch.config._search import (
     SpaceEntry,
 )
 from mtlsearch.config._storage import STORAGE_PASSWORD, fill_password, hide_password, is_hidden
+from mtlsearch.config._task_entry import TaskEntry
 from mtlsearch.config._template import Part, run_template
 from mtlsearch.config._train import TrainConfig
 
@@ -53,6 +55,7 @@ __all__ = [
     "DataConfig",
     "DistillationEntry",
     "EarlyStoppingConfig",
+    "ExtendsConfig",
     "KeyReference",
     "Limit",
     "LimitsConfig",

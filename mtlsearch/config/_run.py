@@ -4,33 +4,19 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from mtlsearch.config._backbone import BackboneConfig
 from mtlsearch.config._data import DataConfig
+from mtlsearch.config._extends import ExtendsConfig
 from mtlsearch.config._limits import LimitsConfig
 from mtlsearch.config._search import SearchConfig
-from mtlsearch.config._section import OpenSection, Section
+from mtlsearch.config._section import Section
+from mtlsearch.config._task_entry import TaskEntry, TaskName
 from mtlsearch.config._train import TrainConfig
-
-TaskName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-
-
-class TaskEntry(OpenSection):
-    """One task. All other keys are settings of the task kind."""
-
-    kind: str = Field(description="name of the task kind; see `mtlsearch list tasks`")
-    label: str | None = Field(
-        None, description="name of the label to learn; null: the name of the task"
-    )
-    rank_by: str | None = Field(
-        None,
-        description="the one metric of the task that Δm and the search count, such as nll; null: "
-        "those that the kind counts",
-    )
 
 
 class RunConfig(Section):
@@ -46,6 +32,9 @@ class RunConfig(Section):
     train: TrainConfig = TrainConfig()
     search: SearchConfig = SearchConfig()
     limits: LimitsConfig = LimitsConfig()
+    extends: ExtendsConfig | None = Field(
+        None, description="the network in use that the tasks extend; `mtlsearch extend` sets it"
+    )
 
     @property
     def settings_digest(self) -> str:
@@ -63,6 +52,8 @@ class RunConfig(Section):
                 "search": {"space", "early_stopping", "balancer", "distillation"},
             }
         )
+        if self.extends is not None:
+            text += self.extends.weights
         return sha256(text.encode()).hexdigest()[:8]
 
     def label_of(self, task: str) -> str:
@@ -106,6 +97,41 @@ class RunConfig(Section):
                 },
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_extends(self) -> RunConfig:
+        if self.extends is None:
+            return self
+        if names := sorted(set(self.tasks) & set(self.extends.tasks)):
+            raise PydanticCustomError(
+                "extends",
+                "the network in use has a task {name} already; set another name",
+                {"key": ["tasks", names[0]], "name": names[0]},
+            )
+        for key, is_set in self._excluded_by_extends().items():
+            if is_set:
+                raise PydanticCustomError(
+                    "extends",
+                    "`{dotted}` does not apply to the extension of a network; remove it",
+                    {"key": key.split("."), "dotted": key},
+                )
+        return self
+
+    def _excluded_by_extends(self) -> dict[str, bool]:
+        """Return by key whether the run file sets what an extension cannot have."""
+        search, limits = self.search, self.limits
+        sizes = (limits.params, limits.flops, limits.latency_ms)
+        return {
+            "backbone.name": len(self.backbone.names) > 1,
+            "backbone.checkpoints": self.backbone.checkpoints is not None,
+            "train.freeze": self.train.freeze > 0,
+            "search.warm_start": search.warm_start is not None,
+            "search.balancer": [entry.kind for entry in search.balancers] != ["static"],
+            "search.distillation": {entry.kind for entry in search.distillation_options}
+            != {"none"},
+            "search.attention": any(search.attention_options),
+            "limits": any(isinstance(size, str) and size.endswith("x") for size in sizes),
+        }
 
     @model_validator(mode="after")
     def _check_checkpoints(self) -> RunConfig:

@@ -11,9 +11,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from mtlsearch.config._data import SourceEntry
-from mtlsearch.config._run import RunConfig, TaskEntry
+from mtlsearch.config._run import RunConfig
 from mtlsearch.config._save import to_yaml
 from mtlsearch.config._search import SpaceEntry
+from mtlsearch.config._task_entry import TaskEntry
 
 
 @dataclass(frozen=True, slots=True)

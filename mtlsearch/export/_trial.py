@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +19,7 @@ from mtlsearch.export._measured_precision import MAX_DROP, graph_converter
 from mtlsearch.export._precision import Precision
 from mtlsearch.models import MultiTaskNetwork
 from mtlsearch.results import TrialRecord
-from mtlsearch.runs import Session, load_trial
+from mtlsearch.runs import KeptNetwork, Session, load_trial
 
 
 def export_trial(
@@ -83,12 +85,21 @@ def export_network(
         DataError: an image of the validation split cannot be read.
         ExportError: see :func:`export_bundle`.
     """
+    kept = session.evaluator.kept
+    if kept is not None and precision != "fp32":
+        raise ExportError(
+            f"the kept tasks of an extension ({', '.join(kept.tasks)}) cannot be measured, because "
+            "its images need not have their labels, so that only fp32 is exact",
+            where=f"--precision {precision}",
+            next_step="export without --precision",
+        )
+    session.evaluator.check_kept(record.candidate, network)
     names = session.config.backbone.names
     # All images are normalized for the first backbone, whichever backbone a trial has.
     preprocessing = session.data.preprocessing
     return export_bundle(
         network,
-        session.evaluator.task_by_name,
+        session.evaluator.network_tasks,
         out,
         input_size=preprocessing.size,
         mean=preprocessing.mean,
@@ -97,7 +108,7 @@ def export_network(
         plan=record.candidate.plan,
         candidate=record.candidate,
         backbone=record.candidate.backbone or names[0],
-        metrics={task: result.metrics for task, result in record.results.items()},
+        metrics=_metrics(session, record),
         images=_validation_images(session.data),
         extra={
             "trial": record.number,
@@ -105,10 +116,32 @@ def export_network(
             "flops": record.flops,
             "epochs": record.epochs,
             **({"compression": asdict(record.compression)} if record.compression else {}),
+            **({} if kept is None else {"extends": _describe(kept)}),
         },
         convert=None if precision == "fp32" else graph_converter(session, precision, max_drop),
         progress=progress,
     )
+
+
+def _metrics(session: Session, record: TrialRecord) -> dict[str, Mapping[str, float]]:
+    """Return the metrics of all tasks; those of kept tasks are from the run of their network."""
+    kept = session.evaluator.kept
+    metrics: dict[str, Mapping[str, float]] = {}
+    for task, values in {} if kept is None else kept.config.metrics.items():
+        metrics[task] = {
+            name: math.nan if value is None else value for name, value in values.items()
+        }
+    return metrics | {task: result.metrics for task, result in record.results.items()}
+
+
+def _describe(kept: KeptNetwork) -> dict[str, Any]:
+    """Return the values of the network in use for ``bundle.json``, without paths."""
+    return {
+        "trial": kept.config.trial,
+        "digest": kept.candidate.digest,
+        "weights": kept.config.weights,
+        "tasks": sorted(kept.tasks),
+    }
 
 
 def _validation_images(data: DataModule, count: int = 2 * max(BATCH_SIZES)) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -154,6 +154,38 @@ class MultiTaskNetwork(nn.Module):
                 for task in group:  # with statistics by path, tasks have modules of their own
                     self._frozen_modules += self.backbones.unit_modules(unit, task).values()
         self.train(self.training)
+
+    def freeze_tasks(self, tasks: Collection[str]) -> None:
+        """Freeze all that some tasks use: the copies of units on their paths, and their heads.
+
+        It stays in evaluation mode, as with :meth:`freeze`, and no training changes the outputs of
+        these tasks in evaluation mode.
+
+        Args:
+            tasks: tasks of the network.
+
+        Raises:
+            PlanError: the network does not have one of the tasks.
+        """
+        for task in tasks:
+            for unit, group in enumerate(self.plan.path_of(task)):
+                if not group:
+                    continue  # the task skips the unit
+                for parameter in self.backbones.unit_parameters(unit, task).values():
+                    parameter.requires_grad_(False)
+                self._frozen_modules += self.backbones.unit_modules(unit, task).values()
+            self.head(task).requires_grad_(False)
+            self._frozen_modules.append(self.head(task))
+        self.train(self.training)
+
+    def frozen_buffers(self) -> Iterator[Tensor]:
+        """Yield the buffers of frozen modules, which training does not change.
+
+        Yields:
+            Running statistics and other buffers; some of them more than once.
+        """
+        for module in self._frozen_modules:
+            yield from module.buffers()
 
     def train(self, mode: bool = True) -> MultiTaskNetwork:
         """Set the training mode; frozen units stay in evaluation mode.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from mtlsearch.config import ConfigErrors, LoadedRun
+from mtlsearch.config import ConfigErrors, LoadedRun, TaskEntry
 from mtlsearch.errors import ConfigError
-from mtlsearch.plugin import STATIC, Settings
+from mtlsearch.plugin import STATIC, Settings, Task
 from mtlsearch.registry._name_table import NameTables
 from mtlsearch.registry._resolved_run import ConfiguredClass, ResolvedRun
 
@@ -41,14 +42,10 @@ def resolve_run(tables: NameTables, loaded: LoadedRun) -> ResolvedRun:
         )
         for index, source in enumerate(config.data.sources)
     )
-    tasks = {
-        name: settings.read(
-            tables.tasks.find(task.kind, where=loaded.where("tasks", name, "kind")),
-            task.settings,
-            ("tasks", name),
-        )
-        for name, task in config.tasks.items()
-    }
+    tasks = _read_tasks(tables, settings, loaded, config.tasks, ("tasks",))
+    extends = config.extends
+    kept = {} if extends is None else extends.tasks
+    kept_tasks = _read_tasks(tables, settings, loaded, kept, ("extends", "tasks"))
     space = settings.read(
         tables.spaces.find(entry.kind, where=loaded.where("search", "space", "kind")),
         entry.settings,
@@ -65,7 +62,27 @@ def resolve_run(tables: NameTables, loaded: LoadedRun) -> ResolvedRun:
         if balancer.kind in tables.balancers or balancer.kind != STATIC  # the host adds static
     }
     settings.raise_if_any()
-    return ResolvedRun(loaded, sources, tasks, space, balancers)
+    if space.cls.extends != (extends is not None):
+        raise _wrong_space(tables, loaded, entry.kind)
+    return ResolvedRun(loaded, sources, tasks, space, balancers, kept_tasks=kept_tasks)
+
+
+def _read_tasks(
+    tables: NameTables,
+    settings: _SettingsReader,
+    loaded: LoadedRun,
+    tasks: Mapping[str, TaskEntry],
+    path: Path,
+) -> dict[str, ConfiguredClass[Task[Any]]]:
+    """Look up the task kinds of a section and validate their settings."""
+    return {
+        name: settings.read(
+            tables.tasks.find(task.kind, where=loaded.where(*path, name, "kind")),
+            task.settings,
+            (*path, name),
+        )
+        for name, task in tasks.items()
+    }
 
 
 class _SettingsReader:
@@ -96,6 +113,23 @@ def _missing_space(tables: NameTables, loaded: LoadedRun) -> ConfigError:
         where=loaded.where("search", "space"),
         allowed=[f"space: {name}" for name in tables.spaces],
         next_step="set `search.space`; `mtlsearch list spaces` describes each space",
+    )
+
+
+def _wrong_space(tables: NameTables, loaded: LoadedRun, name: str) -> ConfigError:
+    is_extension = loaded.config.extends is not None
+    if is_extension:
+        what = f"the space {name!r} does not extend a network in use"
+    else:
+        what = f"the space {name!r} extends a network in use, and the run file names none"
+    spaces = [kind for kind in tables.spaces if tables.spaces[kind].extends is is_extension]
+    return ConfigError(
+        what,
+        where=loaded.where("search", "space"),
+        allowed=[f"space: {kind}" for kind in spaces],
+        next_step="use one of these spaces"
+        if is_extension
+        else "start it by `mtlsearch extend RUN --trial best NEW.yaml`, or use another space",
     )
 
 

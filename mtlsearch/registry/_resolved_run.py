@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
 from mtlsearch.config import LoadedRun, RunConfig
-from mtlsearch.errors import ConfigError, DataError, did_you_mean
+from mtlsearch.errors import ConfigError, DataError, describe_invalid, did_you_mean
 from mtlsearch.files import Roots, confine_reading
+from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Balancer, DatasetSource, LabelSpec, SearchSpace, Settings, Task
 
 PluginT = TypeVar("PluginT")
@@ -46,6 +49,7 @@ class ResolvedRun:
         tasks: the task kinds by task name, in the order of ``tasks``.
         space: the search space.
         balancers: the balancers by name. The host's ``static`` is absent.
+        kept_tasks: the task kinds of a network in use, by task name; empty if the run extends none.
     """
 
     loaded: LoadedRun
@@ -53,6 +57,7 @@ class ResolvedRun:
     tasks: Mapping[str, ConfiguredClass[Task[Any]]]
     space: ConfiguredClass[SearchSpace[Any]]
     balancers: Mapping[str, ConfiguredClass[Balancer[Any]]]
+    kept_tasks: Mapping[str, ConfiguredClass[Task[Any]]] = field(default_factory=dict)
 
     @property
     def config(self) -> RunConfig:
@@ -82,13 +87,18 @@ class ResolvedRun:
         """
         return [self._open_source(index) for index in range(len(self.sources))]
 
-    def build_space(self) -> SearchSpace[Any]:
+    def build_space(self, kept_plan: SharingPlan | None = None) -> SearchSpace[Any]:
         """Build the search space.
+
+        Args:
+            kept_plan: plan of the network in use, which the plans extend; None for no such network.
 
         Returns:
             The search space, without limits or optional components.
         """
-        return self.space.cls(self.space.settings)
+        space = self.space.cls(self.space.settings)
+        space.kept_plan = kept_plan
+        return space
 
     def build_tasks(self, labels: Mapping[str, LabelSpec]) -> dict[str, Task[Any]]:
         """Build all tasks, each for the label that it learns.
@@ -103,6 +113,29 @@ class ResolvedRun:
             ConfigError: a label does not exist, or its form does not fit the task kind.
         """
         return {name: self._build_task(name, labels) for name in self.tasks}
+
+    def build_kept_tasks(self) -> dict[str, Task[Any]]:
+        """Build the tasks of the network in use.
+
+        Returns:
+            The tasks by name, sorted; empty if the run extends no network.
+
+        Raises:
+            ConfigError: a label in the run file is invalid.
+        """
+        labels = {} if self.config.extends is None else self.config.extends.labels
+        tasks = {}
+        for name, kind in sorted(self.kept_tasks.items()):
+            try:
+                label = _LABEL.validate_python(labels.get(name))
+            except ValidationError as error:
+                raise ConfigError(
+                    f"the label of task {name!r} is invalid: {describe_invalid(error)}",
+                    where=self.where("extends", "labels"),
+                    next_step="run `mtlsearch extend` again in a new run directory",
+                ) from error
+            tasks[name] = kind.cls(name, kind.settings, label)
+        return tasks
 
     def open_balancers(self) -> dict[str, Callable[[Sequence[str]], Balancer[Any]]]:
         """Return one factory per balancer, after a trial construction of each.
@@ -201,6 +234,9 @@ class ResolvedRun:
     def _where_label(self, name: str) -> str:
         keys = ("tasks", name, "label") if self.config.tasks[name].label else ("tasks", name)
         return self.where(*keys)
+
+
+_LABEL = TypeAdapter(LabelSpec)
 
 
 def _require_files_below(roots: Roots, source: DatasetSource[Any]) -> None:

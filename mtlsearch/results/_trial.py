@@ -47,6 +47,21 @@ class ProposalBasis:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptCost:
+    """Cost of the network in use that a trial extends.
+
+    Attributes:
+        parameters: number of scalars in the weights, heads included.
+        flops: FLOPs for one image, heads included.
+        latency_ms: latency of one image in milliseconds; None if not measured.
+    """
+
+    parameters: int
+    flops: int
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Compression:
     """How the network of a trial was compressed.
 
@@ -103,6 +118,7 @@ class TrialRecord:
         basis: what was known when the trial was proposed; None in records of earlier versions.
         compression: of a compressed trial, how it was made from another trial. Its candidate is
             that of the other trial, its weights have fewer channels.
+        kept: of an extension, the cost of the network in use; None for other trials.
     """
 
     number: int
@@ -126,6 +142,7 @@ class TrialRecord:
     seed: int | None = None
     basis: ProposalBasis | None = None
     compression: Compression | None = None
+    kept: KeptCost | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "results", _freeze(self.results))

@@ -32,8 +32,10 @@ from mtlsearch.runs._check_run import check_run
 from mtlsearch.runs._compress import CompressSettings, compress, find_compressed
 from mtlsearch.runs._confirm import rank_trials, read_confirmed, read_verdict
 from mtlsearch.runs._environment import describe_threads, read_environments
+from mtlsearch.runs._extend import InUse, start_extension
 from mtlsearch.runs._fine_tune import FineTuned, fine_tune, require_same_labels
 from mtlsearch.runs._history import history_columns, read_history
+from mtlsearch.runs._kept_network import KeptNetwork
 from mtlsearch.runs._load_trial import load_trial, pick_trial
 from mtlsearch.runs._long_training import (
     LongTraining,
@@ -59,6 +61,8 @@ __all__ = [
     "AffinityOutcome",
     "CompressSettings",
     "FineTuned",
+    "InUse",
+    "KeptNetwork",
     "LongTraining",
     "PreflightCheck",
     "PreflightContext",
@@ -89,5 +93,6 @@ __all__ = [
     "run_search_worker",
     "select_network",
     "select_trial",
+    "start_extension",
     "train_longer",
 ]

@@ -271,7 +271,8 @@ def _require_named_classes(context: PreflightContext) -> None:
 
 def _warn_one_task(context: PreflightContext) -> Iterator[str]:
     tasks = [*context.resolved.config.tasks]
-    if context.is_search and len(tasks) == 1 and not context.has_errors:
+    is_extension = context.resolved.config.extends is not None
+    if context.is_search and len(tasks) == 1 and not is_extension and not context.has_errors:
         yield (
             f"the run has one task, {tasks[0]!r}, so that there is nothing to share; add a task to "
             "`tasks`"

@@ -9,6 +9,7 @@ from mtlsearch.config import RunConfig
 from mtlsearch.errors import BackboneError
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.results import Objective, objectives_of
+from mtlsearch.runs._kept_network import open_kept_network
 from mtlsearch.runs._latency import measure_network_latency
 from mtlsearch.runs._preflight import PreflightContext, Stage, metrics_by_task, run_checks
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
@@ -112,6 +113,7 @@ def open_session(
         device=device,
         balancers=context.balancers,
         process_group=process_group,
+        kept=open_kept_network(resolved, run),
     )
     return Session(resolved.config, data, evaluator, _build_space(context, evaluator))
 
@@ -142,8 +144,9 @@ def _open_data(
 def _build_space(context: PreflightContext, evaluator: TrainingEvaluator) -> CandidateSpace:
     resolved, config = context.resolved, context.resolved.config
     batch = config.limits.latency_batch or config.train.batch_size
+    kept_plan = None if evaluator.kept is None else evaluator.kept.plan
     return build_candidate_space(
-        resolved.build_space(),
+        resolved.build_space(kept_plan),
         evaluator,
         config.search,
         backbones=config.backbone.names,
@@ -153,6 +156,7 @@ def _build_space(context: PreflightContext, evaluator: TrainingEvaluator) -> Can
             evaluator, candidate, batch=batch
         ),
         affinity=context.affinity,
+        kept_plan=kept_plan,
         where=resolved.where,
     )
 

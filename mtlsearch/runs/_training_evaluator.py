@@ -10,8 +10,9 @@ from mtlsearch.config import RunConfig, TrainConfig
 from mtlsearch.errors import TrainingError
 from mtlsearch.plan import Cost, SharingPlan, UnitSpec, plan_cost
 from mtlsearch.plugin import STATIC, Candidate, Metric, Task
-from mtlsearch.results import TaskResult
+from mtlsearch.results import KeptCost, TaskResult
 from mtlsearch.runs._history import write_history
+from mtlsearch.runs._kept_network import NUM_COMPARED, KeptNetwork
 from mtlsearch.runs._teacher import find_teacher, load_teacher, require_teacher_backbone
 from mtlsearch.search import Measurement, SearchProgress
 from mtlsearch.study import RunDirectory
@@ -53,6 +54,7 @@ class TrainingEvaluator:
         teacher_number: number of the trial that is the teacher; None for the ``independent``
             baseline.
         teacher_run: run directory of the teacher; None for ``run``.
+        kept: the network in use that candidates extend; None for an ordinary run.
     """
 
     config: RunConfig
@@ -66,12 +68,18 @@ class TrainingEvaluator:
     process_group: ProcessGroup | None = None
     teacher_number: int | None = None
     teacher_run: RunDirectory | None = None
+    kept: KeptNetwork | None = None
     _head_costs: dict[tuple[str, bool], dict[str, Cost]] = field(default_factory=dict)
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The task names, sorted."""
+        """The names of the trained tasks, sorted."""
         return tuple(sorted(self.task_by_name))
+
+    @property
+    def network_tasks(self) -> Mapping[str, Task]:
+        """All tasks of a network by name: the trained ones and those that are kept."""
+        return self.task_by_name if self.kept is None else {**self.kept.tasks, **self.task_by_name}
 
     def units(self, backbone: str) -> Sequence[UnitSpec]:
         """Return the units of a backbone.
@@ -97,7 +105,9 @@ class TrainingEvaluator:
             PluginError: the head of a task cannot be built or raises an error.
         """
         name, with_attention = self._backbone(candidate), self._tasks_with_attention(candidate)
-        heads = {task: self._head_cost(name, task, task in with_attention) for task in self.tasks}
+        heads = {
+            task: self._head_cost(name, task, task in with_attention) for task in self.network_tasks
+        }
         return plan_cost(candidate.plan, self.cut_backbones[name].units, heads.values())
 
     def build(self, candidate: Candidate) -> MultiTaskNetwork:
@@ -118,7 +128,38 @@ class TrainingEvaluator:
         heads = self._heads(cut, self._tasks_with_attention(candidate))
         network = MultiTaskNetwork(cut, candidate.plan, heads)
         network.freeze(self.config.train.freeze)
+        if self.kept is not None:
+            self.kept.start(network, candidate, cut)
         return network
+
+    def check_kept(self, candidate: Candidate, network: MultiTaskNetwork) -> KeptCost | None:
+        """Check that the kept tasks of a trained network have the outputs of the network in use.
+
+        The first validation images are compared bit for bit, in evaluation mode, on the CPU.
+
+        Args:
+            candidate: the candidate of the network.
+            network: the trained network.
+
+        Returns:
+            The cost of the network in use; None for an ordinary run.
+
+        Raises:
+            TrainingError: an output differs.
+        """
+        if self.kept is None:
+            return None
+        cut = self.cut_backbones[self._backbone(candidate)]
+        compared = self.build(candidate)  # whose weights have the memory order of an export
+        compared.load_state_dict(network.state_dict())
+        images = next(iter(self.data.eval_batches("val", NUM_COMPARED))).images
+        self.kept.check_unchanged(compared.eval(), images, cut)
+        with_attention = self.kept.tasks_with_attention
+        heads = [
+            self._head_cost(cut.name, task, task in with_attention) for task in self.kept.tasks
+        ]
+        cost = plan_cost(self.kept.plan, cut.units, heads)
+        return KeptCost(cost.parameters, cost.flops, self.kept.config.latency_ms)
 
     @property
     def epochs(self) -> int:
@@ -177,6 +218,7 @@ class TrainingEvaluator:
         except TrainingError:
             self.run.remove(checkpoint)
             raise
+        kept = self.check_kept(candidate, network)
         if is_search:
             self.run.require_not_deleted(number)
         if group.rank == 0:
@@ -197,6 +239,7 @@ class TrainingEvaluator:
             result.note,
             results_by_epoch,
             self.data.size("val"),
+            kept,
         )
 
     def job(
@@ -325,7 +368,7 @@ class TrainingEvaluator:
     def _tasks_with_attention(self, candidate: Candidate) -> frozenset[str]:
         """Return the tasks with attention: those that share at least one unit."""
         if not candidate.attention:
-            return frozenset()
+            return frozenset() if self.kept is None else self.kept.tasks_with_attention
         return frozenset(task for _, group in candidate.plan.shared_groups() for task in group)
 
     def _head_cost(self, name: str, task: str, has_attention: bool) -> Cost:
@@ -334,11 +377,11 @@ class TrainingEvaluator:
 
         cut = self.cut_backbones[name]
         if (name, has_attention) not in self._head_costs:
-            heads = self._heads(cut, self.tasks if has_attention else ())
+            heads = self._heads(cut, self.network_tasks if has_attention else ())
             costs = {}
             for head_task, head in heads.items():
                 # The head of a plugin runs here for the first time.
-                with attribute_errors_to(self.task_by_name[head_task], "head"):
+                with attribute_errors_to(self.network_tasks[head_task], "head"):
                     costs[head_task] = head_cost(head, cut.features)
             self._head_costs[name, has_attention] = costs
         return self._head_costs[name, has_attention][task]
@@ -348,7 +391,7 @@ class TrainingEvaluator:
     ) -> dict[str, torch.nn.Module]:
         from mtlsearch.training import seeded_heads
 
-        return seeded_heads(self.task_by_name, cut.features, self.config.seed, with_attention)
+        return seeded_heads(self.network_tasks, cut.features, self.config.seed, with_attention)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from mtlsearch.plan import Cost, UnitSpec
 from mtlsearch.plugin import Candidate
-from mtlsearch.results import TaskResult
+from mtlsearch.results import KeptCost, TaskResult
 from mtlsearch.search._progress import SearchProgress
 
 
@@ -24,6 +24,7 @@ class Measurement:
         results_by_epoch: results after earlier epochs, by epoch from 1; only
             ``search.early_stopping`` uses them.
         val_images: number of validation images; None if there are no images.
+        kept: of an extension, the cost of the network in use; None for other candidates.
     """
 
     results: Mapping[str, TaskResult]
@@ -32,6 +33,7 @@ class Measurement:
     note: str = ""
     results_by_epoch: Mapping[int, Mapping[str, TaskResult]] = field(default_factory=dict)
     val_images: int | None = None
+    kept: KeptCost | None = None
 
 
 class Evaluator(Protocol):

@@ -276,6 +276,7 @@ class TrialRunner:
             note=measurement.note,
             rung_results={**record.rung_results, **rung_results},
             val_images=measurement.val_images,
+            kept=measurement.kept,
         )
         if epochs is None or epochs == self.halving.epochs:
             self._finish(replace(record, state="complete", results=measurement.results), view)

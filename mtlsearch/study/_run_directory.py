@@ -30,6 +30,7 @@ class RunDirectory:
         RUN/trials/0003/checkpoint.pt         checkpoint of a paused trial
         RUN/trials/0003/history.csv           losses and metrics of a trial per epoch
         RUN/affinity/                         task affinity, if it was measured
+        RUN/kept.safetensors                  weights of the network in use, of an extension
         RUN/estimate.json                     estimate of all plans, if it was made
         RUN/merging.json                      metrics of merged networks, if they were measured
         RUN/seeds/2/trials/0003/record.json   the trial trained on seed 2, to confirm it
@@ -79,6 +80,15 @@ class RunDirectory:
     def estimate(self) -> Path:
         """Path of the estimate of all plans."""
         return self.path / "estimate.json"
+
+    @property
+    def kept_weights(self) -> Path:
+        """Path of the weights of the network in use; that of the run in a folder inside of it."""
+        name = "kept.safetensors"
+        folders = (self.path, *self.path.absolute().parents[1:2])  # RUN/seeds/2
+        return next(
+            (path for folder in folders if (path := folder / name).is_file()), self.path / name
+        )
 
     @property
     def seeds(self) -> Path:

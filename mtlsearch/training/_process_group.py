@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed, nn
 
+from mtlsearch.models import MultiTaskNetwork
 from mtlsearch.plugin import Batch
 from mtlsearch.training._micro_batches import micro_batches
 
@@ -96,11 +97,16 @@ class ProcessGroup:
     def average_buffers(self, network: nn.Module) -> None:
         """Average the floating-point buffers over all processes, in place.
 
+        Those of frozen modules are equal in all processes, and their mean could differ by rounding.
+
         Args:
             network: module with buffers such as running statistics.
         """
+        frozen: set[int] = set()
+        if isinstance(network, MultiTaskNetwork):
+            frozen.update(map(id, network.frozen_buffers()))
         for buffer in network.buffers():
-            if buffer.is_floating_point():
+            if buffer.is_floating_point() and id(buffer) not in frozen:
                 self.sum(buffer).div_(self.size)
 
 

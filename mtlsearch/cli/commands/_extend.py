@@ -1,0 +1,107 @@
+"""``mtlsearch extend``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mtlsearch.cli._context import reopen_run
+from mtlsearch.cli._global_options import GlobalOptions
+from mtlsearch.cli._options import (
+    BatchSize,
+    DataRoot,
+    Device,
+    Epochs,
+    Overrides,
+    RunFolder,
+    Seed,
+    Trials,
+    merge_overrides,
+)
+from mtlsearch.cli._trial import parse_trial
+from mtlsearch.cli.commands._search import search
+from mtlsearch.errors import RunError
+from mtlsearch.files import default_run_folder
+
+
+def extend(
+    ctx: typer.Context,
+    run: RunFolder,
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="NEW.yaml", help="Run file with the new tasks and their data."),
+    ],
+    trial: Annotated[
+        str, typer.Option(metavar="best|N", help="Trial of RUN whose network is in use.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Run directory of the extension. Default: results/NAME, with the name of the run "
+            "file.",
+        ),
+    ] = None,
+    trials: Trials = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    seed: Seed = None,
+    data_root: DataRoot = None,
+    overrides: Overrides = None,
+    device: Device = "auto",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=1,
+            help="Number of processes that train trials at the same time. Default: 1.",
+        ),
+    ] = None,
+) -> None:
+    """Add tasks to the network of a trial, whose own tasks do not change by one bit.
+
+    Searches where each new task leaves the network: the task that it follows and the depth. The
+    new images need no labels of the tasks in use. DIR then is an ordinary run directory, which
+    needs RUN no more: `mtlsearch search DIR/run.yaml --out DIR` resumes it too.
+    """
+    options = GlobalOptions.of(ctx)
+    folder = out or default_run_folder(file)
+    number = parse_trial(trial)
+    _require_run(run, folder)
+    options.console.info(f"opening {run} and {file} ...")
+    in_use = reopen_run(run, options)
+    values = merge_overrides(
+        overrides,
+        trials=trials,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        data_root=data_root,
+    )
+    import os
+
+    from mtlsearch.config import load_run
+    from mtlsearch.registry import build_registry
+    from mtlsearch.runs import InUse, select_network, start_extension
+
+    new = load_run(file, values, env=os.environ, plugins=options.plugins)
+    record, weights = select_network(run, in_use.config, number, None, options.console.info)
+    spaces = build_registry(new.config.plugins).spaces
+    space = next(name for name, cls in spaces.items() if cls.extends)
+    options.console.info(f"extending trial {record.number}: {record.plan}")
+    config = start_extension(InUse(in_use, record, weights), new, space, folder)
+    search(ctx, config, folder, device=device, workers=workers)
+
+
+def _require_run(run: Path, folder: Path) -> None:
+    """Name the other way to resume if the network in use was deleted."""
+    if not run.exists() and (folder / "kept.safetensors").is_file():
+        raise RunError(
+            "the run of the network in use does not exist, and the extension does not need it",
+            where=str(run),
+            next_step=f"run `mtlsearch search {folder / 'run.yaml'} --out {folder}` to resume",
+        )

@@ -1,0 +1,169 @@
+"""The network in use of an extension: its tasks are kept, its weights do not change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtlsearch.config import ExtendsConfig
+from mtlsearch.errors import RunError, TrainingError
+from mtlsearch.plan import SharingPlan
+from mtlsearch.plugin import Candidate, Task
+from mtlsearch.registry import ResolvedRun
+from mtlsearch.study import RunDirectory
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mtlsearch.models import CutBackbone, MultiTaskNetwork
+
+NUM_COMPARED = 4
+"""Images on which the outputs of the kept tasks are compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptNetwork:
+    """The network in use that a run extends.
+
+    Attributes:
+        config: the section ``extends`` of the run file.
+        candidate: its candidate.
+        tasks: its tasks by name, which are kept.
+        weights: safetensors file of its weights.
+    """
+
+    config: ExtendsConfig
+    candidate: Candidate
+    tasks: Mapping[str, Task]
+    weights: Path
+    _networks: dict[str, MultiTaskNetwork] = field(default_factory=dict)
+
+    @property
+    def plan(self) -> SharingPlan:
+        """Its sharing plan."""
+        return self.candidate.plan
+
+    @property
+    def tasks_with_attention(self) -> frozenset[str]:
+        """Its tasks with attention gates."""
+        if not self.candidate.attention:
+            return frozenset()
+        return frozenset(task for _, group in self.plan.shared_groups() for task in group)
+
+    def network(self, cut: CutBackbone) -> MultiTaskNetwork:
+        """Return the network in use, built once per process.
+
+        Args:
+            cut: the cut backbone.
+
+        Returns:
+            The network with its weights, in eval mode, on the CPU.
+
+        Raises:
+            RunError: the weights are missing or damaged, or belong to another network.
+        """
+        if cut.name not in self._networks:
+            from mtlsearch.models import MultiTaskNetwork
+            from mtlsearch.training import load_weights, seeded_heads
+
+            self._check_digest()
+            heads = seeded_heads(self.tasks, cut.features, 0, self.tasks_with_attention)
+            network = MultiTaskNetwork(cut, self.plan, heads)
+            load_weights(network, self.weights)
+            self._networks[cut.name] = network.eval()
+        return self._networks[cut.name]
+
+    def start(self, network: MultiTaskNetwork, candidate: Candidate, cut: CutBackbone) -> None:
+        """Give an extended network the weights of the network in use, and freeze what it uses.
+
+        Copies of new tasks start from the weights of their origins. A new task without an origin
+        keeps the weights of the backbone in its own copies.
+
+        Args:
+            network: the extended network.
+            candidate: its candidate.
+            cut: the cut backbone.
+        """
+        kept = self.network(cut)
+        # Before its branch point, the origin of a task may have other weights than the path that
+        # the task follows. So the weights of the kept tasks are the last ones.
+        starts = [*(candidate.origins or {}).items(), *zip(self.tasks, self.tasks, strict=True)]
+        for task, origin in starts:
+            state = kept.backbones.task_model(origin).state_dict()
+            network.backbones.task_model(task).load_state_dict(state)
+        for task in self.tasks:
+            network.head(task).load_state_dict(kept.head(task).state_dict())
+        network.freeze_tasks(tuple(self.tasks))
+
+    def check_unchanged(self, network: MultiTaskNetwork, images: Tensor, cut: CutBackbone) -> None:
+        """Check that the outputs of the kept tasks are those of the network in use, bit for bit.
+
+        Args:
+            network: the extended network, in eval mode, on the CPU.
+            images: prepared images ``[N, C, H, W]``.
+            cut: the cut backbone.
+
+        Raises:
+            TrainingError: an output differs.
+        """
+        import torch
+
+        images = images[:NUM_COMPARED].cpu().float()
+        tasks = tuple(self.tasks)
+        with torch.no_grad():
+            expected = self.network(cut)(images, tasks)
+            actual = network(images, tasks)
+        for task, outputs in expected.items():
+            for name, value in outputs.items():
+                if not torch.equal(value, actual[task][name]):
+                    raise TrainingError(
+                        f"the output {name!r} of task {task!r} is not that of the network in use",
+                        where=f"trial {self.config.trial} of {self.config.run}",
+                        next_step="report this as an error of mtlsearch; the network in use is "
+                        "unchanged",
+                    )
+
+    def _check_digest(self) -> None:
+        if not self.weights.is_file():
+            raise RunError(
+                "the weights of the network in use are missing",
+                where=str(self.weights),
+                next_step="restore the file, or run the same `mtlsearch extend` again in a new "
+                "run directory",
+            )
+        with self.weights.open("rb") as file:
+            digest = file_digest(file, "sha256").hexdigest()
+        if digest != self.config.weights:
+            raise RunError(
+                "the weights of the network in use are not those with which the run started",
+                where=str(self.weights),
+                next_step="restore the file",
+            )
+
+
+def open_kept_network(resolved: ResolvedRun, run: RunDirectory) -> KeptNetwork | None:
+    """Return the network in use that a run extends; None for an ordinary run.
+
+    Args:
+        resolved: the run file with its plugins.
+        run: run directory.
+
+    Returns:
+        The network; its weights are read when it is built.
+
+    Raises:
+        ConfigError: a label of the kept tasks is invalid.
+        PlanError: the candidate is invalid.
+    """
+    config = resolved.config.extends
+    if config is None:
+        return None
+    return KeptNetwork(
+        config,
+        Candidate.from_json(config.candidate),
+        resolved.build_kept_tasks(),
+        run.fetch(run.kept_weights),
+    )
