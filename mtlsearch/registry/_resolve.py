@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from mtlsearch.config import ConfigErrors, LoadedRun, TaskEntry
 from mtlsearch.errors import ConfigError
 from mtlsearch.plugin import STATIC, Settings, Task
-from mtlsearch.registry._name_table import NameTables
+from mtlsearch.registry._name_table import NameTable, NameTables
 from mtlsearch.registry._resolved_run import ConfiguredClass, ResolvedRun
 
 PluginT = TypeVar("PluginT")
@@ -42,10 +42,10 @@ def resolve_run(tables: NameTables, loaded: LoadedRun) -> ResolvedRun:
         )
         for index, source in enumerate(config.data.sources)
     )
-    tasks = _read_tasks(tables, settings, loaded, config.tasks, ("tasks",))
+    tasks = settings.read_tasks(tables.tasks, config.tasks, ("tasks",))
     extends = config.extends
     kept = {} if extends is None else extends.tasks
-    kept_tasks = _read_tasks(tables, settings, loaded, kept, ("extends", "tasks"))
+    kept_tasks = settings.read_tasks(tables.tasks, kept, ("extends", "tasks"))
     space = settings.read(
         tables.spaces.find(entry.kind, where=loaded.where("search", "space", "kind")),
         entry.settings,
@@ -67,24 +67,6 @@ def resolve_run(tables: NameTables, loaded: LoadedRun) -> ResolvedRun:
     return ResolvedRun(loaded, sources, tasks, space, balancers, kept_tasks=kept_tasks)
 
 
-def _read_tasks(
-    tables: NameTables,
-    settings: _SettingsReader,
-    loaded: LoadedRun,
-    tasks: Mapping[str, TaskEntry],
-    path: Path,
-) -> dict[str, ConfiguredClass[Task[Any]]]:
-    """Look up the task kinds of a section and validate their settings."""
-    return {
-        name: settings.read(
-            tables.tasks.find(task.kind, where=loaded.where(*path, name, "kind")),
-            task.settings,
-            (*path, name),
-        )
-        for name, task in tasks.items()
-    }
-
-
 class _SettingsReader:
     """Validates the settings of plugins and collects all problems.
 
@@ -94,6 +76,7 @@ class _SettingsReader:
 
     def __init__(self, loaded: LoadedRun) -> None:
         self._problems = ConfigErrors(loaded.origins)
+        self._where = loaded.where
 
     def read(
         self, cls: type[PluginT], values: dict[str, Any], path: Path
@@ -101,6 +84,19 @@ class _SettingsReader:
         """Validate the settings at a path; with problems, the returned settings are None."""
         model: type[Settings] = cls.Settings  # type: ignore[attr-defined]
         return ConfiguredClass(cls, self._problems.validate(model, values, path))
+
+    def read_tasks(
+        self, kinds: NameTable[Task[Any]], tasks: Mapping[str, TaskEntry], path: Path
+    ) -> dict[str, ConfiguredClass[Task[Any]]]:
+        """Look up the kinds of some tasks and validate their settings."""
+        return {
+            name: self.read(
+                kinds.find(task.kind, where=self._where(*path, name, "kind")),
+                task.settings,
+                (*path, name),
+            )
+            for name, task in tasks.items()
+        }
 
     def raise_if_any(self) -> None:
         """Raise one error that lists all collected problems."""

@@ -113,7 +113,7 @@ def open_session(
         device=device,
         balancers=context.balancers,
         process_group=process_group,
-        kept=open_kept_network(resolved, run),
+        kept=open_kept_network(resolved, run) if resolved.kept_tasks else None,
     )
     return Session(resolved.config, data, evaluator, _build_space(context, evaluator))
 

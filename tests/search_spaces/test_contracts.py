@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from mtlsearch_search_spaces.extend import ExtendSpace
+from mtlsearch_search_spaces.branch import BranchSpace
 from mtlsearch_search_spaces.hard import HardSpace
 from mtlsearch_search_spaces.independent import IndependentSpace
 from mtlsearch_search_spaces.layerwise import LayerwiseSpace
@@ -14,8 +14,8 @@ from mtlsearch_search_spaces.tree import TreeSpace
 from mtlsearch.testing import SpaceContract
 
 
-class TestExtend(SpaceContract):
-    space = ExtendSpace
+class TestBranch(SpaceContract):
+    space = BranchSpace
 
 
 class TestHard(SpaceContract):

@@ -29,10 +29,10 @@ MAX_COMBINATIONS = 50_000
 """Largest number of combinations of params that are enumerated."""
 
 
-class ExtendSpace(SearchSpace[Settings]):
+class BranchSpace(SearchSpace[Settings]):
     """Every plan in which new tasks branch from the paths of a kept network."""
 
-    name = "extend"
+    name = "branch"
     summary = "new tasks branch from the paths of a network that is kept (`mtlsearch extend`)"
     starter = False
     extends = True
@@ -182,5 +182,5 @@ def _num_shared(plan: SharingPlan, task: str, other: str) -> int:
 
 @hookimpl
 def mtlsearch_search_spaces() -> list[type[SearchSpace[Settings]]]:
-    """Return the space ``extend``."""
-    return [ExtendSpace]
+    """Return the space ``branch``."""
+    return [BranchSpace]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from mtlsearch_search_spaces.extend import ExtendSpace
+from mtlsearch_search_spaces.branch import BranchSpace
 
 from mtlsearch.plan import Branch, SharingPlan, extend_independent, extend_plan
 from mtlsearch.plugin import Candidate
@@ -18,15 +18,15 @@ KEPT = pytest.mark.parametrize("kept", [TREE, REJOINING], ids=str)
 NEW = pytest.mark.parametrize("tasks", [("depth",), ("breed", "depth")])
 
 
-def space_of(kept: SharingPlan) -> ExtendSpace:
-    space = ExtendSpace(ExtendSpace.Settings())
+def space_of(kept: SharingPlan) -> BranchSpace:
+    space = BranchSpace(BranchSpace.Settings())
     space.kept_plan = kept
     return space
 
 
 @KEPT
 @NEW
-def test_extend_candidates_are_all_proposals_once(
+def test_branch_candidates_are_all_proposals_once(
     kept: SharingPlan, tasks: tuple[str, ...]
 ) -> None:
     space = space_of(kept)
@@ -38,7 +38,7 @@ def test_extend_candidates_are_all_proposals_once(
 
 @KEPT
 @NEW
-def test_extend_encoded_params_give_the_candidate(
+def test_branch_encoded_params_give_the_candidate(
     kept: SharingPlan, tasks: tuple[str, ...]
 ) -> None:
     space = space_of(kept)
@@ -51,7 +51,7 @@ def test_extend_encoded_params_give_the_candidate(
         assert set(suggest.params) == set(params)
 
 
-def test_extend_copies_start_from_the_path_they_leave() -> None:
+def test_branch_copies_start_from_the_path_they_leave() -> None:
     params = {"follow_depth": "scene", "leave_depth": 1}
     candidate = space_of(TREE).propose(FixedSuggest(params), UNITS, ("depth",))
     # outline and scene share all units, so their copies start from the same weights
@@ -62,11 +62,11 @@ def test_extend_copies_start_from_the_path_they_leave() -> None:
     assert head_alone.origins is None
 
 
-def test_extend_independent_baseline_is_not_in_the_space() -> None:
+def test_branch_independent_baseline_is_not_in_the_space() -> None:
     plan = extend_independent(TREE, ["depth"])
     assert space_of(TREE).encode(Candidate(plan), UNITS, ("depth",)) is None
     assert space_of(TREE).encode(Candidate(TREE), UNITS, ("depth",)) is None
 
 
-def test_extend_large_space_is_not_enumerated() -> None:
+def test_branch_large_space_is_not_enumerated() -> None:
     assert space_of(TREE).count(make_units(12), ("a", "b", "c", "d")) is None
