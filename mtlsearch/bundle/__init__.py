@@ -13,6 +13,7 @@
 Opening a bundle reads JSON and an ONNX graph. It neither unpickles nor executes any contents.
 """
 
+from mtlsearch.bundle._agreement import IMAGE_SIZE
 from mtlsearch.bundle._folder import (
     CARD,
     GRAPH,
@@ -20,6 +21,7 @@ from mtlsearch.bundle._folder import (
     MODULES,
     PROGRAM,
     RUNNER,
+    WEB,
     WEIGHTS,
     digest_of,
     foreign_files,
@@ -30,7 +32,7 @@ from mtlsearch.bundle._image_like import ImageLike, to_image
 from mtlsearch.bundle._manifest import FORMAT_VERSION, MANIFEST, FileEntry, Manifest
 from mtlsearch.bundle._outputs import draw_all, save_outputs
 from mtlsearch.bundle._predict_files import predict_files
-from mtlsearch.bundle._predict_images import predict_images, preprocess
+from mtlsearch.bundle._predict_images import ImagePredictor, predict_raw, preprocess
 from mtlsearch.bundle._preprocessing import Preprocessing
 from mtlsearch.bundle._runtime import Bundle, open_bundle, open_graph
 from mtlsearch.images import read_image
@@ -40,14 +42,17 @@ __all__ = [
     "FORMAT_VERSION",
     "GRAPH",
     "GRAPH_WEIGHTS",
+    "IMAGE_SIZE",
     "MANIFEST",
     "MODULES",
     "PROGRAM",
     "RUNNER",
+    "WEB",
     "WEIGHTS",
     "Bundle",
     "FileEntry",
     "ImageLike",
+    "ImagePredictor",
     "Manifest",
     "Preprocessing",
     "digest_of",
@@ -57,7 +62,7 @@ __all__ = [
     "open_bundle",
     "open_graph",
     "predict_files",
-    "predict_images",
+    "predict_raw",
     "preprocess",
     "read_image",
     "save_outputs",

@@ -23,6 +23,9 @@ MODULES = "mtlsearch.zip"
 MAX_BYTES = 2**25
 """Largest size of a manifest; those of the largest networks have a thousandth of it."""
 
+WEB = "web"
+"""Folder of the page that runs the network in a browser."""
+
 SEAL = "sha256"
 """Key of ``bundle.json`` with the checksum of its other keys."""
 
@@ -85,13 +88,23 @@ def foreign_files(folder: Path) -> list[str]:
     names = sorted(path.name for path in folder.iterdir())
     path = folder / MANIFEST
     try:
-        files = read_manifest(folder).files
+        manifest = read_manifest(folder)
     except ExportError:
         return names
     value = json.loads(path.read_text(encoding="utf-8"))
-    unchanged = {name for name, entry in files.items() if _is_unchanged(folder / name, entry)}
+    unchanged = {
+        name for name, entry in manifest.files.items() if _is_unchanged(folder / name, entry)
+    }
     if not path.is_symlink() and seal(value) == value:
         unchanged.add(MANIFEST)
+    page = folder / WEB
+    if manifest.web and page.is_dir() and not page.is_symlink():
+        unchanged.add(WEB)
+        pages = {
+            file.name: file.name in manifest.web and _is_unchanged(file, manifest.web[file.name])
+            for file in page.iterdir()
+        }
+        names += [f"{WEB}/{name}" for name, is_same in sorted(pages.items()) if not is_same]
     return [name for name in names if name not in unchanged]
 
 

@@ -59,6 +59,9 @@ class Manifest:
         check: tolerance and measured differences of each format.
         files: checksum of every other file of the bundle.
         extra: further values, such as the run and the trial.
+        decoded: whether the graph decodes: thresholds, non-maximum suppression and scaling to
+            the image are a part of it.
+        web: checksum of every file of the page in the folder ``web``.
     """
 
     mtlsearch: str
@@ -73,6 +76,8 @@ class Manifest:
     check: Mapping[str, Any]
     files: Mapping[str, FileEntry]
     extra: Mapping[str, Any] = field(default_factory=dict)
+    decoded: bool = False
+    web: Mapping[str, FileEntry] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form.
@@ -95,8 +100,10 @@ class Manifest:
             "tasks": {task: asdict(output) for task, output in self.tasks.items()},
             "metrics": {task: dict(values) for task, values in self.metrics.items()},
             "check": dict(self.check),
-            "files": {name: asdict(entry) for name, entry in self.files.items()},
+            "files": _entries(self.files),
             "extra": dict(self.extra),
+            **({"decoded": True} if self.decoded else {}),
+            **({"web": _entries(self.web)} if self.web else {}),
         }
 
     @classmethod
@@ -150,6 +157,8 @@ class _Document:
     check: Mapping[str, Any]
     files: Mapping[str, FileEntry]
     extra: Mapping[str, Any] = field(default_factory=dict)
+    decoded: bool = False
+    web: Mapping[str, FileEntry] = field(default_factory=dict)
 
 
 def _read(value: object) -> Manifest:
@@ -160,7 +169,7 @@ def _read(value: object) -> Manifest:
         ValueError: another value is missing or invalid.
     """
     document: _Document = read_fields(_Document, value, "")
-    for name in document.files:
+    for name in [*document.files, *document.web]:
         _check_file_name(name)
     for name, output in document.tasks.items():
         _check_task(name, output)
@@ -178,7 +187,13 @@ def _read(value: object) -> Manifest:
         check=document.check,
         files=document.files,
         extra=document.extra,
+        decoded=document.decoded,
+        web=document.web,
     )
+
+
+def _entries(files: Mapping[str, FileEntry]) -> dict[str, Any]:
+    return {name: asdict(entry) for name, entry in files.items()}
 
 
 def _check_file_name(name: str) -> None:

@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime_errors
 
-from mtlsearch.bundle._agreement import require_agreement, require_shape
+from mtlsearch.bundle._agreement import (
+    IMAGE_SIZE,
+    expected_tensors,
+    require_agreement,
+    require_shape,
+)
 from mtlsearch.bundle._describe import describe
 from mtlsearch.bundle._folder import GRAPH, GRAPH_WEIGHTS, check_files, read_manifest
 from mtlsearch.bundle._image_like import ImageLike, to_image
 from mtlsearch.bundle._manifest import Manifest
 from mtlsearch.bundle._outputs import draw_all
-from mtlsearch.bundle._predict_images import predict_images
+from mtlsearch.bundle._predict_images import (
+    ImagePredictor,
+    Predictions,
+    predict_raw,
+    preprocess,
+)
 from mtlsearch.bundle._selection import select_outputs
 from mtlsearch.bundle._tensor_file import read_tensors
 from mtlsearch.errors import ExportError
-from mtlsearch.prediction import TENSORS, OutputSpec, Prediction
+from mtlsearch.prediction import OutputSpec, Prediction, option_values, read_decoded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
+
+    from mtlsearch.images import AnyImage
 
 # The exceptions of onnxruntime have no common base class below Exception.
 _ERRORS = (
@@ -40,7 +53,7 @@ _ERRORS = (
 )
 
 
-class Bundle:
+class Bundle(ImagePredictor):
     """Exported network with its preprocessing and decoding.
 
     Attributes:
@@ -105,11 +118,15 @@ class Bundle:
         manifest = select_outputs(self.manifest, conf, iou, classes)
         return Bundle(self.path, manifest, self._session, classes or tuple(self._classes))
 
-    def run(self, inputs: NDArray[np.float32]) -> dict[str, dict[str, NDArray[np.float32]]]:
+    def run(
+        self, inputs: NDArray[np.float32], *, image_size: tuple[int, int] | None = None
+    ) -> dict[str, dict[str, NDArray[Any]]]:
         """Return the tensors of the graph.
 
         Args:
             inputs: preprocessed images, float32 ``[B, C, H, W]``.
+            image_size: ``(height, width)`` in whose pixels a graph with decoding returns boxes,
+                masks and maps; by default those of the network's input. Other graphs ignore it.
 
         Returns:
             Tensors ``[B, ...]`` by task and name.
@@ -121,62 +138,62 @@ class Bundle:
         names = [output.name for output in self._session.get_outputs()]
         graph = str(self.path / GRAPH)
         try:
-            arrays = self._session.run(names, {self._session.get_inputs()[0].name: inputs})
+            arrays = self._session.run(names, self._feeds(inputs, image_size))
         except _ERRORS as error:
             raise ExportError(
                 f"ONNX Runtime {onnxruntime.__version__} cannot run the graph: {error}",
                 where=graph,
                 next_step="export the bundle again",
             ) from error
-        arrays_by_task: dict[str, dict[str, NDArray[np.float32]]] = {
-            name: {} for name in self.tasks
-        }
-        for name, array in zip(names, arrays, strict=True):
-            task, _, tensor = name.rpartition(".")
-            if task in arrays_by_task and tensor in TENSORS[self.tasks[task].form]:
-                require_shape(name, self.tasks[task], tensor, array.shape, graph)
-                arrays_by_task[task][tensor] = array
+        array_by_name = dict(zip(names, arrays, strict=True))
+        arrays_by_task: dict[str, dict[str, NDArray[Any]]] = {name: {} for name in self.tasks}
+        for task, output in self.tasks.items():
+            for tensor, expected in expected_tensors(output, decoded=self.manifest.decoded).items():
+                name = f"{task}.{tensor}"
+                require_shape(name, expected, array_by_name[name].shape, graph)
+                arrays_by_task[task][tensor] = array_by_name[name]
         return arrays_by_task
 
-    @overload
-    def predict(  # type: ignore[overload-overlap]  # a path is a sequence of characters
-        self, images: ImageLike, *, batch_size: int = 8
-    ) -> dict[str, Prediction]: ...
+    def _feeds(
+        self, inputs: NDArray[np.float32], image_size: tuple[int, int] | None
+    ) -> dict[str, NDArray[Any]]:
+        """Return the inputs of the graph by name."""
+        if not self.manifest.decoded:
+            return {self._session.get_inputs()[0].name: inputs}
+        size = np.array(image_size or self.manifest.preprocessing.size, np.int64)
+        feeds: dict[str, NDArray[Any]] = {self._session.get_inputs()[0].name: inputs}
+        feeds[IMAGE_SIZE] = size
+        for task, output in self.tasks.items():
+            for name, value in option_values(output, self._classes).items():
+                feeds[f"{task}.{name}"] = value
+        return feeds
 
-    @overload
-    def predict(
-        self, images: Sequence[ImageLike], *, batch_size: int = 8
-    ) -> list[dict[str, Prediction]]: ...
-
-    def predict(
-        self, images: ImageLike | Sequence[ImageLike], *, batch_size: int = 8
-    ) -> dict[str, Prediction] | list[dict[str, Prediction]]:
-        """Return the predictions for one image or for several.
-
-        Args:
-            images: an image or a list of images of any size. Each is a Pillow image in any mode,
-                the path of a file, or an array ``[H, W]`` or ``[H, W, C]`` such as RGB in uint8.
-                Two bands are gray and alpha. Bands that the network does not get are left out
-                with a ``UserWarning``, by the rule of training.
-            batch_size: number of images per forward pass.
-
-        Returns:
-            Prediction by task for one image; for a list, one such dictionary per image. Boxes,
-            masks and maps fit the upright image: Pillow images and files are rotated by their
-            EXIF orientation.
-
-        Raises:
-            DataError: an image cannot be read or does not fit the pixel format of the bundle.
-        """
+    def _predict_batch(self, images: Sequence[AnyImage]) -> list[Predictions]:
+        """Return the predictions for a batch."""
+        if self.manifest.decoded:
+            return self._predict_decoded(images)
         preprocessing = self.manifest.preprocessing
-        return predict_images(
-            images,
-            self.run,
-            self.tasks,
-            preprocessing,
-            batch_size=batch_size,
-            classes=self._classes,
-        )
+        return predict_raw(images, self.run, self.tasks, preprocessing, self._classes)
+
+    def _predict_decoded(self, images: Sequence[AnyImage]) -> list[Predictions]:
+        """Return the predictions for a batch by a graph with decoding, one run per size."""
+        inputs = preprocess(images, self.manifest.preprocessing)
+        rows_by_size: dict[tuple[int, int], list[int]] = {}
+        for row, image in enumerate(images):
+            rows_by_size.setdefault((image.size[1], image.size[0]), []).append(row)
+        prediction_by_row: dict[int, Predictions] = {}
+        for size, rows in rows_by_size.items():
+            arrays = self.run(inputs[rows], image_size=size)
+            for index, row in enumerate(rows):
+                prediction_by_row[row] = {
+                    task: read_decoded(
+                        output,
+                        {name: array[index] for name, array in arrays[task].items()},
+                        classes=self._classes,
+                    )
+                    for task, output in self.tasks.items()
+                }
+        return [prediction_by_row[row] for row in range(len(images))]
 
     def draw(self, image: ImageLike, predictions: Mapping[str, Prediction]) -> Image.Image:
         """Return an image next to one panel per task with its prediction.
@@ -239,8 +256,9 @@ def open_graph(
         The session.
 
     Raises:
-        ExportError: ONNX Runtime cannot load the graph.
+        ExportError: ONNX Runtime has none of the providers, or cannot load the graph.
     """
+    available = _available(providers, str(path))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors are raised, so the log would only repeat them
     if weights is not None:
@@ -249,7 +267,7 @@ def open_graph(
         options.add_external_initializers(list(arrays), values)
     try:
         return onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=list(providers), enable_fallback=0
+            path.read_bytes(), options, providers=available, enable_fallback=0
         )
     except _ERRORS as error:
         raise ExportError(
@@ -257,3 +275,27 @@ def open_graph(
             where=str(path),
             next_step="update onnxruntime, or export the bundle again",
         ) from error
+
+
+def _available(providers: Sequence[str], where: str) -> list[str]:
+    """Return the providers that ONNX Runtime has; warn of the others.
+
+    Raises:
+        ExportError: it has none of them.
+    """
+    installed = onnxruntime.get_available_providers()
+    available = [name for name in providers if name in installed]
+    missing = ", ".join(name for name in providers if name not in installed)
+    if not missing:
+        return available
+    what = f"ONNX Runtime {onnxruntime.__version__} as installed has no {missing}"
+    if not available:
+        raise ExportError(
+            what,
+            where=where,
+            allowed=installed,
+            next_step="install the package with this provider in place of onnxruntime, such as "
+            "onnxruntime-gpu for CUDAExecutionProvider, or name another provider",
+        )
+    warnings.warn(f"{what}: {available[0]} is used", UserWarning, stacklevel=4)
+    return available

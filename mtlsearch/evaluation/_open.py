@@ -93,11 +93,19 @@ def bundle_job(
         The job.
 
     Raises:
-        ConfigError: the run file has none of the bundle's tasks, or other classes.
+        ConfigError: the graph of the bundle decodes, or the run file has none of the bundle's
+            tasks, or other classes.
         DataError: the data cannot be opened.
     """
     from mtlsearch.data import open_data
 
+    if bundle.manifest.decoded:
+        raise ConfigError(
+            "the graph of the bundle returns final predictions, but metrics need those of all "
+            "scores",
+            where=str(bundle.path),
+            next_step="evaluate the same trial, exported without --decode and --web",
+        )
     preprocessing = bundle.manifest.preprocessing
     data = open_data(
         resolved.open_sources(),

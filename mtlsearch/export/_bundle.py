@@ -6,6 +6,7 @@ import copy
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +21,9 @@ from mtlsearch.bundle import (
     GRAPH_WEIGHTS,
     MANIFEST,
     PROGRAM,
+    WEB,
     WEIGHTS,
+    FileEntry,
     Manifest,
     Preprocessing,
     digest_of,
@@ -42,6 +45,8 @@ from mtlsearch.export._compare import (
 from mtlsearch.export._runner import write_runner
 from mtlsearch.export._staging import require_replaceable, staged
 from mtlsearch.export._weights import reload_weights, save_weights
+from mtlsearch.export.decoding import add_decoding, check_decoding
+from mtlsearch.export.web import copy_runtime, require_web, write_page
 from mtlsearch.images import PixelFormat
 from mtlsearch.models import MultiTaskNetwork, count_parameters
 from mtlsearch.models.programs import (
@@ -76,6 +81,9 @@ def export_bundle(
     extra: Mapping[str, Any] | None = None,
     pixel_format: PixelFormat | None = None,
     convert: Converter | None = None,
+    decode: bool = False,
+    web: bool = False,
+    web_runtime: Path | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write a trained network as a bundle.
@@ -101,24 +109,41 @@ def export_bundle(
         extra: further JSON values for ``bundle.json``, such as the trial number.
         pixel_format: rule that converts pictures to the network's channels; RGB by default.
         convert: converts the graph after it was compared; by default it stays in float32.
+        decode: whether the graph decodes, with non-maximum suppression and scaling to the image.
+        web: whether the bundle contains a page that runs the network in a browser. The graph
+            decodes then.
+        web_runtime: npm package onnxruntime-web as a file or folder; None to download it.
         progress: called with one line of text per step.
 
     Returns:
         ``out``.
 
     Raises:
-        ExportError: a format cannot be written or differs, the conversion is refused, or
-            ``out`` is not a bundle.
+        ExportError: a format or its decoding cannot be written or differs, the conversion is
+            refused, or ``out`` is not a bundle.
     """
     preprocessing = _preprocessing(input_size, mean, std, pixel_format or PixelFormat())
     _check_images(images, preprocessing)
     require_replaceable(out)
+    if web:
+        require_web(preprocessing)
+    is_decoded = decode or web
     report = progress or _ignore
     trained = copy.deepcopy(network).cpu().eval()
     with staged(out) as folder:
+        if web:
+            report("copying onnxruntime-web" if web_runtime else "downloading onnxruntime-web")
+            (folder / WEB).mkdir()
+            copy_runtime(web_runtime, folder / WEB)
         compared = _fill_batch(images.cpu().float())
         differences = _write_formats(trained, tasks, folder, compared, report)
         converted = {} if convert is None else convert(folder / GRAPH, report)
+        outputs = {name: task.output for name, task in sorted(tasks.items())}
+        size = preprocessing.size
+        if is_decoded:
+            report("adding the decoding to the graph")
+            add_decoding(folder / GRAPH, outputs, input_size=size)
+            decoding = check_decoding(folder / GRAPH, outputs, compared.numpy(), input_size=size)
         manifest = Manifest(
             mtlsearch=version("mtlsearch"),
             backbone=backbone,
@@ -127,7 +152,7 @@ def export_bundle(
             parameters=count_parameters(trained),
             candidate=candidate.to_json(),
             preprocessing=preprocessing,
-            tasks={name: task.output for name, task in sorted(tasks.items())},
+            tasks=outputs,
             metrics={task: _finite(values) for task, values in sorted(metrics.items())},
             check={
                 "tolerance": TOLERANCE,
@@ -135,10 +160,14 @@ def export_bundle(
                 "batch_sizes": list(BATCH_SIZES),
                 "images": len(images),
                 "differences": differences,
+                **({"decoding": decoding} if is_decoded else {}),
             },
             files={},
             extra={**(extra or {}), **converted},
+            decoded=is_decoded,
         )
+        if web:
+            write_page(folder / WEB, manifest, out.resolve().name)
         _write_manifest(folder, manifest)
         open_bundle(folder)
     return out
@@ -228,13 +257,15 @@ def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
 def _write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write program and model card, then ``bundle.json`` with the checksums of all other files."""
     write_runner(folder)
-    card = write_card(manifest, has_graph_weights=(folder / GRAPH_WEIGHTS).exists())
+    web = _digests(folder / WEB) if (folder / WEB).exists() else {}
+    has_weights = (folder / GRAPH_WEIGHTS).exists()
+    card = write_card(manifest, has_graph_weights=has_weights, has_web=bool(web))
     (folder / CARD).write_text(card, encoding="utf-8")
-    value = manifest.to_json()
-    value["files"] = {
-        path.name: {"sha256": entry.sha256, "bytes": entry.bytes}
-        for path in sorted(folder.iterdir())
-        for entry in [digest_of(path)]
-    }
+    value = replace(manifest, files=_digests(folder), web=web).to_json()
     text = json.dumps(seal(value), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _digests(folder: Path) -> dict[str, FileEntry]:
+    """Return the checksums of the files in a folder."""
+    return {path.name: digest_of(path) for path in sorted(folder.iterdir()) if path.is_file()}

@@ -29,6 +29,9 @@ def export_trial(
     *,
     precision: Precision = "fp32",
     max_drop: float = MAX_DROP,
+    decode: bool = False,
+    web: bool = False,
+    web_runtime: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write the trained network of a trial as a bundle.
@@ -40,6 +43,9 @@ def export_trial(
         precision: precision of ``model.onnx``; the other formats stay in float32.
         max_drop: largest drop of a primary metric on the validation split by a lower precision,
             in percent of its value.
+        decode: whether ``model.onnx`` decodes, with non-maximum suppression.
+        web: whether the bundle contains a page for a browser; ``model.onnx`` decodes then.
+        web_runtime: npm package onnxruntime-web as a file or folder; None to download it.
         progress: called with one line of text per step.
 
     Returns:
@@ -52,7 +58,16 @@ def export_trial(
     """
     network = load_trial(session, record)
     return export_network(
-        session, record, network, out, precision=precision, max_drop=max_drop, progress=progress
+        session,
+        record,
+        network,
+        out,
+        precision=precision,
+        max_drop=max_drop,
+        decode=decode,
+        web=web,
+        web_runtime=web_runtime,
+        progress=progress,
     )
 
 
@@ -64,6 +79,9 @@ def export_network(
     *,
     precision: Precision = "fp32",
     max_drop: float = MAX_DROP,
+    decode: bool = False,
+    web: bool = False,
+    web_runtime: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write a network with the candidate of a trial as a bundle.
@@ -76,6 +94,9 @@ def export_network(
         precision: precision of ``model.onnx``; the other formats stay in float32.
         max_drop: largest drop of a primary metric on the validation split by a lower precision,
             in percent of its value.
+        decode: whether ``model.onnx`` decodes, with non-maximum suppression.
+        web: whether the bundle contains a page for a browser; ``model.onnx`` decodes then.
+        web_runtime: npm package onnxruntime-web as a file or folder; None to download it.
         progress: called with one line of text per step.
 
     Returns:
@@ -119,6 +140,9 @@ def export_network(
             **({} if kept is None else {"extends": _describe(kept)}),
         },
         convert=None if precision == "fp32" else graph_converter(session, precision, max_drop),
+        decode=decode,
+        web=web,
+        web_runtime=web_runtime,
         progress=progress,
     )
 

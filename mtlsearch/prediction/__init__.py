@@ -10,11 +10,19 @@
 'dog'
 """
 
-from mtlsearch.prediction._decode import SELECTABLE, TENSORS, decode
-from mtlsearch.prediction._draw import draw
+from mtlsearch.prediction._decode import (
+    DEFAULT_COUNTS,
+    DEFAULT_VOTE,
+    MIN_SCORE,
+    SELECTABLE,
+    TENSORS,
+    decode,
+)
+from mtlsearch.prediction._decoded import at_most, decoded_tensors, option_values, read_decoded
+from mtlsearch.prediction._draw import DRAW_THRESHOLD, draw
 from mtlsearch.prediction._json import to_json
 from mtlsearch.prediction._layout import side_by_side
-from mtlsearch.prediction._palette import class_color
+from mtlsearch.prediction._palette import VIRIDIS, class_color
 from mtlsearch.prediction._spec import OutputSpec
 from mtlsearch.prediction._values import (
     BoxesPrediction,
@@ -27,8 +35,13 @@ from mtlsearch.prediction._values import (
 )
 
 __all__ = [
+    "DEFAULT_COUNTS",
+    "DEFAULT_VOTE",
+    "DRAW_THRESHOLD",
+    "MIN_SCORE",
     "SELECTABLE",
     "TENSORS",
+    "VIRIDIS",
     "BoxesPrediction",
     "CategoriesPrediction",
     "CategoryPrediction",
@@ -37,9 +50,13 @@ __all__ = [
     "NumberPrediction",
     "OutputSpec",
     "Prediction",
+    "at_most",
     "class_color",
     "decode",
+    "decoded_tensors",
     "draw",
+    "option_values",
+    "read_decoded",
     "side_by_side",
     "to_json",
 ]

@@ -32,6 +32,15 @@ Size = tuple[int, int]
 MIN_SCORE = 0.01
 """Smallest score of a box that takes part in suppression and voting."""
 
+DEFAULT_SCORE = {Form.BOXES: 0.05, Form.CATEGORIES: 0.5}
+"""Smallest score of a prediction, by form, without ``score_threshold``."""
+DEFAULT_IOU = 0.5
+"""IoU above which a box suppresses another one, without ``iou_threshold``."""
+DEFAULT_COUNTS = {"candidates": 1000, "max_detections": 100}
+"""Numbers of boxes without the options of these names."""
+DEFAULT_VOTE = 1.0
+"""IoU above which a box votes, without ``vote_threshold``: only a box itself."""
+
 SELECTABLE = (Form.BOXES, Form.CATEGORIES)
 """Forms of which a prediction can lack classes."""
 LEFT_OUT = -1.0
@@ -113,7 +122,7 @@ def _category(output: OutputSpec, arrays: Arrays, _: Size, __: Size) -> Predicti
 def _categories(output: OutputSpec, arrays: Arrays, _: Size, __: Size) -> Prediction:
     scores = np.asarray(arrays["scores"], np.float32)
     order = np.argsort(-scores, kind="stable")
-    threshold = output.options.get("score_threshold", 0.5)
+    threshold = output.options.get("score_threshold", DEFAULT_SCORE[output.form])
     return CategoriesPrediction(
         tuple(int(index) for index in order if scores[index] >= threshold), scores
     )
@@ -121,19 +130,20 @@ def _categories(output: OutputSpec, arrays: Arrays, _: Size, __: Size) -> Predic
 
 def _boxes(output: OutputSpec, arrays: Arrays, input_size: Size, image_size: Size) -> Prediction:
     options = output.options
-    threshold = options.get("score_threshold", 0.05)
+    threshold = options.get("score_threshold", DEFAULT_SCORE[output.form])
     all_scores = np.asarray(arrays["scores"], np.float32)
     # Boxes of a low score vote too, so that a prediction does not depend on the threshold.
     is_candidate = (all_scores >= min(threshold, MIN_SCORE)) & (all_scores > 0)
     rows, classes = np.nonzero(is_candidate)
     scores = all_scores[rows, classes]
-    order = np.argsort(-scores, kind="stable")[: int(options.get("candidates", 1000))]
+    count_by_name = {**DEFAULT_COUNTS, **options}
+    order = np.argsort(-scores, kind="stable")[: int(count_by_name["candidates"])]
     scores, classes = scores[order], classes[order].astype(np.int64)
     boxes = np.asarray(arrays["boxes"], np.float32)[rows[order]]
-    keep = suppress(boxes, classes, options.get("iou_threshold", 0.5))
-    keep[np.flatnonzero(keep)[int(options.get("max_detections", 100)) :]] = False
+    keep = suppress(boxes, classes, options.get("iou_threshold", DEFAULT_IOU))
+    keep[np.flatnonzero(keep)[int(count_by_name["max_detections"]) :]] = False
     keep &= scores >= threshold
-    voted = vote(boxes, scores, classes, keep, options.get("vote_threshold", 1.0))
+    voted = vote(boxes, scores, classes, keep, options.get("vote_threshold", DEFAULT_VOTE))
     xyxy = _to_image(voted, input_size, image_size)
     has_area = (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
     return BoxesPrediction(xyxy[has_area], classes[keep][has_area], scores[keep][has_area])

@@ -31,9 +31,9 @@ _NAMED: tuple[Color, ...] = (
 VOID: Color = (128, 128, 128)
 """Color of pixels without a class or a finite number."""
 
-# Sixteen steps of viridis (van der Walt and Smith 2015, CC0), which is perceptually uniform,
+# Seventeen colors of viridis (van der Walt and Smith 2015, CC0), which is perceptually uniform,
 # also in grayscale and for color-blind readers.
-_VIRIDIS = np.array(
+VIRIDIS = np.array(
     [
         (68, 1, 84), (72, 24, 106), (71, 45, 123), (66, 64, 134), (59, 82, 139),
         (51, 99, 141), (44, 114, 142), (38, 130, 142), (33, 145, 140), (31, 160, 136),
@@ -42,6 +42,7 @@ _VIRIDIS = np.array(
     ],
     np.float64,
 )  # fmt: skip
+"""Red, green and blue of equal steps from the smallest to the largest number."""
 
 
 def class_color(index: int) -> Color:
@@ -63,8 +64,8 @@ def class_color(index: int) -> Color:
 
 def viridis(values: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Return the colors ``[..., 3]`` of numbers in 0..1, from dark blue to yellow."""
-    steps = np.linspace(0.0, 1.0, len(_VIRIDIS))
-    channels = [np.interp(values, steps, _VIRIDIS[:, channel]) for channel in range(3)]
+    steps = np.linspace(0.0, 1.0, len(VIRIDIS))
+    channels = [np.interp(values, steps, VIRIDIS[:, channel]) for channel in range(3)]
     return np.stack(channels, axis=-1).round().astype(np.uint8)
 
 

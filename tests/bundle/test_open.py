@@ -242,3 +242,15 @@ print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
         [sys.executable, "-c", code, str(bundle)], capture_output=True, text=True, check=True
     )
     assert process.stdout.strip() == "[]"
+
+
+def test_missing_provider_is_named_or_left_out(bundle):
+    with pytest.raises(ExportError, match="no MissingExecutionProvider") as error:
+        open_bundle(bundle, providers=["MissingExecutionProvider"])
+    assert "CPUExecutionProvider" in str(error.value)
+    assert "onnxruntime-gpu" in str(error.value)
+    names = ["MissingExecutionProvider", "CPUExecutionProvider"]
+    with pytest.warns(UserWarning, match="CPUExecutionProvider is used") as warned:
+        open_bundle(bundle, providers=names)
+    assert len(warned) == 1
+    assert warned[0].filename == __file__

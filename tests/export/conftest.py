@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mtlsearch.export import export_bundle
+from mtlsearch.export.web import FILES
 from mtlsearch.models import MultiTaskNetwork
 from tests.export import networks
 
@@ -35,3 +36,19 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
         torch.equal(value, before[name]) for name, value in network.state_dict().items()
     )
     return Exported(path, network.eval(), tasks, steps, is_unchanged)
+
+
+@pytest.fixture(scope="session")
+def decoded(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Export the network of ``exported`` again, with decoding and a page without its runtime."""
+    folder = tmp_path_factory.mktemp("decoded")
+    for name in FILES:
+        (folder / name).write_text("not onnxruntime-web")
+    return export_bundle(
+        exported.network,
+        exported.tasks,
+        folder / "bundle",
+        **networks.export_arguments(exported.network),
+        web=True,
+        web_runtime=folder,
+    )

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from mtlsearch.bundle import ImageLike, draw_all, predict_images, preprocess, to_image
+from mtlsearch.bundle import ImageLike, ImagePredictor, draw_all, predict_raw, preprocess, to_image
 from mtlsearch.evaluation import NetworkPredictor
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from mtlsearch.bundle import Preprocessing
+    from mtlsearch.images import AnyImage
     from mtlsearch.models import MultiTaskNetwork
     from mtlsearch.plan import SharingPlan
     from mtlsearch.plugin import OutputSpec, Task
     from mtlsearch.prediction import Prediction
 
 
-class TrainedNetwork(nn.Module):
+class TrainedNetwork(nn.Module, ImagePredictor):
     """Trained backbone and heads of a trial, with the preprocessing of its images.
 
     A module like any other: ``to(device)``, ``train()``, ``parameters()`` and ``state_dict()``
@@ -122,42 +123,13 @@ class TrainedNetwork(nn.Module):
         array = preprocess([to_image(image) for image in several], self.preprocessing)
         return torch.from_numpy(array).to(self.device)
 
-    @overload
-    def predict(  # type: ignore[overload-overlap]  # a path is a sequence of characters
-        self, images: ImageLike, *, batch_size: int = 8
-    ) -> dict[str, Prediction]: ...
-
-    @overload
-    def predict(
-        self, images: Sequence[ImageLike], *, batch_size: int = 8
-    ) -> list[dict[str, Prediction]]: ...
-
-    def predict(
-        self, images: ImageLike | Sequence[ImageLike], *, batch_size: int = 8
-    ) -> dict[str, Prediction] | list[dict[str, Prediction]]:
-        """Return the predictions for one image or for several, those of the exported bundle.
-
-        Args:
-            images: an image or a list of images of any size. Each is the path of a file, a Pillow
-                image in any mode, or an array ``[H, W]`` or ``[H, W, C]``: integers of 8 bits from
-                0 to 255 in the order red, green, blue, of 16 bits from 0 to 65535, or other
-                numbers in the range that ``data.pixel_range`` of the run sets.
-            batch_size: number of images per forward pass.
-
-        Returns:
-            Prediction by task for one image; for a list, one such dictionary per image. Boxes are
-            in pixels of the upright image, masks and maps have its size.
-
-        Raises:
-            DataError: an image cannot be read or does not fit the pixel format of the run.
-        """
+    def _predict_batch(self, images: Sequence[AnyImage]) -> list[dict[str, Prediction]]:
+        """Return the predictions for a batch, those of the exported bundle."""
         predictor = NetworkPredictor(self.network, self._tasks, self.preprocessing, self.device)
         training_modules = [module for module in self.modules() if module.training]
         self.eval()
         try:
-            return predict_images(
-                images, predictor.tensors, self.outputs, self.preprocessing, batch_size=batch_size
-            )
+            return predict_raw(images, predictor.tensors, self.outputs, self.preprocessing)
         finally:
             for module in training_modules:
                 module.training = True
