@@ -13,18 +13,20 @@
 from mtlsearch.bundle import Bundle, open_bundle
 from mtlsearch.export._bundle import export_bundle
 from mtlsearch.export._compare import BATCH_SIZES, TOLERANCE, difference
-from mtlsearch.export._latency import Latency, measure_latency
+from mtlsearch.export._latency import Effort, Latency, measure_latency, measure_network
 from mtlsearch.export._trial import export_network, export_trial
 
 __all__ = [
     "BATCH_SIZES",
     "TOLERANCE",
     "Bundle",
+    "Effort",
     "Latency",
     "difference",
     "export_bundle",
     "export_network",
     "export_trial",
     "measure_latency",
+    "measure_network",
     "open_bundle",
 ]

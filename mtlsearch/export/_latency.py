@@ -1,21 +1,42 @@
-"""Latency of a bundle: all tasks together against one network per task."""
+"""Latency of a network: all tasks together against one network per task."""
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 import onnxruntime
+import torch
 from onnx.utils import Extractor
 
-from mtlsearch.bundle import GRAPH, open_bundle
+from mtlsearch.bundle import GRAPH, GRAPH_WEIGHTS, IMAGE_SIZE, open_bundle
 from mtlsearch.errors import ExportError
-from mtlsearch.models.programs import INPUT
+from mtlsearch.models.programs import INPUT, ExportedNetwork, make_program, save_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from mtlsearch.models import MultiTaskNetwork
+    from mtlsearch.plugin import Task
+
+Progress = Callable[[str], None]
+Program = Callable[["NDArray[np.float32]"], object]
+"""Runs a network on images ``[B, C, H, W]``."""
+ONNX, TORCH = "ONNX Runtime", "torch"
+BATCH_SIZES = (1, 8)
+"""Numbers of images per batch that are measured by default."""
+REPEATS = 20
+"""Measured batches per network by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +44,13 @@ class Latency:
     """Median times of a batch.
 
     Attributes:
+        runtime: ``ONNX Runtime`` or ``torch``.
         batch_size: number of images per batch.
         combined: median milliseconds of a batch, all tasks in one network.
         by_task: median milliseconds of a batch in each task's own network.
     """
 
+    runtime: str
     batch_size: int
     combined: float
     by_task: Mapping[str, float]
@@ -38,15 +61,32 @@ class Latency:
         return sum(self.by_task.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long to measure.
+
+    Attributes:
+        repeats: number of batches per network, after one that does not count.
+        threads: threads of both runtimes; 0: their defaults.
+        seconds: limit for all measurements together, within which fewer batches are measured
+            and batch sizes left out; None for no limit.
+    """
+
+    repeats: int = REPEATS
+    threads: int = 0
+    seconds: float | None = None
+
+
 def measure_latency(
     folder: Path,
-    batch_sizes: Sequence[int] = (1, 8),
+    batch_sizes: Sequence[int] = BATCH_SIZES,
     *,
-    repeats: int = 20,
-    threads: int = 0,
-    progress: Callable[[str], None] = lambda _: None,
+    effort: Effort | None = None,
+    network: MultiTaskNetwork | None = None,
+    tasks: Mapping[str, Task] | None = None,
+    progress: Progress = lambda _: None,
 ) -> list[Latency]:
-    """Measure a bundle in ONNX Runtime on the CPU.
+    """Measure a bundle on the CPU.
 
     The network of a task is the part of the graph that its outputs need: in a tree plan, its
     single-task network. All networks are timed in turn, so that other programs affect them alike.
@@ -54,12 +94,13 @@ def measure_latency(
     Args:
         folder: folder of the bundle.
         batch_sizes: numbers of images per batch.
-        repeats: number of batches per network, after one that does not count.
-        threads: threads of ONNX Runtime; 0: its default.
+        effort: how long to measure; 20 batches per network by default.
+        network: the network that was exported, to measure torch too; None for ONNX Runtime only.
+        tasks: the tasks of ``network`` by name.
         progress: receives a line per batch size.
 
     Returns:
-        Median times by batch size.
+        Median times by batch size and runtime.
 
     Raises:
         ExportError: the folder is not a valid bundle, or its graph has its weights in another
@@ -67,38 +108,166 @@ def measure_latency(
     """
     bundle = open_bundle(folder)
     manifest = bundle.manifest
-    if any(name.endswith(".safetensors") and name.startswith("model") for name in manifest.files):
+    if GRAPH_WEIGHTS in manifest.files:
         raise ExportError(
             "the graph is larger than 2 GiB and cannot be divided by task",
             where=str(folder / GRAPH),
             next_step="measure the bundle with a program of your own",
         )
-    graph = onnx.load(folder / GRAPH)
-    extractor = Extractor(graph)
-    outputs = [value.name for value in graph.graph.output]
-    sessions = [_session(graph, threads)]
-    for task in manifest.tasks:
-        needed = [name for name in outputs if name.startswith(f"{task}.")]
-        sessions.append(_session(extractor.extract_model([INPUT], needed), threads))
-    height, width = manifest.preprocessing.size
-    channels = len(manifest.preprocessing.mean)
-    rng = np.random.default_rng(0)
-    results = []
-    for batch_size in batch_sizes:
-        progress(f"measuring batches of {batch_size}")
-        images = rng.standard_normal((batch_size, channels, height, width)).astype(np.float32)
-        times: list[list[float]] = [[] for _ in sessions]
-        for turn in range(repeats + 1):
-            for of_session, session in zip(times, sessions, strict=True):
-                start = time.perf_counter()
-                session.run(None, {INPUT: images})
-                if turn:
-                    of_session.append(1000 * (time.perf_counter() - start))
-        combined, *by_task = map(median, times)
-        results.append(
-            Latency(batch_size, combined, dict(zip(manifest.tasks, by_task, strict=True)))
-        )
+    effort = effort or Effort()
+    start = time.perf_counter()
+    shape = (len(manifest.preprocessing.mean), *manifest.preprocessing.size)
+    programs = {ONNX: _graph_programs(folder / GRAPH, list(manifest.tasks), shape, effort.threads)}
+    if network is not None:
+        programs[TORCH] = _torch_programs(network, tasks or {})
+    return _measure(programs, list(manifest.tasks), shape, batch_sizes, effort, start, progress)
+
+
+def measure_network(
+    network: MultiTaskNetwork,
+    tasks: Mapping[str, Task],
+    shape: tuple[int, int, int],
+    batch_sizes: Sequence[int] = BATCH_SIZES,
+    *,
+    effort: Effort | None = None,
+    progress: Progress = lambda _: None,
+) -> list[Latency]:
+    """Measure a network in torch and, as an ONNX graph, in ONNX Runtime, on the CPU.
+
+    Args:
+        network: the network, in eval mode, on the CPU.
+        tasks: its tasks by name.
+        shape: channels, height and width of its input.
+        batch_sizes: numbers of images per batch.
+        effort: how long to measure; 20 batches per network by default.
+        progress: receives a line per step.
+
+    Returns:
+        Median times by batch size and runtime, see :func:`measure_latency`.
+
+    Raises:
+        ExportError: the network cannot be converted to ONNX, or is larger than 2 GiB.
+    """
+    effort = effort or Effort()
+    names = sorted(tasks)
+    progress("converting the network to ONNX")
+    exported = ExportedNetwork(network, tasks).eval()
+    images = torch.zeros(2, *shape)
+    with torch.no_grad():
+        outputs = sorted(exported(images))
+    with tempfile.TemporaryDirectory(prefix="mtlsearch-latency-") as scratch:
+        path = Path(scratch) / GRAPH
+        save_graph(make_program(exported, images), outputs, path)
+        if path.with_name(GRAPH_WEIGHTS).exists():
+            raise ExportError(
+                "the graph is larger than 2 GiB and cannot be divided by task",
+                next_step="measure the network with a program of your own",
+            )
+        programs = {
+            ONNX: _graph_programs(path, names, shape, effort.threads),
+            TORCH: _torch_programs(network, tasks),
+        }
+    start = time.perf_counter()
+    return _measure(programs, names, shape, batch_sizes, effort, start, progress)
+
+
+def _measure(
+    programs: Mapping[str, Sequence[Program]],
+    tasks: Sequence[str],
+    shape: tuple[int, int, int],
+    batch_sizes: Sequence[int],
+    effort: Effort,
+    start: float,
+    progress: Progress,
+) -> list[Latency]:
+    """Time the programs of each runtime: all tasks, then each task."""
+    generator = np.random.default_rng(0)
+    results: list[Latency] = []
+    flat = [(runtime, program) for runtime in programs for program in programs[runtime]]
+    per_image = 0.0
+    with _threads(effort.threads):
+        for number, batch_size in enumerate(batch_sizes, start=1):
+            end = None
+            if effort.seconds is not None:
+                end = start + effort.seconds * number / len(batch_sizes)
+                if time.perf_counter() + 2 * batch_size * per_image > start + effort.seconds:
+                    progress(f"batches of {batch_size} are not measured: they take too long")
+                    continue
+            progress(f"measuring batches of {batch_size}")
+            images = generator.standard_normal((batch_size, *shape)).astype(np.float32)
+            times = _times([program for _, program in flat], images, effort.repeats, end)
+            per_image = sum(map(median, times)) / 1000 / batch_size
+            medians = iter(map(median, times))
+            for runtime in programs:
+                combined = next(medians)
+                by_task = {task: next(medians) for task in tasks}
+                results.append(Latency(runtime, batch_size, combined, by_task))
     return results
+
+
+def _times(
+    programs: Sequence[Program], images: NDArray[np.float32], repeats: int, end: float | None
+) -> list[list[float]]:
+    """Return the milliseconds of each program; the first batch of each does not count."""
+    times: list[list[float]] = [[] for _ in programs]
+    for turn in range(repeats + 1):
+        if turn > 1 and end is not None and time.perf_counter() > end:
+            break
+        for of_program, program in zip(times, programs, strict=True):
+            start = time.perf_counter()
+            program(images)
+            if turn:
+                of_program.append(1000 * (time.perf_counter() - start))
+    return times
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Set the threads of torch for a while; 0 keeps them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _torch_programs(network: MultiTaskNetwork, tasks: Mapping[str, Task]) -> list[Program]:
+    def program(names: Sequence[str]) -> Program:
+        def run(images: NDArray[np.float32]) -> object:
+            with torch.inference_mode():
+                outputs = network(torch.from_numpy(images), names)
+                return [tasks[name].predict(outputs[name]) for name in names]
+
+        return run
+
+    names = sorted(tasks)
+    return [program(names), *(program([name]) for name in names)]
+
+
+def _graph_programs(
+    path: Path, tasks: Sequence[str], shape: tuple[int, int, int], threads: int
+) -> list[Program]:
+    graph = onnx.load(path)
+    inputs = [value.name for value in graph.graph.input if value.name in (INPUT, IMAGE_SIZE)]
+    outputs = [value.name for value in graph.graph.output]
+    extractor = Extractor(graph)
+    parts = [graph]
+    for task in tasks:
+        needed = [name for name in outputs if name.rpartition(".")[0] == task]
+        parts.append(extractor.extract_model(inputs, needed))
+    return [_graph_program(part, shape[1:], threads) for part in parts]
+
+
+def _graph_program(graph: onnx.ModelProto, size: tuple[int, ...], threads: int) -> Program:
+    session = _session(graph, threads)
+    names = {value.name for value in session.get_inputs()}
+    sizes = {IMAGE_SIZE: np.array(size, np.int64)} if IMAGE_SIZE in names else {}
+
+    def run(images: NDArray[np.float32]) -> object:
+        return session.run(None, {INPUT: images, **sizes})
+
+    return run
 
 
 def _session(graph: onnx.ModelProto, threads: int) -> onnxruntime.InferenceSession:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from mtlsearch.errors import ExportError
-from mtlsearch.export import _latency, measure_latency
+from mtlsearch.export import Effort, _latency, measure_latency, measure_network
 from tests.bundle import small
 from tests.cli.program import call
+from tests.export import networks
+from tests.export.conftest import Exported
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def bundle(tmp_path: Path) -> Path:
 
 
 def test_each_task_and_the_whole_are_measured(bundle: Path) -> None:
-    results = measure_latency(bundle, [1, 3], repeats=2)
+    results = measure_latency(bundle, [1, 3], effort=Effort(2))
     assert [result.batch_size for result in results] == [1, 3]
     for result in results:
         assert set(result.by_task) == set(small.manifest().tasks)
@@ -39,7 +41,7 @@ def test_a_task_alone_returns_what_it_returns_in_the_whole(
         return sessions[-1]
 
     monkeypatch.setattr(_latency, "_session", recorded)
-    measure_latency(bundle, [2], repeats=1)
+    measure_latency(bundle, [2], effort=Effort(1))
     whole, *parts = sessions
     images = np.random.default_rng(0).random((2, 3, *small.SIZE), np.float32)
     expected = dict(
@@ -57,10 +59,46 @@ def test_command_prints_a_row_per_batch(bundle: Path) -> None:
     assert result.returncode == 0, result.stderr
     header, first, second = result.stdout.splitlines()
     assert "color alone" in header
-    assert first.split()[0] == "1"
-    assert second.split()[0] == "2"
+    assert first.split()[:3] == ["ONNX", "Runtime", "1"]
+    assert second.split()[:3] == ["ONNX", "Runtime", "2"]
 
 
 def test_other_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError):
         measure_latency(tmp_path)
+
+
+def test_torch_is_measured_beside_the_bundle(exported: Exported) -> None:
+    results = measure_latency(
+        exported.path, [1, 2], effort=Effort(1), network=exported.network, tasks=exported.tasks
+    )
+    rows = [(result.runtime, result.batch_size) for result in results]
+    assert rows == [("ONNX Runtime", 1), ("torch", 1), ("ONNX Runtime", 2), ("torch", 2)]
+    for result in results:
+        assert set(result.by_task) == set(exported.tasks)
+        assert result.separate > 0 < result.combined
+
+
+def test_network_and_decoded_bundle_are_measured(exported: Exported, decoded: Path) -> None:
+    shape = (3, *networks.SIZE)
+    results = measure_network(exported.network, exported.tasks, shape, [1], effort=Effort(1))
+    assert [result.runtime for result in results] == ["ONNX Runtime", "torch"]
+    (result,) = measure_latency(decoded, [2], effort=Effort(1))
+    assert set(result.by_task) == set(exported.tasks)
+
+
+def test_measurement_ends_in_time(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(range(10**6))  # a second per look at the clock
+    monkeypatch.setattr(_latency.time, "perf_counter", lambda: float(next(now)))
+    messages: list[str] = []
+    effort = Effort(repeats=1000, seconds=40)
+    (result,) = measure_latency(bundle, [1, 8], effort=effort, progress=messages.append)
+    assert result.batch_size == 1
+    assert messages[-1] == "batches of 8 are not measured: they take too long"
+    assert next(now) < 60
+
+
+def test_trial_of_a_bundle_is_refused(bundle: Path) -> None:
+    result = call("benchmark", bundle, "--trial", "3")
+    assert result.returncode == 2
+    assert "not a run directory" in result.stderr

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mtlsearch.cli._context import reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
+from mtlsearch.cli._latency_table import latency_table
+from mtlsearch.cli._trial import parse_trial
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mtlsearch.export import Effort, Latency
 
 
 def benchmark(
     ctx: typer.Context,
-    bundle: Annotated[
-        Path, typer.Argument(metavar="BUNDLE", help="Bundle written by `mtlsearch export`.")
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="BUNDLE|RUN",
+            help="Bundle written by `mtlsearch export`, or a run directory to measure torch too.",
+        ),
     ],
+    trial: Annotated[
+        str | None,
+        typer.Option(metavar="best|N", help="Trial of a run. Default: best, the recommended one."),
+    ] = None,
     batch: Annotated[
         list[int] | None,
         typer.Option("--batch", metavar="N", min=1, help="Images per batch. Repeatable: 1 and 8."),
@@ -23,32 +39,69 @@ def benchmark(
         int, typer.Option(metavar="N", min=1, help="Measured batches per network.")
     ] = 20,
     threads: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Threads; 0: the default of ONNX Runtime.")
+        int, typer.Option(metavar="N", min=0, help="Threads; 0: the default of each runtime.")
     ] = 0,
 ) -> None:
-    """Measure the latency of a bundle in ONNX Runtime on the CPU.
+    """Measure the latency of a bundle, or of a trial, on the CPU.
 
-    Compares all tasks in one network with one network per task, one after the other.
+    Compares all tasks in one network with one network per task, one after the other: a bundle in
+    ONNX Runtime, a trial in torch too.
     """
-    console = GlobalOptions.of(ctx).console
+    options = GlobalOptions.of(ctx)
 
-    from mtlsearch.export import measure_latency
+    from mtlsearch.bundle import is_bundle
+    from mtlsearch.errors import ConfigError
+    from mtlsearch.export import Effort, measure_latency
 
-    results = measure_latency(
-        bundle, batch or (1, 8), repeats=repeats, threads=threads, progress=console.info
+    effort = Effort(repeats, threads)
+    sizes = batch or (1, 8)
+    if (target / "run.yaml").is_file() and not is_bundle(target):
+        results = _measure_trial(target, options, parse_trial(trial or "best"), sizes, effort)
+    elif trial is not None:
+        raise ConfigError(
+            "`--trial` selects a trial of a run, but this is not a run directory",
+            where=str(target),
+            next_step="remove `--trial`, or name the run directory",
+        )
+    else:
+        progress = options.console.info
+        results = measure_latency(target, sizes, effort=effort, progress=progress)
+    options.console.table(*latency_table(results))
+
+
+def _measure_trial(
+    run: Path,
+    options: GlobalOptions,
+    number: Literal["best"] | int,
+    batch_sizes: Sequence[int],
+    effort: Effort,
+) -> list[Latency]:
+    """Measure the network of a trial in torch and in ONNX Runtime."""
+    resolved = reopen_run(run, options)
+
+    import torch
+
+    from mtlsearch.export import measure_network
+    from mtlsearch.runs import load_trial, open_session, select_network
+    from mtlsearch.search import NullProgress
+
+    console = options.console
+    record, folder = select_network(run, resolved.config, number, None, console.info)
+    console.info(f"measuring trial {record.number}: {record.plan}")
+    session = open_session(
+        resolved,
+        folder,
+        device=torch.device("cpu"),
+        progress=NullProgress(),
+        check=False,
+        should_load_weights=False,
     )
-    alone = [f"{task} alone" for task in results[0].by_task]
-    console.table(
-        ["batch", "all tasks", *alone, "sum", "ratio", "images/s"],
-        [
-            [
-                str(result.batch_size),
-                f"{result.combined:.1f} ms",
-                *(f"{value:.1f} ms" for value in result.by_task.values()),
-                f"{result.separate:.1f} ms",
-                f"{result.combined / result.separate:.2f}",
-                f"{1000 * result.batch_size / result.combined:.1f}",
-            ]
-            for result in results
-        ],
+    preprocessing = session.data.preprocessing
+    return measure_network(
+        load_trial(session, record),
+        session.evaluator.task_by_name,
+        (len(preprocessing.mean), *preprocessing.size),
+        batch_sizes,
+        effort=effort,
+        progress=console.info,
     )

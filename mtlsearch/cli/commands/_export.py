@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mtlsearch.cli._context import reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
+from mtlsearch.cli._latency_table import short_latency_lines
 from mtlsearch.cli._trial import require_one_network
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mtlsearch.models import MultiTaskNetwork
+    from mtlsearch.plugin import Task
+
+BENCHMARK_SECONDS = 4.0
+"""Limit of the measurement of latency at the end."""
 
 
 def export(
@@ -43,6 +53,32 @@ def export(
             help="Largest drop of a primary metric by fp16 or int8; a larger one is refused.",
         ),
     ] = 2.0,
+    decode: Annotated[
+        bool,
+        typer.Option(
+            "--decode",
+            help="Let model.onnx return final predictions: thresholds, NMS, pixels of the image.",
+        ),
+    ] = False,
+    web: Annotated[
+        bool,
+        typer.Option(
+            "--web", help="Add a page that runs the network in a browser. Includes --decode."
+        ),
+    ] = False,
+    web_runtime: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR|TGZ",
+            help="npm package onnxruntime-web for --web. Default: downloaded with npm.",
+        ),
+    ] = None,
+    benchmark: Annotated[
+        bool,
+        typer.Option(
+            "--benchmark/--no-benchmark", help="Measure the latency for a few seconds at the end."
+        ),
+    ] = True,
 ) -> None:
     """Export the network of a trial as a bundle.
 
@@ -56,8 +92,8 @@ def export(
     import torch
 
     from mtlsearch.bundle import open_bundle
-    from mtlsearch.export import export_trial
-    from mtlsearch.runs import open_session, select_network
+    from mtlsearch.export import export_network
+    from mtlsearch.runs import load_trial, open_session, select_network
     from mtlsearch.search import NullProgress
 
     console = options.console
@@ -71,9 +107,35 @@ def export(
         check=False,
         should_load_weights=False,
     )
-    export_trial(
-        session, record, out, precision=precision, max_drop=max_drop, progress=console.info
+    network = load_trial(session, record)
+    export_network(
+        session,
+        record,
+        network,
+        out,
+        precision=precision,
+        max_drop=max_drop,
+        decode=decode,
+        web=web or web_runtime is not None,
+        web_runtime=web_runtime,
+        progress=console.info,
     )
     console.debug(open_bundle(out).describe())
+    if benchmark:
+        for line in _latency_lines(out, network, session.evaluator.task_by_name):
+            console.info(line)
     console.print(str(out))
+    if web or web_runtime is not None:
+        console.info(f"page: python -m http.server -d {out}, then http://localhost:8000/web/")
     console.info(f"next: mtlsearch predict {out} IMAGE... --out DIR")
+
+
+def _latency_lines(bundle: Path, network: MultiTaskNetwork, tasks: Mapping[str, Task]) -> list[str]:
+    """Return the latency of all tasks together and of one network per task, as text."""
+    from mtlsearch.bundle import GRAPH_WEIGHTS
+    from mtlsearch.export import Effort, measure_latency
+
+    if (bundle / GRAPH_WEIGHTS).exists():
+        return ["the latency of a graph of more than 2 GiB is not measured"]
+    effort = Effort(seconds=BENCHMARK_SECONDS)
+    return short_latency_lines(measure_latency(bundle, effort=effort, network=network, tasks=tasks))

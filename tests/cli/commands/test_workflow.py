@@ -187,6 +187,9 @@ class TestExport:
         assert f"\nexporting trial {best}: " in result.stderr
         assert result.stdout == f"{bundle}\n"
         assert f"next: mtlsearch predict {bundle} IMAGE... --out DIR" in result.stderr
+        for runtime in ("ONNX Runtime", "torch"):
+            for size in (1, 8):
+                assert f"\n{runtime}, batch {size}: " in result.stderr
         manifest = json.loads((bundle / "bundle.json").read_text())
         assert manifest["extra"]["trial"] == best
 
@@ -196,14 +199,17 @@ class TestExport:
         """The export is replaced, since it is slow and the best trial tests it."""
         chosen: list[int] = []
 
-        def export_trial(session: object, record: TrialRecord, out: Path, **_: object) -> Path:
+        def export_network(
+            session: object, record: TrialRecord, network: object, out: Path, **_: object
+        ) -> Path:
             chosen.append(record.number)
             return small.write(out)
 
-        monkeypatch.setattr("mtlsearch.export.export_trial", export_trial)
+        monkeypatch.setattr("mtlsearch.export.export_network", export_network)
         for number in (0, 2):
             out = tmp_path / f"bundle{number}"
-            result = call("export", small_search.run, "--trial", str(number), "--out", out)
+            options = ["--trial", str(number), "--no-benchmark"]
+            result = call("export", small_search.run, *options, "--out", out)
             assert result.returncode == 0, result.stderr
             assert result.stderr.startswith(f"exporting trial {number}: ")
         assert chosen == [0, 2]
