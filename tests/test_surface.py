@@ -93,6 +93,7 @@ mtlsearch.plugin:
     with_defaults(*, loss_weights, learning_rate, backbone, balancer=..., distillation=..., attention=...)
   ClassNames
   DataError
+    named_in(place)
   DatasetSource(settings, *, root, seed)
     Settings
     files(split, index)
@@ -201,6 +202,7 @@ mtlsearch.plugin:
     scorer()
     summary
   TrainingError
+    named_in(place)
   UnitSpec(index, name, channels, stride, parameters, flops, skippable=...)
   backslash_warnings(texts, where)
   class_scores(classes, *, correct, true, predicted)
@@ -297,9 +299,11 @@ class TestPublicPackage:
                 assert not (value.__doc__ or f"{item}(").startswith(f"{item}("), item
 
 
+PUBLIC = ("mtlsearch", "mtlsearch.plugin", "mtlsearch.plugin.layers", "mtlsearch.testing")
+
+
 def test_public_api_is_as_listed() -> None:
-    names = ("mtlsearch", "mtlsearch.plugin", "mtlsearch.plugin.layers", "mtlsearch.testing")
-    lines = [line for name in names for line in describe(import_module(name))]
+    lines = [line for name in PUBLIC for line in describe(import_module(name))]
     assert lines == API.strip().splitlines()
 
 
@@ -367,10 +371,23 @@ def _constructor(cls: type) -> str:
     return _parameters(cls.__init__, skip=1) if is_open else ""
 
 
+def _inherited(cls: type) -> dict[str, object]:
+    """Return the members of base classes that are no part of the public API themselves."""
+    listed = {name for package in PUBLIC for name in import_module(package).__all__}
+    bases = [base for base in cls.__mro__[1:] if base.__module__.startswith("mtlsearch.")]
+    return {
+        name: value
+        for base in reversed(bases)
+        if base.__name__ not in listed
+        for name, value in vars(base).items()
+    }
+
+
 def _members(cls: type) -> Iterator[str]:
     """Yield the attributes that a class defines, except for parameters of its constructor."""
     parameters = set(inspect.signature(cls.__init__).parameters)
-    for name, value in {**inspect.get_annotations(cls), **vars(cls)}.items():
+    own = {**_inherited(cls), **inspect.get_annotations(cls), **vars(cls)}
+    for name, value in own.items():
         if name in parameters or name.startswith(("_", "model_", "test_")):
             continue
         bare = value.__func__ if isinstance(value, classmethod) else value
