@@ -125,7 +125,10 @@ class TestGeneratedPages:
 
     def test_run_file_page_has_every_built_in_plugin(self, registry: PluginRegistry) -> None:
         page = (DOCS / "run-file.md").read_text(encoding="utf-8")
-        tables = (registry.tasks, registry.datasets, registry.spaces, registry.balancers)
+        tables = (
+            *(registry.tasks, registry.datasets, registry.spaces),
+            *(registry.balancers, registry.loggers),
+        )
         for name, cls in (item for table in tables for item in table.items()):
             if cls.__module__.startswith(("mtlsearch_plugins.", "mtlsearch_search_spaces.")):
                 assert f"| `{name}` | {cls.summary} |" in page

@@ -205,7 +205,7 @@ def test_host_imports_no_plugin() -> None:
 
 
 def test_host_contains_no_plugin_name() -> None:
-    """Except the baselines' names and the balancer that changes nothing."""
+    """Except the baselines' names, the balancer that changes nothing and a format of tables."""
     registry = build_registry()
     built_in = [plugin for plugin in registry.plugins if plugin.where.startswith("mtlsearch: ")]
     names = {
@@ -215,7 +215,7 @@ def test_host_contains_no_plugin_name() -> None:
         for name in contributed
     }
     assert len(names) >= len(built_in) > 0
-    assert list(find_plugin_names(HOST, names - {*get_args(Baseline), STATIC})) == []
+    assert list(find_plugin_names(HOST, names - {*get_args(Baseline), STATIC, "csv"})) == []
 
 
 @pytest.mark.parametrize("folder", ["mtlsearch", "plugins", "search_spaces", "tests", "benchmarks"])

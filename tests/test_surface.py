@@ -121,6 +121,16 @@ mtlsearch.plugin:
   IMAGE_SUFFIXES
   LabelSpec(form, classes=..., ignore_index=..., channels=..., unit=..., counts=..., mean=..., std=..., named_classes=...)
     describe()
+  LogStatus
+  LoggedEpoch(epoch, values, seconds)
+  LoggedTrial(number, run, folder, params, metrics)
+  Logger(settings)
+    Settings
+    epoch_finished(epoch) (abstract)
+    name
+    summary
+    trial_finished(status)
+    trial_started(trial, epochs) (abstract)
   MapPrediction(values)
   MaskValues(index_by_value, ignore_index=...)
     apply(plane, where)
@@ -204,12 +214,13 @@ mtlsearch.plugin:
   TrainingError
     named_in(place)
   UnitSpec(index, name, channels, stride, parameters, flops, skippable=...)
+  atomic_write(path)
   backslash_warnings(texts, where)
   class_scores(classes, *, correct, true, predicted)
   count_tree_plans(tasks, units, *, first_shared=...)
   extend_plan(plan, branches)
   hookimpl
-  hooks: mtlsearch_balancers, mtlsearch_datasets, mtlsearch_search_spaces, mtlsearch_tasks
+  hooks: mtlsearch_balancers, mtlsearch_datasets, mtlsearch_loggers, mtlsearch_search_spaces, mtlsearch_tasks
   list_images(folder)
   parse_flag(value, *, name, where)
   parse_json(text, *, what, where)
@@ -247,6 +258,13 @@ mtlsearch.testing:
     suggest_categorical(name, choices)
     suggest_float(name, low, high, *, log=...)
     suggest_int(name, low, high)
+  LoggerContract
+    check(trial)
+    logger
+    make()
+    read(trial)
+    run
+    settings
   RandomSuggest(seed)
     suggest_categorical(name, choices)
     suggest_float(name, low, high, *, log=...)

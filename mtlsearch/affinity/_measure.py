@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -154,6 +154,9 @@ class _ProgressHooks:
 
     description: str
     on_progress: ProgressCallback
+
+    def on_start(self, epochs: Sequence[EpochRecord]) -> None:
+        pass
 
     def on_step(self, num_steps: int, total: int, loss: float) -> None:
         self.on_progress(self.description, num_steps, total)

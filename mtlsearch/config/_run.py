@@ -40,7 +40,7 @@ class RunConfig(Section):
     def settings_digest(self) -> str:
         """Eight hexadecimal digits of the settings that determine the training of a candidate.
 
-        Paths of this machine do not count.
+        Paths of this machine and logs do not count.
         """
         text = self.model_dump_json(
             include={
@@ -50,7 +50,8 @@ class RunConfig(Section):
                 "data": {"sources", "image_size", "channels", "pixel_range", "augment"},
                 "backbone": {"name", "granularity", "pretrained"},
                 "search": {"space", "early_stopping", "balancer", "distillation"},
-            }
+            },
+            exclude={"train": {"log"}},
         )
         if self.extends is not None:
             text += self.extends.weights

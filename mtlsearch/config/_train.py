@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import (
     Field,
@@ -10,11 +10,18 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from mtlsearch.config._section import Section
+from mtlsearch.config._section import OpenSection, Section
+
+
+class LoggerEntry(OpenSection):
+    """A logger. All other keys are settings of the logger."""
+
+    kind: str = Field(description="name of the logger; see `mtlsearch list loggers`")
 
 
 class TrainConfig(Section):
@@ -72,6 +79,30 @@ class TrainConfig(Section):
     accumulation_steps: PositiveInt = Field(
         1, description="micro batches per batch, to save memory; their gradients are summed"
     )
+
+    log: tuple[str | LoggerEntry, ...] = Field(
+        ("csv",),
+        description="logs of losses, metrics and learning rates by epoch, such as [csv, "
+        "tensorboard, mlflow]; curves of the page need csv",
+    )
+
+    @property
+    def loggers(self) -> tuple[LoggerEntry, ...]:
+        """The loggers, each with its settings."""
+        return tuple(LoggerEntry(kind=item) if isinstance(item, str) else item for item in self.log)
+
+    @field_validator("log", mode="before")
+    @classmethod
+    def _logger_as_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str | dict) else value
+
+    @field_validator("log")
+    @classmethod
+    def _check_loggers(cls, value: tuple[str | LoggerEntry, ...]) -> Any:
+        names = [item if isinstance(item, str) else item.kind for item in value]
+        if duplicate := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"`log` contains {duplicate!r} twice; remove one of them")
+        return value
 
     @model_validator(mode="after")
     def _check_accumulation_steps(self) -> TrainConfig:

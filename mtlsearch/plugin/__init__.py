@@ -1,4 +1,4 @@
-"""Public API for plugins: task kinds, data sources, search spaces and balancers.
+"""Public API for plugins: task kinds, data sources, search spaces, balancers and loggers.
 
 A plugin is a module with hook functions. It is registered by an entry point in the group
 ``mtlsearch``, or found in a folder given by ``--plugins``::
@@ -25,14 +25,15 @@ What to subclass:
 :class:`DatasetSource`      images and labels of one format
 :class:`SearchSpace`        sharing plans that a search can propose
 :class:`Balancer`           loss weights or gradients of tasks that share
+:class:`Logger`             a log of losses and metrics by epoch
 ==========================  ==========================================================
 
 Importing this package does not import torch. :mod:`mtlsearch.plugin.layers` has torch modules
-for heads, and :mod:`mtlsearch.testing` has a test suite for each of the four classes.
+for heads, and :mod:`mtlsearch.testing` has a test suite for each of the five classes.
 """
 
 from mtlsearch.errors import DataError, TrainingError
-from mtlsearch.files import require_below_root
+from mtlsearch.files import atomic_write, require_below_root
 from mtlsearch.images import Bands, read_image
 from mtlsearch.labels import Boxes, Form, LabelSpec, RawLabel, Sample
 from mtlsearch.plan import (
@@ -56,6 +57,7 @@ from mtlsearch.plugin._files import read_plane
 from mtlsearch.plugin._hooks import PROJECT, hookimpl
 from mtlsearch.plugin._image_paths import IMAGE_SUFFIXES, list_images
 from mtlsearch.plugin._image_size import require_image_size
+from mtlsearch.plugin._logger import LoggedEpoch, LoggedTrial, Logger, LogStatus
 from mtlsearch.plugin._mask_values import MaskValues
 from mtlsearch.plugin._metric import Metric
 from mtlsearch.plugin._scorer import Scorer
@@ -95,6 +97,10 @@ __all__ = [
     "FeatureSpec",
     "Form",
     "LabelSpec",
+    "LogStatus",
+    "LoggedEpoch",
+    "LoggedTrial",
+    "Logger",
     "MapPrediction",
     "MaskValues",
     "Meter",
@@ -117,6 +123,7 @@ __all__ = [
     "Task",
     "TrainingError",
     "UnitSpec",
+    "atomic_write",
     "backslash_warnings",
     "class_scores",
     "count_tree_plans",

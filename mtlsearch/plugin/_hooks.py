@@ -13,6 +13,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from mtlsearch.plugin._balancer import Balancer
+    from mtlsearch.plugin._logger import Logger
     from mtlsearch.plugin._source import DatasetSource
     from mtlsearch.plugin._space import SearchSpace
     from mtlsearch.plugin._task import Task
@@ -68,4 +69,16 @@ def mtlsearch_balancers() -> Sequence[type[Balancer]]:  # type: ignore[empty-bod
     Returns:
         Subclasses of :class:`~mtlsearch.plugin.Balancer` with unique names. Each training
         creates new instances.
+    """
+
+
+@hookspec
+def mtlsearch_loggers() -> Sequence[type[Logger]]:  # type: ignore[empty-body]
+    """Return the loggers that this plugin adds.
+
+    Called once, when the registry is built. Takes no argument.
+
+    Returns:
+        Subclasses of :class:`~mtlsearch.plugin.Logger` with unique names. A process creates one
+        instance of each logger that ``train.log`` names.
     """

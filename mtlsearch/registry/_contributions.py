@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mtlsearch.plugin import Balancer, DatasetSource, Form, SearchSpace, Settings, Task
+from mtlsearch.plugin import Balancer, DatasetSource, Form, Logger, SearchSpace, Settings, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ TASKS = Kind("task kind", "mtlsearch_tasks", Task, "kind")
 DATASETS = Kind("data set source", "mtlsearch_datasets", DatasetSource, "name")
 SPACES = Kind("search space", "mtlsearch_search_spaces", SearchSpace, "name")
 BALANCERS = Kind("balancer", "mtlsearch_balancers", Balancer, "name")
-KINDS = (TASKS, DATASETS, SPACES, BALANCERS)
+LOGGERS = Kind("logger", "mtlsearch_loggers", Logger, "name")
+KINDS = (TASKS, DATASETS, SPACES, BALANCERS, LOGGERS)
 
 
 def find_errors(kind: Kind, returned: object) -> Iterator[str]:

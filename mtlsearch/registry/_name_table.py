@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mtlsearch.errors import PluginError, UnknownNameError
-from mtlsearch.plugin import Balancer, DatasetSource, SearchSpace, Task
+from mtlsearch.plugin import Balancer, DatasetSource, Logger, SearchSpace, Task
 from mtlsearch.registry._contributions import Kind, name_of
 from mtlsearch.registry._plugins import LoadedPlugin, PluginFailure
 
@@ -104,9 +104,11 @@ class NameTables:
         datasets: data set sources.
         spaces: search spaces.
         balancers: balancers.
+        loggers: loggers.
     """
 
     tasks: NameTable[Task[Any]]
     datasets: NameTable[DatasetSource[Any]]
     spaces: NameTable[SearchSpace[Any]]
     balancers: NameTable[Balancer[Any]]
+    loggers: NameTable[Logger[Any]]

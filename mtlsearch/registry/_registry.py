@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mtlsearch.config import LoadedRun
-from mtlsearch.plugin import Balancer, DatasetSource, SearchSpace, Task
-from mtlsearch.registry._contributions import BALANCERS, DATASETS, SPACES, TASKS
+from mtlsearch.plugin import Balancer, DatasetSource, Logger, SearchSpace, Task
+from mtlsearch.registry._contributions import BALANCERS, DATASETS, LOGGERS, SPACES, TASKS
 from mtlsearch.registry._discovery import from_entry_points, from_folders
 from mtlsearch.registry._name_table import NameTable, NameTables
 from mtlsearch.registry._plugins import LoadedPlugin, LoadedPlugins, PluginFailure, load_plugins
@@ -40,7 +40,7 @@ def build_registry(
 
 
 class PluginRegistry:
-    """Task kinds, data set sources, search spaces and balancers by name.
+    """Task kinds, data set sources, search spaces, balancers and loggers by name.
 
     Args:
         loaded_plugins: the plugins, loaded and checked.
@@ -52,6 +52,7 @@ class PluginRegistry:
         datasets: data set sources by name, sorted.
         spaces: search spaces by name, sorted.
         balancers: balancers by name, sorted.
+        loggers: loggers by name, sorted.
     """
 
     def __init__(self, loaded_plugins: LoadedPlugins) -> None:
@@ -62,12 +63,14 @@ class PluginRegistry:
             datasets=NameTable(DATASETS, classes[DATASETS.noun], broken),
             spaces=NameTable(SPACES, classes[SPACES.noun], broken),
             balancers=NameTable(BALANCERS, classes[BALANCERS.noun], broken),
+            loggers=NameTable(LOGGERS, classes[LOGGERS.noun], broken),
         )
         conflicts = (
             *self._tables.tasks.conflicts(),
             *self._tables.datasets.conflicts(),
             *self._tables.spaces.conflicts(),
             *self._tables.balancers.conflicts(),
+            *self._tables.loggers.conflicts(),
         )
         self.failures: tuple[PluginFailure, ...] = (*broken, *conflicts)
 
@@ -90,6 +93,11 @@ class PluginRegistry:
     def balancers(self) -> Mapping[str, type[Balancer[Any]]]:
         """Balancers by name, sorted."""
         return self._tables.balancers
+
+    @property
+    def loggers(self) -> Mapping[str, type[Logger[Any]]]:
+        """Loggers by name, sorted."""
+        return self._tables.loggers
 
     def task(self, kind: str, *, where: str | None = None) -> type[Task[Any]]:
         """Return the task kind of a name.
@@ -154,6 +162,22 @@ class PluginRegistry:
             PluginError: more than one plugin adds the name.
         """
         return self._tables.balancers.find(name, where=where)
+
+    def logger(self, name: str, *, where: str | None = None) -> type[Logger[Any]]:
+        """Return the logger of a name.
+
+        Args:
+            name: the name.
+            where: the location of the name, for messages.
+
+        Returns:
+            The class.
+
+        Raises:
+            UnknownNameError: no plugin adds the name.
+            PluginError: more than one plugin adds the name.
+        """
+        return self._tables.loggers.find(name, where=where)
 
     def resolve(self, loaded: LoadedRun) -> ResolvedRun:
         """Look up the plugins of a run file and validate their settings; open no data.

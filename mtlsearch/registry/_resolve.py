@@ -61,10 +61,20 @@ def resolve_run(tables: NameTables, loaded: LoadedRun) -> ResolvedRun:
         for path in [_balancer_path(loaded, index)]
         if balancer.kind in tables.balancers or balancer.kind != STATIC  # the host adds static
     }
+    loggers = {
+        logger.kind: settings.read(
+            tables.loggers.find(logger.kind, where=loaded.where("train", "log", index)),
+            logger.settings,
+            ("train", "log", index),
+        )
+        for index, logger in enumerate(config.train.loggers)
+        # A registry without the built-in plugins lacks the default.
+        if logger.kind in tables.loggers or "log" in config.train.model_fields_set
+    }
     settings.raise_if_any()
     if space.cls.extends != (extends is not None):
         raise _wrong_space(tables, loaded, entry.kind)
-    return ResolvedRun(loaded, sources, tasks, space, balancers, kept_tasks=kept_tasks)
+    return ResolvedRun(loaded, sources, tasks, space, balancers, loggers, kept_tasks)
 
 
 class _SettingsReader:

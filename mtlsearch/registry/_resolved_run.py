@@ -15,7 +15,15 @@ from mtlsearch.config import LoadedRun, RunConfig
 from mtlsearch.errors import ConfigError, DataError, describe_invalid, did_you_mean
 from mtlsearch.files import Roots, confine_reading
 from mtlsearch.plan import SharingPlan
-from mtlsearch.plugin import Balancer, DatasetSource, LabelSpec, SearchSpace, Settings, Task
+from mtlsearch.plugin import (
+    Balancer,
+    DatasetSource,
+    LabelSpec,
+    Logger,
+    SearchSpace,
+    Settings,
+    Task,
+)
 
 PluginT = TypeVar("PluginT")
 
@@ -49,6 +57,7 @@ class ResolvedRun:
         tasks: the task kinds by task name, in the order of ``tasks``.
         space: the search space.
         balancers: the balancers by name. The host's ``static`` is absent.
+        loggers: the loggers by name, in the order of ``train.log``.
         kept_tasks: the task kinds of a network in use, by task name; empty if the run extends none.
     """
 
@@ -57,6 +66,7 @@ class ResolvedRun:
     tasks: Mapping[str, ConfiguredClass[Task[Any]]]
     space: ConfiguredClass[SearchSpace[Any]]
     balancers: Mapping[str, ConfiguredClass[Balancer[Any]]]
+    loggers: Mapping[str, ConfiguredClass[Logger[Any]]] = field(default_factory=dict)
     kept_tasks: Mapping[str, ConfiguredClass[Task[Any]]] = field(default_factory=dict)
 
     @property
@@ -151,6 +161,17 @@ class ResolvedRun:
             makers[name] = partial(balancer.cls, balancer.settings)
             makers[name](sorted(self.config.tasks))  # a missing library raises before training
         return makers
+
+    def open_loggers(self) -> dict[str, Logger[Any]]:
+        """Return the loggers, which have written nothing yet.
+
+        Returns:
+            One logger per entry of ``train.log``, by name.
+
+        Raises:
+            TrainingError: a library that a logger requires is not installed.
+        """
+        return {name: logger.cls(logger.settings) for name, logger in self.loggers.items()}
 
     def _open_source(self, index: int) -> DatasetSource[Any]:
         source = self.sources[index]

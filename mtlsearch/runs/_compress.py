@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Literal
 from mtlsearch.config import RunConfig, parse_limit
 from mtlsearch.errors import ConfigError, RunError
 from mtlsearch.results import Compression, TrialRecord
-from mtlsearch.runs._history import write_history
 from mtlsearch.runs._load_trial import load_network, load_trial
 from mtlsearch.runs._retrain import read_retrained, write_retrained
 from mtlsearch.runs._session import Session
 from mtlsearch.runs._teacher import find_teacher, require_teacher_backbone
-from mtlsearch.runs._training_evaluator import ProgressHooks, TrainingEvaluator
+from mtlsearch.runs._training_evaluator import TrainingEvaluator
 from mtlsearch.search import SearchProgress
 from mtlsearch.study import RunDirectory, open_run_storage, open_store, read_view
 
@@ -34,6 +33,9 @@ Teacher = Literal["trial", "independent", "none"]
 
 NUM_BATCHES = 16
 """Number of training batches whose gradients give the importance of channels."""
+
+PRUNED = "pruned.safetensors"
+"""File with the weights before the fine-tuning."""
 
 _SHARE = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*x\s*")
 
@@ -196,14 +198,16 @@ def _name(compression: Compression, epochs: int) -> str:
 
 def _move(folder: RunDirectory, run: RunDirectory, number: int) -> None:
     """Move the files of a compressed trial to the folder of its number."""
-    for source, target in (
-        (folder.history(0), run.history(number)),
-        (folder.weights(0), run.weights(number)),  # last: their presence means complete
-    ):
+    weights = folder.weights(0)
+    internal = {weights, *(folder.trial(0) / name for name in (PRUNED, "record.json"))}
+    internal.add(folder.checkpoint(0))
+    logs = [file for file in sorted(folder.trial(0).glob("*")) if file not in internal]
+    run.trial(number).mkdir(parents=True, exist_ok=True)
+    for source in [*logs, weights]:  # weights last: their presence means complete
         if source.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            source.replace(target)
-            run.upload(target)
+            target = source.replace(run.trial(number) / source.name)
+            if target in (run.history(number), run.weights(number)):
+                run.upload(target)
     shutil.rmtree(folder.path)
 
 
@@ -219,7 +223,7 @@ def _make(
     from mtlsearch.training import Checkpointing, resolve_train_config, save_weights, train
 
     evaluator = _evaluator(session, folder, compression.seed, epochs)
-    pruned = folder.trial(0) / "pruned.safetensors"
+    pruned = folder.trial(0) / PRUNED
     if not pruned.is_file():
         progress.note("pruning the network")
         save_weights(_pruned_network(session, record, compression, progress), pruned)
@@ -241,9 +245,13 @@ def _make(
     progress.trial_started(
         record.number, record.plan, epochs * evaluator.data.train_steps(config.batch_size)
     )
-    result = train(job, ProgressHooks(progress))
-    save_weights(network, folder.weights(0))
-    write_history(folder.history(0), result.epochs)
+    with evaluator.log(
+        *(0, candidate, progress, cost),
+        {"parent": compression.parent, "teacher": compression.teacher},
+    ) as log:
+        result = train(job, log)
+        save_weights(network, folder.weights(0))
+        log.end("complete")
     compressed = replace(
         record,
         number=0,
@@ -271,7 +279,13 @@ def _evaluator(session: Session, folder: RunDirectory, seed: int, epochs: int) -
     train = evaluator.config.train.model_copy(update={"epochs": epochs})
     search = evaluator.config.search.model_copy(update={"early_stopping": None})
     config = evaluator.config.model_copy(update={"seed": seed, "train": train, "search": search})
-    return replace(evaluator, config=config, data=session.data.with_seed(seed), run=folder)
+    return replace(
+        evaluator,
+        config=config,
+        data=session.data.with_seed(seed),
+        run=folder,
+        teacher_run=evaluator.run,
+    )
 
 
 def _pruned_network(

@@ -1,4 +1,4 @@
-"""``history.csv``: losses and metrics of a trial per epoch."""
+"""``history.csv``: losses, metrics and learning rate of a trial per epoch."""
 
 from __future__ import annotations
 
@@ -7,28 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtlsearch.files import atomic_write
+from mtlsearch.runs._trial_log import logged_values
 
 if TYPE_CHECKING:
     from mtlsearch.training import EpochRecord
 
 
-def write_history(path: Path, epochs: Sequence[EpochRecord]) -> None:
-    """Write one row per epoch: mean training loss and validation metrics of each task.
-
-    Args:
-        path: the CSV file; its folder is created.
-        epochs: at least one epoch, in order.
-    """
-    rows = _rows(epochs)
-    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def history_columns(epochs: Sequence[EpochRecord]) -> dict[str, list[float]]:
-    """Return losses and metrics in the form of :func:`read_history`.
+    """Return losses, metrics and learning rates in the form of :func:`read_history`.
 
     Args:
         epochs: at least one epoch, in order.
@@ -36,31 +22,18 @@ def history_columns(epochs: Sequence[EpochRecord]) -> dict[str, list[float]]:
     Returns:
         Numbers by column, one per epoch.
     """
-    rows = _rows(epochs)
-    return {name: [row[name] for row in rows] for name in rows[0]}
-
-
-def _rows(epochs: Sequence[EpochRecord]) -> list[dict[str, float]]:
-    return [
-        {
-            "epoch": record.epoch,
-            "seconds": round(record.seconds, 3),
-            **{f"{task}.loss": loss for task, loss in record.train_losses.items()},
-            **{
-                f"{task}.{metric}": value
-                for task, metrics in record.metrics.items()
-                for metric, value in metrics.items()
-            },
-        }
+    rows = [
+        {"epoch": record.epoch, "seconds": record.seconds, **logged_values(record)}
         for record in epochs
     ]
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def read_history(path: Path) -> dict[str, list[float]]:
     """Read the losses and metrics of a trial per epoch.
 
     Args:
-        path: the CSV file that :func:`write_history` wrote.
+        path: the ``history.csv`` of a trial, which a logger wrote.
 
     Returns:
         Numbers by column, such as ``epoch`` (from 0), ``boxes.loss`` and ``boxes.mAP``, one per

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtlsearch.affinity import Affinity
 from mtlsearch.errors import ConfigError, MtlsearchError, did_you_mean
-from mtlsearch.plugin import Metric, Task
+from mtlsearch.plugin import Logger, Metric, Task
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.results import Objective, objectives_of
 from mtlsearch.runs._disk_use import DiskUse, estimate_disk_use
@@ -92,6 +92,11 @@ class PreflightContext:
     def balancers(self) -> Mapping[str, BalancerMaker]:
         """Factories of the run's balancers by name."""
         return self.resolved.open_balancers()
+
+    @cached_property
+    def loggers(self) -> Mapping[str, Logger[Any]]:
+        """The run's loggers by name."""
+        return self.resolved.open_loggers()
 
     @cached_property
     def affinity(self) -> Affinity | None:
@@ -224,6 +229,10 @@ def _require_storage(context: PreflightContext) -> None:
 
 def _require_warm_start(context: PreflightContext) -> None:
     _ = context.affinity
+
+
+def _require_loggers(context: PreflightContext) -> None:
+    _ = context.loggers
 
 
 def _require_objectives(context: PreflightContext) -> None:
@@ -371,6 +380,7 @@ PREFLIGHT_CHECKS: tuple[PreflightCheck, ...] = (
     PreflightCheck("backbones", Stage.RUN_FILE, require=_require_backbones),
     PreflightCheck("storage", Stage.RUN_FILE, require=_require_storage),
     PreflightCheck("warm start", Stage.RUN_FILE, require=_require_warm_start),
+    PreflightCheck("loggers", Stage.LABELS, require=_require_loggers),
     PreflightCheck("objectives", Stage.LABELS, require=_require_objectives),
     PreflightCheck("rank by", Stage.LABELS, require=_require_rank_by),
     PreflightCheck("sources", Stage.LABELS, warn=_warn_sources),

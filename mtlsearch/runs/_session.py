@@ -66,7 +66,8 @@ def open_session(
         run: run directory for the weights of trials.
         device: device of the training.
         progress: callbacks for reading images and for warnings.
-        check: read all training and validation images and check them. Export does not need it.
+        check: read all training and validation images and check them, and log trainings. Export
+            does not need it.
         should_load_weights: whether to load the weights that the run file names. A trained
             trial has its own.
         is_search: whether candidates are proposed. The session then reads the warm start.
@@ -112,6 +113,7 @@ def open_session(
         run=with_artifacts(run, resolved.config.search.artifacts, resolved.config.settings_digest),
         device=device,
         balancers=context.balancers,
+        loggers=context.loggers if check else {},
         process_group=process_group,
         kept=open_kept_network(resolved, run) if resolved.kept_tasks else None,
     )

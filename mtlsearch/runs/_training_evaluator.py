@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtlsearch.config import RunConfig, TrainConfig
 from mtlsearch.errors import TrainingError
 from mtlsearch.plan import Cost, SharingPlan, UnitSpec, plan_cost
-from mtlsearch.plugin import STATIC, Candidate, Metric, Task
+from mtlsearch.plugin import STATIC, Candidate, LoggedTrial, Logger, Metric, Task
 from mtlsearch.results import KeptCost, TaskResult
-from mtlsearch.runs._history import write_history
 from mtlsearch.runs._kept_network import NUM_COMPARED, KeptNetwork
 from mtlsearch.runs._teacher import find_teacher, load_teacher, require_teacher_backbone
+from mtlsearch.runs._trial_log import TrialLog
 from mtlsearch.search import Measurement, SearchProgress
 from mtlsearch.study import RunDirectory
 
@@ -46,11 +46,12 @@ class TrainingEvaluator:
         label_by_task: the label that each task learns.
         data: the images.
         cut_backbones: the cut backbones by timm name.
-        run: run directory for weights, checkpoints and histories.
+        run: run directory for weights, checkpoints and logs.
         device: device of the training.
         balancers: factories of the balancers that candidates may name, without ``static``.
+        loggers: the loggers of trainings, by name.
         process_group: the processes of a distributed training, of which rank 0 writes weights
-            and histories; None for a single process.
+            and logs; None for a single process.
         teacher_number: number of the trial that is the teacher; None for the ``independent``
             baseline.
         teacher_run: run directory of the teacher; None for ``run``.
@@ -65,6 +66,7 @@ class TrainingEvaluator:
     run: RunDirectory
     device: torch.device
     balancers: Mapping[str, BalancerMaker] = field(default_factory=dict)
+    loggers: Mapping[str, Logger[Any]] = field(default_factory=dict)
     process_group: ProcessGroup | None = None
     teacher_number: int | None = None
     teacher_run: RunDirectory | None = None
@@ -173,7 +175,7 @@ class TrainingEvaluator:
         progress: SearchProgress,
         epochs: int | None = None,
     ) -> Measurement:
-        """Train and evaluate a candidate; write its weights and history.
+        """Train and evaluate a candidate; write its weights and its log.
 
         A training that pauses writes a checkpoint instead of weights. The next call with the
         same number resumes from it. A long training also writes one after some of its epochs, so
@@ -213,18 +215,18 @@ class TrainingEvaluator:
         checkpointing = Checkpointing(until, checkpoint, interval, self.run.upload)
         self.run.fetch(checkpoint, is_replaced=True)
         job = self.job(candidate, network, config, group, checkpointing)
-        try:
-            result = train(job, ProgressHooks(progress))
-        except TrainingError:
-            self.run.remove(checkpoint)
-            raise
-        kept = self.check_kept(candidate, network)
-        if is_search:
-            self.run.require_not_deleted(number)
-        if group.rank == 0:
-            if until == config.epochs:
+        with self.log(number, candidate, progress, self.cost(candidate)) as log:
+            try:
+                result = train(job, log)
+            except TrainingError:
+                self.run.remove(checkpoint)
+                raise
+            kept = self.check_kept(candidate, network)
+            if is_search:
+                self.run.require_not_deleted(number)
+            if group.rank == 0 and until == config.epochs:
                 save_weights(network, self.run.weights(number))
-            write_history(self.run.history(number), result.epochs)
+            log.end("complete" if until == config.epochs else "paused")
         if group.rank == 0 and is_search:
             for file in (self.run.weights(number), self.run.history(number)):
                 if file.is_file():
@@ -241,6 +243,71 @@ class TrainingEvaluator:
             self.data.size("val"),
             kept,
         )
+
+    def log(
+        self,
+        number: int,
+        candidate: Candidate,
+        progress: SearchProgress,
+        cost: Cost,
+        params: Mapping[str, str | int | float | bool] | None = None,
+    ) -> TrialLog:
+        """Return the log of a training, which hooks into it.
+
+        Args:
+            number: trial number, the folder of the training.
+            candidate: what is trained.
+            progress: callbacks for steps, epochs and warnings.
+            cost: parameters and FLOPs of the network.
+            params: further values of the trial by name; None for none.
+
+        Returns:
+            The log; without loggers on other ranks than 0.
+        """
+        is_first = self.process_group is None or self.process_group.rank == 0
+        metrics = [
+            f"{name}.{spec.name}"
+            for name, task in self.task_by_name.items()
+            for spec in task.metrics
+        ]
+        values = self._logged_params(candidate, cost)
+        # The teacher of other seeds and longer trainings is in the run directory.
+        root = (self.teacher_run or self.run).path
+        return TrialLog(
+            ProgressHooks(progress),
+            self.loggers if is_first else {},
+            LoggedTrial(
+                number,
+                root.absolute(),
+                self.run.trial(number).absolute(),
+                {**values, **(params or {})},
+                metrics,
+            ),
+            progress.warning,
+        )
+
+    def _logged_params(
+        self, candidate: Candidate, cost: Cost
+    ) -> dict[str, str | int | float | bool]:
+        config, distillation = self.config, candidate.distillation
+        values: dict[str, str | int | float | bool] = {
+            "plan": str(candidate.plan),
+            "backbone": self._backbone(candidate),
+            "learning_rate": candidate.learning_rate or config.train.learning_rate,
+            "balancer": candidate.balancer,
+            "distillation": "none" if distillation is None else distillation.kind,
+            "attention": candidate.attention,
+            "seed": config.seed,
+            "epochs": config.train.epochs,
+            "batch_size": config.train.batch_size,
+            "parameters": cost.parameters,
+            "flops": cost.flops,
+        }
+        if distillation is not None:
+            values["alpha"] = distillation.alpha
+        for task, weight in (candidate.loss_weights or {}).items():
+            values[f"loss_weight.{task}"] = weight
+        return values
 
     def job(
         self,
@@ -399,6 +466,9 @@ class ProgressHooks:
     """Hooks of a training that call the callbacks of the search."""
 
     progress: SearchProgress
+
+    def on_start(self, epochs: Sequence[EpochRecord]) -> None:
+        pass
 
     def on_step(self, num_steps: int, total: int, loss: float) -> None:
         self.progress.step(num_steps, loss)

@@ -28,6 +28,7 @@ RESUMABLE_CHANGES = (
     "search.trial_timeout",
     "data.num_workers",
     "data.cache",
+    "train.log",
     "plugins",
 )
 """Keys that may change when a search resumes: none of them changes the result of a trial."""

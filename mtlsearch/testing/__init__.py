@@ -15,6 +15,7 @@ import pytest
 pytest.register_assert_rewrite(
     "mtlsearch.testing._balancer_contract",
     "mtlsearch.testing._dataset_contract",
+    "mtlsearch.testing._logger_contract",
     "mtlsearch.testing._space_contract",
     "mtlsearch.testing._task_contract",
 )
@@ -22,6 +23,7 @@ pytest.register_assert_rewrite(
 from mtlsearch.testing._balancer_contract import BalancerContract  # noqa: E402
 from mtlsearch.testing._dataset_contract import DatasetContract  # noqa: E402
 from mtlsearch.testing._features import FEATURES, random_levels  # noqa: E402
+from mtlsearch.testing._logger_contract import LoggerContract  # noqa: E402
 from mtlsearch.testing._random_targets import random_targets  # noqa: E402
 from mtlsearch.testing._space_contract import SpaceContract  # noqa: E402
 from mtlsearch.testing._suggest import FixedSuggest, RandomSuggest  # noqa: E402
@@ -32,6 +34,7 @@ __all__ = [
     "BalancerContract",
     "DatasetContract",
     "FixedSuggest",
+    "LoggerContract",
     "RandomSuggest",
     "SpaceContract",
     "TaskContract",

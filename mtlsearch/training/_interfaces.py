@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -92,6 +93,8 @@ class EpochRecord:
             training ends or pauses.
         replicates: metrics by task and metric name without each fold of the validation images;
             in the last epoch before the training ends or pauses, and in rungs.
+        learning_rate: learning rate of the heads in the last step; NaN in checkpoints of earlier
+            versions.
     """
 
     epoch: int
@@ -100,6 +103,7 @@ class EpochRecord:
     seconds: float
     per_class: ClassResults = field(default_factory=dict)
     replicates: Replicates = field(default_factory=dict)
+    learning_rate: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,15 @@ class TrainingHooks(Protocol):
 
     It is a protocol, so that a class can implement it without importing torch.
     """
+
+    def on_start(self, epochs: Sequence[EpochRecord]) -> None:
+        """Report the start of the training.
+
+        Args:
+            epochs: the completed epochs of the checkpoint from which it resumes; none if it starts
+                from the first epoch.
+        """
+        return
 
     def on_step(self, num_steps: int, total: int, loss: float) -> None:
         """Report progress after one or more steps.

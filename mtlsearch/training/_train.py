@@ -181,6 +181,7 @@ class _TrainingLoop:
             self.epochs, self.num_steps = load_checkpoint(
                 checkpointing.path, self.learner, self.step, self.job.process_group, average
             )
+        self.hooks.on_start(self.epochs)
         result = self.train_epochs(stop_after)
         if stop_after == num_epochs and self.average is not None:
             self.average.copy_to_network()
@@ -222,7 +223,13 @@ class _TrainingLoop:
         results = self.validate(should_split=is_last, should_replicate=should_replicate)
         seconds = time.monotonic() - start
         record = EpochRecord(
-            epoch, losses, results.metrics, seconds, results.per_class, results.replicates
+            epoch,
+            losses,
+            results.metrics,
+            seconds,
+            results.per_class,
+            results.replicates,
+            self.schedule.rate(self.num_steps - 1),
         )
         self.hooks.on_epoch(record, self.job.config.epochs)
         return record

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mtlsearch.config import load_run
-from mtlsearch.errors import ConfigError, UnknownNameError
+from mtlsearch.errors import ConfigError, TrainingError, UnknownNameError
 from mtlsearch.plugin import Form, LabelSpec, Settings
 from mtlsearch.registry import PluginRegistry, ResolvedRun, build_registry
 from tests.cli.program import call
@@ -206,6 +206,67 @@ def test_open_balancers_passes_settings_and_tasks(tmp_path: Path) -> None:
     assert balancer.settings.model_dump() == {"part": 0.25}
 
 
+LOGGER = """
+from mtlsearch.plugin import Logger, Settings, TrainingError, hookimpl
+from pydantic import Field
+
+class DiarySettings(Settings):
+    missing: bool = Field(False, description="whether a library is missing")
+
+class Diary(Logger[DiarySettings]):
+    name = "diary"
+    summary = "a log of the tests"
+    Settings = DiarySettings
+
+    def __init__(self, settings):
+        super().__init__(settings)
+        if settings.missing:
+            raise TrainingError("logger 'diary' needs ink")
+
+    def trial_started(self, trial, epochs):
+        pass
+
+    def epoch_finished(self, epoch):
+        pass
+
+@hookimpl
+def mtlsearch_loggers():
+    return [Diary]
+"""
+
+
+def test_open_loggers_passes_settings(tmp_path: Path) -> None:
+    folder = write(good(tmp_path / "plugins"), {"diary": LOGGER})
+    registry = build_registry([folder], entry_points=False)
+    assert list(registry.loggers) == ["diary"]
+    assert resolve(registry, tmp_path, RUN).open_loggers() == {}  # csv is of a built-in plugin
+    logger = resolve(registry, tmp_path, RUN + "train: {log: diary}\n").open_loggers()["diary"]
+    assert logger.settings.model_dump() == {"missing": False}
+    text = RUN + "train: {log: {kind: diary, missing: true}}\n"
+    with pytest.raises(TrainingError, match="needs ink"):
+        resolve(registry, tmp_path, text).open_loggers()
+
+
+@pytest.mark.parametrize(
+    ("log", "line", "message"),
+    [
+        ("dairy", "train.log", "did you mean 'diary'?"),
+        ("[diary, csv]", "train.log.1", "logger 'csv'"),
+        ("[{kind: diary, mising: true}]", "train.log.0.mising", "did you mean 'missing'?"),
+        ("[diary, diary]", "train.log", "contains 'diary' twice"),
+    ],
+)
+def test_wrong_logger_is_reported_with_its_line(
+    tmp_path: Path, log: str, line: str, message: str
+) -> None:
+    folder = write(good(tmp_path / "plugins"), {"diary": LOGGER})
+    registry = build_registry([folder], entry_points=False)
+    with pytest.raises((UnknownNameError, ConfigError)) as caught:
+        resolve(registry, tmp_path, f"{RUN}train: {{log: {log}}}\n")
+    assert message in str(caught.value)
+    assert line in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("balancer", "line", "message"),
     [
@@ -252,8 +313,8 @@ def test_search_validates_each_setting_once(
     monkeypatch.setattr(Settings, "model_validate", classmethod(count))
     done = call("search", file, "--out", tmp_path / "run", "--device", "cpu")
     assert done.returncode == 0, done.stderr
-    # One source, two tasks, one search space and one or two balancers.
+    # One source, two tasks, one search space, one logger and one or two balancers.
     settings = ("scenes", "classification", "segmentation", "tree")
     for name in settings:
         assert sum(name in module for module in validated) == 1, validated
-    assert len(validated) in (len(settings) + 1, len(settings) + 2)
+    assert len(validated) in (len(settings) + 2, len(settings) + 3)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from mtlsearch.plugin import DatasetSource, Task
     from mtlsearch.registry import PluginRegistry
 
-Kind = Literal["tasks", "datasets", "sources", "spaces", "balancers", "backbones", "plugins"]
+Kind = Literal[
+    "tasks", "datasets", "sources", "spaces", "balancers", "loggers", "backbones", "plugins"
+]
 
 _ROLE = re.compile(r":\w+:`~?([^`]+)`")
 """Reference of a docstring, such as ``:mod:`name```."""
@@ -55,7 +57,7 @@ def list_kind(
         Kind,
         typer.Argument(
             metavar="KIND",
-            help="tasks, datasets (or sources), spaces, balancers, backbones or plugins.",
+            help="tasks, datasets (or sources), spaces, balancers, loggers, backbones or plugins.",
         ),
     ],
     name: Annotated[
@@ -66,7 +68,7 @@ def list_kind(
         ),
     ] = None,
 ) -> None:
-    """List tasks, datasets, spaces, balancers, backbones or plugins.
+    """List tasks, datasets, spaces, balancers, loggers, backbones or plugins.
 
     With a name, shows one entry with all its settings.
     """
@@ -164,6 +166,10 @@ LISTINGS: Mapping[str, Listing] = {
     "balancers": Listing(
         lambda registry: registry.balancers,
         lambda registry, name: registry.balancer(name),
+    ),
+    "loggers": Listing(
+        lambda registry: registry.loggers,
+        lambda registry, name: registry.logger(name),
     ),
 }
 """Kinds of plugin classes; backbones and plugins have a module each."""
