@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mtlsearch.config import save_resolved
 from mtlsearch.registry import ResolvedRun
+from mtlsearch.results import TrialRecord
 from mtlsearch.runs._confirm import read_results_by_seed
 from mtlsearch.runs._distributed import Rank0Evaluator, on_all_ranks, run_worker
 from mtlsearch.runs._environment import describe_threads, record_environment
@@ -18,13 +19,13 @@ from mtlsearch.runs._estimate_plans import estimate_plans
 from mtlsearch.runs._retrain import retraining_evaluator, without_weights
 from mtlsearch.runs._session import Session, open_session
 from mtlsearch.search import (
+    BestExpected,
     Evaluator,
     NullProgress,
     SearchOutcome,
     SearchProgress,
     TakeOver,
     search,
-    verdict_of,
 )
 from mtlsearch.study import (
     RunDirectory,
@@ -259,13 +260,21 @@ def weight_pruning(run: RunDirectory, session: Session) -> Callable[[StudyView],
     confirmed = frozenset(
         record.number for records in read_results_by_seed(run).values() for record in records
     )
+    best, last, with_files = BestExpected(), StudyView(), frozenset[int]()
 
     def prune(view: StudyView) -> None:
+        nonlocal last, with_files
         if keep != "all" and not has_checkpoints and len(view.records) <= keep:
-            return  # without the time of a verdict
+            return  # nothing to delete
+        changed = view.changed_since(last)
+        records: Sequence[TrialRecord] = view.records
+        if changed is not None:
+            reference = () if view.reference is None else (view.reference.number,)
+            numbers = sorted(with_files.union(changed, reference))
+            records = [record for record in map(view.record, numbers) if record.repeats is None]
         repeated = {record.repeats for record in view.repeats if record.repeats is not None}
-        best = verdict_of(view) if keep != "all" else None
-        named = set() if best is None else {best.winner, best.recommended}
-        prune_weights(run, view.records, keep, objectives, confirmed | repeated | named)
+        named = best.of(view, records) if keep != "all" else None
+        kept = confirmed | repeated | ({named} if named is not None else set())
+        with_files, last = prune_weights(run, records, keep, objectives, kept), view
 
     return prune

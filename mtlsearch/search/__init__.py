@@ -23,11 +23,12 @@ from mtlsearch.search._progress import NullProgress, SearchProgress
 from mtlsearch.search._search import SearchOutcome, search
 from mtlsearch.search._task_effects import Effect, TaskEffects, task_effects
 from mtlsearch.search._trial_runner import TakeOver
-from mtlsearch.search._verdict import Verdict, verdict_of
+from mtlsearch.search._verdict import BestExpected, Verdict, verdict_of
 from mtlsearch.search.evaluators import FunctionEvaluator, TableEvaluator, plan_code
 from mtlsearch.search.space import CandidateSpace, Proposal, build_candidate_space
 
 __all__ = [
+    "BestExpected",
     "CandidateSpace",
     "Effect",
     "Evaluator",

@@ -20,6 +20,7 @@ from mtlsearch.search.samplers import (
     complete_observations,
     features_of,
     is_comparable,
+    usable_observations,
 )
 from mtlsearch.study import StudyView
 
@@ -71,11 +72,7 @@ def verdict_of(view: StudyView) -> Verdict | None:
         The verdict; None with a single task, before a trial besides ``independent`` is complete, if
         plans have different numbers of units, or if no complete trial is within the limits.
     """
-    observations = [
-        item
-        for item in ObservationHistory().update(view.with_delta_m_only())
-        if item.changes is not None
-    ]
+    observations = usable_observations(ObservationHistory().update(view.with_delta_m_only()))
     complete = complete_observations(observations)
     feasible = [index for index, item in enumerate(complete) if not item.over_limits]
     if len(complete) < 2 or not feasible or not is_comparable(observations):
@@ -122,6 +119,38 @@ def verdict_of(view: StudyView) -> Verdict | None:
     )
     sentences = _sentences(verdict, records[winner], records[recommended], records[independent])
     return replace(verdict, sentences=sentences)
+
+
+class BestExpected:
+    """Comparison of a few trials by their expected Δm, updated by each trial that changes."""
+
+    def __init__(self) -> None:
+        self._history = ObservationHistory()
+        self._model: SharingModel | None = None
+
+    def of(self, view: StudyView, records: Sequence[TrialRecord]) -> int | None:
+        """Return which of some trials has the highest expected Δm.
+
+        Args:
+            view: the study, from which the surrogate learns.
+            records: the trials; those that are not complete are ignored.
+
+        Returns:
+            Trial number, that of the winner of the verdict if it is one of them; None if there is
+            no verdict, or if no trial is within the limits.
+        """
+        observations = usable_observations(self._history.update(view.with_delta_m_only()))
+        complete = complete_observations(observations)
+        if len(complete) < 2 or not is_comparable(observations):
+            return None
+        items = self._history.of_numbers([record.number for record in records])
+        named = [item for item in complete_observations(items) if not item.over_limits]
+        if not named:
+            return None
+        if self._model is None:
+            self._model = SharingModel(complete[0].proposal.candidate.trained_tasks)
+        means = self._model.posterior(observations).mean(features_of(named))
+        return named[int(means.argmax())].number
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +243,17 @@ def _name(record: TrialRecord) -> str:
 
 
 def _saving(record: TrialRecord, independent: TrialRecord) -> str:
-    """Return FLOPs relative to ``independent``, such as ``40 % of the FLOPs of independent``."""
+    """Return FLOPs relative to ``independent``, such as ``40 % of the FLOPs of independent``.
+
+    Of an extension, return how much larger it is than the network in use.
+    """
+    kept = record.kept
+    if kept is not None and kept.flops and kept.parameters:
+        flops, parameters = record.flops / kept.flops - 1, record.parameters / kept.parameters - 1
+        return (
+            f"{100 * flops:.0f} % more FLOPs and {100 * parameters:.0f} % more parameters than the "
+            "network in use"
+        )
     if not independent.flops:
         return "unknown FLOPs"
     return f"{100 * record.flops / independent.flops:.0f} % of the FLOPs of independent"

@@ -24,7 +24,7 @@ def prune_weights(
     keep: Literal["all"] | int,
     objectives: Sequence[Objective] = (DELTA_M,),
     confirmed: Collection[int] = (),
-) -> None:
+) -> frozenset[int]:
     """Delete weights and checkpoints that the retention policy does not keep.
 
     Weights of baselines and of confirmed trials always stay; those of all trials stay until the
@@ -34,22 +34,34 @@ def prune_weights(
 
     Args:
         run: run directory with the files.
-        records: all trials of the study.
+        records: all trials of the study; or the reference, the trials that changed since the last
+            call, and those of which that call kept files: then the time does not grow.
         keep: number of trials whose weights stay: the best complete trials by Δm, and the best
             paused trials per rung. ``"all"`` deletes only checkpoints of trials that are not
             paused.
         objectives: objectives by which paused trials are ranked and the Pareto front is found.
         confirmed: numbers of the trials that were trained on other seeds.
+
+    Returns:
+        Numbers of the trials whose weights or checkpoint stay and may be deleted later.
     """
+    without_weights: Collection[int] = ()
     without_checkpoint = {record.number for record in records if _has_ended(record)}
     without_checkpoint |= _continued(records)
     if keep != "all":
-        for number in _without_weights(records, keep, objectives, confirmed):
+        without_weights = _without_weights(records, keep, objectives, confirmed)
+        for number in without_weights:
             run.remove(run.weights(number))
         without_checkpoint |= _outranked(records, keep, objectives)
     for number in without_checkpoint:
         for file in run.trial(number).glob("checkpoint*.pt"):
             run.remove(file)
+    return frozenset(
+        record.number
+        for record in records
+        if record.number not in without_checkpoint
+        or (keep != "all" and record.state == "complete" and record.number not in without_weights)
+    )
 
 
 def _has_ended(record: TrialRecord) -> bool:

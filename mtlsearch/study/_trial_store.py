@@ -90,7 +90,8 @@ class TrialStore:
         self._repeats: dict[int, TrialRecord] = {}
         self._compressed: dict[int, TrialRecord] = {}
         self._params: dict[int, SuggestedParams] = {}
-        self._open: dict[int, FrozenTrial] = {}  # trials that have not ended in Optuna
+        self._unended: dict[int, None] = {}  # trials that have not ended in Optuna
+        self._open: dict[int, FrozenTrial] = {}  # those of this program
         self._numbers_by_training: dict[Training, list[int]] = defaultdict(list)
         self._number_by_token: dict[str, int] = {}
         self._added_again: set[int] = set()  # trials with the token of an earlier one
@@ -223,12 +224,22 @@ class TrialStore:
             The study at this moment; the last view if nothing changed.
         """
         trials = self.trials
-        # Optuna replaces the object of a trial that changes, and of a running one in a database.
-        changed = [
-            trial for trial, seen in zip(trials, self._trials, strict=False) if trial is not seen
+        # A trial that has ended in Optuna cannot change. Optuna replaces the object of a trial that
+        # changes, and of a running one in a database.
+        news = [
+            *(
+                trials[number]
+                for number in self._unended
+                if trials[number] is not self._trials[number]
+            ),
+            *trials[len(self._trials) :],
         ]
-        changed += trials[len(self._trials) :]
-        changed = [trial for trial in changed if self._is_first_of_token(trial)]
+        for trial in news:
+            if trial.state.is_finished():
+                self._unended.pop(trial.number, None)
+            else:
+                self._unended[trial.number] = None
+        changed = [trial for trial in news if self._is_first_of_token(trial)]
         for trial in changed:
             if trial.state.is_finished() or not trial.user_attrs.keys() & {"record", "claim"}:
                 self._open.pop(trial.number, None)

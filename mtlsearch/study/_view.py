@@ -80,6 +80,8 @@ class StudyView:
         Returns:
             A view of the same trials.
         """
+        if self.objectives == (DELTA_M,):
+            return self
         return StudyView(
             records=self.records, params_by_number=self.params_by_number, repeats=self.repeats
         )

@@ -18,7 +18,7 @@ from mtlsearch.results import TrialRecord
 from mtlsearch.runs import run_search
 from mtlsearch.runs._run_search import _move_checkpoints
 from mtlsearch.search import NullProgress
-from mtlsearch.search.space._proposal import propose_baseline
+from mtlsearch.search.space import propose_baseline
 from mtlsearch.study import (
     RunDirectory,
     open_run_storage,

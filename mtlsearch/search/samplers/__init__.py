@@ -25,19 +25,24 @@ from mtlsearch.search.samplers._gp_surrogate import (
     kernel_diagonal,
     sharing_features,
 )
-from mtlsearch.search.samplers._observations import Observation, ObservationHistory
+from mtlsearch.search.samplers._observation_history import ObservationHistory
+from mtlsearch.search.samplers._observations import (
+    Observation,
+    Observations,
+    complete_observations,
+    is_comparable,
+    select_observations,
+    usable_observations,
+    within_limits,
+)
 from mtlsearch.search.samplers._sharing_gp import (
     MAX_EXPECTED_REGRET,
     SharingGPSampler,
     SharingModel,
-    complete_observations,
     features_of,
-    is_comparable,
     leader,
     log_improvement,
-    select_observations,
     training_rows,
-    within_limits,
 )
 
 __all__ = [
@@ -46,6 +51,7 @@ __all__ = [
     "Array",
     "Observation",
     "ObservationHistory",
+    "Observations",
     "Sampler",
     "SharingFeatures",
     "SharingGPSampler",
@@ -66,5 +72,6 @@ __all__ = [
     "sharing_features",
     "sharing_gp_of",
     "training_rows",
+    "usable_observations",
     "within_limits",
 ]

@@ -1,23 +1,21 @@
-"""Observations: trials as samplers see them."""
+"""Observations: trials as samplers see them, and the selections that samplers ask for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from statistics import fmean
+from typing import overload
 
-from mtlsearch.results import (
-    DELTA_M,
-    TrialRecord,
-    delta_m_by_task,
-    delta_m_error_by_task,
-)
-from mtlsearch.search.samplers._learning_curve import LearningCurveModel
+import numpy as np
+from numpy.typing import NDArray
+
+from mtlsearch.plugin import Candidate
 from mtlsearch.search.space import Proposal
-from mtlsearch.study import FINISHED_STATES, StudyView, SuggestedParams
 
-OBSERVED_STATES = (*FINISHED_STATES, "infeasible")
-"""States of trials whose candidates are not proposed again."""
+MAX_OBSERVATIONS = 150
+"""Observations that the surrogate uses: half of them the first ones, half the best others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,153 +68,225 @@ class Observation:
         return (value,) if self.objective_values is None else self.objective_values
 
 
-class ObservationHistory:
-    """Observations of a study. Those of trials that do not change are computed only once."""
+class Observations(Sequence[Observation]):
+    """Observations by trial number, whose selections take no pass in Python over all of them.
 
-    def __init__(self) -> None:
-        self._reference: TrialRecord | None = None
-        self._changes_by_number: dict[int, _TrialChanges] = {}
-        self._last_by_number: dict[int, tuple[_TrialChanges, int, bool, Observation]] = {}
+    It does not change: a history of a study shares the columns of one with the next.
 
-    def update(self, view: StudyView) -> list[Observation]:
-        """Return all observations of a study.
+    Args:
+        items: observations by trial number.
+        columns: ``[n]`` one row per item, see :func:`columns_of`; None to compute them.
+        digests: digests of their candidates; None to collect them when they are asked for.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Observation] = (),
+        columns: NDArray[np.void] | None = None,
+        digests: frozenset[str] | None = None,
+    ) -> None:
+        self.items = list(items)
+        self.columns = columns_of(self.items) if columns is None else columns
+        self._digests = digests
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """Digests of the candidates."""
+        if self._digests is None:
+            self._digests = frozenset(item.digest for item in self.items)
+        return self._digests
+
+    @classmethod
+    def of(cls, observations: Sequence[Observation]) -> Observations:
+        """Return observations with columns.
 
         Args:
-            view: the study.
+            observations: any sequence of observations.
 
         Returns:
-            Observations by trial number.
+            The same object if it has columns.
         """
-        if view.reference is not self._reference:
-            self._reference, self._changes_by_number = view.reference, {}
-            self._last_by_number = {}
-        trials = [
-            self._changes_of(record)
-            for record in view.records
-            if record.state in OBSERVED_STATES or record.state == "running"
-        ]
-        model = LearningCurveModel({}, {})
-        if any(_is_partial(trial.record) for trial in trials):
-            model = LearningCurveModel.fit(
-                [(trial.at_rungs, trial.at_end) for trial in trials if trial.at_end is not None]
-            )
-        repeating = frozenset(record.repeats for record in view.running)
-        return [
-            self._observe(
-                trial,
-                model,
-                view,
-                view.repeats_of(trial.record.number),
-                is_repeating=trial.record.number in repeating,
-            )
-            for trial in trials
-        ]
+        return observations if isinstance(observations, cls) else cls(observations)
 
-    def _changes_of(self, record: TrialRecord) -> _TrialChanges:
-        cached = self._changes_by_number.get(record.number)
-        # A view contains the same record object until the trial changes.
-        if cached is None or cached.record is not record:
-            cached = _compare(record, self._reference)
-            self._changes_by_number[record.number] = cached
-        return cached
+    def __len__(self) -> int:
+        return len(self.items)
 
-    def _observe(
-        self,
-        trial: _TrialChanges,
-        model: LearningCurveModel,
-        view: StudyView,
-        repeats: Sequence[TrialRecord],
-        *,
-        is_repeating: bool,
-    ) -> Observation:
-        record, changes, extra_variances = trial.record, trial.at_end, None
-        last = self._last_by_number.get(record.number)
-        # The extrapolation of a partial trial changes with the others.
-        if last is not None and last[0] is trial and last[1:3] == (len(repeats), is_repeating):
-            return last[3]
-        if _is_partial(record):
-            rung = max(record.rung_results)
-            if rung in trial.at_rungs:
-                changes = model.extrapolate(rung, trial.at_rungs[rung])
-                extra_variances = model.extrapolation_variance(rung, trial.at_rungs[rung])
-        suggested = view.params_by_number.get(record.number, SuggestedParams())
-        proposal = Proposal(
-            record.candidate, suggested.params, suggested.distributions, record.baseline
+    def __iter__(self) -> Iterator[Observation]:
+        return iter(self.items)
+
+    @overload
+    def __getitem__(self, index: int) -> Observation: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Observation]: ...
+
+    def __getitem__(self, index: int | slice) -> Observation | list[Observation]:
+        return self.items[index]
+
+    def where(self, mask: NDArray[np.bool_]) -> Observations:
+        """Return a part of the observations.
+
+        Args:
+            mask: ``[n]`` whether each one is in the part.
+
+        Returns:
+            The part; the same object if it is everything.
+        """
+        if mask.all():
+            return self
+        return Observations(compress(self.items, mask.tolist()), self.columns[mask])
+
+    def with_more(self, items: Sequence[Observation]) -> Observations:
+        """Return these observations and more.
+
+        Args:
+            items: further observations.
+
+        Returns:
+            All of them.
+        """
+        columns = np.concatenate([self.columns, columns_of(items)])
+        return Observations([*self.items, *items], columns)
+
+
+_COLUMNS = np.dtype(
+    [
+        ("value", np.float64),
+        ("shape", np.int64),
+        ("is_usable", np.bool_),
+        ("is_complete", np.bool_),
+        ("is_baseline", np.bool_),
+        ("is_pending", np.bool_),
+        ("is_over_limits", np.bool_),
+    ]
+)
+
+
+def columns_of(items: Sequence[Observation]) -> NDArray[np.void]:
+    """Return what selections compare.
+
+    Args:
+        items: n observations.
+
+    Returns:
+        ``[n]`` Δm, NaN without changes; the shape of the network; and whether an observation has
+        changes, is complete, is a baseline, is pending and is over the limits.
+    """
+    rows = [
+        (
+            np.nan if item.changes is None else item.value,
+            _shape_of(item.proposal.candidate),
+            item.changes is not None,
+            item.changes is not None and item.extra_variances is None,
+            item.proposal.baseline is not None,
+            item.is_pending,
+            item.over_limits,
         )
-        values = self._objective_values(record, changes, view)
-        if values is None and view.objectives != (DELTA_M,):
-            changes = None  # samplers ignore a trial that lacks the value of an objective
-        observation = Observation(
-            proposal,
-            record.candidate.digest,
-            changes,
-            values,
-            over_limits=bool(record.over_limits),
-            number=record.number,
-            errors=trial.errors,
-            extra_variances=extra_variances,
-            second_seeds=tuple(
-                further
-                for repeat in repeats
-                if (further := self._changes_of(repeat).at_end) is not None
-            ),
-            num_second_seeds=len(repeats),
-            is_pending=record.state == "running" and changes is None,
-            is_repeating=is_repeating,
-        )
-        if not _is_partial(record):
-            self._last_by_number[record.number] = trial, len(repeats), is_repeating, observation
-        return observation
-
-    def _objective_values(
-        self, record: TrialRecord, changes: Mapping[str, float] | None, view: StudyView
-    ) -> tuple[float, ...] | None:
-        """Return one number per objective; of a paused trial, its metrics at the last rung."""
-        objectives = view.objectives
-        if objectives == (DELTA_M,) or changes is None or self._reference is None:
-            return None
-        results = record.results or record.rung_results[max(record.rung_results)]
-        values = [
-            fmean(changes.values())
-            if objective == DELTA_M
-            else objective.value(record, results, self._reference.results)
-            for objective in objectives
-        ]
-        defined = tuple(value for value in values if value is not None)
-        return defined if len(defined) == len(values) else None
+        for item in items
+    ]
+    return np.array(rows, dtype=_COLUMNS)
 
 
-@dataclass(frozen=True, slots=True)
-class _TrialChanges:
-    """Relative changes of a trial by task, at the end of training and at its rungs."""
-
-    record: TrialRecord
-    at_end: Mapping[str, float] | None
-    at_rungs: Mapping[int, Mapping[str, float]]
-    errors: Mapping[str, float] = field(default_factory=dict)
+def _shape_of(candidate: Candidate) -> int:
+    """Return a number that is equal for candidates which one surrogate compares."""
+    plan = candidate.plan
+    return hash((len(plan.tasks), len(plan.rows), candidate.backbone, plan.has_skips))
 
 
-def _compare(record: TrialRecord, reference: TrialRecord | None) -> _TrialChanges:
-    if reference is None:
-        return _TrialChanges(record, None, {})
-    is_complete = record.state == "complete"
-    at_end = delta_m_by_task(record.results, reference.results) if is_complete else None
-    at_rungs = {
-        rung: delta_m_by_task(results, reference.rung_results.get(rung, {}))
-        for rung, results in record.rung_results.items()
-    }
-    defined = {rung: changes for rung, changes in at_rungs.items() if changes is not None}
-    errors = delta_m_error_by_task(record.results, reference.results) if is_complete else None
-    # The reference differs from itself by 0, without an error.
-    is_known = errors is not None and record is not reference
-    return _TrialChanges(record, at_end, defined, errors if errors and is_known else {})
+def usable_observations(observations: Sequence[Observation]) -> Observations:
+    """Return the trials with changes.
+
+    Args:
+        observations: all trials.
+
+    Returns:
+        Complete and paused trials, by number.
+    """
+    table = Observations.of(observations)
+    return table.where(table.columns["is_usable"])
 
 
-def _is_partial(record: TrialRecord) -> bool:
-    """Return whether a trial has results at a rung only: it is paused, or resumed elsewhere."""
-    return record.state == "paused" or (record.state == "running" and bool(record.rung_results))
+def complete_observations(observations: Sequence[Observation]) -> Observations:
+    """Return the trials that are trained in full.
+
+    Args:
+        observations: all trials.
+
+    Returns:
+        Those with changes that are not paused, by number.
+    """
+    table = Observations.of(observations)
+    return table.where(table.columns["is_complete"])
+
+
+def pending_observations(observations: Sequence[Observation]) -> Observations:
+    """Return the trials that other workers train.
+
+    Args:
+        observations: all trials.
+
+    Returns:
+        Those without changes yet, by number.
+    """
+    table = Observations.of(observations)
+    return table.where(table.columns["is_pending"])
+
+
+def within_limits(observations: Sequence[Observation]) -> Observations:
+    """Return the trials within the limits; all trials if none is.
+
+    Args:
+        observations: trials.
+
+    Returns:
+        At least one trial if there is one.
+    """
+    table = Observations.of(observations)
+    is_within = ~table.columns["is_over_limits"]
+    return table.where(is_within) if is_within.any() else table
+
+
+def select_observations(observations: Sequence[Observation]) -> list[Observation]:
+    """Return the first trials and the best later ones.
+
+    Args:
+        observations: trials with changes.
+
+    Returns:
+        At most :data:`MAX_OBSERVATIONS` trials, by number.
+    """
+    table = Observations.of(observations)
+    if len(table) <= MAX_OBSERVATIONS:
+        return list(table.items)
+    half = MAX_OBSERVATIONS // 2
+    values = table.columns["value"][half:]
+    best_later = half + _largest(values, MAX_OBSERVATIONS - half)
+    return [table.items[index] for index in (*range(half), *best_later.tolist())]
+
+
+def _largest(values: NDArray[np.float64], count: int) -> NDArray[np.intp]:
+    """Return the ascending indices of the largest values; of equal ones, the first."""
+    lowest = -np.partition(-values, count - 1)[count - 1]
+    above, equal = np.flatnonzero(values > lowest), np.flatnonzero(values == lowest)
+    return np.sort(np.concatenate([above, equal[: count - len(above)]]))
+
+
+def is_comparable(observations: Sequence[Observation]) -> bool:
+    """Return whether plans have the same units, all used, and two or more tasks.
+
+    The model has no feature for skipped units: plans that skip many would look like ``hard``.
+
+    Args:
+        observations: at least one trial.
+
+    Returns:
+        True if the surrogate applies to all of them.
+    """
+    table = Observations.of(observations)
+    plan, shapes = table[0].proposal.candidate.plan, table.columns["shape"]
+    return len(plan.tasks) > 1 and not plan.has_skips and bool((shapes == shapes[0]).all())
 
 
 def measured_digests(observations: Sequence[Observation]) -> frozenset[str]:
     """Return the digests of the candidates that are not proposed again."""
-    return frozenset(observation.digest for observation in observations)
+    return Observations.of(observations).digests

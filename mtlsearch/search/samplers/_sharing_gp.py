@@ -26,7 +26,17 @@ from mtlsearch.search.samplers._gp_surrogate import (
     fit_tasks,
     sharing_features,
 )
-from mtlsearch.search.samplers._observations import Observation
+from mtlsearch.search.samplers._observations import (
+    Observation,
+    Observations,
+    complete_observations,
+    is_comparable,
+    measured_digests,
+    pending_observations,
+    select_observations,
+    usable_observations,
+    within_limits,
+)
 from mtlsearch.search.space import CandidateSpace, Proposal, proposal_of
 
 N_STARTUP = 1
@@ -46,9 +56,6 @@ MAX_EXPECTED_REGRET = 0.03
 
 MIN_SETTLED = 10
 """Complete trials before a search can be settled."""
-
-MAX_OBSERVATIONS = 150
-"""Observations that the surrogate uses: half of them the first ones, half the best others."""
 
 MIN_EXTRA_VARIANCE = 1e-6
 """Noise variance, in percent squared, by which an expected result differs from a measured one."""
@@ -118,10 +125,9 @@ class SharingGPSampler:
         rng = np.random.default_rng([seed, len(observations)])
         # Random numbers order candidates with equal expected improvement.
         scores = rng.random(len(is_free))
-        usable = [observation for observation in observations if observation.changes is not None]
-        num_proposed = sum(observation.proposal.baseline is None for observation in usable)
+        usable, pending = usable_observations(observations), pending_observations(observations)
+        num_proposed = int((~usable.columns["is_baseline"]).sum())
         if num_proposed >= N_STARTUP:
-            pending = [observation for observation in observations if observation.is_pending]
             improvement = self.log_expected_improvement(self.model.with_expected(usable, pending))
             is_best = improvement >= improvement[is_free].max() - 1e-9
             scores = np.where(is_best, scores, -1.0)
@@ -164,10 +170,10 @@ class SharingGPSampler:
         named = select_observations(within_limits(complete))
         if len(complete) <= 2 + N_STARTUP:
             return None
-        posterior = self.model.posterior([item for item in observations if item.changes])
+        posterior = self.model.posterior(usable_observations(observations))
         means = posterior.mean(features_of(named))
         ranked = [named[int(index)] for index in np.argsort(-means, kind="stable")]
-        baselines = [item for item in complete if item.proposal.baseline is not None]
+        baselines = complete.where(complete.columns["is_baseline"])
         chosen: dict[str, Observation] = {
             item.digest: item for item in (*ranked[:NUM_REPEATABLE], *baselines)
         }
@@ -211,7 +217,7 @@ class SharingGPSampler:
         named = select_observations(within_limits(complete_observations(observations)))
         if len(named) < MIN_SETTLED:
             return float("inf")
-        posterior = self.model.posterior([item for item in observations if item.changes])
+        posterior = self.model.posterior(usable_observations(observations))
         features = features_of(named)
         winner = features[:, [int(posterior.mean(features).argmax())]]
         mean, deviation = self._differences(posterior, features)
@@ -227,11 +233,10 @@ class SharingGPSampler:
 
     def _can_be_named(self, observations: Sequence[Observation]) -> NDArray[np.bool_]:
         """Return which candidates are not known to fail or to exceed a limit, ``[N]``."""
-        excluded = [
-            item
-            for item in observations
-            if item.over_limits or (item.changes is None and not item.is_pending)
-        ]
+        table = Observations.of(observations)
+        columns = table.columns
+        is_without_result = ~(columns["is_usable"] | columns["is_pending"])
+        excluded = table.where(columns["is_over_limits"] | is_without_result)
         result = np.ones(len(self._candidates), dtype=bool)
         result[self._indices_of(excluded)] = False
         return result
@@ -257,11 +262,8 @@ class SharingGPSampler:
         return self._last_differences[2:]
 
     def _indices_of(self, observations: Sequence[Observation]) -> list[int]:
-        return [
-            self._index_by_digest[observation.digest]
-            for observation in observations
-            if observation.digest in self._index_by_digest
-        ]
+        indices = map(self._index_by_digest.get, measured_digests(observations))
+        return [index for index in indices if index is not None]
 
 
 class SharingModel:
@@ -299,7 +301,7 @@ class SharingModel:
 
     def with_expected(
         self, observations: Sequence[Observation], pending: Sequence[Observation]
-    ) -> list[Observation]:
+    ) -> Observations:
         """Add candidates that other workers train, with the changes that the model expects.
 
         Then the model is as certain about their plans as after the trainings, and expects less
@@ -310,10 +312,10 @@ class SharingModel:
             pending: trials without changes yet.
 
         Returns:
-            ``observations`` and the pending trials. Without pending trials, an equal list.
+            ``observations`` and the pending trials.
         """
         if not pending:
-            return list(observations)
+            return Observations.of(observations)
         posterior, features = self.posterior(observations), features_of(pending)
         means = {
             task: posterior.moments(index, features[index])[0]
@@ -328,7 +330,7 @@ class SharingModel:
             )
             for index, item in enumerate(pending)
         ]
-        return [*observations, *expected]
+        return Observations.of(observations).with_more(expected)
 
     def _fit(self, rows: TrainingRows) -> tuple[TaskParams, ...]:
         key = rows.features.tobytes() + rows.changes.tobytes() + rows.min_deviations.tobytes()
@@ -353,9 +355,10 @@ def leader(
         Its number, its measured Δm in percent, and mean and standard deviation of its expected Δm;
         None where the verdict is None.
     """
-    usable = [item for item in observations if item.changes is not None]
+    usable = usable_observations(observations)
     complete = complete_observations(usable)
-    independent = [item for item in complete if item.proposal.baseline == "independent"]
+    baselines = complete.where(complete.columns["is_baseline"])
+    independent = [item for item in baselines if item.proposal.baseline == "independent"]
     named = [item for item in select_observations(complete) if not item.over_limits]
     if len(complete) < 2 or not named or not independent or not is_comparable(usable):
         return None
@@ -366,26 +369,6 @@ def leader(
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
     expected = float(mean[0] - mean[1]), math.sqrt(max(0.0, float(variance)))
     return best.number, best.value or 0.0, expected
-
-
-def is_comparable(observations: Sequence[Observation]) -> bool:
-    """Return whether plans have the same units, all used, and two or more tasks.
-
-    The model has no feature for skipped units: plans that skip many would look like ``hard``.
-
-    Args:
-        observations: at least one trial.
-
-    Returns:
-        True if the surrogate applies to all of them.
-    """
-    plans = [item.proposal.candidate.plan for item in observations]
-    backbones = {item.proposal.candidate.backbone for item in observations}
-    return (
-        len(plans[0].tasks) > 1
-        and len({len(plan.rows) for plan in plans}) == 1 == len(backbones)
-        and not any(plan.has_skips for plan in plans)
-    )
 
 
 def _has_no_skips(plan: SharingPlan) -> bool:
@@ -427,34 +410,6 @@ def training_rows(observations: Sequence[Observation], tasks: Sequence[str]) -> 
             [float(np.median(of_task)) / 2**0.5 if of_task else 0.0 for of_task in errors]
         ),
     )
-
-
-def complete_observations(observations: Sequence[Observation]) -> list[Observation]:
-    """Return the trials that are trained in full.
-
-    Args:
-        observations: all trials.
-
-    Returns:
-        Those with changes that are not paused, by number.
-    """
-    return [
-        observation
-        for observation in observations
-        if observation.changes is not None and observation.extra_variances is None
-    ]
-
-
-def within_limits(observations: Sequence[Observation]) -> Sequence[Observation]:
-    """Return the trials within the limits; all trials if none is.
-
-    Args:
-        observations: trials.
-
-    Returns:
-        At least one trial if there is one.
-    """
-    return [item for item in observations if not item.over_limits] or observations
 
 
 def knowledge_gradient(
@@ -519,23 +474,6 @@ def candidate_features(candidates: Sequence[Candidate]) -> SharingFeatures:
                 is_copy = (features[row, column] & is_kept) == 0
                 features[row, column, is_copy] |= 1 << (len(tasks) + tasks.index(origin))
     return features
-
-
-def select_observations(observations: Sequence[Observation]) -> list[Observation]:
-    """Return the first trials and the best later ones.
-
-    Args:
-        observations: trials with changes.
-
-    Returns:
-        At most :data:`MAX_OBSERVATIONS` trials, by number.
-    """
-    if len(observations) <= MAX_OBSERVATIONS:
-        return list(observations)
-    half = MAX_OBSERVATIONS // 2
-    values = np.array([observation.value for observation in observations[half:]])
-    best_later = half + np.argsort(-values, kind="stable")[: MAX_OBSERVATIONS - half]
-    return [observations[index] for index in (*range(half), *sorted(best_later))]
 
 
 def log_improvement(score: Array) -> Array:

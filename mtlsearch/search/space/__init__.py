@@ -14,10 +14,14 @@
 ['hard', 'depth | scene @3', 'depth | scene @2']
 """
 
-from mtlsearch.search.space._candidate_space import CandidateSpace
+from mtlsearch.search.space._candidate_space import (
+    CandidateSpace,
+    Proposal,
+    proposal_of,
+    propose_baseline,
+)
 from mtlsearch.search.space._factory import build_candidate_space
 from mtlsearch.search.space._limits import ResourceLimits
-from mtlsearch.search.space._proposal import Proposal, proposal_of, propose_baseline
 
 __all__ = [
     "CandidateSpace",
