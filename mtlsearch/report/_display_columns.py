@@ -200,6 +200,17 @@ def _of(name: str, format_column: Callable[[pd.Series], list[str]]) -> FrameForm
     return lambda frame: format_column(frame[name])
 
 
+def _where_known(name: str, format_column: Callable[[pd.Series], list[str]]) -> FrameFormatter:
+    """Return a formatter of a column that some trials lack."""
+
+    def format_cells(frame: pd.DataFrame) -> list[str]:
+        known = frame[name].dropna()
+        cells = dict(zip(known.index, format_column(known), strict=True))
+        return [cells.get(index, formatting.MISSING) for index in frame.index]
+
+    return format_cells
+
+
 def _if_included(name: str) -> Callable[[pd.DataFrame], bool]:
     return lambda frame: name in frame
 
@@ -258,6 +269,27 @@ DISPLAY_COLUMNS: tuple[DisplayColumn, ...] = (
     ),
     DisplayColumn("params", _of("params", formatting.format_counts), is_number=True, hide_order=3),
     DisplayColumn("FLOPs", _of("flops", formatting.format_counts), is_number=True, hide_order=5),
+    DisplayColumn(
+        "added params",
+        _where_known("added_params", formatting.format_counts),
+        _if_included("added_params"),
+        is_number=True,
+        hide_order=14,
+    ),
+    DisplayColumn(
+        "added FLOPs",
+        _where_known("added_flops", formatting.format_counts),
+        _if_included("added_flops"),
+        is_number=True,
+        hide_order=15,
+    ),
+    DisplayColumn(
+        "added latency",
+        _of("added_latency_ms", formatting.format_milliseconds),
+        _if_known("added_latency_ms"),
+        is_number=True,
+        hide_order=16,
+    ),
     DisplayColumn(
         "latency",
         _of("latency_ms", formatting.format_milliseconds),

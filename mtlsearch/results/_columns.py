@@ -104,6 +104,10 @@ IF_COMPRESSED = Condition(
     "if a trial is compressed",
     lambda rows: any(row.record.compression is not None for row in rows.rows),
 )
+IF_EXTENDED = Condition(
+    "if a network in use is extended",
+    lambda rows: any(row.record.kept is not None for row in rows.rows),
+)
 IF_NOISE = Condition("if Δm is noise", lambda rows: any(_is_noise(row) for row in rows.rows))
 
 
@@ -171,6 +175,23 @@ def _compression(row: Row) -> str | None:
 
 def _parent(row: Row) -> int | None:
     return None if row.record.compression is None else row.record.compression.parent
+
+
+def _added_params(row: Row) -> int | None:
+    kept = row.record.kept
+    return None if kept is None else row.record.parameters - kept.parameters
+
+
+def _added_flops(row: Row) -> int | None:
+    kept = row.record.kept
+    return None if kept is None else row.record.flops - kept.flops
+
+
+def _added_latency(row: Row) -> float | None:
+    kept, latency = row.record.kept, row.record.latency
+    if kept is None or kept.latency_ms is None or latency is None:
+        return None
+    return latency.ms - kept.latency_ms
 
 
 def _loss_weights(row: Row) -> str | None:
@@ -295,6 +316,28 @@ COLUMNS: tuple[Column, ...] = (
         "int64",
         lambda row: row.record.flops,
         "FLOPs for one image, two per multiply-add, heads included",
+    ),
+    Column(
+        "added_params",
+        "float64",
+        _added_params,
+        "parameters that the network has more than the network in use",
+        IF_EXTENDED,
+    ),
+    Column(
+        "added_flops",
+        "float64",
+        _added_flops,
+        "FLOPs for one image that the network has more than the network in use",
+        IF_EXTENDED,
+    ),
+    Column(
+        "added_latency_ms",
+        "float64",
+        _added_latency,
+        "latency of one image in milliseconds that the network has more than the network in use; "
+        "empty unless both are measured",
+        IF_EXTENDED,
     ),
     Column(
         "latency_ms",
@@ -429,6 +472,9 @@ HEADINGS: Mapping[str, str] = {
     "Δm over seeds": "delta_m_mean",
     "parameters": "params",
     "FLOPs": "flops",
+    "added params": "added_params",
+    "added FLOPs": "added_flops",
+    "added latency": "added_latency_ms",
     "latency": "latency_ms",
     "time": "seconds",
     "loss weights": "loss_weights",

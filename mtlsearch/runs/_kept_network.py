@@ -8,8 +8,8 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtlsearch.config import ExtendsConfig
-from mtlsearch.errors import RunError, TrainingError
+from mtlsearch.config import ExtendsConfig, RunConfig
+from mtlsearch.errors import ConfigError, RunError, TrainingError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, Task
 from mtlsearch.registry import ResolvedRun
@@ -142,6 +142,25 @@ class KeptNetwork:
                 where=str(self.weights),
                 next_step="restore the file",
             )
+
+
+def refuse_extension(config: RunConfig, command: str) -> None:
+    """Check that a run is no extension.
+
+    Args:
+        config: the run file.
+        command: the command that trains all tasks of a network.
+
+    Raises:
+        ConfigError: the run extends a network in use.
+    """
+    if config.extends is not None:
+        raise ConfigError(
+            f"`mtlsearch {command}` trains all tasks of a network, and an extension keeps "
+            f"{', '.join(config.extends.tasks)}",
+            where="extends",
+            next_step=f"use {command} on the run of the network in use",
+        )
 
 
 def open_kept_network(resolved: ResolvedRun, run: RunDirectory) -> KeptNetwork | None:

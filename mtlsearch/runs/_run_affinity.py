@@ -18,6 +18,7 @@ from mtlsearch.errors import ConfigError
 from mtlsearch.plan import Cost, SharingPlan
 from mtlsearch.plugin import Candidate
 from mtlsearch.registry import ResolvedRun
+from mtlsearch.runs._kept_network import refuse_extension
 from mtlsearch.runs._session import Session, open_session
 from mtlsearch.search import SearchProgress
 from mtlsearch.study import RunDirectory
@@ -64,10 +65,11 @@ def run_affinity(
         The affinity, which is also written to ``out``.
 
     Raises:
-        ConfigError: the run has one task only.
+        ConfigError: the run has one task only, or extends a network in use.
         OSError: the folder is not writable.
         TrainingError: a network cannot be trained.
     """
+    refuse_extension(resolved.config, "affinity")
     if len(resolved.config.tasks) < 2:
         raise ConfigError(
             "task affinity requires at least two tasks, the run has one",

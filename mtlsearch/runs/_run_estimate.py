@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.runs._estimate_plans import estimate_plans
+from mtlsearch.runs._kept_network import refuse_extension
 from mtlsearch.runs._run_search import open_search, weight_pruning
 from mtlsearch.search import SearchProgress
 from mtlsearch.search.estimate import DEFAULT_PLANS, Estimate
@@ -46,11 +47,13 @@ def run_estimate(
         The estimate.
 
     Raises:
-        ConfigError: the run file does not fit the data, or no candidate is within the limits.
+        ConfigError: the run file does not fit the data or extends a network in use, or no candidate
+            is within the limits.
         DataError: images or labels have problems.
         RunError: the folder is in use, contains another search or is not a run directory, or the
             plans cannot be estimated.
     """
+    refuse_extension(resolved.config, "estimate")
     run = RunDirectory(out)
     check_run_directory(run)
     with run.locked():

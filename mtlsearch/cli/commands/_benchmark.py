@@ -99,7 +99,7 @@ def _measure_trial(
     preprocessing = session.data.preprocessing
     return measure_network(
         load_trial(session, record),
-        session.evaluator.task_by_name,
+        session.evaluator.network_tasks,
         (len(preprocessing.mean), *preprocessing.size),
         batch_sizes,
         effort=effort,
