@@ -60,6 +60,7 @@ class MultiTaskNetwork(nn.Module):
         self._keys = module_keys(plan.tasks)
         self.backbones = cut.build_backbones(plan)
         self.heads = nn.ModuleDict({self._keys[task]: heads[task] for task in plan.tasks})
+        _own_buffers(self)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -317,3 +318,18 @@ class MultiTaskNetwork(nn.Module):
                 allowed=["+".join(tasks) for tasks in groups],
             )
         return group[0]
+
+
+def _own_buffers(network: nn.Module) -> None:
+    """Replace buffers that repeat their numbers, such as expanded ones, by ordinary tensors.
+
+    torch stores the former as they are, and can neither load nor change them in place.
+    """
+    copy_by_id: dict[int, Tensor] = {}
+    for module in network.modules():
+        for name, buffer in list(module.named_buffers(recurse=False, remove_duplicate=False)):
+            strides = zip(buffer.shape, buffer.stride(), strict=True)
+            if any(length > 1 and stride == 0 for length, stride in strides):
+                is_stored = name not in module._non_persistent_buffers_set
+                ordinary = copy_by_id.setdefault(id(buffer), buffer.contiguous())
+                module.register_buffer(name, ordinary, persistent=is_stored)

@@ -297,3 +297,24 @@ def test_forward_raises_no_warnings(built):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         built(images())
+
+
+class WithGrid(Mean):
+    """Head with buffers that repeat their numbers."""
+
+    def __init__(self, features):
+        super().__init__(features)
+        self.register_buffer("grid", torch.arange(3.0).expand(2, 3))
+        self.register_buffer("same", self.grid, persistent=False)
+
+
+def test_buffers_that_repeat_numbers_can_be_restored():
+    backbone = cut("test_resnet")
+    heads = {task: WithGrid(backbone.features) for task in TASKS}
+    built = MultiTaskNetwork(backbone, middle(backbone), heads)
+    state = {key: torch.ones_like(value) for key, value in built.state_dict().items()}
+    built.load_state_dict(state)
+    first = built.head(TASKS[0])
+    assert first.grid is first.same
+    assert torch.equal(first.grid, torch.ones(2, 3))
+    assert not any(key.endswith("same") for key in state)

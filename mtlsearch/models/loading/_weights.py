@@ -17,6 +17,9 @@ from mtlsearch.errors import BackboneError
 
 MAX_LISTED = 6
 """Maximum number of weights that a message lists."""
+MAX_REPEATED = 2**26
+"""Largest size in bytes of all tensors of a file that repeat their numbers, such as expanded
+buffers; others could be larger than memory."""
 
 
 def load_weights(model: nn.Module, path: Path, *, optional: Collection[str]) -> None:
@@ -78,9 +81,16 @@ def _read(path: Path) -> dict[str, Tensor]:
     except SafetensorError as error:
         raise _read_error(path, error) from error
     tensors = {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
+    num_repeated = 0
     for key, value in tensors.items():
-        if not _is_plain(value):
+        if value.layout != torch.strided or value.is_meta:
             raise _read_error(path, ValueError(f"{key[:80]!r} is not a plain tensor"))
+        if (size := value.numel() * value.element_size()) > value.untyped_storage().nbytes():
+            num_repeated += size
+            if num_repeated > MAX_REPEATED:
+                what = f"{key[:80]!r} repeats its numbers up to {size} bytes"
+                raise _read_error(path, ValueError(what))
+            tensors[key] = value.contiguous()
     if not tensors:
         raise BackboneError(
             "the file does not contain a state dict (weights by name)",
@@ -88,15 +98,6 @@ def _read(path: Path) -> dict[str, Tensor]:
             next_step="save the model's state_dict(): torch.save(model.state_dict(), path)",
         )
     return tensors
-
-
-def _is_plain(tensor: Tensor) -> bool:
-    """Return whether a tensor stores each of its numbers; others can be larger than memory."""
-    return (
-        tensor.layout == torch.strided
-        and not tensor.is_meta
-        and tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
-    )
 
 
 def _read_error(path: Path, error: Exception) -> BackboneError:

@@ -157,3 +157,18 @@ def test_first_convolution_is_adapted_as_timm_does(tmp_path, state, channels):
     assert torch.equal(cut.template.state_dict()[first], expected)
     others = {key: value for key, value in cut.template.state_dict().items() if key != first}
     assert all(torch.equal(value, state[key]) for key, value in others.items())
+
+
+def test_weights_with_expanded_tensors_load(tmp_path, state):
+    name = next(key for key, value in state.items() if value.ndim == 1)
+    state[name] = torch.full((1,), 0.25).expand_as(state[name])
+    torch.save(state, tmp_path / "expanded.pth")
+    weights = loaded(tmp_path / "expanded.pth")
+    assert (weights[name] == 0.25).all()
+
+
+def test_tensors_larger_than_their_file_are_rejected(tmp_path, state):
+    state["huge"] = torch.zeros(1).expand(10**6, 10**6)
+    torch.save(state, tmp_path / "huge.pth")
+    with pytest.raises(BackboneError, match="'huge' repeats its numbers up to"):
+        loaded(tmp_path / "huge.pth")
