@@ -13,7 +13,7 @@ from mtlsearch.cli._latency_table import short_latency_lines
 from mtlsearch.cli._trial import require_one_network
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mtlsearch.models import MultiTaskNetwork
     from mtlsearch.plugin import Task
@@ -130,7 +130,12 @@ def export(
     console.info(f"next: mtlsearch predict {out} IMAGE... --out DIR")
 
 
-def _latency_lines(bundle: Path, network: MultiTaskNetwork, tasks: Mapping[str, Task]) -> list[str]:
+def _latency_lines(
+    bundle: Path,
+    network: MultiTaskNetwork,
+    tasks: Mapping[str, Task],
+    progress: Callable[[str], None],
+) -> list[str]:
     """Return the latency of all tasks together and of one network per task, as text."""
     from mtlsearch.bundle import GRAPH_WEIGHTS
     from mtlsearch.export import Effort, measure_latency
@@ -138,4 +143,7 @@ def _latency_lines(bundle: Path, network: MultiTaskNetwork, tasks: Mapping[str, 
     if (bundle / GRAPH_WEIGHTS).exists():
         return ["the latency of a graph of more than 2 GiB is not measured"]
     effort = Effort(seconds=BENCHMARK_SECONDS)
-    return short_latency_lines(measure_latency(bundle, effort=effort, network=network, tasks=tasks))
+    results = measure_latency(
+        bundle, effort=effort, network=network, tasks=tasks, progress=progress
+    )
+    return short_latency_lines(results)
