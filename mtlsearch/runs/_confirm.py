@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from mtlsearch.results import (
     seed_statistics,
 )
 from mtlsearch.runs._retrain import read_retrained
-from mtlsearch.search import Verdict, verdict_of
+from mtlsearch.search import Verdict, effect_sentences, verdict_of
 from mtlsearch.study import RunDirectory, StudyView, read_view
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def read_confirmed(out: Path, records: Sequence[TrialRecord]) -> dict[int, SeedS
 
 
 def read_verdict(out: Path, config: RunConfig, view: StudyView | None = None) -> Verdict | None:
-    """Return the verdict of a run, the same one for every command.
+    """Return the verdict of a run, the same one for every command, with effects of tasks.
 
     Args:
         out: run directory.
@@ -65,7 +66,10 @@ def read_verdict(out: Path, config: RunConfig, view: StudyView | None = None) ->
         the mean over seeds decides.
     """
     view = read_view(out, config) if view is None else view
-    return None if read_confirmed(out, view.records) else verdict_of(view)
+    verdict = None if read_confirmed(out, view.records) else verdict_of(view)
+    if verdict is None:
+        return None
+    return replace(verdict, sentences=(*verdict.sentences, *effect_sentences(view)))
 
 
 def rank_trials(

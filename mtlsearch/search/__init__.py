@@ -21,7 +21,12 @@ This package does not import torch and does not write files.
 from mtlsearch.search._evaluator import Evaluator, Measurement
 from mtlsearch.search._progress import NullProgress, SearchProgress
 from mtlsearch.search._search import SearchOutcome, search
-from mtlsearch.search._task_effects import Effect, TaskEffects, task_effects
+from mtlsearch.search._task_effects import (
+    Effect,
+    TaskEffects,
+    effect_sentences,
+    task_effects,
+)
 from mtlsearch.search._trial_runner import TakeOver
 from mtlsearch.search._verdict import BestExpected, Verdict, verdict_of
 from mtlsearch.search.evaluators import FunctionEvaluator, TableEvaluator, plan_code
@@ -43,6 +48,7 @@ __all__ = [
     "TaskEffects",
     "Verdict",
     "build_candidate_space",
+    "effect_sentences",
     "plan_code",
     "search",
     "task_effects",

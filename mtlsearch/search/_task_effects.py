@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from scipy.special import ndtri
+
 from mtlsearch.plan import SharingPlan
 from mtlsearch.search.samplers import (
     ObservationHistory,
@@ -21,6 +23,9 @@ MAX_TASKS = 8
 
 CLEAR = 2.0
 """Standard deviations from which a difference is shown."""
+
+MAX_ERROR = 0.05
+"""Probability of a false effect in a verdict, over all effects of its run."""
 
 Groups = tuple[tuple[str, ...], ...]
 
@@ -89,6 +94,51 @@ def task_effects(view: StudyView) -> TaskEffects | None:
         The effects; None before a trial besides ``independent`` is complete, with a single task or
         more than eight, if the plans have different units or skip some, and of an extension.
     """
+    model = _model_of(view)
+    if model is None:
+        return None
+    groups, gain = _best_groups(*model)
+    return TaskEffects(_effects_by_task(*model), groups, gain)
+
+
+def effect_sentences(view: StudyView) -> tuple[str, ...]:
+    """Return the effects of tasks on others that are shown, for the verdict of a search.
+
+    The probability that any of them is a false one is at most 5 %: each of the n effects has to
+    differ from 0 with an error of 5 % / n (Bonferroni).
+
+    Args:
+        view: the study.
+
+    Returns:
+        One sentence per task with such an effect; empty if none is shown, or if
+        :func:`task_effects` returns None.
+    """
+    model = _model_of(view)
+    if model is None:
+        return ()
+    effects_by_task = _effects_by_task(*model)
+    num_effects = sum(map(len, effects_by_task.values()))
+    limit = float(ndtri(1 - MAX_ERROR / max(1, num_effects) / 2))
+    sentences = []
+    for task, effects in effects_by_task.items():
+        shown = {
+            other: effect
+            for other, effect in effects.items()
+            if abs(effect.mean) > limit * effect.deviation
+        }
+        clauses = [
+            f"{verb} {' and '.join(names)}"
+            for verb, is_gain in (("harms", False), ("helps", True))
+            if (names := [f"{o} ({e})" for o, e in shown.items() if (e.mean > 0) is is_gain])
+        ]
+        if clauses:
+            sentences.append(f"In one shared network, {task} {', and '.join(clauses)}.")
+    return tuple(sentences)
+
+
+def _model_of(view: StudyView) -> tuple[SharingPosterior, tuple[str, ...], int] | None:
+    """Return the surrogate of a study, its tasks and the number of units; None if unsuitable."""
     observations = [
         item
         for item in ObservationHistory().update(view.with_delta_m_only())
@@ -98,22 +148,24 @@ def task_effects(view: StudyView) -> TaskEffects | None:
         return None
     candidate = observations[0].proposal.candidate
     plan = candidate.plan
-    if candidate.trained_tasks != plan.tasks:
+    if candidate.trained_tasks != plan.tasks or len(plan.tasks) > MAX_TASKS:
         return None
-    tasks, num_units = plan.tasks, len(plan.rows)
-    if len(tasks) > MAX_TASKS:
-        return None
-    posterior = SharingModel(tasks).posterior(observations)
+    return SharingModel(plan.tasks).posterior(observations), plan.tasks, len(plan.rows)
+
+
+def _effects_by_task(
+    posterior: SharingPosterior, tasks: tuple[str, ...], num_units: int
+) -> dict[str, dict[str, Effect]]:
+    """Return the change of every other task by the presence of each task."""
     hard = SharingPlan.hard(tasks, num_units)
-    by_task = {}
+    effects_by_task = {}
     for task in tasks:
         others = tuple(other for other in tasks if other != task)
         without = _networks(((task,), others), num_units)
-        by_task[task] = {
+        effects_by_task[task] = {
             other: _change(posterior, tasks.index(other), hard, without) for other in others
         }
-    groups, gain = _best_groups(posterior, tasks, num_units)
-    return TaskEffects(by_task, groups, gain)
+    return effects_by_task
 
 
 def _change(

@@ -41,7 +41,8 @@ class Verdict:
             baseline within the limits, otherwise that baseline.
         measured: measured Δm of the winner in percent, of its first seed.
         expected_by_number: expected Δm by number of each complete trial whose Δm is defined.
-        sentences: the verdict in two or three sentences.
+        sentences: the verdict in two or three sentences; that of a run also has one for each task
+            that is shown to harm or help others.
     """
 
     winner: int
