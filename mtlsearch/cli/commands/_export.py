@@ -122,7 +122,7 @@ def export(
     )
     console.debug(open_bundle(out).describe())
     if benchmark:
-        for line in _latency_lines(out, network, session.evaluator.network_tasks):
+        for line in _latency_lines(out, network, session.evaluator.network_tasks, console.info):
             console.info(line)
     console.print(str(out))
     if web or web_runtime is not None:
