@@ -66,10 +66,10 @@ class BranchSpace(SearchSpace[Settings]):
             branches = (Branch(task, name, _num_shared(plan, task, name)) for name in names)
             further = (extension.with_branch(branch) for branch in branches)
             origin = (candidate.origins or {}).get(task)
-            found = next((item for item in further if item.has(plan, task, origin)), None)
-            if found is None:
+            extended = next((item for item in further if item.has(plan, task, origin)), None)
+            if extended is None:
                 return None
-            extension = found
+            extension = extended
             branch = extension.branches[-1]
             if len(names) > 1:
                 params[f"follow_{task}"] = branch.follows
@@ -147,8 +147,8 @@ class _Extension:
             return False
         extended = extend_plan(self.plan, self.branches)
         return all(
-            set(own) == set(whole) & set(extended.tasks)
-            for own, whole in zip(extended.path_of(task), plan.path_of(task), strict=True)
+            set(group) == set(whole) & set(extended.tasks)
+            for group, whole in zip(extended.path_of(task), plan.path_of(task), strict=True)
         )
 
 
@@ -174,10 +174,12 @@ def _first_alike(plan: SharingPlan, task: str, depth: int) -> str:
     return next(name for name in plan.tasks if columns[name] == columns[task])
 
 
-def _num_shared(plan: SharingPlan, task: str, other: str) -> int:
+def _num_shared(plan: SharingPlan, task: str, followed: str) -> int:
     """Return the number of units, from the image, that two tasks share or both skip."""
-    pairs = zip(plan.path_of(task), plan.path_of(other), strict=True)
-    return next((unit for unit, (own, theirs) in enumerate(pairs) if own != theirs), len(plan.rows))
+    pairs = zip(plan.path_of(task), plan.path_of(followed), strict=True)
+    return next(
+        (unit for unit, (group, other) in enumerate(pairs) if group != other), len(plan.rows)
+    )
 
 
 @hookimpl

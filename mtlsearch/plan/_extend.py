@@ -64,7 +64,10 @@ def extend_plan(plan: SharingPlan, branches: Iterable[Branch]) -> SharingPlan:
                 f"task {branch.task!r} cannot leave {branch.follows!r} at unit {branch.depth}",
                 allowed=[f"0 .. {num_units}"],
             )
-        columns[branch.task] = (*followed[: branch.depth], *_own(columns, followed, branch.depth))
+        columns[branch.task] = (
+            *followed[: branch.depth],
+            *_own_groups(columns, followed, branch.depth),
+        )
     return _of_columns(columns, plan)
 
 
@@ -80,7 +83,7 @@ def extend_independent(plan: SharingPlan, tasks: Sequence[str]) -> SharingPlan:
     """
     columns = dict(zip(plan.tasks, zip(*plan.rows, strict=True), strict=True))
     for task in tasks:
-        columns[task] = _own(columns, (0,) * len(plan.rows), 0)
+        columns[task] = _own_groups(columns, (0,) * len(plan.rows), 0)
     return _of_columns(columns, plan)
 
 
@@ -102,7 +105,7 @@ def extend_heads(plan: SharingPlan, tasks: Sequence[str]) -> SharingPlan:
     return extend_plan(plan, [Branch(task, followed, len(plan.rows)) for task in tasks])
 
 
-def _own(
+def _own_groups(
     columns: dict[str, tuple[int, ...]], followed: tuple[int, ...], depth: int
 ) -> tuple[int, ...]:
     """Return new groups from a unit on, with the skips of a followed task."""

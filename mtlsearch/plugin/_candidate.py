@@ -31,7 +31,7 @@ _LossWeights = Annotated[Mapping[str, float], PlainSerializer(dict)]
 _Balancer = Annotated[str, Field(exclude_if=lambda name: name == STATIC)]
 _Distillation = Annotated[Distillation | None, Field(exclude_if=lambda value: value is None)]
 _Attention = Annotated[bool, Field(exclude_if=lambda value: not value)]
-_Origins = Annotated[
+_OriginByTask = Annotated[
     Mapping[str, str] | None,
     Field(exclude_if=lambda value: value is None),
     PlainSerializer(lambda value: None if value is None else dict(value)),
@@ -72,7 +72,7 @@ class Candidate(_WithDigest):
     balancer: _Balancer = STATIC
     distillation: _Distillation = None
     attention: _Attention = False
-    origins: _Origins = None
+    origins: _OriginByTask = None
 
     def __post_init__(self) -> None:
         # 1 and 1.0 are equal, so they must not give two digests.

@@ -204,8 +204,8 @@ def _where_known(name: str, format_column: Callable[[pd.Series], list[str]]) -> 
     """Return a formatter of a column that some trials lack."""
 
     def format_cells(frame: pd.DataFrame) -> list[str]:
-        known = frame[name].dropna()
-        cells = dict(zip(known.index, format_column(known), strict=True))
+        values = frame[name].dropna()
+        cells = dict(zip(values.index, format_column(values), strict=True))
         return [cells.get(index, formatting.MISSING) for index in frame.index]
 
     return format_cells

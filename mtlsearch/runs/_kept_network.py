@@ -145,7 +145,7 @@ class KeptNetwork:
 
 
 def refuse_extension(config: RunConfig, command: str) -> None:
-    """Check that a run is no extension.
+    """Check that a run does not extend a network in use.
 
     Args:
         config: the run file.

@@ -29,10 +29,10 @@ def test_extend_plan_keeps_groups_and_shares_the_path(kept: SharingPlan, depth: 
         plan = extend_plan(kept, [Branch("new", followed, depth)])
         assert without(plan, "new") == [sorted(kept.groups(unit)) for unit in range(4)]
         assert plan.statistics == kept.statistics
-        own, theirs = plan.path_of("new"), plan.path_of(followed)
-        assert own[:depth] == theirs[:depth]
-        assert all(group in ((), ("new",)) for group in own[depth:])
-        assert [group == () for group in own] == [group == () for group in theirs]
+        groups, followed_groups = plan.path_of("new"), plan.path_of(followed)
+        assert groups[:depth] == followed_groups[:depth]
+        assert all(group in ((), ("new",)) for group in groups[depth:])
+        assert [group == () for group in groups] == [group == () for group in followed_groups]
         runs = zip(plan.runs[:depth], kept.runs, strict=False)
         assert all(extended == before for extended, before in runs)
 
