@@ -28,13 +28,14 @@ from mtlsearch.bundle._folder import (
     is_bundle,
     seal,
 )
+from mtlsearch.bundle._graph import open_graph
 from mtlsearch.bundle._image_like import ImageLike, to_image
 from mtlsearch.bundle._manifest import FORMAT_VERSION, MANIFEST, FileEntry, Manifest
 from mtlsearch.bundle._outputs import draw_all, save_outputs
 from mtlsearch.bundle._predict_files import predict_files
 from mtlsearch.bundle._predict_images import ImagePredictor, predict_raw, preprocess
 from mtlsearch.bundle._preprocessing import Preprocessing
-from mtlsearch.bundle._runtime import Bundle, open_bundle, open_graph
+from mtlsearch.bundle._runtime import Bundle, open_bundle
 from mtlsearch.images import read_image
 
 __all__ = [

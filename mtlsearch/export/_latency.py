@@ -12,14 +12,12 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
-from onnx.utils import Extractor
 
-from mtlsearch.bundle import GRAPH, GRAPH_WEIGHTS, IMAGE_SIZE, open_bundle
+from mtlsearch.bundle import GRAPH, GRAPH_WEIGHTS, open_bundle
 from mtlsearch.errors import ExportError
-from mtlsearch.models.programs import INPUT, ExportedNetwork, make_program, save_graph
+from mtlsearch.export._timed_programs import Program, graph_programs, torch_programs
+from mtlsearch.models.programs import ExportedNetwork, make_program, save_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
     from mtlsearch.plugin import Task
 
 Progress = Callable[[str], None]
-Program = Callable[["NDArray[np.float32]"], object]
-"""Runs a network on images ``[B, C, H, W]``."""
 ONNX, TORCH = "ONNX Runtime", "torch"
 BATCH_SIZES = (1, 8)
 """Numbers of images per batch that are measured by default."""
@@ -117,9 +113,9 @@ def measure_latency(
     effort = effort or Effort()
     start = time.perf_counter()
     shape = (len(manifest.preprocessing.mean), *manifest.preprocessing.size)
-    programs = {ONNX: _graph_programs(folder / GRAPH, list(manifest.tasks), shape, effort.threads)}
+    programs = {ONNX: graph_programs(folder / GRAPH, list(manifest.tasks), shape, effort.threads)}
     if network is not None:
-        programs[TORCH] = _torch_programs(network, tasks or {})
+        programs[TORCH] = torch_programs(network, tasks or {})
     return _measure(programs, list(manifest.tasks), shape, batch_sizes, effort, start, progress)
 
 
@@ -164,8 +160,8 @@ def measure_network(
                 next_step="measure the network with a program of your own",
             )
         programs = {
-            ONNX: _graph_programs(path, names, shape, effort.threads),
-            TORCH: _torch_programs(network, tasks),
+            ONNX: graph_programs(path, names, shape, effort.threads),
+            TORCH: torch_programs(network, tasks),
         }
     start = time.perf_counter()
     return _measure(programs, names, shape, batch_sizes, effort, start, progress)
@@ -230,50 +226,3 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _torch_programs(network: MultiTaskNetwork, tasks: Mapping[str, Task]) -> list[Program]:
-    def program(names: Sequence[str]) -> Program:
-        def run(images: NDArray[np.float32]) -> object:
-            with torch.inference_mode():
-                outputs = network(torch.from_numpy(images), names)
-                return [tasks[name].predict(outputs[name]) for name in names]
-
-        return run
-
-    names = sorted(tasks)
-    return [program(names), *(program([name]) for name in names)]
-
-
-def _graph_programs(
-    path: Path, tasks: Sequence[str], shape: tuple[int, int, int], threads: int
-) -> list[Program]:
-    graph = onnx.load(path)
-    inputs = [value.name for value in graph.graph.input if value.name in (INPUT, IMAGE_SIZE)]
-    outputs = [value.name for value in graph.graph.output]
-    extractor = Extractor(graph)
-    parts = [graph]
-    for task in tasks:
-        needed = [name for name in outputs if name.rpartition(".")[0] == task]
-        parts.append(extractor.extract_model(inputs, needed))
-    return [_graph_program(part, shape[1:], threads) for part in parts]
-
-
-def _graph_program(graph: onnx.ModelProto, size: tuple[int, ...], threads: int) -> Program:
-    session = _session(graph, threads)
-    names = {value.name for value in session.get_inputs()}
-    sizes = {IMAGE_SIZE: np.array(size, np.int64)} if IMAGE_SIZE in names else {}
-
-    def run(images: NDArray[np.float32]) -> object:
-        return session.run(None, {INPUT: images, **sizes})
-
-    return run
-
-
-def _session(graph: onnx.ModelProto, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(
-        graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )

@@ -254,3 +254,23 @@ def test_missing_provider_is_named_or_left_out(bundle):
         open_bundle(bundle, providers=names)
     assert len(warned) == 1
     assert warned[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (True, r"input must be \[batch, 3, 8, 12\] and \[2\]"),
+        ("yes", "`decoded` is invalid: true or false is expected"),
+    ],
+)
+def test_manifest_with_wrong_decoding_is_refused(bundle, value, message):
+    edit(bundle, lambda manifest: manifest.update(decoded=value))
+    with pytest.raises(ExportError, match=message):
+        open_bundle(bundle)
+
+
+def test_page_outside_of_the_bundle_is_refused(bundle):
+    entry = {"sha256": "0", "bytes": 1}
+    edit(bundle, lambda manifest: manifest.update(web={"../page.js": entry}))
+    with pytest.raises(ExportError, match="is not the name of a file"):
+        open_bundle(bundle)

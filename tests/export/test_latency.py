@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mtlsearch.errors import ExportError
-from mtlsearch.export import Effort, _latency, measure_latency, measure_network
+from mtlsearch.export import Effort, _latency, _timed_programs, measure_latency, measure_network
 from tests.bundle import small
 from tests.cli.program import call
 from tests.export import networks
@@ -34,13 +34,13 @@ def test_a_task_alone_returns_what_it_returns_in_the_whole(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sessions = []
-    make = _latency._session
+    make = _timed_programs._session
 
     def recorded(*arguments: object) -> object:
         sessions.append(make(*arguments))  # type: ignore[arg-type]
         return sessions[-1]
 
-    monkeypatch.setattr(_latency, "_session", recorded)
+    monkeypatch.setattr(_timed_programs, "_session", recorded)
     measure_latency(bundle, [2], effort=Effort(1))
     whole, *parts = sessions
     images = np.random.default_rng(0).random((2, 3, *small.SIZE), np.float32)
