@@ -26,10 +26,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mtlsearch import errors as errors
+    from mtlsearch.api import Comparison as Comparison
     from mtlsearch.api import FineTuning as FineTuning
     from mtlsearch.api import Plan as Plan
     from mtlsearch.api import Run as Run
     from mtlsearch.api import Trial as Trial
+    from mtlsearch.api import compare as compare
     from mtlsearch.api import load as load
     from mtlsearch.api import open_bundle as open_bundle
     from mtlsearch.api import search as search
@@ -38,12 +40,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Comparison",
     "FineTuning",
     "Plan",
     "Run",
     "TrainedNetwork",
     "Trial",
     "__version__",
+    "compare",
     "errors",
     "load",
     "open_bundle",

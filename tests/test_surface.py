@@ -24,6 +24,9 @@ PACKAGES = sorted(
 
 API = """
 mtlsearch:
+  Comparison(compared)
+    plot_fronts()
+    table(top=...)
   FineTuning(network, metrics_before, metrics, history, note, _export)
     export(out)
   Plan(sharing, title=...)
@@ -55,6 +58,7 @@ mtlsearch:
   Trial(number, state, baseline, plan, backbone, loss_weights, learning_rate, balancer, metrics, errors, delta_m, expected_delta_m, expected_delta_m_sd, parameters, flops, epochs, seconds, reason, _history)
     history()
   __version__
+  compare(runs)
   errors: a package
   load(run, *, plugins=...)
   open_bundle(path, *, providers=...)

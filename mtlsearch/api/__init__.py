@@ -3,6 +3,7 @@
 :mod:`mtlsearch` exports these names. Nothing here imports torch before a network is needed.
 """
 
+from mtlsearch.api._compare import Comparison, compare
 from mtlsearch.api._fine_tuning import FineTuning
 from mtlsearch.api._load import load
 from mtlsearch.api._open_bundle import open_bundle
@@ -11,4 +12,14 @@ from mtlsearch.api._run import Run
 from mtlsearch.api._search import search
 from mtlsearch.api._trial import Trial
 
-__all__ = ["FineTuning", "Plan", "Run", "Trial", "load", "open_bundle", "search"]
+__all__ = [
+    "Comparison",
+    "FineTuning",
+    "Plan",
+    "Run",
+    "Trial",
+    "compare",
+    "load",
+    "open_bundle",
+    "search",
+]

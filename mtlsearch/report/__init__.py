@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mtlsearch.report._affinity_picture import draw_affinity
     from mtlsearch.report._confusion_picture import draw_confusions
     from mtlsearch.report._curve_picture import curve_figure, draw_importance, draw_learning_curves
-    from mtlsearch.report._fronts import draw_fronts
+    from mtlsearch.report._fronts import draw_fronts, fronts_figure
     from mtlsearch.report._plot import front_figure, plot, require_picture
     from mtlsearch.report._sharing_picture import draw_sharing, sharing_figure
     from mtlsearch.report._write_evaluation import evaluation_files, write_evaluation
@@ -33,6 +33,7 @@ _MODULE_BY_NAME = {
     "draw_importance": "_curve_picture",
     "draw_learning_curves": "_curve_picture",
     "draw_fronts": "_fronts",
+    "fronts_figure": "_fronts",
     "front_figure": "_plot",
     "plot": "_plot",
     "require_picture": "_plot",
@@ -64,6 +65,7 @@ __all__ = [
     "evaluation_files",
     "evaluation_text",
     "front_figure",
+    "fronts_figure",
     "pair_effects",
     "plot",
     "render",

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mtlsearch.errors import RunError
 from mtlsearch.files import atomic_write
 from mtlsearch.report._formatting import scale_of
-from mtlsearch.report._plot import GRAY, GRID, INK, SIZE, SUFFIXES, require_picture
+from mtlsearch.report._front_axes import add_legend, draw_front, front_axes, set_limits
+from mtlsearch.report._plot import SUFFIXES, require_picture
 
 COLORS = ("#1f6feb", "#d1495b", "#2a9d8f", "#edae49", "#7b5ea7", "#8d6e63")
 
@@ -30,35 +30,51 @@ def draw_fronts(frame_by_run: Mapping[str, pd.DataFrame], path: Path) -> None:
         RunError: no run has a trial with a Δm.
     """
     require_picture(path, option="--out")
-    measured = {
-        name: frame[frame["delta_m"].notna()].sort_values("flops", kind="stable")
-        for name, frame in frame_by_run.items()
-    }
-    flops = [float(value) for frame in measured.values() for value in frame["flops"]]
-    if not flops:
+    figure = fronts_figure(frame_by_run)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format=SUFFIXES[path.suffix.lower()])
+
+
+def fronts_figure(frame_by_run: Mapping[str, pd.DataFrame]) -> Figure:
+    """Return the drawing of :func:`draw_fronts`.
+
+    Args:
+        frame_by_run: leaderboards of :func:`mtlsearch.results.leaderboard`, by label of the run.
+
+    Returns:
+        A figure of 1200 x 750 pixels, which a notebook shows.
+
+    Raises:
+        RunError: no run has a trial with a Δm.
+    """
+    measured = {name: frame[frame["delta_m"].notna()] for name, frame in frame_by_run.items()}
+    together = pd.concat([frame[["flops", "delta_m"]] for frame in measured.values()])
+    if together.empty:
         raise RunError(
             "no trial has a Δm yet, so the plot would be empty",
             next_step="resume the runs by `mtlsearch search`",
         )
-    figure = Figure(figsize=SIZE, dpi=100, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    factor, prefix = scale_of(flops)
+    factor, prefix = scale_of(together["flops"].tolist())
+    figure, axes = front_axes(
+        "Δm against cost, and the front of each run",
+        "each line: the highest measured Δm for at most so many FLOPs",
+        f"{prefix}FLOPs for one image",
+        "the independent baseline of the same run",
+    )
+    set_limits(
+        axes,
+        together["flops"].to_numpy(np.float64) / factor,
+        together["delta_m"].to_numpy(np.float64),
+    )
     for index, (name, frame) in enumerate(measured.items()):
         if frame.empty:
             continue
         color = COLORS[index % len(COLORS)]
-        x = frame["flops"].to_numpy(np.float64) / factor
-        y = frame["delta_m"].to_numpy(np.float64)
+        ordered = frame.sort_values(["flops", "delta_m"], ascending=[True, False], kind="stable")
+        x = ordered["flops"].to_numpy(np.float64) / factor
+        y = ordered["delta_m"].to_numpy(np.float64)
         axes.scatter(x, y, s=60, color=color, edgecolors="white", label=name, zorder=3)
-        right = max(flops) / factor
-        highest = np.maximum.accumulate(y)
-        axes.step(np.append(x, right), np.append(highest, highest[-1]), where="post", color=color)
-    axes.axhline(0, color=GRAY, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
-    axes.set_title("Δm against cost, and the front of each run", loc="left", color=INK)
-    axes.set_xlabel(f"{prefix}FLOPs for one image", color=INK)
-    axes.set_ylabel("Δm against the independent baseline of the same run, %", color=INK)
-    axes.grid(color=GRID)
-    axes.legend(frameon=False, labelcolor=INK)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, format=SUFFIXES[path.suffix.lower()])
+        before = np.maximum.accumulate(np.concatenate(([-np.inf], y[:-1])))
+        draw_front(axes, x, y, y > before, color, "")
+    add_legend(axes)
+    return figure

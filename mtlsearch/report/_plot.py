@@ -8,19 +8,15 @@ from textwrap import shorten
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mtlsearch.errors import ConfigError, RunError
 from mtlsearch.files import atomic_write
 from mtlsearch.report._display_columns import best_row
 from mtlsearch.report._formatting import scale_of
+from mtlsearch.report._front_axes import INK, add_legend, draw_front, front_axes, set_limits
 from mtlsearch.report._label_placement import label_points
-from mtlsearch.report._notebook_figure import NotebookFigure
 
-SIZE = (12.0, 7.5)  # inches of 100 pixels
-INK, GRAY, GRID = "#22272e", "#8b949e", "#e6e9ed"
 TRIAL, FRONT, INDEPENDENT, HARD = "#9db4d0", "#1f6feb", "#d1495b", "#edae49"
 BASELINES = {"independent": (INDEPENDENT, "s"), "hard": (HARD, "D")}
 AXES = {"delta_m", "flops"}
@@ -90,27 +86,24 @@ def require_picture(path: Path, *, option: str = "--plot") -> None:
 
 
 def _figure(frame: pd.DataFrame, *, missing: int) -> Figure:
-    figure = NotebookFigure(
-        figsize=SIZE,
-        dpi=100,
-        facecolor="white",
-        layout=ConstrainedLayoutEngine(w_pad=0.2, h_pad=0.18),
-    )
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
     factor, prefix = scale_of(frame["flops"].tolist())
+    figure, axes = front_axes(
+        "Δm against cost, one point per trial",
+        _note(frame, missing),
+        f"{prefix}FLOPs for one image",
+        "the independent baseline",
+    )
     x = frame["flops"].to_numpy(np.float64) / factor
     y = frame["delta_m"].to_numpy(np.float64)
-    _style_axes(axes, f"{prefix}FLOPs for one image", _note(frame, missing))
-    _set_limits(axes, x, y)
+    set_limits(axes, x, y)
     if set(frame.attrs["front"]) == AXES:
-        _front(axes, x, y, frame["pareto"].to_numpy(bool))
+        draw_front(axes, x, y, frame["pareto"].to_numpy(bool), FRONT, "Pareto front")
     _trials(axes, frame, x, y)
     first = [*np.flatnonzero(frame["baseline"].notna() | frame["pareto"])]
     if (best := best_row(frame)) is not None:
         _ring(axes, float(x[best]), float(y[best]))
         first.append(best)
-    _legend(axes)
+    add_legend(axes)
     figure.draw_without_rendering()  # label positions depend on the layout of the axes
     label_points(axes, x, y, _names(frame), first=list(dict.fromkeys(map(int, first))))
     return figure
@@ -131,47 +124,6 @@ def _note(frame: pd.DataFrame, missing: int) -> str:
         note = f"best: trial {best['trial']} with {value}, plan {best['plan']}"
     note = shorten(note, MAX_NOTE, placeholder=" ...")
     return f"{note}; {missing} without a Δm not drawn" if missing else note
-
-
-def _style_axes(axes: Axes, cost: str, note: str) -> None:
-    axes.set_title(
-        "Δm against cost, one point per trial", loc="left", fontsize=17, color=INK, pad=26
-    )
-    axes.text(0, 1.015, note, transform=axes.transAxes, fontsize=11, color=GRAY, va="bottom")
-    axes.set_xlabel(cost, fontsize=12, color=INK, labelpad=8)
-    axes.set_ylabel("Δm against the independent baseline, %", fontsize=12, color=INK, labelpad=8)
-    axes.tick_params(colors=INK, labelsize=11, length=0)
-    axes.grid(color=GRID, linewidth=1)
-    axes.set_axisbelow(True)
-    for side in ("top", "right", "left", "bottom"):
-        axes.spines[side].set_visible(False)
-    axes.axhline(0, color=GRAY, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
-
-
-def _set_limits(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    """Set axis limits that leave space for labels around the outermost points."""
-    for values, limit in ((x, axes.set_xlim), (np.append(y, 0.0), axes.set_ylim)):
-        span = float(values.max() - values.min()) or max(1.0, abs(float(values.max())))
-        limit(float(values.min()) - 0.09 * span, float(values.max()) + 0.09 * span)
-
-
-def _front(axes: Axes, x: np.ndarray, y: np.ndarray, on_front: np.ndarray) -> None:
-    """Draw the highest Δm for at most so many FLOPs; draw nothing without a front."""
-    if not on_front.any():
-        return
-    order = np.argsort(x[on_front], kind="stable")
-    steps_x, steps_y = x[on_front][order], y[on_front][order]
-    right = axes.get_xlim()[1]
-    axes.step(
-        np.append(steps_x, right),
-        np.append(steps_y, steps_y[-1]),
-        where="post",
-        color=FRONT,
-        linewidth=2,
-        alpha=0.75,
-        label="Pareto front",
-        zorder=2,
-    )
 
 
 def _trials(axes: Axes, frame: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> None:
@@ -218,15 +170,3 @@ def _names(frame: pd.DataFrame) -> list[str]:
         str(number) if pd.isna(baseline) else f"{number} {baseline}"
         for number, baseline in zip(frame["trial"], frame["baseline"], strict=True)
     ]
-
-
-def _legend(axes: Axes) -> None:
-    axes.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.1),
-        ncols=6,
-        frameon=False,
-        fontsize=11,
-        labelcolor=INK,
-        handletextpad=0.4,
-    )

@@ -29,6 +29,7 @@ Steps 3 to 6 are :func:`open_session`, which long training, export and task affi
 """
 
 from mtlsearch.runs._check_run import check_run
+from mtlsearch.runs._compare_runs import RunComparison, compare_runs
 from mtlsearch.runs._compress import CompressSettings, compress, find_compressed
 from mtlsearch.runs._confirm import rank_trials, read_confirmed, read_verdict
 from mtlsearch.runs._environment import describe_threads, read_environments
@@ -66,10 +67,12 @@ __all__ = [
     "LongTraining",
     "PreflightCheck",
     "PreflightContext",
+    "RunComparison",
     "Session",
     "Stage",
     "TrainingEvaluator",
     "check_run",
+    "compare_runs",
     "compress",
     "describe_threads",
     "find_compressed",
