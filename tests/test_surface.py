@@ -35,7 +35,7 @@ mtlsearch:
     groups(unit)
     tasks
   Run(path, loaded)
-    export(out, trial=..., *, retrained=...)
+    export(out, trial=..., *, retrained=..., precision=..., max_drop=..., decode=..., web=..., web_runtime=...)
     fine_tune(trial=..., *, epochs, learning_rate=..., seed=..., overrides=..., device=..., progress=...)
     leaderboard(*, sort=..., top=..., all_metrics=..., errors=...)
     network(trial=..., *, retrained=..., device=...)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mtlsearch.api.network import TrainedNetwork
     from mtlsearch.bundle import ImageLike
     from mtlsearch.config import LoadedRun, RunConfig
+    from mtlsearch.export import Precision
     from mtlsearch.prediction import Prediction
     from mtlsearch.results import TrialRecord
     from mtlsearch.search import Verdict
@@ -287,6 +288,11 @@ class Run:
         trial: TrialName = "best",
         *,
         retrained: str | None = None,
+        precision: Precision = "fp32",
+        max_drop: float = 2.0,
+        decode: bool = False,
+        web: bool = False,
+        web_runtime: str | os.PathLike[str] | None = None,
     ) -> Path:
         """Write the network of a trial as a bundle, as ``mtlsearch export`` does.
 
@@ -294,6 +300,14 @@ class Run:
             out: folder of the bundle; an existing bundle is replaced.
             trial: trial number, or ``best``.
             retrained: name of a network of ``mtlsearch train-longer`` instead of a trial.
+            precision: precision of ``model.onnx``; the other formats stay in float32.
+            max_drop: largest drop of a primary metric on the validation split by a lower
+                precision, in percent of its value.
+            decode: whether ``model.onnx`` returns final predictions: thresholds, non-maximum
+                suppression, pixels of the image.
+            web: whether to add a page that runs the network in a browser, and to decode.
+            web_runtime: npm package onnxruntime-web for the page, as a file or folder; None to
+                download it.
 
         Returns:
             The folder, which :func:`mtlsearch.open_bundle` opens.
@@ -303,7 +317,16 @@ class Run:
             ExportError: a format cannot be written or differs, or ``out`` is not a bundle.
         """
         record, folder = self._select(trial, retrained)
-        return self._networks().export(record, folder, Path(out))
+        return self._networks().export(
+            record,
+            folder,
+            Path(out),
+            precision=precision,
+            max_drop=max_drop,
+            decode=decode,
+            web=web or web_runtime is not None,
+            web_runtime=None if web_runtime is None else Path(web_runtime),
+        )
 
     @in_python_terms
     def fine_tune(

@@ -13,7 +13,7 @@ from mtlsearch.api._progress import Progress, progress_of
 from mtlsearch.api.network import TrainedNetwork
 from mtlsearch.config import LoadedRun, Override, load_run
 from mtlsearch.errors import ConfigError
-from mtlsearch.export import export_network, export_trial
+from mtlsearch.export import Precision, export_network, export_trial
 from mtlsearch.registry import ResolvedRun, build_registry
 from mtlsearch.results import TrialRecord
 from mtlsearch.runs import (
@@ -57,15 +57,40 @@ class TrialNetworks:
         session = _open(self._resolve(), folder, device)
         return _wrap(session, load_trial(session, record).to(session.evaluator.device))
 
-    def export(self, record: TrialRecord, folder: RunDirectory, out: Path) -> Path:
+    def export(
+        self,
+        record: TrialRecord,
+        folder: RunDirectory,
+        out: Path,
+        *,
+        precision: Precision,
+        max_drop: float,
+        decode: bool,
+        web: bool,
+        web_runtime: Path | None,
+    ) -> Path:
         """Write the network of a trial as a bundle.
 
         Args:
             record: a complete trial.
             folder: directory with its weights.
             out: folder of the bundle.
+            precision: precision of the graph.
+            max_drop: largest drop of a primary metric in percent.
+            decode: whether the graph decodes.
+            web: whether to add a page for a browser.
+            web_runtime: npm package onnxruntime-web; None to download it.
         """
-        return export_trial(_open(self._resolve(), folder, "cpu"), record, out)
+        return export_trial(
+            _open(self._resolve(), folder, "cpu"),
+            record,
+            out,
+            precision=precision,
+            max_drop=max_drop,
+            decode=decode,
+            web=web,
+            web_runtime=web_runtime,
+        )
 
     def fine_tune(
         self,

@@ -14,6 +14,7 @@ from mtlsearch.bundle import Bundle, open_bundle
 from mtlsearch.export._bundle import export_bundle
 from mtlsearch.export._compare import BATCH_SIZES, TOLERANCE, difference
 from mtlsearch.export._latency import Effort, Latency, measure_latency, measure_network
+from mtlsearch.export._precision import Precision
 from mtlsearch.export._trial import export_network, export_trial
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Bundle",
     "Effort",
     "Latency",
+    "Precision",
     "difference",
     "export_bundle",
     "export_network",

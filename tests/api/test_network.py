@@ -35,8 +35,9 @@ def images() -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def bundle(run: mtlsearch.Run, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return the exported bundle of the best trial."""
-    return mtlsearch.open_bundle(run.export(tmp_path_factory.mktemp("export") / "bundle"))
+    """Return the exported bundle of the best trial, whose graph decodes."""
+    folder = run.export(tmp_path_factory.mktemp("export") / "bundle", decode=True)
+    return mtlsearch.open_bundle(folder)
 
 
 def assert_close(first: dict[str, Any], second: dict[str, Any]) -> None:
