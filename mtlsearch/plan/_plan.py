@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
@@ -238,11 +239,7 @@ class SharingPlan:
         Returns:
             One tuple of task names per group, in order of group numbers.
         """
-        row = self.rows[unit]
-        return tuple(
-            tuple(task for task, group in zip(self.tasks, row, strict=True) if group == number)
-            for number in range(max(row) + 1)
-        )
+        return _groups_of(self.tasks, self.rows[unit])
 
     def path_of(self, task: str) -> TaskPath:
         """Return the groups of one task, of which its features are computed.
@@ -282,8 +279,7 @@ class SharingPlan:
         Returns:
             Task names, sorted.
         """
-        groups = zip(self.tasks, self.rows[unit], strict=True)
-        return tuple(task for task, group in groups if group == SKIPPED)
+        return _skips_of(self.tasks, self.rows[unit])
 
     def describe_unit(self, unit: int) -> tuple[str, ...]:
         """Return the groups of one unit and the tasks that skip it, as text.
@@ -294,10 +290,7 @@ class SharingPlan:
         Returns:
             Such as ``("boxes+outline", "scene skips")``.
         """
-        return (
-            *("+".join(group) for group in self.groups(unit)),
-            *(f"{task} skips" for task in self.skips(unit)),
-        )
+        return _description_of(self.tasks, self.rows[unit])
 
     def __str__(self) -> str:
         """Return ``hard``, ``independent``, or the units at which groups change."""
@@ -361,3 +354,22 @@ def _split(order: Sequence[str], is_shared: Sequence[bool]) -> list[list[str]]:
         else:
             groups.append([task])
     return groups
+
+
+# Many plans have few different rows.
+@lru_cache(maxsize=4096)
+def _groups_of(tasks: tuple[str, ...], row: Row) -> Groups:
+    return tuple(
+        tuple(task for task, group in zip(tasks, row, strict=True) if group == number)
+        for number in range(max(row) + 1)
+    )
+
+
+def _skips_of(tasks: tuple[str, ...], row: Row) -> tuple[str, ...]:
+    return tuple(task for task, group in zip(tasks, row, strict=True) if group == SKIPPED)
+
+
+@lru_cache(maxsize=4096)
+def _description_of(tasks: tuple[str, ...], row: Row) -> tuple[str, ...]:
+    groups = ("+".join(group) for group in _groups_of(tasks, row))
+    return (*groups, *(f"{task} skips" for task in _skips_of(tasks, row)))

@@ -191,7 +191,10 @@ def delta_m_error(
 
 
 def delta_m_error_by_task(
-    result: Mapping[str, TaskResult], reference: Mapping[str, TaskResult]
+    result: Mapping[str, TaskResult],
+    reference: Mapping[str, TaskResult],
+    *,
+    is_defined: bool = False,
 ) -> dict[str, float] | None:
     """Return the standard error of the part of each task in Δm, in percent.
 
@@ -200,16 +203,16 @@ def delta_m_error_by_task(
     Args:
         result: results by task.
         reference: results of the ``independent`` trial by task.
+        is_defined: whether Δm is known to be defined, which takes as long as the errors.
 
     Returns:
         Error by task, 0 for a task of which no metric is counted, without tasks that have a counted
         metric of unknown error; None if Δm is undefined.
     """
-    changes, _ = _changes(result, reference)
-    if not changes:
+    if not is_defined and not _changes(result, reference)[0]:
         return None
-    scale = 100.0 * len(reference) / len(changes)
     counted = counted_metrics(reference).by_task
+    scale = 100.0 * len(reference) / (len(counted) or len(reference))
     errors = dict.fromkeys(sorted(reference.keys() - counted.keys()), 0.0)
     for task in counted:
         error = _task_error(counted[task], result[task], reference[task])

@@ -9,13 +9,8 @@ from dataclasses import dataclass
 from scipy.special import ndtri
 
 from mtlsearch.plan import SharingPlan
-from mtlsearch.search.samplers import (
-    ObservationHistory,
-    SharingModel,
-    SharingPosterior,
-    is_comparable,
-    sharing_features,
-)
+from mtlsearch.search._surrogate import surrogate_of
+from mtlsearch.search.samplers import SharingPosterior, sharing_features
 from mtlsearch.study import StudyView
 
 MAX_TASKS = 8
@@ -139,18 +134,15 @@ def effect_sentences(view: StudyView) -> tuple[str, ...]:
 
 def _model_of(view: StudyView) -> tuple[SharingPosterior, tuple[str, ...], int] | None:
     """Return the surrogate of a study, its tasks and the number of units; None if unsuitable."""
-    observations = [
-        item
-        for item in ObservationHistory().update(view.with_delta_m_only())
-        if item.changes is not None
-    ]
-    if len(observations) < 2 or not is_comparable(observations):
+    surrogate = surrogate_of(view)
+    if surrogate is None:
         return None
+    observations, posterior = surrogate
     candidate = observations[0].proposal.candidate
     plan = candidate.plan
     if candidate.trained_tasks != plan.tasks or len(plan.tasks) > MAX_TASKS:
         return None
-    return SharingModel(plan.tasks).posterior(observations), plan.tasks, len(plan.rows)
+    return posterior, plan.tasks, len(plan.rows)
 
 
 def _effects_by_task(

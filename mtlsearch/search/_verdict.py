@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-import numpy as np
 from scipy.special import ndtr
 
 from mtlsearch.results import Baseline, Expectation, TrialRecord
+from mtlsearch.search._surrogate import surrogate_of
 from mtlsearch.search.samplers import (
     Array,
     ObservationHistory,
@@ -23,9 +23,6 @@ from mtlsearch.search.samplers import (
     usable_observations,
 )
 from mtlsearch.study import StudyView
-
-BLOCK_SIZE = 256
-"""Trials whose covariances are computed at once."""
 
 SHOWN = 0.9
 """Probability from which a plan is shown to beat a baseline."""
@@ -73,13 +70,14 @@ def verdict_of(view: StudyView) -> Verdict | None:
         The verdict; None with a single task, before a trial besides ``independent`` is complete, if
         plans have different numbers of units, or if no complete trial is within the limits.
     """
-    observations = usable_observations(ObservationHistory().update(view.with_delta_m_only()))
+    surrogate = surrogate_of(view)
+    if surrogate is None:
+        return None
+    observations, posterior = surrogate
     complete = complete_observations(observations)
     feasible = [index for index, item in enumerate(complete) if not item.over_limits]
-    if len(complete) < 2 or not feasible or not is_comparable(observations):
+    if len(complete) < 2 or not feasible:
         return None
-    tasks = complete[0].proposal.candidate.trained_tasks
-    posterior = SharingModel(tasks).posterior(observations)
     features = features_of(complete)
     index_by_baseline = {
         item.proposal.baseline: index
@@ -173,14 +171,10 @@ class _Joint:
         cls, posterior: SharingPosterior, features: SharingFeatures, baselines: Sequence[int]
     ) -> _Joint:
         """Compute it, without the covariances of all pairs of trials."""
-        blocks = []
-        for start in range(0, features.shape[1], BLOCK_SIZE):
-            block = features[:, start : start + BLOCK_SIZE]
-            blocks.append(posterior.covariance(block, block).diagonal())
         columns = posterior.covariance(features, features[:, baselines])
         return cls(
             posterior.mean(features),
-            np.concatenate(blocks),
+            posterior.variance(features),
             dict(zip(baselines, columns.T, strict=True)),
         )
 

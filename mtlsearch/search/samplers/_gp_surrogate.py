@@ -378,6 +378,19 @@ class SharingPosterior:
             total += prior - self._whiten(task, left[task]).T @ self._whiten(task, right[task])
         return total / num_tasks**2
 
+    def variance(self, features: SharingFeatures) -> Array:
+        """Return the variance of Δm.
+
+        Args:
+            features: ``[T, A, U]`` features of the plans.
+
+        Returns:
+            ``[A]`` in percent squared: the diagonal of :meth:`covariance`.
+        """
+        num_tasks = len(self.params)
+        parts = [self.moments(task, features[task])[1] for task in range(num_tasks)]
+        return np.asarray(sum(parts) / num_tasks**2)
+
     def _whiten(self, task: int, features: SharingFeatures) -> Array:
         cross = _covariance(self.observed[task], features, self.params[task])
         return _solve(self.factors[task], cross)

@@ -229,10 +229,11 @@ def _compare(record: TrialRecord, reference: TrialRecord | None) -> _TrialChange
         for rung, results in record.rung_results.items()
     }
     defined = {rung: changes for rung, changes in at_rungs.items() if changes is not None}
-    errors = delta_m_error_by_task(record.results, reference.results) if is_complete else None
+    errors = None
     # The reference differs from itself by 0, without an error.
-    is_known = errors is not None and record is not reference
-    return _TrialChanges(record, at_end, defined, errors if errors and is_known else {})
+    if at_end is not None and record is not reference:
+        errors = delta_m_error_by_task(record.results, reference.results, is_defined=True)
+    return _TrialChanges(record, at_end, defined, errors or {})
 
 
 def _is_partial(record: TrialRecord) -> bool:

@@ -1,0 +1,53 @@
+"""Surrogate of a study, which its verdict and the effects of its tasks share."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from mtlsearch.search.samplers import (
+    ObservationHistory,
+    Observations,
+    SharingModel,
+    SharingPosterior,
+    is_comparable,
+    usable_observations,
+)
+from mtlsearch.study import StudyView
+
+
+def surrogate_of(view: StudyView) -> tuple[Observations, SharingPosterior] | None:
+    """Return the observations of a study and what the surrogate learns from them.
+
+    Those of the last view are kept, since a report asks several times.
+
+    Args:
+        view: the study.
+
+    Returns:
+        The trials with changes, and the posterior; None for fewer than two such trials, or if
+        their plans cannot be compared.
+    """
+    return _surrogate_once(_Same(view))
+
+
+class _Same:
+    """A view that is equal only to itself, so that it can be the key of a cache."""
+
+    def __init__(self, view: StudyView) -> None:
+        self.view = view
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.view is other.view
+
+    def __hash__(self) -> int:
+        return id(self.view)
+
+
+@lru_cache(maxsize=1)
+def _surrogate_once(same: _Same) -> tuple[Observations, SharingPosterior] | None:
+    history = ObservationHistory()
+    observations = usable_observations(history.update(same.view.with_delta_m_only()))
+    if len(observations) < 2 or not is_comparable(observations):
+        return None
+    tasks = observations[0].proposal.candidate.trained_tasks
+    return observations, SharingModel(tasks).posterior(observations)
