@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from mtlsearch.files import atomic_write
 from mtlsearch.plan import SharingPlan
 from mtlsearch.runs._session import Session
-from mtlsearch.search import Evaluator, SearchProgress
+from mtlsearch.search import Evaluator, SearchProgress, TakeOver
 from mtlsearch.search.estimate import (
     DEFAULT_PLANS,
     Estimate,
@@ -33,6 +33,7 @@ def estimate_plans(
     should_merge: bool | None = None,
     progress: SearchProgress,
     after_each: Callable[[StudyView], None] | None,
+    take_over: TakeOver,
 ) -> Estimate:
     """Estimate all plans in an opened run directory.
 
@@ -46,6 +47,7 @@ def estimate_plans(
             is pretrained and this costs at most two trainings.
         progress: callbacks of the trainings.
         after_each: called with the study after every trial; None for no callback.
+        take_over: called when a trial continues interrupted ones.
 
     Returns:
         The estimate, which is also written to the run directory.
@@ -62,6 +64,7 @@ def estimate_plans(
         plans=plans,
         progress=_EstimateProgress(progress, num_epochs),
         after_each=after_each,
+        take_over=take_over,
     )
     view = store.view()
     prior = _merged(session, view, names, should_merge, progress)

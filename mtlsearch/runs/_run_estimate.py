@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.runs._estimate_plans import estimate_plans
 from mtlsearch.runs._kept_network import refuse_extension
-from mtlsearch.runs._run_search import open_search, weight_pruning
+from mtlsearch.runs._run_search import move_checkpoints, open_search, weight_pruning
 from mtlsearch.search import SearchProgress
 from mtlsearch.search.estimate import DEFAULT_PLANS, Estimate
 from mtlsearch.study import (
@@ -32,7 +32,8 @@ def run_estimate(
 ) -> Estimate:
     """Train what an estimate requires, rank all plans, and write ``estimate.json``.
 
-    What an earlier call or a search trained is used. A call after an interruption resumes.
+    What an earlier call or a search trained is used. A call after an interruption resumes, the
+    interrupted training from its last checkpoint.
 
     Args:
         resolved: the run file with its plugins.
@@ -71,4 +72,5 @@ def run_estimate(
                 should_merge=should_merge,
                 progress=progress,
                 after_each=weight_pruning(run, session),
+                take_over=move_checkpoints(run),
             )

@@ -107,7 +107,7 @@ def run_search(
                 progress=progress,
                 after_each=weight_pruning(run, session),
                 at_seed=_second_seeds(session, run, is_distributed=is_distributed),
-                take_over=_move_checkpoints(run),
+                take_over=move_checkpoints(run),
             )
 
 
@@ -128,13 +128,18 @@ def _estimate_once(
             should_merge=False,
             progress=progress,
             after_each=weight_pruning(run, session),
+            take_over=move_checkpoints(run),
         )
 
 
-def _move_checkpoints(run: RunDirectory) -> TakeOver:
+def move_checkpoints(run: RunDirectory) -> TakeOver:
     """Return a function that gives the checkpoint of an interrupted trial to another trial.
 
-    A checkpoint that another worker deletes meanwhile is ignored.
+    Args:
+        run: run directory with the checkpoints.
+
+    Returns:
+        The function. It ignores a checkpoint that another worker deletes meanwhile.
     """
 
     def move(interrupted: Sequence[int], number: int) -> None:

@@ -16,7 +16,7 @@ from mtlsearch.registry import ResolvedRun
 from mtlsearch.registry._resolved_run import ConfiguredClass
 from mtlsearch.results import TrialRecord
 from mtlsearch.runs import run_search
-from mtlsearch.runs._run_search import _move_checkpoints
+from mtlsearch.runs._run_search import move_checkpoints
 from mtlsearch.search import NullProgress
 from mtlsearch.search.space import propose_baseline
 from mtlsearch.study import (
@@ -324,7 +324,7 @@ def test_checkpoint_that_vanishes_is_not_taken_over(
         run.checkpoint(4).unlink(missing_ok=True)
 
     monkeypatch.setattr(Path, "mkdir", make_and_delete)
-    _move_checkpoints(run)([4, 3], 7)
+    move_checkpoints(run)([4, 3], 7)
     assert run.checkpoint(7).read_bytes() == b"3"
     assert not run.checkpoint(3).exists()
 

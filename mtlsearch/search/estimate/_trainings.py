@@ -11,7 +11,7 @@ from mtlsearch.results import Baseline, counted_metrics, why_unranked
 from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._progress import SearchProgress
 from mtlsearch.search._successive_halving import SuccessiveHalving
-from mtlsearch.search._trial_runner import WAIT_SECONDS, TrialRunner
+from mtlsearch.search._trial_runner import WAIT_SECONDS, TakeOver, TrialRunner
 from mtlsearch.search.estimate._design import next_design
 from mtlsearch.search.estimate._ranking import BASELINES, estimated_plans, with_reached_rungs
 from mtlsearch.search.samplers import sharing_features
@@ -42,6 +42,7 @@ def train_for_estimate(
     plans: int = DEFAULT_PLANS,
     progress: SearchProgress,
     after_each: Callable[[StudyView], None] | None = None,
+    take_over: TakeOver | None = None,
 ) -> int:
     """Train both baselines in full and some plans in part, as trials of the study.
 
@@ -56,6 +57,7 @@ def train_for_estimate(
         plans: number of plans to train besides the baselines.
         progress: callbacks.
         after_each: called with the study after every trial.
+        take_over: called when a trial continues interrupted ones; None if nothing is kept of them.
 
     Returns:
         The epoch at which the plans were paused; the last one if Δm is undefined before.
@@ -71,7 +73,7 @@ def train_for_estimate(
     after = after_each or (lambda view: None)
     epochs, rungs = evaluator.epochs, _rungs(space, evaluator)
     halving = SuccessiveHalving(rungs, epochs=epochs, can_promote=False)
-    runner = TrialRunner(evaluator, store, progress, halving, space.limits)
+    runner = TrialRunner(evaluator, store, progress, halving, space.limits, take_over)
     for baseline in BASELINES:
         if _train_baseline(space, runner, baseline):
             after(store.view())
@@ -79,7 +81,7 @@ def train_for_estimate(
     halving = SuccessiveHalving((rung,), epochs=epochs, can_promote=False)
     if rung == epochs:
         halving = SuccessiveHalving()
-    runner = TrialRunner(evaluator, store, progress, halving, space.limits)
+    runner = TrialRunner(evaluator, store, progress, halving, space.limits, take_over)
     _train_plans(space, runner, names, plans, after)
     return rung
 

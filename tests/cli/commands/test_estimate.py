@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
 from mtlsearch.search.estimate import Estimate
+from tests.cli.commands.test_search import measured
+from tests.cli.commands.test_worker import KILLING
 from tests.cli.conftest import RUN_FILE, records_of
 from tests.cli.program import call
+from tests.cli.program import run as run_process
 
 pytestmark = pytest.mark.slow
 
@@ -66,3 +70,26 @@ def test_later_calls_reuse_what_is_trained(result: CompletedProcess[str], run: P
     assert len(after) == len(before)
     assert [record.state for record in after].count("complete") == 3
     assert "resumes until epoch 2" in search.stderr
+
+
+def test_estimate_continues_a_killed_baseline_exactly(tmp_path: Path) -> None:
+    """``independent`` is killed in its third epoch."""
+    file, run, whole = tmp_path / "run.yaml", tmp_path / "run", tmp_path / "whole"
+    file.write_text(RUN_FILE)
+    options = ("--epochs", "3", "--plans", "1", "--device", "cpu")
+    killing = KILLING.replace("_search", "_estimate").replace("number == 1", "number == 0")
+    killed = run_process("estimate", file, "--out", run, *options, prelude=killing)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert [record.state for record in records_of(run)] == ["interrupted"]
+    result = call("estimate", file, "--out", run, "-v", *options)
+    assert result.returncode == 0, result.stderr
+    epochs = [line.strip() for line in result.stderr.splitlines() if line.startswith("  epoch ")]
+    first, second = (epoch.partition("  ")[0] for epoch in epochs[:2])
+    assert (first, second) == ("epoch 3 of 3", "epoch 1 of 3")
+    records = records_of(run)
+    states = ["interrupted", "complete", "complete", "paused"]
+    assert [record.state for record in records] == states
+    assert call("estimate", file, "--out", whole, *options).returncode == 0
+    expected = records_of(whole)
+    assert measured(records) == measured(expected)
+    assert [item.rung_results for item in records[1:]] == [item.rung_results for item in expected]
