@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import pandas as pd
 from markupsafe import Markup
@@ -13,6 +14,9 @@ from mtlsearch.report.page._svg import Point, Scale, axes, drawing, tag
 
 LEFT, RIGHT, TOP, BOTTOM = 40.0, 14.0, 32.0, 42.0
 RADIUS = 5.5
+
+DISTINCT = 1.4
+"""Ratio of the distances from a label to another point and to its own, at least."""
 
 AXES = {"delta_m", "flops"}
 """Objectives that the axes show; a line joins the front of these only."""
@@ -102,21 +106,85 @@ def _labels(
     width: float,
 ) -> Iterator[Markup]:
     """Yield the names of baselines and the best trial, and of front trials with space beside."""
-    placed: list[Point] = []
     numbers = [int(number) for number in measured["trial"]]
-    order = sorted(range(len(points)), key=lambda index: numbers[index] not in role_by_trial)
+    best = measured.attrs.get("best")
+    marks = [
+        _box(point, RADIUS + 5 if number == best else RADIUS + 1)
+        for point, number in zip(points, numbers, strict=True)
+    ]
+    placed: list[Box] = []
+    order = sorted(
+        range(len(points)),
+        key=lambda index: (numbers[index] != best, numbers[index] not in role_by_trial),
+    )
     for index in order:
         role = role_by_trial.get(numbers[index])
         if role is None and not measured["pareto"].iloc[index]:
             continue
         text = str(numbers[index]) if role in (None, "best") else f"{numbers[index]} {role}"
-        text = f"{text} best" if numbers[index] == measured.attrs.get("best") else text
-        left, top = points[index][0] + 11, points[index][1] - 8
-        end = left + 6.5 * len(text) > width
-        left = points[index][0] - 11 if end else left
-        if any(abs(left - x) < 60 and abs(top - y) < 14 for x, y in placed):
-            top += 22
-        if any(math.hypot((left - x) / 4, top - y) < 12 for x, y in placed):
+        text = f"{text} best" if numbers[index] == best else text
+        places = [place for place in _places(points[index], text) if _is_inside(place.box, width)]
+        others = [*marks[:index], *marks[index + 1 :], *placed]
+        free = (
+            place
+            for place in places
+            if not any(_overlap(place.box, box) for box in others)
+            and (place.is_far or _is_nearest(place, index, points))
+        )
+        place = next(free, None)
+        if place is None or (place.is_far and role is None):
             continue
-        placed.append((left, top))
-        yield tag("text", text, x=left, y=top, class_=f"label {'end' if end else ''}".strip())
+        placed.append(place.box)
+        if place.is_far:
+            left, top = points[index]
+            end = place.box[1] if place.is_end else place.box[0]
+            yield tag("line", x1=left, y1=top, x2=end, y2=place.y - 4, class_="whisker leader")
+        class_ = "label end" if place.is_end else "label"
+        yield tag("text", text, x=place.x, y=place.y, class_=class_)
+
+
+Box = tuple[float, float, float, float]
+"""Left, right, top and bottom."""
+
+
+class _Place(NamedTuple):
+    """A place of a label: its anchor and baseline, and whether a line joins it to its point."""
+
+    x: float
+    y: float
+    is_end: bool
+    is_far: bool
+    box: Box
+
+
+def _places(point: Point, text: str) -> Iterator[_Place]:
+    """Yield places beside a point, then places further away, the preferred one first."""
+    length = 6.5 * len(text)
+    near = [(11, shift) for shift in (-8, 4, 16)]
+    far = [(24, shift) for shift in (-26, 34, -44, 52, -62, 70)]
+    for gap, shift in (*near, *far):
+        for is_end in (False, True):
+            x = point[0] - gap if is_end else point[0] + gap
+            y = point[1] + shift
+            left = x - length if is_end else x
+            yield _Place(x, y, is_end, gap > 11, (left, left + length, y - 9, y + 2))
+
+
+def _box(point: Point, radius: float) -> Box:
+    return (point[0] - radius, point[0] + radius, point[1] - radius, point[1] + radius)
+
+
+def _is_nearest(place: _Place, index: int, points: list[Point]) -> bool:
+    """Return whether a label starts clearly nearer to its point than to all others."""
+    start = (place.x, place.y - 3.5)
+    limit = DISTINCT * math.dist(start, points[index])
+    others = [*points[:index], *points[index + 1 :]]
+    return all(math.dist(start, other) > limit for other in others)
+
+
+def _is_inside(box: Box, width: float) -> bool:
+    return box[0] >= LEFT and box[1] <= width and box[2] >= 0
+
+
+def _overlap(box: Box, other: Box) -> bool:
+    return box[0] < other[1] and other[0] < box[1] and box[2] < other[3] and other[2] < box[3]

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from markupsafe import Markup
 
@@ -14,6 +15,7 @@ from mtlsearch.plan import SharingPlan
 from mtlsearch.report._learning_curves import curve_panels
 from mtlsearch.report._plan_effects import num_shared, pair_effects, task_changes
 from mtlsearch.report.page import draw_plan
+from mtlsearch.report.page._front_drawing import draw_front
 from mtlsearch.report.page._matrix_drawing import draw_confusion
 from mtlsearch.report.page._svg import Scale, polyline, tag, tick_label
 from tests.report.page.conftest import history, units
@@ -118,3 +120,36 @@ def test_changes_are_those_of_the_counted_metrics() -> None:
     effects = pair_effects([reference, hard])
     assert {effect.task for effect in effects} == {"depth", "scene"}
     assert {effect.other for effect in effects} == set(TASKS)
+
+
+@pytest.mark.parametrize("gap", [0.6, 1.0, 1.4, 3.0])
+def test_front_labels_are_nearest_to_their_own_points(gap: float) -> None:
+    deltas = [0.0, -16.3, -1.1, -1.1 - gap]  # the two last ones are close, with equal FLOPs
+    frame = pd.DataFrame(
+        {
+            "trial": [0, 1, 6, 7],
+            "delta_m": deltas,
+            "flops": [3.9e8, 1.6e8, 2.7e8, 2.7e8],
+            "pareto": [True, True, True, False],
+        }
+    )
+    frame.attrs |= {"best": 7, "front": ["delta_m", "flops"]}
+    roles = {0: "independent", 1: "hard", 7: "best"}
+    text = str(draw_front(frame, roles, width=1040, height=430))
+    marks = {
+        int(number): (float(x), float(y))
+        for x, y, number in re.findall(
+            r'<circle cx="([\d.]+)" cy="([\d.]+)" r="5.5" class="mark \w+" data-trial="(\d+)"', text
+        )
+    }
+    labels = {
+        int(number): (float(x), float(y) - 3.5)
+        for x, y, number in re.findall(
+            r'<text x="([\d.]+)" y="([\d.]+)" class="label[^>]*>(\d+)', text
+        )
+    }
+    assert 7 in labels
+    is_joined = 'class="whisker leader"' in text
+    for number in labels.keys() & marks.keys():
+        nearest = min(marks, key=lambda other: math.dist(labels[number], marks[other]))
+        assert nearest == number or is_joined
