@@ -15,7 +15,7 @@ from mtlsearch.report.page._svg import Point, Scale, axes, drawing, tag
 LEFT, RIGHT, TOP, BOTTOM = 40.0, 14.0, 32.0, 42.0
 RADIUS = 5.5
 
-DISTINCT = 1.4
+DISTINCT = 1.25
 """Ratio of the distances from a label to another point and to its own, at least."""
 
 AXES = {"delta_m", "flops"}
