@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from mtlsearch.results._delta_m import counted_metrics
+from mtlsearch.results._delta_m import CountedMetrics, counted_metrics
 from mtlsearch.results._result import TaskResult
 
 
@@ -32,8 +32,8 @@ def baseline_remarks(reference: Mapping[str, TaskResult]) -> list[str]:
     elif counted.not_counted:
         remarks.append(
             f"Δm does not count {_with_values(counted.not_counted)}: the independent baseline is 0 "
-            "or within two standard errors of the worst value. Train for more epochs or add "
-            "validation images."
+            f"or within two standard errors of the worst value. {_counted_instead(counted)} Train "
+            "for more epochs or add validation images."
         )
     if counted.saturated:
         remarks.append(
@@ -43,7 +43,22 @@ def baseline_remarks(reference: Mapping[str, TaskResult]) -> list[str]:
     return remarks
 
 
+def _counted_instead(counted: CountedMetrics) -> str:
+    """Return which metrics of these tasks Δm counts, as a sentence."""
+    tasks = dict.fromkeys(name.partition(".")[0] for name in counted.not_counted)
+    names = [f"{task}.{spec.name}" for task in tasks for spec in counted.by_task.get(task, ())]
+    return f"Of {_noun(len(tasks))}, it counts {_joined(names) if names else 'nothing'}."
+
+
+def _noun(num_tasks: int) -> str:
+    return "this task" if num_tasks == 1 else "these tasks"
+
+
 def _with_values(value_by_metric: Mapping[str, float]) -> str:
     """Return ``boxes.mAP (0.002) and scene.f1 (0)``."""
     parts = [f"{name} ({value:.3g})" for name, value in value_by_metric.items()]
+    return _joined(parts)
+
+
+def _joined(parts: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

@@ -151,6 +151,7 @@ def test_parts_of_tasks_have_delta_m_as_their_mean() -> None:
 def test_remarks_name_metrics_and_values() -> None:
     near_worst, near_best = both(0.002, 0.5), both(0.5, 1.0)
     assert baseline_remarks(near_worst)[0].startswith("Δm does not count boxes.mAP (0.002): ")
+    assert "Of this task, it counts nothing." in baseline_remarks(near_worst)[0]
     assert baseline_remarks(near_best)[0].startswith("Δm counts only losses of scene.accuracy (1)")
     assert baseline_remarks(both(0.5, 0.5)) == []
     assert baseline_remarks({}) == []
