@@ -123,6 +123,9 @@ class ProgressView:
             number = next(iter(self._plans.get(self.worker, {})), None)
             self._console.info(f"  trial {number}: epoch {epoch} of {epochs}, about {left} left")
 
+    def waiting(self, is_waiting: bool) -> None:
+        """Show nothing: an outage ends the trial with a message."""
+
     def note(self, text: str) -> None:
         """Show a note about the running trial."""
         self._print(f"  note: {text}")

@@ -67,6 +67,9 @@ class ProgressEvents:
         plain = {task: dict(values) for task, values in metrics.items()}
         self.write("epoch_finished", epoch, epochs, plain)
 
+    def waiting(self, is_waiting: bool) -> None:
+        """Write nothing: an outage ends the trial with a message."""
+
     def note(self, text: str) -> None:
         """Write a note."""
         self.write("note", text)

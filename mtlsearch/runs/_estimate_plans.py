@@ -137,6 +137,9 @@ class _EstimateProgress(SearchProgress):
         self.progress.epoch_finished(epoch, epochs, metrics)
         self._report()
 
+    def waiting(self, is_waiting: bool) -> None:
+        self.progress.waiting(is_waiting)
+
     def note(self, text: str) -> None:
         self.progress.note(text)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtlsearch.config import RunConfig, TrainConfig
@@ -212,14 +214,16 @@ class TrainingEvaluator:
         checkpoint = self.run.checkpoint(number, group.rank)
         # Processes of one training would write theirs after different epochs.
         interval = CHECKPOINT_SECONDS if group.size == 1 else None
-        checkpointing = Checkpointing(until, checkpoint, interval, self.run.upload)
-        self.run.fetch(checkpoint, is_replaced=True)
-        job = self.job(candidate, network, config, group, checkpointing)
+        files = _WaitingFiles(self.run, progress)
+        checkpointing = Checkpointing(until, checkpoint, interval, files.upload)
+        files.fetch(checkpoint, is_replaced=True)
+        with files.waiting():  # a teacher may be fetched
+            job = self.job(candidate, network, config, group, checkpointing)
         with self.log(number, candidate, progress, self.cost(candidate)) as log:
             try:
                 result = train(job, log)
             except TrainingError:
-                self.run.remove(checkpoint)
+                files.remove(checkpoint)
                 raise
             kept = self.check_kept(candidate, network)
             if is_search:
@@ -230,9 +234,9 @@ class TrainingEvaluator:
         if group.rank == 0 and is_search:
             for file in (self.run.weights(number), self.run.history(number)):
                 if file.is_file():
-                    self.run.upload(file)
+                    files.upload(file)
         if until == config.epochs:
-            self.run.remove(checkpoint)
+            files.remove(checkpoint)
         results_by_epoch = {record.epoch + 1: self.results(record) for record in result.epochs}
         return Measurement(
             results_by_epoch[until],
@@ -459,6 +463,34 @@ class TrainingEvaluator:
         from mtlsearch.training import seeded_heads
 
         return seeded_heads(self.network_tasks, cut.features, self.config.seed, with_attention)
+
+
+@dataclass(frozen=True, slots=True)
+class _WaitingFiles:
+    """Files of a run directory whose transfers do not count for ``search.trial_timeout``."""
+
+    run: RunDirectory
+    progress: SearchProgress
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        self.progress.waiting(True)
+        try:
+            yield
+        finally:
+            self.progress.waiting(False)
+
+    def fetch(self, file: Path, *, is_replaced: bool = False) -> None:
+        with self.waiting():
+            self.run.fetch(file, is_replaced=is_replaced)
+
+    def upload(self, file: Path) -> None:
+        with self.waiting():
+            self.run.upload(file)
+
+    def remove(self, file: Path) -> None:
+        with self.waiting():
+            self.run.remove(file)
 
 
 @dataclass(frozen=True, slots=True)

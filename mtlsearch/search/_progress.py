@@ -63,6 +63,14 @@ class SearchProgress(Protocol):
         """
         return
 
+    def waiting(self, is_waiting: bool) -> None:
+        """Report that a training begins or ends to wait for the environment, such as a bucket.
+
+        Args:
+            is_waiting: True at the begin, False at the end.
+        """
+        return
+
     def note(self, text: str) -> None:
         """Report a remark for the user.
 

@@ -27,7 +27,8 @@ class TrialTimeout(SearchProgress):
 
     A callback after the timeout raises an error, so the trial fails at its next step. If no
     callback follows either, because a step hangs, a thread stores the trial as failed and ends the
-    process: no other way ends code outside of Python.
+    process: no other way ends code outside of Python. Time in which the training waits for the
+    environment does not count: an outage does not depend on the candidate.
 
     Args:
         progress: the callbacks of the search.
@@ -42,9 +43,15 @@ class TrialTimeout(SearchProgress):
         self._timeout = timeout
         self._fail = fail
         self._end = time.monotonic() + timeout
-        grace = max(MIN_GRACE, GRACE_FACTOR * timeout)
-        self._timer = threading.Timer(timeout + grace, self._end_process)
-        self._timer.daemon = True
+        self._waits_since: float | None = None
+        self._timer = self._new_timer()
+
+    def _new_timer(self) -> threading.Timer:
+        grace = max(MIN_GRACE, GRACE_FACTOR * self._timeout)
+        seconds = max(0.0, self._end - time.monotonic()) + grace
+        timer = threading.Timer(seconds, self._end_process)
+        timer.daemon = True
+        return timer
 
     def __enter__(self) -> SearchProgress:
         self._timer.start()
@@ -74,6 +81,18 @@ class TrialTimeout(SearchProgress):
         self._progress.epoch_finished(epoch, epochs, metrics)
         if epoch < epochs:
             self._check()
+
+    def waiting(self, is_waiting: bool) -> None:
+        """Stop the time while the training waits for the environment."""
+        self._progress.waiting(is_waiting)
+        if is_waiting:
+            self._timer.cancel()
+            self._waits_since = time.monotonic()
+        elif self._waits_since is not None:
+            self._end += time.monotonic() - self._waits_since
+            self._waits_since = None
+            self._timer = self._new_timer()
+            self._timer.start()
 
     def note(self, text: str) -> None:
         """Report a remark."""

@@ -18,7 +18,7 @@ from mtlsearch.errors import (
     RunError,
 )
 from mtlsearch.plugin import Candidate
-from mtlsearch.search import Measurement, SearchProgress, search
+from mtlsearch.search import Measurement, SearchProgress, _trial_timeout, search
 from mtlsearch.study import TrialStore
 from tests.search.synthetic import Formula, space_for
 from tests.search.test_search import run, store_at
@@ -154,6 +154,49 @@ def test_trial_that_trains_too_long_fails(tmp_path: Path) -> None:
     assert time.monotonic() - start < 10
     assert [record.state for record in records] == ["complete", "complete", "failed", "complete"]
     assert records[2].reason == "it trained longer than `search.trial_timeout`, 0.00333 min"
+
+
+@dataclass
+class Waiting(Formula):
+    """Evaluator that waits for the environment longer than the timeout, and then may fail."""
+
+    is_outage: bool = True
+
+    def measure(
+        self,
+        number: int,
+        candidate: Candidate,
+        progress: SearchProgress,
+        epochs: int | None = None,
+    ) -> Measurement:
+        if number == 2:
+            progress.waiting(True)
+            try:
+                time.sleep(0.6)
+                if self.is_outage:
+                    raise InfrastructureError("the bucket does not answer")
+            finally:
+                progress.waiting(False)
+        progress.step(1, 1.0)
+        return super().measure(number, candidate, progress, epochs)
+
+
+def test_outage_under_a_timeout_interrupts_the_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the timeout would end the process, which waits for 0.6 s."""
+    monkeypatch.setattr(_trial_timeout, "MIN_GRACE", 0.1)
+    ends = list[int]()
+    monkeypatch.setattr(_trial_timeout.os, "_exit", ends.append)
+    timeout = 0.2 / 60
+    with pytest.raises(InfrastructureError, match="does not answer"):
+        run(tmp_path, Waiting(), 4, trial_timeout=timeout)
+    records = run(tmp_path, Waiting(is_outage=False), 4, trial_timeout=timeout).records()
+    states = ["complete", "complete", "interrupted", "complete", "complete"]
+    assert [record.state for record in records] == states
+    records = run(tmp_path / "short", Waiting(is_outage=False), 4, trial_timeout=timeout).records()
+    assert [record.state for record in records] == ["complete"] * 4
+    assert not ends
 
 
 HANG = """
