@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -100,7 +102,10 @@ def _convert_to_int8(path: Path, calibration: Iterator[NDArray[np.float32]]) -> 
             batch = next(calibration, None)
             return None if batch is None else {INPUT: batch}
 
-    with tempfile.TemporaryDirectory(prefix="mtlsearch-int8-") as scratch:
+    with (
+        _without_remarks("onnxruntime"),
+        tempfile.TemporaryDirectory(prefix="mtlsearch-int8-") as scratch,
+    ):
         prepared, quantized = Path(scratch) / "prepared.onnx", Path(scratch) / "quantized.onnx"
         quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
         quantize_static(
@@ -116,6 +121,24 @@ def _convert_to_int8(path: Path, calibration: Iterator[NDArray[np.float32]]) -> 
             nodes_to_exclude=last_layers(onnx.load(prepared)),
         )
         path.write_bytes(quantized.read_bytes())
+
+
+@contextmanager
+def _without_remarks(package: str) -> Iterator[None]:
+    """Drop records below errors that a package logs in the root logger, for a while."""
+
+    def is_kept(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR or package not in Path(record.pathname).parts
+
+    root = logging.getLogger()
+    handler = logging.NullHandler()  # without a handler, logging.warning() configures the root
+    root.addHandler(handler)
+    root.addFilter(is_kept)
+    try:
+        yield
+    finally:
+        root.removeFilter(is_kept)
+        root.removeHandler(handler)
 
 
 def last_layers(model: Any) -> list[str]:
@@ -175,12 +198,20 @@ def changes_text(changes: list[MetricChange], precision: Precision) -> str:
     """
     names = [f"{change.task}.{change.metric}" for change in changes]
     width = max(map(len, names), default=0)
-    lines = [f"{'validation':<{width}}  {'fp32':>8}  {precision:>8}  change %"]
+    lines = [f"{'validation':<{width}}  {'fp32':>8}  {precision:>8}  change"]
     lines += [
-        f"{name:<{width}}  {change.before:8.4f}  {change.after:8.4f}  {-change.drop:+8.2f}"
+        f"{name:<{width}}  {change.before:8.4f}  {change.after:8.4f}  {_direction(change)}"
         for name, change in zip(names, changes, strict=True)
     ]
     return "\n".join(lines)
+
+
+def _direction(change: MetricChange) -> str:
+    """Return a change as text; its sign would not show which direction is better."""
+    if math.isnan(change.drop):
+        return "undefined"
+    amount = f"{abs(change.drop):.2f} %"
+    return f"{amount} {'worse' if change.drop > 0 else 'better'}" if change.drop else "equal"
 
 
 def to_json(changes: list[MetricChange]) -> Mapping[str, Any]:

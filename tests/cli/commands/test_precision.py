@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mtlsearch.errors import ExportError
-from mtlsearch.export._precision import MetricChange, require_small_drop
+from mtlsearch.export._precision import MetricChange, changes_text, require_small_drop
 from tests.cli.conftest import SmallSearch
 from tests.cli.program import call
 
@@ -24,6 +24,7 @@ def test_export_precision_writes_metrics_of_both(
     result = call("export", small_search.run, "--out", out, *options)
     assert result.returncode == 0, result.stderr
     assert "shapes.mIoU" in result.stderr
+    assert "root: " not in result.stderr  # remarks of the converter
     extra = json.loads((out / "bundle.json").read_text())["extra"]["precision"]
     assert extra["name"] == precision
     assert set(extra["validation"]) == {"scene", "shapes"}
@@ -42,3 +43,14 @@ def test_require_small_drop_above_the_limit_raises(drop: float) -> None:
         require_small_drop(changes, "int8", 2)
     assert "mAP50" not in raised.value.what
     require_small_drop(changes[1:], "int8", 2)
+
+
+def test_changes_text_of_a_higher_loss_says_worse() -> None:
+    changes = [
+        MetricChange("a", "nll", 0.7615, 0.7693, 1.03, is_limited=False),
+        MetricChange("a", "top5", 0.5, 0.6, -20, is_limited=False),
+        MetricChange("a", "accuracy", 0.5, 0.5, 0.0, is_limited=True),
+    ]
+    lines = changes_text(changes, "int8").splitlines()[1:]
+    ends = ("1.03 % worse", "20.00 % better", "equal")
+    assert all(line.endswith(f"  {end}") for line, end in zip(lines, ends, strict=True))
