@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -349,6 +350,22 @@ class TestLinks:
             "![e](gone.png)\n\n```text\n[f](no-link.md)\n```\n"
         )
         assert list(_broken_links(page)) == ["gone.md", "#two", "gone.png"]
+
+
+def test_extras_are_named_in_one_form_and_exist() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = declared["project"]["optional-dependencies"].keys()
+    folders = ("mtlsearch", "plugins", "search_spaces")
+    sources = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    names = []
+    for path in (*pages.pages(), *sources):
+        text = path.read_text(encoding="utf-8")
+        for name, form in re.findall(r"(pip install +(['\"]?[\w.]*\[\S+))", text):
+            match = re.match(r"'mtlsearch\[([a-z0-9,]+|\{\w+\})\]'", form)
+            assert match, f"{path}: {name}: write pip install 'mtlsearch[EXTRA]'"
+            names += [] if "{" in match[1] else match[1].split(",")
+    assert set(names) <= extras
+    assert {"balancing", "dashboard"} <= set(names)
 
 
 def _broken_links(page: Path) -> Iterator[str]:
