@@ -111,6 +111,7 @@ mtlsearch.plugin:
     size(split) (abstract)
     summary
     warnings
+    written_labels(split, index)
   Distillation(kind, alpha)
   FeatureLevel(channels, stride)
   FeatureSpec(levels, image_size, shapes=...)

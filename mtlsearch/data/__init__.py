@@ -23,6 +23,7 @@ The augmentation of an image depends only on seed, epoch and image. All trials o
 therefore train on the same data.
 """
 
+from mtlsearch.data._data_digest import DataDigest, describe_changes
 from mtlsearch.data._drawable import label_prediction
 from mtlsearch.data._module import DataModule
 from mtlsearch.data._open import open_data
@@ -42,6 +43,7 @@ from mtlsearch.data.checks import (
 __all__ = [
     "DATA_WARNINGS",
     "CheckReport",
+    "DataDigest",
     "DataModule",
     "DataWarning",
     "LabelCounts",
@@ -49,6 +51,7 @@ __all__ = [
     "check_label_coverage",
     "check_named_classes",
     "data_warnings",
+    "describe_changes",
     "label_prediction",
     "open_data",
     "problems_of",

@@ -15,6 +15,7 @@ from mtlsearch.bundle import Preprocessing
 from mtlsearch.config import DataConfig
 from mtlsearch.data._check_splits import check_splits
 from mtlsearch.data._crop_survey import survey_crops, surveyed_indices
+from mtlsearch.data._data_digest import DataDigest, digest_data
 from mtlsearch.data._images import Images
 from mtlsearch.data._labels import setting_names, with_counts
 from mtlsearch.data._loader import BatchLoader, ImageDataset, read_images, require_valid
@@ -68,6 +69,14 @@ class DataModule:
     def source_warnings(self) -> tuple[str, ...]:
         """What the sources changed or ignored when they were opened, one line each."""
         return tuple(line for source in self._images.sources for line in source.warnings)
+
+    def digest(self) -> DataDigest:
+        """Return a digest of the images and labels of ``train`` and ``val``; read no image.
+
+        Returns:
+            Numbers of images and digests by split.
+        """
+        return digest_data(self._images, self._config)
 
     def with_seed(self, seed: int) -> DataModule:
         """Return the same images and splits with another order and augmentation.

@@ -109,6 +109,22 @@ class DatasetSource(ABC, Generic[SettingsT]):
         """
         return None
 
+    def written_labels(self, split: str, index: int) -> bytes | None:
+        """Return the labels of an image as its files write them, without reading the image.
+
+        A search refuses to resume if they changed. Masks and maps are not part of them.
+
+        Args:
+            split: name of the split.
+            index: index in the split, from 0.
+
+        Returns:
+            Such as the cells of a row or the text of a label file, without absolute paths. None,
+            the default, means that the labels are in files that :meth:`files` returns for several
+            images, such as a table: a change of its content counts as a change of the labels.
+        """
+        return None
+
     def group(self, split: str, index: int) -> str | None:
         """Return the group of an image: images that are not independent of each other.
 

@@ -59,8 +59,8 @@ def run_estimate(
     check_run_directory(run)
     with run.locked():
         with run.setting_up():
-            require_same_search(run, resolved.config)
-            session, store = open_search(resolved, run, device, progress, None)
+            digest = require_same_search(run, resolved.config)
+            session, store = open_search(resolved, run, device, progress, None, trained_on=digest)
         run = session.evaluator.run
         with store.joined(run.path):
             return estimate_plans(

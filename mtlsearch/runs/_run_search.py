@@ -17,7 +17,7 @@ from mtlsearch.runs._distributed import Rank0Evaluator, on_all_ranks, run_worker
 from mtlsearch.runs._environment import describe_threads, record_environment
 from mtlsearch.runs._estimate_plans import estimate_plans
 from mtlsearch.runs._retrain import retraining_evaluator, without_weights
-from mtlsearch.runs._session import Session, open_session
+from mtlsearch.runs._session import Session, open_session, require_same_data
 from mtlsearch.search import (
     BestExpected,
     Evaluator,
@@ -44,6 +44,7 @@ from mtlsearch.study import (
 if TYPE_CHECKING:
     import torch
 
+    from mtlsearch.data import DataDigest
     from mtlsearch.training import ProcessGroup
 
 
@@ -86,8 +87,10 @@ def run_search(
     is_distributed = process_group is not None and process_group.size > 1
     with nullcontext() if is_worker else run.locked():
         with run.setting_up():
-            require_same_search(run, resolved.config)
-            session, store = open_search(resolved, run, device, progress, process_group, study)
+            digest = require_same_search(run, resolved.config)
+            session, store = open_search(
+                resolved, run, device, progress, process_group, study, trained_on=digest
+            )
         if device.type == "cpu" and not is_worker:
             progress.note(f"the CPU trains with {describe_threads()}")
         run = session.evaluator.run  # with the bucket of the artifacts
@@ -206,8 +209,12 @@ def open_search(
     progress: SearchProgress,
     process_group: ProcessGroup | None,
     study: str | None = None,
+    *,
+    trained_on: DataDigest | None = None,
 ) -> tuple[Session, TrialStore]:
     """Open session and study, and write ``run.yaml`` and ``environment.json``.
+
+    The digest of the data is recorded in the study before its first trial.
 
     Args:
         resolved: the run file with its plugins.
@@ -216,6 +223,7 @@ def open_search(
         progress: callbacks for reading images and for warnings.
         process_group: the processes of a distributed search; None for a single process.
         study: name of the study in the storage; None for that of the run directory.
+        trained_on: digest of the data of the trials; None if none is known yet.
 
     Returns:
         The session and the trials of the run.
@@ -235,11 +243,21 @@ def open_search(
     is_new_file = would_create_file(config.search.storage, run.journal)
     storage = None if is_new_file else open_run_storage(run, config, progress.warning)
     session = open_session(
-        resolved, run, device=device, progress=progress, is_search=True, process_group=process_group
+        resolved,
+        run,
+        device=device,
+        progress=progress,
+        is_search=True,
+        process_group=process_group,
+        trained_on=trained_on,
     )
     objectives = session.objectives
     storage = storage or open_run_storage(run, config, progress.warning)
     store = open_store(run, config, storage, objectives, study)
+    if store.data_digest is None:
+        store.data_digest = session.data.digest()
+    elif trained_on is None:  # a study that other run directories use too
+        require_same_data(store.data_digest, session.data.digest(), run)
     save_resolved(config, run.config)
     if config.search.storage is not None and store.run_file is None:
         store.run_file = run.config.read_text(encoding="utf-8")

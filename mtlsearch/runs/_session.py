@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mtlsearch.config import RunConfig
-from mtlsearch.errors import BackboneError
+from mtlsearch.errors import BackboneError, RunError
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.results import Objective, objectives_of
 from mtlsearch.runs._kept_network import open_kept_network
@@ -19,7 +19,7 @@ from mtlsearch.study import RunDirectory, with_artifacts
 if TYPE_CHECKING:
     import torch
 
-    from mtlsearch.data import DataModule
+    from mtlsearch.data import DataDigest, DataModule
     from mtlsearch.models import CutBackbone
     from mtlsearch.training import ProcessGroup
 
@@ -58,6 +58,7 @@ def open_session(
     should_load_weights: bool = True,
     is_search: bool = False,
     process_group: ProcessGroup | None = None,
+    trained_on: DataDigest | None = None,
 ) -> Session:
     """Open the data, run the preflight checks and build what a training requires.
 
@@ -72,6 +73,8 @@ def open_session(
             trial has its own.
         is_search: whether candidates are proposed. The session then reads the warm start.
         process_group: the processes of a distributed training; None for a single process.
+        trained_on: digest of the data of earlier trials in the run directory, with which the
+            trainings of the session will be compared; None allows any data.
 
     Returns:
         The session.
@@ -81,7 +84,8 @@ def open_session(
         DataError: images or labels have problems, or a task has no labels.
         UnknownNameError: timm does not have the backbone.
         BackboneError: a backbone cannot be created, loaded or cut.
-        RunError: the storage URL or the warm start is invalid.
+        RunError: the storage URL or the warm start is invalid, or the data are not those of the
+            earlier trials.
         TrainingError: a balancer does not support the training settings.
         PluginError: the head of a task cannot be built, or raises an error.
         ExportError: the network cannot be exported.
@@ -96,6 +100,8 @@ def open_session(
     run_checks(Stage.RUN_FILE, context, on_warning=progress.warning)
     cut_backbones = _cut_backbones(resolved, should_load_weights)
     data = context.data = _open_data(resolved, cut_backbones, device)
+    if trained_on is not None:
+        require_same_data(trained_on, data.digest(), run)
     context.tasks = resolved.build_tasks(data.labels)
     if check:
         _check_data(context, data, progress)
@@ -118,6 +124,32 @@ def open_session(
         kept=open_kept_network(resolved, run) if resolved.kept_tasks else None,
     )
     return Session(resolved.config, data, evaluator, _build_space(context, evaluator))
+
+
+def require_same_data(before: DataDigest, now: DataDigest, run: RunDirectory) -> None:
+    """Check that data did not change since the first trial of a run.
+
+    Metrics on other images are not comparable, and Δm would refer to an independent baseline that
+    was trained and measured on them.
+
+    Args:
+        before: digest of the data of the trials.
+        now: digest of the present data.
+        run: run directory, for the message.
+
+    Raises:
+        RunError: images or labels of ``train`` or ``val`` differ.
+    """
+    from mtlsearch.data import describe_changes
+
+    if changes := describe_changes(before, now):
+        lines = "".join(f"\n  {line}" for line in changes)
+        raise RunError(
+            "the data changed since the first trial of this run directory, so that trials would "
+            f"not be comparable:{lines}",
+            where=str(run.path),
+            next_step="restore the data, or set --out to a new folder for a search on the new data",
+        )
 
 
 def _check_data(context: PreflightContext, data: DataModule, progress: SearchProgress) -> None:

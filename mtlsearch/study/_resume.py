@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mtlsearch.config import (
     RunConfig,
@@ -15,7 +17,7 @@ from mtlsearch.config import (
 )
 from mtlsearch.errors import RunError
 from mtlsearch.study._run_directory import RunDirectory
-from mtlsearch.study._study import stored_trial_numbers
+from mtlsearch.study._study import read_stored
 
 RESUMABLE_CHANGES = (
     "search.trials",
@@ -82,7 +84,9 @@ def _is_allowed(entry: Path) -> bool:
     return entry.name.startswith(".") or is_extra
 
 
-def require_same_search(run: RunDirectory, config: RunConfig) -> None:
+def require_same_search(
+    run: RunDirectory, config: RunConfig
+) -> Mapping[str, Mapping[str, Any]] | None:
     """Check that a run directory holds no other search; write nothing.
 
     Trials of two searches cannot be compared. The caller holds the lock of the run directory.
@@ -91,13 +95,18 @@ def require_same_search(run: RunDirectory, config: RunConfig) -> None:
         run: run directory.
         config: run file of the search that starts or resumes.
 
+    Returns:
+        Digest of the data of the trials; None if none is recorded.
+
     Raises:
         RunError: the run directory has other settings, its ``run.yaml`` is missing, or it
             contains folders of trials that are missing in the study.
     """
     if run.config.is_file():
-        _require_same_settings(run, config)
-    stored, folders = stored_trial_numbers(run, config), run.trial_numbers()
+        _require_same_settings(run, config, (*RESUMABLE_CHANGES, "data.root"))
+    (stored, digest), folders = read_stored(run, config), run.trial_numbers()
+    if run.config.is_file() and digest is None:  # else the data can be compared in any folder
+        _require_same_settings(run, config, RESUMABLE_CHANGES)
     if not run.config.is_file() and (stored or folders):
         raise RunError(
             "run.yaml is missing, but the run directory contains trials",
@@ -114,12 +123,15 @@ def require_same_search(run: RunDirectory, config: RunConfig) -> None:
             next_step=f"restore {study}, move these folders elsewhere, or set --out to another "
             "folder",
         )
+    return digest
 
 
-def _require_same_settings(run: RunDirectory, config: RunConfig) -> None:
+def _require_same_settings(
+    run: RunDirectory, config: RunConfig, resumable: tuple[str, ...]
+) -> None:
     stored = load_run(run.config).config
     differing = difference(stored, config)
-    changed = [key for key in differing if not key.startswith(RESUMABLE_CHANGES)]
+    changed = [key for key in differing if not key.startswith(resumable)]
     if changed:
         values = [f"\n  {describe_difference(stored, config, key)}" for key in changed]
         raise RunError(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
@@ -203,18 +204,23 @@ def read_importances(out: Path, config: RunConfig) -> tuple[dict[str, float], in
     return get_param_importances(study), count
 
 
-def stored_trial_numbers(run: RunDirectory, config: RunConfig) -> frozenset[int]:
-    """Return the numbers of all trials in the run's study; write nothing.
+def read_stored(
+    run: RunDirectory, config: RunConfig
+) -> tuple[frozenset[int], Mapping[str, Mapping[str, Any]] | None]:
+    """Return which trials a run's study contains and on which data they were trained.
 
     Args:
-        run: run directory.
+        run: run directory, in which nothing is written.
         config: its run file.
 
     Returns:
-        Trial numbers; empty if the study does not exist yet.
+        Trial numbers, empty if the study does not exist yet; and the digest of the data, None
+        before it was recorded.
     """
     store = _existing_store(run, config)
-    return frozenset() if store is None else frozenset(trial.number for trial in store.trials)
+    if store is None:
+        return frozenset(), None
+    return frozenset(trial.number for trial in store.trials), store.data_digest
 
 
 def _existing_store(run: RunDirectory, config: RunConfig) -> TrialStore | None:

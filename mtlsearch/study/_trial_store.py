@@ -43,6 +43,9 @@ CLAIM_SECONDS = 60.0
 RUN_FILE = "run_file"
 """User attribute of a study in a database: its run file."""
 
+DATA = "data"
+"""User attribute of a study: the digest of the data on which its trials were trained."""
+
 Training = tuple[str, int | None]
 """What a trial trains: the digest of its candidate, and the seed if it is a second one."""
 
@@ -184,6 +187,17 @@ class TrialStore:
     @run_file.setter
     def run_file(self, text: str) -> None:
         self._storage.set_study_user_attr(self._study_id, RUN_FILE, text)
+
+    @property
+    def data_digest(self) -> Mapping[str, Mapping[str, Any]] | None:
+        """Digest of the data on which the trials were trained; None of an earlier version."""
+        digest: Mapping[str, Mapping[str, Any]] | None
+        digest = self._storage.get_study_user_attrs(self._study_id).get(DATA)
+        return digest
+
+    @data_digest.setter
+    def data_digest(self, digest: Mapping[str, Mapping[str, Any]]) -> None:
+        self._storage.set_study_user_attr(self._study_id, DATA, digest)
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -364,8 +378,8 @@ class TrialStore:
         claims = (trial.number for trial in self._open.values() if "record" not in trial.user_attrs)
         trials = (
             number
-            for number in self._records
-            if number >= num_trials and number not in self._interrupted
+            for number in range(num_trials, record.number)
+            if number in self._records and number not in self._interrupted
         )
         return sum(number < record.number for number in (*claims, *trials))
 

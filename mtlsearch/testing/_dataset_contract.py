@@ -132,6 +132,14 @@ class DatasetContract:
             assert files == reopened.files(split, index)
             assert files is None or any(file.is_file() for file in files)
 
+    def test_written_labels_are_stable(self, source: DatasetSource, tmp_path: Path) -> None:
+        """Check that two instances return the same written labels, without absolute paths."""
+        reopened = self.make_source(tmp_path)
+        for split, index in self._some(source):
+            written = source.written_labels(split, index)
+            assert written == reopened.written_labels(split, index)
+            assert written is None or str(tmp_path).encode() not in written
+
     def test_groups_are_stable_names(self, source: DatasetSource, tmp_path: Path) -> None:
         """Check that two instances return the same groups, which are texts or None."""
         reopened = self.make_source(tmp_path)

@@ -163,6 +163,12 @@ class Coco(DatasetSource[CocoSettings]):
     def files(self, split: str, index: int) -> Sequence[Path]:
         return [self._index[split].path, self._image_path(split, self._entry(split, index))]
 
+    def written_labels(self, split: str, index: int) -> bytes:
+        annotations = self._index[split].annotations[self._entry(split, index).id]
+        fields = {"category_id", "bbox", "iscrowd", "segmentation"}
+        values = [repr(annotation.model_dump(include=fields)) for annotation in annotations]
+        return "\n".join(sorted(values)).encode(errors="replace")
+
     def locate(self, split: str, index: int) -> str:
         entry = self._entry(split, index)
         path = self._image_path(split, entry)

@@ -62,6 +62,9 @@ class Folders(DatasetSource[FoldersSettings]):
     def files(self, split: str, index: int) -> Sequence[Path]:
         return [self._entry(split, index)[1]]
 
+    def written_labels(self, split: str, index: int) -> bytes:
+        return self._entry(split, index)[0].encode(errors="replace")
+
     def locate(self, split: str, index: int) -> str:
         return str(self._entry(split, index)[1])
 

@@ -29,7 +29,7 @@ from mtlsearch.plugin import (
     resolve_path,
 )
 
-from ._boxes import parse_cell, require_inside, to_pixels
+from ._boxes import BoxCells, parse_cell, require_inside, to_pixels
 from ._settings import ColumnSettings
 
 _INTEGER = re.compile(r"-?\d{1,18}")
@@ -149,6 +149,25 @@ class Column:
         is_path = can_be_path and isinstance(cell, str) and not cell.startswith("[")
         where = f"{where}, column {self.name!r}"
         return [resolve_path(self.root, cell, where=where)] if is_path else []
+
+    def written(self, cell: Any, where: str) -> Any:
+        """Return what a cell contains about the label, without paths.
+
+        Args:
+            cell: string, number, list or None.
+            where: the row, for messages.
+
+        Returns:
+            The cell, without numbers of rows; the content of a file with boxes; None for the path
+            of a mask or map.
+        """
+        if not (files := self.files(cell, where)):
+            rows = cell if isinstance(cell, list) else ()
+            is_joined = any(isinstance(row, BoxCells) for row in rows)
+            return [(row.numbers, row.name, row.crowd) for row in rows] if is_joined else cell
+        if self.settings.form is not Form.BOXES:
+            return None
+        return [file.read_bytes() for file in files if file.is_file()]
 
     def _index(self, text: str, where: str) -> int:
         if self.settings.index_offset is not None and _INTEGER.fullmatch(text):

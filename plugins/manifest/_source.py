@@ -112,6 +112,14 @@ class Manifest(DatasetSource[ManifestSettings]):
         images = [resolve_path(self._root, image, where=where)] if isinstance(image, str) else []
         return [self._file, *images, *label_files]
 
+    def written_labels(self, split: str, index: int) -> bytes:
+        row, where = self._row(split, index), self.locate(split, index)
+        cells = [
+            (label, column.written(row.cells.get(column.name), where))
+            for label, column in self._columns.items()
+        ]
+        return repr(cells).encode(errors="replace")
+
     def group(self, split: str, index: int) -> str | None:
         if self._group_column is None:
             return None

@@ -116,6 +116,10 @@ class Voc(DatasetSource[VocSettings]):
         xml, mask = self._label_files(entry)
         return [entry.path, xml, *([mask] if self._has_masks else [])]
 
+    def written_labels(self, split: str, index: int) -> bytes:
+        xml, _ = self._label_files(self._entry(split, index))
+        return xml.read_bytes() if xml.is_file() else b""
+
     def locate(self, split: str, index: int) -> str:
         entry = self._entry(split, index)
         return f"{entry.place} ({entry.path})"

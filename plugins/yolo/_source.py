@@ -95,6 +95,10 @@ class Yolo(DatasetSource[YoloSettings]):
         path = self._path(split, index)
         return [self._data.path, path, label_file(path)]
 
+    def written_labels(self, split: str, index: int) -> bytes:
+        file = label_file(self._path(split, index))
+        return file.read_bytes() if file.is_file() else b""
+
     def locate(self, split: str, index: int) -> str:
         return f"{self._data.path} {split}[{index}] ({self._path(split, index)})"
 

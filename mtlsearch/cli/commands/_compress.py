@@ -74,7 +74,7 @@ def compress(
 
     from mtlsearch.runs import CompressSettings, find_compressed, open_session, select_trial
     from mtlsearch.runs import compress as compress_trial
-    from mtlsearch.study import RunDirectory, read_view
+    from mtlsearch.study import RunDirectory, read_stored, read_view
 
     folder, console = RunDirectory(run), options.console
     records = read_view(run, resolved.config).networks
@@ -94,7 +94,13 @@ def compress(
     else:
         console.info(f"compressing trial {parent.number}: {parent.plan}")
         with folder.locked(), ProgressView(console) as progress:
-            session = open_session(resolved, folder, device=pick_device(device), progress=progress)
+            session = open_session(
+                resolved,
+                folder,
+                device=pick_device(device),
+                progress=progress,
+                trained_on=read_stored(folder, resolved.config)[1],
+            )
             record = compress_trial(session, folder, parent, settings, progress=progress)
     _show(record, parent, console)
     console.info(f"next: mtlsearch export {run} --trial {record.number} --out BUNDLE")

@@ -44,7 +44,7 @@ def train_longer(
     from mtlsearch.results import reference_trial
     from mtlsearch.runs import find_long_training, open_session, select_trial
     from mtlsearch.runs import train_longer as train
-    from mtlsearch.study import RunDirectory, read_records
+    from mtlsearch.study import RunDirectory, read_records, read_stored
 
     folder, console = RunDirectory(run), options.console
     records = read_records(run, resolved.config)
@@ -56,7 +56,13 @@ def train_longer(
     else:
         console.info(f"training trial {record.number}: {record.plan}")
         with folder.locked(), ProgressView(console) as progress:
-            session = open_session(resolved, folder, device=pick_device(device), progress=progress)
+            session = open_session(
+                resolved,
+                folder,
+                device=pick_device(device),
+                progress=progress,
+                trained_on=read_stored(folder, resolved.config)[1],
+            )
             training = train(
                 session, folder, record, epochs=epochs, seed=seed, progress=progress, name=name
             )

@@ -1,0 +1,148 @@
+"""Digest of the data: which images and labels the trials of a run were trained on."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b, file_digest
+from pathlib import Path
+from typing import Any
+
+from mtlsearch.config import DataConfig
+from mtlsearch.data._images import Images
+from mtlsearch.data._splits import ImageRef
+from mtlsearch.errors import DataError
+from mtlsearch.plugin import DatasetSource
+
+DataDigest = Mapping[str, Mapping[str, Any]]
+"""By split: the number of images, and digests of their names, of their labels and of the sizes of
+their files. It can be written as JSON."""
+
+TRAINED_SPLITS = ("train", "val")
+"""Splits on which the numbers of a trial depend."""
+
+
+def digest_data(images: Images, config: DataConfig) -> DataDigest:
+    """Compute a digest that is equal on all machines with the same data; read no image.
+
+    It covers names relative to the root of the source, sizes of files, and labels as their source
+    writes them, but neither the order of the images nor modification times.
+
+    Args:
+        images: the images of a run.
+        config: the ``data`` section of its run file.
+
+    Returns:
+        The digest of ``train`` and ``val``.
+    """
+    roots = [_roots(config.root, config.root / (entry.root or "")) for entry in config.sources]
+    while len(roots) < len(images.sources):  # sources that no run file names
+        roots.append([])
+    specs = [[repr(item) for item in source.labels.items()] for source in images.sources]
+    files_by_split = {
+        split: {ref: _files(images.sources[ref.source], ref) for ref in images.splits[split]}
+        for split in TRAINED_SPLITS
+    }
+    uses = Counter(
+        file for split in files_by_split.values() for files in split.values() for file in files
+    )
+    return {
+        split: {
+            "images": images.size(split),
+            **_digests(images.sources, files_by_ref, uses, roots, specs),
+        }
+        for split, files_by_ref in files_by_split.items()
+    }
+
+
+def describe_changes(before: DataDigest, now: DataDigest) -> list[str]:
+    """Return in what two digests differ.
+
+    Args:
+        before: digest of the data of the trials.
+        now: digest of the present data.
+
+    Returns:
+        One line per split that differs, such as ``"train: 462 images then, 353 now"``.
+    """
+    lines = []
+    for split in TRAINED_SPLITS:
+        old, new = before.get(split, {}), now.get(split, {})
+        if old == new:
+            continue
+        count, is_equal = new.get("images"), {key: old.get(key) == new.get(key) for key in new}
+        if not is_equal.get("images"):
+            lines.append(f"{split}: {old.get('images')} images then, {count} now")
+        elif not is_equal.get("names"):
+            lines.append(f"{split}: {count} images, but not the same ones")
+        elif not is_equal.get("labels"):
+            lines.append(f"{split}: the same {count} images with other labels")
+        else:
+            lines.append(f"{split}: the same {count} images and labels, but files of other sizes")
+    return lines
+
+
+def _digests(
+    sources: Sequence[DatasetSource[Any]],
+    files_by_ref: Mapping[ImageRef, Sequence[Path]],
+    uses: Mapping[Path, int],
+    roots: Sequence[Sequence[str]],
+    specs: Sequence[Sequence[str]],
+) -> dict[str, str]:
+    names, labels, sizes, shared = [], [], [], set[Path]()
+    for ref, files in files_by_ref.items():
+        written = sources[ref.source].written_labels(ref.split, ref.index)
+        own_files = [file for file in files if uses[file] == 1]
+        if written is None:  # labels are in files that images share, or in the image's own
+            shared.update(file for file in files if uses[file] > 1)
+        where = [_name(file, roots[ref.source]) for file in own_files]
+        name = f"{ref.source} {where or (ref.split, ref.index)}".encode()
+        names.append(name)
+        labels.append(_short(name + b"\n" + (written or b"")))
+        sizes.append(name + f"\n{[_size(file) for file in own_files]}".encode())
+    labels += [_content(file) for file in shared]
+    labels += [text.encode() for spec in specs for text in spec]
+    parts = {"names": names, "labels": labels, "sizes": sizes}
+    return {key: _short(b"\n".join(sorted(lines))).hex() for key, lines in parts.items()}
+
+
+def _files(source: DatasetSource[Any], ref: ImageRef) -> Sequence[Path]:
+    try:
+        return source.files(ref.split, ref.index) or ()
+    except DataError:  # reported when the image is read
+        return ()
+
+
+def _roots(*folders: Path) -> list[str]:
+    """Return the folders as beginnings of paths, the longest first."""
+    return sorted({f"{folder}{os.sep}" for folder in folders}, key=len, reverse=True)
+
+
+def _name(file: Path, roots: Sequence[str]) -> str:
+    """Return a path relative to the first root that contains it, else the file's name."""
+    text = str(file)
+    return next(
+        (text[len(root) :].replace(os.sep, "/") for root in roots if text.startswith(root)),
+        file.name,
+    )
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return -1
+
+
+def _content(file: Path) -> bytes:
+    """Return a digest of a file, such as an index of a source that does not write its labels."""
+    try:
+        with file.open("rb") as stream:
+            return file_digest(stream, "sha256").digest()
+    except OSError:
+        return b"missing"
+
+
+def _short(content: bytes) -> bytes:
+    return blake2b(content, digest_size=16).digest()

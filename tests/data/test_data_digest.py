@@ -1,0 +1,112 @@
+"""The digest of the data changes with images and labels, and with nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from mtlsearch_plugins.manifest import Manifest
+from PIL import Image
+
+from mtlsearch.config import DataConfig
+from mtlsearch.data import DataDigest, describe_changes, open_data
+from tests.data.fake import MEAN, STD, Fake
+
+LABELS = {"kind": {"form": "category"}, "area": {"form": "mask", "classes": ["background", "leaf"]}}
+NUM_TRAIN, NUM_VAL = 4, 2
+
+
+def write_data(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    lines = ["image,kind,area,split,note"]
+    for index in range(NUM_TRAIN + NUM_VAL):
+        Image.new("RGB", (8, 8), (index, 0, 0)).save(folder / f"{index}.png")
+        Image.new("L", (8, 8), index % 2).save(folder / f"mask{index}.png")
+        split = "train" if index < NUM_TRAIN else "val"
+        lines.append(f"{index}.png,{'ab'[index % 2]},mask{index}.png,{split},x")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def digest_of(folder: Path) -> DataDigest:
+    settings = Manifest.Settings.model_validate({"labels": LABELS})
+    config = DataConfig.model_validate(
+        {"root": folder, "sources": {"kind": "manifest"}, "image_size": 8}
+    )
+    source = Manifest(settings, root=folder, seed=0)
+    return open_data([source], config, mean=MEAN, std=STD, seed=0).digest()
+
+
+def edit(folder: Path, old: str, new: str) -> None:
+    file = folder / "manifest.csv"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def test_digest_is_equal_where_the_data_are(tmp_path: Path) -> None:
+    folder = write_data(tmp_path / "data")
+    before = digest_of(folder)
+    moved = tmp_path / "elsewhere" / "copy"
+    shutil.copytree(folder, moved, copy_function=shutil.copyfile)
+    for file in moved.iterdir():
+        os.utime(file, (0, 0))
+    header, *rows = (moved / "manifest.csv").read_text().splitlines()
+    lines = [header, *reversed(rows), "unread.png,a,unread-mask.png,test,y"]
+    (moved / "manifest.csv").write_text("\n".join(lines).replace(",x", ",z"))
+    assert digest_of(moved) == before
+    assert describe_changes(before, before) == []
+    assert before["train"]["images"] == NUM_TRAIN
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("0.png,a,mask0.png,train,x\n", "", "train: 4 images then, 3 now"),
+        ("5.png,b,mask5.png,val", "5.png,b,mask5.png,test", "val: 2 images then, 1 now"),
+        ("0.png,a,", "0.png,b,", "train: the same 4 images with other labels"),
+        ("0.png,a,mask0.png", "0.png,a,mask1.png", "train: 4 images, but not the same ones"),
+    ],
+)
+def test_changed_rows_are_described(tmp_path: Path, old: str, new: str, line: str) -> None:
+    folder = write_data(tmp_path / "data")
+    before = digest_of(folder)
+    edit(folder, old, new)
+    assert describe_changes(before, digest_of(folder)) == [line]
+
+
+def test_changed_mask_is_described(tmp_path: Path) -> None:
+    folder = write_data(tmp_path / "data")
+    before = digest_of(folder)
+    Image.effect_noise((8, 8), 50).save(folder / "mask0.png")
+    (line,) = describe_changes(before, digest_of(folder))
+    assert line == "train: the same 4 images and labels, but files of other sizes"
+
+
+class Index(Fake):
+    """Source that does not write its labels; all images share an index file."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__({"train": [...], "val": [...]})  # type: ignore[list-item]
+        self.folder = folder
+
+    def files(self, split: str, index: int) -> list[Path]:
+        return [self.folder / "index.txt", self.folder / f"{split}{index}.png"]
+
+
+def test_index_counts_if_labels_are_not_written(tmp_path: Path) -> None:
+    config = DataConfig.model_validate(
+        {"root": tmp_path, "sources": {"kind": "fake"}, "image_size": 8}
+    )
+
+    def digest() -> DataDigest:
+        return open_data([Index(tmp_path)], config, mean=MEAN, std=STD, seed=0).digest()
+
+    (tmp_path / "index.txt").write_text("cat")
+    before = digest()
+    (tmp_path / "index.txt").write_text("dog")
+    assert describe_changes(before, digest()) == [
+        f"{split}: the same 1 images with other labels" for split in ("train", "val")
+    ]

@@ -1,0 +1,70 @@
+"""Trials on other data are refused in a run directory that has trials."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mtlsearch.config import load_run
+from mtlsearch.study import RunDirectory, open_run_storage, open_store, read_records, read_stored
+from tests.cli.program import call
+
+pytestmark = pytest.mark.slow
+
+RUN_FILE = """\
+data:
+  sources: {kind: manifest, labels: {kind: {form: category}, weight: {form: number}}}
+  image_size: 32
+tasks: {kind: {kind: classification}, weight: {kind: regression}}
+backbone: {name: test_resnet}
+train: {epochs: 1, batch_size: 4}
+search: {space: tree, trials: 1}
+"""
+
+
+def write_data(folder: Path) -> Path:
+    lines = ["image,kind,weight,split"]
+    for index in range(12):
+        Image.effect_noise((32, 32), 10 + 5 * index).save(folder / f"{index}.png")
+        lines.append(f"{index}.png,{'ab'[index % 2]},{index},{'train' if index < 8 else 'val'}")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    (folder / "run.yaml").write_text(RUN_FILE)
+    return folder / "run.yaml"
+
+
+def test_resuming_on_other_data_is_refused(tmp_path: Path) -> None:
+    file, run = write_data(tmp_path), tmp_path / "results"
+    search = ("search", file, "--out", run, "--device", "cpu")
+    assert call(*search).returncode == 0
+    table = tmp_path / "manifest.csv"
+    rows = table.read_text()
+    table.write_text(rows.replace("7.png,b,7,train\n", ""))
+    longer = ("train-longer", run, "--trial", "0", "--epochs", "2", "--device", "cpu")
+    for command in ((*search, "--trials", "2"), longer):
+        refused = call(*command)
+        assert refused.returncode == 1
+        assert "train: 8 images then, 7 now" in refused.stderr
+        assert "--out" in refused.stderr
+    config = load_run(run / "run.yaml").config
+    assert len(read_records(run, config)) == 1
+
+    table.write_text(rows)
+    # A run directory of an earlier version has no digest; the next search records it.
+    folder = RunDirectory(run)
+    store = open_store(folder, config, open_run_storage(folder, config))
+    recorded = store.data_digest
+    assert recorded is not None
+    store._storage.set_study_user_attr(store._study_id, "data", None)
+    assert read_stored(folder, config)[1] is None
+    moved = tmp_path / "moved"
+    shutil.copytree(tmp_path, moved, ignore=shutil.ignore_patterns("results"))
+    elsewhere = (*search, "--trials", "2", "--data-root", moved)
+    assert "`data.root` is" in call(*elsewhere).stderr
+    assert call(*search).returncode == 0
+    assert read_stored(folder, config)[1] == recorded
+    assert call(*elsewhere).returncode == 0
+    assert read_stored(folder, config)[1] == recorded
+    assert len(read_records(run, config)) == 2
