@@ -100,6 +100,7 @@ mtlsearch.plugin:
     named_in(place)
   DatasetSource(settings, *, root, seed)
     Settings
+    example
     files(split, index)
     generated
     group(split, index)

@@ -29,6 +29,8 @@ class DatasetSource(ABC, Generic[SettingsT]):
         summary: one line for ``mtlsearch list datasets``.
         label_summary: names and forms of the labels, one line for ``mtlsearch list datasets NAME``,
             such as ``"`boxes` (boxes)"``; empty to show none.
+        example: settings for files of one's own as YAML, such as ``"train: train.json"``, which
+            ``mtlsearch init`` shows beside ``kind`` and ``root``; empty if the defaults fit.
         generated: whether the source draws its images itself, so that it needs neither files
             nor settings. ``mtlsearch init`` can start from such a source.
         Settings: pydantic model of the options in a run file.
@@ -37,6 +39,7 @@ class DatasetSource(ABC, Generic[SettingsT]):
     name: ClassVar[str]
     summary: ClassVar[str]
     label_summary: ClassVar[str] = ""
+    example: ClassVar[str] = ""
     generated: ClassVar[bool] = False
     Settings: ClassVar[type[PluginSettings]] = PluginSettings
 

@@ -74,6 +74,7 @@ class Coco(DatasetSource[CocoSettings]):
         "`boxes` (boxes); with `segmentation: true`, `segmentation` (mask); with `presence: true`, "
         "`classes` (categories)"
     )
+    example = "train: train.json, val: val.json, images: images"
     Settings = CocoSettings
 
     def __init__(self, settings: CocoSettings, *, root: Path, seed: int) -> None:

@@ -49,6 +49,7 @@ class Manifest(DatasetSource[ManifestSettings]):
     name = "manifest"
     summary = "CSV or JSON Lines table with one row per image and labels of any form"
     label_summary = "those in `labels`, of any form"
+    example = "file: table.csv, labels: {breed: {form: category}, age: {form: number}}"
     Settings = ManifestSettings
 
     def __init__(self, settings: ManifestSettings, *, root: Path, seed: int) -> None:
@@ -155,7 +156,7 @@ class Manifest(DatasetSource[ManifestSettings]):
         rows = [row for split in ("train", "val") for row in self._rows.get(split, ())]
         cells = [(row.line, row.cells.get(self._image_column)) for row in rows]
         paths = [(line, name) for line, name in cells if isinstance(name, str)]
-        example = paths[0][1] if paths else ""
+        example = "file: table.csv, labels: {breed: {form: category}, age: {form: number}}"
         if paths and not any(
             resolve_path(self._root, path, where=f"{self._file} row {line}").exists()
             for line, path in paths

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,9 +28,13 @@ from mtlsearch.errors import MtlsearchError
 if TYPE_CHECKING:
     from mtlsearch.data import CheckReport, DataModule, LabelCounts
     from mtlsearch.files import Outputs
+    from mtlsearch.labels import LabelSpec
 
 SAMPLES, SEED = 8, 0
 """Number of samples on a contact sheet, and the seed that selects them."""
+
+UNITS = {"category": "images", "categories": "images", "boxes": "boxes", "mask": "pixels"}
+"""What is counted, by form of label."""
 
 
 def check(
@@ -81,7 +86,7 @@ def check(
     if checked.data is not None and checked.report is not None:
         for problem in checked.report.problems:
             console.debug(str(problem))
-        show_counts(checked.report, console)
+        show_counts(checked.report, checked.data.labels, console)
         if out is not None:
             _draw(checked.data, checked.report, out, outputs, console)
     for warning in warnings:
@@ -107,36 +112,41 @@ def _draw(
     console.info(f"written: {out}")
 
 
-def show_counts(report: CheckReport, console: Console) -> None:
-    """Print per split, label and class its number of images, objects or pixels.
+def show_counts(report: CheckReport, labels: Mapping[str, LabelSpec], console: Console) -> None:
+    """Print per split, label and class its number of images, boxes or pixels.
 
     A split of which no image is valid has no rows; without rows, nothing is printed.
 
     Args:
         report: result of reading the data.
+        labels: specification of every label.
         console: prints the table.
     """
     rows = [
         (split, label, *line)
-        for split, labels in report.counts.items()
+        for split, counts_by_label in report.counts.items()
         if len(report.invalid_indices(split)) < report.num_images[split]
-        for label, counts in labels.items()
-        for line in _lines(counts, report.num_images[split])
+        for label, counts in counts_by_label.items()
+        for line in _lines(counts, report.num_images[split], UNITS.get(labels[label].form, ""))
     ]
     if rows:
         console.table(("split", "label", "class", "count", f"at {report.size_text}"), rows)
 
 
-def _lines(counts: LabelCounts, images: int) -> list[tuple[str, str, str]]:
-    """Return name, count and count in the size of the network's input of each row of a label."""
+def _lines(counts: LabelCounts, images: int, unit: str) -> list[tuple[str, str, str]]:
+    """Return name, count and count in the size of the network's input of each row of a label.
+
+    The counts of classes have a unit, such as ``pixels``.
+    """
     lines = [("(images)", f"{counts.present} of {images}", "")]
     lines += [
-        (name, str(number), str(counts.visible[name])) for name, number in counts.classes.items()
+        (name, f"{number} {unit}", f"{counts.visible[name]} {unit}")
+        for name, number in counts.classes.items()
     ]
     if crowd := sum(counts.crowd.values()):
-        lines.append(("(crowd)", str(crowd), ""))
+        lines.append(("(crowd)", f"{crowd} {unit}", ""))
     if counts.num_void:
-        lines.append(("(void)", str(counts.num_void), ""))
+        lines.append(("(void)", f"{counts.num_void} {unit}", ""))
     if counts.extent is not None:
         low, high = counts.extent
         lines.append(("(range)", f"{low:.4g} to {high:.4g}", ""))

@@ -20,11 +20,15 @@ HEADER = """\
 # Run file of mtlsearch. It works without changes, on generated images:
 #
 #   mtlsearch check {file}
-#   mtlsearch search {file} --out {out}
+#   mtlsearch search {file}          writes to {out}
 #
-# For your own images, set another source under data.sources (`mtlsearch list datasets`) and
-# your tasks under tasks (`mtlsearch list tasks`). Lines with `#` show other settings with
-# their defaults.
+# For your own images, replace the item of data.sources by one of these, and name your tasks under
+# tasks. Each task learns one label of the source: its name, or `label`.
+#
+{examples}
+#
+# `mtlsearch list datasets NAME` and `mtlsearch list tasks NAME` describe the settings. Lines with
+# `#` below show other settings with their defaults.
 
 """
 
@@ -62,12 +66,34 @@ def init(
             next_step="use --force to replace it",
         )
     out = default_run_folder(file)
-    text = HEADER.format(file=file, out=out) + first_run(open_registry(options))
+    registry = open_registry(options)
+    examples = "\n".join(own_sources(registry))
+    text = HEADER.format(file=file, out=out, examples=examples) + first_run(registry)
     with atomic_write(file) as partial:
         partial.write_text(text, encoding="utf-8")
     options.console.print(str(file))
     options.console.info(f"written: {file}, a run file that works without changes")
-    options.console.info(f"next: mtlsearch check {file}, then mtlsearch search {file} --out {out}")
+    options.console.info(f"next: mtlsearch check {file}, then mtlsearch search {file}")
+
+
+def own_sources(registry: PluginRegistry) -> list[str]:
+    """Return a comment per source that reads files: an entry of ``data.sources`` and its labels.
+
+    Args:
+        registry: all plugins.
+
+    Returns:
+        The lines.
+    """
+    lines = []
+    for name, source in registry.datasets.items():
+        if source.generated:
+            continue
+        settings = f", {source.example}" if source.example else ""
+        lines += [f"#   - {{kind: {name}, root: FOLDER{settings}}}", f"#       {source.summary}"]
+        if source.label_summary:
+            lines.append(f"#       labels: {source.label_summary}")
+    return lines
 
 
 def first_run(registry: PluginRegistry) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mtlsearch.data.checks._absent_classes import AbsentClasses, find_absent_classes
 from mtlsearch.data.checks._counts import LabelCounts
+from mtlsearch.data.checks._label_warnings import LARGER
 from mtlsearch.data.checks._report import CheckReport
 from mtlsearch.errors import DataError
 from mtlsearch.labels import Form, LabelSpec
@@ -45,7 +46,7 @@ def check_label_coverage(
     raise DataError(
         what,
         where=", ".join(dict.fromkeys(f"tasks.{gap.task}" for gap in gaps)),
-        next_step=gaps[0].fix,
+        next_step=f"{LARGER}; otherwise {gaps[0].fix}" if report.is_subset else gaps[0].fix,
     )
 
 

@@ -17,6 +17,9 @@ from mtlsearch.labels import Form, LabelSpec
 MAX_IGNORED = 0.5
 """Largest fraction of void pixels or of crowd boxes without a warning."""
 
+LARGER = "set a larger `data.max_images`, which leaves out images"
+"""How to get labels that other images may have."""
+
 MIN_KEPT = 0.25
 """Smallest fraction of the boxes of a class that crops keep without a warning."""
 
@@ -38,7 +41,8 @@ def warn_absent_classes(
         if not any(report.counts["train"][label].visible.values()):
             continue  # an error
         for absent in find_absent_classes(report, label, spec, listed):
-            yield f"label {label!r}: {absent}, so that it cannot be learned; {absent.fix}"
+            fix = f"{LARGER}, or {absent.fix}" if report.is_subset else absent.fix
+            yield f"label {label!r}: {absent}, so that it cannot be learned; {fix}"
 
 
 def warn_unmeasured_classes(
@@ -63,9 +67,10 @@ def warn_unmeasured_classes(
             continue  # an error if there is no class at all
         noun = "class" if len(missing) == 1 else f"{len(missing)} classes"
         verb = "occurs" if len(missing) == 1 else "occur"
+        fix = "change the split, or add images to 'val'"
         yield (
             f"label {label!r}: {noun} {list_names(missing)} {verb} in 'train' but never in 'val', "
-            "so that no metric measures it; change the split, or add images to 'val'"
+            f"so that no metric measures it; {LARGER if report.is_subset else fix}"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from mtlsearch.config import load_run
 from mtlsearch.registry import build_registry
@@ -35,6 +36,18 @@ def test_data_of_the_run_file_has_no_problems(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
 
 
+def test_run_file_shows_an_entry_of_each_source_that_reads_files(tmp_path: Path) -> None:
+    assert call("init", tmp_path).returncode == 0
+    comments = (tmp_path / "run.yaml").read_text().partition("\nseed:")[0].splitlines()
+    entries = [line.removeprefix("#   - ") for line in comments if line.startswith("#   - ")]
+    shown = {entry["kind"]: entry for entry in map(YAML(typ="safe").load, entries)}
+    registry = build_registry()
+    assert set(shown) == {name for name, cls in registry.datasets.items() if not cls.generated}
+    for kind, entry in shown.items():
+        settings = {key: value for key, value in entry.items() if key not in ("kind", "root")}
+        registry.dataset(kind).Settings.model_validate(settings)
+
+
 def test_existing_run_file_needs_force(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text("mine")
@@ -51,7 +64,8 @@ def test_name_of_a_yaml_file_is_that_file(tmp_path: Path) -> None:
     result = call("init", file)
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"{file}\n"
-    assert "--out results/horses" in result.stderr
+    assert "--out" not in result.stderr
+    assert "writes to results/horses" in file.read_text()
     load_run(file).require_paths()
     assert call("init", file).returncode == 2
 

@@ -193,6 +193,16 @@ def test_named_class_outside_max_images_is_no_error() -> None:
     assert not report_of(labels, max_images=9).is_subset
 
 
+def test_missing_labels_of_a_part_of_the_images_name_the_key() -> None:
+    report = report_of(LABELS, max_images=2, tags=())
+    with pytest.raises(DataError) as caught:
+        check_label_coverage(report, LABELS, {"tag": "tags"})
+    assert str(caught.value.next_step).startswith("set a larger `data.max_images`")
+    with pytest.raises(DataError) as caught:
+        check_label_coverage(report_of(LABELS, tags=()), LABELS, {"tag": "tags"})
+    assert "max_images" not in str(caught.value.next_step)
+
+
 def test_absent_classes_of_one_reason_are_one_error() -> None:
     classes = ("cat", "a", "b", "c", "d")
     labels = {**LABELS, "boxes": replace(LABELS["boxes"], classes=classes, named_classes=classes)}

@@ -90,6 +90,14 @@ def test_single_class_in_train_is_reported() -> None:
     )
     (unmeasured,) = warnings_of(squares(0), squares(10, kind=1))
     assert "2 classes 'a', 'c' occur in 'train' but never in 'val'" in unmeasured
+    assert unmeasured.endswith("change the split, or add images to 'val'")
+
+
+def test_warning_about_a_part_of_the_images_names_the_key() -> None:
+    """With `data.max_images`, other images may have what is missing."""
+    warnings = warnings_of(squares(0), squares(10, kind=1), max_images=3)
+    (unmeasured,) = (text for text in warnings if "never in 'val'" in text)
+    assert unmeasured.endswith("set a larger `data.max_images`, which leaves out images")
 
 
 @pytest.mark.parametrize(("last", "count"), [(5.0, 1), (6.0, 0)])
