@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -55,7 +55,8 @@ def curve_figure(panels: Sequence[CurvePanel]) -> Figure:
             "no trial has a history yet, so the plot would be empty",
             next_step="resume the run by `mtlsearch search`",
         )
-    figure, grid = _grid(len(primary))
+    roles = {curve.role for panel in primary for curve in panel.curves}
+    figure, grid = _grid(len(primary), roles)
     for axes, panel in zip(grid, primary, strict=False):
         for curve in sorted(panel.curves, key=lambda curve: curve.role != "other"):
             is_other = curve.role == "other"
@@ -96,7 +97,10 @@ def draw_importance(
             "no two tasks have complete trials yet, so the plot would be empty",
             next_step="resume the run by `mtlsearch search`",
         )
-    figure, grid = _grid(len(effects) + bool(importance_by_param))
+    roles = {
+        role_by_trial.get(point.trial, "other") for effect in effects for point in effect.points
+    }
+    figure, grid = _grid(len(effects) + bool(importance_by_param), roles)
     for axes, effect in zip(grid, effects, strict=False):
         _draw_effect(axes, effect, role_by_trial)
     if importance_by_param:
@@ -129,7 +133,8 @@ def _draw_effect(axes: Axes, effect: PairEffect, role_by_trial: Mapping[int, str
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _grid(count: int) -> tuple[Figure, list[Axes]]:
+def _grid(count: int, roles: Collection[str]) -> tuple[Figure, list[Axes]]:
+    """Return a figure with some panels, and a legend of the roles that are drawn."""
     columns = min(COLUMNS, count)
     rows = math.ceil(count / columns)
     figure = NotebookFigure(
@@ -143,7 +148,9 @@ def _grid(count: int) -> tuple[Figure, list[Axes]]:
     for axes in grid[count:]:
         axes.set_axis_off()
     lines = [
-        Line2D([], [], color=color, linewidth=2.2, label=role) for role, color in COLORS.items()
+        Line2D([], [], color=color, linewidth=2.2, label=role)
+        for role, color in COLORS.items()
+        if role in roles
     ]
     figure.legend(handles=lines, loc="outside lower center", ncols=4, frameon=False, labelcolor=INK)
     return figure, grid

@@ -87,6 +87,23 @@ class RunContents:
         return {str(name): by_name[name] for name in ("independent", "hard") if name in by_name}
 
     @property
+    def continuation_by_trial(self) -> dict[int, int]:
+        """The next trial with the same candidate, by number of an interrupted trial."""
+        next_by_digest: dict[str, int] = {}
+        continuations = {}
+        for record in sorted(self.records, key=lambda record: -record.number):
+            digest = record.candidate.digest
+            if record.state == "interrupted" and digest in next_by_digest:
+                continuations[record.number] = next_by_digest[digest]
+            next_by_digest[digest] = record.number
+        return continuations
+
+    @property
+    def not_counted(self) -> frozenset[str]:
+        """Metrics as ``TASK.METRIC`` that Δm does not count, as the baseline is near its bound."""
+        return frozenset(self.frame.attrs.get("not_counted", ()))
+
+    @property
     def best(self) -> TrialRecord | None:
         """The best trial of the verdict, or the one with the highest Δm; None without either."""
         number = self.frame.attrs.get("best")

@@ -16,22 +16,23 @@ SPREAD = 0.28
 """Half the width, in units, over which points of one depth are spread."""
 
 
-def effect_scale(effects: Sequence[PairEffect]) -> tuple[float, float]:
-    """Return the smallest and the largest change with its error, for panels with equal axes.
+def effect_scales(effects: Sequence[PairEffect]) -> dict[str, tuple[float, float]]:
+    """Return the smallest and the largest change of each task, for panels with equal axes.
 
     Args:
         effects: the panels.
 
     Returns:
-        Changes in percent, with 0 inside.
+        Changes in percent with their errors, with 0 inside, by task.
     """
-    ends = [
-        point.change + sign * (point.error or 0.0)
-        for effect in effects
-        for point in effect.points
-        for sign in (-1, 1)
-    ]
-    return min([*ends, 0.0]), max([*ends, 0.0])
+    ends_by_task: dict[str, list[float]] = {}
+    for effect in effects:
+        ends_by_task.setdefault(effect.task, [0.0]).extend(
+            point.change + sign * (point.error or 0.0)
+            for point in effect.points
+            for sign in (-1, 1)
+        )
+    return {task: (min(ends), max(ends)) for task, ends in ends_by_task.items()}
 
 
 def draw_effect(

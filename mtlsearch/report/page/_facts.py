@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mtlsearch.config import RunConfig
 from mtlsearch.plan import UnitSpec
+from mtlsearch.plugin import Metric
+from mtlsearch.report._marks import NOT_COUNTED
 from mtlsearch.report.page._contents import RunContents
 from mtlsearch.report.page._networks import NetworkResults
 
@@ -94,7 +96,7 @@ def task_facts(
                 _classes(classes),
                 "" if images is None else f"{images:,}",
                 ", ".join(
-                    f"{spec.name}{'' if spec.in_delta_m else ' (not counted)'}" for spec in metrics
+                    f"{spec.name}{_mark(name, spec, contents.not_counted)}" for spec in metrics
                 ),
             )
         )
@@ -191,23 +193,49 @@ def unit_facts(units: Sequence[UnitSpec]) -> list[UnitFact]:
     ]
 
 
-def commands(contents: RunContents) -> list[str]:
+def trial_counts(contents: RunContents) -> list[str]:
+    """Return the number of trials in each state.
+
+    Args:
+        contents: the run.
+
+    Returns:
+        Such as ``9 complete`` and ``3 interrupted and continued``, in the order of the states.
+    """
+    records = contents.records
+    continued = contents.continuation_by_trial
+    states = [
+        f"{record.state} and continued" if record.number in continued else record.state
+        for record in records
+    ]
+    return [f"{states.count(state)} {state}" for state in dict.fromkeys(states)]
+
+
+def commands(contents: RunContents, networks: NetworkResults) -> list[str]:
     """Return the commands that repeat the search and use its result.
 
     Args:
         contents: the run.
+        networks: the evaluated networks, which have the number of test images.
 
     Returns:
         Command lines for a POSIX shell.
     """
     best = "best" if contents.recommended is None else str(contents.recommended.number)
     path = shlex.quote(str(contents.path))
+    split = "" if networks.num_images.get("test") else " --split val"  # every run has this one
     return [
         f"mtlsearch search run.yaml --out {path}",
         f"mtlsearch report {path}",
-        f"mtlsearch evaluate {path} --trial {best}",
+        f"mtlsearch evaluate {path} --trial {best}{split}",
         f"mtlsearch export {path} --trial {best} --out bundle",
     ]
+
+
+def _mark(task: str, spec: Metric, not_counted: Collection[str]) -> str:
+    if not spec.in_delta_m:
+        return " (not counted)"
+    return f" {NOT_COUNTED}" if f"{task}.{spec.name}" in not_counted else ""
 
 
 def _classes(names: Sequence[str]) -> str:
@@ -225,12 +253,9 @@ def _weights(config: RunConfig) -> str:
 
 
 def _trials(contents: RunContents) -> str:
-    states: dict[str, int] = {}
-    for record in contents.records:
-        states[record.state] = states.get(record.state, 0) + 1
-    counts = ", ".join(f"{count} {state}" for state, count in states.items()) or "none"
+    counts = ", ".join(trial_counts(contents)) or "none"
     seeds = f", {len(contents.repeats)} second seeds" if contents.repeats else ""
-    return f"{counts}{seeds} (of {contents.config.search.trials})"
+    return f"{counts}{seeds} (search.trials: {contents.config.search.trials})"
 
 
 def _duration(seconds: float) -> str:

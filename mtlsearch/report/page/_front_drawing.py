@@ -147,7 +147,7 @@ Box = tuple[float, float, float, float]
 """Left, right, top and bottom."""
 
 
-class _Place(NamedTuple):
+class _Candidate(NamedTuple):
     """A place of a label: its anchor and baseline, and whether a line joins it to its point."""
 
     x: float
@@ -157,7 +157,7 @@ class _Place(NamedTuple):
     box: Box
 
 
-def _places(point: Point, text: str) -> Iterator[_Place]:
+def _places(point: Point, text: str) -> Iterator[_Candidate]:
     """Yield places beside a point, then places further away, the preferred one first."""
     length = 6.5 * len(text)
     near = [(11, shift) for shift in (-8, 4, 16)]
@@ -167,14 +167,14 @@ def _places(point: Point, text: str) -> Iterator[_Place]:
             x = point[0] - gap if is_end else point[0] + gap
             y = point[1] + shift
             left = x - length if is_end else x
-            yield _Place(x, y, is_end, gap > 11, (left, left + length, y - 9, y + 2))
+            yield _Candidate(x, y, is_end, gap > 11, (left, left + length, y - 9, y + 2))
 
 
 def _box(point: Point, radius: float) -> Box:
     return (point[0] - radius, point[0] + radius, point[1] - radius, point[1] + radius)
 
 
-def _is_nearest(place: _Place, index: int, points: list[Point]) -> bool:
+def _is_nearest(place: _Candidate, index: int, points: list[Point]) -> bool:
     """Return whether a label starts clearly nearer to its point than to all others."""
     start = (place.x, place.y - 3.5)
     limit = DISTINCT * math.dist(start, points[index])

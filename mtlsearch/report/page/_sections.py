@@ -414,8 +414,16 @@ def failures(contents: RunContents) -> list[tuple[int, str, str, str]]:
     Returns:
         Trial number, state, plan and reason, by number.
     """
+    continued = contents.continuation_by_trial
     rows = [
-        (record.number, record.state, plan_name(record), record.reason)
+        (
+            record.number,
+            record.state,
+            plan_name(record),
+            f"continued as trial {continued[record.number]}"
+            if record.number in continued
+            else record.reason,
+        )
         for record in contents.records
         if record.state not in UNLISTED_STATES
     ]

@@ -10,7 +10,7 @@ from mtlsearch.plugin import Metric
 from mtlsearch.report._formatting import format_counts, format_probabilities
 from mtlsearch.report._plan_effects import task_changes
 from mtlsearch.report.page._contents import RunContents
-from mtlsearch.results import TrialRecord, reference_of
+from mtlsearch.results import TrialRecord, counted_metrics, reference_of
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -42,6 +42,8 @@ class TaskRow:
         color: number of the task's color.
         metric: name of the metric.
         is_higher_better: direction of the metric.
+        is_counted: whether Δm counts the metric.
+        counted: the metrics of the task that Δm counts; empty if it counts none.
         values: value and standard error of each network; empty texts where unknown.
         changes: change of the task against ``independent`` and its standard error, per network.
     """
@@ -50,6 +52,8 @@ class TaskRow:
     color: int
     metric: str
     is_higher_better: bool
+    is_counted: bool
+    counted: str
     values: tuple[tuple[str, str], ...]
     changes: tuple[tuple[str, str], ...]
 
@@ -163,6 +167,7 @@ def task_rows(contents: RunContents, colors: Mapping[str, int]) -> list[TaskRow]
     networks = [*compared_networks(contents).values()]
     reference = reference_of(contents.records)
     changes = [task_changes(record, reference) for record in networks]
+    counted = counted_metrics(reference).by_task if reference else {}
     rows = []
     for task, spec in primary_specs(contents).items():
         values = []
@@ -177,6 +182,8 @@ def task_rows(contents: RunContents, colors: Mapping[str, int]) -> list[TaskRow]
                 colors.get(task, 0),
                 spec.name,
                 spec.higher_is_better,
+                f"{task}.{spec.name}" not in contents.not_counted,
+                ", ".join(metric.name for metric in counted.get(task, ())),
                 tuple(values),
                 tuple(
                     _change(record, *change.get(task, (None, None)))

@@ -13,7 +13,7 @@ from mtlsearch.report.page._summary import MINUS, SMALL, number
 from mtlsearch.results import HEADINGS
 
 HIDDEN = frozenset({"state", "time"})
-"""Columns that are hidden until they are chosen."""
+"""Columns that are hidden until they are chosen; states are shown where they differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ def page_table(
     if frame.empty:
         return [], []
     metrics = set(metric_names(frame))
+    hidden = HIDDEN - {"state"} if frame["state"].nunique() > 1 else HIDDEN
     columns, cells_by_column = [], []
     for item in formatted_columns(frame):
         title = item.column.title
@@ -89,7 +90,7 @@ def page_table(
             PageColumn(
                 title,
                 item.column.is_number,
-                title not in HIDDEN and (source not in metrics or source in primary),
+                title not in hidden and (source not in metrics or source in primary),
                 source in metrics or "Δm" in title or title == "beats hard",
                 title == "plan",
             )

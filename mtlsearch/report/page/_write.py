@@ -14,12 +14,20 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from mtlsearch.report._learning_curves import curve_panels
+from mtlsearch.report._marks import NOT_COUNTED
 from mtlsearch.report._notes import notes
 from mtlsearch.report._plan_effects import pair_effects
 from mtlsearch.report.page._contents import RunContents
 from mtlsearch.report.page._curve_drawing import draw_curves
-from mtlsearch.report.page._effect_drawing import draw_effect, effect_scale
-from mtlsearch.report.page._facts import commands, data_facts, search_facts, task_facts, unit_facts
+from mtlsearch.report.page._effect_drawing import draw_effect, effect_scales
+from mtlsearch.report.page._facts import (
+    commands,
+    data_facts,
+    search_facts,
+    task_facts,
+    trial_counts,
+    unit_facts,
+)
 from mtlsearch.report.page._front_drawing import draw_front
 from mtlsearch.report.page._networks import NetworkResults
 from mtlsearch.report.page._plan_drawing import task_colors
@@ -39,6 +47,11 @@ from mtlsearch.report.page._table import page_table
 
 MAX_EFFECTS = 42
 """Number of pairs of tasks up to which the effect of sharing is drawn."""
+
+NOT_COUNTED_NOTE = (
+    f" {NOT_COUNTED} Not counted in Δm: the independent baseline is 0 or within two standard "
+    "errors of the worst value."
+)
 
 
 def render_page(contents: RunContents, networks: NetworkResults) -> str:
@@ -90,7 +103,7 @@ def _values(contents: RunContents, networks: NetworkResults) -> dict[str, Any]:
         "name": contents.name,
         "tasks": tasks,
         "colors": colors,
-        "num_trials": len(contents.records),
+        "trial_counts": f"trials: {', '.join(trial_counts(contents)) or 'none'}",
         "sentences": () if contents.verdict is None else contents.verdict.sentences,
         "recommended": recommended,
         "recommended_name": "" if recommended is None else plan_name(recommended),
@@ -100,6 +113,7 @@ def _values(contents: RunContents, networks: NetworkResults) -> dict[str, Any]:
         "task_rows": task_rows(contents, colors),
         "intervals": shown_intervals,
         "zero": zero,
+        "not_counted_note": NOT_COUNTED_NOTE if contents.not_counted else "",
         "task_facts": task_facts(contents, networks, colors),
         "data_facts": data_facts(contents, networks),
         "search_facts": search_facts(contents),
@@ -118,7 +132,7 @@ def _values(contents: RunContents, networks: NetworkResults) -> dict[str, Any]:
         "failures": failures(contents),
         "state_sentence": state_sentence(contents),
         "contents": contents,
-        "commands": commands(contents),
+        "commands": commands(contents, networks),
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
 
@@ -129,10 +143,11 @@ def _drawings(contents: RunContents) -> Mapping[str, Any]:
     curves = [(panel, draw_curves(panel)) for panel in panels]
     effects = pair_effects(contents.records, contents.repeats)
     effects = effects if len(effects) <= MAX_EFFECTS else []
-    limits = effect_scale(effects)
+    scales = effect_scales(effects)
     has_front = bool(contents.frame["delta_m"].notna().any()) if len(contents.frame) else False
     front = contents.frame.attrs.get("front", [])
     return {
+        "roles": {*roles.values(), "other"},
         "front_names": [{"delta_m": "Δm", "flops": "FLOPs"}.get(name, name) for name in front],
         "front_wide": draw_front(contents.frame, roles, width=1040, height=430)
         if has_front
@@ -142,7 +157,9 @@ def _drawings(contents: RunContents) -> Mapping[str, Any]:
         else None,
         "main_curves": [item for item in curves if item[0].is_primary],
         "other_curves": [item for item in curves if not item[0].is_primary],
-        "effects": [(effect, draw_effect(effect, limits, roles)) for effect in effects],
+        "effects": [
+            (effect, draw_effect(effect, scales[effect.task], roles)) for effect in effects
+        ],
         "importances": contents.importance_by_param,
     }
 

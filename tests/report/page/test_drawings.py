@@ -12,9 +12,11 @@ import pytest
 from markupsafe import Markup
 
 from mtlsearch.plan import SharingPlan
+from mtlsearch.report._curve_picture import curve_figure
 from mtlsearch.report._learning_curves import curve_panels
 from mtlsearch.report._plan_effects import num_shared, pair_effects, task_changes
 from mtlsearch.report.page import draw_plan
+from mtlsearch.report.page._effect_drawing import effect_scales
 from mtlsearch.report.page._front_drawing import draw_front
 from mtlsearch.report.page._matrix_drawing import draw_confusion
 from mtlsearch.report.page._svg import Scale, polyline, tag, tick_label
@@ -103,6 +105,27 @@ def test_effects_have_the_split_depth_of_each_pair() -> None:
     assert 3 not in depths  # failed
     assert num_shared(PLANS["tree"], "boxes", "scene") == 1
     assert num_shared(PLANS["skips"], "boxes", "scene") == UNITS - 1
+
+
+def test_effects_of_each_task_have_their_own_scale() -> None:
+    effects = pair_effects(run_of_trials())
+    scales = effect_scales(effects)
+    assert scales.keys() == {effect.task for effect in effects}
+    for effect in effects:
+        low, high = scales[effect.task]
+        changes = [point.change for point in effect.points]
+        assert low <= min(changes)
+        assert max(changes) <= high
+    assert len(set(scales.values())) > 1
+
+
+def test_legend_names_only_the_roles_that_are_drawn() -> None:
+    records = baselines()
+    histories = {record.number: history(record.number, 3) for record in records}
+    roles = {0: "independent", 1: "hard"}  # the best trial is a baseline
+    figure = curve_figure(curve_panels(records, histories, roles))
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["independent", "hard"]
 
 
 def test_effects_need_a_reference_and_two_tasks() -> None:

@@ -27,5 +27,14 @@ def test_only_ranges_are_shown_as_ranges(contents: RunContents) -> None:
 
 @pytest.mark.parametrize("name", ["run", "runs/my run; ls", "it's"])
 def test_commands_contain_the_path_as_one_argument(contents: RunContents, name: str) -> None:
-    for line in commands(replace(contents, path=Path(name))):
+    for line in commands(replace(contents, path=Path(name)), NetworkResults()):
         assert name in shlex.split(line, comments=True)
+
+
+@pytest.mark.parametrize(("num_test", "option"), [(0, "--split val"), (7, "")])
+def test_evaluate_names_a_split_that_exists(
+    contents: RunContents, num_test: int, option: str
+) -> None:
+    networks = NetworkResults(num_images={"train": 9, "val": 5, "test": num_test})
+    (line,) = [line for line in commands(contents, networks) if "evaluate" in line]
+    assert line.partition("--trial 5")[2].strip() == option

@@ -12,8 +12,9 @@ import pytest
 from mtlsearch.affinity import Affinity
 from mtlsearch.plan import SharingPlan
 from mtlsearch.report.page import NetworkResults, RunContents, compared_networks, render_page
+from mtlsearch.report.page._facts import search_facts, task_facts, trial_counts
 from mtlsearch.report.page._sections import estimate_panel, failures, plan_cards, state_sentence
-from mtlsearch.report.page._summary import number
+from mtlsearch.report.page._summary import number, primary_specs, task_rows
 from mtlsearch.report.page._table import page_table
 from mtlsearch.results import TaskResult, TrialRecord
 from mtlsearch.search import verdict_of
@@ -121,6 +122,42 @@ def test_running_trials_are_no_failures(contents: RunContents) -> None:
     ):
         assert state_sentence(contents_of([*records])) == sentence
     assert "This run has no trials." in render_page(contents_of([]), NetworkResults())
+
+
+def test_continued_trials_are_named_and_counted_apart() -> None:
+    split = SharingPlan.from_splits(TASKS, [2, 4], UNITS)
+    stopped = [trial(number, split, state="interrupted") for number in (2, 3)]
+    again = trial(4, split, measured=results(0.1, 0.5, 0.3))
+    shown = contents_of([*baselines(), *stopped, again])
+    assert [(row[0], row[3]) for row in failures(shown)] == [
+        (2, "continued as trial 3"),
+        (3, "continued as trial 4"),
+    ]
+    counts = ["3 complete", "2 interrupted and continued"]
+    assert trial_counts(shown) == counts
+    assert f"trials: {', '.join(counts)}" in render_page(shown, NetworkResults())
+    assert ", ".join(counts) in dict(search_facts(shown))["trials"]
+    columns, _ = page_table(shown.frame, shown.primary)
+    assert [column.is_shown for column in columns if column.title == "state"] == [True]
+    assert trial_counts(contents_of([*baselines(), *stopped]))[1:] == [
+        "1 interrupted and continued",
+        "1 interrupted",
+    ]
+
+
+def test_metrics_that_are_not_counted_are_marked() -> None:
+    records = [*baselines(), trial(2, measured=results(0.1, 0.5, 0.3))]
+    shown = contents_of(records)
+    assert "Not counted in Δm" not in render_page(shown, NetworkResults())
+    task, spec = next(iter(primary_specs(shown).items()))
+    shown.frame.attrs["not_counted"] = [f"{task}.{spec.name}"]
+    rows = {row.task: row for row in task_rows(shown, {})}
+    assert [name for name, row in rows.items() if not row.is_counted] == [task]
+    facts = {fact.name: fact.metrics for fact in task_facts(shown, NetworkResults(), {})}
+    assert [name for name, text in facts.items() if f"{spec.name} ○" in text] == [task]
+    text = render_page(shown, NetworkResults())
+    assert text.count("Not counted in Δm") == 2
+    assert f"change: {rows[task].counted}" in text
 
 
 def test_affinity_has_a_symmetric_scale(contents: RunContents) -> None:
