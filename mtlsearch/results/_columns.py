@@ -370,8 +370,9 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "seconds",
         "float64",
-        lambda row: row.record.seconds,
-        "wall time of training and evaluation; a resumed trial adds to it",
+        lambda row: row.record.seconds or None,
+        "wall time of training and evaluation; a resumed trial adds to it; empty if the process "
+        "was killed",
     ),
     Column(
         "epochs",

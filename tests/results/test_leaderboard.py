@@ -10,6 +10,7 @@ import pytest
 
 from mtlsearch.errors import ConfigError
 from mtlsearch.plugin import Distillation
+from mtlsearch.report import render
 from mtlsearch.report._display_columns import DISPLAY_COLUMNS
 from mtlsearch.results import (
     TrialRecord,
@@ -279,6 +280,13 @@ def test_new_column_is_one_entry_of_the_table(monkeypatch: pytest.MonkeyPatch) -
     assert list(frame["num_copies"]) == sorted(frame["num_copies"], reverse=True)
     assert frame["num_copies"].dtype == np.int64
     assert "num_copies" not in leaderboard(run())
+
+
+def test_time_of_a_killed_trial_is_empty() -> None:
+    killed = [replace(record, seconds=0.0) if record.number == 8 else record for record in run()]
+    frame = leaderboard(killed).set_index("trial")
+    assert list(frame.index[frame["seconds"].isna()]) == [8]
+    assert " 0.0 s" not in render(frame.reset_index())
 
 
 def test_column_names_are_unique() -> None:
