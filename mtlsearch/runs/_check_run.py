@@ -31,7 +31,8 @@ def check_run(
     """Run all preflight checks and continue after errors.
 
     Every image is decoded, even if the cache has it. If nothing else is wrong, the backbones are
-    created without trained weights, and a network is exported on trial. Not checked are the
+    created with the weights in files that the run file names, but without those that timm would
+    download, and a network is exported on trial. Not checked are the
     limits, whether the affinity has the tasks and units of the run, and whether a database or a
     server of weights responds.
 
@@ -75,10 +76,11 @@ def _check_network(
     on_warning: Callable[[str], None],
 ) -> None:
     config = context.resolved.config
+    backbone = config.backbone.model_copy(update={"pretrained": False})  # nothing is downloaded
+    local = config.model_copy(update={"backbone": backbone})
     try:
         context.cut_backbones = {
-            name: load_cut_backbone(config, name, should_load_weights=False)
-            for name in config.backbone.names
+            name: load_cut_backbone(local, name) for name in config.backbone.names
         }
     except BackboneError as error:
         on_error(error.named_in(context.resolved.where("backbone")))

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from tests.cli.program import call
 from tests.registry.plugins import DATASET, SPACE, TASK, write
@@ -162,6 +164,25 @@ def test_pretrained_with_checkpoint_path_is_an_error(folder: Path) -> None:
     result = call("check", "run.yaml", *options)
     assert result.returncode == 2
     assert "`backbone.pretrained: true` and `backbone.checkpoint_path` exclude" in result.stderr
+
+
+@pytest.mark.parametrize("key", ["checkpoint_path", "checkpoints"])
+def test_weights_that_cannot_start_a_network_are_errors(folder: Path, key: str) -> None:
+    weights = folder / "w.safetensors"
+    value = f"{{shade: {weights}}}" if key == "checkpoints" else weights
+    override = ("--set", f"backbone.{key}={value}")
+    other = timm.create_model("test_vit").state_dict()
+    for write_weights in (
+        lambda: weights.write_text("no weights"),
+        lambda: save_file(other, weights),
+    ):
+        write_weights()
+        result = call("check", "run.yaml", *override)
+        assert result.returncode == 1
+        assert "w.safetensors" in result.stderr
+        assert "No problems found." not in result.stderr
+    save_file(timm.create_model("test_resnet").state_dict(), weights)
+    assert call("check", "run.yaml", *override).returncode == 0
 
 
 @pytest.mark.parametrize("more", ["accumulation_steps: 2", "compile: true"])
