@@ -74,6 +74,8 @@ class TaskEffects:
         if len(self.groups) > 1 and self.gain.is_clear:
             names = " | ".join("+".join(group) for group in self.groups)
             clear.append(f"Separate networks are better than one: {names}, Δm {self.gain}.")
+        elif clear:
+            clear.append("No separation into networks is shown to be better than one.")
         return tuple(clear) or (
             "No effect of a task on another is shown: all are within two standard deviations.",
         )

