@@ -79,6 +79,14 @@ class TrainConfig(Section):
     accumulation_steps: PositiveInt = Field(
         1, description="micro batches per batch, to save memory; their gradients are summed"
     )
+    cache_prefix: PositiveInt | None = Field(
+        None,
+        description="of an extension: number of augmented versions of each training image whose "
+        "frozen activations are kept on disk; null: computed in every epoch",
+    )
+    cache_limit: PositiveFloat = Field(
+        8.0, description="largest size of these activations in GB; beyond it they are computed"
+    )
 
     log: tuple[str | LoggerEntry, ...] = Field(
         ("csv",),

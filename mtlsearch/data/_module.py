@@ -204,7 +204,24 @@ class DataModule:
         """
         return max(1, self.size("train") // batch_size)
 
-    def train_batches(self, epoch: int, batch_size: int) -> Iterator[Batch]:
+    def train_order(self, epoch: int, batch_size: int) -> list[int]:
+        """Return the training images of one epoch, shuffled.
+
+        Args:
+            epoch: the epoch, from 0.
+            batch_size: number of images per batch.
+
+        Returns:
+            Indices of images in the order of :meth:`train_batches`.
+        """
+        generator = np.random.default_rng([self._seed, epoch])
+        num_used = self.train_steps(batch_size) * batch_size
+        order: list[int] = generator.permutation(self.size("train"))[:num_used].tolist()
+        return order
+
+    def train_batches(
+        self, epoch: int, batch_size: int, version: int | None = None
+    ) -> Iterator[Batch]:
         """Iterate over shuffled and augmented training images.
 
         Order and augmentation depend only on seed, epoch and image.
@@ -212,6 +229,7 @@ class DataModule:
         Args:
             epoch: the epoch, from 0.
             batch_size: number of images per batch.
+            version: the epoch whose augmentation the images get; None for ``epoch``.
 
         Returns:
             Iterator over batches.
@@ -219,10 +237,8 @@ class DataModule:
         Raises:
             DataError: an image that was not checked is bad.
         """
-        generator = np.random.default_rng([self._seed, epoch])
-        num_used = self.train_steps(batch_size) * batch_size
-        order = generator.permutation(self.size("train"))[:num_used]
-        return self._batches("train", order.tolist(), batch_size, epoch)
+        order = self.train_order(epoch, batch_size)
+        return self._batches("train", order, batch_size, epoch if version is None else version)
 
     def eval_batches(self, split: str, batch_size: int) -> Iterator[Batch]:
         """Iterate over all images of a split in order, without augmentation.

@@ -38,7 +38,14 @@ from mtlsearch.models._network import MultiTaskNetwork
 from mtlsearch.models.cutting import Granularity
 from mtlsearch.models.loading import list_backbones, require_backbone
 from mtlsearch.models.pruning import Importance, Pruned, fit_channels, prune_network
-from mtlsearch.models.sharing import Rows, SharedBackbones, merge_states, module_keys
+from mtlsearch.models.sharing import (
+    PrefixStore,
+    Rows,
+    SharedBackbones,
+    StoredOutput,
+    merge_states,
+    module_keys,
+)
 
 __all__ = [
     "CutBackbone",
@@ -46,9 +53,11 @@ __all__ = [
     "HeadWithAttention",
     "Importance",
     "MultiTaskNetwork",
+    "PrefixStore",
     "Pruned",
     "Rows",
     "SharedBackbones",
+    "StoredOutput",
     "count_flops",
     "count_parameters",
     "cut_backbone",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -219,7 +219,8 @@ class TrainingEvaluator:
         files.fetch(checkpoint, is_replaced=True)
         with files.waiting():  # a teacher may be fetched
             job = self.job(candidate, network, config, group, checkpointing)
-        with self.log(number, candidate, progress, self.cost(candidate)) as log:
+        log = self.log(number, candidate, progress, self.cost(candidate))
+        with self._cached(job, number, progress) as job, log:
             try:
                 result = train(job, log)
             except TrainingError:
@@ -312,6 +313,16 @@ class TrainingEvaluator:
         for task, weight in (candidate.loss_weights or {}).items():
             values[f"loss_weight.{task}"] = weight
         return values
+
+    def _cached(
+        self, job: TrainJob, number: int, progress: SearchProgress
+    ) -> AbstractContextManager[TrainJob]:
+        """Return the job, of an extension with the activations of frozen units on disk."""
+        if self.kept is None or job.config.cache_prefix is None:
+            return nullcontext(job)
+        from mtlsearch.runs._cached_prefix import cached_prefix
+
+        return cached_prefix(job, self.data, self.kept.tasks, self.run.trial(number), progress.note)
 
     def job(
         self,

@@ -21,7 +21,6 @@ from mtlsearch.cli._options import (
     merge_overrides,
 )
 from mtlsearch.cli._trial import parse_trial
-from mtlsearch.cli.commands._search import search
 from mtlsearch.errors import RunError
 from mtlsearch.files import default_run_folder
 
@@ -94,7 +93,25 @@ def extend(
     space = next(name for name, cls in spaces.items() if cls.extends)
     options.console.info(f"extending trial {record.number}: {record.plan}")
     config = start_extension(InUse(in_use, record, weights), new, space, folder)
-    search(ctx, config, folder, device=device, workers=workers)
+    _search(config, folder, device, workers, options)
+
+
+def _search(
+    config: Path, folder: Path, device: str, workers: int | None, options: GlobalOptions
+) -> None:
+    """Run `mtlsearch search` on the run directory, which the user can do too."""
+    from mtlsearch.cli._app import run
+
+    flags = {"--verbose": options.verbose, "--quiet": options.quiet, "--debug": options.debug}
+    code = run(
+        [
+            *(flag for flag, is_set in flags.items() if is_set),
+            *("search", str(config), "--out", str(folder), "--device", device),
+            *([] if workers is None else ["--workers", str(workers)]),
+        ]
+    )
+    if code:
+        raise typer.Exit(code)
 
 
 def _require_run(run: Path, folder: Path) -> None:

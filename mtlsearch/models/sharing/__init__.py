@@ -35,13 +35,16 @@ features that its task model computes alone.
 
 from mtlsearch.models.sharing._merge import State, merge_path, merge_states
 from mtlsearch.models.sharing._passes import Rows
+from mtlsearch.models.sharing._prefix_store import PrefixStore, StoredOutput
 from mtlsearch.models.sharing._shared_backbones import SharedBackbones, module_keys
 from mtlsearch.models.sharing._verify import verify_sharing
 
 __all__ = [
+    "PrefixStore",
     "Rows",
     "SharedBackbones",
     "State",
+    "StoredOutput",
     "merge_path",
     "merge_states",
     "module_keys",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from mtlsearch.models.sharing._passes import PassEnd, Selection
@@ -31,6 +32,7 @@ class ActivationCache:
         self._outputs: dict[Key, tuple[Any, int]] = {}
         self._num_calls: dict[int, int] = {}
         self._is_computing = False
+        self.store: OutputStore | None = None
 
     def begin_forward(self, num_uses: Mapping[int, int]) -> None:
         """Start a forward pass.
@@ -86,6 +88,11 @@ class ActivationCache:
         call = self._next_call(forward.index) if len(forward.units) > 1 else 0
         run_id = self._run_ids[forward.units[call]]
         key = (run_id, forward.index, call)
+        if self.store is not None:
+            rows = None if self._selection is None else self._selection.rows
+            stored = self.store.read(key, rows)
+            if stored is not None:
+                return _for_consumer(stored, forward.is_modified)
         if key in self._outputs:
             output, remaining = self._outputs.pop(key)
             if remaining > 1:
@@ -100,6 +107,8 @@ class ActivationCache:
         self._is_computing = True
         output = forward.compute(args, kwargs)
         self._is_computing = False
+        if self.store is not None:
+            self.store.write(key, rows, _for_consumer(output, forward.is_modified))
         num_uses = self._num_uses[run_id]
         if num_uses > 1:
             self._outputs[key] = (output, num_uses - 1)
@@ -110,6 +119,19 @@ class ActivationCache:
         call = self._num_calls.get(index, 0)
         self._num_calls[index] = call + 1
         return call
+
+
+class OutputStore(Protocol):
+    """Outputs that outlive a forward pass, such as those of frozen units on disk."""
+
+    def select(self, num_images: int, device: torch.device) -> None:
+        """Start a forward pass on some images, with outputs on their device."""
+
+    def read(self, key: Key, rows: tuple[int, ...] | None) -> Any:
+        """Return an output for some images of the batch; None if it is to be computed."""
+
+    def write(self, key: Key, rows: tuple[int, ...] | None, value: Any) -> None:
+        """Receive an output that was computed."""
 
 
 class CachedForward:

@@ -8,12 +8,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import accumulate, chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from mtlsearch.models.cutting import Call, SkipUnit, UnitModules, compute_levels
-from mtlsearch.models.sharing._activation_cache import ActivationCache, CachedForward
+from mtlsearch.models.sharing._activation_cache import (
+    ActivationCache,
+    CachedForward,
+    Key,
+    OutputStore,
+)
 from mtlsearch.models.sharing._build import build_task_models
 from mtlsearch.models.sharing._passes import (
     PassEnd,
@@ -25,6 +31,9 @@ from mtlsearch.models.sharing._passes import (
     union_of_connected,
 )
 from mtlsearch.plan import SKIPPED, SharingPlan
+
+if TYPE_CHECKING:
+    from mtlsearch.models.sharing._prefix_store import StoredOutput
 
 
 class SharedBackbones(nn.Module):
@@ -88,6 +97,8 @@ class SharedBackbones(nn.Module):
             Levels ``[n, C, h, w]`` of the task's n images by task, the finest first.
         """
         chosen = self._plan.tasks if tasks is None else tuple(tasks)
+        if self._cache.store is not None:
+            self._cache.store.select(len(images), images.device)
         if rows:
             return self._forward_rows(images, chosen, rows)
         # Tasks with the same runs in all units have the same features.
@@ -140,6 +151,37 @@ class SharedBackbones(nn.Module):
             if key not in selected:
                 selected[key] = [select(level, present, rows_by_task[task]) for level in levels]
         return {task: list(selected[path_by_task[task], rows_by_task[task]]) for task in chosen}
+
+    def plan_store(
+        self, images: Tensor, tasks: Sequence[str], kept: Sequence[str]
+    ) -> dict[Key, StoredOutput] | None:
+        """Find what must be stored so that the units that some tasks use need not run.
+
+        Args:
+            images: some images ``[B, C, H, W]``, normalized; the backbones are in evaluation mode.
+            tasks: the tasks that run.
+            kept: the tasks whose units are frozen.
+
+        Returns:
+            The outputs by key; None if they cannot be stored.
+        """
+        from mtlsearch.models.sharing._prefix_store import plan_store
+
+        runs = frozenset(run for task in kept for run in self._run_ids[task] if run != SKIPPED)
+
+        def features() -> list[Tensor]:
+            with torch.no_grad():
+                return [level for levels in self(images, tasks).values() for level in levels]
+
+        return plan_store(self._cache, runs, features)
+
+    def set_store(self, store: OutputStore | None) -> None:
+        """Take outputs from a store, or no longer.
+
+        Args:
+            store: outputs of frozen units; None for none.
+        """
+        self._cache.store = store
 
     @property
     def is_cache_empty(self) -> bool:
