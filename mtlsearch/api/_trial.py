@@ -112,7 +112,7 @@ def trial_of(
         plan=Plan(candidate.plan, f"trial {record.number}"),
         backbone=candidate.backbone or default_backbone,
         loss_weights=candidate.loss_weights,
-        learning_rate=candidate.learning_rate,
+        learning_rate=record.learning_rate,
         balancer=candidate.balancer,
         metrics={task: dict(result.metrics) for task, result in record.results.items()},
         errors={task: dict(result.errors) for task, result in record.results.items()},

@@ -395,9 +395,7 @@ COLUMNS: tuple[Column, ...] = (
         _loss_weights,
         "loss weight per task; empty for `loss_weights: equal`",
     ),
-    Column(
-        "learning_rate", "float64", lambda row: row.record.candidate.learning_rate, "learning rate"
-    ),
+    Column("learning_rate", "float64", lambda row: row.record.learning_rate, "learning rate"),
     Column("backbone", "str", lambda row: row.record.candidate.backbone, "timm model"),
     Column("balancer", "str", _balancer, "balancer of tasks that share", if_varied(_balancer)),
     Column(

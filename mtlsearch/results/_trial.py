@@ -156,6 +156,13 @@ class TrialRecord:
         """The sharing plan as text, with the origins of new tasks."""
         return str(self.candidate)
 
+    @property
+    def learning_rate(self) -> float | None:
+        """Peak learning rate, of a compressed trial that of its fine-tuning; None: the run's."""
+        if self.compression is not None:
+            return self.compression.learning_rate
+        return self.candidate.learning_rate
+
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form, with the plan as text and the digest of the candidate.
 

@@ -219,7 +219,7 @@ class TrainingEvaluator:
         files.fetch(checkpoint, is_replaced=True)
         with files.waiting():  # a teacher may be fetched
             job = self.job(candidate, network, config, group, checkpointing)
-        log = self.log(number, candidate, progress, self.cost(candidate))
+        log = self.log(number, candidate, progress, self.cost(candidate), until=until)
         with self._cached(job, number, progress) as job, log:
             try:
                 result = train(job, log)
@@ -256,6 +256,7 @@ class TrainingEvaluator:
         progress: SearchProgress,
         cost: Cost,
         params: Mapping[str, str | int | float | bool] | None = None,
+        until: int | None = None,
     ) -> TrialLog:
         """Return the log of a training, which hooks into it.
 
@@ -265,6 +266,7 @@ class TrainingEvaluator:
             progress: callbacks for steps, epochs and warnings.
             cost: parameters and FLOPs of the network.
             params: further values of the trial by name; None for none.
+            until: epoch after which the training pauses, from 1; None for a complete training.
 
         Returns:
             The log; without loggers on other ranks than 0.
@@ -279,7 +281,7 @@ class TrainingEvaluator:
         # The teacher of other seeds and longer trainings is in the run directory.
         root = (self.teacher_run or self.run).path
         return TrialLog(
-            ProgressHooks(progress),
+            ProgressHooks(progress, until),
             self.loggers if is_first else {},
             LoggedTrial(
                 number,
@@ -509,6 +511,7 @@ class ProgressHooks:
     """Hooks of a training that call the callbacks of the search."""
 
     progress: SearchProgress
+    until: int | None = None
 
     def on_start(self, epochs: Sequence[EpochRecord]) -> None:
         pass
@@ -517,7 +520,7 @@ class ProgressHooks:
         self.progress.step(num_steps, loss)
 
     def on_epoch(self, record: EpochRecord, total: int) -> None:
-        self.progress.epoch_finished(record.epoch + 1, total, record.metrics)
+        self.progress.epoch_finished(record.epoch + 1, self.until or total, record.metrics)
 
     def notify(self, text: str) -> None:
         self.progress.note(text)

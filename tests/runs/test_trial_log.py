@@ -12,7 +12,9 @@ import pytest
 from mtlsearch.errors import InfrastructureError, RunError, TrainingError
 from mtlsearch.plugin import LoggedEpoch, LoggedTrial, Logger, LogStatus, Settings
 from mtlsearch.runs._history import history_columns
+from mtlsearch.runs._training_evaluator import ProgressHooks
 from mtlsearch.runs._trial_log import TrialLog
+from mtlsearch.search import NullProgress
 from mtlsearch.training import Checkpointing, TrainingResult
 from tests.training.fakes import Network, Points, RecordingHooks, config, guesses, run
 
@@ -59,7 +61,7 @@ def open_log(*loggers: Logger[Any], warn: Callable[[str], None] = pytest.fail) -
     return TrialLog(RecordingHooks(), {item.name: item for item in loggers}, trial, warn)
 
 
-def train(log: TrialLog, **changes: Any) -> TrainingResult:
+def train(log: Any, **changes: Any) -> TrainingResult:
     return run(Network(*TASKS), guesses(*TASKS), Points(), config(epochs=3), hooks=log, **changes)
 
 
@@ -144,6 +146,20 @@ def test_failing_logger_is_named_and_the_training_continues(
     assert __file__ in warning
     assert "/run/trials/0003" in warning
     assert warning.endswith(text)
+
+
+def test_progress_of_a_pausing_training_ends_at_the_pause(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+
+    class Progress(NullProgress):
+        def epoch_finished(self, epoch: int, epochs: int, metrics: object) -> None:
+            seen.append((epoch, epochs))
+
+    checkpointing = Checkpointing(2, tmp_path / "checkpoint.pt")
+    train(ProgressHooks(Progress(), 2), checkpointing=checkpointing)
+    assert seen == [(1, 2), (2, 2)]
+    train(ProgressHooks(Progress()), checkpointing=Checkpointing(3, tmp_path / "checkpoint.pt"))
+    assert seen[2:] == [(3, 3)]
 
 
 def test_full_disk_is_not_a_fault_of_the_logger() -> None:

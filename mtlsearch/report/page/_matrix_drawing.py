@@ -31,6 +31,7 @@ def draw_signed_matrix(
     limit: float,
     label: str,
     format_value: Callable[[float], str] = "{:+.2f}".format,
+    max_name: int = MAX_NAME,
 ) -> Markup:
     """Draw numbers with a color scale that is symmetric around 0.
 
@@ -41,6 +42,7 @@ def draw_signed_matrix(
         limit: absolute value of the strongest color.
         label: description for screen readers.
         format_value: function from a number to its text.
+        max_name: number of characters of a row's name.
 
     Returns:
         The ``svg`` element: positive numbers have one hue, negative ones another, and the opacity
@@ -52,9 +54,12 @@ def draw_signed_matrix(
         if not math.isfinite(value):
             return "unknown", 0.0, "?"
         text = format_value(value).replace("-", "\N{MINUS SIGN}")
+        if not any(digit in "123456789" for digit in text):
+            text = "0"  # without a sign
         return "positive" if value > 0 else "negative", min(1.0, abs(value) / limit), text
 
-    return _draw(values.shape, rows, columns, cell, label, CELL)
+    names = [shorten(name, max_name) for name in rows]
+    return _draw(values.shape, names, columns, cell, label, CELL)
 
 
 def draw_confusion(
@@ -80,7 +85,7 @@ def draw_confusion(
         return "accent", fraction, text if count else ""
 
     side = max(22.0, min(CELL, 420.0 / len(names)))
-    return _draw(matrix.shape, names, names, cell, label, side)
+    return _draw(matrix.shape, [*map(shorten, names)], names, cell, label, side)
 
 
 def _draw(
@@ -91,15 +96,15 @@ def _draw(
     label: str,
     side: float,
 ) -> Markup:
-    row_names, column_names = [*map(shorten, rows)], [*map(shorten, columns)]
-    left = 12 + CHARACTER * max(map(len, row_names))
+    column_names = [*map(shorten, columns)]
+    left = 12 + CHARACTER * max(map(len, rows))
     longest = CHARACTER * max(map(len, column_names))
     is_slanted = longest > side - 4
     top = 0.72 * longest + 14 if is_slanted else 20.0
     parts = []
     for row in range(shape[0]):
         center = top + side * (row + 0.5) + 4
-        parts.append(tag("text", row_names[row], x=left - 7, y=center, class_="tick end"))
+        parts.append(tag("text", rows[row], x=left - 7, y=center, class_="tick end"))
         for column in range(shape[1]):
             parts += _cell(left + side * column, top + side * row, side, *cell(row, column))
     for column, name in enumerate(column_names):
@@ -133,13 +138,14 @@ def _cell(
     return [box, number] if text else [box]
 
 
-def shorten(name: str) -> str:
-    """Return at most 18 characters of a name.
+def shorten(name: str, length: int = MAX_NAME) -> str:
+    """Return at most some characters of a name.
 
     Args:
         name: the name.
+        length: number of characters.
 
     Returns:
         The name, or its beginning and an ellipsis.
     """
-    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+    return name if len(name) <= length else f"{name[: length - 1]}…"

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from mtlsearch.report._formatting import format_counts
 from mtlsearch.report.page._contents import RunContents
-from mtlsearch.report.page._matrix_drawing import draw_confusion, draw_signed_matrix
+from mtlsearch.report.page._matrix_drawing import draw_confusion, draw_signed_matrix, shorten
 from mtlsearch.report.page._networks import NetworkResults
 from mtlsearch.report.page._plan_drawing import draw_plan
 from mtlsearch.report.page._summary import number, plan_name, primary_specs, signed
@@ -34,6 +34,9 @@ UNLISTED_STATES = frozenset({"complete", "running"})
 
 MAX_PAIRS = 20
 MAX_ESTIMATES = 15
+
+MAX_PLAN, MAX_ROW = 40, 64
+"""Number of characters of a plan, and of a row with a plan and its expected Δm."""
 
 AFFINITY_TITLES = {
     "gradients": ("gradient similarity", "cosine of two tasks' gradients in a shared unit"),
@@ -297,8 +300,9 @@ def estimate_panel(contents: RunContents) -> Panel | None:
     values = np.array([[item.mean, *(item.mean_by_task[task] for task in tasks)] for item in shown])
     limit = float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
     rows = [
-        f"{item.baseline or f'plan {rank}'}{' *' if item.is_trained else ''}"
-        for rank, item in enumerate(shown, start=1)
+        f"{shorten(item.baseline or str(item.plan), MAX_PLAN)}{' *' if item.is_trained else ''}  "
+        + (f"{item.mean:+.2f} ± {item.deviation:.2f}" if math.isfinite(item.mean) else "?")
+        for item in shown
     ]
     picture = draw_signed_matrix(
         values,
@@ -306,12 +310,15 @@ def estimate_panel(contents: RunContents) -> Panel | None:
         ["Δm", *tasks],
         limit,
         "Expected change of each task by plan, in percent",
-        "{:+.1f}".format,
+        "{:+.1f}".format if limit >= 1 else "{:+.2f}".format,
+        max_name=MAX_ROW,
     )
     trained = f"{estimate.epochs} of {estimate.full_epochs} epochs"
     note = (
         f"Expected change in percent against independent, from trainings of {trained}. "
-        f"Strongest color: ± {limit:.1f} %. An asterisk marks plans that were trained."
+        "Behind each plan: its expected Δm and the standard deviation. "
+        f"Strongest color: ± {limit:.{1 if limit >= 1 else 2}f} %. "
+        "An asterisk marks plans that were trained."
     )
     return Panel("Estimate of all plans", note, picture)
 

@@ -199,6 +199,20 @@ def test_estimate_with_an_unknown_change_has_a_finite_scale(contents: RunContent
     assert "nan" not in panel.picture
 
 
+def test_estimate_names_plans_with_their_errors(contents: RunContents) -> None:
+    means = {"boxes": -0.031, "depth": 0.001, "scene": 0.0}
+    split = SharingPlan.from_splits(TASKS, [2, 4], UNITS)
+    plan = PlanEstimate(split, None, -0.01, 0.39, means, means, 9, 9)
+    task = TaskEstimate(1.0, 1.0, 0.5, 0.5)
+    estimate = Estimate((plan,), dict.fromkeys(TASKS, task), "hard", 0.0, 1.0, 1, 5)
+    panel = estimate_panel(replace(contents, estimate=estimate))
+    assert panel is not None
+    assert str(split)[:20] in panel.picture
+    assert "\N{PLUS-MINUS SIGN} 0.39" in panel.picture
+    assert "\N{MINUS SIGN}0.03<" in panel.picture
+    assert ">0<" in panel.picture  # not +0.00
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
