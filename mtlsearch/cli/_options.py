@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -44,6 +47,12 @@ Seed = Annotated[
 DataRoot = Annotated[
     Path | None,
     typer.Option("--data-root", metavar="DIR", help="Short for --set data.root=DIR."),
+]
+RunDataRoot = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-root", metavar="DIR", help="Folder of the data, if it moved since the search."
+    ),
 ]
 Device = Annotated[
     str,
@@ -89,3 +98,86 @@ def merge_overrides(
         *(overrides or ()),
         *shortcut_overrides(values, lambda name, value: f"--{name.replace('_', '-')} {value}"),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """Options of the commands that train the trials of a search.
+
+    Attributes:
+        trials: value of ``--trials``; None if absent. The same holds for the following.
+        epochs: value of ``--epochs``.
+        batch_size: value of ``--batch-size``.
+        seed: value of ``--seed``.
+        data_root: value of ``--data-root``.
+        overrides: values of ``--set``.
+        device: value of ``--device``.
+    """
+
+    trials: Trials = None
+    epochs: Epochs = None
+    batch_size: BatchSize = None
+    seed: Seed = None
+    data_root: DataRoot = None
+    overrides: Overrides = None
+    device: Device = "auto"
+
+    @property
+    def values(self) -> list[str | Override]:
+        """The overrides of the run file, see :func:`merge_overrides`."""
+        return merge_overrides(
+            self.overrides,
+            trials=self.trials,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            data_root=self.data_root,
+        )
+
+    def arguments(self) -> list[str]:
+        """Return the same options for the command line of another process.
+
+        Returns:
+            The arguments, ``--set`` first.
+        """
+        arguments = [part for text in self.overrides or () for part in ("--set", text)]
+        for name in ("trials", "epochs", "batch_size", "seed", "data_root", "device"):
+            value = getattr(self, name)
+            if value is not None:
+                arguments += [f"--{name.replace('_', '-')}", str(value)]
+        return arguments
+
+
+def takes_training_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command whose parameter ``training`` is declared as one option per field.
+
+    Args:
+        command: function of a command with a keyword ``training`` of :class:`TrainingOptions`.
+
+    Returns:
+        The function for typer.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    field_hints = get_type_hints(TrainingOptions, include_extras=True)
+    declared = {item.name: item.default for item in fields(TrainingOptions)}
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        defaults = declared if name == "training" else {name: parameter.default}
+        parameters += [
+            inspect.Parameter(
+                option,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=default,
+                annotation=field_hints.get(option, hints.get(option)),
+            )
+            for option, default in defaults.items()
+        ]
+
+    @wraps(command)
+    def run(*context: typer.Context, **arguments: Any) -> None:
+        values = {name: arguments.pop(name) for name in declared}
+        command(*context, **arguments, training=TrainingOptions(**values))
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run

@@ -13,17 +13,7 @@ import typer
 
 from mtlsearch.cli._context import open_run
 from mtlsearch.cli._global_options import GlobalOptions
-from mtlsearch.cli._options import (
-    BatchSize,
-    DataRoot,
-    Device,
-    Epochs,
-    Overrides,
-    RunFile,
-    Seed,
-    Trials,
-    merge_overrides,
-)
+from mtlsearch.cli._options import RunFile, TrainingOptions, takes_training_options
 from mtlsearch.cli._processes import join_processes
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.errors import ConfigError, RunError
@@ -31,10 +21,10 @@ from mtlsearch.files import default_run_folder
 
 if TYPE_CHECKING:
     from mtlsearch.cli._worker_processes import WorkerFailedError
-    from mtlsearch.config import Override
     from mtlsearch.registry import ResolvedRun
 
 
+@takes_training_options
 def search(
     ctx: typer.Context,
     file: RunFile,
@@ -47,13 +37,8 @@ def search(
             "its folder for run.yaml.",
         ),
     ] = None,
-    trials: Trials = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    seed: Seed = None,
-    data_root: DataRoot = None,
-    overrides: Overrides = None,
-    device: Device = "auto",
+    *,
+    training: TrainingOptions,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -84,15 +69,7 @@ def search(
     """
     options = GlobalOptions.of(ctx)
     options.console.info(f"opening {file} ...")  # plugins and torch take seconds to load
-    values = merge_overrides(
-        overrides,
-        trials=trials,
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=seed,
-        data_root=data_root,
-    )
-    resolved = open_run(file, options, values)  # reports errors before torch is imported
+    resolved = open_run(file, options, training.values)  # reports errors before torch is imported
 
     if address is not None and executor == "local":
         raise ConfigError(
@@ -105,11 +82,13 @@ def search(
 
     def worker_arguments(device: str, place: Callable[[Path], Path] = Path) -> list[str]:
         plugins = tuple(place(path) for path in options.plugins)
-        root = None if data_root is None else place(data_root)
-        shorts = (trials, epochs, batch_size, seed, root, device)
-        placed = replace(options, plugins=plugins)
-        return _worker_arguments(place(file), place(folder), placed, values, *shorts)
+        root = None if training.data_root is None else place(training.data_root)
+        placed = replace(training, data_root=root, device=device)
+        return _worker_arguments(
+            place(file), place(folder), replace(options, plugins=plugins), placed
+        )
 
+    device = training.device
     outcome: tuple[int, str] | None
     try:
         if executor == "ray":
@@ -235,24 +214,15 @@ def _num_gpus(device: str) -> int:
 
 
 def _worker_arguments(
-    file: Path,
-    folder: Path,
-    options: GlobalOptions,
-    overrides: Sequence[str | Override],
-    *others: int | Path | str | None,
+    file: Path, folder: Path, options: GlobalOptions, training: TrainingOptions
 ) -> list[str]:
     """Return the arguments of a worker with the same options."""
-    names = ("--trials", "--epochs", "--batch-size", "--seed", "--data-root", "--device")
     arguments = ["worker", str(file), "--out", str(folder), "--report"]
     for folder_of_plugins in options.plugins:
         arguments += ["--plugins", str(folder_of_plugins)]
     for name, is_set in (("--verbose", options.verbose), ("--debug", options.debug)):
         arguments += [name] if is_set else []
-    for text in overrides:
-        arguments += ["--set", text] if isinstance(text, str) else []
-    for name, value in zip(names, others, strict=True):
-        arguments += [] if value is None else [name, str(value)]
-    return arguments
+    return [*arguments, *training.arguments()]
 
 
 def _interruption(folder: Path) -> RunError:

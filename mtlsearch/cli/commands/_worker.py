@@ -17,16 +17,7 @@ import typer
 from mtlsearch.cli._context import open_run, pick_device
 from mtlsearch.cli._errors import INTERRUPTED, exit_code
 from mtlsearch.cli._global_options import GlobalOptions
-from mtlsearch.cli._options import (
-    BatchSize,
-    DataRoot,
-    Device,
-    Epochs,
-    Overrides,
-    Seed,
-    Trials,
-    merge_overrides,
-)
+from mtlsearch.cli._options import TrainingOptions, takes_training_options
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.cli._progress_events import ERROR, OUTCOME, ProgressEvents
 from mtlsearch.errors import ConfigError, MtlsearchError
@@ -37,6 +28,7 @@ if TYPE_CHECKING:
     from mtlsearch.registry import ResolvedRun
 
 
+@takes_training_options
 def worker(
     ctx: typer.Context,
     file: Annotated[
@@ -68,13 +60,8 @@ def worker(
             help="Study in the database, for workers that share no run directory.",
         ),
     ] = None,
-    trials: Trials = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    seed: Seed = None,
-    data_root: DataRoot = None,
-    overrides: Overrides = None,
-    device: Device = "auto",
+    *,
+    training: TrainingOptions,
     report: Annotated[bool, typer.Option("--report", hidden=True)] = False,
 ) -> None:
     """Take part in a search as one of several workers.
@@ -83,14 +70,7 @@ def worker(
     worker. If a worker dies, another one continues its trial. The first worker starts the search.
     """
     options = GlobalOptions.of(ctx)
-    values = merge_overrides(
-        overrides,
-        trials=trials,
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=seed,
-        data_root=data_root,
-    )
+    values, device = training.values, training.device
     # Schedulers end a worker by SIGTERM; shells ignore SIGINT for background jobs.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
