@@ -7,6 +7,11 @@ proposing, measuring, writing, reading what changed and updating the values deri
 ``open`` is the time to open the study. With a journal, ``leaderboard`` is the time of that command
 as a program of its own, for the number of trials before the search.
 
+With ``--workers 1 2 4``, so many processes add trials to the same study after that, as workers do.
+Then ``wall`` is the elapsed time and ``processor`` the processor time of all workers, both per
+trial added. Their trainings take no time, so that they meet as often as possible: workers that
+propose the same candidate, or wait for a lock, are in these times.
+
 Storages: ``journal`` is a journal file, ``sqlite`` a file, and ``--url URL`` any other database,
 such as ``postgresql+psycopg://...``, in which studies are created. The default sampler is
 ``random``, which needs no model: so the rest of a trial dominates. With other samplers than
@@ -176,22 +181,63 @@ def measure(storage: str, size: int, options: argparse.Namespace) -> None:
         def record_lap(view: StudyView) -> None:
             laps.append(clock.lap())
 
-        search(
-            space,
-            EVALUATOR,
-            store,
-            trials=size + options.trials,
-            seed=0,
-            after_each=record_lap,
+        total = size + options.trials
+        search(space, EVALUATOR, store, trials=total, seed=0, after_each=record_lap)
+        wall, processor = (statistics.median(times) for times in zip(*laps[1:], strict=True))
+        kind = storage.partition(":")[0]
+        text = "" if seconds is None else f"{seconds[0]:13.2f}{seconds[1]:13.2f}"
+        print(
+            f"{kind:24}{size:8}{'':9}{wall:10.1f}{processor:14.1f}{opening[0] / 1000:9.2f}"
+            f"{opening[1] / 1000:13.2f}{text}",
+            flush=True,
         )
-    wall, processor = (statistics.median(times) for times in zip(*laps[1:], strict=True))
-    kind = storage.partition(":")[0]
-    text = "" if seconds is None else f"{seconds[0]:13.2f}{seconds[1]:13.2f}"
-    print(
-        f"{kind:24}{size:8}{wall:10.1f}{processor:14.1f}{opening[0] / 1000:9.2f}"
-        f"{opening[1] / 1000:13.2f}{text}",
-        flush=True,
-    )
+        for count in options.workers:
+            added = total + options.trials * count
+            wall, processor = measure_workers(folder, url, name, total, added, count, options)
+            total = added
+            print(f"{kind:24}{size:8}{count:9}{wall:10.1f}{processor:14.1f}", flush=True)
+
+
+def measure_workers(
+    folder: Path,
+    url: str | None,
+    name: str,
+    first: int,
+    last: int,
+    count: int,
+    options: argparse.Namespace,
+) -> tuple[float, float]:
+    """Let several processes add trials; return elapsed and processor milliseconds per trial."""
+    command = [
+        *(sys.executable, __file__, "--join", str(folder), str(last), url or "", name),
+        *("--sampler", options.sampler),
+    ]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    workers = [subprocess.Popen(command, **pipes) for _ in range(count)]
+    for worker in workers:  # all have opened the study
+        assert worker.stdout is not None
+        worker.stdout.readline()
+    start = time.perf_counter()
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    seconds = [float(worker.communicate()[0]) for worker in workers]
+    wall = time.perf_counter() - start
+    return 1000 * wall / (last - first), 1000 * sum(seconds) / (last - first)
+
+
+def join(folder: str, trials: str, url: str, name: str, sampler: str) -> None:
+    """Add trials as one worker, and print its processor seconds after the study was opened."""
+    space, path = make_space(sampler), Path(folder)
+    store = TrialStore(open_storage(url or None, path / "study.journal"), name)
+    with store.joined(path):
+        store.view()
+        print("ready", flush=True)
+        sys.stdin.readline()
+        start = time.process_time()
+        search(space, EVALUATOR, store, trials=int(trials), seed=0)
+        print(time.process_time() - start)
 
 
 def time_leaderboard(folder: Path) -> tuple[float, float]:
@@ -216,14 +262,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--trials", type=int, default=30, help="trials that a search adds")
     parser.add_argument("--folder", help="parent of temporary files, such as a folder in memory")
     parser.add_argument("--no-leaderboard", dest="leaderboard", action="store_false")
+    parser.add_argument("--workers", type=int, nargs="*", default=[], help="numbers of workers")
+    parser.add_argument("--join", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    if options.join:
+        return join(*options.join, options.sampler)
     print(
-        f"{'storage':24}{'trials':>8}{'wall ms':>10}{'processor ms':>14}{'open s':>9}"
+        f"{'storage':24}{'trials':>8}{'workers':>9}{'wall ms':>10}{'processor ms':>14}{'open s':>9}"
         f"{'processor s':>13}{'leaderboard s':>13}{'processor s':>13}"
     )
     for storage in [*options.storages, *([options.url] if options.url else [])]:
         for size in options.sizes:
             measure(storage, size, options)
+    return None
 
 
 if __name__ == "__main__":
