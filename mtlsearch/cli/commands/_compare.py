@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def compare(
     ctx: typer.Context,
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Two or more run folders.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Two or more run folders.")],
     top: Annotated[
         int, typer.Option(metavar="N", min=1, help="Trials per run, besides the baselines.")
     ] = 3,
