@@ -101,12 +101,6 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _check_extends(self) -> RunConfig:
-        if self.extends is None and self.train.cache_prefix is not None:
-            raise PydanticCustomError(
-                "extends",
-                "`train.cache_prefix` applies to `mtlsearch extend` only; remove it",
-                {"key": ["train", "cache_prefix"]},
-            )
         if self.extends is None:
             return self
         if names := sorted(set(self.tasks) & set(self.extends.tasks)):

@@ -74,6 +74,12 @@ def resolve_run(tables: NameTables, loaded: LoadedRun) -> ResolvedRun:
     settings.raise_if_any()
     if space.cls.extends != (extends is not None):
         raise _wrong_space(tables, loaded, entry.kind)
+    if extends is None and config.train.cache_prefix is not None:
+        raise ConfigError(
+            "`train.cache_prefix` applies to `mtlsearch extend` only",
+            where=loaded.where("train", "cache_prefix"),
+            next_step="remove the key",
+        )
     return ResolvedRun(loaded, sources, tasks, space, balancers, loggers, kept_tasks)
 
 
