@@ -60,7 +60,7 @@ mtlsearch:
   __version__
   compare(runs)
   errors: a package
-  load(run, *, plugins=...)
+  load(run, *, plugins=..., data_root=...)
   open_bundle(path, *, providers=...)
   search(run_file, out=..., *, trials=..., epochs=..., batch_size=..., seed=..., data_root=..., overrides=..., plugins=..., device=..., progress=...)
 mtlsearch.plugin:

@@ -42,28 +42,50 @@ def open_run(
     return open_loaded(loaded)
 
 
-def reopen_run(run: Path, options: GlobalOptions) -> ResolvedRun:
+def reopen_run(run: Path, options: GlobalOptions, data_root: Path | None = None) -> ResolvedRun:
     """Load the run file of a run directory and its plugins.
+
+    Args:
+        run: run directory.
+        options: options of all commands.
+        data_root: value of ``--data-root``; None for the folder of the search.
+
+    Returns:
+        The run file with its plugins.
 
     Raises:
         RunError: the folder is not a run directory.
     """
-    loaded = read_run(run, options)
+    loaded = read_run(run, options, data_root)
 
     from mtlsearch.registry import build_registry
 
     return build_registry(loaded.config.plugins).resolve(loaded)
 
 
-def read_run(run: Path, options: GlobalOptions) -> LoadedRun:
+def read_run(run: Path, options: GlobalOptions, data_root: Path | None = None) -> LoadedRun:
     """Load the run file of a run directory; load no plugin.
+
+    Args:
+        run: run directory.
+        options: options of all commands.
+        data_root: value of ``--data-root``; None for the folder of the search.
+
+    Returns:
+        The run file.
 
     Raises:
         RunError: the folder is not a run directory.
     """
     from mtlsearch.study import read_run as read_file
 
-    return read_file(run, plugins=options.plugins)
+    if data_root is None:
+        return read_file(run, plugins=options.plugins)
+
+    from mtlsearch.config import Override
+
+    override = Override(("data", "root"), str(data_root), f"--data-root {data_root}")
+    return read_file(run, plugins=options.plugins, overrides=[override])
 
 
 def pick_device(name: str) -> torch.device:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 from PIL import Image
@@ -33,6 +34,50 @@ def write_data(folder: Path) -> Path:
     (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
     (folder / "run.yaml").write_text(RUN_FILE)
     return folder / "run.yaml"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with data that moved to ``moved`` after a search in ``results``."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "data").mkdir()
+    file = write_data(folder / "data")
+    assert call("search", file, "--out", folder / "results", "--device", "cpu").returncode == 0
+    (folder / "data").rename(folder / "moved")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("evaluate", "--split", "val", "--resamples", "0"),
+        ("plot", "confusion", "--out", "confusion.png"),
+        ("report", "--out", "report.html"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_moved_data_are_found(
+    finished: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name, *options = command
+    arguments = (name, finished / "results", *options, "--device", "cpu")
+    before = call(*arguments)
+    assert str(finished / "data") in before.stderr
+    for result in (
+        call(*arguments, "--data-root", finished / "moved"),
+        _with_variable(arguments, finished / "moved", monkeypatch),
+    ):
+        assert result.returncode == 0, result.stderr
+        assert "does not exist" not in result.stderr
+
+
+def _with_variable(
+    arguments: tuple[str | Path, ...], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> CompletedProcess[str]:
+    with monkeypatch.context() as patch:
+        patch.setenv("MTLSEARCH_DATA_ROOT", str(root))
+        return call(*arguments)
 
 
 def test_resuming_on_other_data_is_refused(tmp_path: Path) -> None:

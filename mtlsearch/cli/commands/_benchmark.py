@@ -10,6 +10,7 @@ import typer
 from mtlsearch.cli._context import reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._latency_table import latency_table
+from mtlsearch.cli._options import RunDataRoot
 from mtlsearch.cli._trial import parse_trial
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def benchmark(
     threads: Annotated[
         int, typer.Option(metavar="N", min=0, help="Threads; 0: the default of each runtime.")
     ] = 0,
+    data_root: RunDataRoot = None,
 ) -> None:
     """Measure the latency of a bundle, or of a trial, on the CPU.
 
@@ -56,7 +58,9 @@ def benchmark(
     effort = Effort(repeats, threads)
     sizes = batch or (1, 8)
     if (target / "run.yaml").is_file() and not is_bundle(target):
-        results = _measure_trial(target, options, parse_trial(trial or "best"), sizes, effort)
+        results = _measure_trial(
+            target, options, data_root, parse_trial(trial or "best"), sizes, effort
+        )
     elif trial is not None:
         raise ConfigError(
             "`--trial` selects a trial of a run, but this is not a run directory",
@@ -72,12 +76,13 @@ def benchmark(
 def _measure_trial(
     run: Path,
     options: GlobalOptions,
+    data_root: Path | None,
     number: Literal["best"] | int,
     batch_sizes: Sequence[int],
     effort: Effort,
 ) -> list[Latency]:
     """Measure the network of a trial in torch and in ONNX Runtime."""
-    resolved = reopen_run(run, options)
+    resolved = reopen_run(run, options, data_root)
 
     import torch
 

@@ -9,7 +9,7 @@ import typer
 from mtlsearch.cli._console import Console
 from mtlsearch.cli._context import pick_device, reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
-from mtlsearch.cli._options import Device, RunFolder
+from mtlsearch.cli._options import Device, RunDataRoot, RunFolder
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.cli._trial import parse_trial
 
@@ -61,6 +61,7 @@ def compress(
         int | None,
         typer.Option(metavar="N", min=0, help="Seed of the images' order. Default: of the run."),
     ] = None,
+    data_root: RunDataRoot = None,
     device: Device = "auto",
 ) -> None:
     """Prune the network of a trial and fine-tune it, as a trial of its own.
@@ -70,7 +71,7 @@ def compress(
     """
     number = parse_trial(trial)
     options = GlobalOptions.of(ctx)
-    resolved = reopen_run(run, options)
+    resolved = reopen_run(run, options, data_root)
 
     from mtlsearch.runs import CompressSettings, find_compressed, open_session, select_trial
     from mtlsearch.runs import compress as compress_trial

@@ -9,12 +9,13 @@ import typer
 
 from mtlsearch.cli._context import open_run, pick_device, reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
-from mtlsearch.cli._options import Device
+from mtlsearch.cli._options import Device, RunDataRoot, merge_overrides
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.cli._trial import require_one_network
 
 if TYPE_CHECKING:
     from mtlsearch.evaluation import Evaluation, EvaluationJob
+    from mtlsearch.registry import ResolvedRun
 
 
 def evaluate(
@@ -50,6 +51,7 @@ def evaluate(
         typer.Option(metavar="N", min=0, help="Resamples of each interval; 0: no intervals."),
     ] = 1000,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the resamples.")] = 0,
+    data_root: RunDataRoot = None,
     device: Device = "auto",
 ) -> None:
     """Evaluate a trained network on images of the test split.
@@ -66,11 +68,20 @@ def evaluate(
         if is_bundle(network):
             _refuse("--trial", trial, "a bundle contains one network")
             _refuse("--retrained", retrained, "a bundle contains one network")
-            job = _bundle_job(network, data, split, resamples, seed, options)
+            job = _bundle_job(network, data, data_root, split, resamples, seed, options)
         else:
             _refuse("--data", data, "a run has its own data")
             job = _trial_job(
-                network, trial, retrained, device, split, resamples, seed, options, progress
+                reopen_run(network, options, data_root),
+                network,
+                trial,
+                retrained,
+                device,
+                split,
+                resamples,
+                seed,
+                options,
+                progress,
             )
         evaluation = _evaluate(job, out, progress)
     options.console.print(evaluation_text(evaluation).rstrip("\n"))
@@ -105,6 +116,7 @@ def _evaluate(job: EvaluationJob, out: Path | None, progress: ProgressView) -> E
 
 
 def _trial_job(
+    resolved: ResolvedRun,
     run: Path,
     trial: str | None,
     retrained: str | None,
@@ -116,7 +128,6 @@ def _trial_job(
     progress: ProgressView,
 ) -> EvaluationJob:
     number = require_one_network(trial, retrained)
-    resolved = reopen_run(run, options)
 
     from mtlsearch.evaluation import trial_job
     from mtlsearch.runs import open_session, select_network
@@ -137,6 +148,7 @@ def _trial_job(
 def _bundle_job(
     path: Path,
     data: Path | None,
+    data_root: Path | None,
     split: str,
     resamples: int,
     seed: int,
@@ -163,7 +175,7 @@ def _bundle_job(
     overrides = [
         Override(("data", key), value, f"{key} of the bundle") for key, value in values.items()
     ]
-    resolved = open_run(data, options, overrides)
+    resolved = open_run(data, options, merge_overrides(overrides, data_root=data_root))
     return bundle_job(bundle, resolved, split=split, resamples=resamples, seed=seed)
 
 

@@ -10,6 +10,7 @@ import typer
 from mtlsearch.cli._context import reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._latency_table import short_latency_lines
+from mtlsearch.cli._options import RunDataRoot
 from mtlsearch.cli._trial import require_one_network
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def export(
             help="npm package onnxruntime-web for --web. Default: downloaded with npm.",
         ),
     ] = None,
+    data_root: RunDataRoot = None,
     benchmark: Annotated[
         bool,
         typer.Option(
@@ -87,7 +89,7 @@ def export(
     """
     number = require_one_network(trial, retrained)
     options = GlobalOptions.of(ctx)
-    resolved = reopen_run(run, options)
+    resolved = reopen_run(run, options, data_root)
 
     import torch
 

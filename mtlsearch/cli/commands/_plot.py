@@ -10,7 +10,7 @@ import typer
 
 from mtlsearch.cli._context import pick_device, read_run, reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
-from mtlsearch.cli._options import Device, RunFolder
+from mtlsearch.cli._options import Device, RunDataRoot, RunFolder
 from mtlsearch.cli._picture import check_picture
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.cli._trial import parse_trial
@@ -39,6 +39,7 @@ def plot(
     trial: Annotated[
         str, typer.Option("--trial", metavar="best|N", help="confusion: trial of the run.")
     ] = "best",
+    data_root: RunDataRoot = None,
     device: Device = "auto",
 ) -> None:
     """Draw a picture of a run.
@@ -57,14 +58,20 @@ def plot(
     outputs = Outputs("plot")
     check_picture(path, outputs, config)
     require_picture(path, option="--out")
-    draw = _drawing(run, kind, top, trial, device, options)
+    draw = _drawing(run, kind, top, trial, data_root, device, options)
     with outputs.write(path) as temporary:
         draw(temporary)
     options.console.print(str(path))
 
 
 def _drawing(
-    run: Path, kind: Kind, top: int, trial: str, device: str, options: GlobalOptions
+    run: Path,
+    kind: Kind,
+    top: int,
+    trial: str,
+    data_root: Path | None,
+    device: str,
+    options: GlobalOptions,
 ) -> Callable[[Path], None]:
     """Return the function that draws a picture to a file."""
     from mtlsearch.report import (
@@ -79,7 +86,7 @@ def _drawing(
     from mtlsearch.report.page import read_contents
 
     if kind == "confusion":
-        matrices = _confusions(run, trial, device, options)
+        matrices = _confusions(run, trial, data_root, device, options)
         return lambda path: draw_confusions(matrices, path)
     contents = read_contents(run, read_run(run, options).config, with_units=False)
     roles = contents.role_by_trial
@@ -119,7 +126,7 @@ def _plans(contents: RunContents, top: int) -> dict[str, SharingPlan]:
 
 
 def _confusions(
-    run: Path, trial: str, device: str, options: GlobalOptions
+    run: Path, trial: str, data_root: Path | None, device: str, options: GlobalOptions
 ) -> dict[str, TaskEvaluation]:
     """Return the validation results with a confusion matrix by title.
 
@@ -131,7 +138,7 @@ def _confusions(
     from mtlsearch.runs import open_session, select_network
 
     number = parse_trial(trial)
-    resolved = reopen_run(run, options)
+    resolved = reopen_run(run, options, data_root)
     record, folder = select_network(run, resolved.config, number, None, options.console.info)
     with ProgressView(options.console) as progress:
         session = open_session(

@@ -9,7 +9,7 @@ import typer
 
 from mtlsearch.cli._context import pick_device, read_run, reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
-from mtlsearch.cli._options import Device, RunFolder
+from mtlsearch.cli._options import Device, RunDataRoot, RunFolder
 from mtlsearch.cli._progress import ProgressView
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def report(
             help="Open data and weights for images with predictions and confusion matrices.",
         ),
     ] = True,
+    data_root: RunDataRoot = None,
     device: Device = "auto",
 ) -> None:
     """Write one HTML file with everything that a run found.
@@ -50,7 +51,7 @@ def report(
     contents = read_contents(run, config)
     networks = NetworkResults()
     if images and contents.best is not None:
-        networks = _measure(run, contents, options, device)
+        networks = _measure(run, contents, options, data_root, device)
     with outputs.write(path) as temporary:
         temporary.write_text(render_page(contents, networks), encoding="utf-8")
     for note in networks.notes:
@@ -59,7 +60,11 @@ def report(
 
 
 def _measure(
-    run: Path, contents: RunContents, options: GlobalOptions, device: str
+    run: Path,
+    contents: RunContents,
+    options: GlobalOptions,
+    data_root: Path | None,
+    device: str,
 ) -> NetworkResults:
     """Evaluate the compared networks; where data are missing, return the reason as a note."""
     from mtlsearch.errors import BackboneError, ConfigError, DataError, PluginError
@@ -71,7 +76,7 @@ def _measure(
     with ProgressView(options.console) as progress:
         try:
             session = open_session(
-                reopen_run(run, options),
+                reopen_run(run, options, data_root),
                 RunDirectory(run),
                 device=torch_device,
                 progress=progress,

@@ -9,7 +9,7 @@ import typer
 from mtlsearch.cli._console import Console
 from mtlsearch.cli._context import pick_device, reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
-from mtlsearch.cli._options import Device, RunFolder
+from mtlsearch.cli._options import Device, RunDataRoot, RunFolder
 from mtlsearch.cli._progress import ProgressView
 from mtlsearch.cli._trial import parse_trial
 
@@ -29,6 +29,7 @@ def train_longer(
         str | None,
         typer.Option(metavar="NAME", help="Name of the result. Default: trialN-epochsE-seedS."),
     ] = None,
+    data_root: RunDataRoot = None,
     device: Device = "auto",
 ) -> None:
     """Train the candidate of one trial for more epochs, for export.
@@ -39,7 +40,7 @@ def train_longer(
     """
     number = parse_trial(trial)
     options = GlobalOptions.of(ctx)
-    resolved = reopen_run(run, options)
+    resolved = reopen_run(run, options, data_root)
 
     from mtlsearch.results import reference_trial
     from mtlsearch.runs import find_long_training, open_session, select_trial
