@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +14,9 @@ from mtlsearch.cli._picture import check_picture
 
 if TYPE_CHECKING:
     import pandas as pd
+
+NOT_COUNTED = "○"
+"""Mark of a metric that Δm of the run does not count, as in the leaderboard."""
 
 
 def compare(
@@ -47,14 +50,20 @@ def compare(
             check_picture(out, outputs, config)
     comparison = compare_runs(config_by_run)
     table = comparison.table(top)
+    not_counted = {
+        run: frame.attrs.get("not_counted", ()) for run, frame in comparison.frame_by_run.items()
+    }
     metrics = [str(name) for name in table.columns if "." in str(name)]
     options.console.table(
         [
             *("run", "differs", "trial", "Δm %", "expected Δm %"),
             *(*metrics, "params", "FLOPs", "plan"),
         ],
-        list(_rows(table, metrics)),
+        list(_rows(table, metrics, not_counted)),
     )
+    for run, names in not_counted.items():
+        if names:
+            options.console.print(f"{NOT_COUNTED} Δm of {run} does not count {', '.join(names)}")
     for line in comparison.remarks:
         options.console.print(line)
     if out is not None:
@@ -65,15 +74,23 @@ def compare(
         options.console.print(str(out))
 
 
-def _rows(table: pd.DataFrame, metrics: list[str]) -> Iterator[list[str]]:
+def _rows(
+    table: pd.DataFrame, metrics: list[str], not_counted: Mapping[str, Collection[str]]
+) -> Iterator[list[str]]:
     for row in table.to_dict("records"):
+        numbers = {metric: _number(row[metric], ".3f") for metric in metrics}
+        marked = {
+            name: f"{NOT_COUNTED} {numbers[name]}"
+            for name in not_counted[row["run"]]
+            if numbers.get(name)
+        }
         yield [
             row["run"],
             row["differs"],
             str(row["trial"]),
             _number(row["delta_m"], "+.2f"),
             _expected(row),
-            *(_number(row[metric], ".3f") for metric in metrics),
+            *(numbers | marked).values(),
             f"{row['params'] / 1e6:.1f} M",
             f"{row['flops'] / 1e9:.2f} G",
             str(row["plan"]),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from PIL import Image
 
+from mtlsearch.cli.commands._compare import _rows
 from tests.cli.conftest import SmallSearch
 from tests.cli.program import call
 
@@ -77,3 +79,12 @@ def test_one_run_or_other_tasks_are_refused(small_search: SmallSearch, tmp_path:
     assert result.returncode == 2
     assert "no task in common" in result.stderr
     assert str(other) in result.stderr
+
+
+def test_metrics_that_a_run_does_not_count_are_marked() -> None:
+    row = {"run": "a", "differs": "", "trial": 1, "delta_m": 0.0, "expected_delta_m": None}
+    row |= {"a.mAP": 0.017, "b.mIoU": 0.6, "params": 1e6, "flops": 1e9, "plan": "hard"}
+    table = pd.DataFrame([row, row | {"run": "b"}])
+    first, second = _rows(table, ["a.mAP", "b.mIoU"], {"a": ["a.mAP"], "b": []})
+    assert first[5:7] == ["○ 0.017", "0.600"]
+    assert second[5:7] == ["0.017", "0.600"]
