@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -59,7 +60,9 @@ def trained(
     file: Path, overrides: Sequence[str], folder: Path, device: torch.device
 ) -> tuple[ResolvedRun, dict[str, TrialRecord]]:
     """Train both baselines, or read them; return them by name."""
-    resolved = build_registry().resolve(load_run(file, [*overrides, "search.trials=2"]))
+    resolved = build_registry().resolve(
+        load_run(file, [*overrides, "search.trials=2"], env=os.environ)
+    )
     run_search(resolved, folder, device=device, progress=NullProgress())
     records = read_records(folder, resolved.config)
     baselines = {str(record.baseline): record for record in records if record.state == "complete"}
