@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -343,13 +343,13 @@ class RunDirectory:
             OSError: the folder is not writable.
             RunError: another process holds the lock.
         """
-        is_new = not self.path.exists()
+        created = self._missing_folders()
         lock = self._acquired()
         try:
             yield
         finally:
-            if is_new:
-                self._remove_unused()
+            if created:
+                self._remove_unused(created)
             lock.release()
 
     @contextmanager
@@ -364,14 +364,14 @@ class RunDirectory:
         Raises:
             OSError: the folder is not writable.
         """
-        is_new = not self.path.exists()
+        created = self._missing_folders()
         self.path.mkdir(parents=True, exist_ok=True)
         with FileLock(self._setup_lock):
             try:
                 yield
             finally:
-                if is_new:
-                    self._remove_unused()
+                if created:
+                    self._remove_unused(created)
 
     def _acquired(self) -> FileLock:
         lock = self._lock
@@ -387,13 +387,20 @@ class RunDirectory:
             ) from error
         return lock
 
-    def _remove_unused(self) -> None:
+    def _missing_folders(self) -> list[Path]:
+        """Return the run directory and its parents, from the inside, without those that exist."""
+        path = self.path.absolute()
+        return [folder for folder in (path, *path.parents) if not folder.exists()]
+
+    def _remove_unused(self, created: Sequence[Path]) -> None:
+        """Remove folders that were created, if no file but locks was written to them."""
         lock_files = {self._lock.path, self._lock.owner_path, self._setup_lock}
         if lock_files >= set(self.path.glob("*")):
             with suppress(OSError):  # Windows removes no file that is open.
                 for file in lock_files:
                     file.unlink(missing_ok=True)
-                self.path.rmdir()
+                for folder in created:
+                    folder.rmdir()
 
     @property
     def _setup_lock(self) -> Path:

@@ -55,6 +55,16 @@ def test_existing_empty_folder_stays(tmp_path: Path) -> None:
     assert tmp_path.is_dir()
 
 
+def test_new_parents_of_an_unused_folder_are_removed_too(tmp_path: Path) -> None:
+    kept = tmp_path / "results" / "old"
+    kept.mkdir(parents=True)
+    for path in (tmp_path / "new" / "deep" / "run", kept.parent / "run"):
+        run = RunDirectory(path)
+        with run.locked(), run.setting_up():
+            assert path.is_dir()
+    assert sorted(tmp_path.rglob("*")) == [kept.parent, kept]
+
+
 def test_lock_of_killed_process_is_free(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
     with subprocess.Popen(
