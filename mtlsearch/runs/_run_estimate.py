@@ -72,5 +72,5 @@ def run_estimate(
                 should_merge=should_merge,
                 progress=progress,
                 after_each=weight_pruning(run, session),
-                take_over=move_checkpoints(run),
+                take_over=move_checkpoints(run, progress),
             )

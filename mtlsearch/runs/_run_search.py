@@ -110,7 +110,7 @@ def run_search(
                 progress=progress,
                 after_each=weight_pruning(run, session),
                 at_seed=_second_seeds(session, run, is_distributed=is_distributed),
-                take_over=move_checkpoints(run),
+                take_over=move_checkpoints(run, progress),
             )
 
 
@@ -131,15 +131,16 @@ def _estimate_once(
             should_merge=False,
             progress=progress,
             after_each=weight_pruning(run, session),
-            take_over=move_checkpoints(run),
+            take_over=move_checkpoints(run, progress),
         )
 
 
-def move_checkpoints(run: RunDirectory) -> TakeOver:
+def move_checkpoints(run: RunDirectory, progress: SearchProgress) -> TakeOver:
     """Return a function that gives the checkpoint of an interrupted trial to another trial.
 
     Args:
         run: run directory with the checkpoints.
+        progress: receives a note per trial that continues others.
 
     Returns:
         The function. It ignores a checkpoint that another worker deletes meanwhile.
@@ -157,6 +158,8 @@ def move_checkpoints(run: RunDirectory) -> TakeOver:
                         run.upload(moved)
                 run.remove(file)
             is_moved = run.checkpoint(number).is_file()
+        start = "its last checkpoint" if is_moved else "the first epoch: it has no checkpoint"
+        progress.note(f"trial {number} continues trial {interrupted[0]}, from {start}")
 
     return move
 

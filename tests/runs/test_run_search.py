@@ -324,9 +324,15 @@ def test_checkpoint_that_vanishes_is_not_taken_over(
         run.checkpoint(4).unlink(missing_ok=True)
 
     monkeypatch.setattr(Path, "mkdir", make_and_delete)
-    move_checkpoints(run)([4, 3], 7)
+    progress = Notes()
+    move_checkpoints(run, progress)([4, 3], 7)
     assert run.checkpoint(7).read_bytes() == b"3"
     assert not run.checkpoint(3).exists()
+    move_checkpoints(run, progress)([5], 8)
+    assert progress.texts == [
+        "trial 7 continues trial 4, from its last checkpoint",
+        "trial 8 continues trial 5, from the first epoch: it has no checkpoint",
+    ]
 
 
 @pytest.mark.parametrize(
