@@ -146,6 +146,7 @@ mtlsearch.plugin:
     update(outputs, targets)
   Metric(name, higher_is_better, primary=..., low=..., high=..., in_delta_m=...)
   OutputSpec(form, classes=..., unit=..., options=...)
+    class_name(index)
   Outputs
   PROJECT
   PerClassMeter

@@ -70,7 +70,7 @@ def predict_files(
         except DataError as error:
             on_error(error)
             failed.append({"image": str(path), "error": error.what})
-    return {"bundle": str(bundle.path), "images": predicted, "failed": failed}
+    return {"bundle": str(bundle.path.resolve()), "images": predicted, "failed": failed}
 
 
 def _expand(path: Path) -> list[Path]:

@@ -47,7 +47,9 @@ def _with_options(
 ) -> dict[str, OutputSpec]:
     """Return the specifications of the tasks of some forms with changed options."""
     if not 0 <= value <= 1:
-        raise ConfigError(f"`{name}` must be a number from 0 to 1, got {value:g}", where=name)
+        raise ConfigError(
+            f"`{name}` must be a number from 0 to 1, got {value:g}", where=_location(name)
+        )
     _require_form(tasks, name, forms)
     return {
         task: replace(output, options={**output.options, **options})
@@ -68,11 +70,21 @@ def _require_classes(tasks: Mapping[str, OutputSpec], classes: Sequence[str]) ->
     }
     for name in classes:
         if name not in class_names:
-            raise ConfigError(
-                f"unknown class {name!r}{did_you_mean(name, class_names)}",
-                where="classes",
-                allowed=list(class_names),
-            )
+            owners = [task for task, output in tasks.items() if name in output.classes]
+            selectable = [task for task, output in tasks.items() if output.form in SELECTABLE]
+            what = f"unknown class {name!r}{did_you_mean(name, class_names)}"
+            if owners:
+                what = (
+                    f"{name!r} is a class of {', '.join(owners)} and cannot be selected: "
+                    f"`classes` selects among those of {', '.join(selectable)}, whose form is "
+                    f"{' or '.join(form.value for form in SELECTABLE)}"
+                )
+            raise ConfigError(what, where=_location("classes"), allowed=list(class_names))
+
+
+def _location(name: str) -> str:
+    """Return an argument of Python and the option of the same name."""
+    return f"{name}, --{name}"
 
 
 def _require_form(tasks: Mapping[str, OutputSpec], name: str, forms: Collection[Form]) -> None:
@@ -81,7 +93,7 @@ def _require_form(tasks: Mapping[str, OutputSpec], name: str, forms: Collection[
     received = ", ".join(f"{task}: {output.form.value}" for task, output in tasks.items())
     raise ConfigError(
         f"`{name}` applies to no task of the bundle ({received})",
-        where=name,
+        where=_location(name),
         allowed=[f"tasks of the form {form.value}" for form in forms],
         next_step=f"remove `{name}`",
     )

@@ -19,7 +19,7 @@ class Frame:
 
     Attributes:
         box: left, top, right, bottom in pixels of the canvas.
-        text: text label.
+        text: text label; empty for none.
         color: color of the outline and of the label's background.
     """
 
@@ -34,8 +34,9 @@ def draw_frames(canvas: Image.Image, frames: Sequence[Frame]) -> None:
     pen = ImageDraw.Draw(canvas)
     for frame in reversed(frames):
         _draw_box(pen, frame, max(2, size // 6))
-    labels = _place_labels(frames, canvas.size, size)
-    for frame, label in reversed(list(zip(frames, labels, strict=True))):
+    named = [frame for frame in frames if frame.text]
+    labels = _place_labels(named, canvas.size, size)
+    for frame, label in reversed(list(zip(named, labels, strict=True))):
         pen.rectangle(label, fill=frame.color)
         middle = (label[1] + label[3]) / 2
         pen.text((label[0] + size // 4, middle), frame.text, ink_on(frame.color), font(size), "lm")

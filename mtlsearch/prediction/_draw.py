@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image
 
 from mtlsearch.prediction._boxes import Frame, draw_frames
-from mtlsearch.prediction._json import class_name
 from mtlsearch.prediction._layout import Entry, canvas_of, text_size, with_caption
 from mtlsearch.prediction._palette import VOID, Color, class_color, viridis
 from mtlsearch.prediction._values import (
@@ -45,7 +44,8 @@ def draw(output: OutputSpec, image: AnyImage, prediction: Prediction) -> Image.I
     ==========  ==================================================================
     category    class and score in the caption
     categories  classes and scores in the caption
-    boxes       outlines with class and score; boxes with a score below
+    boxes       outlines with class and score, without the class if the task has a single
+                one, which the caption names; boxes with a score below
                 ``draw_threshold`` (0.3) are only counted in the caption
     mask        half-transparent colors and a legend; ``background`` is not tinted
     number      the number and its unit in the caption
@@ -90,7 +90,7 @@ def _category_entries(
     entries: list[Entry] = []
     for index in indices:
         score = f" {prediction.scores[index]:.2f}" if has_scores else ""
-        entries.append((class_color(index), class_name(output, index) + score))
+        entries.append((class_color(index), output.class_name(index) + score))
     return entries or [(None, "none of the classes")]
 
 
@@ -107,14 +107,15 @@ def _draw_boxes(
     frames = []
     for row in shown:
         index = int(prediction.classes[row])
-        text = class_name(output, index) + ("" if is_label else f" {scores[row]:.2f}")
+        name = output.class_name(index) if len(output.classes) > 1 else ""  # the caption names it
+        text = f"{name}{'' if is_label else f' {scores[row]:.2f}'}".strip()
         sides = zip(prediction.xyxy[row], factors * 2, strict=True)
         left, top, right, bottom = (float(side) * factor for side, factor in sides)
         frames.append(Frame((left, top, right, bottom), text, class_color(index)))
     draw_frames(canvas, frames)
     counts = Counter(int(prediction.classes[row]) for row in shown)
     entries: list[Entry] = [
-        (class_color(index), f"{count} x {class_name(output, index)}")
+        (class_color(index), f"{count} x {output.class_name(index)}")
         for index, count in counts.most_common()
     ]
     num_hidden = len(prediction.xyxy) - len(shown)
@@ -127,7 +128,7 @@ def _draw_mask(output: OutputSpec, canvas: Image.Image, prediction: MaskPredicti
     indices = np.asarray(prediction.indices)
     present, areas = np.unique(indices, return_counts=True)
     largest_first = present[np.argsort(-areas, kind="stable")].tolist()
-    tinted = [index for index in largest_first if class_name(output, index) != "background"]
+    tinted = [index for index in largest_first if output.class_name(index) != "background"]
     plane = Image.fromarray(indices.astype(np.int32))
     classes = np.asarray(plane.resize(canvas.size, Image.Resampling.NEAREST))
     paint = np.zeros((*classes.shape, 3), np.uint8)
@@ -140,7 +141,7 @@ def _draw_mask(output: OutputSpec, canvas: Image.Image, prediction: MaskPredicti
     mixed = np.asarray(canvas, np.float32) * (1 - alpha[..., None]) + paint * alpha[..., None]
     picture = Image.fromarray(mixed.round().astype(np.uint8))
     legend: list[Entry] = [
-        (_mask_color(output, index), class_name(output, index)) for index in tinted
+        (_mask_color(output, index), output.class_name(index)) for index in tinted
     ]
     return with_caption(picture, legend or [(None, "background only")])
 

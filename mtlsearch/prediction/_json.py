@@ -25,11 +25,6 @@ NUM_TOP = 5
 """Number of classes in ``top`` of a category."""
 
 
-def class_name(output: OutputSpec, index: int) -> str:
-    """Return the name of a class; ``void`` for an index without class, as in true masks."""
-    return output.classes[index] if 0 <= index < len(output.classes) else "void"
-
-
 def to_json(output: OutputSpec, prediction: Prediction) -> dict[str, Any]:
     """Return the JSON form of a prediction; masks and maps are summarized.
 
@@ -37,7 +32,7 @@ def to_json(output: OutputSpec, prediction: Prediction) -> dict[str, Any]:
     category    ``class``, ``score`` and ``top``, the five best classes
     categories  ``classes``: class and score, the best first
     boxes       ``boxes``: class, score and ``xyxy`` in pixels of the image, the best first
-    mask        ``size`` [height, width] and ``fractions`` of the pixels by class
+    mask        ``size`` [height, width] and ``fractions`` of the pixels by class, 0 included
     number      ``value`` and ``unit``
     map         ``size``, ``unit`` and ``channels``: min, median and max; None if all
                 pixels are void
@@ -82,14 +77,14 @@ def _content(output: OutputSpec, prediction: Prediction) -> dict[str, Any]:
 
 def _scored(output: OutputSpec, index: int, scores: NDArray[np.float32]) -> dict[str, Any]:
     """Class and score; a true label may come without scores."""
-    named: dict[str, Any] = {"class": class_name(output, index)}
+    named: dict[str, Any] = {"class": output.class_name(index)}
     if index < scores.size:
         named["score"] = _rounded(scores[index])
     return named
 
 
 def _box(output: OutputSpec, prediction: BoxesPrediction, row: int) -> dict[str, Any]:
-    named: dict[str, Any] = {"class": class_name(output, int(prediction.classes[row]))}
+    named: dict[str, Any] = {"class": output.class_name(int(prediction.classes[row]))}
     if prediction.scores.size:
         named["score"] = _rounded(prediction.scores[row])
     named["xyxy"] = [round(float(side), 2) for side in prediction.xyxy[row]]
@@ -107,11 +102,11 @@ def _significant(number: float) -> float | None:
 
 
 def _fractions(output: OutputSpec, prediction: MaskPrediction) -> dict[str, float]:
-    """Return the share of the pixels of each class that occurs."""
+    """Return the share of the pixels of each class, 0 included, and of void if it occurs."""
     indices, counts = np.unique(prediction.indices, return_counts=True)
-    shares: dict[str, float] = {}
+    shares = dict.fromkeys(output.classes, 0.0)
     for index, count in zip(indices, counts, strict=True):
-        name = class_name(output, int(index))
+        name = output.class_name(int(index))
         shares[name] = shares.get(name, 0.0) + float(count) / prediction.indices.size
     return {name: round(share, 6) for name, share in shares.items()}
 

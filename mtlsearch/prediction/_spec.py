@@ -51,3 +51,14 @@ class OutputSpec:
                 raise ValueError(f"`{name}` must be a positive integer, got {options[name]}")
             options[name] = int(options[name])
         object.__setattr__(self, "options", options)
+
+    def class_name(self, index: int) -> str:
+        """Return the name of a class of a prediction.
+
+        Args:
+            index: class index, such as ``CategoryPrediction.index``.
+
+        Returns:
+            The name; ``void`` for an index without class, as in true masks.
+        """
+        return self.classes[index] if 0 <= index < len(self.classes) else "void"

@@ -75,6 +75,18 @@ def test_box_is_drawn_at_its_pixels():
     assert rows.max() + 140 == 60 * 4 - 1
 
 
+def test_boxes_of_a_single_class_have_no_name():
+    image = Image.new("RGB", (64, 64), (0, 0, 0))
+    tags = {}
+    for classes in (("symptom",), ("symptom", "other")):
+        output = OutputSpec(Form.BOXES, classes)
+        picture = np.asarray(draw(output, image, _box(16, 40, 48, 60, score=1.0, label=0)))
+        above = (picture[:150] == class_color(0)).all(axis=-1)  # the box starts at row 160
+        tags[len(classes)] = int(above.sum())
+    assert tags[1] == 0
+    assert tags[2] > 0
+
+
 def test_boxes_below_the_draw_threshold_are_hidden():
     image = Image.new("RGB", (256, 256), (0, 0, 0))
     output = OutputSpec(Form.BOXES, CLASSES)

@@ -57,7 +57,7 @@ CASES = [
     (
         Form.MASK,
         MaskPrediction(np.array([[0, 0, 2, 255]])),
-        {"size": [1, 4], "fractions": {"background": 0.5, "dog": 0.25, "void": 0.25}},
+        {"size": [1, 4], "fractions": {"background": 0.5, "cat": 0.0, "dog": 0.25, "void": 0.25}},
     ),
     (Form.NUMBER, NumberPrediction(71.30000305), {"value": 71.3, "unit": "m"}),
     (Form.NUMBER, NumberPrediction(0.000123456789), {"value": 0.000123457, "unit": "m"}),
@@ -73,6 +73,14 @@ CASES = [
         {"size": [2, 2], "unit": "m", "channels": [{"min": None, "median": None, "max": None}]},
     ),
 ]
+
+
+def test_class_name_of_an_index_without_class_is_void():
+    output = OutputSpec(Form.CATEGORY, CLASSES)
+    assert [output.class_name(index) for index in (0, 2, 3, 255, -1)] == [
+        *(CLASSES[0], CLASSES[2]),
+        *("void",) * 3,
+    ]
 
 
 @pytest.mark.parametrize(("form", "prediction", "expected"), CASES)

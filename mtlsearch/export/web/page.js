@@ -153,9 +153,8 @@ const READERS = {
     for (const index of labels.data) {
       counts.set(index, (counts.get(index) ?? 0) + 1);
     }
-    const present = [...counts.entries()].sort((a, b) => a[0] - b[0]);
     const fractions = Object.fromEntries(
-      present.map(([index, number]) => [spec.classes[index], rounded(number / labels.data.length, 6)]),
+      spec.classes.map((name, index) => [name, rounded((counts.get(index) ?? 0) / labels.data.length, 6)]),
     );
     return { form: spec.form, size: [height, width], fractions, hidden: labels.data };
   },
@@ -276,7 +275,7 @@ const DRAWERS = {
       }
     }
     pen.putImageData(pixels, 0, 0);
-    const present = Object.entries(prediction.fractions).sort((a, b) => b[1] - a[1]);
+    const present = Object.entries(prediction.fractions).filter((entry) => entry[1] > 0).sort((a, b) => b[1] - a[1]);
     return [picture, legend(present.map(([name, share]) => [
       name === "background" ? null : spec.colors[spec.classes.indexOf(name)],
       `${name} ${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`,

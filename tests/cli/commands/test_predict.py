@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from mtlsearch.bundle._selection import select_outputs
+from mtlsearch.errors import ConfigError
+from mtlsearch.labels import Form
+from mtlsearch.prediction import OutputSpec
 from tests.bundle import small
 from tests.cli.program import call
 
@@ -34,7 +39,11 @@ def test_predict_prints_one_document(bundle: Path, images: list[Path]) -> None:
     assert [entry["image"] for entry in document["images"]] == [str(path) for path in images]
     tasks = [task for entry in document["images"] for task in entry["tasks"].values()]
     assert [task["class"] for task in tasks if "class" in task] == ["red", "blue"]
-    assert document["images"][0]["tasks"]["tint"]["fractions"] == {"red": 1.0}
+    assert document["images"][0]["tasks"]["tint"]["fractions"] == {
+        "red": 1.0,
+        "green": 0.0,
+        "blue": 0.0,
+    }
 
 
 def test_predict_writes_unique_file_names(bundle: Path, images: list[Path], tmp_path: Path) -> None:
@@ -133,3 +142,22 @@ def test_predict_refuses_an_option_without_a_task(bundle: Path, images: list[Pat
     result = call("predict", bundle, images[0], "--conf", "0.5")
     assert result.returncode == 2
     assert "`conf` applies to no task of the bundle (color: category, tint: mask)" in result.stderr
+    assert "--conf" in result.stderr
+
+
+def test_select_names_the_task_of_a_class_that_is_fixed() -> None:
+    tasks = {**small.manifest().tasks, "spots": OutputSpec(Form.BOXES, ("spot",))}
+    with pytest.raises(ConfigError) as raised:
+        select_outputs(replace(small.manifest(), tasks=tasks), None, None, ["red"])
+    assert raised.value.what.startswith("'red' is a class of color, tint and cannot be selected")
+    assert "among those of spots" in raised.value.what
+    assert "--classes" in str(raised.value)
+
+
+def test_predict_writes_the_same_path_from_any_folder(
+    bundle: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bundle)
+    for path in (bundle, "."):
+        result = call("predict", path, images[0])
+        assert json.loads(result.stdout)["bundle"] == str(bundle.resolve())
