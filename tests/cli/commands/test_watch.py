@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mtlsearch.cli.commands import _watch
 from mtlsearch.cli.commands._watch import changes, summarize
 from mtlsearch.config import load_run
 from mtlsearch.study import StudyView, read_view
@@ -54,3 +56,25 @@ def test_watch_without_run_names_the_folder(tmp_path: Path) -> None:
     result = call("watch", tmp_path / "absent", "--once")
     assert result.returncode != 0
     assert "absent" in result.stderr
+
+
+def test_watch_waits_for_a_search_that_starts(
+    small_search: SmallSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+
+    def start(_seconds: float) -> None:
+        shutil.copytree(small_search.run, run)
+
+    monkeypatch.setattr(_watch.time, "sleep", start)
+    result = call("watch", run)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count(f"waiting for a search in {run}") == 1
+    assert "trials finished" in result.stdout
+
+
+def test_summary_names_the_epochs_of_running_trials(small_search: SmallSearch) -> None:
+    records = read_view(small_search.run, load_run(small_search.run / "run.yaml").config).records
+    running = replace(records[1], state="running", results={})
+    text = summarize(StudyView((records[0], running)), 9, None, {1: 2})
+    assert text == "1 of 9 trials finished, 1 running (epochs of trial 1: 2)"
