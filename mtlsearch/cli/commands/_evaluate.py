@@ -175,7 +175,7 @@ def _bundle_job(
     overrides = [
         Override(("data", key), value, f"{key} of the bundle") for key, value in values.items()
     ]
-    resolved = open_run(data, options, merge_overrides(overrides, data_root=data_root))
+    resolved = open_run(data, options, [*overrides, *merge_overrides(None, data_root=data_root)])
     return bundle_job(bundle, resolved, split=split, resamples=resamples, seed=seed)
 
 
