@@ -9,6 +9,13 @@ if TYPE_CHECKING:
     from mtlsearch.export import Latency
 
 
+LATENCY_NOTE = (
+    "sum: one network per task, one after the other; ratio: all tasks in one network, relative to "
+    "that sum (below 1 is faster)"
+)
+"""Meaning of the columns of :func:`latency_table`."""
+
+
 def latency_table(results: Sequence[Latency]) -> tuple[list[str], list[list[str]]]:
     """Return column names and rows of a table.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +31,10 @@ Progress = Callable[[str], None]
 ONNX, TORCH = "ONNX Runtime", "torch"
 BATCH_SIZES = (1, 8)
 """Numbers of images per batch that are measured by default."""
+BUSY = 0.25
+"""Spread of the times of one network above which a message doubts them."""
+MIN_TIMES = 4
+"""Number of times from which they have a spread."""
 REPEATS = 20
 """Measured batches per network by default."""
 
@@ -193,6 +197,12 @@ def _measure(
             images = generator.standard_normal((batch_size, *shape)).astype(np.float32)
             times = _times([program for _, program in flat], images, effort.repeats, end)
             per_image = sum(map(median, times)) / 1000 / batch_size
+            if (spread := max(map(_spread, times))) > BUSY:
+                progress(
+                    f"batches of {batch_size}: half of the times of a network differ by "
+                    f"{100 * spread:.0f} % of their median or more. The machine may be busy: "
+                    "measure again."
+                )
             medians = iter(map(median, times))
             for runtime in programs:
                 combined = next(medians)
@@ -215,6 +225,14 @@ def _times(
             if turn:
                 of_program.append(1000 * (time.perf_counter() - start))
     return times
+
+
+def _spread(times: Sequence[float]) -> float:
+    """Return the range of the middle half of some times, relative to their median."""
+    if len(times) < MIN_TIMES:
+        return 0.0
+    low, middle, high = quantiles(times, n=4)
+    return (high - low) / middle
 
 
 @contextmanager

@@ -57,8 +57,9 @@ def test_a_task_alone_returns_what_it_returns_in_the_whole(
 def test_command_prints_a_row_per_batch(bundle: Path) -> None:
     result = call("benchmark", bundle, "--batch", "1", "--batch", "2", "--repeats", "1")
     assert result.returncode == 0, result.stderr
-    header, first, second = result.stdout.splitlines()
+    header, first, second, note = result.stdout.splitlines()
     assert "color alone" in header
+    assert note.startswith("sum: one network per task")
     assert first.split()[:3] == ["ONNX", "Runtime", "1"]
     assert second.split()[:3] == ["ONNX", "Runtime", "2"]
 
@@ -102,3 +103,15 @@ def test_trial_of_a_bundle_is_refused(bundle: Path) -> None:
     result = call("benchmark", bundle, "--trial", "3")
     assert result.returncode == 2
     assert "not a run directory" in result.stderr
+
+
+@pytest.mark.parametrize(("slow", "is_busy"), [(10.5, False), (30.0, True)])
+def test_measure_of_a_busy_machine_warns(
+    slow: float, is_busy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = [[10.0, slow] * 10, [10.0] * 20]
+    monkeypatch.setattr(_latency, "_times", lambda *_: times)
+    messages: list[str] = []
+    programs = {_latency.ONNX: [lambda _: None] * 2}
+    _latency._measure(programs, ["a"], (3, 2, 2), [1], Effort(), 0.0, messages.append)
+    assert any("busy" in message for message in messages) == is_busy

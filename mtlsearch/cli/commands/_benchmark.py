@@ -9,7 +9,7 @@ import typer
 
 from mtlsearch.cli._context import reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
-from mtlsearch.cli._latency_table import latency_table
+from mtlsearch.cli._latency_table import LATENCY_NOTE, latency_table
 from mtlsearch.cli._options import RunDataRoot
 from mtlsearch.cli._trial import parse_trial
 
@@ -71,6 +71,7 @@ def benchmark(
         progress = options.console.info
         results = measure_latency(target, sizes, effort=effort, progress=progress)
     options.console.table(*latency_table(results))
+    options.console.print(LATENCY_NOTE)
 
 
 def _measure_trial(
