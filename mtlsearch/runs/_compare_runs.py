@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mtlsearch.config import RunConfig, describe_difference, difference
 from mtlsearch.errors import ConfigError
 from mtlsearch.runs._confirm import rank_trials, read_verdict
-from mtlsearch.study import read_view
+from mtlsearch.study import RunDirectory, read_stored, read_view
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +21,9 @@ SECTIONS = {"data": "data", "tasks": "tasks", "train": "training", "seed": "seed
 UNIMPORTANT = ("data.cache", "data.num_workers", "data.allow_outside_root", "train.log")
 """Keys of these sections that change no result."""
 
+IMAGES = "data.images"
+"""Stands for the images and labels of ``train`` and ``val`` among the keys of a difference."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunComparison:
@@ -29,7 +32,7 @@ class RunComparison:
     Attributes:
         frame_by_run: leaderboards by run directory.
         keys_by_run: of each other run than the first one, the keys in which it differs and that
-            change metrics of a plan.
+            change metrics of a plan; ``data.images`` if images or labels differ.
         remarks: what differs and what that means for the comparison, in lines.
     """
 
@@ -85,6 +88,18 @@ def compare_runs(config_by_run: Mapping[str, RunConfig]) -> RunComparison:
     """
     first, *others = _checked(config_by_run)
     keys_by_run = {run: differing_keys(config_by_run[first], config_by_run[run]) for run in others}
+    digest_by_run = {
+        run: read_stored(RunDirectory(Path(run)), config)[1]
+        for run, config in config_by_run.items()
+    }
+    for run, keys in keys_by_run.items():
+        before, now = digest_by_run[first], digest_by_run[run]
+        if before is None or now is None:
+            continue  # runs of an earlier version
+        if before != now:
+            keys.append(IMAGES)
+        elif "data.root" in keys:
+            keys.remove("data.root")  # the same data in another folder
     remarks = [
         line
         for run, keys in keys_by_run.items()
@@ -146,6 +161,9 @@ def _remarks(
         return
     yield f"{other_run} differs from {first_run}:"
     for key in keys:
+        if key == IMAGES:
+            yield "  the images or labels of `train` and `val` differ"
+            continue
         text = describe_difference(first, other, key)
         text = text.removesuffix(" now").replace(" in this run ", f" in {first_run} ")
         yield f"  {text} in {other_run}"

@@ -80,6 +80,23 @@ def _with_variable(
         return call(*arguments)
 
 
+def test_comparison_marks_a_run_on_other_data(finished: Path, tmp_path: Path) -> None:
+    runs = [finished / "results"]
+    for name in ("equal", "other"):
+        runs.append(shutil.copytree(runs[0], tmp_path / name))
+        file = runs[-1] / "run.yaml"
+        file.write_text(file.read_text().replace(str(finished / "data"), str(tmp_path)))
+    folder, config = RunDirectory(runs[-1]), load_run(runs[-1] / "run.yaml").config
+    store = open_store(folder, config, open_run_storage(folder, config))
+    digest = store.data_digest
+    assert digest is not None
+    store.data_digest = {**digest, "val": {**digest["val"], "labels": "0" * 32}}
+    text = call("compare", *runs).stdout
+    assert "the images or labels of `train` and `val` differ" in text
+    assert f"{runs[2]} differs from" in text
+    assert f"{runs[1]} differs from" not in text
+
+
 def test_resuming_on_other_data_is_refused(tmp_path: Path) -> None:
     file, run = write_data(tmp_path), tmp_path / "results"
     search = ("search", file, "--out", run, "--device", "cpu")
