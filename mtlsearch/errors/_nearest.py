@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MAX_CONTINUED = 8
+"""Largest number of names with the same beginning that a suggestion lists."""
+
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the most similar valid name.
@@ -31,7 +34,13 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
         names: the valid names.
 
     Returns:
-        Such as ``"; did you mean 'epochs'?"``; empty if no name is similar.
+        Such as ``"; did you mean 'epochs'?"``, or all names that begin with ``name`` if they are
+        few; empty if no name is similar.
     """
-    match = nearest(name, names)
+    candidates = list(names)
+    continued = sorted(item for item in candidates if len(name) > 2 and item.startswith(name))
+    if name not in continued and 1 < len(continued) <= MAX_CONTINUED:
+        *first, last = map(repr, continued)
+        return f"; did you mean {', '.join(first)} or {last}?"
+    match = nearest(name, candidates)
     return f"; did you mean {match!r}?" if match else ""

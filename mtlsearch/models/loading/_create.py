@@ -21,6 +21,9 @@ from mtlsearch.models.loading._hub import (
 
 ImageSize = tuple[int, int]
 
+MAX_SUGGESTED = 8
+"""Number of models whose names begin as an unknown one that an error lists."""
+
 
 def list_backbones(pattern: str = "") -> list[str]:
     """List the timm architectures.
@@ -113,11 +116,13 @@ def require_backbone(name: str, *, where: str | None = None) -> None:
     base, _, rest = name.partition(":")
     if rest or timm.is_model(base):  # timm itself resolves "local-dir:weights/" and "hf-hub:..."
         return
-    suggestion = nearest(name, timm.list_models())
+    names = timm.list_models()  # more than a thousand
+    similar = [item for item in names if item.startswith(name)][:MAX_SUGGESTED]
+    closest = nearest(name, names)
     raise UnknownNameError(
         "timm model",
         name,
-        [] if suggestion is None else [suggestion],  # timm has more than a thousand names
+        similar or ([] if closest is None else [closest]),
         where=where,
         next_step="`mtlsearch list backbones` lists all names",
     )
