@@ -30,6 +30,7 @@ class Problem:
     what: str
     where: str
     allowed: tuple[str, ...] = ()
+    next_step: str | None = None
 
 
 class ConfigErrors:
@@ -43,15 +44,23 @@ class ConfigErrors:
         self._origins = origins
         self._problems: list[Problem] = []
 
-    def add(self, what: str, path: Sequence[Key], allowed: Sequence[str] = ()) -> None:
+    def add(
+        self,
+        what: str,
+        path: Sequence[Key],
+        allowed: Sequence[str] = (),
+        next_step: str | None = None,
+    ) -> None:
         """Add a problem.
 
         Args:
             what: what is wrong, without a full stop.
             path: path of the key.
             allowed: valid values or keys.
+            next_step: how to fix the problem.
         """
-        self._problems.append(Problem(what, self._origins.where(*path), tuple(allowed)))
+        where = self._origins.where(*path)
+        self._problems.append(Problem(what, where, tuple(allowed), next_step))
 
     def validate(
         self, model: type[ModelT], values: Mapping[str, Any], path: Sequence[Key] = ()
@@ -104,13 +113,20 @@ class ConfigErrors:
         """
         if len(self._problems) == 1:
             (problem,) = self._problems
-            return ConfigError(problem.what, where=problem.where, allowed=problem.allowed)
+            return ConfigError(
+                problem.what,
+                where=problem.where,
+                allowed=problem.allowed,
+                next_step=problem.next_step,
+            )
         lines = [f"{len(self._problems)} problems"]
         for problem in sorted(self._problems, key=_file_order):
             lines.append(f"  {problem.where}: {problem.what}")
             if problem.allowed:
                 lines.append(f"    allowed: {', '.join(problem.allowed)}")
-        return ConfigError("\n".join(lines), where=self._origins.file or None)
+        steps = dict.fromkeys(item.next_step for item in self._problems if item.next_step)
+        next_step = "; ".join(steps) or None
+        return ConfigError("\n".join(lines), where=self._origins.file or None, next_step=next_step)
 
 
 def _file_order(problem: Problem) -> list[str | int]:

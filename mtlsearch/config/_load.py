@@ -82,16 +82,32 @@ class LoadedRun:
         for index, folder in enumerate(self.config.plugins):
             if not folder.is_dir():
                 problems.add(f"the folder {folder} does not exist", ("plugins", index))
-        weights = self.config.backbone.checkpoint_path
-        if weights is not None and not weights.is_file():
-            problems.add(f"the file {weights} does not exist", _WEIGHTS)
+        weights = [(_WEIGHTS, self.config.backbone.checkpoint_path)]
         for task, path in (self.config.backbone.checkpoints or {}).items():
-            if not path.is_file():
-                problems.add(f"the file {path} does not exist", (*_CHECKPOINTS, task))
+            weights.append(((*_CHECKPOINTS, task), path))
+        for keys, file in weights:
+            if file is not None and not file.is_file():
+                problems.add(*self._missing_weights(file, keys))
         root = self.config.data.root
         if not root.is_dir():
-            problems.add(f"the folder {root} does not exist", ("data", "root"))
+            next_step = "set the folder of the data by --data-root PATH, by `data.root` or by the "
+            next_step += f"environment variable {DATA_ROOT}"
+            problems.add(f"the folder {root} does not exist", ("data", "root"), next_step=next_step)
         problems.raise_if_any()
+
+    def _missing_weights(
+        self, path: Path, keys: KeyPath
+    ) -> tuple[str, KeyPath, tuple[str, ...], str]:
+        """Return a problem that names the folders in which a weights file was searched."""
+        folder, root = Path(self.origins.file).parent.absolute(), self.config.data.root
+        searched = f"the folder of the run file ({folder})"
+        if root != folder:
+            searched += f" or, if only that has the file, in `data.root` ({root})"
+        next_step = f"correct the path; a relative path starts in {searched}"
+        if self.origins.file and path.is_relative_to(folder):
+            name = path.relative_to(folder)
+            next_step = f"set --data-root PATH to the folder that contains {name}, or {next_step}"
+        return f"the file {path} does not exist", keys, (), next_step
 
 
 def load_run(

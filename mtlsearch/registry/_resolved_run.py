@@ -210,8 +210,8 @@ class ResolvedRun:
         return ConfigError(
             f"the folder {root} does not exist",
             where=self.where("data", "root"),
-            next_step="set the folder of the data by `--set data.root=DIR` or by the "
-            "environment variable MTLSEARCH_DATA_ROOT",
+            next_step="set the folder of the data by `--data-root PATH` or by the environment "
+            "variable MTLSEARCH_DATA_ROOT",
         )
 
     def _next_step_for_root(self, index: int) -> str:

@@ -76,6 +76,19 @@ def test_error_names_the_option_of_the_value(command: str, tmp_path: Path) -> No
     assert not (tmp_path / "run").exists()
 
 
+def test_missing_weights_name_the_folders_and_the_option(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(RUN_FILE)
+    weights = "backbone: {name: test_resnet, checkpoint_path: weights/a.safetensors}"
+    file.write_text(RUN_FILE.replace("backbone: {name: test_resnet}", weights))
+    assert "checkpoint_path" in file.read_text()
+    result = call("check", file)
+    text = " ".join(result.stderr.split())
+    assert result.returncode == 2
+    assert "set --data-root PATH to the folder that contains weights/a.safetensors" in text
+    assert str(tmp_path) in text.partition("starts in")[2]
+
+
 def test_missing_root_of_a_source_names_the_data_root(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text(
