@@ -225,6 +225,7 @@ mtlsearch.plugin:
   backslash_warnings(texts, where)
   class_scores(classes, *, correct, true, predicted)
   count_tree_plans(tasks, units, *, first_shared=...)
+  did_you_mean(name, names)
   extend_plan(plan, branches)
   hookimpl
   hooks: mtlsearch_balancers, mtlsearch_datasets, mtlsearch_loggers, mtlsearch_search_spaces, mtlsearch_tasks

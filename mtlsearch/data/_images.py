@@ -166,7 +166,11 @@ class Images:
             )
         prepared = prepare_sample(sample, labels, self.prepared_size[split])
         facts = ImageFacts.of(
-            raw.image, sample.image, Bands(prepared.image.numpy()), self.pixel_format
+            raw.image,
+            sample.image,
+            Bands(prepared.image.numpy()),
+            self.pixel_format,
+            self.input_size,
         )
         counts = count_labels(sample, prepared, labels, self.input_size)
         digest = _digest(sample.image) if with_digest else None

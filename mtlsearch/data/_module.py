@@ -19,6 +19,7 @@ from mtlsearch.data._data_digest import DataDigest, digest_data
 from mtlsearch.data._images import Images
 from mtlsearch.data._labels import setting_names, with_counts
 from mtlsearch.data._loader import BatchLoader, ImageDataset, read_images, require_valid
+from mtlsearch.data._splits import describe_held_out
 from mtlsearch.data.augmentation import BatchTransform
 from mtlsearch.data.cache import SampleCache, cache_folder
 from mtlsearch.data.checks import CheckReport
@@ -69,6 +70,11 @@ class DataModule:
     def source_warnings(self) -> tuple[str, ...]:
         """What the sources changed or ignored when they were opened, one line each."""
         return tuple(line for source in self._images.sources for line in source.warnings)
+
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        """Which sources have no ``val`` split, and what is held out of ``train``, one line each."""
+        return describe_held_out(self._images.sources, self._config.val_fraction)
 
     def digest(self) -> DataDigest:
         """Return a digest of the images and labels of ``train`` and ``val``; read no image.

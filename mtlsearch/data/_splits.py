@@ -70,6 +70,24 @@ def make_splits(
     return {name: _limit(refs, max_images, seed) for name, refs in splits.items()}
 
 
+def describe_held_out(sources: Sequence[DatasetSource], val_fraction: float) -> tuple[str, ...]:
+    """Return which sources have no ``val`` split, so that images of ``train`` are held out.
+
+    Args:
+        sources: the sources.
+        val_fraction: fraction of ``train`` that is held out.
+
+    Returns:
+        One line per such source.
+    """
+    return tuple(
+        f"source {number} ({source.name}) has no `val` split: {val_fraction:.0%} of its "
+        f"{source.size('train')} `train` images are held out at random (`data.val_fraction`)"
+        for number, source in enumerate(sources, start=1)
+        if not source.size("val") and source.size("train") > 1 and val_fraction > 0
+    )
+
+
 def _split_sizes(sources: Sequence[DatasetSource]) -> str:
     """Return the number of images per source and split."""
     parts = []

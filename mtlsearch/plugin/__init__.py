@@ -32,7 +32,7 @@ Importing this package does not import torch. :mod:`mtlsearch.plugin.layers` has
 for heads, and :mod:`mtlsearch.testing` has a test suite for each of the five classes.
 """
 
-from mtlsearch.errors import DataError, TrainingError
+from mtlsearch.errors import DataError, TrainingError, did_you_mean
 from mtlsearch.files import atomic_write, require_below_root
 from mtlsearch.images import Bands, read_image
 from mtlsearch.labels import Boxes, Form, LabelSpec, RawLabel, Sample
@@ -127,6 +127,7 @@ __all__ = [
     "backslash_warnings",
     "class_scores",
     "count_tree_plans",
+    "did_you_mean",
     "extend_plan",
     "hookimpl",
     "hooks",

@@ -182,7 +182,15 @@ class Column:
         indices = None if first is None else f"{first} to {first + len(self.classes) - 1}"
         allowed = self.classes if indices is None else (indices,)
         if (match := _WHOLE.fullmatch(text)) is None:
-            raise DataError(f"unknown class {text!r}{hint}", where=where, allowed=allowed)
+            fix = "add the class to `classes` (or `classes_file`) of the label"
+            raise DataError(
+                f"unknown class {text!r}{hint}",
+                where=where,
+                allowed=allowed,
+                next_step=f"correct these cells, or {fix}"
+                if indices is None
+                else f"correct these cells, {fix}, or change its `index_offset`",
+            )
         raise DataError(
             f"unknown class {text!r}; did you mean {match['number']!r}? Programs write whole "
             "numbers as floats if a cell of the column is empty",

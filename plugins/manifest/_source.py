@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from mtlsearch.plugin import (
+    IMAGE_SUFFIXES,
     DataError,
     DatasetSource,
     Form,
     LabelSpec,
     Sample,
     backslash_warnings,
+    did_you_mean,
     hookimpl,
     read_image,
     require_below_root,
@@ -58,19 +60,11 @@ class Manifest(DatasetSource[ManifestSettings]):
         self._image_column = settings.image_column
         self._group_column = settings.group_column
         require_below_root(self._file, str(self._file))
-        label_columns = [
-            name for item in settings.labels.items() for name in _columns_in_table(*item)
-        ]
-        group_columns = [] if settings.group_column is None else [settings.group_column]
-        used = (settings.image_column, *group_columns, *label_columns)
-        columns, rows = read_table(self._file, used)
-        for name in used:
+        key_by_column = _key_by_column(settings)
+        columns, rows = read_table(self._file, key_by_column)
+        for name, key in key_by_column.items():
             if name not in columns:
-                raise DataError(
-                    f"there is no column {name!r}",
-                    where=f"{self._file} row 1",
-                    allowed=[repr(column) for column in sorted(columns)],
-                )
+                raise _missing_column(name, key, columns, rows, settings, self._file)
         self._columns = {
             label: Column.open(label, column, root, _class_cells(rows, label, column))
             for label, column in settings.labels.items()
@@ -81,6 +75,7 @@ class Manifest(DatasetSource[ManifestSettings]):
             self._rows = _by_column(rows, settings.split_column, self._file)
         else:
             self._rows = _at_random(rows, settings.test_fraction, seed)
+            self._warnings += _split_columns(rows, settings, {*key_by_column}, self._file)
         self._require_images()
 
     @property
@@ -156,7 +151,7 @@ class Manifest(DatasetSource[ManifestSettings]):
         rows = [row for split in ("train", "val") for row in self._rows.get(split, ())]
         cells = [(row.line, row.cells.get(self._image_column)) for row in rows]
         paths = [(line, name) for line, name in cells if isinstance(name, str)]
-        example = "file: table.csv, labels: {breed: {form: category}, age: {form: number}}"
+        example = paths[0][1] if paths else ""
         if paths and not any(
             resolve_path(self._root, path, where=f"{self._file} row {line}").exists()
             for line, path in paths
@@ -178,12 +173,67 @@ class Manifest(DatasetSource[ManifestSettings]):
         return name
 
 
-def _columns_in_table(label: str, settings: ColumnSettings) -> list[str]:
-    """Return the columns that a label needs."""
-    if settings.columns is None:
-        return [settings.column or label]
-    optional = (settings.class_column, settings.crowd_column)
-    return [*settings.columns, *(name for name in optional if name is not None)]
+def _key_by_column(settings: ManifestSettings) -> dict[str, str]:
+    """Return the columns that the table must have, and the setting that names each."""
+    keys = {settings.image_column: "image_column"}
+    if settings.group_column is not None:
+        keys.setdefault(settings.group_column, "group_column")
+    for label, column in settings.labels.items():
+        names: dict[str | None, str] = {}
+        if column.columns is None:
+            names[column.column or label] = "column"
+        else:
+            names |= dict.fromkeys(column.columns, "columns")
+            names |= {column.class_column: "class_column", column.crowd_column: "crowd_column"}
+        for name, key in names.items():
+            if name is not None:
+                keys.setdefault(name, f"labels.{label}.{key}")
+    return keys
+
+
+def _missing_column(
+    name: str,
+    key: str,
+    columns: Collection[str],
+    rows: Sequence[Row],
+    settings: ManifestSettings,
+    file: Path,
+) -> DataError:
+    """Return the error that names the setting, and the column that is probably meant."""
+    hint = did_you_mean(name, columns)
+    if key == "image_column" and not hint:
+        paths = [column for column, cell in rows[0].cells.items() if _is_image(cell)]
+        hint = f"; did you mean {paths[0]!r}?" if paths else ""
+    top = key.split(".")[0]
+    is_set = top in settings.model_fields_set
+    default = "" if is_set else ", its default"
+    return DataError(
+        f"there is no column {name!r}{hint}",
+        where=f"{file} row 1",
+        allowed=[repr(column) for column in sorted(columns)],
+        next_step=f"set `{key}` of the source (now {name!r}{default}) to one of these columns",
+    )
+
+
+def _is_image(cell: object) -> bool:
+    return isinstance(cell, str) and PurePosixPath(cell).suffix.lower() in IMAGE_SUFFIXES
+
+
+def _split_columns(
+    rows: Sequence[Row], settings: ManifestSettings, used: Collection[str], file: Path
+) -> list[str]:
+    """Return a warning for the first column that contains splits although no setting names it."""
+    spellings = {name for names in SPLIT_NAMES.values() for name in names}
+    for column in dict.fromkeys(name for row in rows for name in row.cells):
+        values = {str(row.cells[column]).strip().lower() for row in rows if column in row.cells}
+        if column not in used and values <= spellings and len(values) > 1:
+            names = ", ".join(sorted(values))
+            return [
+                f"{file}: column {column!r} contains names of splits ({names}) and is ignored, as "
+                f"`split_column` of the source is {settings.split_column!r}; to use it, set "
+                f"`split_column: {column}`"
+            ]
+    return []
 
 
 def _class_cells(rows: Sequence[Row], label: str, settings: ColumnSettings) -> list[object]:
@@ -198,8 +248,11 @@ def _by_column(rows: Sequence[Row], column: str, file: Path) -> dict[str, list[R
     for row in rows:
         name = row.cells.get(column)
         if not isinstance(name, str) or name not in split_of:
+            hint = "" if name is None else did_you_mean(str(name).lower(), split_of)
             raise DataError(
-                f"unknown split {name!r} in column {column!r}",
+                f"the cell of column {column!r} is empty, so the image has no split"
+                if name is None
+                else f"unknown split {name!r} in column {column!r}{hint}",
                 where=f"{file} row {row.line}",
                 allowed=list(split_of),
                 next_step="write one of these in each row, or set `split_column` of the source to "

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtlsearch.data._splits import SPLITS, make_splits
+from mtlsearch.data._splits import SPLITS, describe_held_out, make_splits
 from mtlsearch.errors import DataError
 from tests.data.fake import Fake, many, opened, square
 
@@ -45,6 +45,13 @@ def test_splits_are_disjoint_and_repeatable(
         assert len(rows) == sum(sum(size) for size in sizes)
     else:
         assert max(len(splits[name]) for name in SPLITS) <= max_images
+
+
+def test_held_out_images_are_described() -> None:
+    split, whole = (Fake({"train": [square()] * 10, **more}) for more in ({"val": [square()]}, {}))
+    (line,) = describe_held_out([split, whole], 0.2)
+    assert line.startswith("source 2 (fake) has no `val` split: 20% of its 10 `train` images")
+    assert describe_held_out([split, whole], 0.0) == ()
 
 
 def test_val_fraction_is_held_out_without_val() -> None:

@@ -104,6 +104,51 @@ def changed(row: int, column: str, cell: str) -> list[list[str]]:
     return rows
 
 
+@pytest.mark.parametrize(
+    ("options", "key", "hint"),
+    [
+        ({"image_column": "file"}, "`image_column`", "did you mean 'image'?"),
+        ({"image_column": "imgae"}, "`image_column`", "did you mean 'image'?"),
+        (
+            {"labels": {"bred": {"form": "category"}}},
+            "`labels.bred.column`",
+            "did you mean 'breed'",
+        ),
+        ({"group_column": "breeed"}, "`group_column`", "did you mean 'breed'?"),
+    ],
+)
+def test_missing_column_names_the_setting(
+    tmp_path: Path, options: dict[str, object], key: str, hint: str
+) -> None:
+    write_table(tmp_path)
+    message = error_of(tmp_path, **options)
+    assert f"set {key} of the source" in message
+    assert hint in message
+
+
+def test_ignored_column_with_splits_is_a_warning(tmp_path: Path) -> None:
+    write_table(tmp_path)
+    assert list(make(tmp_path).warnings) == []
+    (warning,) = make(tmp_path, split_column="part").warnings
+    assert "column 'split' contains names of splits (train, val)" in warning
+    assert "`split_column: split`" in warning
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [("", "the cell of column 'split' is empty"), ("Train", "did you mean 'train'?")],
+)
+def test_wrong_cell_of_a_split_is_explained(tmp_path: Path, cell: str, message: str) -> None:
+    write_table(tmp_path, changed(3, "split", cell))
+    assert message in error_of(tmp_path)
+
+
+def test_unknown_class_has_a_next_step(tmp_path: Path) -> None:
+    write_table(tmp_path, changed(0, "breed", "cow"))
+    labels = {"breed": {"form": "category", "classes": ["pug", "beagle"]}}
+    assert "add the class to `classes`" in error_of(tmp_path, labels=labels)
+
+
 class TestManifest(DatasetContract):
     def make_source(self, folder: Path) -> Manifest:
         write_table(folder)

@@ -87,6 +87,8 @@ def check(
         for problem in checked.report.problems:
             console.debug(str(problem))
         show_counts(checked.report, checked.data.labels, console)
+        for line in checked.data.held_out:
+            console.info(line)
         if out is not None:
             _draw(checked.data, checked.report, out, outputs, console)
     for warning in warnings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from mtlsearch.data.checks._absent_classes import (
@@ -12,6 +13,7 @@ from mtlsearch.data.checks._absent_classes import (
 )
 from mtlsearch.data.checks._counts import LabelCounts
 from mtlsearch.data.checks._report import CheckReport
+from mtlsearch.errors import nearest
 from mtlsearch.labels import Form, LabelSpec
 
 MAX_IGNORED = 0.5
@@ -72,6 +74,41 @@ def warn_unmeasured_classes(
             f"label {label!r}: {noun} {list_names(missing)} {verb} in 'train' but never in 'val', "
             f"so that no metric measures it; {LARGER if report.is_subset else fix}"
         )
+
+
+def warn_misspelled_classes(
+    report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield the classes that a single image has and whose name is similar to that of another.
+
+    Names that differ in digits only, such as ``breed 1`` and ``breed 10``, are not similar.
+
+    Args:
+        report: result of reading all images, without problems.
+        labels: specification of every label.
+        label_of: label of each task.
+    """
+    for label in dict.fromkeys(label_of.values()):
+        if labels[label].form not in (Form.CATEGORY, Form.CATEGORIES):
+            continue
+        totals = Counter[str]()
+        for counts in report.counts.values():
+            totals.update(counts[label].classes)
+        for name in [name for name, count in totals.items() if count == 1]:
+            others = [
+                other
+                for other, count in totals.items()
+                if count > 1 and _without_digits(other) != _without_digits(name)
+            ]
+            if similar := nearest(name, others):
+                yield (
+                    f"label {label!r}: class {name!r} occurs in a single image and is similar to "
+                    f"{similar!r} ({totals[similar]} images); if it is a typing error, correct it"
+                )
+
+
+def _without_digits(name: str) -> str:
+    return "".join(character for character in name if not character.isdigit())
 
 
 def warn_small_boxes(

@@ -140,7 +140,8 @@ _CHECKS: Mapping[Form, Callable[[LabelSpec, RawLabel, tuple[int, int]], str]] = 
 _FIXES: Mapping[Form, str] = {
     Form.BOXES: "correct these boxes; the message has left, top, right, bottom in pixels of the "
     "image, whatever the numbers of the file are",
-    Form.MASK: "correct these masks, or the settings that state their classes",
+    Form.MASK: "correct these masks, or the settings that state their classes (such as `classes`, "
+    "and `values` for other pixel values)",
     Form.NUMBER: "correct these numbers; leave the cell of a missing number empty",
 }
 

@@ -15,6 +15,7 @@ from mtlsearch.data.checks._label_warnings import (
     warn_cropped_boxes,
     warn_crowd,
     warn_fractions,
+    warn_misspelled_classes,
     warn_small_boxes,
     warn_unmeasured_classes,
     warn_void,
@@ -138,6 +139,20 @@ def _dropped_bands(
         )
 
 
+def _stretched(
+    report: CheckReport, labels: Mapping[str, LabelSpec], label_of: Mapping[str, str]
+) -> Iterator[str]:
+    stretched = sum(report.flagged.values(), start=ImageCounts()).stretched
+    num_images = sum(report.num_images.values())
+    if stretched.count > num_images / 2:
+        yield (
+            f"{stretched.count} of {num_images} images have an aspect ratio that differs from that "
+            f"of `data.image_size` ({report.size_text}) by a factor of about 2 or more, such as "
+            f"{stretched.examples[0]} (height x width); resizing distorts their objects; set "
+            "`data.image_size: [height, width]` to the aspect ratio of the images"
+        )
+
+
 def _images_with(flagged: FlaggedImages) -> str:
     return "1 image has" if flagged.count == 1 else f"{flagged.count} images have"
 
@@ -159,5 +174,7 @@ DATA_WARNINGS: tuple[DataWarning, ...] = (
     DataWarning("duplicate images", _duplicates),
     DataWarning("low contrast", _low_contrast),
     DataWarning("dropped bands", _dropped_bands),
+    DataWarning("aspect ratio", _stretched),
+    DataWarning("misspelled class", warn_misspelled_classes),
 )
 """All data warnings, in the order in which they are reported."""

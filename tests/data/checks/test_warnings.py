@@ -82,6 +82,27 @@ def test_same_pixels_in_other_shape_are_not_duplicates() -> None:
     assert warnings_of(train, val) == ()
 
 
+@pytest.mark.parametrize(("size", "count"), [((80, 160), 0), ((60, 160), 1), ((150, 78), 1)])
+def test_other_aspect_ratio_is_reported(size: tuple[int, int], count: int) -> None:
+    images = [Sample(square(index, size=size).image, {"kind": index % 2}) for index in range(8)]
+    messages = [text for text in warnings_of(images[:6], images[6:]) if "aspect ratio" in text]
+    assert len(messages) == count
+    for text in messages:
+        assert text.startswith("8 of 8 images")
+        assert f"{size[0]} x {size[1]} (height x width)" in text
+
+
+def test_rare_class_with_a_similar_name_is_reported() -> None:
+    spec = LabelSpec(Form.CATEGORY, ("rust", "ruts", "breed 1", "breed 11"))
+    classes = [0, 0, 0, 1, 2, 2, 3]
+    train = [replace(square(row), labels={"kind": kind}) for row, kind in enumerate(classes)]
+    val = [replace(square(10 + row), labels={"kind": row}) for row in (0, 2)]
+    data = opened(Fake({"train": train, "val": val}, {"kind": spec}))
+    messages = data_warnings(data.check(), data.labels, {"sort": "kind"})
+    (similar,) = (text for text in messages if "similar" in text)
+    assert "class 'ruts' occurs in a single image and is similar to 'rust' (4 images)" in similar
+
+
 def test_single_class_in_train_is_reported() -> None:
     warning, absent = warnings_of(squares(0, kind=1), squares(10))
     assert "2 classes 'a', 'c' never occur in 'train': only 'val' has it" in absent
