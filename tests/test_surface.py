@@ -398,7 +398,7 @@ def _constructor(cls: type) -> str:
 
 
 def _inherited(cls: type) -> dict[str, object]:
-    """Return the members of base classes that are no part of the public API themselves."""
+    """Return the members of base classes that the public API does not list."""
     listed = {name for package in PUBLIC for name in import_module(package).__all__}
     bases = [base for base in cls.__mro__[1:] if base.__module__.startswith("mtlsearch.")]
     return {
@@ -412,8 +412,8 @@ def _inherited(cls: type) -> dict[str, object]:
 def _members(cls: type) -> Iterator[str]:
     """Yield the attributes that a class defines, except for parameters of its constructor."""
     parameters = set(inspect.signature(cls.__init__).parameters)
-    own = {**_inherited(cls), **inspect.get_annotations(cls), **vars(cls)}
-    for name, value in own.items():
+    members = {**_inherited(cls), **inspect.get_annotations(cls), **vars(cls)}
+    for name, value in members.items():
         if name in parameters or name.startswith(("_", "model_", "test_")):
             continue
         bare = value.__func__ if isinstance(value, classmethod) else value

@@ -45,7 +45,7 @@ def test_require_small_drop_above_the_limit_raises(drop: float) -> None:
     require_small_drop(changes[1:], "int8", 2)
 
 
-def test_changes_text_of_a_higher_loss_says_worse() -> None:
+def test_change_of_a_higher_loss_is_named_worse() -> None:
     changes = [
         MetricChange("a", "nll", 0.7615, 0.7693, 1.03, is_limited=False),
         MetricChange("a", "top5", 0.5, 0.6, -20, is_limited=False),
