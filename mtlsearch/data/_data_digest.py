@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,11 @@ def digest_data(images: Images, config: DataConfig) -> DataDigest:
         split: {ref: _files(images.sources[ref.source], ref) for ref in images.splits[split]}
         for split in TRAINED_SPLITS
     }
-    uses = Counter(
-        file for split in files_by_split.values() for files in split.values() for file in files
-    )
+    indices, uses = _indices(files_by_split.values())
     return {
         split: {
             "images": images.size(split),
-            **_digests(images.sources, files_by_ref, uses, roots, specs),
+            **_digests(images.sources, files_by_ref, indices, uses, roots, specs),
         }
         for split, files_by_ref in files_by_split.items()
     }
@@ -86,16 +84,18 @@ def describe_changes(before: DataDigest, now: DataDigest) -> list[str]:
 def _digests(
     sources: Sequence[DatasetSource[Any]],
     files_by_ref: Mapping[ImageRef, Sequence[Path]],
-    uses: Mapping[Path, int],
+    indices: Set[tuple[int, Path]],
+    uses: Mapping[tuple[int, Path], int],
     roots: Sequence[Sequence[str]],
     specs: Sequence[Sequence[str]],
 ) -> dict[str, str]:
     names, labels, sizes, shared = [], [], [], set[Path]()
     for ref, files in files_by_ref.items():
         written = sources[ref.source].written_labels(ref.split, ref.index)
-        own_files = [file for file in files if uses[file] == 1]
+        # Without a file of its own, an image is in the index, such as an HDF5 file.
+        own_files = [file for file in files if (ref.source, file) not in indices] or files
         if written is None:  # labels are in files that images share, or in the image's own
-            shared.update(file for file in files if uses[file] > 1)
+            shared.update(file for file in files if uses[ref.source, file] > 1)
         where = [_name(file, roots[ref.source]) for file in own_files]
         name = f"{ref.source} {where or (ref.split, ref.index)}".encode()
         names.append(name)
@@ -105,6 +105,30 @@ def _digests(
     labels += [text.encode() for spec in specs for text in spec]
     parts = {"names": names, "labels": labels, "sizes": sizes}
     return {key: _short(b"\n".join(sorted(lines))).hex() for key, lines in parts.items()}
+
+
+def _indices(
+    splits: Iterable[Mapping[ImageRef, Sequence[Path]]],
+) -> tuple[Set[tuple[int, Path]], Mapping[tuple[int, Path], int]]:
+    """Return files that all images of a source or of its split share, and uses of each file.
+
+    Both are by source, because two sources may read labels of the same images.
+    """
+    num_images, by_group = (
+        Counter[tuple[int, str | None]](),
+        Counter[tuple[int, str | None, Path]](),
+    )
+    for ref, files in (item for split in splits for item in split.items()):
+        for group in (None, ref.split):
+            num_images[ref.source, group] += 1
+            by_group.update((ref.source, group, file) for file in set(files))
+    indices = {
+        (source, file)
+        for (source, group, file), count in by_group.items()
+        if count == num_images[source, group] > 1
+    }
+    uses = {(source, file): by_group[source, None, file] for source, _, file in by_group}
+    return indices, uses
 
 
 def _files(source: DatasetSource[Any], ref: ImageRef) -> Sequence[Path]:

@@ -110,3 +110,43 @@ def test_index_counts_if_labels_are_not_written(tmp_path: Path) -> None:
     assert describe_changes(before, digest()) == [
         f"{split}: the same 1 images with other labels" for split in ("train", "val")
     ]
+
+
+def digest_of_two(folder: Path) -> DataDigest:
+    """Return the digest of two sources over the same images, one per label."""
+    config = DataConfig.model_validate(
+        {"root": folder, "sources": [{"kind": "manifest"}, {"kind": "manifest"}], "image_size": 8}
+    )
+    sources = [
+        Manifest(Manifest.Settings.model_validate({"labels": {name: label}}), root=folder, seed=0)
+        for name, label in LABELS.items()
+    ]
+    return open_data(sources, config, mean=MEAN, std=STD, seed=0).digest()
+
+
+def test_two_sources_of_the_same_images(tmp_path: Path) -> None:
+    folder = write_data(tmp_path / "data")
+    before = digest_of_two(folder)
+    table = folder / "manifest.csv"
+    header, *rows = table.read_text().splitlines()
+    table.write_text("\n".join([header, *reversed(rows)]))
+    assert digest_of_two(folder) == before
+    Image.effect_noise((8, 8), 50).save(folder / "0.png")
+    assert describe_changes(before, digest_of_two(folder)) == [
+        "train: the same 8 images and labels, but files of other sizes"
+    ]
+    (folder / "0.png").rename(folder / "new.png")
+    edit(folder, "0.png,a", "new.png,a")
+    assert describe_changes(before, digest_of_two(folder)) == [
+        "train: 8 images, but not the same ones"
+    ]
+
+
+def test_mask_that_images_share_counts(tmp_path: Path) -> None:
+    folder = write_data(tmp_path / "data")
+    edit(folder, "2.png,a,mask2.png", "2.png,a,mask0.png")
+    before = digest_of(folder)
+    Image.effect_noise((8, 8), 50).save(folder / "mask0.png")
+    assert describe_changes(before, digest_of(folder)) == [
+        "train: the same 4 images and labels, but files of other sizes"
+    ]
