@@ -257,14 +257,21 @@ def open_search(
     objectives = session.objectives
     storage = storage or open_run_storage(run, config, progress.warning)
     store = open_store(run, config, storage, objectives, study)
+    digest = session.data.digest() if trained_on is None else trained_on
     if store.data_digest is None:
-        store.data_digest = session.data.digest()
-    elif trained_on is None:  # a study that other run directories use too
-        require_same_data(store.data_digest, session.data.digest(), run)
+        if store.trials:
+            progress.warning(
+                "the data of earlier trials are unknown: an earlier version did not record them. "
+                "Trials are comparable only if the data are the same; from now on, those in "
+                f"{config.data.root} are compared"
+            )
+        store.data_digest = digest
     save_resolved(config, run.config)
     if config.search.storage is not None and store.run_file is None:
         store.run_file = run.config.read_text(encoding="utf-8")
     record_environment(run, device)
+    # Read again at the end: another worker may have recorded its data at the same time.
+    require_same_data(store.data_digest, digest, run)
     return session, store
 
 

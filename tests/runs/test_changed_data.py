@@ -10,7 +10,15 @@ import pytest
 from PIL import Image
 
 from mtlsearch.config import load_run
-from mtlsearch.study import RunDirectory, open_run_storage, open_store, read_records, read_stored
+from mtlsearch.data import DataDigest
+from mtlsearch.study import (
+    RunDirectory,
+    TrialStore,
+    open_run_storage,
+    open_store,
+    read_records,
+    read_stored,
+)
 from tests.cli.program import call
 
 pytestmark = pytest.mark.slow
@@ -125,8 +133,31 @@ def test_resuming_on_other_data_is_refused(tmp_path: Path) -> None:
     shutil.copytree(tmp_path, moved, ignore=shutil.ignore_patterns("results"))
     elsewhere = (*search, "--trials", "2", "--data-root", moved)
     assert "`data.root` is" in call(*elsewhere).stderr
-    assert call(*search).returncode == 0
+    adopted = call(*search)
+    assert adopted.returncode == 0
+    assert "the data of earlier trials are unknown" in adopted.stderr
     assert read_stored(folder, config)[1] == recorded
     assert call(*elsewhere).returncode == 0
     assert read_stored(folder, config)[1] == recorded
     assert len(read_records(run, config)) == 2
+
+
+def test_only_one_of_two_workers_with_different_data_continues(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, run = write_data(tmp_path), tmp_path / "results"
+    record = TrialStore.data_digest.fset
+    assert record is not None
+
+    def overwritten(store: TrialStore, digest: DataDigest) -> None:
+        """Record a digest, which another worker replaces."""
+        record(store, digest)
+        record(store, {**digest, "train": {**digest["train"], "images": 3}})
+
+    monkeypatch.setattr(
+        TrialStore, "data_digest", property(TrialStore.data_digest.fget, overwritten)
+    )
+    refused = call("search", file, "--out", run, "--device", "cpu")
+    assert refused.returncode == 1
+    assert "train: 3 images then, 8 now" in refused.stderr
+    assert "trial 0" not in refused.stdout + refused.stderr
