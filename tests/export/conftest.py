@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,13 +43,20 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
 def decoded(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Export the network of ``exported`` again, with decoding and a page without its runtime."""
     folder = tmp_path_factory.mktemp("decoded")
+    with pytest.MonkeyPatch.context() as patch:
+        write_made_up_runtime(folder, patch)
+        return export_bundle(
+            exported.network,
+            exported.tasks,
+            folder / "bundle",
+            **networks.export_arguments(exported.network),
+            web=True,
+            web_runtime=folder,
+        )
+
+
+def write_made_up_runtime(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Write files with the names of those of onnxruntime-web, and expect their checksums."""
     for name in FILES:
-        (folder / name).write_text("not onnxruntime-web")
-    return export_bundle(
-        exported.network,
-        exported.tasks,
-        folder / "bundle",
-        **networks.export_arguments(exported.network),
-        web=True,
-        web_runtime=folder,
-    )
+        (folder / name).write_text(name)
+        patch.setitem(FILES, name, hashlib.sha256(name.encode()).hexdigest())

@@ -7,22 +7,32 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path
 
+from mtlsearch.bundle import digest_of
 from mtlsearch.errors import ExportError
 
 PACKAGE = "onnxruntime-web"
 VERSION = "1.24.3"
 """Version that is downloaded, and with which the page is tested."""
-FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
-"""Files of the package that the page loads, in its folder ``dist``."""
+FILES = {
+    "ort.wasm.min.mjs": "d5a6d7bc8ee587648fb3742dde8c0094d17cbd3822a68bbec8ddfcd4f2adb88e",
+    "ort-wasm-simd-threaded.mjs": (
+        "5687566b1bc1c8cf628d76c2ddb16b2a3b81a7997273d4666564880495088e57"
+    ),
+    "ort-wasm-simd-threaded.wasm": (
+        "be0e129949062ad50290ef94683fac8be5bb6156f709e030b7a5f1661a2f6c17"
+    ),
+}
+"""SHA-256 by name of the files that the page loads, in the folder ``dist`` of the package."""
 
 TIMEOUT = 300.0
 """Seconds after which a download is given up."""
 
 
 def copy_runtime(source: Path | None, folder: Path) -> None:
-    """Copy the files of onnxruntime-web into a folder.
+    """Copy the files of onnxruntime-web into a folder and compare their checksums.
 
     Args:
         source: the npm package as a ``.tgz`` file or unpacked, or a folder that contains its
@@ -30,13 +40,14 @@ def copy_runtime(source: Path | None, folder: Path) -> None:
         folder: the folder of the page.
 
     Raises:
-        ExportError: a file is missing, or the package cannot be downloaded.
+        ExportError: a file is missing, damaged or of another version, or the package cannot be
+            downloaded.
     """
     with tempfile.TemporaryDirectory(prefix="mtlsearch-web-") as scratch:
         package = _download(Path(scratch)) if source is None else source
         if package.is_file():
             package = _unpack(package, Path(scratch) / "package")
-        for name in FILES:
+        for name, checksum in FILES.items():
             file = _find(package, name)
             if file is None:
                 raise ExportError(
@@ -46,6 +57,12 @@ def copy_runtime(source: Path | None, folder: Path) -> None:
                     next_step=_manual(),
                 )
             shutil.copyfile(file, folder / name)
+            if digest_of(folder / name).sha256 != checksum:
+                raise ExportError(
+                    f"{name} is damaged, or not that of {PACKAGE} {VERSION}",
+                    where=str(source or package),
+                    next_step=_manual(),
+                )
 
 
 def _manual() -> str:
@@ -89,7 +106,7 @@ def _unpack(archive: Path, folder: Path) -> Path:
                 content = opened.extractfile(member) if name in FILES else None
                 if content is not None:
                     (folder / name).write_bytes(content.read())
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, zlib.error, OSError, EOFError) as error:
         raise ExportError(
             f"the npm package cannot be read: {error}", where=str(archive), next_step=_manual()
         ) from error
