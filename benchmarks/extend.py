@@ -81,7 +81,7 @@ def find_network(options: argparse.Namespace, seed: int, device: torch.device) -
     resolved, folder = build_registry().resolve(run), folder_of(options, seed) / "in-use"
     run_search(resolved, folder, device=device, progress=NullProgress())
     record, weights = select_network(folder, resolved.config, "best", None, print)
-    return InUse(resolved, record, weights)
+    return InUse(resolved, record, weights, folder)
 
 
 def extend(
@@ -90,7 +90,7 @@ def extend(
     """Search the extension, or read it; return its trials and the number of the named one."""
     new = load(options, seed, NEW, [f"search.trials={options.trials}", "search.space=null"])
     folder = folder_of(options, seed) / "extension"
-    file = start_extension(in_use, new, SPACE, folder)
+    file = start_extension(in_use, new, SPACE, folder, warning=print)
     resolved = build_registry().resolve(load_run(file, env=os.environ))
     run_search(resolved, folder, device=device, progress=NullProgress())
     verdict = read_verdict(folder, resolved.config)

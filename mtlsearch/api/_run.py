@@ -429,4 +429,4 @@ class Run:
     def _networks(self) -> TrialNetworks:
         from mtlsearch.api._trial_networks import TrialNetworks
 
-        return TrialNetworks(self._loaded)
+        return TrialNetworks(self._loaded, self.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from mtlsearch.runs import (
     load_trial,
     open_session,
     require_same_labels,
+    warn_of_other_data,
 )
 from mtlsearch.search import NullProgress
 from mtlsearch.study import RunDirectory
@@ -42,9 +44,11 @@ class TrialNetworks:
 
     Attributes:
         loaded: run file of the run.
+        run: run directory.
     """
 
     loaded: LoadedRun
+    run: Path
 
     def load(self, record: TrialRecord, folder: RunDirectory, device: str) -> TrainedNetwork:
         """Return the network of a trial, in eval mode.
@@ -54,7 +58,7 @@ class TrialNetworks:
             folder: directory with its weights.
             device: name of the device.
         """
-        session = _open(self._resolve(), folder, device)
+        session = self._open(folder, device)
         return _wrap(session, load_trial(session, record).to(session.evaluator.device))
 
     def export(
@@ -82,7 +86,7 @@ class TrialNetworks:
             web_runtime: npm package onnxruntime-web; None to download it.
         """
         return export_trial(
-            _open(self._resolve(), folder, "cpu"),
+            self._open(folder, "cpu"),
             record,
             out,
             precision=precision,
@@ -131,6 +135,12 @@ class TrialNetworks:
             note=tuned.note,
             _export=partial(export_network, session, new_record, tuned.network),
         )
+
+    def _open(self, folder: RunDirectory, device: str) -> Session:
+        """Open the run, and warn if its data changed."""
+        session = _open(self._resolve(), folder, device)
+        warn_of_other_data(session, self.run, partial(warnings.warn, stacklevel=6))
+        return session
 
     def _resolve(self) -> ResolvedRun:
         return build_registry(self.loaded.config.plugins).resolve(self.loaded)

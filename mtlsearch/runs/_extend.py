@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from hashlib import file_digest
 from pathlib import Path
@@ -14,7 +15,7 @@ from mtlsearch.plugin import LabelSpec
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.results import TrialRecord
 from mtlsearch.runs._load_trial import load_trial
-from mtlsearch.runs._session import Session, open_session
+from mtlsearch.runs._session import Session, open_session, warn_of_other_data
 from mtlsearch.search import NullProgress
 from mtlsearch.study import RunDirectory, check_run_directory, require_same_search, with_artifacts
 
@@ -33,14 +34,18 @@ class InUse:
         resolved: the run file of its run, with plugins.
         record: the trial.
         folder: directory with its weights.
+        run: its run directory.
     """
 
     resolved: ResolvedRun
     record: TrialRecord
     folder: RunDirectory
+    run: Path
 
 
-def start_extension(in_use: InUse, new: LoadedRun, space: str, out: Path) -> Path:
+def start_extension(
+    in_use: InUse, new: LoadedRun, space: str, out: Path, *, warning: Callable[[str], None]
+) -> Path:
     """Write the run directory of an extension; a directory that is this extension stays.
 
     It contains ``run.yaml``, with backbone, image size, tasks and labels of the network in use, and
@@ -51,6 +56,7 @@ def start_extension(in_use: InUse, new: LoadedRun, space: str, out: Path) -> Pat
         new: the run file with new tasks and their data.
         space: name of the search space, unless the run file sets one.
         out: run directory; created if it does not exist.
+        warning: is called if the data of the network in use are not those of its trials.
 
     Returns:
         The path of its ``run.yaml``.
@@ -80,6 +86,7 @@ def start_extension(in_use: InUse, new: LoadedRun, space: str, out: Path) -> Pat
             check=False,
             should_load_weights=False,
         )
+        warn_of_other_data(session, in_use.run, warning)
         _check_normalization(session, in_use.record)
         weights = run.path / "kept.safetensors"
         is_new = not weights.is_file()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtlsearch.config import RunConfig
@@ -14,7 +16,7 @@ from mtlsearch.runs._latency import measure_network_latency
 from mtlsearch.runs._preflight import PreflightContext, Stage, metrics_by_task, run_checks
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
 from mtlsearch.search import CandidateSpace, SearchProgress, build_candidate_space
-from mtlsearch.study import RunDirectory, with_artifacts
+from mtlsearch.study import RunDirectory, read_stored, with_artifacts
 
 if TYPE_CHECKING:
     import torch
@@ -149,6 +151,29 @@ def require_same_data(before: DataDigest, now: DataDigest, run: RunDirectory) ->
             f"not be comparable:{lines}",
             where=str(run.path),
             next_step="restore the data, or set --out to a new folder for a search on the new data",
+        )
+
+
+def warn_of_other_data(session: Session, run: Path, warning: Callable[[str], None]) -> None:
+    """Warn if the present data are not those of the trials of a run; without a digest, do not.
+
+    Args:
+        session: the opened run.
+        run: its run directory.
+        warning: receives what differs.
+
+    Raises:
+        RunError: the storage cannot be opened.
+    """
+    from mtlsearch.data import describe_changes
+
+    before = read_stored(RunDirectory(run), session.config)[1]
+    if before is None:
+        return
+    if changes := describe_changes(before, session.data.digest()):
+        warning(
+            f"the data in {session.config.data.root} are not those of the trials in {run}, so that "
+            f"results are not comparable with theirs ({'; '.join(changes)})"
         )
 
 

@@ -21,13 +21,17 @@ def read_run(
         overrides: values that replace those of the run file, such as a new folder of the data.
 
     Returns:
-        The run file. The environment replaces the folder of the data, which may have moved since
-        the search, and contains the password of the storage.
+        The run file. The environment contains the password of the storage. Its folder of the data
+        replaces the stored one only if that does not exist, such as after the data moved.
 
     Raises:
         RunError: the folder is not a run directory.
     """
     run = RunDirectory(out)
     run.require()
-    env = {name: os.environ.get(name, "") for name in (DATA_ROOT, STORAGE_PASSWORD)}
-    return load_run(run.config, overrides, env=env, plugins=plugins)
+    env = {STORAGE_PASSWORD: os.environ.get(STORAGE_PASSWORD, "")}
+    loaded = load_run(run.config, overrides, env=env, plugins=plugins)
+    root = os.environ.get(DATA_ROOT)
+    if not root or loaded.config.data.root.is_dir():
+        return loaded
+    return load_run(run.config, overrides, env={**env, DATA_ROOT: root}, plugins=plugins)

@@ -9,6 +9,7 @@ from subprocess import CompletedProcess
 import pytest
 from PIL import Image
 
+import mtlsearch
 from mtlsearch.config import load_run
 from mtlsearch.data import DataDigest
 from mtlsearch.study import (
@@ -78,6 +79,7 @@ def test_moved_data_are_found(
     ):
         assert result.returncode == 0, result.stderr
         assert "does not exist" not in result.stderr
+        assert "not those of the trials" not in result.stderr
 
 
 def _with_variable(
@@ -88,17 +90,43 @@ def _with_variable(
         return call(*arguments)
 
 
+def record_other_labels(run: Path) -> None:
+    """Write into a study that its images of ``val`` have other labels than they have."""
+    folder, config = RunDirectory(run), load_run(run / "run.yaml").config
+    store = open_store(folder, config, open_run_storage(folder, config))
+    digest = store.data_digest
+    assert digest is not None
+    store.data_digest = {**digest, "val": {**digest["val"], "labels": "0" * 32}}
+
+
+def test_results_on_other_data_are_a_warning(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = shutil.copytree(finished / "results", tmp_path / "run")
+    record_other_labels(run)
+    line = "val: the same 4 images with other labels"
+    for name, *options in (
+        ("evaluate", run, "--split", "val", "--resamples", "0"),
+        ("plot", run, "confusion", "--out", "confusion.png"),
+        ("report", run, "--out", "report.html"),
+        ("export", run, "--out", "bundle"),
+        ("benchmark", run, "--batch", "1", "--repeats", "1"),
+    ):
+        result = call(name, *options, "--data-root", finished / "moved")
+        assert result.returncode == 0, result.stderr
+        assert line in " ".join(result.stderr.split()), name
+    with pytest.warns(UserWarning, match=line):
+        mtlsearch.load(run, data_root=finished / "moved").network()
+
+
 def test_comparison_marks_a_run_on_other_data(finished: Path, tmp_path: Path) -> None:
     runs = [finished / "results"]
     for name in ("equal", "other"):
         runs.append(shutil.copytree(runs[0], tmp_path / name))
         file = runs[-1] / "run.yaml"
         file.write_text(file.read_text().replace(str(finished / "data"), str(tmp_path)))
-    folder, config = RunDirectory(runs[-1]), load_run(runs[-1] / "run.yaml").config
-    store = open_store(folder, config, open_run_storage(folder, config))
-    digest = store.data_digest
-    assert digest is not None
-    store.data_digest = {**digest, "val": {**digest["val"], "labels": "0" * 32}}
+    record_other_labels(runs[-1])
     text = call("compare", *runs).stdout
     assert "the images or labels of `train` and `val` differ" in text
     assert f"{runs[2]} differs from" in text

@@ -10,8 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from mtlsearch.config import Override
 from mtlsearch.errors import RunError
-from mtlsearch.study import RunDirectory, check_run_directory
+from mtlsearch.study import RunDirectory, check_run_directory, read_run
+
+RUN_FILE = """\
+data: {root: data, sources: {kind: manifest}}
+tasks: {kind: {kind: classification}}
+backbone: {name: test_resnet}
+"""
 
 HOLD = """
 import sys
@@ -157,3 +164,20 @@ def test_paths_contain_trial_number() -> None:
     run = RunDirectory(Path("run"))
     assert run.weights(3) == Path("run/trials/0003/weights.safetensors")
     assert run.history(12345) == Path("run/trials/12345/history.csv")
+
+
+def test_variable_names_the_data_only_if_they_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored, moved, named = (tmp_path / name for name in ("data", "moved", "named"))
+    stored.mkdir()
+    run = RunDirectory(tmp_path)
+    run.config.write_text(RUN_FILE)
+    run.journal.touch()
+    monkeypatch.setenv("MTLSEARCH_DATA_ROOT", str(moved))
+    override = Override(("data", "root"), str(named), "--data-root")
+    assert read_run(tmp_path).config.data.root == stored
+    assert read_run(tmp_path, overrides=[override]).config.data.root == named
+    stored.rename(moved)
+    assert read_run(tmp_path).config.data.root == moved
+    assert read_run(tmp_path, overrides=[override]).config.data.root == named

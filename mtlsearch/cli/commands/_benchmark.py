@@ -88,7 +88,7 @@ def _measure_trial(
     import torch
 
     from mtlsearch.export import measure_network
-    from mtlsearch.runs import load_trial, open_session, select_network
+    from mtlsearch.runs import load_trial, open_session, select_network, warn_of_other_data
     from mtlsearch.search import NullProgress
 
     console = options.console
@@ -102,6 +102,7 @@ def _measure_trial(
         check=False,
         should_load_weights=False,
     )
+    warn_of_other_data(session, run, console.warning)
     preprocessing = session.data.preprocessing
     return measure_network(
         load_trial(session, record),

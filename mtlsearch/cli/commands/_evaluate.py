@@ -130,7 +130,7 @@ def _trial_job(
     number = require_one_network(trial, retrained)
 
     from mtlsearch.evaluation import trial_job
-    from mtlsearch.runs import open_session, select_network
+    from mtlsearch.runs import open_session, select_network, warn_of_other_data
 
     notify = options.console.info
     record, folder = select_network(run, resolved.config, number, retrained, notify)
@@ -142,6 +142,7 @@ def _trial_job(
         check=False,
         should_load_weights=False,
     )
+    warn_of_other_data(session, run, progress.warning)
     return trial_job(session, record, split=split, resamples=resamples, seed=seed)
 
 

@@ -95,7 +95,7 @@ def export(
 
     from mtlsearch.bundle import open_bundle
     from mtlsearch.export import export_network
-    from mtlsearch.runs import load_trial, open_session, select_network
+    from mtlsearch.runs import load_trial, open_session, select_network, warn_of_other_data
     from mtlsearch.search import NullProgress
 
     console = options.console
@@ -109,6 +109,7 @@ def export(
         check=False,
         should_load_weights=False,
     )
+    warn_of_other_data(session, run, console.warning)
     network = load_trial(session, record)
     export_network(
         session,

@@ -92,7 +92,9 @@ def extend(
     spaces = build_registry(new.config.plugins).spaces
     space = next(name for name, cls in spaces.items() if cls.extends)
     options.console.info(f"extending trial {record.number}: {record.plan}")
-    config = start_extension(InUse(in_use, record, weights), new, space, folder)
+    config = start_extension(
+        InUse(in_use, record, weights, run), new, space, folder, warning=options.console.warning
+    )
     _search(config, folder, device, workers, options)
 
 

@@ -135,7 +135,7 @@ def _confusions(
     """
     from mtlsearch.errors import RunError
     from mtlsearch.evaluation import evaluate_split, trial_job
-    from mtlsearch.runs import open_session, select_network
+    from mtlsearch.runs import open_session, select_network, warn_of_other_data
 
     number = parse_trial(trial)
     resolved = reopen_run(run, options, data_root)
@@ -149,6 +149,7 @@ def _confusions(
             check=False,
             should_load_weights=False,
         )
+        warn_of_other_data(session, run, progress.warning)
         job = trial_job(session, record, split="val", resamples=0, seed=0)
         evaluation = evaluate_split(job, progress.stage)
     matrices = {

@@ -69,7 +69,7 @@ def _measure(
     """Evaluate the compared networks; where data are missing, return the reason as a note."""
     from mtlsearch.errors import BackboneError, ConfigError, DataError, PluginError
     from mtlsearch.report.page import NetworkResults, compared_networks, measure_networks
-    from mtlsearch.runs import open_session
+    from mtlsearch.runs import open_session, warn_of_other_data
     from mtlsearch.study import RunDirectory
 
     torch_device = pick_device(device)
@@ -83,6 +83,7 @@ def _measure(
                 check=False,
                 should_load_weights=False,
             )
+            warn_of_other_data(session, run, progress.warning)
             return measure_networks(session, compared_networks(contents), progress.stage)
         except (BackboneError, ConfigError, DataError, PluginError) as error:
             place = f" ({error.where})" if error.where else ""
