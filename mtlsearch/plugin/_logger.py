@@ -61,7 +61,8 @@ class Logger(ABC, Generic[SettingsT]):
     :meth:`trial_finished`. The last one is missing if the process is killed.
 
     A training that resumes starts again, with the epochs that are complete. Epochs after the last
-    checkpoint are repeated. The log must contain each epoch once, whatever it contained before.
+    checkpoint are repeated, maybe with other values. The log must contain each epoch once, with
+    its last values, whatever it contained before.
 
     An error ends the log of this training with a warning, which names the logger. The training
     continues. Only a full or broken disk (:class:`OSError`) interrupts it.

@@ -100,16 +100,17 @@ class LoggerContract:
         self.check(trial)
 
     def test_killed_training_repeats_no_epoch(self, run: Path) -> None:
-        """End without a call after two epochs, then continue from a checkpoint after the first."""
+        """Log two epochs without an end, then other values from the checkpoint after the first."""
         trial = make_trial(run, 3)
-        first, second, *_ = epochs = make_epochs(trial)
+        first, second, third = make_epochs(trial)
+        lost = {name: value + 0.25 for name, value in second.values.items()}
         logger = self.make()
         logger.trial_started(trial, ())
-        for epoch in (first, second):
+        for epoch in (first, LoggedEpoch(second.epoch, lost, second.seconds)):
             logger.epoch_finished(epoch)
         logger = self.make()
         logger.trial_started(trial, (first,))
-        for epoch in epochs[1:]:
+        for epoch in (second, third):
             logger.epoch_finished(epoch)
         logger.trial_finished("complete")
         self.check(trial)

@@ -62,7 +62,8 @@ class MLflowLogger(Logger[MLflowSettings]):
 
     ``mlflow ui --backend-store-uri sqlite:///RUN/mlflow.db`` shows it. A run has the parameters
     of its trial, such as the plan, and the folder of the trial as its name. When a trial
-    resumes, its run continues.
+    resumes, its run continues. If the run has epochs after those of the trial, which was killed,
+    another run replaces it: MLflow cannot replace values.
 
     Args:
         settings: where to log.
@@ -95,16 +96,20 @@ class MLflowLogger(Logger[MLflowSettings]):
             self._client, self._experiment = self._open(trial)
         name = trial.folder.relative_to(trial.run).as_posix()
         training = f"{_run_id(trial.run)}/{name}"
-        runs = self._client.search_runs(
+        found = self._client.search_runs(
             [self._experiment], f"tags.mtlsearch_training = '{training}'"
         )
-        if runs:
-            self._run = runs[0].info.run_id
+        self._logged: set[int] = set()
+        if found:
+            self._run = found[0].info.run_id
             history = self._client.get_metric_history(self._run, "seconds")
             self._logged = {metric.step for metric in history}
+        if found and self._logged <= {epoch.epoch for epoch in epochs}:
             self._client.update_run(self._run, status="RUNNING")
         else:
-            self._logged = set()
+            if found:
+                self._client.delete_run(self._run)
+                self._logged = set()
             run = self._client.create_run(
                 self._experiment,
                 run_name=name,
