@@ -54,12 +54,15 @@ def digest_data(images: Images, config: DataConfig) -> DataDigest:
     }
 
 
-def describe_changes(before: DataDigest, now: DataDigest) -> list[str]:
+def describe_changes(
+    before: DataDigest, now: DataDigest, *, selected_by_row: bool = False
+) -> list[str]:
     """Return in what two digests differ.
 
     Args:
         before: digest of the data of the trials.
         now: digest of the present data.
+        selected_by_row: whether the order of the rows decides which images the splits contain.
 
     Returns:
         One line per split that differs, such as ``"train: 462 images then, 353 now"``.
@@ -73,7 +76,10 @@ def describe_changes(before: DataDigest, now: DataDigest) -> list[str]:
         if not is_equal.get("images"):
             lines.append(f"{split}: {old.get('images')} images then, {count} now")
         elif not is_equal.get("names"):
-            lines.append(f"{split}: {count} images, but not the same ones")
+            reason = ": the order of the rows decides which are held out or selected"
+            lines.append(
+                f"{split}: {count} images, but not the same ones{reason if selected_by_row else ''}"
+            )
         elif not is_equal.get("labels"):
             lines.append(f"{split}: the same {count} images with other labels")
         else:

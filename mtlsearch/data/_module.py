@@ -76,6 +76,11 @@ class DataModule:
         """Which sources have no ``val`` split, and what is held out of ``train``, one line each."""
         return describe_held_out(self._images.sources, self._config.val_fraction)
 
+    @property
+    def selected_by_row(self) -> bool:
+        """Whether the order of the images in a source decides on the images of a split."""
+        return bool(self.held_out) or self._config.max_images is not None
+
     def digest(self) -> DataDigest:
         """Return a digest of the images and labels of ``train`` and ``val``; read no image.
 

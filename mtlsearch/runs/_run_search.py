@@ -271,7 +271,8 @@ def open_search(
         store.run_file = run.config.read_text(encoding="utf-8")
     record_environment(run, device)
     # Read again at the end: another worker may have recorded its data at the same time.
-    require_same_data(store.data_digest or {}, digest, run)
+    by_row = session.data.selected_by_row
+    require_same_data(store.data_digest or {}, digest, run, selected_by_row=by_row)
     return session, store
 
 

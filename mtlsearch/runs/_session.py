@@ -103,7 +103,7 @@ def open_session(
     cut_backbones = _cut_backbones(resolved, should_load_weights)
     data = context.data = _open_data(resolved, cut_backbones, device)
     if trained_on is not None:
-        require_same_data(trained_on, data.digest(), run)
+        require_same_data(trained_on, data.digest(), run, selected_by_row=data.selected_by_row)
     context.tasks = resolved.build_tasks(data.labels)
     if check:
         _check_data(context, data, progress)
@@ -128,7 +128,9 @@ def open_session(
     return Session(resolved.config, data, evaluator, _build_space(context, evaluator))
 
 
-def require_same_data(before: DataDigest, now: DataDigest, run: RunDirectory) -> None:
+def require_same_data(
+    before: DataDigest, now: DataDigest, run: RunDirectory, *, selected_by_row: bool
+) -> None:
     """Check that data did not change since the first trial of a run.
 
     Metrics on other images are not comparable, and Δm would refer to an independent baseline that
@@ -138,13 +140,14 @@ def require_same_data(before: DataDigest, now: DataDigest, run: RunDirectory) ->
         before: digest of the data of the trials.
         now: digest of the present data.
         run: run directory, for the message.
+        selected_by_row: whether the order of the rows decides on the images of the splits.
 
     Raises:
         RunError: images or labels of ``train`` or ``val`` differ.
     """
     from mtlsearch.data import describe_changes
 
-    if changes := describe_changes(before, now):
+    if changes := describe_changes(before, now, selected_by_row=selected_by_row):
         lines = "".join(f"\n  {line}" for line in changes)
         raise RunError(
             "the data changed since the first trial of this run directory, so that trials would "
@@ -170,7 +173,8 @@ def warn_of_other_data(session: Session, run: Path, warning: Callable[[str], Non
     before = read_stored(RunDirectory(run), session.config)[1]
     if before is None:
         return
-    if changes := describe_changes(before, session.data.digest()):
+    data = session.data
+    if changes := describe_changes(before, data.digest(), selected_by_row=data.selected_by_row):
         warning(
             f"the data in {session.config.data.root} are not those of the trials in {run}, so that "
             f"results are not comparable with theirs ({'; '.join(changes)})"

@@ -11,7 +11,7 @@ from mtlsearch_plugins.manifest import Manifest
 from PIL import Image
 
 from mtlsearch.config import DataConfig
-from mtlsearch.data import DataDigest, describe_changes, open_data
+from mtlsearch.data import DataDigest, DataModule, describe_changes, open_data
 from tests.data.fake import MEAN, STD, Fake
 
 LABELS = {"kind": {"form": "category"}, "area": {"form": "mask", "classes": ["background", "leaf"]}}
@@ -31,12 +31,18 @@ def write_data(folder: Path) -> Path:
 
 
 def digest_of(folder: Path) -> DataDigest:
+    data = open_manifest(folder)
+    assert not data.selected_by_row
+    return data.digest()
+
+
+def open_manifest(folder: Path) -> DataModule:
     settings = Manifest.Settings.model_validate({"labels": LABELS})
     config = DataConfig.model_validate(
         {"root": folder, "sources": {"kind": "manifest"}, "image_size": 8}
     )
     source = Manifest(settings, root=folder, seed=0)
-    return open_data([source], config, mean=MEAN, std=STD, seed=0).digest()
+    return open_data([source], config, mean=MEAN, std=STD, seed=0)
 
 
 def edit(folder: Path, old: str, new: str) -> None:
@@ -150,3 +156,17 @@ def test_mask_that_images_share_counts(tmp_path: Path) -> None:
     assert describe_changes(before, digest_of(folder)) == [
         "train: the same 4 images and labels, but files of other sizes"
     ]
+
+
+def test_order_of_rows_is_named_where_it_selects_images(tmp_path: Path) -> None:
+    folder = write_data(tmp_path / "data")
+    table = folder / "manifest.csv"
+    table.write_text(table.read_text().replace(",split,", ",use,"))
+    data = open_manifest(folder)
+    assert data.selected_by_row
+    header, *rows = table.read_text().splitlines()
+    table.write_text("\n".join([header, *rows[1:], rows[0]]))
+    changes = describe_changes(data.digest(), open_manifest(folder).digest(), selected_by_row=True)
+    reason = "images, but not the same ones: the order of the rows decides"
+    assert all(reason in line for line in changes)
+    assert len(changes) == 2
