@@ -22,6 +22,9 @@ their files. It can be written as JSON."""
 TRAINED_SPLITS = ("train", "val")
 """Splits on which the numbers of a trial depend."""
 
+TEXT_SUFFIXES = (".txt", ".xml")
+"""Suffixes of files with the labels of one image, of which sources write the content."""
+
 
 def digest_data(images: Images, config: DataConfig) -> DataDigest:
     """Compute a digest that is equal on all machines with the same data; read no image.
@@ -106,7 +109,9 @@ def _digests(
         name = f"{ref.source} {where or (ref.split, ref.index)}".encode()
         names.append(name)
         labels.append(_short(name + b"\n" + (written or b"")))
-        sizes.append(name + f"\n{[_size(file) for file in own_files]}".encode())
+        # Labels that are written count by content: git may change the ends of their lines.
+        sized = [file for file in own_files if written is None or file.suffix not in TEXT_SUFFIXES]
+        sizes.append(name + f"\n{[_size(file) for file in sized]}".encode())
     labels += [_content(file) for file in shared]
     labels += [text.encode() for spec in specs for text in spec]
     parts = {"names": names, "labels": labels, "sizes": sizes}

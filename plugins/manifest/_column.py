@@ -158,8 +158,8 @@ class Column:
             where: the row, for messages.
 
         Returns:
-            The cell, without numbers of rows; the content of a file with boxes; None for the path
-            of a mask or map.
+            The cell, without numbers of rows; the content of a file with boxes, with ends of
+            lines as on Linux; None for the path of a mask or map.
         """
         if not (files := self.files(cell, where)):
             rows = cell if isinstance(cell, list) else ()
@@ -167,7 +167,7 @@ class Column:
             return [(row.numbers, row.name, row.crowd) for row in rows] if is_joined else cell
         if self.settings.form is not Form.BOXES:
             return None
-        return [file.read_bytes() for file in files if file.is_file()]
+        return [file.read_bytes().replace(b"\r\n", b"\n") for file in files if file.is_file()]
 
     def _index(self, text: str, where: str) -> int:
         if self.settings.index_offset is not None and _INTEGER.fullmatch(text):

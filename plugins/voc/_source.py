@@ -118,7 +118,7 @@ class Voc(DatasetSource[VocSettings]):
 
     def written_labels(self, split: str, index: int) -> bytes:
         xml, _ = self._label_files(self._entry(split, index))
-        return xml.read_bytes() if xml.is_file() else b""
+        return xml.read_bytes().replace(b"\r\n", b"\n") if xml.is_file() else b""
 
     def locate(self, split: str, index: int) -> str:
         entry = self._entry(split, index)

@@ -97,7 +97,7 @@ class Yolo(DatasetSource[YoloSettings]):
 
     def written_labels(self, split: str, index: int) -> bytes:
         file = label_file(self._path(split, index))
-        return file.read_bytes() if file.is_file() else b""
+        return file.read_bytes().replace(b"\r\n", b"\n") if file.is_file() else b""
 
     def locate(self, split: str, index: int) -> str:
         return f"{self._data.path} {split}[{index}] ({self._path(split, index)})"

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from mtlsearch_plugins.manifest import Manifest
+from mtlsearch_plugins.voc import Voc
+from mtlsearch_plugins.yolo import Yolo
 from PIL import Image
 
 from mtlsearch.config import DataConfig
@@ -89,6 +91,55 @@ def test_changed_mask_is_described(tmp_path: Path) -> None:
     Image.effect_noise((8, 8), 50).save(folder / "mask0.png")
     (line,) = describe_changes(before, digest_of(folder))
     assert line == "train: the same 4 images and labels, but files of other sizes"
+
+
+def test_ends_of_lines_do_not_count(tmp_path: Path) -> None:
+    text = "<annotation>\n  <object><name>cat</name></object>\n</annotation>\n"
+    box = "0 0.5 0.5 0.2 0.2\n0 0.1 0.1 0.1 0.1\n"
+    for name in (
+        "images/train/0",
+        "images/train/1",
+        "images/val/0",
+        "JPEGImages/2",
+        "JPEGImages/3",
+    ):
+        image = tmp_path / f"{name}.png"
+        image.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(image)
+        is_voc = name.startswith("JPEG")
+        label = tmp_path / (
+            name.replace("JPEGImages", "Annotations").replace("images", "labels")
+            + (".xml" if is_voc else ".txt")
+        )
+        label.parent.mkdir(parents=True, exist_ok=True)
+        label.write_bytes((text if is_voc else box).encode())
+    (tmp_path / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [cat]\n")
+    table = "image,head\n" + "".join(f"JPEGImages/{i}.png,Annotations/{i}.xml\n" for i in (2, 3))
+    (tmp_path / "manifest.csv").write_text(table)
+    heads = Manifest.Settings.model_validate(
+        {"labels": {"head": {"form": "boxes", "classes": ["cat"]}}}
+    )
+    kinds = ("yolo", "voc", "manifest")
+    config = DataConfig.model_validate(
+        {"root": tmp_path, "sources": [{"kind": kind} for kind in kinds], "image_size": 8}
+    )
+
+    def digest() -> DataDigest:
+        sources = [
+            Yolo(Yolo.Settings(), root=tmp_path, seed=0),
+            Voc(Voc.Settings(), root=tmp_path, seed=0),
+            Manifest(heads, root=tmp_path, seed=0),
+        ]
+        return open_data(sources, config, mean=MEAN, std=STD, seed=0).digest()
+
+    before = digest()
+    files = [*tmp_path.glob("labels/*/*"), *tmp_path.glob("Annotations/*")]
+    assert len(files) == 5
+    for file in files:
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert digest() == before
+    (tmp_path / "labels" / "val" / "0.txt").write_bytes(box.replace("0.2", "0.3").encode())
+    assert describe_changes(before, digest()) == ["val: the same 3 images with other labels"]
 
 
 class Index(Fake):
