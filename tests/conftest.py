@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser import browser
+
 if TYPE_CHECKING:
     from tests.study.postgresql import PostgreSQLServer
+
+__all__ = ["browser"]
 
 # One thread per test worker: the workers share the cores. Set before torch is imported, and
 # inherited by the programs that tests start.

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -33,9 +34,6 @@ from tests.cli.program import call
 from tests.export import networks
 from tests.export.conftest import write_made_up_runtime
 from tests.export.forms import FORMS, SIZE, raw_graph
-from tests.report.page.conftest import browser
-
-__all__ = ["browser"]
 
 TOLERANCE = {"score": 1e-3, "xyxy": 0.1, "value": 1e-3, "min": 1e-3, "median": 1e-3, "max": 1e-3}
 """Largest difference by key of the JSON; fractions of pixels have the same as scores."""
@@ -63,9 +61,9 @@ def forms(runtime: Path, tmp_path: Path) -> Path:
     tasks = {**FORMS, "kind": replace(FORMS["kind"], classes=("red", "</script><b>", "blue"))}
     add_decoding(folder / GRAPH, tasks, input_size=SIZE)
     plain = Preprocessing(SIZE, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
-    files = {GRAPH: digest_of(folder / GRAPH)}
+    digests = {GRAPH: digest_of(folder / GRAPH)}
     manifest = replace(
-        small.manifest(), tasks=tasks, preprocessing=plain, decoded=True, files=files
+        small.manifest(), tasks=tasks, preprocessing=plain, decoded=True, files=digests
     )
     (folder / MANIFEST).write_text(json.dumps(manifest.to_json()))
     copy_runtime(runtime, folder / WEB)
@@ -181,6 +179,41 @@ def test_dropped_image_is_predicted_by_a_trained_bundle(browser, runtime, decode
         assert len(entry["tasks"]["boxes"]["boxes"]) > 0
         page.set_input_files("#file", files=[{"name": "b.png", "mimeType": "", "buffer": b"text"}])
         page.locator("#status.error", has_text="b.png: this browser cannot read").wait_for()
+
+
+@pytest.mark.xdist_group("browser")
+def test_transparency_is_named(browser, forms, tmp_path):
+    opaque = Image.fromarray(np.full((8, 12, 3), 90, np.uint8))
+    clear = opaque.copy()
+    clear.putalpha(Image.fromarray(np.tile(np.uint8([255] * 11 + [254]), (8, 1))))
+    with opened(browser, forms) as page:
+        for image, name in ((opaque, "a.png"), (clear, "b.png")):
+            image.save(tmp_path / name)
+            page.set_input_files("#file", tmp_path / name)
+            predicted(page, name)
+            assert ("transparent" in page.locator("#status").inner_text()) == (image is clear)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+@pytest.mark.parametrize(
+    "shape", [(37, 53), (200, 11), (32, 64), (10, 64), (3, 300), (200, 148), (201, 148)]
+)
+def test_page_resizes_in_the_order_of_pillow(shape, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    small = Image.fromarray(pixels).resize((64, 32), Image.Resampling.BILINEAR)
+    text = files("mtlsearch.export.web").joinpath("page.js").read_text(encoding="utf-8")
+    begin, end = text.index("// Integer coefficients"), text.index("// The network's input")
+    height, width = shape
+    data = np.dstack([pixels, np.full(shape, 255, np.uint8)]).ravel().tolist()
+    (tmp_path / "resize.mjs").write_text(
+        f"const PRECISION_BITS = 22;\n{text[begin:end]}\n"
+        f"const image = {{data: {data}, width: {width}, height: {height}}};\n"
+        "console.log(JSON.stringify(Array.from(resize(image, 64, 32))));\n"
+    )
+    command = ["node", tmp_path / "resize.mjs"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    resized = np.array(json.loads(result.stdout)).reshape(32, 64, 4)[..., :3]
+    np.testing.assert_array_equal(resized, np.asarray(small))
 
 
 def test_manifest_lists_the_page_which_may_be_edited(decoded, tmp_path):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from mtlsearch.config import RunConfig
 from mtlsearch.plan import UnitSpec
@@ -22,36 +19,8 @@ from mtlsearch.search import Verdict
 from tests.results.trials import SPECS, TASKS, UNITS, expectations
 from tests.results.trials import run as run_of_trials
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 HOSTILE = "<script>window.hacked = true</script>"
 """A name that a page must show as text."""
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Start headless Chromium; install it where apt-get can, otherwise skip the test."""
-    program = _find_browser() or _install_browser()
-    if program is None:
-        pytest.skip("Chromium is neither installed nor can apt-get install it")
-    # Chromium refuses its sandbox to root.
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=options)
-        yield started
-        started.close()
-
-
-def _find_browser() -> str | None:
-    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
-
-
-def _install_browser() -> str | None:
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return None
-    install = ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]
-    for command in (["apt-get", "update"], install):
-        subprocess.run(command, capture_output=True, timeout=600, check=False)
-    return _find_browser()
 
 
 @pytest.fixture(scope="session")
