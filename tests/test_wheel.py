@@ -116,7 +116,7 @@ def test_wheel_contains_every_module_and_nothing_else(wheel: Path) -> None:
     expected = {
         f"{SHIPPED[name]}/{file.relative_to(ROOT / name)}"
         for name in SHIPPED
-        for suffix in ("*.py", "page.*")  # the page of a run has a template, style sheet and script
+        for suffix in ("*.py", "page.*", "*.j2")  # pages have a template, style sheet and script
         for file in (ROOT / name).rglob(suffix)
     }
     with ZipFile(wheel) as archive:

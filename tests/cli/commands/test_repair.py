@@ -18,14 +18,15 @@ def test_repair_shows_lines_and_leaderboard_works(
     run = small_search.copy(tmp_path)
     journal = run / "study.journal"
     lines = journal.read_bytes().splitlines(keepends=True)
-    journal.write_bytes(b"".join([*lines[:3], b"garbage\n", *lines[4:]]))
+    index = next(number for number, line in enumerate(lines) if b'"state":"complete"' in line)
+    journal.write_bytes(b"".join([*lines[:index], b"garbage\n", *lines[index + 1 :]]))
     shown = call("leaderboard", run)
     assert shown.returncode == 1
-    assert "the journal is damaged: line 4 is not an entry of Optuna" in shown.stderr
+    assert f"the journal is damaged: line {index + 1} is not an entry of Optuna" in shown.stderr
     assert f"run `mtlsearch repair {run}`" in shown.stderr
     result = call("repair", run)
     assert result.returncode == 0
-    assert "line 4 is not an entry of Optuna" in result.stdout
+    assert f"line {index + 1} is not an entry of Optuna" in result.stdout
     assert f"2 of {len(lines)} lines set aside: {journal}.damaged" in result.stdout
     assert f"backup of the journal: {journal}.backup" in result.stdout
     assert "garbage\n" in (run / "study.journal.damaged").read_text()
