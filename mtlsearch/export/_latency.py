@@ -195,7 +195,7 @@ def _measure(
                     continue
             progress(f"measuring batches of {batch_size}")
             images = generator.standard_normal((batch_size, *shape)).astype(np.float32)
-            times = _times([program for _, program in flat], images, effort.repeats, end)
+            times = _times([program for _, program in flat], images, effort, end, progress)
             per_image = sum(map(median, times)) / 1000 / batch_size
             if (spread := max(map(_spread, times))) > BUSY:
                 progress(
@@ -212,19 +212,36 @@ def _measure(
 
 
 def _times(
-    programs: Sequence[Program], images: NDArray[np.float32], repeats: int, end: float | None
+    programs: Sequence[Program],
+    images: NDArray[np.float32],
+    effort: Effort,
+    end: float | None,
+    progress: Progress,
 ) -> list[list[float]]:
-    """Return the milliseconds of each program; the first batch of each does not count."""
+    """Return the milliseconds of each program; the first batch counts only if it is slow."""
+    first = _turn(programs, images)
+    if effort.seconds is not None and sum(first) / 1000 > effort.seconds / 2:
+        progress(
+            f"batches of {len(images)}: each network is slow and was measured once, with its start"
+        )
+        return [[value] for value in first]
     times: list[list[float]] = [[] for _ in programs]
-    for turn in range(repeats + 1):
-        if turn > 1 and end is not None and time.perf_counter() > end:
+    for turn in range(effort.repeats):
+        if turn and end is not None and time.perf_counter() > end:
             break
-        for of_program, program in zip(times, programs, strict=True):
-            start = time.perf_counter()
-            program(images)
-            if turn:
-                of_program.append(1000 * (time.perf_counter() - start))
+        for of_program, value in zip(times, _turn(programs, images), strict=True):
+            of_program.append(value)
     return times
+
+
+def _turn(programs: Sequence[Program], images: NDArray[np.float32]) -> list[float]:
+    """Run each program once and return the milliseconds."""
+    values = []
+    for program in programs:
+        start = time.perf_counter()
+        program(images)
+        values.append(1000 * (time.perf_counter() - start))
+    return values
 
 
 def _spread(times: Sequence[float]) -> float:

@@ -99,10 +99,28 @@ def test_measurement_ends_in_time(bundle: Path, monkeypatch: pytest.MonkeyPatch)
     assert next(now) < 60
 
 
-def test_trial_of_a_bundle_is_refused(bundle: Path) -> None:
-    result = call("benchmark", bundle, "--trial", "3")
+def test_slow_networks_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(_latency.time, "perf_counter", lambda: clock[0])
+
+    def slow(_: object) -> None:
+        clock[0] += 3.0
+
+    messages: list[str] = []
+    effort = Effort(repeats=20, seconds=4.0)
+    programs = {_latency.ONNX: [slow] * 2}
+    (result,) = _latency._measure(programs, ["a"], (3, 2, 2), [1, 8], effort, 0.0, messages.append)
+    assert (result.batch_size, result.combined, result.by_task) == (1, 3000, {"a": 3000})
+    assert clock[0] == 6.0
+    assert messages[1].startswith("batches of 1: each network is slow and was measured once")
+
+
+@pytest.mark.parametrize(("option", "value"), [("--trial", "3"), ("--data-root", ".")])
+def test_option_of_a_run_is_refused_for_a_bundle(bundle: Path, option: str, value: str) -> None:
+    result = call("benchmark", bundle, option, value)
     assert result.returncode == 2
     assert "not a run directory" in result.stderr
+    assert option in result.stderr
 
 
 @pytest.mark.parametrize(("slow", "is_busy"), [(10.5, False), (30.0, True)])

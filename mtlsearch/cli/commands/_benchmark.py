@@ -61,11 +61,12 @@ def benchmark(
         results = _measure_trial(
             target, options, data_root, parse_trial(trial or "best"), sizes, effort
         )
-    elif trial is not None:
+    elif trial is not None or data_root is not None:
+        option = "--data-root" if trial is None else "--trial"
         raise ConfigError(
-            "`--trial` selects a trial of a run, but this is not a run directory",
+            f"`{option}` is for a trial of a run, but this is not a run directory",
             where=str(target),
-            next_step="remove `--trial`, or name the run directory",
+            next_step=f"remove `{option}`, or name the run directory",
         )
     else:
         progress = options.console.info

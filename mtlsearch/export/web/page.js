@@ -31,7 +31,11 @@ async function readPixels(file) {
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   pen.drawImage(bitmap, 0, 0);
   const data = pen.getImageData(0, 0, bitmap.width, bitmap.height).data;
-  return { data, width: bitmap.width, height: bitmap.height, bitmap };
+  let isTransparent = false;
+  for (let at = 3; at < data.length && !isTransparent; at += 4) {
+    isTransparent = data[at] < 255;
+  }
+  return { data, width: bitmap.width, height: bitmap.height, bitmap, isTransparent };
 }
 
 // Integer coefficients of Pillow's bilinear filter: which source pixels form a target pixel.
@@ -83,13 +87,26 @@ function pass(source, lines, across, stride, length, target, targetAcross, targe
   });
 }
 
+// RGBA pixels in another size. Pillow rounds after each pass to 8 bits, so the order of the passes is that of Pillow 13.
+function resize({ data, width, height }, targetWidth, targetHeight) {
+  const isVerticalFirst = height > targetHeight && height - targetHeight > 2 * (width - targetWidth);
+  const result = new Uint8Array(targetHeight * targetWidth * 4);
+  if (isVerticalFirst) {
+    const low = new Uint8Array(targetHeight * width * 4);
+    pass(data, width, 4, width * 4, height, targetHeight, 4, width * 4, low);
+    pass(low, targetHeight, width * 4, 4, width, targetWidth, targetWidth * 4, 4, result);
+  } else {
+    const narrow = new Uint8Array(height * targetWidth * 4);
+    pass(data, height, width * 4, 4, width, targetWidth, targetWidth * 4, 4, narrow);
+    pass(narrow, targetWidth, 4, targetWidth * 4, height, targetHeight, 4, targetWidth * 4, result);
+  }
+  return result;
+}
+
 // The network's input, float32 [1, 3, H, W]: Pillow's bilinear resizing in 8 bits, then normalized.
 function prepare(image) {
   const [height, width] = settings.size;
-  const narrow = new Uint8Array(image.height * width * 4);
-  pass(image.data, image.height, image.width * 4, 4, image.width, width, width * 4, 4, narrow);
-  const small = new Uint8Array(height * width * 4);
-  pass(narrow, width, 4, width * 4, image.height, height, 4, width * 4, small);
+  const small = resize(image, width, height);
   const values = new Float32Array(3 * height * width);
   for (let band = 0; band < 3; band++) {
     const mean = Math.fround(settings.mean[band]);
@@ -385,7 +402,8 @@ function show(name, image, predictions, milliseconds) {
   const entry = { image: name, size: [image.height, image.width], tasks };
   json.querySelector("pre").textContent = JSON.stringify(entry, null, 2);
   json.hidden = false;
-  say(`${name}: ${image.width} x ${image.height} pixels, predicted in ${Math.round(milliseconds)} ms`);
+  const note = image.isTransparent ? ". It has transparent pixels: mtlsearch predict may read other colors" : "";
+  say(`${name}: ${image.width} x ${image.height} pixels, predicted in ${Math.round(milliseconds)} ms${note}`);
 }
 
 let pending = Promise.resolve();
