@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mtlsearch.api._load import load
 from mtlsearch.api._run import Run
 from mtlsearch.api._terms import in_python_terms
+from mtlsearch.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,8 +83,16 @@ def compare(runs: Sequence[Run | str | os.PathLike[str]]) -> Comparison:
 
     Raises:
         RunError: a folder is not a run directory.
-        ConfigError: there are fewer than two runs, or one has no task in common with the first.
+        ConfigError: there are fewer than two runs, or no list of them, or one has no task in
+            common with the first.
     """
+    if isinstance(runs, Run | str | os.PathLike):
+        raise ConfigError(
+            "compare needs a list of two or more runs, not a single one",
+            where=str(runs.path if isinstance(runs, Run) else runs),
+            next_step='call `mtlsearch.compare(["results/a", "results/b"])`',
+        )
+
     from mtlsearch.runs import compare_runs
 
     opened = [item if isinstance(item, Run) else load(Path(item)) for item in runs]

@@ -40,8 +40,8 @@ _DECODED = {
 }
 
 _WEB = """\
-| `{web}/` | a page that runs the network in a browser: `python -m http.server`, then open \
-<http://localhost:8000/{web}/> |
+| `{web}/` | a page that runs the network in a browser: \
+`python -m http.server --bind 127.0.0.1`, then open <http://localhost:8000/{web}/> |
 """
 
 _DECODED_INPUTS = """\

@@ -96,18 +96,18 @@ class MLflowLogger(Logger[MLflowSettings]):
             self._client, self._experiment = self._open(trial)
         name = trial.folder.relative_to(trial.run).as_posix()
         training = f"{_run_id(trial.run)}/{name}"
-        found = self._client.search_runs(
+        runs = self._client.search_runs(
             [self._experiment], f"tags.mtlsearch_training = '{training}'"
         )
         self._logged: set[int] = set()
-        if found:
-            self._run = found[0].info.run_id
+        if runs:
+            self._run = runs[0].info.run_id
             history = self._client.get_metric_history(self._run, "seconds")
             self._logged = {metric.step for metric in history}
-        if found and self._logged <= {epoch.epoch for epoch in epochs}:
+        if runs and self._logged <= {epoch.epoch for epoch in epochs}:
             self._client.update_run(self._run, status="RUNNING")
         else:
-            if found:
+            if runs:
                 self._client.delete_run(self._run)
                 self._logged = set()
             run = self._client.create_run(

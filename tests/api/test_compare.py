@@ -58,3 +58,6 @@ def test_single_or_missing_runs_are_refused(run: mtlsearch.Run, tmp_path: Path) 
         mtlsearch.compare([run, run.path])
     with pytest.raises(RunError, match="not a run directory"):
         mtlsearch.compare([run, tmp_path / "missing"])
+    for single in (run, str(run.path), run.path):
+        with pytest.raises(ConfigError, match="a list of two or more runs"):
+            mtlsearch.compare(single)  # type: ignore[arg-type]

@@ -129,7 +129,8 @@ def export(
             console.info(line)
     console.print(str(out))
     if web or web_runtime is not None:
-        console.info(f"page: python -m http.server -d {out}, then http://localhost:8000/web/")
+        command = f"python -m http.server --bind 127.0.0.1 -d {out}"
+        console.info(f"page: {command}, then http://localhost:8000/web/")
     console.info(f"next: mtlsearch predict {out} IMAGE... --out DIR")
 
 
