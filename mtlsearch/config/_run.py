@@ -109,6 +109,16 @@ class RunConfig(Section):
                 "the network in use has a task {name} already; set another name",
                 {"key": ["tasks", names[0]], "name": names[0]},
             )
+        for size in ("params", "flops", "latency_ms"):
+            value = getattr(self.limits, size)
+            if isinstance(value, str) and value.endswith("x"):
+                raise PydanticCustomError(
+                    "extends",
+                    "`limits.{size}: {value}` does not apply to the extension of a network, which "
+                    "has no mean single-task network; set an absolute number, or multiples of "
+                    "independent or hard",
+                    {"key": ["limits", size], "size": size, "value": value},
+                )
         for key, is_set in self._excluded_by_extends().items():
             if is_set:
                 raise PydanticCustomError(
@@ -120,8 +130,7 @@ class RunConfig(Section):
 
     def _excluded_by_extends(self) -> dict[str, bool]:
         """Return by key whether the run file sets what an extension cannot have."""
-        search, limits = self.search, self.limits
-        sizes = (limits.params, limits.flops, limits.latency_ms)
+        search = self.search
         return {
             "backbone.name": len(self.backbone.names) > 1,
             "backbone.checkpoints": self.backbone.checkpoints is not None,
@@ -131,7 +140,6 @@ class RunConfig(Section):
             "search.distillation": {entry.kind for entry in search.distillation_options}
             != {"none"},
             "search.attention": any(search.attention_options),
-            "limits": any(isinstance(size, str) and size.endswith("x") for size in sizes),
         }
 
     @model_validator(mode="after")
