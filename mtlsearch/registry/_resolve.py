@@ -123,7 +123,7 @@ def _missing_space(tables: NameTables, loaded: LoadedRun) -> ConfigError:
     return ConfigError(
         "the run file names no search space",
         where=loaded.where("search", "space"),
-        allowed=[f"space: {name}" for name in tables.spaces],
+        allowed=_allowed_spaces(tables, is_extension=loaded.config.extends is not None),
         next_step="set `search.space`; `mtlsearch list spaces` describes each space",
     )
 
@@ -134,15 +134,19 @@ def _wrong_space(tables: NameTables, loaded: LoadedRun, name: str) -> ConfigErro
         what = f"the space {name!r} does not extend a network in use"
     else:
         what = f"the space {name!r} extends a network in use, and the run file names none"
-    spaces = [kind for kind in tables.spaces if tables.spaces[kind].extends is is_extension]
     return ConfigError(
         what,
         where=loaded.where("search", "space"),
-        allowed=[f"space: {kind}" for kind in spaces],
+        allowed=_allowed_spaces(tables, is_extension=is_extension),
         next_step="use one of these spaces"
         if is_extension
         else "start it by `mtlsearch extend RUN --trial best NEW.yaml`, or use another space",
     )
+
+
+def _allowed_spaces(tables: NameTables, *, is_extension: bool) -> list[str]:
+    spaces = tables.spaces
+    return [f"space: {kind}" for kind in spaces if spaces[kind].extends is is_extension]
 
 
 def _balancer_path(loaded: LoadedRun, index: int) -> Path:
