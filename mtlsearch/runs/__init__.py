@@ -36,7 +36,7 @@ from mtlsearch.runs._environment import describe_threads, read_environments
 from mtlsearch.runs._extend import InUse, start_extension
 from mtlsearch.runs._fine_tune import FineTuned, fine_tune, require_same_labels
 from mtlsearch.runs._history import history_columns, read_history
-from mtlsearch.runs._kept_network import KeptNetwork
+from mtlsearch.runs._kept_network import KeptNetwork, open_kept_network, refuse_extension
 from mtlsearch.runs._load_trial import load_trial, pick_trial
 from mtlsearch.runs._long_training import (
     LongTraining,
@@ -82,6 +82,7 @@ __all__ = [
     "load_cut_backbone",
     "load_long_training",
     "load_trial",
+    "open_kept_network",
     "open_session",
     "pick_trial",
     "rank_trials",
@@ -89,6 +90,7 @@ __all__ = [
     "read_environments",
     "read_history",
     "read_verdict",
+    "refuse_extension",
     "require_same_labels",
     "run_affinity",
     "run_estimate",

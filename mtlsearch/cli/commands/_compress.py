@@ -73,10 +73,17 @@ def compress(
     options = GlobalOptions.of(ctx)
     resolved = reopen_run(run, options, data_root)
 
-    from mtlsearch.runs import CompressSettings, find_compressed, open_session, select_trial
+    from mtlsearch.runs import (
+        CompressSettings,
+        find_compressed,
+        open_session,
+        refuse_extension,
+        select_trial,
+    )
     from mtlsearch.runs import compress as compress_trial
     from mtlsearch.study import RunDirectory, read_stored, read_view
 
+    refuse_extension(resolved.config, "compress")
     folder, console = RunDirectory(run), options.console
     records = read_view(run, resolved.config).networks
     parent = select_trial(run, resolved.config, records, number, console.info)

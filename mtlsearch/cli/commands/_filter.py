@@ -23,6 +23,14 @@ def filter_tasks(ctx: typer.Context, run: RunFolder) -> None:
     from mtlsearch.search import task_effects
     from mtlsearch.study import read_view
 
+    if config.extends is not None:
+        raise RunError(
+            "an extension does not allow an estimate of what tasks do to each other: its trials "
+            f"keep {', '.join(config.extends.tasks)}",
+            where=str(run),
+            next_step=f"use filter on the run of the network in use ({config.extends.run}), or on "
+            "a search with all tasks",
+        )
     effects = task_effects(read_view(run, config))
     if effects is None:
         raise RunError(
