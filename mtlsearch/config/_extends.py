@@ -18,13 +18,18 @@ class ExtendsConfig(Section):
     the run that it extends.
     """
 
-    run: Path = Field(description="run directory of the network in use; not needed any more")
+    run: Path = Field(
+        description="run directory of the network in use; the extension does not need it"
+    )
     trial: NonNegativeInt = Field(description="number of its trial")
     weights: str = Field(
         pattern="^[0-9a-f]{64}$", description="SHA-256 of the weights in the run directory"
     )
     candidate: dict[str, Any] = Field(description="its candidate: the sharing plan and the rest")
     tasks: dict[TaskName, TaskEntry] = Field(description="its tasks, which are kept")
+    tasks_with_attention: tuple[TaskName, ...] = Field(
+        (), description="its tasks whose heads have attention gates"
+    )
     labels: dict[str, dict[str, Any]] = Field(description="form and classes of the label, by task")
     metrics: dict[str, dict[str, float | None]] = Field(
         {}, description="its metrics on the validation images of its run, by task"

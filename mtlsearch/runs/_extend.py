@@ -17,7 +17,13 @@ from mtlsearch.results import TrialRecord
 from mtlsearch.runs._load_trial import load_trial
 from mtlsearch.runs._session import Session, open_session, warn_of_other_data
 from mtlsearch.search import NullProgress
-from mtlsearch.study import RunDirectory, check_run_directory, require_same_search, with_artifacts
+from mtlsearch.study import (
+    RunDirectory,
+    check_run_directory,
+    require_same_search,
+    with_artifacts,
+    with_stored_retention,
+)
 
 STARTS = ("pretrained", "checkpoint_path")
 """Keys of ``backbone`` from which single-task networks of new tasks start."""
@@ -94,7 +100,7 @@ def start_extension(
         partial = weights.with_suffix(".new")
         save_weights(network, partial)
         try:
-            config = _extended_config(in_use, session, new, space, _sha256(partial))
+            config = _extended_config(in_use, session, new, space, run, _sha256(partial))
             if run.journal.exists() or run.study_name.exists() or run.trial_numbers():
                 require_same_search(run, config)
             if is_new or _sha256(weights) != _sha256(partial):
@@ -122,7 +128,7 @@ def _check_normalization(session: Session, record: TrialRecord) -> None:
 
 
 def _extended_config(
-    in_use: InUse, session: Session, new: LoadedRun, space: str, digest: str
+    in_use: InUse, session: Session, new: LoadedRun, space: str, run: RunDirectory, digest: str
 ) -> RunConfig:
     """Return the run file of the extension."""
     record, used, config = in_use.record, in_use.resolved.config, new.config
@@ -141,7 +147,9 @@ def _extended_config(
     # The network in use may be an extension itself.
     tasks = {**(used.extends.tasks if used.extends else {}), **used.tasks}
     metrics = used.extends.metrics if used.extends else {}
-    tree = config.model_dump()
+    tree = config.model_copy(
+        update={"search": with_stored_retention(run, config.search)}
+    ).model_dump()
     tree["backbone"] = {
         **tree["backbone"],
         "name": backbone,
@@ -158,6 +166,7 @@ def _extended_config(
         "weights": digest,
         "candidate": replace(record.candidate, origins=None).to_json(),
         "tasks": {name: entry.model_dump() for name, entry in sorted(tasks.items())},
+        "tasks_with_attention": sorted(evaluator.tasks_with_attention(record.candidate)),
         "labels": {
             name: _label(evaluator.network_tasks[name].label) for name in evaluator.network_tasks
         },

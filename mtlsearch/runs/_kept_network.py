@@ -13,7 +13,7 @@ from mtlsearch.errors import ConfigError, RunError, TrainingError
 from mtlsearch.plan import SharingPlan
 from mtlsearch.plugin import Candidate, Task
 from mtlsearch.registry import ResolvedRun
-from mtlsearch.study import RunDirectory
+from mtlsearch.study import RunDirectory, with_artifacts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,9 +49,7 @@ class KeptNetwork:
     @property
     def tasks_with_attention(self) -> frozenset[str]:
         """Its tasks with attention gates."""
-        if not self.candidate.attention:
-            return frozenset()
-        return frozenset(task for _, group in self.plan.shared_groups() for task in group)
+        return frozenset(self.config.tasks_with_attention)
 
     def network(self, cut: CutBackbone) -> MultiTaskNetwork:
         """Return the network in use, built once per process.
@@ -63,7 +61,7 @@ class KeptNetwork:
             The network with its weights, in eval mode, on the CPU.
 
         Raises:
-            RunError: the weights are missing or damaged, or belong to another network.
+            RunError: the weights are damaged or belong to another network.
         """
         if cut.name not in self._networks:
             from mtlsearch.models import MultiTaskNetwork
@@ -127,13 +125,6 @@ class KeptNetwork:
                     )
 
     def _check_digest(self) -> None:
-        if not self.weights.is_file():
-            raise RunError(
-                "the weights of the network in use are missing",
-                where=str(self.weights),
-                next_step="restore the file, or run the same `mtlsearch extend` again in a new "
-                "run directory",
-            )
         with self.weights.open("rb") as file:
             digest = file_digest(file, "sha256").hexdigest()
         if digest != self.config.weights:
@@ -175,14 +166,22 @@ def open_kept_network(resolved: ResolvedRun, run: RunDirectory) -> KeptNetwork |
 
     Raises:
         ConfigError: a label of the kept tasks is invalid.
+        InfrastructureError: the bucket of the run does not answer.
         PlanError: the candidate is invalid.
+        RunError: the weights are missing, or the bucket refuses the request.
     """
-    config = resolved.config.extends
+    config, search = resolved.config.extends, resolved.config.search
     if config is None:
         return None
+    run = with_artifacts(run, search.artifacts, resolved.config.settings_digest)
+    weights = run.fetch(run.kept_weights)
+    if not weights.is_file():
+        raise RunError(
+            "the weights of the network in use are missing",
+            where=str(weights),
+            next_step="copy the file from the machine on which `mtlsearch extend` ran, or repeat "
+            "the command there with `search.artifacts`, from which all machines read it",
+        )
     return KeptNetwork(
-        config,
-        Candidate.from_json(config.candidate),
-        resolved.build_kept_tasks(),
-        run.fetch(run.kept_weights),
+        config, Candidate.from_json(config.candidate), resolved.build_kept_tasks(), weights
     )

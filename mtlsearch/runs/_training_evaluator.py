@@ -108,7 +108,7 @@ class TrainingEvaluator:
         Raises:
             PluginError: the head of a task cannot be built or raises an error.
         """
-        name, with_attention = self._backbone(candidate), self._tasks_with_attention(candidate)
+        name, with_attention = self._backbone(candidate), self.tasks_with_attention(candidate)
         heads = {
             task: self._head_cost(name, task, task in with_attention) for task in self.network_tasks
         }
@@ -129,7 +129,7 @@ class TrainingEvaluator:
         from mtlsearch.models import MultiTaskNetwork
 
         cut = self.cut_backbones[self._backbone(candidate)]
-        heads = self._heads(cut, self._tasks_with_attention(candidate))
+        heads = self._heads(cut, self.tasks_with_attention(candidate))
         network = MultiTaskNetwork(cut, candidate.plan, heads)
         network.freeze(self.config.train.freeze)
         if self.kept is not None:
@@ -449,8 +449,15 @@ class TrainingEvaluator:
         plan = SharingPlan.independent(self.tasks, len(self.units(first)))
         return load_teacher(self.build(Candidate(plan)), run.fetch(run.weights(number)))
 
-    def _tasks_with_attention(self, candidate: Candidate) -> frozenset[str]:
-        """Return the tasks with attention: those that share at least one unit."""
+    def tasks_with_attention(self, candidate: Candidate) -> frozenset[str]:
+        """Return the tasks whose heads have attention gates: those that share at least one unit.
+
+        Args:
+            candidate: the candidate.
+
+        Returns:
+            Names of tasks; without attention, those of the network in use.
+        """
         if not candidate.attention:
             return frozenset() if self.kept is None else self.kept.tasks_with_attention
         return frozenset(task for _, group in candidate.plan.shared_groups() for task in group)

@@ -38,7 +38,9 @@ class BucketArtifacts:
     The key of a file is the prefix of the URL, the name of the study, a digest of the settings and
     the path in the run directory. So all hosts find the files of a trial by its number, and a
     later study of the same name with other settings finds none of them. Optuna's own random names
-    would need a second list of artifacts in the study, which cannot forget deleted ones.
+    would need a second list of artifacts in the study, which cannot forget deleted ones. A file
+    that is in no folder of the run directory, as the weights of the network in use, has no name of
+    the study in its key: it is read before the study is opened.
 
     Args:
         url: ``s3://BUCKET`` or ``s3://BUCKET/PREFIX``.
@@ -123,7 +125,8 @@ class BucketArtifacts:
 
     def _key(self, file: Path) -> str:
         path = file.relative_to(self._root).as_posix()
-        parts = (self._prefix.strip("/"), self._name, self._digest, path)
+        name = self._name if "/" in path else ""
+        parts = (self._prefix.strip("/"), name, self._digest, path)
         return "/".join(part for part in parts if part)
 
     @cached_property

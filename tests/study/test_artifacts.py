@@ -93,6 +93,22 @@ def test_study_without_a_name_gets_one(tmp_path: Path) -> None:
     run.remove(seed)
 
 
+def test_weights_of_a_network_in_use_need_no_name_of_the_study(tmp_path: Path) -> None:
+    """They are written before the study exists, and read before it is opened."""
+    first, second = (
+        RunDirectory(folder, BucketArtifacts(URL, folder, folder / "study.name", "0d16e571"))
+        for folder in (tmp_path / "a", tmp_path / "b")
+    )
+    first.path.mkdir()
+    first.kept_weights.write_bytes(b"weights")
+    first.upload(first.kept_weights)
+    assert keys() == ["team/0d16e571/kept.safetensors"]
+    second.path.mkdir()
+    (second.path / "study.name").write_text("study-1")
+    assert second.fetch(second.kept_weights).read_bytes() == b"weights"
+    second.remove(second.kept_weights)
+
+
 def test_missing_bucket_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="'nowhere' of the artifacts does not exist") as error:
         host(tmp_path, url="s3://nowhere").check_artifacts()
