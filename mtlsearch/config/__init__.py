@@ -39,7 +39,13 @@ from mtlsearch.config._search import (
     SearchConfig,
     SpaceEntry,
 )
-from mtlsearch.config._storage import STORAGE_PASSWORD, fill_password, hide_password, is_hidden
+from mtlsearch.config._storage import (
+    STORAGE_PASSWORD,
+    fill_password,
+    hide_password,
+    is_hidden,
+    password_of,
+)
 from mtlsearch.config._task_entry import TaskEntry
 from mtlsearch.config._template import Part, run_template
 from mtlsearch.config._train import TrainConfig
@@ -79,6 +85,7 @@ __all__ = [
     "key_references",
     "load_run",
     "parse_limit",
+    "password_of",
     "run_file_reference",
     "run_template",
     "save_resolved",

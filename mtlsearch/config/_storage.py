@@ -61,6 +61,23 @@ def fill_password(url: str, password: str) -> str:
     return _replace_password(parsed, password).render_as_string(hide_password=False)
 
 
+def password_of(url: str) -> str | None:
+    """Return the password of a URL.
+
+    Args:
+        url: an Optuna storage URL.
+
+    Returns:
+        The password; None if the URL has none or hides it.
+    """
+    parsed = _parse(url)
+    if parsed is None or is_hidden(url):
+        return None
+    in_query = (parsed.query.get(key) for key in _PASSWORD_PARAMETERS)
+    values = (parsed.password, *in_query)
+    return next((value for value in values if isinstance(value, str) and value), None)
+
+
 def is_hidden(url: str) -> bool:
     """Return whether the password of a URL is hidden.
 

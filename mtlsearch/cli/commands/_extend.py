@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,8 +23,11 @@ from mtlsearch.cli._options import (
     merge_overrides,
 )
 from mtlsearch.cli._trial import parse_trial
-from mtlsearch.errors import RunError
+from mtlsearch.errors import ConfigError, RunError
 from mtlsearch.files import default_run_folder
+
+if TYPE_CHECKING:
+    from mtlsearch.config import LoadedRun
 
 
 def extend(
@@ -65,7 +70,7 @@ def extend(
 
     Searches where each new task leaves the network: the task that it follows and the depth. The
     new images need no labels of the tasks in use. DIR then is an ordinary run directory, which
-    needs RUN no more: `mtlsearch search DIR/run.yaml --out DIR` resumes it too.
+    does not need RUN: `mtlsearch search DIR/run.yaml --out DIR` resumes it too.
     """
     options = GlobalOptions.of(ctx)
     folder = out or default_run_folder(file)
@@ -73,6 +78,8 @@ def extend(
     _require_run(run, folder)
     options.console.info(f"opening {run} and {file} ...")
     in_use = reopen_run(run, options)
+    if data_root is not None and not in_use.config.data.root.is_dir():
+        in_use = reopen_run(run, options, data_root)
     values = merge_overrides(
         overrides,
         trials=trials,
@@ -84,18 +91,62 @@ def extend(
     import os
 
     from mtlsearch.config import load_run
-    from mtlsearch.registry import build_registry
     from mtlsearch.runs import InUse, select_network, start_extension
 
     new = load_run(file, values, env=os.environ, plugins=options.plugins)
     record, weights = select_network(run, in_use.config, number, None, options.console.info)
-    spaces = build_registry(new.config.plugins).spaces
-    space = next(name for name, cls in spaces.items() if cls.extends)
+    space = _space_of(new, in_use.config.plugins)
     options.console.info(f"extending trial {record.number}: {record.plan}")
     config = start_extension(
         InUse(in_use, record, weights, run), new, space, folder, warning=options.console.warning
     )
-    _search(config, folder, device, workers, options)
+    with _storage_password(new.config.search.storage):
+        _search(config, folder, device, workers, options)
+
+
+def _space_of(new: LoadedRun, plugins: Sequence[Path]) -> str:
+    """Return the space of the run file; by default, the only one that extends a network."""
+    from mtlsearch.registry import build_registry
+
+    if new.config.search.space is not None:
+        return new.config.search.space.kind
+    folders = dict.fromkeys([*plugins, *new.config.plugins])
+    spaces = build_registry(tuple(folders)).spaces
+    names = [name for name, cls in spaces.items() if cls.extends]
+    if len(names) != 1:
+        raise ConfigError(
+            f"{len(names) or 'no'} search spaces extend a network in use, and the run file names "
+            "none",
+            where=new.where("search", "space"),
+            allowed=[f"space: {name}" for name in names],
+            next_step="set `search.space`"
+            if names
+            else "install mtlsearch again: its space `branch` is missing; `mtlsearch list plugins` "
+            "shows why",
+        )
+    return names[0]
+
+
+@contextmanager
+def _storage_password(url: str | None) -> Iterator[None]:
+    """Give the search, and its workers, the password that `run.yaml` hides."""
+    import os
+
+    from mtlsearch.config import STORAGE_PASSWORD, password_of
+
+    password = None if url is None else password_of(url)
+    if password is None:
+        yield
+        return
+    before = os.environ.get(STORAGE_PASSWORD)
+    os.environ[STORAGE_PASSWORD] = password
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[STORAGE_PASSWORD]
+        else:
+            os.environ[STORAGE_PASSWORD] = before
 
 
 def _search(
