@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -33,16 +32,6 @@ KEPT = "stress"
 NEW = ("symptoms",)
 BACKBONES = ("tf_efficientnet_lite0", "resnet18", "vit_tiny_patch16_224")
 NUM_UNITS = 6
-
-
-class _NoStore:
-    """Store without outputs, for the same images and augmentation."""
-
-    def start(self, slot: object, indices: Sequence[int]) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
 
 
 def measure(arguments: argparse.Namespace, backbone: str, depth: int) -> list[float]:
@@ -79,7 +68,7 @@ def measure(arguments: argparse.Namespace, backbone: str, depth: int) -> list[fl
         job = TrainJob(
             network=network,
             tasks={name: tasks[name] for name in NEW},
-            data=CachedPrefixData(data, _NoStore(), 1),  # type: ignore[arg-type]
+            data=CachedPrefixData(data, None, 1),
             config=train_config,
             label_by_task={name: name for name in NEW},
             loss_weights=dict.fromkeys(NEW, 1.0),
@@ -92,7 +81,9 @@ def measure(arguments: argparse.Namespace, backbone: str, depth: int) -> list[fl
             return 0.0, train(job), time.process_time() - start
         with cached_prefix(job, data, [KEPT], folder, print) as cached:
             result = train(cached)
-            size = sum(file.stat().st_size for file in (folder / "prefix").iterdir())
+            assert isinstance(cached.data, CachedPrefixData)
+            store = cached.data.store
+            size = store.num_bytes if store else 0
         return size / 1e6, result, time.process_time() - start
 
     seconds = {False: float("inf"), True: float("inf")}

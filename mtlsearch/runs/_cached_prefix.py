@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,18 +21,18 @@ GIGABYTE = 1e9
 
 @dataclass(frozen=True, slots=True)
 class CachedPrefixData:
-    """Batches of a run that name their images to the prefix store.
+    """Images of a run in a few augmented versions, which are named to the prefix store.
 
     Epoch ``e`` has the augmentation of epoch ``e mod versions``. Its order is its own.
 
     Attributes:
         data: the images.
-        store: outputs of the frozen units.
+        store: outputs of the frozen units; None if they are computed in every epoch.
         versions: number of augmented versions of each training image.
     """
 
     data: DataModule
-    store: PrefixStore
+    store: PrefixStore | None
     versions: int
 
     def train_batches(self, epoch: int, batch_size: int) -> Iterator[Batch]:
@@ -59,6 +58,9 @@ class CachedPrefixData:
     def _named(
         self, slot: tuple[str, int], order: list[int], batches: Iterable[Batch]
     ) -> Iterator[Batch]:
+        if self.store is None:
+            yield from batches
+            return
         start = 0
         try:
             for batch in batches:
@@ -77,62 +79,88 @@ def cached_prefix(
     folder: Path,
     notify: Callable[[str], None],
 ) -> Iterator[TrainJob]:
-    """Store the frozen activations of a training in a folder, which is removed at the end.
+    """Give a training a few versions of its images, and store their frozen activations.
+
+    All trials of a search get the same versions, also those whose activations are not stored.
 
     Args:
         job: the training of an extended network.
         data: its images.
         kept: the kept tasks.
-        folder: folder of the trial.
-        notify: called with the reason if nothing is stored.
+        folder: folder of the trial, on whose disk the activations are.
+        notify: called with the reason if activations are not stored.
 
     Yields:
-        The job whose images are named to the store; the same job if nothing is stored.
+        The job with these images.
+
+    Raises:
+        InfrastructureError: the disk is too small for the activations.
     """
     from mtlsearch.models import MultiTaskNetwork, PrefixStore
 
     network, versions = job.network, job.config.cache_prefix or 1
     assert isinstance(network, MultiTaskNetwork)  # extensions have no other networks
-    outputs = None if _is_split(job) else _outputs(network, job, data, kept)
     sizes: dict[Hashable, int] = {
-        ("train", version): data.size("train") for version in range(versions)
+        ("train", version): data.size("train")
+        for version in range(min(versions, job.config.epochs))
     }
     sizes["val", 0] = data.size("val")
-    if outputs is None:
-        notify("nothing is cached: the candidate has no frozen units whose outputs can be stored")
-        yield job
+    outputs, reason = None, _obstacle(job)
+    if not reason:
+        outputs = _outputs(network, job, data, kept)
+        reason = _excess(outputs, sizes, job.config.cache_limit)
+    if reason or outputs is None:
+        notify(f"nothing is cached: {reason}")
+        yield replace(job, data=CachedPrefixData(data, None, versions))
         return
-    num_bytes = sum(sizes.values()) * sum(output.num_bytes for output in outputs.values())
-    limit = job.config.cache_limit
-    if num_bytes > limit * GIGABYTE:
-        notify(
-            f"nothing is cached: the activations have {num_bytes / GIGABYTE:.1f} GB, and "
-            f"`train.cache_limit` is {limit:g}"
-        )
-        yield job
-        return
-    files = folder / "prefix"
-    shutil.rmtree(files, ignore_errors=True)  # of a killed training
-    files.mkdir(parents=True)
-    store = PrefixStore(outputs, files, sizes)
-    network.backbones.set_store(store)
+    folder.mkdir(parents=True, exist_ok=True)
+    store = PrefixStore(outputs, folder, sizes)
+    network.backbones.set_store(store, tuple(job.tasks), tuple(kept))
     try:
         yield replace(job, data=CachedPrefixData(data, store, versions))
     finally:
         network.backbones.set_store(None)
-        shutil.rmtree(files, ignore_errors=True)
+    if store.is_bypassed:
+        notify(
+            "batches were split since the memory of the device is too small: their frozen "
+            "activations were computed, not cached"
+        )
 
 
-def _is_split(job: TrainJob) -> bool:
-    """Return whether batches are split or the network is compiled."""
-    is_split = job.config.accumulation_steps > 1 or job.process_group.size > 1
-    return is_split or job.config.compile
+def _obstacle(job: TrainJob) -> str:
+    """Return why this kind of training caches nothing; empty if it does."""
+    if job.process_group.size > 1:
+        return "the training has several processes"
+    if job.config.accumulation_steps > 1:
+        return "`train.accumulation_steps` splits the batches"
+    return "`train.compile` is set" if job.config.compile else ""
+
+
+def _excess(
+    outputs: Mapping[tuple[int, int, int], StoredOutput] | None,
+    sizes: Mapping[Hashable, int],
+    limit: float,
+) -> str:
+    """Return why these outputs are not stored; empty if they are."""
+    if outputs is None:
+        return "the candidate has no frozen units whose outputs can be stored"
+    num_bytes = sum(sizes.values()) * sum(output.num_bytes for output in outputs.values())
+    if num_bytes <= limit * GIGABYTE:
+        return ""
+    return (
+        f"the activations have {num_bytes / GIGABYTE:.1f} GB, and `train.cache_limit` is {limit:g}"
+    )
 
 
 def _outputs(
     network: MultiTaskNetwork, job: TrainJob, data: DataModule, kept: Collection[str]
 ) -> Mapping[tuple[int, int, int], StoredOutput] | None:
-    """Return the outputs to store, found on two validation images."""
-    batch = next(iter(data.eval_batches("val", 2)))
+    """Return the outputs to store, found on two validation images as the training computes."""
+    from mtlsearch.training import resolve_placement, resolve_precision
+
+    placement = resolve_placement(job.config.channels_last, job.device)
+    placement.network(network)
+    images = placement.batch(next(iter(data.eval_batches("val", 2)))).images
     network.eval()
-    return network.backbones.plan_store(batch.images.to(job.device), tuple(job.tasks), tuple(kept))
+    with resolve_precision(job.config.precision, job.device).autocast(job.device):
+        return network.backbones.plan_store(images, tuple(job.tasks), tuple(kept))

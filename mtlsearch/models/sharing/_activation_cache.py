@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -33,6 +33,7 @@ class ActivationCache:
         self._num_calls: dict[int, int] = {}
         self._is_computing = False
         self.store: OutputStore | None = None
+        self.before_compute: Callable[[Key, Any], None] | None = None
 
     def begin_forward(self, num_uses: Mapping[int, int]) -> None:
         """Start a forward pass.
@@ -103,12 +104,14 @@ class ActivationCache:
             return _for_consumer(output, forward.is_modified)
         if self._selection is not None and not self._selection.is_complete(run_id):
             raise PassEnd
+        if self.before_compute is not None:
+            self.before_compute(key, (args, kwargs))
         # Cut points inside this one must neither count nor be cached.
         self._is_computing = True
         output = forward.compute(args, kwargs)
         self._is_computing = False
         if self.store is not None:
-            self.store.write(key, rows, _for_consumer(output, forward.is_modified))
+            self.store.write(key, _for_consumer(output, forward.is_modified))
         num_uses = self._num_uses[run_id]
         if num_uses > 1:
             self._outputs[key] = (output, num_uses - 1)
@@ -124,13 +127,16 @@ class ActivationCache:
 class OutputStore(Protocol):
     """Outputs that outlive a forward pass, such as those of frozen units on disk."""
 
-    def select(self, num_images: int, device: torch.device) -> None:
-        """Start a forward pass on some images, with outputs on their device."""
+    def select(self, num_images: int, device: torch.device) -> bool:
+        """Start a forward pass on some images; return whether to compute their outputs first."""
+
+    def complete(self) -> None:
+        """Report that all outputs of these images were written."""
 
     def read(self, key: Key, rows: tuple[int, ...] | None) -> Any:
         """Return an output for some images of the batch; None if it is to be computed."""
 
-    def write(self, key: Key, rows: tuple[int, ...] | None, value: Any) -> None:
+    def write(self, key: Key, value: Any) -> None:
         """Receive an output that was computed."""
 
 

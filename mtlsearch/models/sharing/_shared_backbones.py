@@ -70,6 +70,8 @@ class SharedBackbones(nn.Module):
         self._units = tuple(units)
         self._out_indices = tuple(out_indices)
         self._cache = ActivationCache()
+        self._stored_tasks: tuple[str, ...] = ()
+        self._frozen_runs: frozenset[int] = frozenset()
         self._keys = module_keys(plan.tasks)
         self._run_ids = _number_runs(plan)
         self._can_select = all(call.batched is not None for unit in units for call in unit.calls)
@@ -97,8 +99,9 @@ class SharedBackbones(nn.Module):
             Levels ``[n, C, h, w]`` of the task's n images by task, the finest first.
         """
         chosen = self._plan.tasks if tasks is None else tuple(tasks)
-        if self._cache.store is not None:
-            self._cache.store.select(len(images), images.device)
+        store = self._cache.store
+        if store is not None and store.select(len(images), images.device):
+            self._fill(store, images)
         if rows:
             return self._forward_rows(images, chosen, rows)
         # Tasks with the same runs in all units have the same features.
@@ -167,7 +170,7 @@ class SharedBackbones(nn.Module):
         """
         from mtlsearch.models.sharing._prefix_store import plan_store
 
-        runs = frozenset(run for task in kept for run in self._run_ids[task] if run != SKIPPED)
+        runs = self._runs(kept)
 
         def features() -> list[Tensor]:
             with torch.no_grad():
@@ -175,13 +178,41 @@ class SharedBackbones(nn.Module):
 
         return plan_store(self._cache, runs, features)
 
-    def set_store(self, store: OutputStore | None) -> None:
+    def set_store(
+        self, store: OutputStore | None, tasks: Sequence[str] = (), kept: Sequence[str] = ()
+    ) -> None:
         """Take outputs from a store, or no longer.
 
         Args:
             store: outputs of frozen units; None for none.
+            tasks: the tasks that run.
+            kept: the tasks whose units are frozen.
         """
         self._cache.store = store
+        self._stored_tasks, self._frozen_runs = tuple(tasks), self._runs(kept)
+
+    def _fill(self, store: OutputStore, images: Tensor) -> None:
+        """Compute the frozen outputs of all images of a batch, labeled or not, for the store."""
+        first_task = {self._run_ids[task]: task for task in self._stored_tasks}
+        self._cache.begin_forward(Counter(run for path in first_task for run in path))
+        self._cache.before_compute = self._end_at_trained
+        try:
+            with torch.no_grad():
+                for path, task in first_task.items():
+                    self._cache.begin_task(path)
+                    with suppress(PassEnd):
+                        compute_levels(self.task_model(task), images, self._out_indices)
+        finally:
+            self._cache.before_compute = None
+            self._cache.end_forward()
+        store.complete()
+
+    def _end_at_trained(self, key: Key, inputs: Any) -> None:
+        if key[0] not in self._frozen_runs:
+            raise PassEnd
+
+    def _runs(self, tasks: Sequence[str]) -> frozenset[int]:
+        return frozenset(run for task in tasks for run in self._run_ids[task] if run != SKIPPED)
 
     @property
     def is_cache_empty(self) -> bool:
