@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 from importlib.util import find_spec
+from threading import Thread
 from typing import Annotated
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import typer
 
@@ -42,10 +44,29 @@ def dashboard(
     require_free_port(host, port)
     import optuna_dashboard
 
-    storage = open_run_storage(RunDirectory(run), config)
+    pages = optuna_dashboard.wsgi(open_run_storage(RunDirectory(run), config))
     options.console.print(f"http://{host}:{port}/dashboard/")
     options.console.info("Ctrl-C ends it")
-    optuna_dashboard.run_server(storage, host=host, port=port)
+    _serve(make_server(host, port, pages, handler_class=_QuietHandler))
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Handler of requests that writes no line for each of them."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Write nothing."""
+
+
+def _serve(server: WSGIServer) -> None:
+    """Serve until Ctrl-C, in a thread: wsgiref catches a Ctrl-C that arrives in a request."""
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        thread.join()
+    except KeyboardInterrupt:
+        server.shutdown()
+    finally:
+        server.server_close()
 
 
 def require_free_port(host: str, port: int) -> None:
