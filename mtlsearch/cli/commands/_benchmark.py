@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mtlsearch.cli._context import reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._latency_table import LATENCY_NOTE, latency_table
 from mtlsearch.cli._options import RunDataRoot
-from mtlsearch.cli._trial import parse_trial
+from mtlsearch.cli._trial import open_network, parse_trial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,32 +83,16 @@ def _measure_trial(
     effort: Effort,
 ) -> list[Latency]:
     """Measure the network of a trial in torch and in ONNX Runtime."""
-    resolved = reopen_run(run, options, data_root)
-
-    import torch
+    session, _, network = open_network(run, options, data_root, number, verb="measuring")
 
     from mtlsearch.export import measure_network
-    from mtlsearch.runs import load_trial, open_session, select_network, warn_of_other_data
-    from mtlsearch.search import NullProgress
 
-    console = options.console
-    record, folder = select_network(run, resolved.config, number, None, console.info)
-    console.info(f"measuring trial {record.number}: {record.plan}")
-    session = open_session(
-        resolved,
-        folder,
-        device=torch.device("cpu"),
-        progress=NullProgress(),
-        check=False,
-        should_load_weights=False,
-    )
-    warn_of_other_data(session, run, console.warning)
     preprocessing = session.data.preprocessing
     return measure_network(
-        load_trial(session, record),
+        network,
         session.evaluator.network_tasks,
         (len(preprocessing.mean), *preprocessing.size),
         batch_sizes,
         effort=effort,
-        progress=console.info,
+        progress=options.console.info,
     )

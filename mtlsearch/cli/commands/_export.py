@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mtlsearch.cli._context import reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._latency_table import short_latency_lines
 from mtlsearch.cli._options import RunDataRoot
-from mtlsearch.cli._trial import require_one_network
+from mtlsearch.cli._trial import open_network, require_one_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,28 +88,14 @@ def export(
     """
     number = require_one_network(trial, retrained)
     options = GlobalOptions.of(ctx)
-    resolved = reopen_run(run, options, data_root)
-
-    import torch
+    session, record, network = open_network(
+        run, options, data_root, number, retrained=retrained, verb="exporting"
+    )
 
     from mtlsearch.bundle import open_bundle
     from mtlsearch.export import export_network
-    from mtlsearch.runs import load_trial, open_session, select_network, warn_of_other_data
-    from mtlsearch.search import NullProgress
 
     console = options.console
-    record, folder = select_network(run, resolved.config, number, retrained, console.info)
-    console.info(f"exporting {retrained or f'trial {record.number}'}: {record.plan}")
-    session = open_session(
-        resolved,
-        folder,
-        device=torch.device("cpu"),
-        progress=NullProgress(),
-        check=False,
-        should_load_weights=False,
-    )
-    warn_of_other_data(session, run, console.warning)
-    network = load_trial(session, record)
     export_network(
         session,
         record,
