@@ -18,13 +18,20 @@ from mtlsearch.testing import RandomSuggest
 from tests.export import networks
 
 SPACES = build_registry().spaces
-SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))]
-BACKBONES = ["test_resnet", pytest.param("test_vit", marks=pytest.mark.slow)]
+CASES = [(space, "test_resnet", 0) for space in SPACES]
+SLOW_CASES = [
+    *((space, "test_resnet", 1) for space in SPACES),
+    *((space, "test_vit", seed) for space in SPACES for seed in (0, 1)),
+    *((space, "test_resnet", 2) for space in SPACES if space not in ("hard", "independent")),
+]
+"""One case takes seconds, so each space has its plans with and without gates, and a third one if
+its plans are random."""
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
-@pytest.mark.parametrize("space", list(SPACES))
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    ("space", "backbone", "seed"),
+    [*CASES, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW_CASES)],
+)
 def test_plan_of_any_space_exports(space: str, backbone: str, seed: int, tmp_path: Path) -> None:
     tasks = networks.tasks()
     cut = cut_backbone(backbone, networks.SIZE, granularity="block")
