@@ -1,9 +1,13 @@
-"""Models of many families, cut once for all tests; tests do not change them."""
+"""Models of many families; tests do not change them.
+
+The tests of one family run one after another in one test worker, so that its model is cut once
+although the few models that are kept in memory are not those of all families.
+"""
 
 from __future__ import annotations
 
 import copy
-from functools import cache
+from functools import lru_cache
 
 import pytest
 import torch
@@ -49,10 +53,22 @@ SMALL = (
     "swin_tiny_patch4_window7_224",  # channels last
     "xcit_nano_12_p8_224",
 )
-ALL = (*TINY, *(pytest.param(name, marks=pytest.mark.slow) for name in SMALL))
 
 
-@cache
+def each_family(*, tiny: bool = True, small: bool = True) -> pytest.MarkDecorator:
+    """Return a mark that runs a test with ``name`` of each tiny model, and of each small one."""
+    names = {
+        **(dict.fromkeys(TINY, ()) if tiny else {}),
+        **(dict.fromkeys(SMALL, (pytest.mark.slow,)) if small else {}),
+    }
+    params = [
+        pytest.param(name, marks=[pytest.mark.xdist_group(f"family-{name}"), *marks])
+        for name, marks in names.items()
+    ]
+    return pytest.mark.parametrize("name", params, scope="session")
+
+
+@lru_cache(maxsize=8)
 def cut(name: str, granularity: Granularity = "stage") -> CutBackbone:
     return cut_backbone(name, SIZE, granularity=granularity)
 

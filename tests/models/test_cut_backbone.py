@@ -13,13 +13,13 @@ from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 from mtlsearch.errors import BackboneError, PlanError, UnknownNameError
 from mtlsearch.models import cut_backbone, list_backbones
 from mtlsearch.plan import SharingPlan
-from tests.models.families import ALL, SIZE, TINY, cut, images, whole
+from tests.models.families import SIZE, cut, each_family, images, whole
 
 GRANULARITIES = ("stage", "block")
 
 
 @pytest.mark.parametrize("granularity", GRANULARITIES)
-@pytest.mark.parametrize("name", ALL)
+@each_family()
 def test_parameters_belong_to_exactly_one_unit(name, granularity):
     backbone = cut(name, granularity)
     assigned = [name for unit in backbone.unit_modules for name in unit.parameters]
@@ -29,7 +29,7 @@ def test_parameters_belong_to_exactly_one_unit(name, granularity):
 
 
 @pytest.mark.parametrize("granularity", GRANULARITIES)
-@pytest.mark.parametrize("name", ALL)
+@each_family()
 def test_units_are_in_depth_order_with_unique_names(name, granularity):
     units = cut(name, granularity).units
     assert len(units) >= 4
@@ -38,12 +38,12 @@ def test_units_are_in_depth_order_with_unique_names(name, granularity):
     assert all(unit.flops > 0 and unit.channels > 0 and unit.stride > 0 for unit in units)
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_family()
 def test_blocks_are_at_least_as_many_as_stages(name):
     assert len(cut(name, "block").units) >= len(cut(name, "stage").units)
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_family()
 def test_features_equal_those_of_timms_model(name):
     backbone = cut(name)
     config = timm.get_pretrained_cfg(name)
@@ -62,7 +62,7 @@ def test_features_equal_those_of_timms_model(name):
         torch.testing.assert_close(level, timms, rtol=0, atol=1e-5 * float(timms.abs().max()))
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_family()
 def test_levels_match_feature_spec(name):
     backbone = cut(name)
     with torch.no_grad():
@@ -78,7 +78,7 @@ def test_levels_match_feature_spec(name):
         assert abs(SIZE[1] / level.stride - width) <= 1
 
 
-@pytest.mark.parametrize("name", TINY)
+@each_family(small=False)
 def test_template_has_no_unused_parameters(name):
     model = whole(cut(name)).train()
     levels = model.forward_intermediates(

@@ -14,7 +14,7 @@ from torch import nn
 from mtlsearch.models import MultiTaskNetwork
 from mtlsearch.models.cutting import UnitModules
 from mtlsearch.plan import SharingPlan
-from tests.models.families import ALL, cut, images
+from tests.models.families import cut, each_family, images
 from tests.models.heads import TASKS, any_plans, middle, network
 
 BATCH = 4
@@ -67,7 +67,7 @@ def test_outputs_and_gradients_equal_those_of_all_images(name, rows, data):
 
 
 @pytest.mark.parametrize("granularity", ["stage", "block"])
-@pytest.mark.parametrize("name", ALL)
+@each_family()
 def test_every_family_runs_on_some_images(name, granularity):
     check_rows(network(cut(name, granularity), middle(cut(name, granularity)), vary=True), MASKS)
 

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from mtlsearch.models import MultiTaskNetwork, count_flops, head_cost
 from mtlsearch.plan import SharingPlan, plan_cost
-from tests.models.families import ALL, cut, images, whole
+from tests.models.families import cut, each_family, images, whole
 from tests.models.heads import (
     TASKS,
     Mean,
@@ -29,7 +29,7 @@ BACKBONES = ("test_resnet", "test_vit")
 backbones = st.sampled_from(BACKBONES)
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_family()
 def test_independent_plan_equals_single_task_networks(name):
     backbone = cut(name)
     units = len(backbone.units)
@@ -41,7 +41,7 @@ def test_independent_plan_equals_single_task_networks(name):
         assert torch.equal(outputs[task], scores(single, images())[task])
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_family()
 def test_hard_plan_features_equal_uncut_model(name):
     backbone = cut(name)
     shared = network(backbone, SharingPlan.hard(TASKS, len(backbone.units)))
@@ -56,7 +56,7 @@ def test_hard_plan_features_equal_uncut_model(name):
 
 
 @pytest.mark.parametrize("granularity", ["stage", "block"])
-@pytest.mark.parametrize("name", ALL)
+@each_family()
 def test_task_alone_equals_task_with_others(name, granularity):
     backbone = cut(name, granularity)
     built = network(backbone, middle(backbone), vary=True)
@@ -69,7 +69,7 @@ def test_task_alone_equals_task_with_others(name, granularity):
 
 
 @pytest.mark.parametrize("granularity", ["stage", "block"])
-@pytest.mark.parametrize("name", ALL)
+@each_family()
 def test_network_cost_equals_plan_cost(name, granularity):
     backbone = cut(name, granularity)
     mean_cost = head_cost(lambda: Mean(backbone.features), backbone.features)
@@ -97,7 +97,7 @@ def layer_runs(run, *inputs):
     return runs.count
 
 
-@pytest.mark.parametrize("name", ALL)
+@each_family()
 def test_shared_prefix_runs_once(name):
     backbone = cut(name)
     units = len(backbone.units)

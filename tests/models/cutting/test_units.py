@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from itertools import combinations, pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mtlsearch.models.cutting._trace import Call
 from mtlsearch.models.cutting._units import UnitModules, merge_unit_modules
-from tests.models.families import SMALL, TINY, cut
+from tests.models.families import cut, each_family
 
 flops_lists = st.lists(st.integers(0, 50), min_size=1, max_size=9)
 
@@ -38,14 +37,13 @@ def test_merge_minimizes_largest_flops(flops, data):
         )
 
 
-@pytest.mark.parametrize("name", TINY)
+@each_family(small=False)
 def test_calls_of_units_are_in_order(name):
     starts = [call.start for unit in cut(name, "block").unit_modules for call in unit.calls]
     assert starts == sorted(starts)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SMALL)
+@each_family(tiny=False)
 def test_cut_points_do_not_enclose_each_other(name):
     calls = [call for unit in cut(name, "block").unit_modules for call in unit.calls]
     assert not any(call.encloses(other) for call in calls for other in calls)
