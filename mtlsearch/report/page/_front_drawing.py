@@ -64,15 +64,32 @@ def draw_front(
         range(len(points)),
         key=lambda index: int(measured["trial"].iloc[index]) in role_by_trial,
     )
+    roles = front_roles(frame, role_by_trial)
     for index in order:
         number = int(measured["trial"].iloc[index])
-        role = role_by_trial.get(number, "front" if measured["pareto"].iloc[index] else "other")
-        parts += _mark(points[index], number, role)
+        parts += _mark(points[index], number, roles[number])
         if number == frame.attrs.get("best"):
             left, top = points[index]
             parts.append(tag("circle", cx=left, cy=top, r=RADIUS + 4, class_="ring"))
     parts += _labels(points, measured, role_by_trial, width)
     return drawing(width, height, "Δm of all trials against FLOPs", *parts, class_="chart")
+
+
+def front_roles(frame: pd.DataFrame, role_by_trial: Mapping[int, str]) -> dict[int, str]:
+    """Return the role of each trial with a Δm, after which its mark is drawn.
+
+    Args:
+        frame: a leaderboard.
+        role_by_trial: ``best``, ``independent`` or ``hard`` by trial number.
+
+    Returns:
+        Role by trial number: that of ``role_by_trial``, otherwise ``front`` or ``other``.
+    """
+    measured = frame[frame["delta_m"].notna()]
+    return {
+        int(number): role_by_trial.get(int(number), "front" if is_member else "other")
+        for number, is_member in zip(measured["trial"], measured["pareto"], strict=True)
+    }
 
 
 def _front_line(points: list[Point], is_member: list[bool], right: float) -> Iterator[Markup]:

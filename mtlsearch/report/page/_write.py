@@ -28,7 +28,7 @@ from mtlsearch.report.page._facts import (
     trial_counts,
     unit_facts,
 )
-from mtlsearch.report.page._front_drawing import draw_front
+from mtlsearch.report.page._front_drawing import draw_front, front_roles
 from mtlsearch.report.page._networks import NetworkResults
 from mtlsearch.report.page._plan_drawing import task_colors
 from mtlsearch.report.page._sections import (
@@ -147,7 +147,11 @@ def _drawings(contents: RunContents) -> Mapping[str, Any]:
     has_front = bool(contents.frame["delta_m"].notna().any()) if len(contents.frame) else False
     front = contents.frame.attrs.get("front", [])
     return {
-        "roles": {*roles.values(), "other"},
+        "roles": {
+            "front": set(front_roles(contents.frame, roles).values()) if has_front else set(),
+            "effects": {roles.get(p.trial, "other") for effect in effects for p in effect.points},
+            "curves": {c.role for panel in panels if panel.is_primary for c in panel.curves},
+        },
         "front_names": [{"delta_m": "Δm", "flops": "FLOPs"}.get(name, name) for name in front],
         "front_wide": draw_front(contents.frame, roles, width=1040, height=430)
         if has_front

@@ -108,6 +108,17 @@ def test_ring_marks_the_best_trial_even_if_it_is_a_baseline(contents: RunContent
         assert text.count('class="ring"') == 2  # one in each of the two drawings
 
 
+def test_legends_name_only_the_roles_that_are_drawn(contents: RunContents) -> None:
+    text = render_page(contents_of([*baselines()]), NetworkResults())
+    assert "curve independent" in text
+    assert "other trials" not in text
+    assert "on the front" not in text
+    tree = trial(2, measured=results(0.4, 0.1, 0.7), flops=10**9)
+    only_front = render_page(contents_of([*baselines(), tree]), NetworkResults())
+    assert only_front.count("other trials") == 0  # it is the best one
+    assert render_page(contents, NetworkResults()).count("other trials") == 3
+
+
 def test_running_trials_are_no_failures(contents: RunContents) -> None:
     split = SharingPlan.from_splits(TASKS, [2, 4], UNITS)
     running = [trial(number, split, state="running") for number in (2, 3)]
