@@ -22,7 +22,7 @@ from mtlsearch.runs._session import Session
 from mtlsearch.runs._teacher import find_teacher, require_teacher_backbone
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
 from mtlsearch.search import SearchProgress
-from mtlsearch.study import RunDirectory, open_run_storage, open_store, read_view
+from mtlsearch.study import RunDirectory, StudyView, open_run_storage, open_store, read_view
 
 if TYPE_CHECKING:
     from mtlsearch.models import MultiTaskNetwork
@@ -98,13 +98,13 @@ def compress(
     """
     compression = _compression(settings, record, session.config)
     folder = run.compressing(_name(compression, settings.epochs))
-    existing = find_compressed(run, session.config, record, settings)
+    storage = open_run_storage(run, session.config)
+    store = open_store(run, session.config, storage, session.objectives)
+    existing = find_compressed(store.view(), session.config, record, settings)
     if existing is None:
         compressed = next(iter(read_retrained(folder)), None)
         if compressed is None:
             compressed = _make(session, folder, record, compression, settings.epochs, progress)
-        storage = open_run_storage(run, session.config)
-        store = open_store(run, session.config, storage, session.objectives)
         existing = store.add_compressed(compressed)
     run = session.evaluator.run
     if folder.path.is_dir():  # also if the process ended between the two steps
@@ -119,13 +119,13 @@ def compress(
 
 
 def find_compressed(
-    run: RunDirectory, config: RunConfig, record: TrialRecord, settings: CompressSettings
+    view: StudyView, config: RunConfig, record: TrialRecord, settings: CompressSettings
 ) -> TrialRecord | None:
     """Return the compressed trial with the same parent and settings; None if there is none.
 
     Args:
-        run: the run directory.
-        config: its run file.
+        view: the study.
+        config: run file of its run.
         record: the trial that is compressed.
         settings: how to compress it.
 
@@ -137,9 +137,8 @@ def find_compressed(
         RunError: the trial is itself compressed.
     """
     wanted = (_compression(settings, record, config), settings.epochs)
-    compressed = read_view(run.path, config).compressed
     return next(
-        (other for other in compressed if (other.compression, other.epochs) == wanted), None
+        (other for other in view.compressed if (other.compression, other.epochs) == wanted), None
     )
 
 

@@ -85,8 +85,8 @@ def compress(
 
     refuse_extension(resolved.config, "compress")
     folder, console = RunDirectory(run), options.console
-    records = read_view(run, resolved.config).networks
-    parent = select_trial(run, resolved.config, records, number, console.info)
+    view = read_view(run, resolved.config)
+    parent = select_trial(run, resolved.config, view.networks, number, console.info)
     settings = CompressSettings(
         flops,
         epochs or resolved.config.train.epochs,
@@ -96,7 +96,7 @@ def compress(
         learning_rate,
         seed,
     )
-    record = find_compressed(folder, resolved.config, parent, settings)
+    record = find_compressed(view, resolved.config, parent, settings)
     if record is not None and folder.weights(record.number).is_file():
         console.info(f"compressed before as trial {record.number}: {record.plan}")
     else:
