@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
     from mtlsearch.runs import RunComparison
 
+NOT_COUNTED = "○"
+"""Mark of a metric that Δm of a run does not count, as in the command's table."""
+
 
 class Comparison:
     """Several runs beside each other, as they were when they were compared.
 
-    A notebook shows the table.
+    A notebook shows the table, in which ○ marks a metric that Δm of its run does not count.
 
     Args:
         compared: leaderboards and differences of the runs.
@@ -32,18 +35,27 @@ class Comparison:
             it differs from the first and which change results.
         remarks: lines of text: what differs, and whether metrics and Δm are comparable; empty if
             no run differs.
+        not_counted: of each run, by its directory, the metrics that its Δm does not count.
     """
 
     def __init__(self, compared: RunComparison) -> None:
         self._compared = compared
         self.differences: Mapping[str, Sequence[str]] = compared.keys_by_run
         self.remarks: Sequence[str] = compared.remarks
+        self.not_counted: Mapping[str, Sequence[str]] = compared.not_counted_by_run
 
     def __repr__(self) -> str:
         return f"Comparison({', '.join(map(repr, self._compared.frame_by_run))})"
 
     def _repr_html_(self) -> str:
-        return self.table().to_html(index=False)
+        table = self.table()
+        for run, names in self.not_counted.items():
+            for name in table.columns.intersection([*names]):
+                is_marked = (table["run"] == run) & table[name].notna()
+                marked = [f"{NOT_COUNTED} {value}" for value in table.loc[is_marked, name]]
+                table[name] = table[name].astype(object)
+                table.loc[is_marked, name] = marked
+        return table.to_html(index=False)
 
     def table(self, top: int = 3) -> pd.DataFrame:
         """Return the best trials and the baselines of all runs.

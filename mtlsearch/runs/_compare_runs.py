@@ -40,6 +40,11 @@ class RunComparison:
     keys_by_run: Mapping[str, Sequence[str]]
     remarks: Sequence[str]
 
+    @property
+    def not_counted_by_run(self) -> Mapping[str, Sequence[str]]:
+        """Metrics that Δm of a run does not count, by run directory."""
+        return {run: frame.attrs.get("not_counted", ()) for run, frame in self.frame_by_run.items()}
+
     def table(self, top: int) -> pd.DataFrame:
         """Return the first trials of each run, and its baselines.
 

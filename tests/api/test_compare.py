@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,12 @@ import pytest
 from PIL import Image
 
 import mtlsearch
+from mtlsearch.api import Comparison
 from mtlsearch.errors import ConfigError, RunError
+from mtlsearch.results import leaderboard
+from mtlsearch.runs import RunComparison
 from tests.cli.program import call
+from tests.results.trials import baselines
 
 
 @pytest.fixture
@@ -38,6 +43,17 @@ def test_table_has_the_trials_of_the_command(run: mtlsearch.Run, other: Path) ->
     printed = call("compare", run.path, other).stdout.splitlines()
     assert printed[-len(comparison.remarks) :] == list(comparison.remarks)
     assert "Δm is not" in comparison.remarks[-1]
+
+
+def test_shown_table_marks_metrics_that_are_not_counted() -> None:
+    frames = {name: leaderboard(baselines(), all_metrics=True) for name in ("a", "b")}
+    for name, frame in frames.items():
+        frame.attrs["not_counted"] = ["boxes.mAP"] if name == "a" else []
+    comparison = Comparison(RunComparison(frames, {"b": ["seed"]}, ["remark"]))
+    assert comparison.not_counted == {"a": ["boxes.mAP"], "b": []}
+    shown = re.findall(r"<td>(.*?)</td>", comparison._repr_html_())
+    assert [cell for cell in shown if "○" in cell] == ["○ 0.3", "○ 0.28"]
+    assert comparison.table()["boxes.mAP"].tolist() == [0.3, 0.28, 0.3, 0.28]
 
 
 def test_figure_is_that_of_the_command(run: mtlsearch.Run, other: Path, tmp_path: Path) -> None:

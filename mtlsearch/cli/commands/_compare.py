@@ -50,9 +50,7 @@ def compare(
             check_picture(out, outputs, config)
     comparison = compare_runs(config_by_run)
     table = comparison.table(top)
-    not_counted = {
-        run: frame.attrs.get("not_counted", ()) for run, frame in comparison.frame_by_run.items()
-    }
+    not_counted = comparison.not_counted_by_run
     metrics = [str(name) for name in table.columns if "." in str(name)]
     options.console.table(
         [
