@@ -281,7 +281,12 @@ class TrainingEvaluator:
         # The teacher of other seeds and longer trainings is in the run directory.
         root = (self.teacher_run or self.run).path
         return TrialLog(
-            ProgressHooks(progress, until),
+            ProgressHooks(
+                progress,
+                until or self.config.train.epochs,
+                # The number is that of a folder where the run of the teacher is another one.
+                "the training" if self.teacher_run else f"trial {number}",
+            ),
             self.loggers if is_first else {},
             LoggedTrial(
                 number,
@@ -515,13 +520,22 @@ class _WaitingFiles:
 
 @dataclass(frozen=True, slots=True)
 class ProgressHooks:
-    """Hooks of a training that call the callbacks of the search."""
+    """Hooks of a training that call the callbacks of the search.
+
+    Attributes:
+        progress: callbacks of the search.
+        until: epoch after which the training pauses, from 1; None for a complete training.
+        name: what is trained, for messages.
+    """
 
     progress: SearchProgress
     until: int | None = None
+    name: str = "the training"
 
     def on_start(self, epochs: Sequence[EpochRecord]) -> None:
-        pass
+        if epochs:
+            total = "" if self.until is None else f" of {self.until}"
+            self.progress.note(f"{self.name} resumes after epoch {len(epochs)}{total}")
 
     def on_step(self, num_steps: int, total: int, loss: float) -> None:
         self.progress.step(num_steps, loss)

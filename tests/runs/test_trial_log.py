@@ -150,16 +150,23 @@ def test_failing_logger_is_named_and_the_training_continues(
 
 def test_progress_of_a_pausing_training_ends_at_the_pause(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
+    notes: list[str] = []
 
     class Progress(NullProgress):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
         def epoch_finished(self, epoch: int, epochs: int, metrics: object) -> None:
             seen.append((epoch, epochs))
 
     checkpointing = Checkpointing(2, tmp_path / "checkpoint.pt")
     train(ProgressHooks(Progress(), 2), checkpointing=checkpointing)
     assert seen == [(1, 2), (2, 2)]
-    train(ProgressHooks(Progress()), checkpointing=Checkpointing(3, tmp_path / "checkpoint.pt"))
+    assert notes == []
+    checkpointing = Checkpointing(3, tmp_path / "checkpoint.pt")
+    train(ProgressHooks(Progress(), 3, "trial 7"), checkpointing=checkpointing)
     assert seen[2:] == [(3, 3)]
+    assert notes == ["trial 7 resumes after epoch 2 of 3"]
 
 
 def test_full_disk_is_not_a_fault_of_the_logger() -> None:
