@@ -23,7 +23,7 @@ The augmentation of an image depends only on seed, epoch and image. All trials o
 therefore train on the same data.
 """
 
-from mtlsearch.data._data_digest import DataDigest, describe_changes
+from mtlsearch.data._data_digest import DataDigest, describe_changes, differ_in_sizes_only
 from mtlsearch.data._drawable import label_prediction
 from mtlsearch.data._module import DataModule
 from mtlsearch.data._open import open_data
@@ -52,6 +52,7 @@ __all__ = [
     "check_named_classes",
     "data_warnings",
     "describe_changes",
+    "differ_in_sizes_only",
     "label_prediction",
     "open_data",
     "problems_of",

@@ -90,6 +90,26 @@ def describe_changes(
     return lines
 
 
+def differ_in_sizes_only(before: DataDigest, now: DataDigest) -> bool:
+    """Return whether two digests differ, and in nothing but the sizes of files.
+
+    Args:
+        before: digest of the data of the trials.
+        now: digest of the present data.
+
+    Returns:
+        True for the same images and labels in files of other sizes.
+    """
+
+    def without_sizes(digest: DataDigest) -> list[dict[str, Any]]:
+        return [
+            {key: value for key, value in digest.get(split, {}).items() if key != "sizes"}
+            for split in TRAINED_SPLITS
+        ]
+
+    return before != now and without_sizes(before) == without_sizes(now)
+
+
 def _digests(
     sources: Sequence[DatasetSource[Any]],
     files_by_ref: Mapping[ImageRef, Sequence[Path]],

@@ -54,7 +54,13 @@ from mtlsearch.runs._run_affinity import AffinityOutcome, run_affinity
 from mtlsearch.runs._run_estimate import run_estimate
 from mtlsearch.runs._run_search import run_search, run_search_worker
 from mtlsearch.runs._select_trial import select_network, select_trial
-from mtlsearch.runs._session import Session, load_cut_backbone, open_session, warn_of_other_data
+from mtlsearch.runs._session import (
+    Session,
+    accept_data,
+    load_cut_backbone,
+    open_session,
+    warn_of_other_data,
+)
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
 
 __all__ = [
@@ -71,6 +77,7 @@ __all__ = [
     "Session",
     "Stage",
     "TrainingEvaluator",
+    "accept_data",
     "check_run",
     "compare_runs",
     "compress",

@@ -16,7 +16,13 @@ from mtlsearch.runs._latency import measure_network_latency
 from mtlsearch.runs._preflight import PreflightContext, Stage, metrics_by_task, run_checks
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
 from mtlsearch.search import CandidateSpace, SearchProgress, build_candidate_space
-from mtlsearch.study import RunDirectory, read_stored, with_artifacts
+from mtlsearch.study import (
+    RunDirectory,
+    open_run_storage,
+    open_store,
+    read_stored,
+    with_artifacts,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -145,20 +151,71 @@ def require_same_data(
     Raises:
         RunError: images or labels of ``train`` or ``val`` differ.
     """
-    from mtlsearch.data import describe_changes
+    from mtlsearch.data import describe_changes, differ_in_sizes_only
 
     if changes := describe_changes(before, now, selected_by_row=selected_by_row):
         lines = "".join(f"\n  {line}" for line in changes)
+        accept = (
+            f", or, if the files were written again with the same pixels, run `mtlsearch repair "
+            f"{run.path} --accept-data`"
+            if differ_in_sizes_only(before, now)
+            else ""
+        )
         raise RunError(
             "the data changed since the first trial of this run directory, so that trials would "
             f"not be comparable:{lines}",
             where=str(run.path),
-            next_step="restore the data, or set --out to a new folder for a search on the new data",
+            next_step="restore the data, or set --out to a new folder for a search on the new data"
+            f"{accept}",
         )
 
 
+def accept_data(resolved: ResolvedRun, run: RunDirectory) -> int:
+    """Record the present sizes of the files of a run's images; all else must be as it was.
+
+    Images that are written again without loss have other sizes and the same pixels. The sizes
+    cannot tell this, so only the user can.
+
+    Args:
+        resolved: the run file of the run with its plugins.
+        run: the run directory.
+
+    Returns:
+        The number of images of ``train`` and ``val`` whose sizes are recorded; 0 if no size
+        differs from the recorded ones.
+
+    Raises:
+        DataError: the data cannot be read.
+        RunError: the run has no digest of its data, or other images or labels.
+    """
+    from mtlsearch.data import differ_in_sizes_only, open_data
+
+    config = resolved.config
+    with run.locked():
+        before = read_stored(run, config)[1]
+        if before is None:
+            raise RunError(
+                "no digest of the data is recorded",
+                where=str(run.path),
+                next_step="resume the search by `mtlsearch search`, which records it",
+            )
+        data = open_data(
+            resolved.open_sources(), config.data, mean=(0.5,), std=(0.5,), seed=config.seed
+        )
+        now = data.digest()
+        if not differ_in_sizes_only(before, now):
+            require_same_data(before, now, run, selected_by_row=data.selected_by_row)
+            return 0
+        objectives = objectives_of(
+            config.search.objectives, metrics_by_task(resolved.build_tasks(data.labels))
+        )
+        store = open_store(run, config, open_run_storage(run, config), objectives)
+        store.data_digest = now
+    return data.size("train") + data.size("val")
+
+
 def warn_of_other_data(session: Session, run: Path, warning: Callable[[str], None]) -> None:
-    """Warn if the present data are not those of the trials of a run; without a digest, do not.
+    """Warn if the present data are not, or may not be, those of the trials of a run.
 
     Args:
         session: the opened run.
@@ -172,6 +229,11 @@ def warn_of_other_data(session: Session, run: Path, warning: Callable[[str], Non
 
     before = read_stored(RunDirectory(run), session.config)[1]
     if before is None:
+        warning(
+            f"the data of the trials in {run} are unknown: an earlier version did not record them. "
+            f"Results are comparable with theirs only if the data in {session.config.data.root} "
+            "are the same"
+        )
         return
     data = session.data
     if changes := describe_changes(before, data.digest(), selected_by_row=data.selected_by_row):

@@ -120,6 +120,41 @@ def test_results_on_other_data_are_a_warning(
         mtlsearch.load(run, data_root=finished / "moved").network()
 
 
+def test_results_on_unknown_data_are_a_warning(finished: Path, tmp_path: Path) -> None:
+    """A run directory of an earlier version has no digest."""
+    run = shutil.copytree(finished / "results", tmp_path / "run")
+    folder, config = RunDirectory(run), load_run(run / "run.yaml").config
+    store = open_store(folder, config, open_run_storage(folder, config))
+    store._storage.set_study_user_attr(store._study_id, "data", None)
+    options = ("--split", "val", "--resamples", "0", "--data-root", finished / "moved")
+    result = call("evaluate", run, *options)
+    assert result.returncode == 0, result.stderr
+    assert f"the data of the trials in {run} are unknown" in " ".join(result.stderr.split())
+
+
+def test_files_of_other_sizes_can_be_accepted(finished: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(finished / "results", tmp_path / "run")
+    data = shutil.copytree(finished / "moved", tmp_path / "data")
+    search = ("search", data / "run.yaml", "--out", run, "--data-root", data, "--device", "cpu")
+    accept = ("repair", run, "--accept-data", "--data-root", data)
+    assert "nothing was changed" in call(*accept).stdout
+    with Image.open(data / "3.png") as image:
+        image.save(data / "3.png", compress_level=0)
+    refused = call(*search)
+    assert refused.returncode == 1
+    assert "train: the same 8 images and labels, but files of other sizes" in refused.stderr
+    assert f"run `mtlsearch repair {run} --accept-data`" in " ".join(refused.stderr.split())
+    accepted = call(*accept)
+    assert accepted.returncode == 0, accepted.stderr
+    assert "files of 12 images recorded" in accepted.stdout
+    assert call(*search).returncode == 0
+    (data / "manifest.csv").write_text((data / "manifest.csv").read_text().replace(",b,", ",a,"))
+    refused = call(*accept)
+    assert refused.returncode == 1
+    assert "the same 8 images with other labels" in refused.stderr
+    assert "--accept-data" not in refused.stderr
+
+
 def test_comparison_marks_a_run_on_other_data(finished: Path, tmp_path: Path) -> None:
     runs = [finished / "results"]
     for name in ("equal", "other"):

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from mtlsearch.cli._context import read_run
+from mtlsearch.cli._context import read_run, reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
-from mtlsearch.cli._options import RunFolder
+from mtlsearch.cli._options import RunDataRoot, RunFolder
 
 
-def repair(ctx: typer.Context, run: RunFolder) -> None:
+def repair(
+    ctx: typer.Context,
+    run: RunFolder,
+    should_accept_data: Annotated[
+        bool,
+        typer.Option(
+            "--accept-data",
+            help="Instead, record the present sizes of the files of images, which were written "
+            "again with the same pixels. Names of images and labels must be as they were.",
+        ),
+    ] = False,
+    data_root: RunDataRoot = None,
+) -> None:
     """Set aside the damaged lines of a run's journal, and keep a backup.
 
     All other lines are kept. A trial whose results were in a damaged line runs again when the
     search resumes.
     """
     options = GlobalOptions.of(ctx)
+    if should_accept_data:
+        _accept_data(run, options, data_root)
+        return
     loaded = read_run(run, options)
 
     from mtlsearch.study import repair_journal
@@ -35,3 +53,18 @@ def repair(ctx: typer.Context, run: RunFolder) -> None:
     states = ", ".join(f"{count} {state}" for state, count in sorted(result.num_by_state.items()))
     console.print(f"trials that can be read: {states or 'none'}")
     console.info(f"next: mtlsearch leaderboard {run}")
+
+
+def _accept_data(run: Path, options: GlobalOptions, data_root: Path | None) -> None:
+    """Record the sizes of the files of images."""
+    resolved = reopen_run(run, options, data_root)
+
+    from mtlsearch.runs import accept_data
+    from mtlsearch.study import RunDirectory
+
+    count = accept_data(resolved, RunDirectory(run))
+    if count:
+        options.console.print(f"sizes of the files of {count} images recorded; the search resumes")
+    else:
+        options.console.print("the sizes of all files are as recorded, nothing was changed")
+    options.console.info(f"next: mtlsearch leaderboard {run}")
