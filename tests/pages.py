@@ -48,6 +48,32 @@ def pages() -> list[Path]:
     return sorted([*ROOT.glob("*.md"), *below, ROOT / "results" / "README.md"])
 
 
+def chapters() -> Iterator[list[Path]]:
+    """Yield the pages of each chapter, as the README lists them: first the chapter itself.
+
+    Raises:
+        ValueError: a link has another text than the title of its page.
+    """
+    _, _, section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Documentation\n")
+    for line in section.partition("\n## ")[0].splitlines():
+        listed = re.findall(r"\[([^\]]+)\]\((docs/[^)]+)\)", line)
+        for text, target in listed:
+            if text != title(ROOT / target):
+                raise ValueError(f"README.md: the title of {target} is not {text!r}")
+        if listed:
+            yield [ROOT / target for _, target in listed]
+
+
+def title(page: Path) -> str:
+    """Return the title of a page."""
+    return page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+
+
+def first_line(page: Path) -> str:
+    """Return the first line below the title."""
+    return page.read_text(encoding="utf-8").splitlines()[2]
+
+
 def blocks(page: Path) -> list[Block]:
     """Return the fenced blocks of a page."""
     text = page.read_text(encoding="utf-8")

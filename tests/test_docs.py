@@ -143,9 +143,21 @@ class TestGeneratedPages:
         ):
             assert new.size == committed.size
 
-    def test_readme_links_every_page(self) -> None:
-        linked = set(pages.links(ROOT / "README.md"))
-        assert {f"docs/{page.name}" for page in DOCS.glob("*.md")} <= linked
+    def test_every_page_belongs_to_one_of_nine_chapters(self) -> None:
+        chapters = list(pages.chapters())
+        assert len(chapters) == 9
+        listed = [page for chapter in chapters for page in chapter]
+        assert len(set(listed)) == len(listed)
+        assert set(listed) == set(DOCS.glob("*.md"))
+        for chapter, *others in chapters:
+            if others:
+                names = ", ".join(f"[{pages.title(page)}]({page.name})" for page in others)
+                word = "page" if len(others) == 1 else "pages"
+                line = f"Further {word} of this chapter: {names}."
+                assert pages.first_line(chapter) == line
+            for page in others:
+                line = f"Chapter: [{pages.title(chapter)}]({chapter.name})."
+                assert pages.first_line(page) == line
 
 
 class TestRunFiles:
