@@ -27,6 +27,9 @@ from mtlsearch.study import StudyView
 SHOWN = 0.9
 """Probability from which a plan is shown to beat a baseline."""
 
+FEW_TRAININGS = 5
+"""Number of trainings up to which the best plan is more likely to change than not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -38,8 +41,8 @@ class Verdict:
             baseline within the limits, otherwise that baseline.
         measured: measured Δm of the winner in percent, of its first seed.
         expected_by_number: expected Δm by number of each complete trial whose Δm is defined.
-        sentences: the verdict in two or three sentences; that of a run also has one for each task
-            that is shown to harm or help others.
+        sentences: the verdict in two or three sentences, and one more after few trainings; that of
+            a run also has one for each task that is shown to harm or help others.
     """
 
     winner: int
@@ -117,6 +120,9 @@ def verdict_of(view: StudyView) -> Verdict | None:
         sentences=(),
     )
     sentences = _sentences(verdict, records[winner], records[recommended], records[independent])
+    num_trainings = sum(expectation.num_seeds for expectation in expectations)
+    if num_trainings <= FEW_TRAININGS:
+        sentences = (*sentences, f"From {num_trainings} trainings: expect this to change.")
     return replace(verdict, sentences=sentences)
 
 

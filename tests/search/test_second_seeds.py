@@ -225,6 +225,15 @@ def test_verdict_explains_a_best_plan_that_was_measured_worse() -> None:
     assert "The loss measured is within the noise" in verdict.sentences[0]
 
 
+@pytest.mark.parametrize(("trials", "is_early"), [(2, True), (5, True), (6, False)])
+def test_verdict_after_few_trainings_is_expected_to_change(trials: int, is_early: bool) -> None:
+    verdict = verdict_of(run(Noisy(noise=0.2), TrialStore.in_memory(), trials))
+    assert verdict is not None
+    sentence = f"From {trials} trainings: expect this to change."
+    assert (verdict.sentences[-1] == sentence) == is_early
+    assert ("expect this to change" in str(verdict)) == is_early
+
+
 def test_verdict_needs_two_tasks_and_a_second_trial() -> None:
     assert verdict_of(StudyView()) is None
     evaluator = FunctionEvaluator(lambda candidate: {"a": 1.0}, ["a"], UNITS)
