@@ -342,6 +342,7 @@ def test_main_prints_violations_and_counts(
     assert main([str(tmp_path)]) == 0
 
 
+@pytest.mark.xdist_group("language")  # one worker reads all files
 @pytest.mark.parametrize("code", CODES)
 def test_the_tree_has_no_violation(code: str) -> None:
     assert [str(violation) for violation in violations(code)] == []

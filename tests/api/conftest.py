@@ -64,7 +64,10 @@ class PythonSearch:
 
 @pytest.fixture(scope="session")
 def python_search(tmp_path_factory: pytest.TempPathFactory) -> PythonSearch:
-    """Search, interrupt the second trial, and resume by the same call."""
+    """Search, interrupt the second trial, and resume by the same call.
+
+    Once per worker; its tests are in the xdist group ``python_search``.
+    """
     folder = tmp_path_factory.mktemp("python") / "run"
     with pytest.raises(KeyboardInterrupt) as stop:
         mtlsearch.search(RUN_FILE, folder, device="cpu", progress=Lines("trial 1: hard"))

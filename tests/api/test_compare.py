@@ -17,6 +17,8 @@ from mtlsearch.runs import RunComparison
 from tests.cli.program import call
 from tests.results.trials import baselines
 
+pytestmark = pytest.mark.xdist_group("python_search")
+
 
 @pytest.fixture
 def other(run: mtlsearch.Run, tmp_path: Path) -> Path:

@@ -21,6 +21,7 @@ FIRST_PART = PAGE.partition("\n# Evaluators and tables\n")[0]
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("python_search")
 def test_blocks_run_in_order(
     run: mtlsearch.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,8 @@ from mtlsearch.export import TOLERANCE
 from mtlsearch.prediction import to_json
 from tests.cli.program import call
 
+pytestmark = pytest.mark.xdist_group("python_search")
+
 IMAGE_SIZES = ((40, 56), (32, 32), (90, 30))
 
 

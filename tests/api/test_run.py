@@ -17,6 +17,8 @@ from mtlsearch.report import render
 from mtlsearch.study import read_records
 from tests.cli.program import call
 
+pytestmark = pytest.mark.xdist_group("python_search")
+
 
 def test_leaderboard_is_that_of_the_command(run: mtlsearch.Run) -> None:
     frame = run.leaderboard(all_metrics=True, errors=True)

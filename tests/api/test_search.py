@@ -16,6 +16,8 @@ from mtlsearch.errors import ConfigError, MtlsearchError, PluginError, RunError
 from mtlsearch.search import FunctionEvaluator
 from tests.api.conftest import RUN_FILE, PythonSearch
 
+pytestmark = pytest.mark.xdist_group("python_search")
+
 
 def test_interrupted_search_is_resumed_by_the_same_call(python_search: PythonSearch) -> None:
     assert "the same call resumes it" in python_search.interruption

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import mtlsearch
 from mtlsearch.cli import COMMANDS, Command
-from tests.cli.program import ENVIRONMENT, call, run
+from tests.cli.program import ENVIRONMENT, call, run_python
 
 HEAVY = {"torch", "timm", "pandas", "optuna", "matplotlib", "onnxruntime", "numpy"}
-REPORT = (
-    "import atexit, sys; atexit.register(lambda: sys.stderr.write("
-    "'loaded: ' + ' '.join(name for name in sys.modules if '.' not in name) + '\\n'))\n"
-)
+REPORT = """
+import json, sys
+from mtlsearch.cli import main
+for arguments in json.loads(sys.argv[1]):
+    try:
+        main(arguments)
+    except SystemExit:
+        pass
+    print("loaded:", *(name for name in sys.modules if "." not in name), file=sys.stderr)
+"""
+"""Runs commands one after another and prints what is imported after each."""
 
 each_command = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 
 
-def imported_packages(*arguments: str) -> set[str]:
-    """Return the packages that a new process imports."""
-    result = run(*arguments, prelude=REPORT)
-    return set(result.stderr.rpartition("loaded: ")[2].split())
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["--help"], ["--version"], ["no-such-command"], ["search", "no-such-file.yaml"]]
-    + [[command.name, "--help"] for command in COMMANDS],
-    ids=" ".join,
-)
-def test_start_imports_no_heavy_package(arguments: list[str]) -> None:
-    packages = imported_packages(*arguments)
-    assert "typer" in packages
-    assert not packages & HEAVY
+def test_start_imports_no_heavy_package() -> None:
+    starts = [["--help"], ["--version"], ["no-such-command"], ["search", "no-such-file.yaml"]]
+    starts += [[command.name, "--help"] for command in COMMANDS]
+    result = run_python(["-c", REPORT, json.dumps(starts)])
+    assert result.returncode == 0, result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith("loaded: ")]
+    for arguments, line in zip(starts, lines, strict=True):
+        packages = set(line.split())
+        assert "typer" in packages
+        assert not packages & HEAVY, arguments
 
 
 def test_help_shows_every_command() -> None:

@@ -24,7 +24,10 @@ class Exported:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """Export a network in training mode; tests only read the bundle."""
+    """Export a network in training mode; tests only read the bundle.
+
+    Once per worker; its tests are in the xdist group ``exported``.
+    """
     tasks = networks.tasks()
     network = networks.network("test_resnet", tasks).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}

@@ -26,6 +26,8 @@ from tests.cli.program import call
 from tests.export.forms import FORMS, NAMES, SIZE, raw_graph
 from tests.export.test_program import run
 
+pytestmark = pytest.mark.xdist_group("exported")
+
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, Bundle]:

@@ -14,6 +14,8 @@ from tests.cli.program import call
 from tests.export import networks
 from tests.export.conftest import Exported
 
+pytestmark = pytest.mark.xdist_group("exported")
+
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:

@@ -29,6 +29,8 @@ print("\\n".join(module.__file__ for module in modules), file=sys.stderr)
 print(*sorted({name.split(".")[0] for name in sys.modules}), file=sys.stderr)
 """
 
+pytestmark = pytest.mark.xdist_group("exported")
+
 ENVIRONMENTS = {
     "newest": ("numpy", "pillow", "onnxruntime"),
     # The builds of onnxruntime 1.18 need numpy 1 and end with Python 3.12.

@@ -35,6 +35,8 @@ from tests.export import networks
 from tests.export.conftest import write_made_up_runtime
 from tests.export.forms import FORMS, SIZE, raw_graph
 
+pytestmark = pytest.mark.xdist_group("exported")
+
 TOLERANCE = {"score": 1e-3, "xyxy": 0.1, "value": 1e-3, "min": 1e-3, "median": 1e-3, "max": 1e-3}
 """Largest difference by key of the JSON; fractions of pixels have the same as scores."""
 
@@ -138,8 +140,6 @@ def picture(path: Path, height: int, width: int, **options: Any) -> Path:
     return path
 
 
-# One worker starts one browser.
-@pytest.mark.xdist_group("browser")
 def test_page_predicts_all_forms_as_the_command(browser, forms, tmp_path):
     with opened(browser, forms) as page:
         for height, width in ((50, 80), (8, 12), (7, 5)):
@@ -154,7 +154,6 @@ def test_page_predicts_all_forms_as_the_command(browser, forms, tmp_path):
         assert "</script><b>" in page.locator("[data-task=kind]").inner_text()
 
 
-@pytest.mark.xdist_group("browser")
 def test_dropped_image_is_predicted_by_a_trained_bundle(browser, runtime, decoded, tmp_path):
     bundle = shutil.copytree(decoded, tmp_path / "bundle")
     copy_runtime(runtime, bundle / WEB)
@@ -181,7 +180,6 @@ def test_dropped_image_is_predicted_by_a_trained_bundle(browser, runtime, decode
         page.locator("#status.error", has_text="b.png: this browser cannot read").wait_for()
 
 
-@pytest.mark.xdist_group("browser")
 def test_transparency_is_named(browser, forms, tmp_path):
     opaque = Image.fromarray(np.full((8, 12, 3), 90, np.uint8))
     clear = opaque.copy()

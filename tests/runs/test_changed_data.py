@@ -22,7 +22,7 @@ from mtlsearch.study import (
 )
 from tests.cli.program import call
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("changed_data")]
 
 RUN_FILE = """\
 data:

@@ -16,7 +16,7 @@ from tests.cli.conftest import RUN_FILE, records_of
 from tests.cli.program import call
 from tests.cli.program import run as run_process
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("estimate")]
 
 OPTIONS = ("--epochs", "2", "--plans", "2")
 

@@ -11,7 +11,7 @@ import pytest
 from tests.cli.conftest import RUN_FILE, records_of
 from tests.cli.program import call
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("limits")]
 
 LIMITS = "limits: {params: 0.99 independent, latency_ms: 100 hard, latency_batch: 2}\n"
 
