@@ -6,6 +6,12 @@ as many epochs more as fine-tuning takes. Then it prunes the network of ``hard``
 the smaller one, and fine-tunes it without a teacher, with itself and with ``independent`` as
 teacher. The output has the mean Δm against ``independent`` with its standard error over seeds.
 
+``--small-trials N`` also searches among sharing plans on the smaller backbone, and on those of
+``--small-backbones``: N trials, both baselines included, limited to the FLOPs of the pruned
+networks and trained for as many epochs. The row ``smaller backbone, found by search`` is the trial
+that ``mtlsearch export --trial best`` takes. On one backbone, no plan needs fewer FLOPs than
+``hard``, so name others, or set ``--flops``: the number to which ``hard`` is pruned.
+
 ``--file FILE`` selects another run file, ``--set`` changes settings as in ``mtlsearch search``,
 ``--small-set`` those of the smaller backbone only, such as ``backbone.checkpoint_path=null``.
 Weights that only the larger backbone starts from favor it: start both from weights, or neither.
@@ -29,13 +35,14 @@ from table import append
 from mtlsearch.config import load_run
 from mtlsearch.registry import ResolvedRun, build_registry
 from mtlsearch.results import TaskResult, TrialRecord, delta_m
-from mtlsearch.runs import CompressSettings, compress, open_session, run_search
+from mtlsearch.runs import CompressSettings, compress, open_session, run_search, select_trial
 from mtlsearch.search import NullProgress
 from mtlsearch.study import RunDirectory, read_records
 from mtlsearch.training import resolve_device
 
 SCENES = Path(__file__).parents[1] / "examples" / "scenes.yaml"
 TEACHERS = ("none", "trial", "independent")
+FOUND = "smaller backbone, found by search"
 IMPORTANCES = ("taylor", "weights")
 
 
@@ -46,6 +53,19 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--file", type=Path, default=SCENES, help="run file")
     parser.add_argument("--small", required=True, metavar="BACKBONE", help="smaller backbone")
+    parser.add_argument(
+        "--small-trials", type=int, default=0, metavar="N", help="trials of a search among networks"
+    )
+    parser.add_argument(
+        "--small-backbones",
+        nargs="*",
+        default=[],
+        metavar="BACKBONE",
+        help="backbones that this search also tries",
+    )
+    parser.add_argument(
+        "--flops", type=float, metavar="F", help="default: those of `hard` on the smaller backbone"
+    )
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds, from 0")
     parser.add_argument("--epochs", type=int, default=4, help="epochs of fine-tuning")
     parser.add_argument("--importance", nargs="+", default=["taylor"], choices=IMPORTANCES)
@@ -71,6 +91,19 @@ def trained(
     return resolved, baselines
 
 
+def best_small(
+    file: Path, overrides: Sequence[str], folder: Path, device: torch.device
+) -> TrialRecord:
+    """Search among networks, or resume; return the trial that export takes."""
+    resolved = build_registry().resolve(load_run(file, overrides, env=os.environ))
+    run_search(resolved, folder, device=device, progress=NullProgress())
+    records = read_records(folder, resolved.config)
+    record = select_trial(folder, resolved.config, records, "best", print)
+    if record.over_limits:
+        raise SystemExit(f"no network in {folder} is within the limit of FLOPs")
+    return record
+
+
 def fill_seed(options: argparse.Namespace, seed: int, device: torch.device) -> None:
     """Train all networks of a seed that are not in the table."""
     done = keys_in(options.out)
@@ -84,8 +117,18 @@ def fill_seed(options: argparse.Namespace, seed: int, device: torch.device) -> N
     )
     reference = large["independent"].results
     rows = {"hard": large["hard"], "smaller backbone": small["hard"]}
-    if small["hard"].flops >= large["hard"].flops:
-        raise SystemExit(f"{options.small} does not need fewer FLOPs than the backbone of the file")
+    flops = small["hard"].flops if options.flops is None else round(options.flops)
+    if flops >= large["hard"].flops:
+        raise SystemExit(f"{flops} FLOPs are not fewer than those of `hard` on the larger backbone")
+    if options.small_trials and (seed, FOUND) not in done:
+        backbones = ", ".join(dict.fromkeys([options.small, *options.small_backbones]))
+        searched = [
+            *(f"backbone.name=[{backbones}]", f"train.epochs={epochs}", f"limits.flops={flops}"),
+            f"search.trials={options.small_trials}",
+        ]
+        rows[FOUND] = best_small(
+            options.file, [*settings, *searched, *options.small_set], folder / "found", device
+        )
     directory = RunDirectory(folder / "large")
     session = None
     for importance in options.importance:
@@ -96,8 +139,7 @@ def fill_seed(options: argparse.Namespace, seed: int, device: torch.device) -> N
             session = session or open_session(
                 resolved, directory, device=device, progress=NullProgress()
             )
-            flops = f"{small['hard'].flops}"
-            chosen = CompressSettings(flops, options.epochs, importance, teacher)
+            chosen = CompressSettings(f"{flops}", options.epochs, importance, teacher)
             rows[variant] = compress(
                 session, directory, large["hard"], chosen, progress=NullProgress()
             )
