@@ -15,6 +15,7 @@ from mtlsearch.search.samplers import (
 from mtlsearch.study import StudyView
 
 
+@lru_cache(maxsize=1)
 def surrogate_of(view: StudyView) -> tuple[Observations, SharingPosterior] | None:
     """Return the observations of a study and what the surrogate learns from them.
 
@@ -27,26 +28,8 @@ def surrogate_of(view: StudyView) -> tuple[Observations, SharingPosterior] | Non
         The trials with changes, and the posterior; None for fewer than two such trials, or if
         their plans cannot be compared.
     """
-    return _surrogate_once(_Same(view))
-
-
-class _Same:
-    """A view that is equal only to itself, so that it can be the key of a cache."""
-
-    def __init__(self, view: StudyView) -> None:
-        self.view = view
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.view is other.view
-
-    def __hash__(self) -> int:
-        return id(self.view)
-
-
-@lru_cache(maxsize=1)
-def _surrogate_once(same: _Same) -> tuple[Observations, SharingPosterior] | None:
     history = ObservationHistory()
-    observations = usable_observations(history.update(same.view.with_delta_m_only()))
+    observations = usable_observations(history.update(view.with_delta_m_only()))
     if len(observations) < 2 or not is_comparable(observations):
         return None
     tasks = observations[0].proposal.candidate.trained_tasks

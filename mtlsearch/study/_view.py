@@ -36,13 +36,14 @@ class SuggestedParams:
     distributions: Mapping[str, BaseDistribution] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StudyView:
     """Trials of a study at one moment, with the values that are derived from them.
 
     A view does not change. The views of a store share an index, which each trial that changes
     updates. So the values of the newest view take the same time after many trials as after few.
-    A view that is older than its index computes the values of its own records.
+    A view that is older than its index computes the values of its own records. A view is equal
+    only to itself, so that it can be the key of a cache.
 
     Attributes:
         records: all trial records, by number.
@@ -59,8 +60,8 @@ class StudyView:
     params_by_number: Mapping[int, SuggestedParams] = field(default_factory=dict)
     repeats: tuple[TrialRecord, ...] = ()
     compressed: tuple[TrialRecord, ...] = ()
-    index: StudyIndex | None = field(default=None, repr=False, compare=False)
-    revision: int = field(default=0, repr=False, compare=False)
+    index: StudyIndex | None = field(default=None, repr=False)
+    revision: int = field(default=0, repr=False)
 
     @property
     def _index(self) -> StudyIndex:
