@@ -53,7 +53,7 @@ def best_paused(
     if not paused:
         return None
     first = paused[0].proposal.candidate
-    comparable = [item for item in usable if _is_comparable(item.proposal.candidate, first)]
+    comparable = [item for item in usable if _has_same_backbone(item.proposal.candidate, first)]
     paused = [item for item in comparable if item.number in numbers]
     posterior = SharingModel(first.trained_tasks).posterior(comparable)
     means = posterior.mean(features_of(paused))
@@ -65,7 +65,7 @@ def best_paused(
     )
     if num_resumed < NUM_RESUMED or proposal is None:
         return best
-    if not _is_comparable(proposal.candidate, first):
+    if not _has_same_backbone(proposal.candidate, first):
         return None
     new = replace(paused[0], proposal=proposal)
     features = features_of([*paused, new])
@@ -79,7 +79,7 @@ def best_paused(
     return record_by_number[paused[index].number]
 
 
-def _is_comparable(candidate: Candidate, other: Candidate) -> bool:
+def _has_same_backbone(candidate: Candidate, other: Candidate) -> bool:
     return len(candidate.plan.rows) == len(other.plan.rows) and candidate.backbone == other.backbone
 
 

@@ -9,7 +9,7 @@ from mtlsearch.search.samplers import (
     Observations,
     SharingModel,
     SharingPosterior,
-    is_comparable,
+    surrogate_applies,
     usable_observations,
 )
 from mtlsearch.study import StudyView
@@ -30,7 +30,7 @@ def surrogate_of(view: StudyView) -> tuple[Observations, SharingPosterior] | Non
     """
     history = ObservationHistory()
     observations = usable_observations(history.update(view.with_delta_m_only()))
-    if len(observations) < 2 or not is_comparable(observations):
+    if len(observations) < 2 or not surrogate_applies(observations):
         return None
     tasks = observations[0].proposal.candidate.trained_tasks
     return observations, SharingModel(tasks).posterior(observations)

@@ -19,7 +19,7 @@ from mtlsearch.search.samplers import (
     SharingPosterior,
     complete_observations,
     features_of,
-    is_comparable,
+    surrogate_applies,
     usable_observations,
 )
 from mtlsearch.study import StudyView
@@ -146,7 +146,7 @@ class BestExpected:
         """
         observations = usable_observations(self._history.update(view.with_delta_m_only()))
         complete = complete_observations(observations)
-        if len(complete) < 2 or not is_comparable(observations):
+        if len(complete) < 2 or not surrogate_applies(observations):
             return None
         items = self._history.of_numbers([record.number for record in records])
         named = [item for item in complete_observations(items) if not item.over_limits]

@@ -61,7 +61,7 @@ def rank_plans(
     trained = [
         item
         for item in ObservationHistory().update(view.with_delta_m_only())
-        if item.changes is not None and _is_comparable(item, plans[0], space.backbones[0])
+        if item.changes is not None and _is_of_backbone(item, plans[0], space.backbones[0])
     ]
     trained = extrapolate_early(trained, view, space.tasks)
     rows = _as_one_fidelity(training_rows(trained, space.tasks))
@@ -161,7 +161,7 @@ def _with_baselines(space: CandidateSpace, plans: Sequence[SharingPlan]) -> list
     return list(dict.fromkeys([*baselines, *plans]))
 
 
-def _is_comparable(item: Observation, plan: SharingPlan, backbone: str) -> bool:
+def _is_of_backbone(item: Observation, plan: SharingPlan, backbone: str) -> bool:
     candidate = item.proposal.candidate
     return len(candidate.plan.rows) == len(plan.rows) and candidate.backbone in (None, backbone)
 

@@ -271,7 +271,7 @@ def _largest(values: NDArray[np.float64], count: int) -> NDArray[np.intp]:
     return np.sort(np.concatenate([above, equal[: count - len(above)]]))
 
 
-def is_comparable(observations: Sequence[Observation]) -> bool:
+def surrogate_applies(observations: Sequence[Observation]) -> bool:
     """Return whether plans have the same units, all used, and two or more tasks.
 
     The model has no feature for skipped units: plans that skip many would look like ``hard``.

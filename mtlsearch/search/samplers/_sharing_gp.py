@@ -30,10 +30,10 @@ from mtlsearch.search.samplers._observations import (
     Observation,
     Observations,
     complete_observations,
-    is_comparable,
     measured_digests,
     pending_observations,
     select_observations,
+    surrogate_applies,
     usable_observations,
     within_limits,
 )
@@ -360,7 +360,7 @@ def leader(
     baselines = complete.where(complete.columns["is_baseline"])
     independent = [item for item in baselines if item.proposal.baseline == "independent"]
     named = [item for item in select_observations(complete) if not item.over_limits]
-    if len(complete) < 2 or not named or not independent or not is_comparable(usable):
+    if len(complete) < 2 or not named or not independent or not surrogate_applies(usable):
         return None
     posterior = model.posterior(usable)
     best = named[int(posterior.mean(features_of(named)).argmax())]
