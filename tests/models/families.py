@@ -68,6 +68,11 @@ def each_family(*, tiny: bool = True, small: bool = True) -> pytest.MarkDecorato
     return pytest.mark.parametrize("name", params, scope="session")
 
 
+def granularities(name: str) -> tuple[Granularity, ...]:
+    """Return those of a test that takes long: units of stages begin where some block does."""
+    return ("stage", "block") if name in TINY else ("block",)
+
+
 @lru_cache(maxsize=8)
 def cut(name: str, granularity: Granularity = "stage") -> CutBackbone:
     return cut_backbone(name, SIZE, granularity=granularity)
