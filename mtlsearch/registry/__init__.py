@@ -6,6 +6,7 @@
 
     registry = build_registry()
     list(registry.spaces)             # names, sorted
+    registry.tasks.find("detection")  # the class; an unknown name is an error
     registry.failures                 # plugins that failed to load, with the cause
     resolved = registry.resolve(loaded)
     sources = resolved.open_sources()
@@ -16,6 +17,7 @@ A registry is built per run or test and passed on. No global registry exists.
 
 from mtlsearch.registry._discovery import is_of_plugin
 from mtlsearch.registry._hooks import HOOKS
+from mtlsearch.registry._name_table import NameTable
 from mtlsearch.registry._open_run import open_run
 from mtlsearch.registry._plugins import LoadedPlugin, PluginFailure
 from mtlsearch.registry._registry import PluginRegistry, build_registry
@@ -24,6 +26,7 @@ from mtlsearch.registry._resolved_run import ResolvedRun
 __all__ = [
     "HOOKS",
     "LoadedPlugin",
+    "NameTable",
     "PluginFailure",
     "PluginRegistry",
     "ResolvedRun",

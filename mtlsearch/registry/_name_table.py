@@ -76,7 +76,11 @@ class NameTable(Mapping[str, type[ItemT]]):
         return self._classes[name]
 
     def conflicts(self) -> Iterator[PluginFailure]:
-        """Yield one failure per plugin whose name another plugin adds too."""
+        """Yield one failure per plugin whose name another plugin adds too.
+
+        Yields:
+            The failures, by name.
+        """
         for name, plugins in sorted(self._conflicts.items()):
             for plugin in plugins:
                 yield PluginFailure(plugin.name, plugin.where, self._conflict(name))
@@ -112,3 +116,8 @@ class NameTables:
     spaces: NameTable[SearchSpace[Any]]
     balancers: NameTable[Balancer[Any]]
     loggers: NameTable[Logger[Any]]
+
+    def conflicts(self) -> Iterator[PluginFailure]:
+        """Yield one failure per plugin whose name another plugin adds too."""
+        for table in (self.tasks, self.datasets, self.spaces, self.balancers, self.loggers):
+            yield from table.conflicts()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from mtlsearch.config import LoadedRun
-from mtlsearch.plugin import Balancer, DatasetSource, Logger, SearchSpace, Task
 from mtlsearch.registry._contributions import BALANCERS, DATASETS, LOGGERS, SPACES, TASKS
 from mtlsearch.registry._discovery import from_entry_points, from_folders
 from mtlsearch.registry._name_table import NameTable, NameTables
@@ -48,11 +46,11 @@ class PluginRegistry:
     Attributes:
         plugins: the plugins that work, by name.
         failures: plugins that failed to load and names that two plugins add, with the cause.
-        tasks: task kinds by name, sorted.
-        datasets: data set sources by name, sorted.
-        spaces: search spaces by name, sorted.
-        balancers: balancers by name, sorted.
-        loggers: loggers by name, sorted.
+        tasks: task kinds by name.
+        datasets: data set sources by name.
+        spaces: search spaces by name.
+        balancers: balancers by name.
+        loggers: loggers by name.
     """
 
     def __init__(self, loaded_plugins: LoadedPlugins) -> None:
@@ -65,119 +63,12 @@ class PluginRegistry:
             balancers=NameTable(BALANCERS, classes[BALANCERS.noun], broken),
             loggers=NameTable(LOGGERS, classes[LOGGERS.noun], broken),
         )
-        conflicts = (
-            *self._tables.tasks.conflicts(),
-            *self._tables.datasets.conflicts(),
-            *self._tables.spaces.conflicts(),
-            *self._tables.balancers.conflicts(),
-            *self._tables.loggers.conflicts(),
-        )
-        self.failures: tuple[PluginFailure, ...] = (*broken, *conflicts)
-
-    @property
-    def tasks(self) -> Mapping[str, type[Task[Any]]]:
-        """Task kinds by name, sorted."""
-        return self._tables.tasks
-
-    @property
-    def datasets(self) -> Mapping[str, type[DatasetSource[Any]]]:
-        """Data set sources by name, sorted."""
-        return self._tables.datasets
-
-    @property
-    def spaces(self) -> Mapping[str, type[SearchSpace[Any]]]:
-        """Search spaces by name, sorted."""
-        return self._tables.spaces
-
-    @property
-    def balancers(self) -> Mapping[str, type[Balancer[Any]]]:
-        """Balancers by name, sorted."""
-        return self._tables.balancers
-
-    @property
-    def loggers(self) -> Mapping[str, type[Logger[Any]]]:
-        """Loggers by name, sorted."""
-        return self._tables.loggers
-
-    def task(self, kind: str, *, where: str | None = None) -> type[Task[Any]]:
-        """Return the task kind of a name.
-
-        Args:
-            kind: the name.
-            where: the location of the name, for messages.
-
-        Returns:
-            The class.
-
-        Raises:
-            UnknownNameError: no plugin adds the name.
-            PluginError: more than one plugin adds the name.
-        """
-        return self._tables.tasks.find(kind, where=where)
-
-    def dataset(self, name: str, *, where: str | None = None) -> type[DatasetSource[Any]]:
-        """Return the data set source of a name.
-
-        Args:
-            name: the name.
-            where: the location of the name, for messages.
-
-        Returns:
-            The class.
-
-        Raises:
-            UnknownNameError: no plugin adds the name.
-            PluginError: more than one plugin adds the name.
-        """
-        return self._tables.datasets.find(name, where=where)
-
-    def space(self, name: str, *, where: str | None = None) -> type[SearchSpace[Any]]:
-        """Return the search space of a name.
-
-        Args:
-            name: the name.
-            where: the location of the name, for messages.
-
-        Returns:
-            The class.
-
-        Raises:
-            UnknownNameError: no plugin adds the name.
-            PluginError: more than one plugin adds the name.
-        """
-        return self._tables.spaces.find(name, where=where)
-
-    def balancer(self, name: str, *, where: str | None = None) -> type[Balancer[Any]]:
-        """Return the balancer of a name.
-
-        Args:
-            name: the name.
-            where: the location of the name, for messages.
-
-        Returns:
-            The class.
-
-        Raises:
-            UnknownNameError: no plugin adds the name.
-            PluginError: more than one plugin adds the name.
-        """
-        return self._tables.balancers.find(name, where=where)
-
-    def logger(self, name: str, *, where: str | None = None) -> type[Logger[Any]]:
-        """Return the logger of a name.
-
-        Args:
-            name: the name.
-            where: the location of the name, for messages.
-
-        Returns:
-            The class.
-
-        Raises:
-            UnknownNameError: no plugin adds the name.
-            PluginError: more than one plugin adds the name.
-        """
-        return self._tables.loggers.find(name, where=where)
+        self.tasks = self._tables.tasks
+        self.datasets = self._tables.datasets
+        self.spaces = self._tables.spaces
+        self.balancers = self._tables.balancers
+        self.loggers = self._tables.loggers
+        self.failures: tuple[PluginFailure, ...] = (*broken, *self._tables.conflicts())
 
     def resolve(self, loaded: LoadedRun) -> ResolvedRun:
         """Look up the plugins of a run file and validate their settings; open no data.

@@ -97,7 +97,7 @@ def test_name_of_two_plugins_is_a_conflict(tmp_path: Path) -> None:
     assert list(registry.spaces) == ["alone"]
     assert {failure.name for failure in registry.failures} == {"left", "right"}
     with pytest.raises(PluginError) as caught:
-        registry.space("same", where="run.yaml:3")
+        registry.spaces.find("same", where="run.yaml:3")
     message = str(caught.value)
     assert str(first / "left.py") in message
     assert str(second / "right.py") in message
@@ -118,13 +118,13 @@ def test_unknown_name_suggests_and_lists_failed_plugins(tmp_path: Path) -> None:
     folder = write(good(tmp_path), {"no_import": BROKEN["no_import"][0]})
     registry = build_registry([folder], entry_points=False)
     with pytest.raises(UnknownNameError) as caught:
-        registry.task("shade", where="run.yaml:7")
+        registry.tasks.find("shade", where="run.yaml:7")
     message = str(caught.value)
     assert "unknown task kind 'shade'; did you mean 'shades'?" in message
     assert "run.yaml:7" in message
     assert "no_import: ModuleNotFoundError" in message
     with pytest.raises(UnknownNameError, match="install the missing package"):
-        build_registry([good(tmp_path / "sound")], entry_points=False).task("depth")
+        build_registry([good(tmp_path / "sound")], entry_points=False).tasks.find("depth")
 
 
 def test_missing_plugin_folder_raises(tmp_path: Path) -> None:

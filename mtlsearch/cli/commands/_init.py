@@ -118,10 +118,10 @@ def first_run(registry: PluginRegistry) -> str:
             allowed=list(registry.datasets),
             next_step="`mtlsearch list plugins` shows the plugins that failed to load",
         )
-    source = registry.dataset(name)
+    source = registry.datasets[name]
     labels = source(source.Settings(), root=Path(), seed=0).labels
     tasks = {
-        label: Part(kind, registry.task(kind).Settings)
+        label: Part(kind, registry.tasks[kind].Settings)
         for label, spec in labels.items()
         for kind in _kinds(registry, spec.form)[:1]
     }

@@ -19,7 +19,7 @@ from mtlsearch.cli.commands._list_plugins import list_plugins
 
 if TYPE_CHECKING:
     from mtlsearch.plugin import DatasetSource, Task
-    from mtlsearch.registry import PluginRegistry
+    from mtlsearch.registry import NameTable, PluginRegistry
 
 Kind = Literal[
     "tasks", "datasets", "sources", "spaces", "balancers", "loggers", "backbones", "plugins"
@@ -39,14 +39,12 @@ class Listing:
     """How one kind of plugin classes is listed.
 
     Attributes:
-        classes: returns the classes of a registry by name.
-        find: returns the class of a name; raises UnknownNameError without one.
+        table: returns the classes of a registry by name.
         note: returns a sentence for the page of one class; empty for none.
         rows: returns rows of run file keys that are not in the class's own settings.
     """
 
-    classes: Callable[[PluginRegistry], Mapping[str, type[Any]]]
-    find: Callable[[PluginRegistry, str], type[Any]]
+    table: Callable[[PluginRegistry], NameTable[Any]]
     note: Callable[[type[Any]], str] = lambda cls: ""
     rows: Callable[[type[Any]], Iterable[Row]] = lambda cls: ()
 
@@ -85,7 +83,7 @@ def list_kind(
 
 def _list_classes(listing: Listing, registry: PluginRegistry, console: Console) -> None:
     """Print name and summary of each class, and a warning if plugins failed to load."""
-    rows = [(name, cls.summary) for name, cls in listing.classes(registry).items()]
+    rows = [(name, cls.summary) for name, cls in listing.table(registry).items()]
     console.table(("name", "summary"), rows)
     if registry.failures:
         names = ", ".join(dict.fromkeys(failure.name for failure in registry.failures))
@@ -94,7 +92,7 @@ def _list_classes(listing: Listing, registry: PluginRegistry, console: Console) 
 
 def _show_class(listing: Listing, registry: PluginRegistry, name: str, console: Console) -> None:
     """Print summary, documentation and all settings of one class."""
-    cls = listing.find(registry, name)
+    cls = listing.table(registry).find(name)
     console.print(f"{name}: {cls.summary}")
     # Only the docstring of the class itself: that of its base is for authors of plugins.
     documentation = inspect.cleandoc(cls.__dict__.get("__doc__") or "")
@@ -145,7 +143,6 @@ def _root(source: type[DatasetSource[Any]]) -> Iterable[Row]:
 
 _SOURCES = Listing(
     lambda registry: registry.datasets,
-    lambda registry, name: registry.dataset(name),
     lambda source: f"Labels: {source.label_summary}." if source.label_summary else "",
     _root,
 )
@@ -153,23 +150,13 @@ _SOURCES = Listing(
 LISTINGS: Mapping[str, Listing] = {
     "tasks": Listing(
         lambda registry: registry.tasks,
-        lambda registry, name: registry.task(name),
         _forms_and_metrics,
         _label,
     ),
     "datasets": _SOURCES,
     "sources": _SOURCES,
-    "spaces": Listing(
-        lambda registry: registry.spaces,
-        lambda registry, name: registry.space(name),
-    ),
-    "balancers": Listing(
-        lambda registry: registry.balancers,
-        lambda registry, name: registry.balancer(name),
-    ),
-    "loggers": Listing(
-        lambda registry: registry.loggers,
-        lambda registry, name: registry.logger(name),
-    ),
+    "spaces": Listing(lambda registry: registry.spaces),
+    "balancers": Listing(lambda registry: registry.balancers),
+    "loggers": Listing(lambda registry: registry.loggers),
 }
 """Kinds of plugin classes; backbones and plugins have a module each."""

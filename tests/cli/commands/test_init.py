@@ -45,7 +45,7 @@ def test_run_file_shows_an_entry_of_each_source_that_reads_files(tmp_path: Path)
     assert set(shown) == {name for name, cls in registry.datasets.items() if not cls.generated}
     for kind, entry in shown.items():
         settings = {key: value for key, value in entry.items() if key not in ("kind", "root")}
-        registry.dataset(kind).Settings.model_validate(settings)
+        registry.datasets[kind].Settings.model_validate(settings)
 
 
 def test_existing_run_file_needs_force(tmp_path: Path) -> None:
