@@ -21,10 +21,12 @@ data:
   sources: {kind: squares, count: 6}
   image_size: 16
 tasks:
-  shade: {kind: shades}
+  shade: {kind: classification}
 search: {space: flat}
 backbone: {name: test_resnet}
 """
+WITH_PLUGIN = RUN.replace("{kind: classification}", "{kind: shades}")
+"""With a task of a plugin, whose network is exported as part of each check."""
 
 
 @pytest.fixture
@@ -50,6 +52,7 @@ def spoil(folder: Path) -> None:
 
 
 def test_valid_data_is_counted(folder: Path) -> None:
+    (folder / "run.yaml").write_text(WITH_PLUGIN)
     result = call("check", "run.yaml")
     assert result.returncode == 0, result.stderr
     trains_on_cpu = re.search(r"^A CPU trains with \d+ thread", result.stderr, re.MULTILINE)
@@ -373,6 +376,7 @@ def test_head_that_cannot_be_exported_is_refused(folder: Path, code: str) -> Non
     text = file.read_text()
     assert code in text
     file.write_text("import torch\n" + text.replace(code, changed))
+    (folder / "run.yaml").write_text(WITH_PLUGIN)
     for result in (call("check", "run.yaml"), call("search", "run.yaml", "--out", "out")):
         assert result.returncode == 1
         assert message in result.stderr
