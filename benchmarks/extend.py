@@ -25,14 +25,23 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 import torch
-from table import append, train_plan
+from leaves import (
+    METRICS,
+    TASKS,
+    fill_or_report,
+    folder_of,
+    load,
+    make_parser,
+    plans,
+    train_together,
+)
+from table import append
 
 from mtlsearch.config import LoadedRun, load_run
 from mtlsearch.plan import SharingPlan
@@ -40,44 +49,37 @@ from mtlsearch.registry import ResolvedRun, build_registry
 from mtlsearch.results import TrialRecord
 from mtlsearch.runs import (
     InUse,
-    open_session,
     read_verdict,
     run_search,
     select_network,
     start_extension,
 )
 from mtlsearch.search import NullProgress
-from mtlsearch.study import RunDirectory, read_records
-from mtlsearch.training import resolve_device
+from mtlsearch.study import read_records
 
-LEAVES = Path(__file__).resolve().parents[1] / "examples" / "leaves.yaml"
-NUM_UNITS = 6
-TASKS = {
+TASK_TEXTS = {
     "stress": "{kind: classification}",
     "symptoms": "{kind: detection, channels: 32}",
     "tissue": "{kind: segmentation, channels: 32}",
 }
 KEPT, NEW = ("stress", "tissue"), ("symptoms",)
-METRICS = ("stress.accuracy", "symptoms.mAP", "tissue.mIoU")
 SEPARATE = "separate network"
 SPACE = "branch"
 
 
-def load(
+def load_tasks(
     options: argparse.Namespace, seed: int, tasks: Sequence[str], overrides: Sequence[str] = ()
 ) -> LoadedRun:
     """Load the run file with some of its tasks."""
-    entries = ", ".join(f"{name}: {TASKS[name]}" for name in tasks)
-    env = {**os.environ, "MTLSEARCH_DATA_ROOT": str(options.data_root)}
-    common = [f"train.epochs={options.epochs}", f"data.image_size={options.image_size}"]
-    return load_run(
-        options.file, [*common, f"seed={seed}", f"tasks={{{entries}}}", *overrides], env=env
+    entries = ", ".join(f"{name}: {TASK_TEXTS[name]}" for name in tasks)
+    return load(
+        options, seed, [f"train.epochs={options.epochs}", f"tasks={{{entries}}}", *overrides]
     )
 
 
 def find_network(options: argparse.Namespace, seed: int, device: torch.device) -> InUse:
     """Search the network in use, or read it."""
-    run = load(options, seed, KEPT, [f"search.trials={options.trials}"])
+    run = load_tasks(options, seed, KEPT, [f"search.trials={options.trials}"])
     resolved, folder = build_registry().resolve(run), folder_of(options, seed) / "in-use"
     run_search(resolved, folder, device=device, progress=NullProgress())
     record, weights = select_network(folder, resolved.config, "best", None, print)
@@ -88,7 +90,8 @@ def extend(
     options: argparse.Namespace, seed: int, in_use: InUse, device: torch.device
 ) -> tuple[ResolvedRun, list[TrialRecord], int]:
     """Search the extension, or read it; return its trials and the number of the named one."""
-    new = load(options, seed, NEW, [f"search.trials={options.trials}", "search.space=null"])
+    overrides = [f"search.trials={options.trials}", "search.space=null"]
+    new = load_tasks(options, seed, NEW, overrides)
     folder = folder_of(options, seed) / "extension"
     file = start_extension(in_use, new, SPACE, folder, warning=print)
     resolved = build_registry().resolve(load_run(file, env=os.environ))
@@ -97,12 +100,6 @@ def extend(
     if verdict is None:
         raise SystemExit(f"the trials of {folder} allow no verdict")
     return resolved, read_records(folder, resolved.config), verdict.winner
-
-
-def folder_of(options: argparse.Namespace, seed: int) -> Path:
-    """Return the folder of the run directories of a seed."""
-    folder: Path = options.out.with_suffix("") / f"seed{seed}"
-    return folder
 
 
 def row_of(
@@ -153,16 +150,7 @@ def from_start(
 ) -> dict[str, object]:
     """Train all tasks together; return the row."""
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        session = open_session(
-            build_registry().resolve(load(options, seed, tuple(TASKS))),
-            RunDirectory(Path(folder)),
-            device=device,
-            progress=NullProgress(),
-            check=False,
-        )
-        last = train_plan(session, plan)[-1]
-    values = {str(name).partition(":")[0]: value for name, value in last.items()}
+    values = train_together(load_tasks(options, seed, TASKS), plan, device)
     metrics = {name: values[name] for name in sorted(values) if "." in name}
     seconds = time.perf_counter() - started
     return {
@@ -182,13 +170,7 @@ def fill_seed(options: argparse.Namespace, seed: int, device: torch.device) -> N
     done = table[table["seed"] == seed]
     if "named" not in set(done.get("network", ())):
         append(pd.DataFrame(list(extension_rows(options, seed, device))), options.out)
-    names = tuple(TASKS)
-    groups = [["stress"], ["symptoms", "tissue"]]
-    plans = (
-        SharingPlan.hard(names, NUM_UNITS),
-        SharingPlan.from_groups([groups] * NUM_UNITS),
-    )
-    for plan in plans:
+    for plan in plans().values():
         is_done = done.get("network", pd.Series(dtype=str)) == "from the start"
         if str(plan) not in set(done.loc[is_done, "plan"] if len(done) else ()):
             append(pd.DataFrame([from_start(options, seed, plan, device)]), options.out)
@@ -222,36 +204,15 @@ def report(path: Path) -> None:
     print(pd.DataFrame(rows).to_string(index=False))
 
 
-def parse() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data-root", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--file", type=Path, default=LEAVES, help="run file of the three tasks")
-    parser.add_argument("--image-size", default="[64, 128]", help="pixels, height and width")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=6, help="epochs of each training")
-    parser.add_argument("--trials", type=int, default=5, help="trainings of each search")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.csv")
-    parser.add_argument("--report", action="store_true", help="only print the table")
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Fill the table, or print it."""
-    options = parse()
-    options.data_root = options.data_root.resolve()
-    if options.report:
-        report(options.out)
-        return
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    device = resolve_device(options.device)
+def fill(options: argparse.Namespace, device: torch.device) -> None:
+    """Train all networks that are not in the table."""
     for seed in range(options.seeds):
         fill_seed(options, seed, device)
         print(f"seed {seed}", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    parser = make_parser(__doc__)
+    parser.add_argument("--epochs", type=int, default=6, help="epochs of each training")
+    parser.add_argument("--trials", type=int, default=5, help="trainings of each search")
+    fill_or_report(parser.parse_args(), fill, report)

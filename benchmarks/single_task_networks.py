@@ -20,27 +20,29 @@ networks are in a folder beside the table.
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 import torch
-from table import append, train_plan
+from leaves import (
+    METRICS,
+    TASKS,
+    fill_or_report,
+    folder_of,
+    load,
+    make_parser,
+    plans,
+    train_together,
+)
+from table import Row, append
 
-from mtlsearch.config import LoadedRun, load_run
-from mtlsearch.plan import SharingPlan
 from mtlsearch.registry import build_registry
-from mtlsearch.runs import open_session, run_search
+from mtlsearch.runs import run_search
 from mtlsearch.search import NullProgress
 from mtlsearch.study import RunDirectory, read_records
-from mtlsearch.training import resolve_device
 
-LEAVES = Path(__file__).resolve().parents[1] / "examples" / "leaves.yaml"
-NUM_UNITS = 6
-TASKS = ("stress", "symptoms", "tissue")
 SINGLE = "single-task"
 """Start and plan of the networks of one task each."""
 
@@ -51,7 +53,7 @@ class Key(NamedTuple):
     Attributes:
         seed: seed of the training.
         start: initial weights: ``single-task``, ``checkpoints`` or ``imagenet``.
-        plan: name of the plan, see :func:`plans`; ``single-task`` for one network per task.
+        plan: name of the plan, see :func:`leaves.plans`; ``single-task`` for one network per task.
         epochs: passes over the training images.
     """
 
@@ -59,15 +61,6 @@ class Key(NamedTuple):
     start: str
     plan: str
     epochs: int
-
-
-def plans() -> dict[str, SharingPlan]:
-    """Return the plans by name."""
-    groups = [["stress"], ["symptoms", "tissue"]]
-    return {
-        "hard": SharingPlan.hard(TASKS, NUM_UNITS),
-        "stress | symptoms+tissue @0": SharingPlan.from_groups([groups] * NUM_UNITS),
-    }
 
 
 def keys(options: argparse.Namespace) -> Iterator[Key]:
@@ -80,22 +73,9 @@ def keys(options: argparse.Namespace) -> Iterator[Key]:
             yield Key(seed, "imagenet", plan, options.epochs + options.more)
 
 
-def load(options: argparse.Namespace, seed: int, overrides: Sequence[str]) -> LoadedRun:
-    """Load the run file with the values of the benchmark."""
-    common = [f"data.image_size={options.image_size}", f"seed={seed}"]
-    env = {**os.environ, "MTLSEARCH_DATA_ROOT": str(options.data_root)}
-    return load_run(options.file, [*common, *overrides], env=env)
-
-
-def networks(options: argparse.Namespace, seed: int) -> Path:
-    """Return the folder of the single-task networks of a seed."""
-    folder: Path = options.out.with_suffix("") / f"seed{seed}"
-    return folder
-
-
-def train_single(options: argparse.Namespace, key: Key, device: torch.device) -> dict[str, object]:
+def train_single(options: argparse.Namespace, key: Key, device: torch.device) -> Row:
     """Train one network per task, or read them; return their metrics in one row."""
-    row: dict[str, object] = {}
+    row: Row = {}
     kinds = {name: task.kind for name, task in load(options, key.seed, []).config.tasks.items()}
     costs = {"parameters": 0.0, "flops": 0.0, "seconds": 0.0}
     for task in TASKS:
@@ -106,7 +86,7 @@ def train_single(options: argparse.Namespace, key: Key, device: torch.device) ->
             key.seed,
             [f"tasks={text}", f"train.epochs={key.epochs}", "search.space=hard", "search.trials=1"],
         )
-        folder = networks(options, key.seed) / task
+        folder = folder_of(options, key.seed) / task
         run_search(build_registry().resolve(run), folder, device=device, progress=NullProgress())
         [record] = read_records(folder, run.config)
         row |= {f"{task}.{name}": value for name, value in record.results[task].metrics.items()}
@@ -116,27 +96,18 @@ def train_single(options: argparse.Namespace, key: Key, device: torch.device) ->
     return {**row, **costs}
 
 
-def train_shared(options: argparse.Namespace, key: Key, device: torch.device) -> dict[str, object]:
+def train_shared(options: argparse.Namespace, key: Key, device: torch.device) -> Row:
     """Train a plan; return its metrics after the last epoch."""
     overrides = [f"train.epochs={key.epochs}"]
     if key.start == "checkpoints":
         paths = {
-            task: RunDirectory(networks(options, key.seed) / task).weights(0).resolve()
+            task: RunDirectory(folder_of(options, key.seed) / task).weights(0).resolve()
             for task in TASKS
         }
         text = ", ".join(f"{task}: {path}" for task, path in paths.items())
         overrides.append(f"backbone.checkpoints={{{text}}}")
-    with tempfile.TemporaryDirectory() as folder:
-        session = open_session(
-            build_registry().resolve(load(options, key.seed, overrides)),
-            RunDirectory(Path(folder)),
-            device=device,
-            progress=NullProgress(),
-            check=False,
-        )
-        last = train_plan(session, plans()[key.plan])[-1]
-    renamed = {name.partition(":")[0]: value for name, value in last.items()}
-    return {name: value for name, value in renamed.items() if name not in ("plan", "epoch")}
+    row = train_together(load(options, key.seed, overrides), plans()[key.plan], device)
+    return {name: value for name, value in row.items() if name not in ("plan", "epoch")}
 
 
 def trained(path: Path) -> set[Key]:
@@ -150,7 +121,7 @@ def trained(path: Path) -> set[Key]:
 def report(path: Path) -> None:
     """Print means over seeds, and changes relative to the single-task networks."""
     table = pd.read_csv(path)
-    metrics = ["stress.accuracy", "symptoms.mAP", "tissue.mIoU"]
+    metrics = list(METRICS)
     single = table[table["start"] == SINGLE].set_index("seed")
     rows = []
     for (start, plan, epochs), group in table.groupby(["start", "plan", "epochs"], sort=False):
@@ -169,32 +140,8 @@ def report(path: Path) -> None:
     print(pd.DataFrame(rows).to_string(index=False))
 
 
-def parse() -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data-root", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--file", type=Path, default=LEAVES, help="run file of the three tasks")
-    parser.add_argument("--image-size", default="[64, 128]", help="pixels, height and width")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=6, help="epochs of single-task networks")
-    parser.add_argument("--more", type=int, default=3, help="epochs of shared plans after that")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.csv")
-    parser.add_argument("--report", action="store_true", help="only print the table")
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Fill the table, or print it."""
-    options = parse()
-    options.data_root = options.data_root.resolve()
-    if options.report:
-        report(options.out)
-        return
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    device = resolve_device(options.device)
+def fill(options: argparse.Namespace, device: torch.device) -> None:
+    """Train all networks that are not in the table."""
     for key in keys(options):
         if key in trained(options.out):
             continue
@@ -204,4 +151,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = make_parser(__doc__)
+    parser.add_argument("--epochs", type=int, default=6, help="epochs of single-task networks")
+    parser.add_argument("--more", type=int, default=3, help="epochs of shared plans after that")
+    fill_or_report(parser.parse_args(), fill, report)
