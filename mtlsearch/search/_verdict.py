@@ -25,7 +25,7 @@ from mtlsearch.search.samplers import (
 from mtlsearch.study import StudyView
 
 SHOWN = 0.9
-"""Probability from which a plan is shown to beat a baseline."""
+"""Probability from which a plan is shown to be better than another."""
 
 FEW_TRAININGS = 5
 """Number of trainings up to which the best plan is more likely to change than not."""
@@ -41,8 +41,10 @@ class Verdict:
             baseline within the limits, otherwise that baseline.
         measured: measured Δm of the winner in percent, of its first seed.
         expected_by_number: expected Δm by number of each complete trial whose Δm is defined.
-        sentences: the verdict in two or three sentences, and one more after few trainings; that of
+        sentences: the verdict in two to four sentences, and one more after few trainings; that of
             a run also has one for each task that is shown to harm or help others.
+        tied: numbers of the proposed trials within the limits than which the winner is not shown to
+            be better, the highest expected Δm first.
     """
 
     winner: int
@@ -50,6 +52,7 @@ class Verdict:
     measured: float
     expected_by_number: Mapping[int, Expectation]
     sentences: tuple[str, ...]
+    tied: tuple[int, ...] = ()
 
     @property
     def expected(self) -> Expectation:
@@ -109,6 +112,13 @@ def verdict_of(view: StudyView) -> Verdict | None:
     )
     probability = joint.probability(winner, cheapest)
     is_shown = probability is None or probability >= SHOWN
+    of_winner = joint.with_column(posterior, features, winner)
+    proposed = [index for index in feasible if index not in index_by_baseline.values()]
+    tied = [
+        index
+        for index in sorted(proposed, key=lambda index: -expectations[index].mean)
+        if (worse := of_winner.probability(index, winner)) is not None and worse > 1 - SHOWN
+    ]
     recommended = winner if is_shown or cheapest is None else cheapest
     verdict = Verdict(
         winner=complete[winner].number,
@@ -118,8 +128,16 @@ def verdict_of(view: StudyView) -> Verdict | None:
             {item.number: expectations[index] for index, item in enumerate(complete)}
         ),
         sentences=(),
+        tied=tuple(complete[index].number for index in tied),
     )
-    sentences = _sentences(verdict, records[winner], records[recommended], records[independent])
+    cheapest_tied = min(
+        (records[index] for index in tied), key=lambda record: record.flops, default=None
+    )
+    sentences = (
+        *_sentences(verdict, records[winner], records[independent]),
+        *_tie(verdict, cheapest_tied, records[winner], records[independent]),
+        *_advice(joint, winner, recommended, records, independent),
+    )
     num_trainings = sum(expectation.num_seeds for expectation in expectations)
     if num_trainings <= FEW_TRAININGS:
         sentences = (*sentences, f"From {num_trainings} trainings: expect this to change.")
@@ -184,6 +202,15 @@ class _Joint:
             dict(zip(baselines, columns.T, strict=True)),
         )
 
+    def with_column(
+        self, posterior: SharingPosterior, features: SharingFeatures, index: int
+    ) -> _Joint:
+        """Return a distribution that also compares trials with another one."""
+        if index in self.covariances:
+            return self
+        column = posterior.covariance(features, features[:, [index]])[:, 0]
+        return replace(self, covariances={**self.covariances, index: column})
+
     def difference(self, left: int, right: int) -> float:
         return float(self.means[left] - self.means[right])
 
@@ -202,12 +229,8 @@ class _Joint:
         return float(ndtr(self.difference(left, right) / deviation))
 
 
-def _sentences(
-    verdict: Verdict,
-    winner: TrialRecord,
-    recommended: TrialRecord,
-    independent: TrialRecord,
-) -> tuple[str, ...]:
+def _sentences(verdict: Verdict, winner: TrialRecord, independent: TrialRecord) -> tuple[str, ...]:
+    """Return which plan is the best one, and how certainly it beats the baselines."""
     expected = verdict.expected
     seeds = "1 seed" if expected.num_seeds == 1 else f"{expected.num_seeds} seeds"
     name = _name(winner)
@@ -230,14 +253,44 @@ def _sentences(
         for baseline, probability in rivals
         if probability is not None
     ]
-    second = (f"It beats {' and '.join(beaten)}.",) if beaten else ()
-    if recommended.number == winner.number:
-        return (first, *second)
-    third = (
-        f"No plan is shown to beat {recommended.baseline}, the cheapest baseline "
-        f"({_saving(recommended, independent)}): trial {recommended.number} is recommended."
+    return (first, *([f"It beats {' and '.join(beaten)}."] if beaten else []))
+
+
+def _tie(
+    verdict: Verdict, cheapest: TrialRecord | None, winner: TrialRecord, independent: TrialRecord
+) -> tuple[str, ...]:
+    """Return that other plans may be as good as the winner, with the cheapest of them."""
+    if cheapest is None:
+        return ()
+    least = f"trial {cheapest.number}, {_saving(cheapest, independent)}"
+    if len(verdict.tied) == 1:
+        return (f"It is not shown to be better than {least}.",)
+    others = f"It is not shown to be better than {len(verdict.tied)} other plans"
+    if cheapest.flops >= winner.flops:
+        return (f"{others}.",)
+    return (f"{others}, of which the cheapest is {least}.",)
+
+
+def _advice(
+    joint: _Joint,
+    winner: int,
+    recommended: int,
+    records: Sequence[TrialRecord],
+    independent: int,
+) -> tuple[str, ...]:
+    """Return which trial is recommended and by how little it is worse, unless it is the winner."""
+    if recommended == winner:
+        return ()
+    difference, deviation = (
+        joint.difference(winner, recommended),
+        joint.deviation(winner, recommended),
     )
-    return (first, *second, third)
+    record = records[recommended]
+    return (
+        f"No plan is shown to beat {record.baseline}, the cheapest baseline "
+        f"({_saving(record, records[independent])}): the best plan exceeds it by "
+        f"{difference:.2f} ± {deviation:.2f} points. Trial {record.number} is recommended.",
+    )
 
 
 def _name(record: TrialRecord) -> str:
