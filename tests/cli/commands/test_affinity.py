@@ -8,24 +8,20 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from mtlsearch.cli.commands import _affinity
 from mtlsearch.plan import SharingPlan
 from tests.cli.conftest import RUN_FILE, records_of
-from tests.cli.program import call, run
+from tests.cli.program import call
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("affinity")]
 
-INTERRUPTING = """
-import os, signal
-from mtlsearch.cli.commands import _affinity
 
 class InterruptingView(_affinity.ProgressView):
-    def stage(self, message, done, total):
-        if message == "training independent":
-            os.kill(os.getpid(), signal.SIGINT)
+    """Interrupts the program when the second training starts."""
 
-_affinity.ProgressView = InterruptingView
-"""
-"""Sends SIGINT to its own process when the second training starts."""
+    def stage(self, message: str, done: int, total: int) -> None:
+        if message == "training independent":
+            raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +81,11 @@ def test_warm_start_begins_with_the_medium_plan(result: CompletedProcess[str], f
     assert records_of(run_folder)[2].candidate.plan == medium
 
 
-def test_interrupted_affinity_writes_nothing(file: Path, tmp_path: Path) -> None:
-    interrupted = run("affinity", file, "--out", tmp_path / "out", prelude=INTERRUPTING)
+def test_interrupted_affinity_writes_nothing(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_affinity, "ProgressView", InterruptingView)
+    interrupted = call("affinity", file, "--out", tmp_path / "out")
     assert interrupted.returncode == 130
     assert "Traceback" not in interrupted.stderr
     assert list((tmp_path / "out").iterdir()) == []

@@ -55,7 +55,7 @@ def test_worker_continues_a_killed_trial_exactly(run_file: Path, tmp_path: Path)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert [record.state for record in records_of(run.path)] == ["complete", "interrupted"]
     assert run.checkpoint(1).is_file()
-    result = run_process("worker", run_file, "--out", run.path, "-v", *two)
+    result = call("worker", run_file, "--out", run.path, "-v", *two)
     assert result.returncode == 0, result.stderr
     epochs = [line.strip() for line in result.stderr.splitlines() if line.startswith("  epoch ")]
     assert [epoch.partition("  ")[0] for epoch in epochs] == ["epoch 3 of 3"]
@@ -114,7 +114,7 @@ def test_workers_report_an_error_once(run_file: Path, tmp_path: Path) -> None:
 
 
 def test_worker_without_run_file_needs_a_study() -> None:
-    result = run_process("worker", "--storage", "sqlite:///x.db")
+    result = call("worker", "--storage", "sqlite:///x.db")
     assert result.returncode == 2
     assert "--storage URL --study NAME" in result.stderr
 
@@ -122,15 +122,13 @@ def test_worker_without_run_file_needs_a_study() -> None:
 def test_worker_takes_the_run_file_from_a_study(run_file: Path, tmp_path: Path) -> None:
     options = ("--storage", f"sqlite:///{tmp_path}/shared.db", "--study", "shared")
     few = ("--set", "train.epochs=1", "--device", "cpu")
-    first = run_process(
-        "worker", run_file, "--out", tmp_path / "a", *options, "--trials", "2", *few
-    )
+    first = call("worker", run_file, "--out", tmp_path / "a", *options, "--trials", "2", *few)
     assert first.returncode == 0, first.stderr
-    second = run_process("worker", "--out", tmp_path / "b", *options, "--trials", "3")
+    second = call("worker", "--out", tmp_path / "b", *options, "--trials", "3")
     assert second.returncode == 0, second.stderr
     assert records_of(tmp_path / "a") == records_of(tmp_path / "b")
     assert [record.state for record in records_of(tmp_path / "b")] == ["complete"] * 3
     assert RunDirectory(tmp_path / "b").weights(2).is_file()
-    wrong = run_process("worker", *options[:2], "--study", "other", "--out", tmp_path / "c")
+    wrong = call("worker", *options[:2], "--study", "other", "--out", tmp_path / "c")
     assert wrong.returncode == 1
     assert "contains no study 'other'" in wrong.stderr
