@@ -10,7 +10,7 @@ import pytest
 
 from mtlsearch.study import RunDirectory
 from tests.cli.conftest import records_of
-from tests.cli.program import run, run_python
+from tests.cli.program import call, run_python
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
@@ -35,7 +35,7 @@ def run_two_processes(*arguments: str | Path, cwd: Path) -> subprocess.Completed
 
 def test_two_processes_give_the_results_of_one(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text(RUN_FILE)
-    single = run("search", "run.yaml", "--out", "one", cwd=tmp_path)
+    single = call("search", tmp_path / "run.yaml", "--out", tmp_path / "one")
     assert single.returncode == 0, single.stderr
     both = run_two_processes("search", "run.yaml", "--out", "two", cwd=tmp_path)
     assert both.returncode == 0, both.stderr
