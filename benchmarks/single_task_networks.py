@@ -38,7 +38,9 @@ from leaves import (
 )
 from table import Row, append
 
+from mtlsearch.config import load_run
 from mtlsearch.registry import build_registry
+from mtlsearch.results import TrialRecord
 from mtlsearch.runs import run_search
 from mtlsearch.search import NullProgress
 from mtlsearch.study import RunDirectory, read_records
@@ -73,6 +75,16 @@ def keys(options: argparse.Namespace) -> Iterator[Key]:
             yield Key(seed, "imagenet", plan, options.epochs + options.more)
 
 
+def finished(folder: Path) -> TrialRecord:
+    """Return the complete trial of a run with one candidate; killed attempts are left out."""
+    [record] = [
+        record
+        for record in read_records(folder, load_run(folder / "run.yaml"))
+        if record.state == "complete"
+    ]
+    return record
+
+
 def train_single(options: argparse.Namespace, key: Key, device: torch.device) -> Row:
     """Train one network per task, or read them; return their metrics in one row."""
     row: Row = {}
@@ -88,7 +100,7 @@ def train_single(options: argparse.Namespace, key: Key, device: torch.device) ->
         )
         folder = folder_of(options, key.seed) / task
         run_search(build_registry().resolve(run), folder, device=device, progress=NullProgress())
-        [record] = read_records(folder, run.config)
+        record = finished(folder)
         row |= {f"{task}.{name}": value for name, value in record.results[task].metrics.items()}
         costs["parameters"] += record.parameters
         costs["flops"] += record.flops
@@ -100,9 +112,10 @@ def train_shared(options: argparse.Namespace, key: Key, device: torch.device) ->
     """Train a plan; return its metrics after the last epoch."""
     overrides = [f"train.epochs={key.epochs}"]
     if key.start == "checkpoints":
+        folders = {task: folder_of(options, key.seed) / task for task in TASKS}
         paths = {
-            task: RunDirectory(folder_of(options, key.seed) / task).weights(0).resolve()
-            for task in TASKS
+            task: RunDirectory(folder).weights(finished(folder).number).resolve()
+            for task, folder in folders.items()
         }
         text = ", ".join(f"{task}: {path}" for task, path in paths.items())
         overrides.append(f"backbone.checkpoints={{{text}}}")
