@@ -79,7 +79,7 @@ def finished(folder: Path) -> TrialRecord:
     """Return the complete trial of a run with one candidate; killed attempts are left out."""
     [record] = [
         record
-        for record in read_records(folder, load_run(folder / "run.yaml"))
+        for record in read_records(folder, load_run(folder / "run.yaml").config)
         if record.state == "complete"
     ]
     return record
