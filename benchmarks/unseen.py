@@ -15,6 +15,7 @@ is the seed of all trials, the others are its second seeds. Only plans with all 
 ``unseen`` is the Δm of the named plan with the hidden seed, against ``independent`` of that seed.
 Its error is the standard error over the judging seeds, so it contains the noise of training.
 ``seen`` is the Δm by which the plan was named. ``vs random`` is the difference to ``random``.
+``--markdown`` prints the rows as ``docs/does-it-work.md`` shows them.
 """
 
 from __future__ import annotations
@@ -48,7 +49,15 @@ from mtlsearch.study import StudyView, TrialStore
 MIN_PLANS = 8
 """Plans that a seed must have to take part."""
 
-NAMED = ("hard", "random", "default", "recommended", "estimate", "best known")
+NAMED = {
+    "hard": "`hard`",
+    "random": "random search: highest measured Δm",
+    "default": "default search: best plan of the verdict",
+    "recommended": "default search: recommended",
+    "estimate": "`mtlsearch estimate`",
+    "best known": "best mean of all plans over the other seeds",
+}
+"""Methods, and what the documentation calls them."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +217,17 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def show_markdown(table: pd.DataFrame) -> None:
+    """Print the methods as rows of Markdown."""
+    print("| names a plan | trainings | seen | hidden seed | FLOPs relative to `independent` |")
+    print("| --- | --: | --: | --: | --: |")
+    for row in table.to_dict("records"):
+        count = f"{row['trainings']:.0f}" if row["trainings"] else ""
+        unseen = f"{row['unseen']:+.1f} ± {row['error']:.1f}"
+        cells = [NAMED[row[""]], count, f"{row['seen']:+.1f}", unseen, f"{row['FLOPs']:.2f}"]
+        print("| " + " | ".join(cells) + " |")
+
+
 def parse() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
@@ -217,6 +237,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--setting", help="value of the table's column `setting`")
     parser.add_argument("--trials", type=int, default=16, help="trainings per search")
     parser.add_argument("--searches", type=int, default=50, help="searches per turn")
+    parser.add_argument("--markdown", action="store_true", help="print rows of Markdown too")
     parser.add_argument("--out", type=Path, help="write the table as CSV")
     return parser.parse_args()
 
@@ -240,6 +261,8 @@ def main() -> None:
     )
     table = summarize(rows)
     print(table.to_string(index=False, float_format="%.2f"))
+    if options.markdown:
+        show_markdown(table)
     named = rows[rows["method"].isin(["default", "estimate", "best known"])]
     print(
         named.groupby("method")["plan"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mtlsearch.files import atomic_write
 from mtlsearch.plan import SharingPlan
@@ -13,10 +13,12 @@ from mtlsearch.search import Evaluator, SearchProgress, TakeOver
 from mtlsearch.search.estimate import (
     DEFAULT_PLANS,
     Estimate,
+    ShortStudy,
     early_epoch,
     estimated_plans,
     rank_plans,
     train_for_estimate,
+    train_with_own_schedule,
 )
 from mtlsearch.study import RunDirectory, StudyView, TrialStore
 
@@ -34,6 +36,7 @@ def estimate_plans(
     progress: SearchProgress,
     after_each: Callable[[StudyView], None] | None,
     take_over: TakeOver,
+    short_at: Callable[[int], ShortStudy] | None = None,
 ) -> Estimate:
     """Estimate all plans in an opened run directory.
 
@@ -48,6 +51,8 @@ def estimate_plans(
         progress: callbacks of the trainings.
         after_each: called with the study after every trial; None for no callback.
         take_over: called when a trial continues interrupted ones.
+        short_at: returns the study of trainings of some epochs with a schedule of their own; None
+            to pause ordinary trials.
 
     Returns:
         The estimate, which is also written to the run directory.
@@ -56,17 +61,30 @@ def estimate_plans(
         RunError: the plans cannot be estimated, or a baseline cannot be measured.
     """
     names = estimated_plans(session.space)
-    num_epochs = _remaining_epochs(store.view(), evaluator.epochs, plans)
-    rung = train_for_estimate(
-        session.space,
-        evaluator,
-        store,
-        plans=plans,
-        progress=_EstimateProgress(progress, num_epochs),
-        after_each=after_each,
-        take_over=take_over,
-    )
-    view = store.view()
+    num_epochs = _remaining_epochs(store.view(), evaluator.epochs, plans, short_at)
+    progress_of_all = _EstimateProgress(progress, num_epochs)
+    if short_at is None:
+        rung = train_for_estimate(
+            session.space,
+            evaluator,
+            store,
+            plans=plans,
+            progress=progress_of_all,
+            after_each=after_each,
+            take_over=take_over,
+        )
+        view = store.view()
+    else:
+        rung, view = train_with_own_schedule(
+            session.space,
+            evaluator,
+            store,
+            short_at,
+            plans=plans,
+            progress=progress_of_all,
+            after_each=after_each,
+            take_over=take_over,
+        )
     prior = _merged(session, view, names, should_merge, progress)
     estimate = rank_plans(
         session.space,
@@ -76,6 +94,8 @@ def estimate_plans(
         full_epochs=evaluator.epochs,
         prior=prior,
     )
+    if short_at is not None and rung < evaluator.epochs:
+        estimate = replace(estimate, has_own_schedule=True)
     with atomic_write(run.estimate) as temporary:
         text = json.dumps(estimate.to_json(), indent=1, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -105,13 +125,19 @@ def _merged(
     return merge_estimate(session, independent, plans, progress=progress).changes(plans)
 
 
-def _remaining_epochs(view: StudyView, epochs: int, plans: int) -> int:
+def _remaining_epochs(
+    view: StudyView, epochs: int, plans: int, short_at: Callable[[int], ShortStudy] | None
+) -> int:
     """Return how many epochs the trainings of an estimate still have."""
+    early = early_epoch(epochs)
     trained = [record for record in view.records if record.state in ("complete", "paused")]
     num_baselines = sum(record.baseline is not None for record in trained)
     num_plans = len({record.candidate.plan for record in trained if record.baseline is None})
     full, short = max(0, 2 - num_baselines), max(0, plans - num_plans)
-    return full * epochs + short * early_epoch(epochs)
+    if short_at is not None:
+        records = short_at(early).store.view().records if early < epochs else ()
+        short = max(0, plans + 2 - sum(record.state == "complete" for record in records))
+    return full * epochs + short * early
 
 
 @dataclass

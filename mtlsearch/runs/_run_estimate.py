@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.runs._estimate_plans import estimate_plans
 from mtlsearch.runs._kept_network import refuse_extension
+from mtlsearch.runs._retrain import retraining_evaluator, without_weights
 from mtlsearch.runs._run_search import move_checkpoints, open_search, weight_pruning
+from mtlsearch.runs._session import Session
 from mtlsearch.search import SearchProgress
-from mtlsearch.search.estimate import DEFAULT_PLANS, Estimate
+from mtlsearch.search.estimate import DEFAULT_PLANS, Estimate, ShortStudy
 from mtlsearch.study import (
     RunDirectory,
     check_run_directory,
+    open_run_storage,
+    open_store,
     require_same_search,
 )
 
@@ -27,6 +33,7 @@ def run_estimate(
     *,
     plans: int = DEFAULT_PLANS,
     should_merge: bool | None = None,
+    has_own_schedule: bool = False,
     device: torch.device,
     progress: SearchProgress,
 ) -> Estimate:
@@ -41,6 +48,8 @@ def run_estimate(
         plans: number of plans to train to a third of the epochs.
         should_merge: whether merged single-task networks give a prior mean; None: if the backbone
             is pretrained and this takes at most two trainings.
+        has_own_schedule: whether the short trainings end at the lowest learning rate, in a study of
+            their own that no search resumes.
         device: device of the training.
         progress: callbacks of the trainings.
 
@@ -73,4 +82,29 @@ def run_estimate(
                 progress=progress,
                 after_each=weight_pruning(run, session),
                 take_over=move_checkpoints(run, progress),
+                short_at=_short_studies(session, run, progress) if has_own_schedule else None,
             )
+
+
+def _short_studies(
+    session: Session, run: RunDirectory, progress: SearchProgress
+) -> Callable[[int], ShortStudy]:
+    """Return a function that returns the study of trainings of some epochs, opened once.
+
+    It is a journal in the run directory, also if the trials of the run are in a database.
+    """
+    search = session.config.search.model_copy(update={"storage": None})
+    config = session.config.model_copy(update={"search": search})
+
+    @cache
+    def short_at(epochs: int) -> ShortStudy:
+        folder = run.short_trainings(epochs)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        evaluator = retraining_evaluator(session, folder, seed=config.seed, epochs=epochs)
+        return ShortStudy(
+            without_weights(evaluator),
+            open_store(folder, config, open_run_storage(folder, config)),
+            move_checkpoints(folder, progress),
+        )
+
+    return short_at

@@ -237,6 +237,17 @@ class RunDirectory:
         """
         return replace(self, path=self.long_trainings / name)
 
+    def short_trainings(self, epochs: int) -> RunDirectory:
+        """Return the directory of short trainings with a schedule of their own.
+
+        Args:
+            epochs: their number of epochs.
+
+        Returns:
+            ``RUN/short_trainings/EPOCHS``.
+        """
+        return replace(self, path=self.path / "short_trainings" / str(epochs))
+
     def compressing(self, name: str) -> RunDirectory:
         """Return the directory of a compression that has not finished.
 

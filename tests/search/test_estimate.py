@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mtlsearch_search_spaces.tree import TreeSettings, TreeSpace
 from optuna.storages import InMemoryStorage
 from scipy.stats import spearmanr
 
 from mtlsearch.config import SearchConfig
-from mtlsearch.errors import RunError
+from mtlsearch.errors import RunError, TrainingError
 from mtlsearch.plan import SharingPlan, tree_plans
 from mtlsearch.plugin import Candidate
 from mtlsearch.results import TrialRecord
@@ -27,11 +29,14 @@ from mtlsearch.search import (
 )
 from mtlsearch.search.estimate import (
     Estimate,
+    ShortStudy,
     design,
     early_epoch,
     next_design,
     rank_plans,
     train_for_estimate,
+    train_with_own_schedule,
+    with_short_trainings,
 )
 from mtlsearch.search.estimate._task_model import _scaled_prior
 from mtlsearch.search.samplers._gp_surrogate import sharing_features
@@ -312,6 +317,103 @@ class TestRanking:
             train_for_estimate(
                 space_of(evaluator), evaluator, TrialStore.in_memory(), progress=NullProgress()
             )
+
+
+def short_score(candidate: Candidate, epoch: int) -> dict[str, float]:
+    """Return scores that no full training has at any epoch."""
+    return {task: 50.0 + change for task, change in true_changes(candidate.plan).items()}
+
+
+class TestOwnSchedule:
+    """Short trainings with a schedule of their own, in a study of their own."""
+
+    def train(
+        self, store: TrialStore, short: TrialStore, plans: int = 6, fails: str = ""
+    ) -> tuple[int, StudyView]:
+        def short_at(epochs: int) -> ShortStudy:
+            def measured(candidate: Candidate, epoch: int) -> dict[str, float]:
+                if str(candidate.plan) == fails:
+                    raise TrainingError("the loss is NaN")
+                return short_score(candidate, epoch)
+
+            return ShortStudy(
+                FunctionEvaluator.from_curve(measured, TASKS, UNITS, epochs=epochs), short
+            )
+
+        evaluator = evaluator_of()
+        return train_with_own_schedule(
+            space_of(evaluator), evaluator, store, short_at, plans=plans, progress=NullProgress()
+        )
+
+    def test_studies_have_full_and_short_trainings_only(self) -> None:
+        store, short = TrialStore.in_memory(), TrialStore.in_memory()
+        epochs, view = self.train(store, short)
+        assert epochs == 3
+        assert [(item.baseline, item.epochs) for item in store.view().records] == [
+            ("independent", EPOCHS),
+            ("hard", EPOCHS),
+        ]
+        shorts = short.view().records
+        assert {(item.state, item.epochs) for item in shorts} == {("complete", 3)}
+        assert [item.baseline for item in shorts] == ["independent", "hard", *[None] * 6]
+        assert [item.rung_results[3] for item in view.records] == [item.results for item in shorts]
+        states = [item.state for item in view.records]
+        assert states == ["complete"] * 2 + ["paused"] * 6
+
+    def test_resumed_estimate_trains_the_same_plans_once(self, store: TrialStore) -> None:
+        trials, short = TrialStore.in_memory(), TrialStore.in_memory()
+        for count in (2, 6, 6):
+            self.train(trials, short, count)
+        plans = [item.candidate.plan for item in short.view().records]
+        assert plans == [item.candidate.plan for item in store.view().records]
+
+    def test_ranking_uses_short_results(self) -> None:
+        _, view = self.train(TrialStore.in_memory(), TrialStore.in_memory())
+        result = ranked(space_of(evaluator_of()), view)
+        rest = [item for item in result.plans if not item.is_trained]
+        assert len(rest) == 43
+        for task in TASKS:
+            expected = [item.mean_by_task[task] for item in rest]
+            true = [true_changes(item.plan)[task] for item in rest]
+            assert spearmanr(expected, true)[0] > 0.9
+
+    def test_failed_plan_is_replaced_by_another(self) -> None:
+        store, short = TrialStore.in_memory(), TrialStore.in_memory()
+        first = str(next(item for item in self.chosen() if item.baseline is None).candidate.plan)
+        self.train(store, short, fails=first)
+        states = [item.state for item in short.view().records]
+        assert states == ["complete", "complete", "failed", *["complete"] * 6]
+
+    def chosen(self) -> tuple[TrialRecord, ...]:
+        short = TrialStore.in_memory()
+        self.train(TrialStore.in_memory(), short, plans=1)
+        return short.view().records
+
+    @given(data=st.data())
+    @settings(max_examples=8, deadline=None)
+    def test_combined_study_never_mixes_schedules(self, data: st.DataObject) -> None:
+        """Whatever a search trained and paused in the run, an epoch has short results only."""
+        evaluator, store, short = evaluator_of(), TrialStore.in_memory(), TrialStore.in_memory()
+        space = space_of(evaluator)
+        self.train(store, short, plans=data.draw(st.integers(1, 4), label="short"))
+        started = data.draw(st.integers(0, 4), label="paused by a former estimate")
+        if started:
+            train_for_estimate(space, evaluator, store, plans=started, progress=NullProgress())
+        trials = data.draw(st.integers(2, 3), label="trials of a search")
+        search(space, evaluator, store, trials=trials, seed=data.draw(st.integers(0, 99)))
+        view, of_short = store.view(), short.view()
+        combined = with_short_trainings(view, of_short, 3)
+        numbers = [item.number for item in combined.records]
+        assert len(set(numbers)) == len(numbers)
+        plans = [item.candidate.digest for item in combined.records]
+        assert len(set(plans)) == len(plans)
+        short_results = {item.candidate.digest: item.results for item in of_short.records}
+        for record in combined.records:
+            if 3 in record.rung_results:
+                assert record.rung_results[3] == short_results[record.candidate.digest]
+        complete = {item.candidate.digest for item in view.records if item.state == "complete"}
+        assert set(short_results) | complete == set(plans)
+        rank_plans(space, combined, cost=evaluator.cost, epochs=3, full_epochs=EPOCHS)
 
 
 class TestPriorMean:

@@ -57,6 +57,14 @@ def estimate(
             "and this costs at most two trainings.",
         ),
     ] = None,
+    own_schedule: Annotated[
+        bool,
+        typer.Option(
+            "--own-schedule",
+            help="Decay the learning rate of the short trainings to its end. They are compared "
+            "with short trainings of both baselines, and no search resumes them.",
+        ),
+    ] = False,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     seed: Seed = None,
@@ -86,6 +94,7 @@ def estimate(
                 folder,
                 plans=plans,
                 should_merge=merge,
+                has_own_schedule=own_schedule,
                 device=pick_device(device),
                 progress=progress,
             )
@@ -128,11 +137,18 @@ def _show_plans(estimate: Estimate, top: int, console: Console) -> None:
         for item in (*estimate.plans[:top], *baselines)
     ]
     console.table(("rank", "plan", "Δm", *tasks, "FLOPs", "parameters"), rows)
-    console.print(
-        "* trained in full"
-        if estimate.epochs == estimate.full_epochs
-        else f"* trained: baselines in full, others for {estimate.epochs} of "
-        f"{estimate.full_epochs} epochs or more"
+    console.print(_trained(estimate))
+
+
+def _trained(estimate: Estimate) -> str:
+    if estimate.epochs == estimate.full_epochs:
+        return "* trained in full"
+    if estimate.has_own_schedule:
+        epochs = "1 epoch" if estimate.epochs == 1 else f"{estimate.epochs} epochs"
+        return f"* trained: baselines in full, all for {epochs} with a schedule of their own"
+    return (
+        f"* trained: baselines in full, others for {estimate.epochs} of {estimate.full_epochs} "
+        "epochs or more"
     )
 
 

@@ -13,6 +13,11 @@ plans by the posterior mean of the surrogate.
 
 from mtlsearch.search.estimate._design import design, next_design
 from mtlsearch.search.estimate._estimate import Estimate, PlanEstimate, TaskEstimate
+from mtlsearch.search.estimate._own_schedule import (
+    ShortStudy,
+    train_with_own_schedule,
+    with_short_trainings,
+)
 from mtlsearch.search.estimate._ranking import estimated_plans, rank_plans
 from mtlsearch.search.estimate._trainings import DEFAULT_PLANS, early_epoch, train_for_estimate
 
@@ -20,6 +25,7 @@ __all__ = [
     "DEFAULT_PLANS",
     "Estimate",
     "PlanEstimate",
+    "ShortStudy",
     "TaskEstimate",
     "design",
     "early_epoch",
@@ -27,4 +33,6 @@ __all__ = [
     "next_design",
     "rank_plans",
     "train_for_estimate",
+    "train_with_own_schedule",
+    "with_short_trainings",
 ]

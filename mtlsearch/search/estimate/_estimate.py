@@ -80,6 +80,7 @@ class Estimate:
         difference_deviation: posterior standard deviation of this difference.
         epochs: epoch of the short trainings.
         full_epochs: epochs of a complete training.
+        has_own_schedule: whether the short trainings end at the lowest learning rate.
     """
 
     plans: tuple[PlanEstimate, ...]
@@ -89,6 +90,7 @@ class Estimate:
     difference_deviation: float
     epochs: int
     full_epochs: int
+    has_own_schedule: bool = False
 
     @property
     def best(self) -> PlanEstimate:

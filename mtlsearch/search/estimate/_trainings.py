@@ -34,6 +34,18 @@ def early_epoch(epochs: int) -> int:
     return -(-epochs // 3)
 
 
+def early_epochs(epochs: int) -> tuple[int, ...]:
+    """Return the epochs of short trainings: the second one if Δm is noise at the first.
+
+    Args:
+        epochs: epochs of a complete training.
+
+    Returns:
+        A third and two thirds of the epochs, rounded up; without those that are all epochs.
+    """
+    return tuple(early for early in (early_epoch(epochs), -(-2 * epochs // 3)) if early < epochs)
+
+
 def train_for_estimate(
     space: CandidateSpace,
     evaluator: Evaluator,
@@ -71,19 +83,31 @@ def train_for_estimate(
     if space.limits is not None:
         space.limits.load_latencies(store.view().records)
     after = after_each or (lambda view: None)
-    epochs, rungs = evaluator.epochs, _rungs(space, evaluator)
-    halving = SuccessiveHalving(rungs, epochs=epochs, can_promote=False)
+    epochs, halving = evaluator.epochs, baseline_rungs(space, evaluator)
     runner = TrialRunner(evaluator, store, progress, halving, space.limits, take_over)
-    for baseline in BASELINES:
-        if _train_baseline(space, runner, baseline):
-            after(store.view())
+    train_baselines(space, runner, after)
     rung = _valid_rung(store.view(), evaluator)
     halving = SuccessiveHalving((rung,), epochs=epochs, can_promote=False)
     if rung == epochs:
         halving = SuccessiveHalving()
     runner = TrialRunner(evaluator, store, progress, halving, space.limits, take_over)
-    _train_plans(space, runner, names, plans, after)
+    train_plans(space, runner, names, plans, after)
     return rung
+
+
+def train_baselines(
+    space: CandidateSpace, runner: TrialRunner, after: Callable[[StudyView], None]
+) -> None:
+    """Train both baselines, unless they are complete or another worker trains them.
+
+    Args:
+        space: the candidate space.
+        runner: runs trials.
+        after: called with the study after every trial.
+    """
+    for baseline in BASELINES:
+        if _train_baseline(space, runner, baseline):
+            after(runner.store.view())
 
 
 def _train_baseline(space: CandidateSpace, runner: TrialRunner, baseline: Baseline) -> bool:
@@ -107,14 +131,24 @@ def _train_baseline(space: CandidateSpace, runner: TrialRunner, baseline: Baseli
         time.sleep(WAIT_SECONDS)
 
 
-def _train_plans(
+def train_plans(
     space: CandidateSpace,
     runner: TrialRunner,
     plans: list[SharingPlan],
     count: int,
     after: Callable[[StudyView], None],
+    trials_of: Callable[[StudyView], StudyView] = with_reached_rungs,
 ) -> None:
-    """Start trials until ``count`` proposed plans have results, at most twice as many trials."""
+    """Start trials until ``count`` proposed plans have results, at most twice as many trials.
+
+    Args:
+        space: the candidate space.
+        runner: runs trials.
+        plans: plans that may be trained.
+        count: number of plans with results.
+        after: called with the study after every trial.
+        trials_of: returns all trials that count, given those of the runner.
+    """
     baselines = [space.baseline_candidate(baseline).plan for baseline in BASELINES]
     plans = list(dict.fromkeys([*baselines, *plans]))
     features = sharing_features(plans)
@@ -124,7 +158,7 @@ def _train_plans(
         view = runner.store.update()
         records = [
             record
-            for record in with_reached_rungs(view).records
+            for record in trials_of(view).records
             if record.candidate.plan in index_by_plan
             and record.candidate.backbone in (None, space.backbones[0])
         ]
@@ -152,21 +186,27 @@ def _train_plans(
             time.sleep(WAIT_SECONDS)
 
 
-def _rungs(space: CandidateSpace, evaluator: Evaluator) -> tuple[int, ...]:
-    """Return the epochs at which the results of the baselines are kept."""
+def baseline_rungs(space: CandidateSpace, evaluator: Evaluator) -> SuccessiveHalving:
+    """Return the epochs at which the results of the baselines are kept, as a rule.
+
+    Args:
+        space: the candidate space.
+        evaluator: measures candidates in full.
+
+    Returns:
+        A rule by which no trial resumes.
+    """
     epochs, stopping = evaluator.epochs, space.config.early_stopping
-    rungs = {early_epoch(epochs), -(-2 * epochs // 3)}
+    rungs = set(early_epochs(epochs))
     if stopping is not None:
         rungs |= set(stopping.rungs_of(epochs))
-    return tuple(sorted(rung for rung in rungs if rung < epochs))
+    kept = tuple(sorted(rung for rung in rungs if rung < epochs))
+    return SuccessiveHalving(kept, epochs=epochs, can_promote=False)
 
 
 def _valid_rung(view: StudyView, evaluator: Evaluator) -> int:
     """Return a third of the epochs, or two thirds if Δm is noise there; else all epochs."""
-    epochs = evaluator.epochs
-    for rung in (early_epoch(epochs), -(-2 * epochs // 3)):
-        if rung >= epochs:
-            break
+    for rung in early_epochs(evaluator.epochs):
         reference = view.reference_results(rung)
         if not reference:
             raise RunError(
@@ -177,4 +217,4 @@ def _valid_rung(view: StudyView, evaluator: Evaluator) -> int:
             )
         if not why_unranked(reference) and not counted_metrics(reference).is_noise:
             return rung
-    return epochs
+    return evaluator.epochs

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
+from mtlsearch.config import load_run
 from mtlsearch.search.estimate import Estimate
+from mtlsearch.study import RunDirectory, open_run_storage, open_store
 from tests.cli.commands.test_search import measured
 from tests.cli.commands.test_worker import KILLING
 from tests.cli.conftest import RUN_FILE, records_of
@@ -70,6 +73,31 @@ def test_later_calls_reuse_what_is_trained(result: CompletedProcess[str], run: P
     assert len(after) == len(before)
     assert [record.state for record in after].count("complete") == 3
     assert "resumes until epoch 2" in search.stderr
+
+
+def test_own_schedule_trains_apart_from_the_run(
+    result: CompletedProcess[str], run: Path, tmp_path: Path
+) -> None:
+    apart = tmp_path / "run"
+    shutil.copytree(run, apart)
+    before = records_of(apart)
+    command = ("estimate", run.with_name("run.yaml"), "--out", apart, *OPTIONS, "--own-schedule")
+    completed = call(*command)
+    assert completed.returncode == 0, completed.stderr
+    text = "* trained: baselines in full, all for 1 epoch with a schedule of their own"
+    assert text in completed.stdout.splitlines()
+    assert records_of(apart) == before
+    folder, config = RunDirectory(apart).short_trainings(1), load_run(apart / "run.yaml").config
+    shorts = open_store(folder, config, open_run_storage(folder, config)).records()
+    assert [record.baseline for record in shorts][:2] == ["independent", "hard"]
+    full = {record.plan for record in before if record.state == "complete"}
+    assert len({record.plan for record in shorts} | full) == 4
+    assert {(record.state, record.epochs) for record in shorts} == {("complete", 1)}
+    assert not list(folder.path.rglob("*.safetensors"))
+    assert shorts[0].results != before[0].rung_results[1]  # at another learning rate
+    estimate = Estimate.from_json(json.loads((apart / "estimate.json").read_text()))
+    assert estimate.has_own_schedule
+    assert call(*command).stdout == completed.stdout
 
 
 def test_estimate_continues_a_killed_baseline_exactly(tmp_path: Path) -> None:
