@@ -1,8 +1,9 @@
 """Estimate of all sharing plans from a few short trainings.
 
 :func:`train_for_estimate` trains both baselines in full and a few plans to a third of the epochs.
-They are ordinary trials of the study, which a later search resumes. :func:`rank_plans` ranks all
-plans by the posterior mean of the surrogate.
+They are ordinary trials of the study, which a later search resumes. With
+:func:`train_with_own_schedule`, the short trainings end at the lowest learning rate, in a study of
+their own. :func:`rank_plans` ranks all plans by the posterior mean of the surrogate.
 
 >>> import numpy as np
 >>> from mtlsearch.search.estimate import next_design
