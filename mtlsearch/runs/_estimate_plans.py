@@ -134,8 +134,8 @@ def _remaining_epochs(
     num_baselines = sum(record.baseline is not None for record in trained)
     num_plans = len({record.candidate.plan for record in trained if record.baseline is None})
     full, short = max(0, 2 - num_baselines), max(0, plans - num_plans)
-    if short_at is not None:
-        records = short_at(early).store.view().records if early < epochs else ()
+    if short_at is not None and early < epochs:
+        records = short_at(early).store.view().records
         short = max(0, plans + 2 - sum(record.state == "complete" for record in records))
     return full * epochs + short * early
 
