@@ -23,8 +23,8 @@ from mtlsearch.runs import (
     history_columns,
     load_trial,
     open_session,
+    reopen_session,
     require_same_labels,
-    warn_of_other_data,
 )
 from mtlsearch.search import NullProgress
 from mtlsearch.study import RunDirectory
@@ -32,7 +32,6 @@ from mtlsearch.training import resolve_device
 
 if TYPE_CHECKING:
     from mtlsearch.models import MultiTaskNetwork
-    from mtlsearch.search import SearchProgress
 
 SECTIONS = ("data", "train")
 """Sections of the run file that fine-tuning may change."""
@@ -120,7 +119,13 @@ class TrialNetworks:
         if resolved.config.data.sources != changed.config.data.sources:
             require_same_labels(resolved, changed)
         callbacks = progress_of(progress, has_epochs=True)
-        session = _open(changed, folder, device, callbacks)
+        session = open_session(
+            changed,
+            folder,
+            device=resolve_device(device),
+            progress=callbacks,
+            should_load_weights=False,
+        )
         if learning_rate is None:
             rate = record.candidate.learning_rate or resolved.config.train.learning_rate
             learning_rate = rate / 10
@@ -138,9 +143,14 @@ class TrialNetworks:
 
     def _open(self, folder: RunDirectory, device: str) -> Session:
         """Open the run, and warn if its data changed."""
-        session = _open(self._resolve(), folder, device)
-        warn_of_other_data(session, self.run, partial(warnings.warn, stacklevel=6))
-        return session
+        return reopen_session(
+            self._resolve(),
+            folder,
+            self.run,
+            device=resolve_device(device),
+            progress=NullProgress(),
+            warning=partial(warnings.warn, stacklevel=7),  # the line of the user
+        )
 
     def _resolve(self) -> ResolvedRun:
         return build_registry(self.loaded.config.plugins).resolve(self.loaded)
@@ -157,23 +167,6 @@ class TrialNetworks:
         changed = load_run(self.loaded.config, overrides)
         changed.require_paths()
         return build_registry(changed.config.plugins).resolve(changed)
-
-
-def _open(
-    resolved: ResolvedRun,
-    folder: RunDirectory,
-    device: str,
-    progress: SearchProgress | None = None,
-) -> Session:
-    """Open a run; read and check its images only with callbacks for that."""
-    return open_session(
-        resolved,
-        folder,
-        device=resolve_device(device),
-        progress=progress or NullProgress(),
-        check=progress is not None,
-        should_load_weights=False,
-    )
 
 
 def _wrap(session: Session, network: MultiTaskNetwork) -> TrainedNetwork:

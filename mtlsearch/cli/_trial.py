@@ -89,19 +89,18 @@ def open_network(
 
     import torch
 
-    from mtlsearch.runs import load_trial, open_session, select_network, warn_of_other_data
+    from mtlsearch.runs import load_trial, reopen_session, select_network
     from mtlsearch.search import NullProgress
 
     console = options.console
     record, folder = select_network(run, resolved.config, number, retrained, console.info)
     console.info(f"{verb} {retrained or f'trial {record.number}'}: {record.plan}")
-    session = open_session(
+    session = reopen_session(
         resolved,
         folder,
+        run,
         device=torch.device("cpu"),
         progress=NullProgress(),
-        check=False,
-        should_load_weights=False,
+        warning=console.warning,
     )
-    warn_of_other_data(session, run, console.warning)
     return session, record, load_trial(session, record)

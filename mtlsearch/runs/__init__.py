@@ -59,7 +59,7 @@ from mtlsearch.runs._session import (
     accept_data,
     load_cut_backbone,
     open_session,
-    warn_of_other_data,
+    reopen_session,
 )
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
 
@@ -98,6 +98,7 @@ __all__ = [
     "read_history",
     "read_verdict",
     "refuse_extension",
+    "reopen_session",
     "require_same_labels",
     "run_affinity",
     "run_estimate",
@@ -107,5 +108,4 @@ __all__ = [
     "select_trial",
     "start_extension",
     "train_longer",
-    "warn_of_other_data",
 ]

@@ -134,6 +134,48 @@ def open_session(
     return Session(resolved.config, data, evaluator, _build_space(context, evaluator))
 
 
+def reopen_session(
+    resolved: ResolvedRun,
+    weights: RunDirectory,
+    run: Path,
+    *,
+    device: torch.device,
+    progress: SearchProgress,
+    warning: Callable[[str], None] | None = None,
+) -> Session:
+    """Open the session of trained networks: read no image and load no initial weights.
+
+    Args:
+        resolved: the run file with its plugins.
+        weights: directory with the weights of the networks.
+        run: run directory of their trials.
+        device: device of the networks.
+        progress: callbacks for warnings.
+        warning: receives what differs if the data are not those of the trials; None for that of
+            ``progress``.
+
+    Returns:
+        The session.
+
+    Raises:
+        ConfigError: the run file does not fit the data.
+        DataError: the data cannot be opened.
+        BackboneError: a backbone cannot be created or cut.
+        RunError: the storage cannot be opened.
+        PluginError: a plugin raises an error.
+    """
+    session = open_session(
+        resolved,
+        weights,
+        device=device,
+        progress=progress,
+        check=False,
+        should_load_weights=False,
+    )
+    warn_of_other_data(session, run, warning or progress.warning)
+    return session
+
+
 def require_same_data(
     before: DataDigest, now: DataDigest, run: RunDirectory, *, selected_by_row: bool
 ) -> None:

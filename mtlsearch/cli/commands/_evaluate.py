@@ -130,19 +130,11 @@ def _trial_job(
     number = require_one_network(trial, retrained)
 
     from mtlsearch.evaluation import trial_job
-    from mtlsearch.runs import open_session, select_network, warn_of_other_data
+    from mtlsearch.runs import reopen_session, select_network
 
     notify = options.console.info
     record, folder = select_network(run, resolved.config, number, retrained, notify)
-    session = open_session(
-        resolved,
-        folder,
-        device=pick_device(device),
-        progress=progress,
-        check=False,
-        should_load_weights=False,
-    )
-    warn_of_other_data(session, run, progress.warning)
+    session = reopen_session(resolved, folder, run, device=pick_device(device), progress=progress)
     return trial_job(session, record, split=split, resamples=resamples, seed=seed)
 
 

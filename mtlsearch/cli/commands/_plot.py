@@ -135,21 +135,15 @@ def _confusions(
     """
     from mtlsearch.errors import RunError
     from mtlsearch.evaluation import evaluate_split, trial_job
-    from mtlsearch.runs import open_session, select_network, warn_of_other_data
+    from mtlsearch.runs import reopen_session, select_network
 
     number = parse_trial(trial)
     resolved = reopen_run(run, options, data_root)
     record, folder = select_network(run, resolved.config, number, None, options.console.info)
     with ProgressView(options.console) as progress:
-        session = open_session(
-            resolved,
-            folder,
-            device=pick_device(device),
-            progress=progress,
-            check=False,
-            should_load_weights=False,
+        session = reopen_session(
+            resolved, folder, run, device=pick_device(device), progress=progress
         )
-        warn_of_other_data(session, run, progress.warning)
         job = trial_job(session, record, split="val", resamples=0, seed=0)
         evaluation = evaluate_split(job, progress.stage)
     matrices = {

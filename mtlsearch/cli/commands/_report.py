@@ -69,21 +69,19 @@ def _measure(
     """Evaluate the compared networks; where data are missing, return the reason as a note."""
     from mtlsearch.errors import BackboneError, ConfigError, DataError, PluginError
     from mtlsearch.report.page import NetworkResults, compared_networks, measure_networks
-    from mtlsearch.runs import open_session, warn_of_other_data
+    from mtlsearch.runs import reopen_session
     from mtlsearch.study import RunDirectory
 
     torch_device = pick_device(device)
     with ProgressView(options.console) as progress:
         try:
-            session = open_session(
+            session = reopen_session(
                 reopen_run(run, options, data_root),
                 RunDirectory(run),
+                run,
                 device=torch_device,
                 progress=progress,
-                check=False,
-                should_load_weights=False,
             )
-            warn_of_other_data(session, run, progress.warning)
             return measure_networks(session, compared_networks(contents), progress.stage)
         except (BackboneError, ConfigError, DataError, PluginError) as error:
             place = f" ({error.where})" if error.where else ""
