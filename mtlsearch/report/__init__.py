@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from mtlsearch.report._confusion_picture import draw_confusions
     from mtlsearch.report._curve_picture import curve_figure, draw_importance, draw_learning_curves
     from mtlsearch.report._fronts import draw_fronts, fronts_figure
-    from mtlsearch.report._plot import front_figure, plot, require_picture
+    from mtlsearch.report._picture_file import require_picture
+    from mtlsearch.report._plot import front_figure, plot
     from mtlsearch.report._sharing_picture import draw_sharing, sharing_figure
     from mtlsearch.report._write_evaluation import evaluation_files, write_evaluation
 
@@ -36,7 +37,7 @@ _MODULE_BY_NAME = {
     "fronts_figure": "_fronts",
     "front_figure": "_plot",
     "plot": "_plot",
-    "require_picture": "_plot",
+    "require_picture": "_picture_file",
     "draw_sharing": "_sharing_picture",
     "sharing_figure": "_sharing_picture",
     "evaluation_files": "_write_evaluation",

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mtlsearch.affinity import Affinity
-from mtlsearch.files import atomic_write
+from mtlsearch.report._picture_file import save_picture
 
 CELL = 0.62  # inches per task
 INK = "#22272e"
@@ -54,8 +54,7 @@ def draw_affinity(affinity: Affinity, path: Path) -> None:
             if unit == 0:
                 axes.set_title(title, fontsize=9, color=INK)
         row[0].set_ylabel(f"unit {unit}\n{name}", fontsize=9, color=INK)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, format="png")
+    save_picture(figure, path)
 
 
 def _largest_effect(values: np.ndarray) -> float:

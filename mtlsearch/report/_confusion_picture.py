@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mtlsearch.evaluation import TaskEvaluation
-from mtlsearch.files import atomic_write
+from mtlsearch.report._picture_file import save_picture
 
 INK, PAPER = "#22272e", "white"
 MAX_NUMBERS = 20
@@ -44,9 +44,7 @@ def draw_confusions(task_by_title: Mapping[str, TaskEvaluation], path: Path) -> 
         task_by_title: results of tasks with a confusion matrix, by heading; at least one.
         path: a ``.png``, ``.svg`` or ``.pdf`` file; the write is atomic.
     """
-    figure = _figure(task_by_title)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, format=path.suffix.lstrip(".").lower())
+    save_picture(_figure(task_by_title), path)
 
 
 def _figure(task_by_title: Mapping[str, TaskEvaluation]) -> Figure:

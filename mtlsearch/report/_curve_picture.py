@@ -13,9 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from mtlsearch.errors import RunError
-from mtlsearch.files import atomic_write
 from mtlsearch.report._learning_curves import CurvePanel
 from mtlsearch.report._notebook_figure import NotebookFigure
+from mtlsearch.report._picture_file import save_picture
 from mtlsearch.report._plan_effects import PairEffect
 
 INK, GRAY, GRID = "#22272e", "#8b949e", "#e6e9ed"
@@ -34,7 +34,7 @@ def draw_learning_curves(panels: Sequence[CurvePanel], path: Path) -> None:
     Raises:
         RunError: there is no such panel.
     """
-    _save(curve_figure(panels), path)
+    save_picture(curve_figure(panels), path)
 
 
 def curve_figure(panels: Sequence[CurvePanel]) -> Figure:
@@ -108,7 +108,7 @@ def draw_importance(
         names = [*importance_by_param][::-1]
         axes.barh(names, [importance_by_param[name] for name in names], color=COLORS["best"])
         _style(axes, "importance of params (PED-ANOVA)")
-    _save(figure, path)
+    save_picture(figure, path)
 
 
 def _draw_effect(axes: Axes, effect: PairEffect, role_by_trial: Mapping[int, str]) -> None:
@@ -164,8 +164,3 @@ def _style(axes: Axes, title: str) -> None:
     axes.set_axisbelow(True)
     for side in axes.spines.values():
         side.set_visible(False)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, format=path.suffix.lstrip(".").lower())

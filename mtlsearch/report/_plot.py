@@ -10,12 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mtlsearch.errors import ConfigError, RunError
-from mtlsearch.files import atomic_write
 from mtlsearch.report._display_columns import best_row
-from mtlsearch.report._formatting import scale_of
-from mtlsearch.report._front_axes import INK, add_legend, draw_front, front_axes, set_limits
+from mtlsearch.report._front_axes import INK, FrontAxes
 from mtlsearch.report._label_placement import label_points
+from mtlsearch.report._picture_file import require_picture, save_picture
 
 TRIAL, FRONT, INDEPENDENT, HARD = "#9db4d0", "#1f6feb", "#d1495b", "#edae49"
 BASELINES = {"independent": (INDEPENDENT, "s"), "hard": (HARD, "D")}
@@ -23,7 +21,6 @@ AXES = {"delta_m", "flops"}
 """Names of the objectives that the axes show."""
 
 MAX_NOTE = 130  # characters, so that the note fits the width
-SUFFIXES = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 
 
 def plot(frame: pd.DataFrame, path: Path) -> None:
@@ -41,9 +38,7 @@ def plot(frame: pd.DataFrame, path: Path) -> None:
         RunError: no trial has a Δm yet.
     """
     require_picture(path)
-    figure = front_figure(frame)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, format=SUFFIXES[path.suffix.lower()])
+    save_picture(front_figure(frame), path)
 
 
 def front_figure(frame: pd.DataFrame) -> Figure:
@@ -59,54 +54,29 @@ def front_figure(frame: pd.DataFrame) -> Figure:
         RunError: no trial has a Δm yet.
     """
     measured = frame[frame["delta_m"].notna()]
-    if measured.empty:
-        raise RunError(
-            "no trial has a Δm yet, so the plot would be empty",
-            next_step="resume the run by `mtlsearch search`; it trains both baselines first",
-        )
     return _figure(measured, missing=len(frame) - len(measured))
 
 
-def require_picture(path: Path, *, option: str = "--plot") -> None:
-    """Check that the suffix of a file is a supported picture format.
-
-    Args:
-        path: the file; it need not exist.
-        option: the option that names it, for the message.
-
-    Raises:
-        ConfigError: the suffix is not ``.png``, ``.svg`` or ``.pdf``.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(
-            f"the picture format {path.suffix or 'without a suffix'} is not supported",
-            where=f"{option} {path}",
-            allowed=list(SUFFIXES),
-        )
-
-
 def _figure(frame: pd.DataFrame, *, missing: int) -> Figure:
-    factor, prefix = scale_of(frame["flops"].tolist())
-    figure, axes = front_axes(
-        "Δm against cost, one point per trial",
-        _note(frame, missing),
-        f"{prefix}FLOPs for one image",
-        "the independent baseline",
+    front = FrontAxes(
+        [frame],
+        title="Δm against cost, one point per trial",
+        reference="the independent baseline",
+        next_step="resume the run by `mtlsearch search`; it trains both baselines first",
     )
-    x = frame["flops"].to_numpy(np.float64) / factor
-    y = frame["delta_m"].to_numpy(np.float64)
-    set_limits(axes, x, y)
+    front.add_note(_note(frame, missing))
+    axes, (x, y) = front.axes, front.positions(frame)
     if set(frame.attrs["front"]) == AXES:
-        draw_front(axes, x, y, frame["pareto"].to_numpy(bool), FRONT, "Pareto front")
+        front.draw_front(x, y, frame["pareto"].to_numpy(bool), FRONT, "Pareto front")
     _trials(axes, frame, x, y)
     first = [*np.flatnonzero(frame["baseline"].notna() | frame["pareto"])]
     if (best := best_row(frame)) is not None:
         _ring(axes, float(x[best]), float(y[best]))
         first.append(best)
-    add_legend(axes)
-    figure.draw_without_rendering()  # label positions depend on the layout of the axes
+    front.add_legend()
+    front.figure.draw_without_rendering()  # label positions depend on the layout of the axes
     label_points(axes, x, y, _names(frame), first=list(dict.fromkeys(map(int, first))))
-    return figure
+    return front.figure
 
 
 def _note(frame: pd.DataFrame, missing: int) -> str:

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
 from matplotlib.path import Path as Curve
 
-from mtlsearch.files import atomic_write
 from mtlsearch.plan import SharingPlan
 from mtlsearch.report._notebook_figure import NotebookFigure
+from mtlsearch.report._picture_file import save_picture
 
 INK, GRAY, IMAGE = "#22272e", "#6e7781", "#d0d7de"
 TASK_COLORS = ("#1f6feb", "#edae49", "#d1495b", "#2a9d8f", "#8e6bbf", "#7f8c3a")
@@ -33,9 +33,7 @@ def draw_sharing(plans: Mapping[str, SharingPlan], path: Path) -> None:
         plans: plan by title; tasks have the same color in all of them.
         path: a ``.png``, ``.svg`` or ``.pdf`` file, written atomically.
     """
-    figure = sharing_figure(plans)
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, format=path.suffix.lstrip(".").lower())
+    save_picture(sharing_figure(plans), path)
 
 
 def sharing_figure(plans: Mapping[str, SharingPlan]) -> Figure:
