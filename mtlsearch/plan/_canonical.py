@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 Row = tuple[int, ...]
 """Group number of each task in one unit; :data:`SKIPPED` for a task that skips the unit."""
@@ -20,6 +21,11 @@ def canonical(row: Row) -> Row:
     Returns:
         The restricted growth string of the same partition; :data:`SKIPPED` stays.
     """
+    return _renumbered(tuple(row))
+
+
+@lru_cache(maxsize=4096)  # the plans of a study have few different rows
+def _renumbered(row: Row) -> Row:
     numbers = {SKIPPED: SKIPPED}
     return tuple(numbers.setdefault(group, len(numbers) - 1) for group in row)
 

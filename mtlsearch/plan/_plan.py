@@ -333,7 +333,7 @@ class SharingPlan:
         """
         try:
             tasks = tuple(str(task) for task in value["tasks"])
-            rows = tuple(tuple(int(group) for group in row) for row in value["rows"])
+            rows = tuple(tuple(map(int, row)) for row in value["rows"])
             statistics = value.get("statistics", "shared")
         except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise PlanError(f"not a sharing plan: {value!r}") from error

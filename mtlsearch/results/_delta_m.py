@@ -48,10 +48,110 @@ def counted_metrics(reference: Mapping[str, TaskResult]) -> CountedMetrics:
     Returns:
         The counted metrics. A metric that was not measured is counted, so that Δm is undefined.
     """
-    # Those of a record do not change. A study compares all trials with one reference at few epochs.
-    if isinstance(reference, MappingProxyType):
-        return _counted_once(_Results(reference))
-    return _select_counted(reference)
+    return _prepare(reference).counted
+
+
+@dataclass(frozen=True, slots=True)
+class _ReferenceMetric:
+    """A counted metric of the reference.
+
+    Attributes:
+        spec: the metric.
+        value: its value; NaN if it was not measured.
+        limit: see :meth:`TaskResult.saturation_limit`.
+        error: its standard error; None if unknown.
+        replicates: its value without each fold in turn.
+    """
+
+    spec: Metric
+    value: float
+    limit: float | None
+    error: float | None
+    replicates: tuple[float, ...]
+
+    @classmethod
+    def of(cls, spec: Metric, result: TaskResult) -> _ReferenceMetric:
+        """Return the metric in the results of the reference."""
+        return cls(
+            spec,
+            result.value(spec),
+            result.saturation_limit(spec),
+            result.errors.get(spec.name),
+            result.replicates.get(spec.name, ()),
+        )
+
+    def change(self, result: TaskResult) -> tuple[float | None, str]:
+        """Return the relative change of a result, positive if better, or why it is undefined."""
+        value = result.value(self.spec)
+        if not math.isfinite(self.value):
+            return None, "was not measured for the independent baseline"
+        if not math.isfinite(value):
+            return None, "was not measured"
+        return self._relative_change(value, self.value), ""
+
+    def paired_changes(self, result: TaskResult) -> tuple[float, ...]:
+        """Return the change without each fold.
+
+        Empty without replicates of both, or if the reference is 0 without a fold.
+        """
+        values = result.replicates.get(self.spec.name, ())
+        if len(values) != len(self.replicates):
+            return ()
+        if self.limit is None and 0.0 in self.replicates:
+            return ()
+        return tuple(map(self._relative_change, values, self.replicates))
+
+    def unpaired_error(self, result: TaskResult) -> float | None:
+        """Return the error of the change, as if both results were independent."""
+        error = result.errors.get(self.spec.name)
+        if error is None or self.error is None:
+            return None
+        value, reference, limit = result.value(self.spec), self.value, self.limit
+        if limit is not None:
+            is_equal = value >= limit if self.spec.higher_is_better else value <= limit
+            return 0.0 if is_equal else error / abs(limit)
+        return math.hypot(error / reference, value * self.error / reference**2)
+
+    def _relative_change(self, value: float, reference: float) -> float:
+        if self.limit is not None:
+            worse = min if self.spec.higher_is_better else max
+            value, reference = worse(value, self.limit), self.limit
+        change = (value - reference) / abs(reference)
+        return change if self.spec.higher_is_better else -change
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    """What each comparison with one reference requires.
+
+    Attributes:
+        reason: why Δm against it is undefined for all trials; empty if it is not.
+        counted: the metrics that Δm counts.
+        metrics_by_task: these metrics with their values, by task.
+    """
+
+    reason: str
+    counted: CountedMetrics
+    metrics_by_task: Mapping[str, tuple[_ReferenceMetric, ...]]
+
+    @classmethod
+    def of(cls, results: Mapping[str, TaskResult]) -> _Reference:
+        """Return the reference with some results by task."""
+        counted = _select_counted(results)
+        without_metric = [task for task, result in sorted(results.items()) if not result.specs]
+        reason = ""
+        if without_metric:
+            reason = f"task {without_metric[0]!r} has no metric"
+        elif not counted.by_task and not counted.not_counted:
+            reason = "no task has a metric that Δm counts"
+        return cls(
+            reason,
+            counted,
+            {
+                task: tuple(_ReferenceMetric.of(spec, results[task]) for spec in specs)
+                for task, specs in counted.by_task.items()
+            },
+        )
 
 
 class _Results:
@@ -67,9 +167,16 @@ class _Results:
         return id(self.by_task)
 
 
+def _prepare(reference: Mapping[str, TaskResult]) -> _Reference:
+    # Those of a record do not change. A study compares all trials with one reference at few epochs.
+    if isinstance(reference, MappingProxyType):
+        return _prepare_once(_Results(reference))
+    return _Reference.of(reference)
+
+
 @lru_cache(maxsize=32)
-def _counted_once(results: _Results) -> CountedMetrics:
-    return _select_counted(results.by_task)
+def _prepare_once(results: _Results) -> _Reference:
+    return _Reference.of(results.by_task)
 
 
 def _select_counted(reference: Mapping[str, TaskResult]) -> CountedMetrics:
@@ -211,11 +318,11 @@ def delta_m_error_by_task(
     """
     if not is_defined and not _changes(result, reference)[0]:
         return None
-    counted = counted_metrics(reference).by_task
+    counted = _prepare(reference).metrics_by_task
     scale = 100.0 * len(reference) / (len(counted) or len(reference))
     errors = dict.fromkeys(sorted(reference.keys() - counted.keys()), 0.0)
     for task in counted:
-        error = _task_error(counted[task], result[task], reference[task])
+        error = _task_error(counted[task], result[task])
         if error is not None:
             errors[task] = scale * error.error
     return dict(sorted(errors.items()))
@@ -290,45 +397,23 @@ def _changes(
     """Return the mean relative change by task; or nothing and why Δm is undefined."""
     if not reference:
         return {}, "no trained independent baseline to compare with"
-    if set(result) != set(reference):
+    if result.keys() != reference.keys():
         return {}, f"results are for {sorted(result)}, the baseline's for {sorted(reference)}"
-    without_metric = [task for task in sorted(reference) if not reference[task].specs]
-    if without_metric:
-        return {}, f"task {without_metric[0]!r} has no metric"
-    counted = counted_metrics(reference)
-    if not counted.by_task:
-        if not counted.not_counted:
-            return {}, "no task has a metric that Δm counts"
+    prepared = _prepare(reference)
+    if prepared.reason:
+        return {}, prepared.reason
+    if not prepared.metrics_by_task:
         return dict.fromkeys(sorted(reference), 0.0), ""
     changes = {}
-    for task, specs in counted.by_task.items():
+    for task, metrics in prepared.metrics_by_task.items():
         changes_of_task = []
-        for spec in specs:
-            change, reason = _change(spec, result[task], reference[task])
+        for metric in metrics:
+            change, reason = metric.change(result[task])
             if change is None:
-                return {}, f"{task}.{spec.name} {reason}"
+                return {}, f"{task}.{metric.spec.name} {reason}"
             changes_of_task.append(change)
         changes[task] = fmean(changes_of_task)
     return changes, ""
-
-
-def _change(spec: Metric, result: TaskResult, baseline: TaskResult) -> tuple[float | None, str]:
-    """Return the relative change of one metric, positive if better, or why it is undefined."""
-    value, reference = result.value(spec), baseline.value(spec)
-    if not math.isfinite(reference):
-        return None, "was not measured for the independent baseline"
-    if not math.isfinite(value):
-        return None, "was not measured"
-    return _relative_change(spec, value, reference, baseline.saturation_limit(spec)), ""
-
-
-def _relative_change(spec: Metric, value: float, reference: float, limit: float | None) -> float:
-    """Return the relative change, positive if better; ``limit``: see ``saturation_limit``."""
-    if limit is not None:
-        worse = min if spec.higher_is_better else max
-        value, reference = worse(value, limit), limit
-    change = (value - reference) / abs(reference)
-    return change if spec.higher_is_better else -change
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,57 +434,24 @@ def _change_errors(
 ) -> dict[str, _ChangeError]:
     """Return the error of the change of each counted task; empty if one is unknown."""
     changes, _ = _changes(result, reference)
-    counted = counted_metrics(reference).by_task
+    counted = _prepare(reference).metrics_by_task
     errors = {}
     for task in [task for task in changes if task in counted]:
-        error = _task_error(counted[task], result[task], reference[task])
+        error = _task_error(counted[task], result[task])
         if error is None:
             return {}
         errors[task] = error
     return errors
 
 
-def _task_error(
-    specs: Sequence[Metric], result: TaskResult, baseline: TaskResult
-) -> _ChangeError | None:
+def _task_error(metrics: Sequence[_ReferenceMetric], result: TaskResult) -> _ChangeError | None:
     """Return the error of the mean change of the counted metrics of a task; None if unknown."""
-    replicates = [_paired_changes(spec, result, baseline) for spec in specs]
+    replicates = [metric.paired_changes(result) for metric in metrics]
     if all(replicates):
         means = tuple(fmean(values) for values in zip(*replicates, strict=True))
         return _ChangeError(jackknife_error(means), means)
-    errors = [_unpaired_error(spec, result, baseline) for spec in specs]
+    errors = [metric.unpaired_error(result) for metric in metrics]
     known_errors = [error for error in errors if error is not None]
     # Metrics of one task rise and fall together: the mean of their errors is the largest error.
     is_known = len(known_errors) == len(errors)
     return _ChangeError(fmean(known_errors)) if is_known else None
-
-
-def _paired_changes(spec: Metric, result: TaskResult, baseline: TaskResult) -> tuple[float, ...]:
-    """Return the change of a metric without each fold.
-
-    Empty without replicates of both, or if the baseline is 0 without a fold.
-    """
-    values = result.replicates.get(spec.name, ())
-    references = baseline.replicates.get(spec.name, ())
-    if len(values) != len(references):
-        return ()
-    limit = baseline.saturation_limit(spec)
-    if limit is None and 0.0 in references:
-        return ()
-    return tuple(
-        _relative_change(spec, value, reference, limit)
-        for value, reference in zip(values, references, strict=True)
-    )
-
-
-def _unpaired_error(spec: Metric, result: TaskResult, baseline: TaskResult) -> float | None:
-    """Return the error of the change of a metric, as if both results were independent."""
-    error, reference_error = result.errors.get(spec.name), baseline.errors.get(spec.name)
-    if error is None or reference_error is None:
-        return None
-    value, reference = result.value(spec), baseline.value(spec)
-    limit = baseline.saturation_limit(spec)
-    if limit is not None:
-        is_equal = value >= limit if spec.higher_is_better else value <= limit
-        return 0.0 if is_equal else error / abs(limit)
-    return math.hypot(error / reference, value * reference_error / reference**2)

@@ -99,9 +99,9 @@ class TaskResult:
 
         Empty if lower values of the primary metric are better.
         """
-        if not any(spec.primary and spec.higher_is_better for spec in self.specs):
-            return ()
         first: Mapping[str, float] = next(iter(self.per_class.values()), {})
+        if not first or not any(spec.primary and spec.higher_is_better for spec in self.specs):
+            return ()
         return tuple(name for name, value in first.items() if value == 0)
 
     def value(self, spec: Metric) -> float:

@@ -18,11 +18,13 @@ BLOCK_SIZE = 2**16
 """Bytes that are read at once to find the last complete line."""
 
 
-def open_journal(path: Path) -> JournalStorage:
+def open_journal(path: Path, *, has_params: bool = True) -> JournalStorage:
     """Open a journal; create an empty one if it does not exist.
 
     Args:
         path: the file.
+        has_params: whether the trials have their params, which take nearly half of the time.
+            Nothing may be written to a storage without them.
 
     Returns:
         An Optuna storage.
@@ -30,7 +32,7 @@ def open_journal(path: Path) -> JournalStorage:
     Raises:
         RunError: a line is damaged, or Optuna rejects its entry.
     """
-    backend = JournalFile(path)
+    backend = JournalFile(path, has_params=has_params)
     try:
         return JournalStorage(backend)
     except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -101,13 +103,15 @@ class JournalFile(BaseJournalBackend):
 
     Args:
         path: the file; an empty one is created if it does not exist.
+        has_params: whether the entries of new trials contain params and distributions.
 
     Attributes:
         last_line: number of the line that was read last, from 1.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, has_params: bool = True) -> None:
         self._path = path
+        self._has_params = has_params
         self._lock = FileLock(path.with_suffix(".lock"))
         self._offset_by_number = {0: 0}
         self.last_line = 0
@@ -140,6 +144,9 @@ class JournalFile(BaseJournalBackend):
                 self.last_line = number + 1
                 if (entry := parse_entry(line)) is None:
                     raise damaged_journal(self._path, number + 1, "is not an entry of Optuna")
+                if not self._has_params:
+                    entry.pop("params", None)
+                    entry.pop("distributions", None)
                 yield entry
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:

@@ -19,7 +19,11 @@ PROXY = "grpc://"
 
 
 def open_storage(
-    url: str | None, journal: Path, on_outage: Callable[[str], None] | None = None
+    url: str | None,
+    journal: Path,
+    on_outage: Callable[[str], None] | None = None,
+    *,
+    has_params: bool = True,
 ) -> BaseStorage:
     """Open the storage at a URL, or the journal file without one.
 
@@ -29,6 +33,8 @@ def open_storage(
         journal: journal file for a study without a URL.
         on_outage: called with a message before each further try when a database that was opened
             does not answer; None raises an error at once.
+        has_params: whether a journal is read with the params of its trials. Nothing may be
+            written to a storage without them.
 
     Returns:
         An Optuna storage. Its methods raise InfrastructureError if the database fails.
@@ -40,7 +46,7 @@ def open_storage(
     if url is None:
         from mtlsearch.study._journal import open_journal
 
-        return open_journal(journal)
+        return open_journal(journal, has_params=has_params)
     require_storage(url)
     if url.startswith(PROXY):
         from mtlsearch.study._proxy import open_proxy

@@ -99,7 +99,11 @@ def stored_run_file(url: str, study: str) -> str:
 
 
 def open_run_storage(
-    run: RunDirectory, config: RunConfig, on_outage: Callable[[str], None] | None = None
+    run: RunDirectory,
+    config: RunConfig,
+    on_outage: Callable[[str], None] | None = None,
+    *,
+    has_params: bool = True,
 ) -> BaseStorage:
     """Open the storage of a run's study.
 
@@ -108,6 +112,8 @@ def open_run_storage(
         config: its run file.
         on_outage: called with a message before each further try when the database does not
             answer; None raises an error at once.
+        has_params: whether a journal is read with the params of its trials, see
+            :func:`open_storage`.
 
     Returns:
         An Optuna storage.
@@ -115,7 +121,7 @@ def open_run_storage(
     Raises:
         RunError: the storage cannot be opened.
     """
-    return open_storage(config.search.storage, run.journal, on_outage)
+    return open_storage(config.search.storage, run.journal, on_outage, has_params=has_params)
 
 
 def with_artifacts(run: RunDirectory, url: str | None, digest: str) -> RunDirectory:
@@ -192,7 +198,7 @@ def read_importances(out: Path, config: RunConfig) -> tuple[dict[str, float], in
     """
     run = RunDirectory(out)
     run.require()
-    store, name = _existing_store(run, config), _study_name(run, config)
+    store, name = _existing_store(run, config, has_params=True), _study_name(run, config)
     if store is None or name is None:
         return {}, 0
     count = sum(trial.state is TrialState.COMPLETE and bool(trial.params) for trial in store.trials)
@@ -223,13 +229,15 @@ def read_stored(
     return frozenset(trial.number for trial in store.trials), store.data_digest
 
 
-def _existing_store(run: RunDirectory, config: RunConfig) -> TrialStore | None:
-    """Open the study of a run without creating anything; None if it does not exist."""
+def _existing_store(
+    run: RunDirectory, config: RunConfig, *, has_params: bool = False
+) -> TrialStore | None:
+    """Open the study of a run only to read it, and create nothing; None if it does not exist."""
     name, url = _study_name(run, config), config.search.storage
     is_new = not run.journal.is_file() if url is None else would_create_file(url, run.journal)
     if name is None or is_new:
         return None
-    storage = open_run_storage(run, config)
+    storage = open_run_storage(run, config, has_params=has_params)
     return TrialStore(storage, name) if TrialStore.is_in(storage, name) else None
 
 

@@ -337,7 +337,7 @@ class TrialStore:
         ):
             return None
         # The record was written before Optuna assigned the number.
-        record = _as_it_is(replace(TrialRecord.from_json(stored), number=number), trial)
+        record = _as_it_is(TrialRecord.from_json({**stored, "number": number}), trial)
         if record.compression is not None:  # apart, since no sampler may use it
             self._compressed[number] = record
             return None

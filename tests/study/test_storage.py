@@ -50,6 +50,15 @@ def test_records_of_journal_with_partial_line_write_nothing(tmp_path: Path) -> N
     assert journal.read_bytes() == before
 
 
+def test_journal_without_params_has_the_same_records(tmp_path: Path) -> None:
+    records = run(tmp_path, Formula(), 4).records()
+    storage = open_storage(None, tmp_path / "study.journal", has_params=False)
+    store = TrialStore(storage, "test")
+    assert store.records() == records
+    assert not any(trial.params for trial in store.trials)
+    assert any(trial.params for trial in store_at(tmp_path).trials)
+
+
 @pytest.mark.parametrize("garbage", [b"garbage", b"", b"3", b"{}", b"\xff\0", b'{"op_code": 5'])
 @pytest.mark.parametrize("number", [1, 3])
 def test_damaged_journal_raises_with_its_line(tmp_path: Path, garbage: bytes, number: int) -> None:
