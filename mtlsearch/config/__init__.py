@@ -18,7 +18,7 @@ from mtlsearch.config._data import AugmentConfig, DataConfig, SourceEntry
 from mtlsearch.config._diff import describe_difference, difference
 from mtlsearch.config._early_stopping import EarlyStoppingConfig
 from mtlsearch.config._errors import ConfigErrors
-from mtlsearch.config._extends import ExtendsConfig
+from mtlsearch.config._extends import ExtendsConfig, KeptImages
 from mtlsearch.config._limits import Limit, LimitsConfig, parse_limit
 from mtlsearch.config._load import DATA_ROOT, LoadedRun, load_run
 from mtlsearch.config._locations import SourceLocations
@@ -62,6 +62,7 @@ __all__ = [
     "DistillationEntry",
     "EarlyStoppingConfig",
     "ExtendsConfig",
+    "KeptImages",
     "KeyReference",
     "Limit",
     "LimitsConfig",

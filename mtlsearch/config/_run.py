@@ -55,6 +55,7 @@ class RunConfig(Section):
         )
         if self.extends is not None:
             text += self.extends.weights
+            text += f"unfreeze {self.extends.unfreeze}" if self.extends.unfreeze else ""
         return sha256(text.encode()).hexdigest()[:8]
 
     def label_of(self, task: str) -> str:

@@ -23,6 +23,7 @@ from mtlsearch.export._precision import (
     to_json,
 )
 from mtlsearch.models.programs import INPUT
+from mtlsearch.results import relative_drop
 from mtlsearch.runs import Session
 
 if TYPE_CHECKING:
@@ -144,12 +145,6 @@ def _changes(before: Evaluation, after: Evaluation) -> Iterator[MetricChange]:
                 continue
             old = estimate.value
             new = after.tasks[name].sizes["network"].metrics[spec.name].value
-            worse = old - new if spec.higher_is_better else new - old
-            is_undefined = math.isnan(old)
-            drop = 0.0 if is_undefined or worse == 0 else _percent(worse, abs(old))
-            is_limited = spec.primary and not is_undefined
+            drop = relative_drop(old, new, higher_is_better=spec.higher_is_better)
+            is_limited = spec.primary and not math.isnan(old)
             yield MetricChange(name, spec.name, old, new, drop, is_limited)
-
-
-def _percent(part: float, whole: float) -> float:
-    return math.copysign(math.inf, part) if whole == 0 else 100 * part / whole

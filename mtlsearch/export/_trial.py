@@ -137,7 +137,7 @@ def export_network(
             "flops": record.flops,
             "epochs": record.epochs,
             **({"compression": asdict(record.compression)} if record.compression else {}),
-            **({} if kept is None else {"extends": _describe(kept)}),
+            **({} if kept is None else {"extends": _describe(kept, record)}),
         },
         convert=None if precision == "fp32" else graph_converter(session, precision, max_drop),
         decode=decode,
@@ -155,16 +155,24 @@ def _metrics(session: Session, record: TrialRecord) -> dict[str, Mapping[str, fl
         metrics[task] = {
             name: math.nan if value is None else value for name, value in values.items()
         }
+    if record.kept is not None:
+        metrics |= record.kept.metrics
     return metrics | {task: result.metrics for task, result in record.results.items()}
 
 
-def _describe(kept: KeptNetwork) -> dict[str, Any]:
+def _describe(kept: KeptNetwork, record: TrialRecord) -> dict[str, Any]:
     """Return the values of the network in use for ``bundle.json``, without paths."""
+    drops = {} if record.kept is None else record.kept.drops
     return {
         "trial": kept.config.trial,
         "digest": kept.candidate.digest,
         "weights": kept.config.weights,
         "tasks": sorted(kept.tasks),
+        **(
+            {"drops": {task: drop if math.isfinite(drop) else None for task, drop in drops.items()}}
+            if drops
+            else {}
+        ),
     }
 
 

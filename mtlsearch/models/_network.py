@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -178,6 +178,22 @@ class MultiTaskNetwork(nn.Module):
             self.head(task).requires_grad_(False)
             self._frozen_modules.append(self.head(task))
         self.train(self.training)
+
+    def tune_copies(self, copies: Iterable[tuple[int, Sequence[str]]]) -> None:
+        """Train the weights of some copies of units that :meth:`freeze_tasks` has frozen.
+
+        They stay in evaluation mode: running statistics do not change, and dropout and stochastic
+        depth do not apply.
+
+        Args:
+            copies: unit and tasks of each copy.
+
+        Raises:
+            PlanError: the plan does not have one of the groups.
+        """
+        for unit, group in copies:
+            for parameter in self.unit_parameters(unit, group).values():
+                parameter.requires_grad_(True)
 
     def frozen_buffers(self) -> Iterator[Tensor]:
         """Yield the buffers of frozen modules, which training does not change.

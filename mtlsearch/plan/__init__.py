@@ -26,7 +26,13 @@ boxes | scene skips @1, boxes+scene @2
 
 from mtlsearch.plan._canonical import SKIPPED
 from mtlsearch.plan._cost import Cost, check_plan, plan_cost
-from mtlsearch.plan._extend import Branch, extend_heads, extend_independent, extend_plan
+from mtlsearch.plan._extend import (
+    Branch,
+    extend_heads,
+    extend_independent,
+    extend_plan,
+    last_shared,
+)
 from mtlsearch.plan._features import FeatureLevel, FeatureSpec
 from mtlsearch.plan._plan import SharingPlan, Statistics, TaskPath
 from mtlsearch.plan._trees import count_tree_plans, refinements, tree_plans
@@ -47,6 +53,7 @@ __all__ = [
     "extend_heads",
     "extend_independent",
     "extend_plan",
+    "last_shared",
     "plan_cost",
     "refinements",
     "tree_plans",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from mtlsearch.errors import PlanError, did_you_mean
@@ -103,6 +103,36 @@ def extend_heads(plan: SharingPlan, tasks: Sequence[str]) -> SharingPlan:
     paths = list(zip(*plan.paths, strict=True))
     followed = plan.tasks[max(range(len(paths)), key=lambda index: paths.count(paths[index]))]
     return extend_plan(plan, [Branch(task, followed, len(plan.rows)) for task in tasks])
+
+
+def last_shared(
+    plan: SharingPlan, kept: Collection[str], count: int
+) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    """Return the copies of units that new tasks share last with tasks of the network in use.
+
+    >>> from mtlsearch.plan import SharingPlan
+    >>> kept = SharingPlan.from_splits(["boxes", "scene"], depths=[1], units=3)
+    >>> last_shared(extend_plan(kept, [Branch("depth", "boxes", 2)]), kept.tasks, 1)
+    ((1, ('boxes', 'depth')),)
+
+    Args:
+        plan: the plan of all tasks.
+        kept: the tasks of the network in use.
+        count: number of units per new task, the deepest that it shares with a kept task. A new task
+            that shares fewer has all of them.
+
+    Returns:
+        Unit and tasks of each copy, in depth order.
+    """
+    copies = set()
+    for task in set(plan.tasks).difference(kept):
+        shared = [
+            (unit, group)
+            for unit, group in enumerate(plan.path_of(task))
+            if not set(group).isdisjoint(kept)
+        ]
+        copies |= set(shared[max(0, len(shared) - count) :])
+    return tuple(sorted(copies))
 
 
 def _own_groups(

@@ -71,6 +71,18 @@ def resolve_run(tables: NameTables, loaded: LoadedRun) -> ResolvedRun:
         # A registry without the built-in plugins lacks the default.
         if logger.kind in tables.loggers or "log" in config.train.model_fields_set
     }
+    kept_sources = tuple(
+        tuple(
+            settings.read(
+                tables.datasets.find(source.kind, where=loaded.where(*path, "kind")),
+                source.settings,
+                path,
+            )
+            for number, source in enumerate(images.config.sources)
+            for path in [("extends", "images", index, "data", "sources", number)]
+        )
+        for index, images in enumerate(extends.images if extends and extends.unfreeze else ())
+    )
     settings.raise_if_any()
     if space.cls.extends != (extends is not None):
         raise _wrong_space(tables, loaded, entry.kind)
@@ -80,7 +92,7 @@ def resolve_run(tables: NameTables, loaded: LoadedRun) -> ResolvedRun:
             where=loaded.where("train", "cache_prefix"),
             next_step="remove the key",
         )
-    return ResolvedRun(loaded, sources, tasks, space, balancers, loggers, kept_tasks)
+    return ResolvedRun(loaded, sources, tasks, space, balancers, loggers, kept_tasks, kept_sources)
 
 
 class _SettingsReader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -59,6 +59,7 @@ class ResolvedRun:
         balancers: the balancers by name. The host's ``static`` is absent.
         loggers: the loggers by name, in the order of ``train.log``.
         kept_tasks: the task kinds of a network in use, by task name; empty if the run extends none.
+        kept_sources: the sources of each entry of ``extends.images``; empty without units to tune.
     """
 
     loaded: LoadedRun
@@ -68,6 +69,7 @@ class ResolvedRun:
     balancers: Mapping[str, ConfiguredClass[Balancer[Any]]]
     loggers: Mapping[str, ConfiguredClass[Logger[Any]]] = field(default_factory=dict)
     kept_tasks: Mapping[str, ConfiguredClass[Task[Any]]] = field(default_factory=dict)
+    kept_sources: tuple[tuple[ConfiguredClass[DatasetSource[Any]], ...], ...] = ()
 
     @property
     def config(self) -> RunConfig:
@@ -96,6 +98,23 @@ class ResolvedRun:
             DataError: an index file is missing or cannot be read.
         """
         return [self._open_source(index) for index in range(len(self.sources))]
+
+    def with_kept_images(self, index: int) -> ResolvedRun:
+        """Return the run with images on which tasks of the network in use were validated.
+
+        Args:
+            index: index of an entry of ``extends.images``.
+
+        Returns:
+            The run, whose sources are these. Their root is ``data.root`` if it no longer exists.
+        """
+        assert self.config.extends is not None  # it has the entry
+        images = self.config.extends.images[index]
+        data = images.config
+        if not data.root.is_dir():
+            data = data.model_copy(update={"root": self.config.data.root})
+        config = self.config.model_copy(update={"data": data, "seed": images.seed})
+        return replace(self, loaded=LoadedRun(config), sources=self.kept_sources[index])
 
     def build_space(self, kept_plan: SharingPlan | None = None) -> SearchSpace[Any]:
         """Build the search space.

@@ -291,6 +291,12 @@ DISPLAY_COLUMNS: tuple[DisplayColumn, ...] = (
         hide_order=16,
     ),
     DisplayColumn(
+        "drop %",
+        _of("drop", formatting.format_significant_digits),
+        _if_included("drop"),
+        is_number=True,
+    ),
+    DisplayColumn(
         "latency",
         _of("latency_ms", formatting.format_milliseconds),
         _if_included("latency_ms"),

@@ -47,7 +47,7 @@ from mtlsearch.results._objective import (
 )
 from mtlsearch.results._pareto import front_of, pareto_front
 from mtlsearch.results._per_class import per_class_results
-from mtlsearch.results._result import TaskResult, jackknife_error
+from mtlsearch.results._result import TaskResult, jackknife_error, relative_drop
 from mtlsearch.results._rung_ranking import RungRank, rank_at_epoch, rung_ranks
 from mtlsearch.results._seed_statistics import (
     ResultsBySeed,
@@ -109,6 +109,7 @@ __all__ = [
     "reference_at",
     "reference_of",
     "reference_trial",
+    "relative_drop",
     "rung_ranks",
     "seed_statistics",
     "why_unranked",

@@ -108,6 +108,10 @@ IF_EXTENDED = Condition(
     "if a network in use is extended",
     lambda rows: any(row.record.kept is not None for row in rows.rows),
 )
+IF_TUNED = Condition(
+    "with `--unfreeze`",
+    lambda rows: any(row.record.kept is not None and row.record.kept.drops for row in rows.rows),
+)
 IF_NOISE = Condition("if Δm is noise", lambda rows: any(_is_noise(row) for row in rows.rows))
 
 
@@ -192,6 +196,11 @@ def _added_latency(row: Row) -> float | None:
     if kept is None or kept.latency_ms is None or latency is None:
         return None
     return latency.ms - kept.latency_ms
+
+
+def _drop(row: Row) -> float | None:
+    kept = row.record.kept
+    return None if kept is None else max(kept.drops.values(), default=None)
 
 
 def _loss_weights(row: Row) -> str | None:
@@ -340,6 +349,14 @@ COLUMNS: tuple[Column, ...] = (
         IF_EXTENDED,
     ),
     Column(
+        "drop",
+        "float64",
+        _drop,
+        "largest drop of the primary metric of a task of the network in use, in percent; empty if "
+        "none of its units is tuned",
+        IF_TUNED,
+    ),
+    Column(
         "latency_ms",
         "float64",
         lambda row: row.record.latency and row.record.latency.ms,
@@ -473,6 +490,7 @@ HEADINGS: Mapping[str, str] = {
     "FLOPs": "flops",
     "added params": "added_params",
     "added FLOPs": "added_flops",
+    "drop %": "drop",
     "added latency": "added_latency_ms",
     "latency": "latency_ms",
     "time": "seconds",

@@ -43,7 +43,7 @@ def _mapping_to_json(value: Mapping[Any, Any], handler: SerializerFunctionWrapHa
 MAPPING_TO_JSON = WrapSerializer(_mapping_to_json)
 """Serializer of read-only mappings."""
 
-_MetricValue = Annotated[float, PlainSerializer(_number_to_json)]
+Number = Annotated[float, PlainSerializer(_number_to_json)]
 _MetricSpec = Annotated[Metric, PlainSerializer(_metric_to_json)]
 
 
@@ -68,13 +68,13 @@ class TaskResult:
             of a difference can be computed.
     """
 
-    metrics: Annotated[Mapping[str, _MetricValue], MAPPING_TO_JSON]
+    metrics: Annotated[Mapping[str, Number], MAPPING_TO_JSON]
     specs: tuple[_MetricSpec, ...]
     per_class: Annotated[
-        Mapping[str, Annotated[Mapping[str, _MetricValue], MAPPING_TO_JSON]], MAPPING_TO_JSON
+        Mapping[str, Annotated[Mapping[str, Number], MAPPING_TO_JSON]], MAPPING_TO_JSON
     ] = field(default_factory=dict)
     num_images: int | None = None
-    errors: Annotated[Mapping[str, _MetricValue], MAPPING_TO_JSON] = field(default_factory=dict)
+    errors: Annotated[Mapping[str, Number], MAPPING_TO_JSON] = field(default_factory=dict)
     replicates: Annotated[Mapping[str, tuple[float, ...]], MAPPING_TO_JSON] = field(
         default_factory=dict
     )
@@ -175,6 +175,24 @@ def jackknife_error(values: Sequence[float]) -> float:
     mean = fmean(values)
     squares = sum((value - mean) ** 2 for value in values)
     return math.sqrt(squares * (len(values) - 1) / len(values))
+
+
+def relative_drop(before: float, after: float, *, higher_is_better: bool) -> float:
+    """Return by how much a metric became worse.
+
+    Args:
+        before: its value before a change.
+        after: its value after the change.
+        higher_is_better: its direction.
+
+    Returns:
+        Percent of the value before; negative if the metric became better, and 0 if it was
+        undefined. NaN if it is undefined after the change, infinite if it was 0 before.
+    """
+    worse = before - after if higher_is_better else after - before
+    if math.isnan(before) or worse == 0:
+        return 0.0
+    return math.copysign(math.inf, worse) if before == 0 else 100 * worse / abs(before)
 
 
 def _noise(num_images: int) -> float:

@@ -10,7 +10,7 @@ from typing import Literal
 from mtlsearch.results._delta_m import delta_m
 from mtlsearch.results._objective import DELTA_M, Objective
 from mtlsearch.results._rung_ranking import RungRank
-from mtlsearch.results._trial import FINISHED_STATES, TrialRecord
+from mtlsearch.results._trial import TrialRecord
 
 OrderName = tuple[Literal["complete", "within limits", "measured", "paused"], int]
 """What trials are ordered by, and the epoch; 0 for the end of training."""
@@ -49,10 +49,10 @@ class StudyIndex:
             self._record_by_number[record.number] = record
             self._changes.append(record.number)
             if former is not None:
-                self._num_finished -= former.state in FINISHED_STATES
+                self._num_finished -= former.is_finished
                 if former.state == "paused" and former.rung_results:
                     del self._paused[max(former.rung_results)][former.number]
-            self._num_finished += record.state in FINISHED_STATES
+            self._num_finished += record.is_finished
             self._running.pop(record.number, None)
             if record.state == "running":
                 self._running[record.number] = record

@@ -12,11 +12,11 @@ from pydantic import TypeAdapter, ValidationError
 from mtlsearch.errors import PlanError, RunError, describe_invalid
 from mtlsearch.plugin import Candidate
 from mtlsearch.results._latency import Latency
-from mtlsearch.results._result import MAPPING_TO_JSON, TaskResult
+from mtlsearch.results._result import MAPPING_TO_JSON, Number, TaskResult
 
 State = Literal["running", "complete", "paused", "failed", "interrupted", "infeasible"]
 """State of a trial. Only ``complete`` trials are ranked. A ``paused`` trial may resume. An
-``infeasible`` candidate exceeds a limit and is not trained."""
+``infeasible`` candidate exceeds a limit. It is not trained, unless training shows the excess."""
 
 FINISHED_STATES = ("complete", "paused", "failed")
 """States of trials that count toward ``search.trials``. Their candidates do not run again."""
@@ -54,11 +54,18 @@ class KeptCost:
         parameters: number of scalars in the weights, heads included.
         flops: FLOPs for one image, heads included.
         latency_ms: latency of one image in milliseconds; None if not measured.
+        drops: by task whose units the trial tuned, how much its primary metric is worse than that
+            of the network in use, in percent; negative if it is better.
+        metrics: the metrics of these tasks by name.
     """
 
     parameters: int
     flops: int
     latency_ms: float | None = None
+    drops: Annotated[Mapping[str, Number], MAPPING_TO_JSON] = field(default_factory=dict)
+    metrics: Mapping[str, Annotated[Mapping[str, Number], MAPPING_TO_JSON]] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ class TrialRecord:
         candidate: what the trial trains.
         parameters: number of scalars in the weights, heads included.
         flops: floating-point operations for one image (2 per multiply-add), heads included.
-        results: results by task; empty unless complete.
+        results: results by task; empty unless complete, or infeasible after a training.
         epochs: number of epochs with results: all of a complete trial, those up to the last rung
             of a paused trial, 0 of a trial that failed or was interrupted before a rung.
         seconds: wall time of training and evaluation, which a resumed trial adds to. A trial that
@@ -109,8 +116,8 @@ class TrialRecord:
         reason: why the trial is not complete; empty for complete trials.
         note: remark on the results, such as smaller batches; empty if there is none.
         latency: latency of the network; None if not measured.
-        over_limits: which limits the network exceeds; empty if none. Such a trial, a baseline,
-            is never the best.
+        over_limits: which limits the network exceeds; empty if none. Such a trial is infeasible;
+            a baseline is never the best.
         rung_results: results by task and by epoch, from 1; only with early stopping.
         val_images: number of validation images of the results; None if unknown.
         repeats: of a second seed, the number of the trial whose candidate it trains again.
@@ -155,6 +162,11 @@ class TrialRecord:
     def plan(self) -> str:
         """The sharing plan as text, with the origins of new tasks."""
         return str(self.candidate)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the trial counts toward ``search.trials``; infeasible ones do if trained."""
+        return self.state in FINISHED_STATES or (self.state == "infeasible" and bool(self.results))
 
     @property
     def learning_rate(self) -> float | None:

@@ -33,7 +33,7 @@ from mtlsearch.runs._compare_runs import RunComparison, compare_runs
 from mtlsearch.runs._compress import CompressSettings, compress, find_compressed
 from mtlsearch.runs._confirm import rank_trials, read_confirmed, read_verdict
 from mtlsearch.runs._environment import describe_threads, read_environments
-from mtlsearch.runs._extend import InUse, start_extension
+from mtlsearch.runs._extend import InUse, Tuning, start_extension
 from mtlsearch.runs._fine_tune import FineTuned, fine_tune, require_same_labels
 from mtlsearch.runs._history import history_columns, read_history
 from mtlsearch.runs._kept_network import KeptNetwork, open_kept_network, refuse_extension
@@ -77,6 +77,7 @@ __all__ = [
     "Session",
     "Stage",
     "TrainingEvaluator",
+    "Tuning",
     "accept_data",
     "check_run",
     "compare_runs",

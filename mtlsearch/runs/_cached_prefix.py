@@ -115,7 +115,7 @@ def cached_prefix(
         return
     folder.mkdir(parents=True, exist_ok=True)
     store = PrefixStore(outputs, folder, sizes)
-    network.backbones.set_store(store, tuple(job.tasks), tuple(kept))
+    network.backbones.set_store(store, _running(job), tuple(kept))
     try:
         yield replace(job, data=CachedPrefixData(data, store, versions))
     finally:
@@ -125,6 +125,12 @@ def cached_prefix(
             "batches were split since the memory of the device is too small: their frozen "
             "activations were computed, not cached"
         )
+
+
+def _running(job: TrainJob) -> tuple[str, ...]:
+    """Return the tasks that a training step runs."""
+    loss = job.auxiliary_loss
+    return (*job.tasks, *(() if loss is None else loss.further_tasks))
 
 
 def _obstacle(job: TrainJob) -> str:
@@ -163,4 +169,4 @@ def _outputs(
     images = placement.batch(next(iter(data.eval_batches("val", 2)))).images
     network.eval()
     with resolve_precision(job.config.precision, job.device).autocast(job.device):
-        return network.backbones.plan_store(images, tuple(job.tasks), tuple(kept))
+        return network.backbones.plan_store(images, _running(job), tuple(kept))

@@ -49,8 +49,31 @@ class InUse:
     run: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What an extension may change of the network in use.
+
+    Attributes:
+        unfreeze: number of the last units, of those that a new task shares, that it tunes.
+        max_drop: largest drop of the primary metric of a task in use, in percent; None for the
+            default.
+    """
+
+    unfreeze: int = 0
+    max_drop: float | None = None
+
+
+FROZEN = Tuning()
+
+
 def start_extension(
-    in_use: InUse, new: LoadedRun, space: str, out: Path, *, warning: Callable[[str], None]
+    in_use: InUse,
+    new: LoadedRun,
+    space: str,
+    out: Path,
+    *,
+    warning: Callable[[str], None],
+    tuning: Tuning = FROZEN,
 ) -> Path:
     """Write the run directory of an extension; a directory that is this extension stays.
 
@@ -63,6 +86,7 @@ def start_extension(
         space: name of the search space, unless the run file sets one.
         out: run directory; created if it does not exist.
         warning: is called if the data of the network in use are not those of its trials.
+        tuning: which units of the network in use are tuned; none by default.
 
     Returns:
         The path of its ``run.yaml``.
@@ -92,6 +116,7 @@ def start_extension(
             check=False,
             should_load_weights=False,
         )
+        _check_tuning(tuning, len(in_use.record.candidate.plan.rows))
         warn_of_other_data(session, in_use.run, warning)
         _check_normalization(session, in_use.record)
         weights = run.path / "kept.safetensors"
@@ -100,7 +125,7 @@ def start_extension(
         partial = weights.with_suffix(".new")
         save_weights(network, partial)
         try:
-            config = _extended_config(in_use, session, new, space, run, _sha256(partial))
+            config = _extended_config(in_use, session, new, space, run, _sha256(partial), tuning)
             if run.journal.exists() or run.study_name.exists() or run.trial_numbers():
                 require_same_search(run, config)
             if is_new or _sha256(weights) != _sha256(partial):
@@ -111,6 +136,25 @@ def start_extension(
         if config.search.artifacts is not None:
             with_artifacts(run, config.search.artifacts, config.settings_digest).upload(weights)
     return run.config
+
+
+def _check_tuning(tuning: Tuning, num_units: int) -> None:
+    """Check that the network in use has as many units as new tasks may tune."""
+    if tuning.unfreeze > num_units:
+        raise ConfigError(
+            f"the network in use has {num_units} units, and {tuning.unfreeze} of them are to be "
+            "tuned",
+            where="--unfreeze",
+            allowed=[f"0 to {num_units}"],
+            next_step="set a smaller number",
+        )
+    if tuning.max_drop is not None and not tuning.unfreeze:
+        raise ConfigError(
+            "a drop is limited only if units are tuned; without them, the tasks in use do not "
+            "change by one bit",
+            where="--max-drop",
+            next_step="set --unfreeze, or remove --max-drop",
+        )
 
 
 def _check_normalization(session: Session, record: TrialRecord) -> None:
@@ -128,7 +172,13 @@ def _check_normalization(session: Session, record: TrialRecord) -> None:
 
 
 def _extended_config(
-    in_use: InUse, session: Session, new: LoadedRun, space: str, run: RunDirectory, digest: str
+    in_use: InUse,
+    session: Session,
+    new: LoadedRun,
+    space: str,
+    run: RunDirectory,
+    digest: str,
+    tuning: Tuning,
 ) -> RunConfig:
     """Return the run file of the extension."""
     record, used, config = in_use.record, in_use.resolved.config, new.config
@@ -178,6 +228,16 @@ def _extended_config(
             },
         },
         "latency_ms": record.latency and record.latency.ms,
+        "unfreeze": tuning.unfreeze,
+        **({} if tuning.max_drop is None else {"max_drop": tuning.max_drop}),
+        "images": [
+            *(images.model_dump() for images in (used.extends.images if used.extends else ())),
+            {
+                "tasks": sorted(used.tasks),
+                "data": used.data.model_dump(mode="json"),
+                "seed": used.seed,
+            },
+        ],
     }
     return load_run(tree).config
 

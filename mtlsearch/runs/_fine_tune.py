@@ -67,6 +67,9 @@ def fine_tune(
     from mtlsearch.training import evaluate, resolve_train_config, train
 
     evaluator = session.evaluator
+    if evaluator.kept is not None:  # tasks in use do not change further
+        evaluator = replace(evaluator, kept=evaluator.kept.without_tuning())
+        session = replace(session, evaluator=evaluator)
     candidate = replace(record.candidate, learning_rate=learning_rate, distillation=None)
     config = resolve_train_config(
         session.config.train, session.config.data.image_size, evaluator.device

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtlsearch.config import ExtendsConfig, RunConfig
+from mtlsearch.config import ExtendsConfig, RunConfig, TrainConfig
 from mtlsearch.errors import ConfigError, RunError, TrainingError
-from mtlsearch.plan import SharingPlan
+from mtlsearch.plan import SharingPlan, last_shared
 from mtlsearch.plugin import Candidate, Task
 from mtlsearch.registry import ResolvedRun
+from mtlsearch.results import KeptCost
 from mtlsearch.study import RunDirectory, with_artifacts
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from mtlsearch.models import CutBackbone, MultiTaskNetwork
+    from mtlsearch.runs._kept_validation import KeptValidation
 
 NUM_COMPARED = 4
 """Images on which the outputs of the kept tasks are compared."""
@@ -33,12 +36,14 @@ class KeptNetwork:
         candidate: its candidate.
         tasks: its tasks by name, which are kept.
         weights: safetensors file of its weights.
+        validation: measures what its tasks lose if units are tuned; None if none is.
     """
 
     config: ExtendsConfig
     candidate: Candidate
     tasks: Mapping[str, Task]
     weights: Path
+    validation: KeptValidation | None = None
     _networks: dict[str, MultiTaskNetwork] = field(default_factory=dict)
 
     @property
@@ -50,6 +55,38 @@ class KeptNetwork:
     def tasks_with_attention(self) -> frozenset[str]:
         """Its tasks with attention gates."""
         return frozenset(self.config.tasks_with_attention)
+
+    def without_tuning(self) -> KeptNetwork:
+        """Return the network in use, of which no unit is tuned.
+
+        Returns:
+            A copy with the same weights.
+        """
+        config = self.config.model_copy(update={"unfreeze": 0})
+        return replace(self, config=config, validation=None)
+
+    def tuned_copies(self, plan: SharingPlan) -> tuple[tuple[int, tuple[str, ...]], ...]:
+        """Return the copies of units that an extended network tunes.
+
+        Args:
+            plan: plan of the extended network.
+
+        Returns:
+            Unit and tasks of each copy; empty unless ``unfreeze`` is set.
+        """
+        return last_shared(plan, self.tasks, self.config.unfreeze)
+
+    def tuned_tasks(self, plan: SharingPlan) -> tuple[str, ...]:
+        """Return the kept tasks whose outputs an extended network changes.
+
+        Args:
+            plan: plan of the extended network.
+
+        Returns:
+            Names, sorted: those that use a tuned copy.
+        """
+        groups = [set(group) for _, group in self.tuned_copies(plan)]
+        return tuple(sorted(set(self.tasks) & set[str]().union(*groups)))
 
     def network(self, cut: CutBackbone) -> MultiTaskNetwork:
         """Return the network in use, built once per process.
@@ -95,9 +132,12 @@ class KeptNetwork:
         for task in self.tasks:
             network.head(task).load_state_dict(kept.head(task).state_dict())
         network.freeze_tasks(tuple(self.tasks))
+        network.tune_copies(self.tuned_copies(candidate.plan))
 
     def check_unchanged(self, network: MultiTaskNetwork, images: Tensor, cut: CutBackbone) -> None:
         """Check that the outputs of the kept tasks are those of the network in use, bit for bit.
+
+        Tasks that use a tuned unit are not compared.
 
         Args:
             network: the extended network, in eval mode, on the CPU.
@@ -110,7 +150,9 @@ class KeptNetwork:
         import torch
 
         images = images[:NUM_COMPARED].cpu().float()
-        tasks = tuple(self.tasks)
+        tasks = tuple(set(self.tasks).difference(self.tuned_tasks(network.plan)))
+        if not tasks:
+            return
         with torch.no_grad():
             expected = self.network(cut)(images, tasks)
             actual = network(images, tasks)
@@ -123,6 +165,54 @@ class KeptNetwork:
                         next_step="report this as an error of mtlsearch; the network in use is "
                         "unchanged",
                     )
+
+    def measure_used(
+        self, plan: SharingPlan, cut: CutBackbone, config: TrainConfig, device: torch.device
+    ) -> None:
+        """Measure the network in use before a training that tunes units of it.
+
+        Args:
+            plan: plan of the extended network.
+            cut: the cut backbone.
+            config: the resolved ``train`` section.
+            device: device of the evaluation.
+
+        Raises:
+            ConfigError: a folder of its validation images does not exist.
+            DataError: an image cannot be read, or no image has a label of a task.
+        """
+        tasks = self.tuned_tasks(plan)
+        if tasks and self.validation is not None:
+            self.validation.measure_before(self.network(cut), tasks, cut, config, device)
+
+    def compare(
+        self,
+        cost: KeptCost,
+        network: MultiTaskNetwork,
+        cut: CutBackbone,
+        config: TrainConfig,
+        device: torch.device,
+    ) -> tuple[KeptCost, str]:
+        """Measure what the kept tasks lose whose units a trained network has tuned.
+
+        Args:
+            cost: cost of the network in use.
+            network: the extended network, on ``device``.
+            cut: the cut backbone.
+            config: the resolved ``train`` section.
+            device: device of the evaluation.
+
+        Returns:
+            The cost with the drops, and which drops exceed the limit; empty if none does.
+        """
+        tasks, limit = self.tuned_tasks(network.plan), self.config.max_drop
+        if not tasks or self.validation is None:
+            return cost, ""
+        used = self.network(cut)
+        drops, metrics = self.validation.drops(network, used, tasks, cut, config, device)
+        texts = [f"{task} drops {drop:.3g} %" for task, drop in drops.items() if drop > limit]
+        over_limits = f"{', '.join(texts)}, limit {limit:g} %" if texts else ""
+        return replace(cost, drops=drops, metrics=metrics), over_limits
 
     def _check_digest(self) -> None:
         with self.weights.open("rb") as file:
@@ -182,6 +272,9 @@ def open_kept_network(resolved: ResolvedRun, run: RunDirectory) -> KeptNetwork |
             next_step="copy the file from the machine on which `mtlsearch extend` ran, or repeat "
             "the command there with `search.artifacts`, from which all machines read it",
         )
-    return KeptNetwork(
-        config, Candidate.from_json(config.candidate), resolved.build_kept_tasks(), weights
-    )
+    tasks, validation = resolved.build_kept_tasks(), None
+    if config.unfreeze:
+        from mtlsearch.runs._kept_validation import KeptValidation
+
+        validation = KeptValidation(resolved, tasks)
+    return KeptNetwork(config, Candidate.from_json(config.candidate), tasks, weights, validation)

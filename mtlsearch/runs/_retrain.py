@@ -110,8 +110,9 @@ def retrain(evaluator: Evaluator, record: TrialRecord, progress: SearchProgress)
         epochs=measurement.epochs,
         seconds=measurement.seconds,
         reason="",
-        note=measurement.note,
+        note="; ".join(text for text in (measurement.note, measurement.over_limits) if text),
         val_images=measurement.val_images,
+        kept=measurement.kept,
     )
 
 

@@ -117,6 +117,9 @@ def open_session(
         run_checks(Stage.NETWORK, context, on_warning=progress.warning)
     elif process_group is not None:
         data.check()  # losses can depend on the counts, which rank 0 has already cached
+    kept = open_kept_network(resolved, run) if resolved.kept_tasks else None
+    if check and kept is not None and kept.validation is not None:
+        kept.validation.open(cut_backbones[resolved.config.backbone.names[0]])
     evaluator = TrainingEvaluator(
         config=resolved.config,
         # Built again, because reading the images counts their classes.
@@ -129,7 +132,7 @@ def open_session(
         balancers=context.balancers,
         loggers=context.loggers if check else {},
         process_group=process_group,
-        kept=open_kept_network(resolved, run) if resolved.kept_tasks else None,
+        kept=kept,
     )
     return Session(resolved.config, data, evaluator, _build_space(context, evaluator))
 

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 CHECKPOINT_SECONDS = 20.0
 """Seconds of training after which an epoch ends with a checkpoint."""
 
+PRESERVATION = 10.0
+"""Factor of the loss that keeps the features of tasks in use whose units are tuned."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingEvaluator:
@@ -220,6 +223,9 @@ class TrainingEvaluator:
         with files.waiting():  # a teacher may be fetched
             job = self.job(candidate, network, config, group, checkpointing)
         log = self.log(number, candidate, progress, self.cost(candidate), until=until)
+        cut = self.cut_backbones[self._backbone(candidate)]
+        if self.kept is not None:
+            self.kept.measure_used(candidate.plan, cut, config, self.device)
         with self._cached(job, number, progress) as job, log:
             try:
                 result = train(job, log)
@@ -227,6 +233,9 @@ class TrainingEvaluator:
                 files.remove(checkpoint)
                 raise
             kept = self.check_kept(candidate, network)
+            over_limits = ""
+            if kept is not None and self.kept is not None and until == config.epochs:
+                kept, over_limits = self.kept.compare(kept, network, cut, config, self.device)
             if is_search:
                 self.run.require_not_deleted(number)
             if group.rank == 0 and until == config.epochs:
@@ -247,6 +256,7 @@ class TrainingEvaluator:
             results_by_epoch,
             self.data.size("val"),
             kept,
+            over_limits,
         )
 
     def log(
@@ -439,6 +449,13 @@ class TrainingEvaluator:
         from mtlsearch.training import distillation_loss, mutual_loss
 
         distillation = candidate.distillation
+        if self.kept is not None and (tasks := self.kept.tuned_tasks(candidate.plan)):
+            from copy import deepcopy
+
+            from mtlsearch.training import preservation_loss
+
+            teacher = self.kept.network(self.cut_backbones[self._backbone(candidate)])
+            return preservation_loss(PRESERVATION, deepcopy(teacher), tasks)
         if distillation is None:
             return None
         if distillation.kind == "mutual":

@@ -25,6 +25,7 @@ class Measurement:
             ``search.early_stopping`` uses them.
         val_images: number of validation images; None if there are no images.
         kept: of an extension, the cost of the network in use; None for other candidates.
+        over_limits: which limits the trained network exceeds; empty if none.
     """
 
     results: Mapping[str, TaskResult]
@@ -34,6 +35,7 @@ class Measurement:
     results_by_epoch: Mapping[int, Mapping[str, TaskResult]] = field(default_factory=dict)
     val_images: int | None = None
     kept: KeptCost | None = None
+    over_limits: str = ""
 
 
 class Evaluator(Protocol):

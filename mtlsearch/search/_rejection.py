@@ -28,6 +28,29 @@ def reject(record: TrialRecord, store: TrialStore, progress: SearchProgress) -> 
     progress.note(f"trial {record.number} not trained, {record.reason}  {record.plan}")
 
 
+def with_limits(record: TrialRecord, over_limits: str) -> TrialRecord:
+    """Mark a trained trial that exceeds a limit as infeasible.
+
+    It counts toward ``search.trials``. A baseline stays complete, since Δm and the verdict refer to it. A second seed does, since the
+    weights of its trial are those of the first one.
+
+    Args:
+        record: the complete trial.
+        over_limits: which limits its network exceeds.
+
+    Returns:
+        The trial, infeasible or with a note; a second seed itself.
+    """
+    if record.repeats is not None:
+        return record
+    texts = [text for text in (record.over_limits, over_limits) if text]
+    reason = f"over the limits: {over_limits}"
+    if record.baseline is None:
+        return replace(record, state="infeasible", reason=reason, over_limits=", ".join(texts))
+    notes = [text for text in (record.note, reason) if text]
+    return replace(record, note="; ".join(notes), over_limits=", ".join(texts))
+
+
 def too_many_rejections(records: Sequence[TrialRecord], limits: ResourceLimits) -> str:
     """Return why a search ends if all of the last candidates are infeasible.
 
@@ -40,7 +63,7 @@ def too_many_rejections(records: Sequence[TrialRecord], limits: ResourceLimits) 
     """
     ended = (record for record in reversed(records) if record.state != "interrupted")
     last = list(islice(ended, MAX_REJECTIONS))
-    if len(last) < MAX_REJECTIONS or any(record.state != "infeasible" for record in last):
+    if len(last) < MAX_REJECTIONS or not all(map(_is_rejected, last)):
         return ""
     return f"the last {len(last)} candidates are {_over_latency_limit(records, limits)}"
 
@@ -63,9 +86,14 @@ def exhaustion_reason(
         reason = f"all candidates of the search space{within} were measured"
     else:
         reason = "no further candidate was found that is feasible and has not been measured"
-    if num_infeasible := sum(record.state == "infeasible" for record in records):
+    if num_infeasible := sum(map(_is_rejected, records)):
         reason += f". {num_infeasible} candidates are {_over_latency_limit(records, limits)}"
     return reason
+
+
+def _is_rejected(record: TrialRecord) -> bool:
+    """Return whether a trial was not trained, since its latency exceeds the limit."""
+    return record.state == "infeasible" and not record.is_finished
 
 
 def _over_latency_limit(records: Sequence[TrialRecord], limits: ResourceLimits | None) -> str:

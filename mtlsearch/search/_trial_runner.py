@@ -25,7 +25,7 @@ from mtlsearch.results import (
 from mtlsearch.search._baseline_advice import baseline_next_step
 from mtlsearch.search._evaluator import Evaluator, Measurement
 from mtlsearch.search._progress import SearchProgress
-from mtlsearch.search._rejection import reject
+from mtlsearch.search._rejection import reject, with_limits
 from mtlsearch.search._successive_halving import Promotion, SuccessiveHalving
 from mtlsearch.search.space import Proposal, ResourceLimits
 from mtlsearch.study import ClaimLostError, StudyView, TrialStore
@@ -279,7 +279,10 @@ class TrialRunner:
             kept=measurement.kept,
         )
         if epochs is None or epochs == self.halving.epochs:
-            self._finish(replace(record, state="complete", results=measurement.results), view)
+            record = replace(record, state="complete", results=measurement.results)
+            if measurement.over_limits:
+                record = with_limits(record, measurement.over_limits)
+            self._finish(record, view)
         else:
             self._pause(replace(record, state="paused"), epochs, view)
 

@@ -32,6 +32,7 @@ RESUMABLE_CHANGES = (
     "data.cache",
     "train.log",
     "plugins",
+    "extends.images",
 )
 """Keys that may change when a search resumes: none of them changes the result of a trial."""
 

@@ -28,7 +28,8 @@ def prune_weights(
     """Delete weights and checkpoints that the retention policy does not keep.
 
     Weights of baselines and of confirmed trials always stay; those of all trials stay until the
-    reference is complete, and those of the Pareto front if there are several objectives. A paused
+    reference is complete, and those of the Pareto front if there are several objectives. Those of
+    infeasible trials do not. A paused
     trial whose checkpoint was deleted can still be promoted: it is then trained again from the
     first epoch.
 
@@ -49,7 +50,10 @@ def prune_weights(
     without_checkpoint = {record.number for record in records if _has_ended(record)}
     without_checkpoint |= _continued(records)
     if keep != "all":
-        without_weights = _without_weights(records, keep, objectives, confirmed)
+        without_weights = [
+            *_without_weights(records, keep, objectives, confirmed),
+            *(record.number for record in records if record.state == "infeasible"),
+        ]
         for number in without_weights:
             run.remove(run.weights(number))
         without_checkpoint |= _outranked(records, keep, objectives)

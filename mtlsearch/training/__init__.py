@@ -25,7 +25,12 @@ from mtlsearch.training._device import (
 )
 from mtlsearch.training._error_context import attribute_errors_to
 from mtlsearch.training._evaluate import evaluate
-from mtlsearch.training._feature_distillation import AuxiliaryLoss, distillation_loss, mutual_loss
+from mtlsearch.training._feature_distillation import (
+    AuxiliaryLoss,
+    distillation_loss,
+    mutual_loss,
+    preservation_loss,
+)
 from mtlsearch.training._heads import seeded_heads
 from mtlsearch.training._interfaces import (
     EpochRecord,
@@ -69,6 +74,7 @@ __all__ = [
     "load_weights",
     "micro_batches",
     "mutual_loss",
+    "preservation_loss",
     "realign",
     "resolve_device",
     "resolve_placement",

@@ -25,10 +25,12 @@ class AuxiliaryLoss:
         alpha: factor of the loss.
         term: module ``term(images, features) -> {task: [B]}`` that computes one distance per
             image. Its parameters are trained with the network and discarded afterwards.
+        further_tasks: tasks without a task loss whose features the term needs.
     """
 
     alpha: float
     term: nn.Module
+    further_tasks: tuple[str, ...] = ()
 
 
 class NetworkWithAuxiliaryLoss(nn.Module):
@@ -37,19 +39,23 @@ class NetworkWithAuxiliaryLoss(nn.Module):
     Args:
         network: the trained network.
         term: the module of an :class:`AuxiliaryLoss`.
+        further_tasks: tasks whose features the term gets beside those of the tasks that run.
     """
 
-    def __init__(self, network: MultiTaskNetwork, term: nn.Module) -> None:
+    def __init__(
+        self, network: MultiTaskNetwork, term: nn.Module, further_tasks: Sequence[str] = ()
+    ) -> None:
         super().__init__()
         self.network = network
         self.term = term
+        self._further_tasks = tuple(further_tasks)
 
     def forward(
         self, images: Tensor, tasks: Sequence[str]
     ) -> tuple[dict[str, Outputs], dict[str, Tensor]]:
         """Return the outputs of every task and its distances ``[B]`` from the targets."""
-        features = self.network.features(images, tasks)
-        outputs = {task: self.network.head(task)(levels) for task, levels in features.items()}
+        features = self.network.features(images, [*tasks, *self._further_tasks])
+        outputs = {task: self.network.head(task)(features[task]) for task in tasks}
         return outputs, self.term(images, features)
 
 
@@ -127,6 +133,38 @@ class _MutualTerm(nn.Module):
         return distance_by_task
 
 
+class _PreservationTerm(nn.Module):
+    """Change of the features of some tasks, relative to those of a frozen teacher.
+
+    All levels count, since the heads that read them stay as they are. So there is no adapter, and
+    the length of a feature counts as well as its direction.
+    """
+
+    def __init__(self, teacher: MultiTaskNetwork, tasks: Sequence[str]) -> None:
+        super().__init__()
+        self.teacher = teacher.eval().requires_grad_(False)
+        self._tasks = tuple(tasks)
+
+    def forward(self, images: Tensor, features: Mapping[str, FeatureMaps]) -> dict[str, Tensor]:
+        with torch.no_grad():
+            targets = self.teacher.features(images, self._tasks)
+        return {
+            task: torch.stack(
+                [
+                    _relative_change(level, target)
+                    for level, target in zip(features[task], targets[task], strict=True)
+                ]
+            ).mean(0)
+            for task in self._tasks
+        }
+
+    def train(self, mode: bool = True) -> _PreservationTerm:
+        """Set the training mode; the teacher stays in evaluation mode."""
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+
 def distillation_loss(
     network: MultiTaskNetwork, alpha: float, teacher: MultiTaskNetwork
 ) -> AuxiliaryLoss:
@@ -167,6 +205,24 @@ def mutual_loss(network: MultiTaskNetwork, alpha: float) -> AuxiliaryLoss:
     return AuxiliaryLoss(alpha, _MutualTerm(_adapters(network), peers))
 
 
+def preservation_loss(
+    alpha: float, teacher: MultiTaskNetwork, tasks: Sequence[str]
+) -> AuxiliaryLoss:
+    """Return a loss that keeps the features of tasks whose units are trained for other tasks.
+
+    Li and Hoiem 2016, "Learning without Forgetting", with features in place of outputs.
+
+    Args:
+        alpha: factor of the loss.
+        teacher: the network before the training, with these tasks; it is frozen.
+        tasks: tasks of the trained network that have no task loss and keep their heads.
+
+    Returns:
+        The auxiliary loss.
+    """
+    return AuxiliaryLoss(alpha, _PreservationTerm(teacher, tasks), tuple(tasks))
+
+
 def _adapters(network: MultiTaskNetwork) -> Adapters:
     return Adapters(module_keys(network.tasks), network.feature_spec.levels[-1].channels)
 
@@ -175,6 +231,12 @@ def _direction(feature: Tensor) -> Tensor:
     """Return the feature, normalized over channels, in float32."""
     feature = feature.float()
     return feature * torch.rsqrt(feature.square().sum(1, keepdim=True) + EPSILON)
+
+
+def _relative_change(level: Tensor, target: Tensor) -> Tensor:
+    """Return the squared change of a level, relative to its squared length, ``[B]``, float32."""
+    level, target = level.float().flatten(1), target.float().flatten(1)
+    return (level - target).square().sum(1) / (target.square().sum(1) + EPSILON)
 
 
 def _identity(channels: int) -> nn.Module:

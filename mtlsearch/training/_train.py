@@ -85,7 +85,8 @@ def _learner(job: TrainJob) -> nn.Module:
     if job.auxiliary_loss is None:
         return job.network
     network = cast("MultiTaskNetwork", job.network)
-    return NetworkWithAuxiliaryLoss(network, job.auxiliary_loss.term)
+    loss = job.auxiliary_loss
+    return NetworkWithAuxiliaryLoss(network, loss.term, loss.further_tasks)
 
 
 def _build_loop(

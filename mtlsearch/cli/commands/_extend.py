@@ -49,6 +49,26 @@ def extend(
             "file.",
         ),
     ] = None,
+    unfreeze: Annotated[
+        int,
+        typer.Option(
+            "--unfreeze",
+            metavar="K",
+            min=0,
+            help="Tune the last K units, of those that a new task shares, with the network in use "
+            "as teacher of its tasks. They change then. Default: 0.",
+        ),
+    ] = 0,
+    max_drop: Annotated[
+        float | None,
+        typer.Option(
+            "--max-drop",
+            metavar="PERCENT",
+            min=0,
+            help="With --unfreeze: a candidate is infeasible if the primary metric of a task in "
+            "use is worse by more, on its own validation images. Default: 1.",
+        ),
+    ] = None,
     trials: Trials = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
@@ -68,9 +88,10 @@ def extend(
 ) -> None:
     """Add tasks to the network of a trial, whose own tasks do not change by one bit.
 
-    Searches where each new task leaves the network: the task that it follows and the depth. The
-    new images need no labels of the tasks in use. DIR then is an ordinary run directory, which
-    does not need RUN: `mtlsearch search DIR/run.yaml --out DIR` resumes it too.
+    Searches where each new task leaves the network: the task that it follows and the depth. With
+    --unfreeze, the tasks in use change within a limit. The new images need no labels of them. DIR
+    then is an ordinary run directory, which does not need RUN: `mtlsearch search DIR/run.yaml
+    --out DIR` resumes it too.
     """
     options = GlobalOptions.of(ctx)
     folder = out or default_run_folder(file)
@@ -91,14 +112,19 @@ def extend(
     import os
 
     from mtlsearch.config import load_run
-    from mtlsearch.runs import InUse, select_network, start_extension
+    from mtlsearch.runs import InUse, Tuning, select_network, start_extension
 
     new = load_run(file, values, env=os.environ, plugins=options.plugins)
     record, weights = select_network(run, in_use.config, number, None, options.console.info)
     space = _space_of(new, in_use.config.plugins)
     options.console.info(f"extending trial {record.number}: {record.plan}")
     config = start_extension(
-        InUse(in_use, record, weights, run), new, space, folder, warning=options.console.warning
+        InUse(in_use, record, weights, run),
+        new,
+        space,
+        folder,
+        warning=options.console.warning,
+        tuning=Tuning(unfreeze, max_drop),
     )
     with _storage_password(new.config.search.storage):
         _search(config, folder, device, workers, options)

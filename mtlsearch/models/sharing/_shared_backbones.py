@@ -163,7 +163,7 @@ class SharedBackbones(nn.Module):
         Args:
             images: some images ``[B, C, H, W]``, normalized; the backbones are in evaluation mode.
             tasks: the tasks that run.
-            kept: the tasks whose units are frozen.
+            kept: the tasks whose units are frozen, up to the first that is trained.
 
         Returns:
             The outputs by key; None if they cannot be stored.
@@ -186,7 +186,7 @@ class SharedBackbones(nn.Module):
         Args:
             store: outputs of frozen units; None for none.
             tasks: the tasks that run.
-            kept: the tasks whose units are frozen.
+            kept: the tasks whose units are frozen, up to the first that is trained.
         """
         self._cache.store = store
         self._stored_tasks, self._frozen_runs = tuple(tasks), self._runs(kept)
@@ -212,7 +212,16 @@ class SharedBackbones(nn.Module):
             raise PassEnd
 
     def _runs(self, tasks: Sequence[str]) -> frozenset[int]:
-        return frozenset(run for task in tasks for run in self._run_ids[task] if run != SKIPPED)
+        """Return the runs of some tasks before the first unit whose weights are trained."""
+        runs = set()
+        for task in tasks:
+            for unit, run in enumerate(self._run_ids[task]):
+                if run == SKIPPED:
+                    continue
+                if any(item.requires_grad for item in self.unit_parameters(unit, task).values()):
+                    break
+                runs.add(run)
+        return frozenset(runs)
 
     @property
     def is_cache_empty(self) -> bool:
