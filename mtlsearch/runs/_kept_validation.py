@@ -180,8 +180,8 @@ def _require_label(label: LabelSpec | None, task: Task) -> None:
     if label is None or (label.form, label.classes) != (learned.form, learned.classes):
         present = "have no such label" if label is None else f"have a {label.describe()}"
         raise DataError(
-            f"the images on which task {task.name!r} was validated {present}, and the network in use "
-            f"has learned a {learned.describe()}",
+            f"the images on which task {task.name!r} was validated {present}, and the network in "
+            f"use has learned a {learned.describe()}",
             where="extends.images",
             next_step="restore the images and labels of its run, or extend without --unfreeze",
         )

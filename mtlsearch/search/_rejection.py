@@ -31,8 +31,8 @@ def reject(record: TrialRecord, store: TrialStore, progress: SearchProgress) -> 
 def with_limits(record: TrialRecord, over_limits: str) -> TrialRecord:
     """Mark a trained trial that exceeds a limit as infeasible.
 
-    It counts toward ``search.trials``. A baseline stays complete, since Δm and the verdict refer to it. A second seed does, since the
-    weights of its trial are those of the first one.
+    It counts toward ``search.trials``. A baseline stays complete, since Δm and the verdict refer to
+    it. A second seed does, since the weights of its trial are those of the first one.
 
     Args:
         record: the complete trial.
