@@ -106,13 +106,15 @@ class ResolvedRun:
             index: index of an entry of ``extends.images``.
 
         Returns:
-            The run, whose sources are these. Their root is ``data.root`` if it no longer exists.
+            The run, whose sources are these. If their root no longer exists, it is ``data.root``,
+            provided that their folders are there.
         """
         assert self.config.extends is not None  # it has the entry
         images = self.config.extends.images[index]
-        data = images.config
-        if not data.root.is_dir():
-            data = data.model_copy(update={"root": self.config.data.root})
+        data, moved = images.config, self.config.data.root
+        folders = [moved / (source.root or "") for source in data.sources]
+        if not data.root.is_dir() and all(folder.is_dir() for folder in folders):
+            data = data.model_copy(update={"root": moved})
         config = self.config.model_copy(update={"data": data, "seed": images.seed})
         return replace(self, loaded=LoadedRun(config), sources=self.kept_sources[index])
 

@@ -137,7 +137,8 @@ class KeptNetwork:
     def check_unchanged(self, network: MultiTaskNetwork, images: Tensor, cut: CutBackbone) -> None:
         """Check that the outputs of the kept tasks are those of the network in use, bit for bit.
 
-        Tasks that use a tuned unit are not compared.
+        Of tasks that use a tuned unit, everything else is compared: other weights, running
+        statistics and head.
 
         Args:
             network: the extended network, in eval mode, on the CPU.
@@ -145,26 +146,40 @@ class KeptNetwork:
             cut: the cut backbone.
 
         Raises:
-            TrainingError: an output differs.
+            TrainingError: an output differs, or a weight that is not tuned.
         """
         import torch
 
-        images = images[:NUM_COMPARED].cpu().float()
-        tasks = tuple(set(self.tasks).difference(self.tuned_tasks(network.plan)))
-        if not tasks:
-            return
+        used, tuned = self.network(cut), self.tuned_tasks(network.plan)
+        tasks = tuple(set(self.tasks).difference(tuned))
         with torch.no_grad():
-            expected = self.network(cut)(images, tasks)
-            actual = network(images, tasks)
+            expected = used(images[:NUM_COMPARED].cpu().float(), tasks) if tasks else {}
+            actual = network(images[:NUM_COMPARED].cpu().float(), tasks) if tasks else {}
         for task, outputs in expected.items():
             for name, value in outputs.items():
                 if not torch.equal(value, actual[task][name]):
-                    raise TrainingError(
-                        f"the output {name!r} of task {task!r} is not that of the network in use",
-                        where=f"trial {self.config.trial} of {self.config.run}",
-                        next_step="report this as an error of mtlsearch; the network in use is "
-                        "unchanged",
-                    )
+                    raise self._changed(f"the output {name!r} of task {task!r}")
+        own = {
+            id(parameter)
+            for unit, group in self.tuned_copies(network.plan)
+            for parameter in network.unit_parameters(unit, group).values()
+        }
+        for task in tuned:
+            for of_used, module in (
+                (used.head(task), network.head(task)),
+                (used.backbones.task_model(task), network.backbones.task_model(task)),
+            ):
+                frozen = of_used.state_dict()
+                for name, tensor in module.state_dict(keep_vars=True).items():
+                    if id(tensor) not in own and not torch.equal(tensor, frozen[name]):
+                        raise self._changed(f"{name!r} of task {task!r}")
+
+    def _changed(self, what: str) -> TrainingError:
+        return TrainingError(
+            f"{what} is not that of the network in use",
+            where=f"trial {self.config.trial} of {self.config.run}",
+            next_step="report this as an error of mtlsearch; the network in use is unchanged",
+        )
 
     def measure_used(
         self, plan: SharingPlan, cut: CutBackbone, config: TrainConfig, device: torch.device

@@ -6,11 +6,11 @@ import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtlsearch.config import TrainConfig
 from mtlsearch.errors import ConfigError, DataError
-from mtlsearch.plugin import LabelSpec, Task
+from mtlsearch.plugin import DatasetSource, LabelSpec, Task
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.results import relative_drop
 
@@ -163,7 +163,7 @@ class KeptValidation:
         if index not in self._data:
             run = self.resolved.with_kept_images(index)
             self._data[index] = open_data(
-                run.open_sources(),
+                _open_sources(run, index),
                 run.config.data,
                 mean=cut.mean,
                 std=cut.std,
@@ -172,6 +172,21 @@ class KeptValidation:
         data = self._data[index]
         _require_label(data.labels.get(self._label_of(task)), self.tasks[task])
         return data
+
+
+def _open_sources(run: ResolvedRun, index: int) -> list[DatasetSource[Any]]:
+    """Open the sources of an entry of ``extends.images``; an error names its own keys."""
+    try:
+        return run.open_sources()
+    except (ConfigError, DataError) as error:
+        kind = ConfigError if isinstance(error, ConfigError) else DataError
+        raise kind(
+            "the images on which tasks of the network in use were validated cannot be opened: "
+            f"{error.what}",
+            where=f"extends.images.{index}.data",
+            next_step="restore them, set `root` in this section of the `run.yaml` in the run "
+            "directory to their new folder, or extend without --unfreeze",
+        ) from error
 
 
 def _require_label(label: LabelSpec | None, task: Task) -> None:

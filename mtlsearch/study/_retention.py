@@ -29,9 +29,8 @@ def prune_weights(
 
     Weights of baselines and of confirmed trials always stay; those of all trials stay until the
     reference is complete, and those of the Pareto front if there are several objectives. Those of
-    infeasible trials do not. A paused
-    trial whose checkpoint was deleted can still be promoted: it is then trained again from the
-    first epoch.
+    infeasible trials do not. A paused trial whose checkpoint was deleted can still be promoted: it
+    is then trained again from the first epoch.
 
     Args:
         run: run directory with the files.

@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from ruamel.yaml import YAML
 
+from mtlsearch.config import load_run
+from mtlsearch.errors import ConfigError, TrainingError
 from mtlsearch.models import MultiTaskNetwork, PrefixStore
 from mtlsearch.plan import Branch, SharingPlan, extend_heads, extend_independent, extend_plan
 from mtlsearch.plugin import Candidate
+from mtlsearch.registry import build_registry
 from mtlsearch.results import TrialRecord
 from mtlsearch.runs import KeptNetwork
+from mtlsearch.runs._kept_validation import KeptValidation
 from mtlsearch.search._rejection import with_limits
 from mtlsearch.training import preservation_loss
 from mtlsearch.training._feature_distillation import NetworkWithAuxiliaryLoss
@@ -108,6 +113,10 @@ def test_training_changes_weights_of_the_last_shared_units_only(
     # Statistics belong to the copies of the new task.
     assert all(f".{task}." not in key for key in changed - parameters for task in KEPT)
     kept.check_unchanged(network, images(7), cut_of(name))
+    with torch.no_grad():
+        next(network.head("scene").parameters()).add_(1e-3)
+    with pytest.raises(TrainingError, match="of task 'scene' is not that of the network in use"):
+        kept.check_unchanged(network, images(7), cut_of(name))
 
 
 def test_tasks_without_a_tuned_unit_keep_outputs_by_bit(tmp_path: Path) -> None:
@@ -161,27 +170,56 @@ def test_preservation_loss_leads_back_to_the_teacher(tmp_path: Path) -> None:
     assert distance() < before
 
 
-def test_prefix_store_ends_before_the_tuned_units(tmp_path: Path) -> None:
-    kept = tuning(tmp_path, "test_resnet", TREE, 1)
+@pytest.mark.parametrize(("plan", "tuned"), [(TREE, ("scene",)), (REJOINING, KEPT)])
+def test_prefix_store_ends_before_the_tuned_units(
+    plan: SharingPlan, tuned: tuple[str, ...], tmp_path: Path
+) -> None:
+    kept = tuning(tmp_path, "test_resnet", plan, 1)
     network = extended(kept, cut_of("test_resnet"), branched(kept, 3)).eval()
-    tasks, frozen = (*NEW, "scene"), tuple(kept.tasks)
+    assert kept.tuned_tasks(network.plan) == tuned
+    tasks, frozen = (*NEW, *tuned), tuple(kept.tasks)
     outputs = network.backbones.plan_store(images(0), tasks, frozen)
     assert outputs is not None
     with torch.no_grad():
         expected = network.features(images(0), tasks)
-        store = PrefixStore(outputs, tmp_path, {"train": 4})
+        store = PrefixStore(outputs, tmp_path, {"train": 4, "val": 4})
         network.backbones.set_store(store, tasks, frozen)
-        for parameter in network.unit_parameters(2, ("breed", "scene")).values():
+        for parameter in network.unit_parameters(2, (*NEW, *tuned)).values():
             parameter.mul_(1.5)  # a stored output of this unit would not change
-        for _ in range(2):
-            store.start("train", range(4))
-            actual = network.features(images(0), tasks)
+        actual = {}
+        for slot, running in (("train", tasks), ("val", NEW)):  # validation runs the new tasks
+            for _ in range(2):
+                store.start(slot, range(4))
+                actual[slot] = network.features(images(0), running)
         network.backbones.set_store(None)
         computed = network.features(images(0), tasks)
     assert store.is_complete
     for task in tasks:
-        assert all(map(torch.equal, actual[task], computed[task]))
-        assert not torch.equal(actual[task][-1], expected[task][-1])
+        assert all(map(torch.equal, actual["train"][task], computed[task]))
+        assert not torch.equal(actual["train"][task][-1], expected[task][-1])
+    assert all(map(torch.equal, actual["val"]["breed"], computed["breed"]))
+
+
+def test_absent_validation_images_are_an_error_with_their_place(tmp_path: Path) -> None:
+    folder = tmp_path / "absent"
+    labels = {name: {"form": "category", "classes": ["a", "b", "c"]} for name in KEPT}
+    source = {"kind": "manifest", "root": "old", "labels": labels}
+    kept = tuning(tmp_path, "test_resnet", TREE, 1)
+    tree = YAML(typ="safe").load(EXTENSION)
+    tree["data"]["root"] = str(tmp_path)
+    tree["backbone"] = {"name": "test_resnet"}
+    tree["extends"] = {
+        **kept.config.model_dump(mode="json"),
+        "labels": labels,
+        "images": [{"tasks": KEPT, "data": {"root": str(folder), "sources": [source]}}],
+    }
+    tree["search"]["space"] = "branch"
+    validation = KeptValidation(build_registry().resolve(load_run(tree)), kept.tasks)
+    with pytest.raises(ConfigError) as raised:
+        validation.open(cut_of("test_resnet"))
+    assert raised.value.where == "extends.images.0.data"
+    assert f"{folder / 'old'} does not exist" in raised.value.what
+    assert "`run.yaml`" in str(raised.value.next_step)
 
 
 def test_trained_trial_over_a_limit_is_infeasible_and_counts() -> None:
