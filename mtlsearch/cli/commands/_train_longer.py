@@ -83,6 +83,11 @@ def _show(training: LongTraining, console: Console) -> None:
     for task, result in training.record.results.items():
         for metric, value in result.metrics.items():
             console.print(f"{task}.{metric}  {value:.4g}")
+    kept = training.record.kept
+    for task, drop in ({} if kept is None else kept.drops).items():
+        console.print(f"{task} drops  {drop:.3g} %")
+    if training.record.note:
+        console.info(f"note: {training.record.note}")
     deltas = dict(training.deltas)
     if training.name in deltas:
         console.print(f"Δm  {deltas.pop(training.name):+.2f} %")
