@@ -159,7 +159,7 @@ class KeptNetwork:
             for name, value in outputs.items():
                 if not torch.equal(value, actual[task][name]):
                     raise self._changed(f"the output {name!r} of task {task!r}")
-        own = {
+        tuned_ids = {
             id(parameter)
             for unit, group in self.tuned_copies(network.plan)
             for parameter in network.unit_parameters(unit, group).values()
@@ -171,7 +171,7 @@ class KeptNetwork:
             ):
                 frozen = of_used.state_dict()
                 for name, tensor in module.state_dict(keep_vars=True).items():
-                    if id(tensor) not in own and not torch.equal(tensor, frozen[name]):
+                    if id(tensor) not in tuned_ids and not torch.equal(tensor, frozen[name]):
                         raise self._changed(f"{name!r} of task {task!r}")
 
     def _changed(self, what: str) -> TrainingError:
