@@ -152,7 +152,7 @@ def _few_images(frame: pd.DataFrame) -> list[str]:
     if not tasks_by_count and images is not None:  # a run of an earlier version
         tasks_by_count = {images: []}
     few = [
-        f"{_measured_on(tasks, count)}: one image is {100 / count:.1f} %."
+        f"{_measured_on(tasks, count)}: one image is {100 / count:.1f} % of them."
         for count, tasks in sorted(tasks_by_count.items())
         if 0 < count < FEW_IMAGES
     ]

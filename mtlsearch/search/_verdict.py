@@ -138,7 +138,7 @@ def verdict_of(view: StudyView) -> Verdict | None:
         *_tie(verdict, cheapest_tied, records[winner], records[independent]),
         *_advice(joint, winner, recommended, records, independent),
     )
-    num_trainings = sum(expectation.num_seeds for expectation in expectations)
+    num_trainings = sum(1 + len(item.second_seeds) for item in observations)
     if num_trainings <= FEW_TRAININGS:
         sentences = (*sentences, f"From {num_trainings} trainings: expect this to change.")
     return replace(verdict, sentences=sentences)
@@ -287,9 +287,9 @@ def _advice(
     )
     record = records[recommended]
     return (
-        f"No plan is shown to beat {record.baseline}, the cheapest baseline "
-        f"({_saving(record, records[independent])}): the best plan exceeds it by "
-        f"{difference:.2f} ± {deviation:.2f} points. Trial {record.number} is recommended.",
+        f"The best plan is not shown to beat {record.baseline}, the cheapest baseline "
+        f"({_saving(record, records[independent])}): it exceeds it by {difference:.2f} ± "
+        f"{deviation:.2f} points. Trial {record.number} is recommended, and `best` names it.",
     )
 
 

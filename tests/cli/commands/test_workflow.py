@@ -64,7 +64,7 @@ class TestLeaderboard:
             sum("  complete" in row or "| complete" in row for row in result.stdout.splitlines())
             == 4
         )
-        assert "measured on 8 validation images: one image is 12.5 %." in result.stdout
+        assert "measured on 8 validation images: one image is 12.5 % of them." in result.stdout
 
     def test_long_table_shows_the_best_rows(
         self, small_search: SmallSearch, monkeypatch: pytest.MonkeyPatch
