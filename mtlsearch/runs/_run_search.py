@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtlsearch.config import save_resolved
+from mtlsearch.files import load_json
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.results import TrialRecord
 from mtlsearch.runs._confirm import read_results_by_seed
@@ -27,6 +28,7 @@ from mtlsearch.search import (
     TakeOver,
     search,
 )
+from mtlsearch.search.estimate import Estimate, train_for_estimate
 from mtlsearch.study import (
     RunDirectory,
     StudyView,
@@ -121,7 +123,11 @@ def _estimate_once(
     store: TrialStore,
     progress: SearchProgress,
 ) -> None:
-    """Estimate all plans, unless this or another worker has done it."""
+    """Estimate all plans, unless this or another worker has done it.
+
+    Short trainings with a schedule of their own cannot be resumed. Then others are made, and the
+    estimate stays.
+    """
     if not run.estimate.is_file():
         estimate_plans(
             session,
@@ -129,6 +135,19 @@ def _estimate_once(
             evaluator,
             store,
             should_merge=False,
+            progress=progress,
+            after_each=weight_pruning(run, session),
+            take_over=move_checkpoints(run, progress),
+        )
+    elif Estimate.from_json(load_json(run.estimate.read_text(encoding="utf-8"))).has_own_schedule:
+        progress.note(
+            f"no search resumes the short trainings of {run.estimate}, which have a schedule of "
+            "their own: those that `search.warm_start: estimate` needs are made, unless they exist"
+        )
+        train_for_estimate(
+            session.space,
+            evaluator,
+            store,
             progress=progress,
             after_each=weight_pruning(run, session),
             take_over=move_checkpoints(run, progress),
@@ -271,8 +290,8 @@ def open_search(
         store.run_file = run.config.read_text(encoding="utf-8")
     record_environment(run, device)
     # Read again at the end: another worker may have recorded its data at the same time.
-    by_row = session.data.selected_by_row
-    require_same_data(store.data_digest or {}, digest, run, selected_by_row=by_row)
+    recorded, by_row = store.data_digest or {}, session.data.selected_by_row
+    require_same_data(recorded, digest, run, config.data.root, selected_by_row=by_row)
     return session, store
 
 

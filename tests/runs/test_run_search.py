@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,17 +18,20 @@ from mtlsearch.registry import ResolvedRun
 from mtlsearch.registry._resolved_run import ConfiguredClass
 from mtlsearch.results import TrialRecord
 from mtlsearch.runs import run_search
-from mtlsearch.runs._run_search import move_checkpoints
+from mtlsearch.runs._run_search import _estimate_once, move_checkpoints
 from mtlsearch.search import NullProgress
+from mtlsearch.search.estimate import Estimate
 from mtlsearch.search.space import propose_baseline
 from mtlsearch.study import (
     RunDirectory,
+    TrialStore,
     open_run_storage,
     open_store,
     read_records,
     with_stored_retention,
 )
 from tests.search.synthetic import Formula, space_for
+from tests.search.test_estimate import evaluator_of, space_of
 
 BASE: dict[str, Any] = {
     "plugins": ["here"],
@@ -360,3 +365,25 @@ def test_resumed_search_keeps_retention_if_key_is_not_set(
     kept = [f"`search.keep_weights` stays {stored}, as in {run.config}"]
     expected = kept if stored != 5 and not changes else []
     assert [text.rpartition(": ")[0] for text in notes.texts] == expected
+
+
+@pytest.mark.parametrize("has_own_schedule", [False, True])
+def test_warm_start_makes_trainings_that_a_search_resumes(
+    tmp_path: Path, has_own_schedule: bool
+) -> None:
+    """Short trainings with a schedule of their own are not such trainings."""
+    evaluator, store, run, notes = (
+        evaluator_of(),
+        TrialStore.in_memory(),
+        RunDirectory(tmp_path),
+        Notes(),
+    )
+    session: Any = SimpleNamespace(space=space_of(evaluator), config=config(), objectives=())
+    estimate = Estimate((), {}, "hard", 0.0, 1.0, 3, 9, has_own_schedule)
+    run.estimate.write_text(json.dumps(estimate.to_json()))
+    for _ in range(2):
+        _estimate_once(session, run, evaluator, store, notes)
+    paused = [record for record in store.view().records if record.state == "paused"]
+    assert len(paused) == (6 if has_own_schedule else 0)
+    assert any("no search resumes" in text for text in notes.texts) == has_own_schedule
+    assert Estimate.from_json(json.loads(run.estimate.read_text())) == estimate
