@@ -145,7 +145,10 @@ def _trained(estimate: Estimate) -> str:
         return "* trained in full"
     if estimate.has_own_schedule:
         epochs = "1 epoch" if estimate.epochs == 1 else f"{estimate.epochs} epochs"
-        return f"* trained: baselines in full, all for {epochs} with a schedule of their own"
+        return (
+            f"* trained: baselines in full, others by a search or for {epochs} with a schedule of "
+            "their own"
+        )
     return (
         f"* trained: baselines in full, others for {estimate.epochs} of {estimate.full_epochs} "
         "epochs or more"

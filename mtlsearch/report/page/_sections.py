@@ -314,6 +314,9 @@ def estimate_panel(contents: RunContents) -> Panel | None:
         max_name=MAX_ROW,
     )
     trained = f"{estimate.epochs} of {estimate.full_epochs} epochs"
+    if estimate.has_own_schedule:
+        count = "1 epoch" if estimate.epochs == 1 else f"{estimate.epochs} epochs"
+        trained = f"{count} with a schedule of their own, and from the trials of the run"
     note = (
         f"Expected change in percent against independent, from trainings of {trained}. "
         "Behind each plan: its expected Δm and the standard deviation. "

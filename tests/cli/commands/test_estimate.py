@@ -84,8 +84,7 @@ def test_own_schedule_trains_apart_from_the_run(
     command = ("estimate", run.with_name("run.yaml"), "--out", apart, *OPTIONS, "--own-schedule")
     completed = call(*command)
     assert completed.returncode == 0, completed.stderr
-    text = "* trained: baselines in full, all for 1 epoch with a schedule of their own"
-    assert text in completed.stdout.splitlines()
+    assert "others by a search or for 1 epoch with a schedule of their own" in completed.stdout
     assert records_of(apart) == before
     folder, config = RunDirectory(apart).short_trainings(1), load_run(apart / "run.yaml").config
     shorts = open_store(folder, config, open_run_storage(folder, config)).records()

@@ -208,6 +208,11 @@ def test_estimate_with_an_unknown_change_has_a_finite_scale(contents: RunContent
     assert panel is not None
     assert "\N{PLUS-MINUS SIGN} 4.0 %" in panel.note
     assert "nan" not in panel.picture
+    assert "from trainings of 1 of 5 epochs." in panel.note
+    estimate = replace(estimate, has_own_schedule=True)
+    panel = estimate_panel(replace(contents, estimate=estimate))
+    assert panel is not None
+    assert "1 epoch with a schedule of their own, and from the trials of the run." in panel.note
 
 
 def test_estimate_names_plans_with_their_errors(contents: RunContents) -> None:
