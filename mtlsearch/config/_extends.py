@@ -39,7 +39,7 @@ class ExtendsConfig(Section):
     """
 
     run: Path = Field(
-        description="run directory of the network in use; the extension does not need it"
+        description="run directory or bundle of the network in use; the extension does not need it"
     )
     trial: NonNegativeInt = Field(description="number of its trial")
     weights: str = Field(

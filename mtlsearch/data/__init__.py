@@ -26,7 +26,7 @@ therefore train on the same data.
 from mtlsearch.data._data_digest import DataDigest, describe_changes, differ_in_sizes_only
 from mtlsearch.data._drawable import label_prediction
 from mtlsearch.data._module import DataModule
-from mtlsearch.data._open import open_data
+from mtlsearch.data._open import open_data, per_channel
 from mtlsearch.data._resized_labels import resized_labels
 from mtlsearch.data.checks import (
     DATA_WARNINGS,
@@ -55,6 +55,7 @@ __all__ = [
     "differ_in_sizes_only",
     "label_prediction",
     "open_data",
+    "per_channel",
     "problems_of",
     "resized_labels",
 ]

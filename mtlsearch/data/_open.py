@@ -56,7 +56,7 @@ def open_data(
     prepared_size = dict.fromkeys(splits, config.image_size)
     prepared_size["train"] = (round(height * margin), round(width * margin))
     pixel_format = PixelFormat(config.channels, config.pixel_range)
-    means, stds = (_per_channel(numbers, pixel_format.num_channels) for numbers in (mean, std))
+    means, stds = (per_channel(numbers, pixel_format.num_channels) for numbers in (mean, std))
     transform = BatchTransform(
         labels,
         config.augment,
@@ -76,11 +76,18 @@ def open_data(
     )
 
 
-def _per_channel(numbers: Sequence[float], count: int) -> tuple[float, ...]:
+def per_channel(numbers: Sequence[float], count: int) -> tuple[float, ...]:
     """Return one number per channel.
 
     Numbers for red, green and blue stay; every further channel, and each of fewer than three,
     gets their mean.
+
+    Args:
+        numbers: one number for each channel that the backbone expects.
+        count: number of channels.
+
+    Returns:
+        ``count`` numbers.
     """
     if len(numbers) == count:
         return tuple(numbers)

@@ -19,7 +19,7 @@ from mtlsearch.export._measured_precision import MAX_DROP, graph_converter
 from mtlsearch.export._precision import Precision
 from mtlsearch.models import MultiTaskNetwork
 from mtlsearch.results import TrialRecord
-from mtlsearch.runs import KeptNetwork, Session, load_trial
+from mtlsearch.runs import EXTENDABLE, KeptNetwork, Session, describe_network, load_trial
 
 
 def export_trial(
@@ -136,6 +136,7 @@ def export_network(
             "digest": record.candidate.digest,
             "flops": record.flops,
             "epochs": record.epochs,
+            EXTENDABLE: describe_network(session, record),
             **({"compression": asdict(record.compression)} if record.compression else {}),
             **({} if kept is None else {"extends": _describe(kept, record)}),
         },

@@ -33,7 +33,7 @@ from mtlsearch.runs._compare_runs import RunComparison, compare_runs
 from mtlsearch.runs._compress import CompressSettings, compress, find_compressed
 from mtlsearch.runs._confirm import rank_trials, read_confirmed, read_verdict
 from mtlsearch.runs._environment import describe_threads, read_environments
-from mtlsearch.runs._extend import InUse, Tuning, start_extension
+from mtlsearch.runs._extend import InUse, Tuning, extend_bundle, start_extension
 from mtlsearch.runs._fine_tune import FineTuned, fine_tune, require_same_labels
 from mtlsearch.runs._history import history_columns, read_history
 from mtlsearch.runs._kept_network import KeptNetwork, open_kept_network, refuse_extension
@@ -44,6 +44,7 @@ from mtlsearch.runs._long_training import (
     load_long_training,
     train_longer,
 )
+from mtlsearch.runs._network_in_use import EXTENDABLE, describe_network
 from mtlsearch.runs._preflight import (
     PREFLIGHT_CHECKS,
     PreflightCheck,
@@ -64,6 +65,7 @@ from mtlsearch.runs._session import (
 from mtlsearch.runs._training_evaluator import TrainingEvaluator
 
 __all__ = [
+    "EXTENDABLE",
     "PREFLIGHT_CHECKS",
     "AffinityOutcome",
     "CompressSettings",
@@ -82,7 +84,9 @@ __all__ = [
     "check_run",
     "compare_runs",
     "compress",
+    "describe_network",
     "describe_threads",
+    "extend_bundle",
     "find_compressed",
     "find_long_training",
     "fine_tune",

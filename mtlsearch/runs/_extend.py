@@ -1,21 +1,29 @@
-"""Start of an extension: a run directory with the network in use of another run."""
+"""Start of an extension: a run directory with the network in use of another run or a bundle."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any
+from shutil import copyfile
+from typing import TYPE_CHECKING, Any
 
-from mtlsearch.config import LoadedRun, RunConfig, SpaceEntry, load_run, save_resolved
+from mtlsearch.config import LoadedRun, SpaceEntry, load_run, save_resolved
 from mtlsearch.errors import ConfigError, RunError
-from mtlsearch.plugin import LabelSpec
-from mtlsearch.registry import ResolvedRun
+from mtlsearch.plugin import Candidate
+from mtlsearch.registry import ResolvedRun, build_registry
 from mtlsearch.results import TrialRecord
+from mtlsearch.runs._kept_network import KeptNetwork
 from mtlsearch.runs._load_trial import load_trial
-from mtlsearch.runs._session import Session, open_session, warn_of_other_data
+from mtlsearch.runs._network_in_use import (
+    STARTS,
+    NetworkInUse,
+    network_of_bundle,
+    network_of_trial,
+)
+from mtlsearch.runs._session import Session, load_cut_backbone, open_session, warn_of_other_data
 from mtlsearch.search import NullProgress
 from mtlsearch.study import (
     RunDirectory,
@@ -25,11 +33,8 @@ from mtlsearch.study import (
     with_stored_retention,
 )
 
-STARTS = ("pretrained", "checkpoint_path")
-"""Keys of ``backbone`` from which single-task networks of new tasks start."""
-
-FORMAT = ("image_size", "channels", "pixel_range")
-"""Keys of ``data`` that determine what the network receives."""
+if TYPE_CHECKING:
+    from mtlsearch.bundle import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,25 +121,121 @@ def start_extension(
             check=False,
             should_load_weights=False,
         )
-        _check_tuning(tuning, len(in_use.record.candidate.plan.rows))
         warn_of_other_data(session, in_use.run, warning)
         _check_normalization(session, in_use.record)
-        weights = run.path / "kept.safetensors"
-        is_new = not weights.is_file()
         network = load_trial(session, in_use.record)
-        partial = weights.with_suffix(".new")
-        save_weights(network, partial)
-        try:
-            config = _extended_config(in_use, session, new, space, run, _sha256(partial), tuning)
-            if run.journal.exists() or run.study_name.exists() or run.trial_numbers():
-                require_same_search(run, config)
-            if is_new or _sha256(weights) != _sha256(partial):
-                partial.replace(weights)
-        finally:
-            partial.unlink(missing_ok=True)
-        save_resolved(config, run.config)
-        if config.search.artifacts is not None:
-            with_artifacts(run, config.search.artifacts, config.settings_digest).upload(weights)
+        used = network_of_trial(session, in_use.record, in_use.folder.path)
+        return _write(run, used, partial(save_weights, network), new, space, tuning)
+
+
+def extend_bundle(
+    bundle: Path,
+    new: LoadedRun,
+    space: str,
+    out: Path,
+    *,
+    warning: Callable[[str], None],
+    tuning: Tuning = FROZEN,
+) -> Path:
+    """Write the run directory of an extension of the network in a bundle.
+
+    Args:
+        bundle: folder of the bundle.
+        new: the run file with new tasks and their data.
+        space: name of the search space, unless the run file sets one.
+        out: run directory; created if it does not exist.
+        warning: is called if the graph of the bundle has a lower precision than its weights.
+        tuning: which units are tuned; a bundle allows none.
+
+    Returns:
+        The path of its ``run.yaml``.
+
+    Raises:
+        ConfigError: the run file contradicts the network in use, or units are to be tuned.
+        ExportError: the bundle is damaged, compressed, or from an earlier version.
+        RunError: the directory contains something else, or this version cuts the backbone into
+            other units.
+    """
+    from mtlsearch.bundle import WEIGHTS, open_bundle
+
+    run = RunDirectory(out)
+    check_run_directory(run)
+    manifest = open_bundle(bundle).manifest
+    used = network_of_bundle(bundle, manifest)
+    if tuning.unfreeze:
+        raise ConfigError(
+            "a bundle contains no validation images, so that a drop of its tasks cannot be limited",
+            where="--unfreeze",
+            next_step="extend the run from which it was exported (`mtlsearch extend RUN --trial "
+            f"{used.trial}`), or remove --unfreeze",
+        )
+    if "precision" in manifest.extra:
+        warning(
+            f"the graph of {bundle} has a lower precision than its weights, from which the "
+            "extension starts: outputs are compared with those of the float32 network"
+        )
+    check = partial(_require_same_network, manifest, bundle)
+
+    def save(path: Path) -> None:
+        copyfile(bundle / WEIGHTS, path)
+
+    with run.locked():
+        return _write(run, used, save, new, space, tuning, check)
+
+
+def _require_same_network(
+    manifest: Manifest, bundle: Path, loaded: LoadedRun, weights: Path
+) -> None:
+    """Check that this version builds the network of a bundle, and that its weights fit."""
+    from mtlsearch.data import per_channel
+
+    config = loaded.config
+    cut = load_cut_backbone(config, manifest.backbone, should_load_weights=False)
+    image = manifest.preprocessing
+    numbers = [per_channel(values, len(image.mean)) for values in (cut.mean, cut.std)]
+    if cut.units != manifest.units or numbers != [image.mean, image.std]:
+        raise RunError(
+            "this version cuts the backbone into other units than those of the bundle, or "
+            "normalizes its images differently",
+            where=str(bundle),
+            next_step=f"use mtlsearch {manifest.mtlsearch} and the timm version of the export, or "
+            "export the bundle again",
+        )
+    resolved = build_registry(config.plugins).resolve(loaded)
+    assert config.extends is not None  # set by `_extended_run`
+    candidate = Candidate.from_json(config.extends.candidate)
+    KeptNetwork(config.extends, candidate, resolved.build_kept_tasks(), weights).network(cut)
+
+
+def _write(
+    run: RunDirectory,
+    used: NetworkInUse,
+    save: Callable[[Path], object],
+    new: LoadedRun,
+    space: str,
+    tuning: Tuning,
+    check: Callable[[LoadedRun, Path], None] | None = None,
+) -> Path:
+    """Write run file and weights of an extension, unless the directory has another search."""
+    _check_tuning(tuning, len(used.candidate.plan.rows))
+    weights = run.path / "kept.safetensors"
+    is_new = not weights.is_file()
+    written = weights.with_suffix(".new")
+    try:
+        save(written)
+        loaded = _extended_run(used, new, space, run, _sha256(written), tuning)
+        config = loaded.config
+        if check is not None:
+            check(loaded, written)
+        if run.journal.exists() or run.study_name.exists() or run.trial_numbers():
+            require_same_search(run, config)
+        if is_new or _sha256(weights) != _sha256(written):
+            written.replace(weights)
+    finally:
+        written.unlink(missing_ok=True)
+    save_resolved(config, run.config)
+    if config.search.artifacts is not None:
+        with_artifacts(run, config.search.artifacts, config.settings_digest).upload(weights)
     return run.config
 
 
@@ -171,78 +272,52 @@ def _check_normalization(session: Session, record: TrialRecord) -> None:
         )
 
 
-def _extended_config(
-    in_use: InUse,
-    session: Session,
+def _extended_run(
+    used: NetworkInUse,
     new: LoadedRun,
     space: str,
     run: RunDirectory,
     digest: str,
     tuning: Tuning,
-) -> RunConfig:
+) -> LoadedRun:
     """Return the run file of the extension."""
-    record, used, config = in_use.record, in_use.resolved.config, new.config
+    config = new.config
     if config.extends is not None:
         raise ConfigError(
             "`extends` is set by `mtlsearch extend`",
             where=new.where("extends"),
             next_step="remove it from the run file of the new tasks",
         )
-    backbone = record.candidate.backbone or used.backbone.names[0]
-    _check_equal(
-        new, in_use, "backbone", {"name": backbone, "granularity": used.backbone.granularity}
-    )
-    _check_equal(new, in_use, "data", {key: getattr(used.data, key) for key in FORMAT})
-    evaluator = session.evaluator
-    # The network in use may be an extension itself.
-    tasks = {**(used.extends.tasks if used.extends else {}), **used.tasks}
-    metrics = used.extends.metrics if used.extends else {}
+    _check_equal(new, used, "backbone", used.backbone)
+    _check_equal(new, used, "data", used.images)
     tree = config.model_copy(
         update={"search": with_stored_retention(run, config.search)}
     ).model_dump()
-    tree["backbone"] = {
-        **tree["backbone"],
-        "name": backbone,
-        "granularity": used.backbone.granularity,
-        **_start(new, used),
-    }
-    tree["data"] |= {key: getattr(used.data, key) for key in FORMAT}
+    tree["backbone"] = {**tree["backbone"], **used.backbone, **_start(new, used)}
+    tree["data"] |= used.images
     if config.search.space is None:
         tree["search"]["space"] = SpaceEntry(kind=space).model_dump()
     tree["plugins"] = list(dict.fromkeys([*used.plugins, *config.plugins]))
     tree["extends"] = {
-        "run": Path.cwd() / in_use.folder.path,
-        "trial": record.number,
+        "run": used.source,
+        "trial": used.trial,
         "weights": digest,
-        "candidate": replace(record.candidate, origins=None).to_json(),
-        "tasks": {name: entry.model_dump() for name, entry in sorted(tasks.items())},
-        "tasks_with_attention": sorted(evaluator.tasks_with_attention(record.candidate)),
-        "labels": {
-            name: _label(evaluator.network_tasks[name].label) for name in evaluator.network_tasks
-        },
-        "metrics": {
-            **metrics,
-            **{
-                name: {key: _finite(value) for key, value in result.metrics.items()}
-                for name, result in record.results.items()
-            },
-        },
-        "latency_ms": record.latency and record.latency.ms,
+        "candidate": used.candidate.to_json(),
+        "tasks": used.tasks,
+        "tasks_with_attention": used.tasks_with_attention,
+        "labels": used.labels,
+        "metrics": used.metrics,
+        "latency_ms": used.latency_ms,
         "unfreeze": tuning.unfreeze,
         **({} if tuning.max_drop is None else {"max_drop": tuning.max_drop}),
-        "images": [
-            *(images.model_dump() for images in (used.extends.images if used.extends else ())),
-            {
-                "tasks": sorted(used.tasks),
-                "data": used.data.model_dump(mode="json"),
-                "seed": used.seed,
-            },
-        ],
+        "images": used.validation,
     }
-    return load_run(tree).config
+    return load_run(tree)
 
 
-def _check_equal(new: LoadedRun, in_use: InUse, section: str, expected: dict[str, Any]) -> None:
+def _check_equal(
+    new: LoadedRun, used: NetworkInUse, section: str, expected: Mapping[str, Any]
+) -> None:
     """Check that the run file sets no other value of a key than the network in use has."""
     values = getattr(new.config, section)
     for key, value in expected.items():
@@ -252,33 +327,24 @@ def _check_equal(new: LoadedRun, in_use: InUse, section: str, expected: dict[str
                 f"`{section}.{key}` is {given!r}, and the network in use has {value!r}",
                 where=new.where(section, key),
                 allowed=[str(value)],
-                next_step=f"remove the key: trial {in_use.record.number} of {in_use.folder.path} "
-                "determines it",
+                next_step=f"remove the key: {used.name} determines it",
             )
 
 
-def _start(new: LoadedRun, used: RunConfig) -> dict[str, Any]:
+def _start(new: LoadedRun, used: NetworkInUse) -> Mapping[str, Any]:
     """Return the weights from which a single-task network of a new task starts."""
     backbone = new.config.backbone
     if any(key in backbone.model_fields_set for key in STARTS):
         return {key: getattr(backbone, key) for key in STARTS}
-    if used.backbone.checkpoints is not None and not used.backbone.pretrained:
+    if used.start is None:
         raise ConfigError(
-            "the run of the network in use starts each task from a network of its own "
-            "(`backbone.checkpoints`), and the new tasks have none",
+            "the weights from which the network in use started are unknown or belong to its tasks, "
+            "and the new tasks have none",
             where=new.where("backbone"),
             next_step="set `backbone.pretrained: true` or `backbone.checkpoint_path`, from which "
             "a single-task network of a new task starts",
         )
-    return {key: getattr(used.backbone, key) for key in STARTS}
-
-
-def _label(spec: LabelSpec) -> dict[str, Any]:
-    return {**asdict(spec), "form": spec.form.value}
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return used.start
 
 
 def _sha256(path: Path) -> str:

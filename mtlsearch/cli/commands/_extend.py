@@ -17,7 +17,6 @@ from mtlsearch.cli._options import (
     Device,
     Epochs,
     Overrides,
-    RunFolder,
     Seed,
     Trials,
     merge_overrides,
@@ -32,14 +31,23 @@ if TYPE_CHECKING:
 
 def extend(
     ctx: typer.Context,
-    run: RunFolder,
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Run directory with the network in use, or a bundle of it."
+        ),
+    ],
     file: Annotated[
         Path,
         typer.Argument(metavar="NEW.yaml", help="Run file with the new tasks and their data."),
     ],
     trial: Annotated[
-        str, typer.Option(metavar="best|N", help="Trial of RUN whose network is in use.")
-    ],
+        str | None,
+        typer.Option(
+            metavar="best|N",
+            help="Trial of RUN whose network is in use. A bundle contains one network.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -86,7 +94,7 @@ def extend(
         ),
     ] = None,
 ) -> None:
-    """Add tasks to the network of a trial, whose own tasks do not change by one bit.
+    """Add tasks to the network of a trial or bundle, whose own tasks do not change by one bit.
 
     Searches where each new task leaves the network: the task that it follows and the depth. With
     --unfreeze, the tasks in use change within a limit. The new images need no labels of them. DIR
@@ -95,12 +103,9 @@ def extend(
     """
     options = GlobalOptions.of(ctx)
     folder = out or default_run_folder(file)
-    number = parse_trial(trial)
-    _require_run(run, folder)
+    is_bundle = (run / "bundle.json").is_file()
+    _require_network(run, folder, trial, is_bundle=is_bundle)
     options.console.info(f"opening {run} and {file} ...")
-    in_use = reopen_run(run, options)
-    if data_root is not None and not in_use.config.data.root.is_dir():
-        in_use = reopen_run(run, options, data_root)
     values = merge_overrides(
         overrides,
         trials=trials,
@@ -112,20 +117,29 @@ def extend(
     import os
 
     from mtlsearch.config import load_run
-    from mtlsearch.runs import InUse, Tuning, select_network, start_extension
+    from mtlsearch.runs import InUse, Tuning, extend_bundle, select_network, start_extension
 
     new = load_run(file, values, env=os.environ, plugins=options.plugins)
-    record, weights = select_network(run, in_use.config, number, None, options.console.info)
-    space = _space_of(new, in_use.config.plugins)
-    options.console.info(f"extending trial {record.number}: {record.plan}")
-    config = start_extension(
-        InUse(in_use, record, weights, run),
-        new,
-        space,
-        folder,
-        warning=options.console.warning,
-        tuning=Tuning(unfreeze, max_drop),
-    )
+    tuning, warning = Tuning(unfreeze, max_drop), options.console.warning
+    if is_bundle:
+        space = _space_of(new, ())
+        config = extend_bundle(run, new, space, folder, warning=warning, tuning=tuning)
+    else:
+        in_use = reopen_run(run, options)
+        if data_root is not None and not in_use.config.data.root.is_dir():
+            in_use = reopen_run(run, options, data_root)
+        number = parse_trial(trial or "best")
+        record, weights = select_network(run, in_use.config, number, None, options.console.info)
+        space = _space_of(new, in_use.config.plugins)
+        options.console.info(f"extending trial {record.number}: {record.plan}")
+        config = start_extension(
+            InUse(in_use, record, weights, run),
+            new,
+            space,
+            folder,
+            warning=warning,
+            tuning=tuning,
+        )
     with _storage_password(new.config.search.storage):
         _search(config, folder, device, workers, options)
 
@@ -193,11 +207,24 @@ def _search(
         raise typer.Exit(code)
 
 
-def _require_run(run: Path, folder: Path) -> None:
-    """Name the other way to resume if the network in use was deleted."""
+def _require_network(run: Path, folder: Path, trial: str | None, *, is_bundle: bool) -> None:
+    """Check that one network is named; name the other way to resume if it was deleted."""
+    if is_bundle and trial is not None:
+        raise ConfigError(
+            f"{run} is a bundle, which contains one network",
+            where=f"--trial {trial}",
+            next_step="remove --trial",
+        )
     if not run.exists() and (folder / "kept.safetensors").is_file():
         raise RunError(
             "the run of the network in use does not exist, and the extension does not need it",
             where=str(run),
             next_step=f"run `mtlsearch search {folder / 'run.yaml'} --out {folder}` to resume",
+        )
+    if not is_bundle and trial is None:
+        raise ConfigError(
+            f"the trial of {run} whose network is in use is not named",
+            where="--trial",
+            allowed=["best", "a trial number"],
+            next_step="set --trial",
         )
