@@ -16,8 +16,12 @@ from mtlsearch.errors import DataError
 from mtlsearch.plugin import DatasetSource
 
 DataDigest = Mapping[str, Mapping[str, Any]]
-"""By split: the number of images, and digests of their names, of their labels and of the sizes of
-their files. It can be written as JSON."""
+"""By split: the number of images, and digests of their names, of their labels, of the sizes of
+their files, and of the sizes of those files that contain labels, if there are such. It can be
+written as JSON."""
+
+COMPARED = ("images", "names", "labels", "sizes")
+"""What must be equal. ``label_sizes``, which ``sizes`` includes, is missing in older digests."""
 
 TRAINED_SPLITS = ("train", "val")
 """Splits on which the numbers of a trial depend."""
@@ -73,9 +77,9 @@ def describe_changes(
     lines = []
     for split in TRAINED_SPLITS:
         old, new = before.get(split, {}), now.get(split, {})
-        if old == new:
+        count, is_equal = new.get("images"), {key: old.get(key) == new.get(key) for key in COMPARED}
+        if all(is_equal.values()):
             continue
-        count, is_equal = new.get("images"), {key: old.get(key) == new.get(key) for key in new}
         if not is_equal.get("images"):
             lines.append(f"{split}: {old.get('images')} images then, {count} now")
         elif not is_equal.get("names"):
@@ -85,20 +89,30 @@ def describe_changes(
             )
         elif not is_equal.get("labels"):
             lines.append(f"{split}: the same {count} images with other labels")
+        elif "label_sizes" in new and "label_sizes" not in old:
+            lines.append(
+                f"{split}: the same {count} images, but files of other sizes: of images or of "
+                "labels, which an earlier version did not record"
+            )
+        elif old.get("label_sizes") != new.get("label_sizes"):
+            lines.append(
+                f"{split}: the same {count} images with other labels: their files have other sizes"
+            )
         else:
             lines.append(f"{split}: the same {count} images and labels, but files of other sizes")
     return lines
 
 
 def differ_in_sizes_only(before: DataDigest, now: DataDigest) -> bool:
-    """Return whether two digests differ, and in nothing but the sizes of files.
+    """Return whether two digests differ, and in nothing but the sizes of files of images.
 
     Args:
         before: digest of the data of the trials.
         now: digest of the present data.
 
     Returns:
-        True for the same images and labels in files of other sizes.
+        True for the same images in files of other sizes, and the same labels. False if labels are
+        in files whose sizes differ, or are not in the digest of an earlier version.
     """
 
     def without_sizes(digest: DataDigest) -> list[dict[str, Any]]:
@@ -118,7 +132,7 @@ def _digests(
     roots: Sequence[Sequence[str]],
     specs: Sequence[Sequence[str]],
 ) -> dict[str, str]:
-    names, labels, sizes, shared = [], [], [], set[Path]()
+    names, labels, sizes, label_sizes, shared = [], [], [], [], set[Path]()
     for ref, files in files_by_ref.items():
         written = sources[ref.source].written_labels(ref.split, ref.index)
         # Without a file of its own, an image is in the index, such as an HDF5 file.
@@ -132,9 +146,14 @@ def _digests(
         # Labels that are written count by content: git may change the ends of their lines.
         sized = [file for file in own_files if written is None or file.suffix not in TEXT_SUFFIXES]
         sizes.append(name + f"\n{[_size(file) for file in sized]}".encode())
+        # The first file is the image. If no labels are written, it may contain them too.
+        if label_files := sized if written is None else sized[1:]:
+            label_sizes.append(name + f"\n{[_size(file) for file in label_files]}".encode())
     labels += [_content(file) for file in shared]
     labels += [text.encode() for spec in specs for text in spec]
     parts = {"names": names, "labels": labels, "sizes": sizes}
+    if label_sizes:
+        parts["label_sizes"] = label_sizes
     return {key: _short(b"\n".join(sorted(lines))).hex() for key, lines in parts.items()}
 
 

@@ -107,8 +107,9 @@ class DatasetSource(ABC, Generic[SettingsT]):
             index: index in the split, from 0.
 
         Returns:
-            Paths, also of files that do not exist. None, the default, means that the sample
-            does not depend on files; it is then decoded in every run.
+            Paths, also of files that do not exist; of the files that not all images share, that
+            of the image is the first. None, the default, means that the sample does not depend
+            on files; it is then decoded in every run.
         """
         return None
 

@@ -15,6 +15,8 @@ from mtlsearch.study import RunDirectory, read_stored, read_view
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mtlsearch.data import DataDigest
+
 SECTIONS = {"data": "data", "tasks": "tasks", "train": "training", "seed": "seed"}
 """First part of a key, and the mark of a run that differs in it."""
 
@@ -101,7 +103,7 @@ def compare_runs(config_by_run: Mapping[str, RunConfig]) -> RunComparison:
         before, now = digest_by_run[first], digest_by_run[run]
         if before is None or now is None:
             continue  # runs of an earlier version
-        if before != now:
+        if before != now and _differ(before, now):
             keys.append(IMAGES)
         elif "data.root" in keys:
             keys.remove("data.root")  # the same data in another folder
@@ -112,6 +114,12 @@ def compare_runs(config_by_run: Mapping[str, RunConfig]) -> RunComparison:
     ]
     frames = {run: _leaderboard(Path(run), config) for run, config in config_by_run.items()}
     return RunComparison(frames, keys_by_run, remarks)
+
+
+def _differ(before: DataDigest, now: DataDigest) -> bool:
+    from mtlsearch.data import describe_changes
+
+    return bool(describe_changes(before, now))
 
 
 def _checked(config_by_run: Mapping[str, RunConfig]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtlsearch.config import RunConfig
+from mtlsearch.config import RunConfig, load_run
 from mtlsearch.errors import BackboneError, RunError
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.results import Objective, objectives_of
@@ -21,6 +21,7 @@ from mtlsearch.study import (
     open_run_storage,
     open_store,
     read_stored,
+    require_unused,
     with_artifacts,
 )
 
@@ -109,7 +110,8 @@ def open_session(
     cut_backbones = _cut_backbones(resolved, should_load_weights)
     data = context.data = _open_data(resolved, cut_backbones, device)
     if trained_on is not None:
-        require_same_data(trained_on, data.digest(), run, selected_by_row=data.selected_by_row)
+        root, by_row = resolved.config.data.root, data.selected_by_row
+        require_same_data(trained_on, data.digest(), run, root, selected_by_row=by_row)
     context.tasks = resolved.build_tasks(data.labels)
     if check:
         _check_data(context, data, progress)
@@ -180,7 +182,7 @@ def reopen_session(
 
 
 def require_same_data(
-    before: DataDigest, now: DataDigest, run: RunDirectory, *, selected_by_row: bool
+    before: DataDigest, now: DataDigest, run: RunDirectory, root: Path, *, selected_by_row: bool
 ) -> None:
     """Check that data did not change since the first trial of a run.
 
@@ -191,6 +193,7 @@ def require_same_data(
         before: digest of the data of the trials.
         now: digest of the present data.
         run: run directory, for the message.
+        root: folder of the present data, for the message.
         selected_by_row: whether the order of the rows decides on the images of the splits.
 
     Raises:
@@ -202,7 +205,7 @@ def require_same_data(
         lines = "".join(f"\n  {line}" for line in changes)
         accept = (
             f", or, if the files were written again with the same pixels, run `mtlsearch repair "
-            f"{run.path} --accept-data`"
+            f"{run.path} --accept-data{_data_root(run, root)}`"
             if differ_in_sizes_only(before, now)
             else ""
         )
@@ -213,6 +216,13 @@ def require_same_data(
             next_step="restore the data, or set --out to a new folder for a search on the new data"
             f"{accept}",
         )
+
+
+def _data_root(run: RunDirectory, root: Path) -> str:
+    """Return the option that names a folder of data; empty for that of the run's ``run.yaml``."""
+    if run.config.is_file() and load_run(run.config).config.data.root.resolve() != root.resolve():
+        return f" --data-root {root}"
+    return ""
 
 
 def accept_data(resolved: ResolvedRun, run: RunDirectory) -> int:
@@ -231,11 +241,13 @@ def accept_data(resolved: ResolvedRun, run: RunDirectory) -> int:
 
     Raises:
         DataError: the data cannot be read.
-        RunError: the run has no digest of its data, or other images or labels.
+        RunError: a search uses the run directory, the run has no digest of its data, or other
+            images or labels.
     """
     from mtlsearch.data import differ_in_sizes_only, open_data
 
     config = resolved.config
+    require_unused(run, config)
     with run.locked():
         before = read_stored(run, config)[1]
         if before is None:
@@ -249,7 +261,8 @@ def accept_data(resolved: ResolvedRun, run: RunDirectory) -> int:
         )
         now = data.digest()
         if not differ_in_sizes_only(before, now):
-            require_same_data(before, now, run, selected_by_row=data.selected_by_row)
+            root, by_row = config.data.root, data.selected_by_row
+            require_same_data(before, now, run, root, selected_by_row=by_row)
             return 0
         objectives = objectives_of(
             config.search.objectives, metrics_by_task(resolved.build_tasks(data.labels))
@@ -272,13 +285,14 @@ def warn_of_other_data(session: Session, run: Path, warning: Callable[[str], Non
     """
     from mtlsearch.data import describe_changes
 
-    before = read_stored(RunDirectory(run), session.config)[1]
+    trials, before = read_stored(RunDirectory(run), session.config)
     if before is None:
-        warning(
-            f"the data of the trials in {run} are unknown: an earlier version did not record them. "
-            f"Results are comparable with theirs only if the data in {session.config.data.root} "
-            "are the same"
-        )
+        if trials:
+            warning(
+                f"the data of the trials in {run} are unknown: an earlier version did not record "
+                "them. Results are comparable with theirs only if the data in "
+                f"{session.config.data.root} are the same"
+            )
         return
     data = session.data
     if changes := describe_changes(before, data.digest(), selected_by_row=data.selected_by_row):

@@ -51,6 +51,7 @@ from mtlsearch.study._study import (
     read_records,
     read_stored,
     read_view,
+    require_unused,
     stored_run_file,
     with_artifacts,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "require_artifacts",
     "require_same_search",
     "require_storage",
+    "require_unused",
     "stored_run_file",
     "truncate_partial_line",
     "with_artifacts",

@@ -20,8 +20,7 @@ from mtlsearch.files import FileLock, atomic_write
 from mtlsearch.results import Objective, TrialRecord, objectives_of
 from mtlsearch.study._journal import open_journal, parse_entry
 from mtlsearch.study._run_directory import RunDirectory
-from mtlsearch.study._study import JOURNAL_STUDY, read_records
-from mtlsearch.study._worker import FileHeartbeats, recent_workers
+from mtlsearch.study._study import JOURNAL_STUDY, read_records, require_unused
 
 CREATE_STUDY, CREATE_TRIAL, END_TRIAL, SET_ATTRIBUTE = 0, 4, 6, 8
 """Numbers of operations in a journal of Optuna."""
@@ -118,7 +117,7 @@ def repair_journal(out: Path, config: RunConfig) -> JournalRepair:
             where=str(run.config),
             next_step="use the tools of the database",
         )
-    _require_unused(run)
+    require_unused(run, config)
     with FileLock(run.journal.with_suffix(".lock")):
         lines = _read(run.journal)
         _set_aside_ends_without_results(lines)
@@ -133,15 +132,6 @@ def repair_journal(out: Path, config: RunConfig) -> JournalRepair:
     records = read_records(out, config)
     states: Counter[str] = Counter(record.state for record in records)
     return JournalRepair(len(lines), damaged, num_restored, backup, side_file, states)
-
-
-def _require_unused(run: RunDirectory) -> None:
-    if run.in_use or recent_workers(run.path, FileHeartbeats(run.path)):
-        raise RunError(
-            "a search uses this run directory",
-            where=str(run.path),
-            next_step="stop the search first",
-        )
 
 
 def _read(journal: Path) -> list[_Line]:

@@ -20,6 +20,7 @@ from mtlsearch.study._run_directory import RunDirectory
 from mtlsearch.study._storage import open_storage, would_create_file
 from mtlsearch.study._trial_store import TrialStore
 from mtlsearch.study._view import StudyView
+from mtlsearch.study._worker import FileHeartbeats, recent_workers
 
 MIN_TRIALS = 8
 """Number of complete trials with params below which importances are not computed."""
@@ -227,6 +228,29 @@ def read_stored(
     if store is None:
         return frozenset(), None
     return frozenset(trial.number for trial in store.trials), store.data_digest
+
+
+def require_unused(run: RunDirectory, config: RunConfig) -> None:
+    """Check that no search and no worker uses a run directory; write nothing.
+
+    Args:
+        run: run directory.
+        config: its run file.
+
+    Raises:
+        RunError: a process holds the lock, or a worker of the study seems to be alive.
+    """
+    if config.search.storage is None:  # even if the journal is damaged
+        alive = recent_workers(run.path, FileHeartbeats(run.path))
+    else:
+        store = _existing_store(run, config)
+        alive = frozenset() if store is None else store.living_workers(run.path)
+    if run.in_use or alive:
+        raise RunError(
+            "a search uses this run directory",
+            where=str(run.path),
+            next_step="stop the search first",
+        )
 
 
 def _existing_store(

@@ -155,7 +155,7 @@ class TrialStore:
             The study with Δm as its objective. Running trials of dead workers are interrupted.
         """
         view = self.refresh()
-        alive = recent_workers(folder, self._heartbeats(folder)) if view.running else frozenset()
+        alive = self.living_workers(folder) if view.running else frozenset()
         dead = {trial.number for trial in self._open.values() if _worker_of(trial) not in alive}
 
         def seen(record: TrialRecord) -> TrialRecord:
@@ -167,6 +167,17 @@ class TrialStore:
             repeats=tuple(map(seen, view.repeats)),
             compressed=view.compressed,
         )
+
+    def living_workers(self, folder: Path) -> frozenset[str]:
+        """Return the workers of the study that seem to be alive.
+
+        Args:
+            folder: run directory.
+
+        Returns:
+            Their ids.
+        """
+        return recent_workers(folder, self._heartbeats(folder))
 
     def _heartbeats(self, folder: Path) -> Heartbeats:
         if isinstance(self._storage, JournalStorage):

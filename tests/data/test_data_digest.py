@@ -13,7 +13,7 @@ from mtlsearch_plugins.yolo import Yolo
 from PIL import Image
 
 from mtlsearch.config import DataConfig
-from mtlsearch.data import DataDigest, DataModule, describe_changes, open_data
+from mtlsearch.data import DataDigest, DataModule, describe_changes, differ_in_sizes_only, open_data
 from tests.data.fake import MEAN, STD, Fake
 
 LABELS = {"kind": {"form": "category"}, "area": {"form": "mask", "classes": ["background", "leaf"]}}
@@ -85,12 +85,42 @@ def test_changed_rows_are_described(tmp_path: Path, old: str, new: str, line: st
     assert describe_changes(before, digest_of(folder)) == [line]
 
 
-def test_changed_mask_is_described(tmp_path: Path) -> None:
+OTHER_MASK = "train: the same 4 images with other labels: their files have other sizes"
+
+
+def test_changed_mask_is_another_label(tmp_path: Path) -> None:
     folder = write_data(tmp_path / "data")
     before = digest_of(folder)
     Image.effect_noise((8, 8), 50).save(folder / "mask0.png")
-    (line,) = describe_changes(before, digest_of(folder))
-    assert line == "train: the same 4 images and labels, but files of other sizes"
+    now = digest_of(folder)
+    assert describe_changes(before, now) == [OTHER_MASK]
+    assert not differ_in_sizes_only(before, now)
+
+
+def test_image_of_another_size_can_be_accepted(tmp_path: Path) -> None:
+    folder = write_data(tmp_path / "data")
+    before = digest_of(folder)
+    Image.effect_noise((8, 8), 50).save(folder / "0.png")
+    now = digest_of(folder)
+    line = "train: the same 4 images and labels, but files of other sizes"
+    assert describe_changes(before, now) == [line]
+    assert differ_in_sizes_only(before, now)
+
+
+def test_digest_of_an_earlier_version_does_not_tell_files_of_labels(tmp_path: Path) -> None:
+    folder = write_data(tmp_path / "data")
+    digest = digest_of(folder)
+    earlier = {
+        split: {key: value for key, value in part.items() if key != "label_sizes"}
+        for split, part in digest.items()
+    }
+    assert earlier != digest
+    assert describe_changes(earlier, digest) == []
+    assert not differ_in_sizes_only(earlier, digest)
+    Image.effect_noise((8, 8), 50).save(folder / "0.png")
+    (line,) = describe_changes(earlier, digest_of(folder))
+    assert line.endswith("of images or of labels, which an earlier version did not record")
+    assert not differ_in_sizes_only(earlier, digest_of(folder))
 
 
 def test_ends_of_lines_do_not_count(tmp_path: Path) -> None:
@@ -167,6 +197,12 @@ def test_index_counts_if_labels_are_not_written(tmp_path: Path) -> None:
     assert describe_changes(before, digest()) == [
         f"{split}: the same 1 images with other labels" for split in ("train", "val")
     ]
+    before = digest()
+    (tmp_path / "val0.png").write_text("its own file may contain its labels")
+    assert not differ_in_sizes_only(before, digest())
+    assert describe_changes(before, digest()) == [
+        "val: the same 1 images with other labels: their files have other sizes"
+    ]
 
 
 def digest_of_two(folder: Path) -> DataDigest:
@@ -204,9 +240,7 @@ def test_mask_that_images_share_counts(tmp_path: Path) -> None:
     edit(folder, "2.png,a,mask2.png", "2.png,a,mask0.png")
     before = digest_of(folder)
     Image.effect_noise((8, 8), 50).save(folder / "mask0.png")
-    assert describe_changes(before, digest_of(folder)) == [
-        "train: the same 4 images and labels, but files of other sizes"
-    ]
+    assert describe_changes(before, digest_of(folder)) == [OTHER_MASK]
 
 
 def test_order_of_rows_is_named_where_it_selects_images(tmp_path: Path) -> None:

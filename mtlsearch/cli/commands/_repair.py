@@ -10,6 +10,7 @@ import typer
 from mtlsearch.cli._context import read_run, reopen_run
 from mtlsearch.cli._global_options import GlobalOptions
 from mtlsearch.cli._options import RunDataRoot, RunFolder
+from mtlsearch.errors import ConfigError
 
 
 def repair(
@@ -20,7 +21,8 @@ def repair(
         typer.Option(
             "--accept-data",
             help="Instead, record the present sizes of the files of images, which were written "
-            "again with the same pixels. Names of images and labels must be as they were.",
+            "again with the same pixels. Names of images, labels, and sizes of files with masks, "
+            "maps or other labels must be as they were.",
         ),
     ] = False,
     data_root: RunDataRoot = None,
@@ -34,6 +36,12 @@ def repair(
     if should_accept_data:
         _accept_data(run, options, data_root)
         return
+    if data_root is not None:
+        raise ConfigError(
+            "a repair of the journal reads no data",
+            where="--data-root",
+            next_step="omit it, or add `--accept-data`",
+        )
     loaded = read_run(run, options)
 
     from mtlsearch.study import repair_journal
