@@ -384,6 +384,20 @@ class TestOwnSchedule:
         states = [item.state for item in short.view().records]
         assert states == ["complete", "complete", "failed", *["complete"] * 6]
 
+    def test_failed_hard_is_not_trained_again(self) -> None:
+        store, short = TrialStore.in_memory(), TrialStore.in_memory()
+        for _ in range(2):
+            self.train(store, short, plans=1, fails=str(SharingPlan.hard(TASKS, UNITS)))
+        states = [(item.baseline, item.state) for item in short.view().records]
+        assert states == [("independent", "complete"), ("hard", "failed"), (None, "complete")]
+
+    def test_failed_independent_names_the_short_training(self) -> None:
+        independent = str(SharingPlan.independent(TASKS, UNITS))
+        with pytest.raises(RunError, match="a short training of independent failed: ") as caught:
+            self.train(TrialStore.in_memory(), TrialStore.in_memory(), fails=independent)
+        assert caught.value.where == "short_trainings/3, trial 0"
+        assert caught.value.next_step == "estimate without --own-schedule"
+
     def chosen(self) -> tuple[TrialRecord, ...]:
         short = TrialStore.in_memory()
         self.train(TrialStore.in_memory(), short, plans=1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from mtlsearch.errors import RunError
 from mtlsearch.results import TrialRecord, counted_metrics, why_unranked
 from mtlsearch.search._evaluator import Evaluator
 from mtlsearch.search._progress import SearchProgress
@@ -74,7 +75,8 @@ def train_with_own_schedule(
         results at that epoch, see :func:`with_short_trainings`.
 
     Raises:
-        RunError: the plans of the space cannot be enumerated, or a baseline cannot be measured.
+        RunError: the plans of the space cannot be enumerated, or ``independent`` cannot be
+            measured, in full or in a short training.
     """
     names = estimated_plans(space)
     if space.limits is not None:
@@ -92,7 +94,18 @@ def train_with_own_schedule(
     train_baselines(space, runner_of(run, baseline_rungs(space, evaluator)), after_each or ignore)
     for epochs in early_epochs(evaluator.epochs):
         short = runner_of(short_at(epochs), SuccessiveHalving())
-        train_baselines(space, short, ignore)
+        try:
+            train_baselines(space, short, ignore)
+        except RunError as error:
+            records = short.store.view().records
+            failed = [item for item in records if error.where == f"trial {item.number}"]
+            if not failed:
+                raise
+            raise RunError(
+                f"a short training of independent failed: {failed[0].reason}",
+                where=f"short_trainings/{epochs}, {error.where}",
+                next_step="estimate without --own-schedule",
+            ) from error
         reference = short.store.view().reference_results()
         if not why_unranked(reference) and not counted_metrics(reference).is_noise:
 

@@ -100,6 +100,8 @@ def train_baselines(
 ) -> None:
     """Train both baselines, unless they are complete or another worker trains them.
 
+    ``hard`` is not trained again if it failed: the estimate does not need it.
+
     Args:
         space: the candidate space.
         runner: runs trials.
@@ -113,11 +115,10 @@ def train_baselines(
 def _train_baseline(space: CandidateSpace, runner: TrialRunner, baseline: Baseline) -> bool:
     """Train a baseline unless it is complete or another worker trains it; return whether it did."""
     proposal = propose_baseline(space, baseline)
+    ended = ("complete",) if baseline == "independent" else ("complete", "failed")
     while True:
         view = runner.store.update()
-        if any(
-            record.baseline == baseline and record.state == "complete" for record in view.records
-        ):
+        if any(record.baseline == baseline and record.state in ended for record in view.records):
             return False
         if runner.start(proposal, view):
             return True
