@@ -19,6 +19,7 @@ from mtlsearch.search.estimate import (
     rank_plans,
     train_for_estimate,
     train_with_own_schedule,
+    with_short_trainings,
 )
 from mtlsearch.study import RunDirectory, StudyView, TrialStore
 
@@ -130,14 +131,20 @@ def _remaining_epochs(
 ) -> int:
     """Return how many epochs the trainings of an estimate still have."""
     early = early_epoch(epochs)
+    full, short = _missing(view, plans)
+    if short_at is not None and early < epochs:
+        of_short = short_at(early).store.view()
+        _, num_plans = _missing(with_short_trainings(view, of_short, early), plans)
+        short = _missing(of_short, plans)[0] + num_plans
+    return full * epochs + short * early
+
+
+def _missing(view: StudyView, plans: int) -> tuple[int, int]:
+    """Return how many baselines and how many of the other plans are not trained yet."""
     trained = [record for record in view.records if record.state in ("complete", "paused")]
     num_baselines = sum(record.baseline is not None for record in trained)
     num_plans = len({record.candidate.plan for record in trained if record.baseline is None})
-    full, short = max(0, 2 - num_baselines), max(0, plans - num_plans)
-    if short_at is not None and early < epochs:
-        records = short_at(early).store.view().records
-        short = max(0, plans + 2 - sum(record.state == "complete" for record in records))
-    return full * epochs + short * early
+    return max(0, 2 - num_baselines), max(0, plans - num_plans)
 
 
 @dataclass

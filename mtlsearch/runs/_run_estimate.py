@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtlsearch.errors import RunError
 from mtlsearch.registry import ResolvedRun
 from mtlsearch.runs._estimate_plans import estimate_plans
 from mtlsearch.runs._kept_network import refuse_extension
@@ -100,10 +101,15 @@ def _short_studies(
     def short_at(epochs: int) -> ShortStudy:
         folder = run.short_trainings(epochs)
         folder.path.mkdir(parents=True, exist_ok=True)
+        try:
+            storage = open_run_storage(folder, config)
+        except RunError as error:  # `mtlsearch repair` needs a run directory
+            error.next_step = f"delete the folder {folder.path}; its trainings are made again"
+            raise
         evaluator = retraining_evaluator(session, folder, seed=config.seed, epochs=epochs)
         return ShortStudy(
             without_weights(evaluator),
-            open_store(folder, config, open_run_storage(folder, config)),
+            open_store(folder, config, storage),
             move_checkpoints(folder, progress),
         )
 

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -18,9 +18,11 @@ from mtlsearch.registry import ResolvedRun
 from mtlsearch.registry._resolved_run import ConfiguredClass
 from mtlsearch.results import TrialRecord
 from mtlsearch.runs import run_search
+from mtlsearch.runs._estimate_plans import _remaining_epochs
+from mtlsearch.runs._run_estimate import _short_studies
 from mtlsearch.runs._run_search import _estimate_once, move_checkpoints
-from mtlsearch.search import NullProgress
-from mtlsearch.search.estimate import Estimate
+from mtlsearch.search import NullProgress, search
+from mtlsearch.search.estimate import Estimate, ShortStudy, train_with_own_schedule
 from mtlsearch.search.space import propose_baseline
 from mtlsearch.study import (
     RunDirectory,
@@ -387,3 +389,30 @@ def test_warm_start_makes_trainings_that_a_search_resumes(
     assert len(paused) == (6 if has_own_schedule else 0)
     assert any("no search resumes" in text for text in notes.texts) == has_own_schedule
     assert Estimate.from_json(json.loads(run.estimate.read_text())) == estimate
+
+
+def test_damaged_short_trainings_are_made_again(tmp_path: Path) -> None:
+    """``mtlsearch repair`` needs a run directory."""
+    run, session = RunDirectory(tmp_path), SimpleNamespace(config=config())
+    folder = run.short_trainings(1)
+    folder.path.mkdir(parents=True)
+    folder.journal.write_text("damaged\n")
+    with pytest.raises(RunError, match="journal is damaged") as caught:
+        _short_studies(cast(Any, session), run, NullProgress())(1)
+    assert (
+        caught.value.next_step == f"delete the folder {folder.path}; its trainings are made again"
+    )
+
+
+def test_remaining_epochs_are_those_of_missing_trainings() -> None:
+    """A plan that is complete in the run has no short training."""
+    evaluator, store = evaluator_of(), TrialStore.in_memory()
+    short = ShortStudy(evaluator_of(3), TrialStore.in_memory())
+    space = space_of(evaluator)
+    search(space, evaluator, store, trials=3, seed=0)
+    assert _remaining_epochs(store.view(), 9, 2, lambda _: short) == (2 + 1) * 3
+    train_with_own_schedule(
+        space, evaluator, store, lambda _: short, plans=2, progress=NullProgress()
+    )
+    assert len(short.store.view().records) == 3
+    assert _remaining_epochs(store.view(), 9, 2, lambda _: short) == 0
