@@ -108,7 +108,9 @@ def with_num_images(record: TrialRecord, **num_images: int) -> TrialRecord:
 def test_note_counts_labeled_images_of_each_task(form: str) -> None:
     records = [with_num_images(record, boxes=23, depth=99, scene=23) for record in baselines()]
     text = render(leaderboard([*records, trial(2, state="failed")], top=1), form)
-    assert "boxes and scene are measured on 23 validation images: one image is 4.3 % of them." in text
+    assert (
+        "boxes and scene are measured on 23 validation images: one image is 4.3 % of them." in text
+    )
     assert "depth is measured on 99 validation images: one image is 1.0 % of them." in text
     assert text.count("Raise `search.trials` for more plans and second seeds.") == 1
     assert "measured on" not in render(leaderboard(map(with_num_images, baselines())), form)
