@@ -179,6 +179,8 @@ def with_delta_m(changes: Array) -> Array:
 def _ceilings(
     final: Array, plans: Sequence[SharingPlan], by_seed: Sequence[dict[SharingPlan, list[float]]]
 ) -> tuple[float, ...]:
+    # further seeds of the baselines only do not measure how seeds rank plans
+    by_seed = [changes for changes in by_seed if sum(plan.shares for plan in changes) > 2]
     if len(by_seed) < 2:
         return (math.nan,) * final.shape[1]
     common = [plan for plan in plans if plan.shares and all(plan in changes for changes in by_seed)]
