@@ -143,7 +143,9 @@ def test_files_of_other_sizes_can_be_accepted(finished: Path, tmp_path: Path) ->
     refused = call(*search)
     assert refused.returncode == 1
     assert "train: the same 8 images and labels, but files of other sizes" in refused.stderr
-    assert f"run `mtlsearch repair {run} --accept-data`" in " ".join(refused.stderr.split())
+    assert f"run `mtlsearch repair {run} --accept-data --data-root {data}`" in " ".join(
+        refused.stderr.split()
+    )
     accepted = call(*accept)
     assert accepted.returncode == 0, accepted.stderr
     assert "files of 12 images recorded" in accepted.stdout

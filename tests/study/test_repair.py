@@ -14,9 +14,12 @@ from mtlsearch.search import search
 from mtlsearch.study import (
     RunDirectory,
     TrialStore,
+    open_run_storage,
     open_storage,
+    open_store,
     read_records,
     repair_journal,
+    require_unused,
 )
 from tests.search.synthetic import Formula, space_for
 
@@ -143,6 +146,15 @@ def test_running_search_is_refused(tmp_path: Path, journal: bytes) -> None:
     store = TrialStore(open_storage(None, out / "study.journal"), "mtlsearch")
     with store.joined(out), pytest.raises(RunError, match="a search uses this run directory"):
         repair_journal(out, config)
+
+
+def test_workers_of_a_database_are_seen(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(f"{RUN_FILE[:-2]}, storage: 'sqlite:///{tmp_path}/s.db'}}\n")
+    config, folder = load_run(tmp_path / "run.yaml").config, RunDirectory(tmp_path)
+    store = open_store(folder, config, open_run_storage(folder, config))
+    require_unused(folder, config)
+    with store.joined(tmp_path), pytest.raises(RunError, match="a search uses this run directory"):
+        require_unused(folder, config)
 
 
 def test_carriage_return_in_place_of_a_newline_is_damage(tmp_path: Path, journal: bytes) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mtlsearch.config import load_run
+from mtlsearch.study import RunDirectory, open_run_storage, open_store
 from tests.cli.conftest import SmallSearch
 from tests.cli.program import call
 
@@ -34,3 +36,21 @@ def test_repair_shows_lines_and_leaderboard_works(
     assert "nothing was changed" in call("repair", run).stdout
     resumed = call("search", small_search.file, "--out", run)
     assert resumed.returncode == 0, resumed.stderr
+
+
+def test_data_are_not_accepted_while_a_worker_runs(
+    small_search: SmallSearch, tmp_path: Path
+) -> None:
+    run = small_search.copy(tmp_path)
+    folder, config = RunDirectory(run), load_run(run / "run.yaml").config
+    with open_store(folder, config, open_run_storage(folder, config)).joined(run):
+        refused = call("repair", run, "--accept-data")
+    assert refused.returncode == 1
+    assert "a search uses this run directory" in refused.stderr
+
+
+def test_folder_of_data_needs_accept_data(tmp_path: Path) -> None:
+    refused = call("repair", tmp_path, "--data-root", tmp_path)
+    assert refused.returncode == 2
+    assert "a repair of the journal reads no data" in refused.stderr
+    assert "add `--accept-data`" in refused.stderr
