@@ -44,6 +44,7 @@ class ProgressView:
         self._bars = _Bars(console) if console.is_terminal and not console.quiet else None
         self._best = ""
         self._stage = ""
+        self._name = "trial"
         self._stage_start = self._stage_shown = 0.0
         self._plans: dict[int, dict[int, str]] = {}  # of the running trial, by worker
         self._started: set[int] = set()  # in this session, not in an earlier one
@@ -89,14 +90,18 @@ class ProgressView:
         if self._bars:
             self._bars.trials(done, total)
 
+    def trials_named(self, name: str) -> None:
+        """Show the next trainings under another name than ``trial``."""
+        self._name = name
+
     def trial_started(self, number: int, what: str, steps: int) -> None:
         """Show that a trial starts."""
         self._plans[self.worker] = {number: what}
         self._started.add(number)
         self._training[self.worker] = _Training(self._clock())
         if self._bars:
-            self._bars.trial(number, steps, self.worker)
-        self._console.debug(f"trial {number}: {what}")
+            self._bars.trial(f"{self._name} {number}", steps, self.worker)
+        self._console.debug(f"{self._name} {number}: {what}")
 
     def step(self, done: int, loss: float) -> None:
         """Show the number of training steps and the loss."""
@@ -121,7 +126,8 @@ class ProgressView:
             training.shown = now
             left = duration((now - training.start) / training.trained(epoch) * (epochs - epoch))
             number = next(iter(self._plans.get(self.worker, {})), None)
-            self._console.info(f"  trial {number}: epoch {epoch} of {epochs}, about {left} left")
+            what = f"{self._name} {number}"
+            self._console.info(f"  {what}: epoch {epoch} of {epochs}, about {left} left")
 
     def waiting(self, is_waiting: bool) -> None:
         """Show nothing: an outage ends the trial with a message."""
@@ -164,7 +170,7 @@ class ProgressView:
         plans = self._plans.get(self.worker, {})
         plan = f"  {plans[number]}" if number in plans else ""
         reason = f"  ({reason})" if reason else ""
-        self._print(f"trial {number}  {state}{value}  {duration(seconds)}{plan}{reason}")
+        self._print(f"{self._name} {number}  {state}{value}  {duration(seconds)}{plan}{reason}")
         if number not in self._counted:
             self._done += 1
             if self._bars:
@@ -178,7 +184,9 @@ class ProgressView:
     def best(
         self, number: int, delta_m: float, expected: tuple[float, float] | None = None
     ) -> None:
-        """Show the best trial so far."""
+        """Show the best trial of the run so far."""
+        if self._name != "trial":
+            return
         text = f"Δm {delta_m:+.2f} %"
         if expected is not None:
             text = "expected Δm {:+.2f} ± {:.2f} %".format(*expected) + f", measured {text[3:]}"
@@ -250,10 +258,10 @@ class _Bars:
         self._drop_stage()
         self._trials = self.progress.add_task("trials", completed=done, total=total, note="")
 
-    def trial(self, number: int, steps: int, worker: int) -> None:
+    def trial(self, name: str, steps: int, worker: int) -> None:
         if (former := self._steps.pop(worker, None)) is not None:
             self.progress.remove_task(former)
-        self._steps[worker] = self.progress.add_task(f"trial {number}", total=steps, note="")
+        self._steps[worker] = self.progress.add_task(name, total=steps, note="")
 
     def step(self, done: int, loss: float, worker: int) -> None:
         if worker in self._steps:

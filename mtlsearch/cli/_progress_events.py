@@ -49,6 +49,10 @@ class ProgressEvents:
         """Write the number of finished trials."""
         self.write("search_started", done, total)
 
+    def trials_named(self, name: str) -> None:
+        """Write what the next trainings are."""
+        self.write("trials_named", name)
+
     def trial_started(self, number: int, what: str, steps: int) -> None:
         """Write that a trial starts."""
         self.write("trial_started", number, what, steps)

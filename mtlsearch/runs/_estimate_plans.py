@@ -155,6 +155,9 @@ class _EstimateProgress(SearchProgress):
     num_epochs: int
     _done: int = field(default=0)
 
+    def trials_named(self, name: str) -> None:
+        self.progress.trials_named(name)
+
     def trial_started(self, number: int, what: str, steps: int) -> None:
         if self._done == 0:
             self._report()

@@ -32,6 +32,14 @@ class SearchProgress(Protocol):
         """
         return
 
+    def trials_named(self, name: str) -> None:
+        """Report what the next trainings are, with numbers of their own.
+
+        Args:
+            name: ``"trial"``, or another name if they are not trials of the run.
+        """
+        return
+
     def trial_started(self, number: int, what: str, steps: int) -> None:
         """Report the start of a training.
 

@@ -107,6 +107,20 @@ def test_long_epochs_have_the_remaining_time(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err == "  trial 7: epoch 1 of 3, about 58.0 s left\n"
 
 
+def test_other_trainings_than_trials_have_their_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressView(Console(verbose=True)) as view:
+        view.trials_named("short training")
+        view.trial_started(0, "independent", 12)
+        view.trial_finished(0, "complete", 0.0, 1.0)
+        view.best(0, 0.0)
+        view.trials_named("trial")
+        view.best(1, 2.0)
+    first, second, third = capsys.readouterr().err.splitlines()
+    assert first == "short training 0: independent"
+    assert second.startswith("short training 0  complete")
+    assert third.startswith("best so far: trial 1")
+
+
 def test_quiet_progress_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     show_session(Console(quiet=True))
     assert capsys.readouterr() == ("", "")

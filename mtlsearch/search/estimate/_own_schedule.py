@@ -93,6 +93,7 @@ def train_with_own_schedule(
     run = ShortStudy(evaluator, store, take_over)
     train_baselines(space, runner_of(run, baseline_rungs(space, evaluator)), after_each or ignore)
     for epochs in early_epochs(evaluator.epochs):
+        progress.trials_named("short training")
         short = runner_of(short_at(epochs), SuccessiveHalving())
         try:
             train_baselines(space, short, ignore)
@@ -113,7 +114,9 @@ def train_with_own_schedule(
                 return with_short_trainings(store.view(), view, epochs)
 
             train_plans(space, short, names, plans, ignore, trials_of)
+            progress.trials_named("trial")
             return epochs, trials_of(short.store.view())
+    progress.trials_named("trial")
     train_plans(space, runner_of(run, SuccessiveHalving()), names, plans, after_each or ignore)
     return evaluator.epochs, store.view()
 
