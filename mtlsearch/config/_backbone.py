@@ -28,7 +28,8 @@ class BackboneConfig(Section):
     checkpoints: dict[str, Path] | None = Field(
         None,
         description="one weights file per task, as TASK: PATH, of networks that were fine-tuned "
-        "for it; units that tasks share start from the mean of their networks",
+        "for it; units that tasks share start from the mean of their networks; paths as in "
+        "`checkpoint_path`",
     )
 
     @property
