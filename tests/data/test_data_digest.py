@@ -107,7 +107,7 @@ def test_image_of_another_size_can_be_accepted(tmp_path: Path) -> None:
     assert differ_in_sizes_only(before, now)
 
 
-def test_digest_of_an_earlier_version_does_not_tell_files_of_labels(tmp_path: Path) -> None:
+def test_earlier_digest_does_not_separate_files_of_labels(tmp_path: Path) -> None:
     folder = write_data(tmp_path / "data")
     digest = digest_of(folder)
     earlier = {
