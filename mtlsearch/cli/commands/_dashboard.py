@@ -50,6 +50,10 @@ def dashboard(
     _serve(make_server(host, port, pages, handler_class=_QuietHandler))
 
 
+LAST_REQUEST_S = 5.0
+"""Seconds that the request that is being answered has after Ctrl-C."""
+
+
 class _QuietHandler(WSGIRequestHandler):
     """Handler of requests that writes no line for each of them."""
 
@@ -64,7 +68,9 @@ def _serve(server: WSGIServer) -> None:
     try:
         thread.join()
     except KeyboardInterrupt:
-        server.shutdown()
+        # shutdown() waits for the request that is being answered, which may take long
+        Thread(target=server.shutdown, daemon=True).start()
+        thread.join(timeout=LAST_REQUEST_S)
     finally:
         server.server_close()
 
