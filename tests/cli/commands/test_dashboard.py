@@ -21,7 +21,7 @@ import pytest
 
 from mtlsearch.study import open_storage
 from tests.cli.conftest import SmallSearch
-from tests.cli.program import call
+from tests.cli.program import START, call
 
 pytestmark = pytest.mark.xdist_group("small_search")
 
@@ -47,7 +47,7 @@ def answer(url: str, process: subprocess.Popen[str]) -> bytes:
 def test_dashboard_serves_the_study_of_a_run(small_search: SmallSearch, tmp_path: Path) -> None:
     run, port = small_search.copy(tmp_path), free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "mtlsearch.cli", "dashboard", str(run), "--port", str(port)],
+        [sys.executable, "-c", START, "dashboard", str(run), "--port", str(port)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
