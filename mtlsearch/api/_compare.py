@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from mtlsearch.runs import RunComparison
 
-NOT_COUNTED = "○"
-"""Mark of a metric that Δm of a run does not count, as in the command's table."""
-
 
 class Comparison:
     """Several runs beside each other, as they were when they were compared.
@@ -48,6 +45,8 @@ class Comparison:
         return f"Comparison({', '.join(map(repr, self._compared.frame_by_run))})"
 
     def _repr_html_(self) -> str:
+        from mtlsearch.report import NOT_COUNTED
+
         table = self.table()
         for run, names in self.not_counted.items():
             for name in table.columns.intersection([*names]):

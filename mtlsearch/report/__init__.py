@@ -13,6 +13,7 @@ from mtlsearch.report._contact_sheet import contact_sheet
 from mtlsearch.report._evaluation_text import evaluation_text
 from mtlsearch.report._formats import FORMATS, Format, render, write
 from mtlsearch.report._learning_curves import curve_panels
+from mtlsearch.report._marks import NOT_COUNTED
 from mtlsearch.report._per_class_table import render_per_class
 from mtlsearch.report._plan_effects import pair_effects
 
@@ -53,6 +54,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "FORMATS",
+    "NOT_COUNTED",
     "Format",
     "contact_sheet",
     "curve_figure",

@@ -15,9 +15,6 @@ from mtlsearch.cli._picture import check_picture
 if TYPE_CHECKING:
     import pandas as pd
 
-NOT_COUNTED = "○"
-"""Mark of a metric that Δm of the run does not count, as in the leaderboard."""
-
 
 def compare(
     ctx: typer.Context,
@@ -38,6 +35,7 @@ def compare(
     options = GlobalOptions.of(ctx)
 
     from mtlsearch.files import Outputs
+    from mtlsearch.report import NOT_COUNTED
     from mtlsearch.runs import compare_runs
 
     config_by_run = {str(run): read_run(run, options).config for run in runs}
@@ -75,6 +73,8 @@ def compare(
 def _rows(
     table: pd.DataFrame, metrics: list[str], not_counted: Mapping[str, Collection[str]]
 ) -> Iterator[list[str]]:
+    from mtlsearch.report import NOT_COUNTED
+
     for row in table.to_dict("records"):
         numbers = {metric: _number(row[metric], ".3f") for metric in metrics}
         marked = {
