@@ -32,8 +32,8 @@ async function readPixels(file) {
   pen.drawImage(bitmap, 0, 0);
   const data = pen.getImageData(0, 0, bitmap.width, bitmap.height).data;
   let isTransparent = false;
-  for (let at = 3; at < data.length && !isTransparent; at += 4) {
-    isTransparent = data[at] < 255;
+  for (let index = 3; index < data.length && !isTransparent; index += 4) {
+    isTransparent = data[index] < 255;
   }
   return { data, width: bitmap.width, height: bitmap.height, bitmap, isTransparent };
 }
